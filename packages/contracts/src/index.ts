@@ -1,0 +1,5 @@
+export * from './error-code.ts';
+export * from './event-id.ts';
+export * from './job.ts';
+export * from './request-id.ts';
+export * from './stream-event.ts';

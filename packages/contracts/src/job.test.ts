@@ -1,0 +1,49 @@
+import { describe, expect, it } from '@jest/globals';
+import { createJobSchema } from './job.ts';
+import { newRequestId, requestIdSchema } from './request-id.ts';
+
+describe('the body of POST /jobs', () => {
+  it('fills in the defaults', () => {
+    expect(createJobSchema.parse({ query: 'hi' })).toEqual({
+      query: 'hi',
+      pipeline: 'chat',
+      onDisconnect: 'continue',
+      onCrash: 'restart',
+    });
+  });
+
+  it.each<[object, string]>([
+    [{}, 'neither query nor messages'],
+    [{ query: 'a', messages: [{ role: 'user', content: 'a' }] }, 'both'],
+    [{ query: '' }, 'an empty query'],
+    [{ query: 'a', colour: 'red' }, 'an unknown field'],
+    [{ messages: [{ role: 'robot', content: 'a' }] }, 'an unknown role'],
+    [{ messages: [] }, 'no message'],
+    [{ query: 'a', temperature: 3 }, 'a temperature out of range'],
+    [{ query: 'a', timeoutMs: 1.5 }, 'half a millisecond'],
+    [
+      { query: 'a', metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v'])) },
+      '17 metadata entries',
+    ],
+    [{ query: 'a', metadata: { k: 1 } }, 'metadata that is no string'],
+  ])('refuses %j: %s', (body) => {
+    expect(createJobSchema.safeParse(body).success).toBe(false);
+  });
+});
+
+describe('request ids', () => {
+  it('makes ids that it accepts, each another', () => {
+    const ids = Array.from({ length: 1000 }, newRequestId);
+    for (const id of ids) expect(requestIdSchema.safeParse(id).success).toBe(true);
+    expect(new Set(ids).size).toBe(1000);
+  });
+
+  it.each([
+    'short',
+    'x'.repeat(65),
+    '1234567890123456',
+    'has:a:colon:in:it',
+    'has a space in it',
+    'newline-in-it-aaaa\n',
+  ])('refuses %j', (id) => expect(requestIdSchema.safeParse(id).success).toBe(false));
+});
