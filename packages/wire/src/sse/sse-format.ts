@@ -1,0 +1,47 @@
+import { isTerminal } from '@millrace/contracts';
+import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../wire-format.ts';
+import { sseFrame } from './frame.ts';
+import { mergeDeltas } from './merge-deltas.ts';
+
+/** Server-sent events. Nothing depends on the connection: a batch is encoded once and its bytes are shared by all
+ *  watchers of the job, for as long as somebody holds the batch.
+ *  @see PROTOCOL.md §3 */
+export class SseFormat implements WireFormat, WireEncoder {
+  readonly contentType = 'text/event-stream';
+  readonly opening: Buffer;
+  readonly heartbeat = Buffer.from(': hb\n\n');
+  private readonly encoded = new WeakMap<WireBatch, Encoded>();
+
+  /** @param retryMs how long a client waits before it reconnects, milliseconds */
+  constructor({ retryMs }: { readonly retryMs: number }) {
+    this.opening = this.retry(retryMs);
+  }
+
+  connect(): WireEncoder {
+    return this;
+  }
+
+  encode(batch: WireBatch): Encoded {
+    let encoded = this.encoded.get(batch);
+    if (encoded === undefined) {
+      encoded = encodeBatch(batch);
+      this.encoded.set(batch, encoded);
+    }
+    return encoded;
+  }
+
+  retry(delayMs: number): Buffer {
+    // digits only: anything else makes a client ignore the field
+    return Buffer.from(`retry: ${Math.max(0, Math.round(delayMs))}\n\n`);
+  }
+}
+
+function encodeBatch({ events, replay }: WireBatch): Encoded {
+  let text = '';
+  for (const event of replay ? mergeDeltas(events) : events) text += sseFrame(event);
+  const last = events.at(-1);
+  return {
+    bytes: text === '' ? null : Buffer.from(text),
+    outcome: last !== undefined && isTerminal(last.type) ? 'end' : 'continue',
+  };
+}
