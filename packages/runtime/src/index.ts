@@ -1,1 +1,22 @@
-export {};
+export { createLogger, type Logger, type LoggerSettings, withoutCredentials } from './logger.ts';
+export { metricsRegistry } from './metrics.ts';
+export { BULLMQ_MAX_BLOCK_MS, type RedisRole } from './redis/connection-options.ts';
+export {
+  type ConnectOptions,
+  type RedisConnection,
+  type RedisFactory,
+  type RedisFactoryOptions,
+  redisFactory,
+} from './redis/redis-factory.ts';
+export { type ParsedRedisUrl, parseRedisUrl, type RedisAddress } from './redis/redis-url.ts';
+export { describeSettings, type SettingRow } from './settings/describe-settings.ts';
+export { loadSettings } from './settings/load-settings.ts';
+export { type SettingProblem, SettingsError } from './settings/settings-error.ts';
+export {
+  logLimits,
+  logSettings,
+  recordOutlivesLog,
+  redisSettings,
+  streamLogSettings,
+} from './settings/shared-settings.ts';
+export { onShutdown, type ShutdownOptions, type ShutdownStep } from './shutdown.ts';

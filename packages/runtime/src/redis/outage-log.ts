@@ -1,0 +1,36 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from '../logger.ts';
+
+/** Logs when a connection is lost and when it is back: two lines per outage, not one per attempt.
+ *  It is also the `error` listener without which ioredis would write to the console. */
+export function logOutages(connection: Redis | Cluster, name: string, logger: Logger): void {
+  let lostAt: number | null = null;
+  let lastError: Error | undefined;
+
+  const lost = () => {
+    if (lostAt !== null) return;
+    lostAt = performance.now();
+    logger.warn({ connection: name, reason: reasonOf(lastError) }, 'redis lost');
+  };
+
+  connection.on('error', (error: Error) => {
+    lastError = error;
+    if (connection.status !== 'ready') lost();
+  });
+  connection.on('reconnecting', lost);
+  connection.on('ready', () => {
+    if (lostAt !== null) {
+      logger.info({ connection: name, durationMs: Math.round(performance.now() - lostAt) }, 'redis back');
+    }
+    lostAt = null;
+    lastError = undefined;
+  });
+}
+
+// The message of a refused connection to several addresses is empty; its code says it. Never the error itself: it
+// carries the command's arguments.
+function reasonOf(error: Error | undefined): string {
+  if (error === undefined) return 'closed by the server';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return error.message || code || error.name;
+}

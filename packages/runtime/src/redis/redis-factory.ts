@@ -1,0 +1,76 @@
+import { Cluster, Redis } from 'ioredis';
+import type { Logger } from '../logger.ts';
+import { SettingsError } from '../settings/settings-error.ts';
+import { BoundedCluster } from './bounded-cluster.ts';
+import {
+  BULLMQ_MAX_BLOCK_MS,
+  clusterOptions,
+  nodeOptions,
+  type RedisRole,
+  reconnectDelayMs,
+  sentinelOptions,
+} from './connection-options.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { logOutages } from './outage-log.ts';
+import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+
+/** A connection to one server (found directly or through sentinels) or to a cluster. */
+export type RedisConnection = Redis | Cluster;
+
+export interface ConnectOptions {
+  /** the longest that a command of role `blocking` may block, milliseconds; BullMQ's 10 s when left out.
+   *  A dead connection is noticed 2.5 s after it. */
+  readonly maxBlockMs?: number;
+}
+
+export interface RedisFactory {
+  readonly mode: RedisAddress['mode'];
+  /** Opens a connection; it is used at once and connects by itself, as often as need be.
+   *  BullMQ duplicates what it is given for a worker and closes its duplicate itself. */
+  connect(role: RedisRole, options?: ConnectOptions): RedisConnection;
+  /** Closes every connection that it opened; what still waits for a reply is rejected. */
+  close(): void;
+}
+
+export interface RedisFactoryOptions {
+  /** shown by `CLIENT LIST`, with the role */
+  readonly name: string;
+  readonly logger: Logger;
+}
+
+/** Opens the connections of one process.
+ *  Each resumes within 5 s of Redis being back, and notices a connection whose packets vanish: within 2.5 s when it
+ *  has something to send, 4.5 s as a subscriber of a single Redis, 11 s when idle (the kernel's keep-alive).
+ *  @param url one of the forms of `REDIS_URL`; see {@link parseRedisUrl}
+ *  @throws SettingsError the URL has none of these forms */
+export function redisFactory(url: string, { name, logger }: RedisFactoryOptions): RedisFactory {
+  const parsed = parseRedisUrl(url);
+  if (!parsed.ok) throw new SettingsError([{ name: 'REDIS_URL', problem: parsed.problem, allowed: '' }]);
+  const { address } = parsed;
+  const closers: (() => void)[] = [];
+
+  return {
+    mode: address.mode,
+    connect(role, { maxBlockMs = BULLMQ_MAX_BLOCK_MS } = {}) {
+      const connection = openConnection(address, role, name, maxBlockMs);
+      logOutages(connection, `${name}:${role}`, logger);
+      if (role === 'subscriber' && connection instanceof Redis) closers.push(startHeartbeat(connection));
+      closers.push(() => connection.disconnect());
+      return connection;
+    },
+    close() {
+      for (const close of closers.splice(0)) close();
+    },
+  };
+}
+
+function openConnection(address: RedisAddress, role: RedisRole, name: string, maxBlockMs: number): RedisConnection {
+  if (address.mode === 'cluster') {
+    const Kind = role === 'worker' || role === 'blocking' ? Cluster : BoundedCluster;
+    return new Kind([...address.nodes], clusterOptions(address, role, name, maxBlockMs));
+  }
+  const options = { ...nodeOptions(address, role, name, maxBlockMs), retryStrategy: reconnectDelayMs };
+  if (address.mode === 'sentinel') return new Redis({ ...options, ...sentinelOptions(address) });
+  const [server] = address.nodes;
+  return new Redis({ ...options, ...server, db: address.db });
+}

@@ -1,0 +1,96 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { describeSettings } from './describe-settings.ts';
+import { loadSettings } from './load-settings.ts';
+import { SettingsError } from './settings-error.ts';
+import { logLimits, logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from './shared-settings.ts';
+
+const schema = z
+  .object({
+    ...redisSettings,
+    ...logSettings,
+    ...streamLogSettings,
+    PORT: z.coerce.number().int().min(1).max(65_535).describe('Port to listen on'),
+    OPENAI_API_KEY: z.string().startsWith('sk-').optional().describe('Key of the model provider'),
+    MILLRACE_ORIGINS: z
+      .string()
+      .transform((list) => list.split(','))
+      .default([]),
+  })
+  .check(recordOutlivesLog);
+
+function failure(env: Record<string, string>): string {
+  try {
+    loadSettings(schema, env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.message;
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
+
+describe('loadSettings', () => {
+  it('takes defaults for what is unset, empty or blank', () => {
+    const settings = loadSettings(schema, { PORT: ' 8080 ', REDIS_URL: '', MILLRACE_LOG_LEVEL: '  ' });
+    expect(settings.PORT).toBe(8080);
+    expect(settings.REDIS_URL).toBe('redis://127.0.0.1:6379');
+    expect(settings.MILLRACE_LOG_LEVEL).toBe('info');
+    expect(logLimits(settings)).toEqual({
+      recordRetentionMs: 86_400_000,
+      logRetentionMs: 86_400_000,
+      maxEvents: 100_000,
+      maxBytes: 8 * 1024 * 1024,
+      maxAttempts: 10,
+    });
+  });
+
+  it('freezes the settings to the last level', () => {
+    const settings = loadSettings(schema, { PORT: '1', MILLRACE_ORIGINS: 'a,b' });
+    expect(Object.isFrozen(settings)).toBe(true);
+    expect(Object.isFrozen(settings.MILLRACE_ORIGINS)).toBe(true);
+  });
+
+  it('lists every bad variable with what is wrong and what is allowed', () => {
+    const message = failure({ MILLRACE_LOG_LEVEL: 'loud', MILLRACE_MAX_ATTEMPTS: 'many', MILLRACE_KEY_PREFIX: '{x}' });
+    expect(message).toContain('4 bad settings');
+    expect(message).toMatch(/PORT: is required; allowed: integer, 1 … 65535; Port to listen on/);
+    expect(message).toMatch(/MILLRACE_LOG_LEVEL: .*"loud".*one of: trace, debug/);
+    expect(message).toMatch(/MILLRACE_MAX_ATTEMPTS: .*"many".*integer, 1 … 1000.*default: 10/);
+    expect(message).toMatch(/MILLRACE_KEY_PREFIX: must be letters, digits/);
+  });
+
+  it('never shows the value of a key or a URL', () => {
+    const message = failure({ PORT: '1', OPENAI_API_KEY: 'hunter2-key', REDIS_URL: 'http://me:hunter2@host' });
+    expect(message).toContain('OPENAI_API_KEY');
+    expect(message).toContain('REDIS_URL');
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('refuses a record that expires before its log, together with what else is wrong', () => {
+    const message = failure({ MILLRACE_RECORD_RETENTION_SECONDS: '60' });
+    expect(message).toContain('MILLRACE_RECORD_RETENTION_SECONDS: must be at least MILLRACE_LOG_RETENTION_SECONDS');
+    expect(message).toContain('PORT: is required');
+  });
+});
+
+describe('describeSettings', () => {
+  it('gives a row for every variable', () => {
+    const rows = describeSettings(schema);
+    expect(rows).toContainEqual({
+      name: 'PORT',
+      type: 'integer, 1 … 65535',
+      default: null,
+      description: 'Port to listen on',
+    });
+    expect(rows).toContainEqual({
+      name: 'OPENAI_API_KEY',
+      type: 'text',
+      default: '',
+      description: 'Key of the model provider',
+    });
+    expect(rows.find(({ name }) => name === 'MILLRACE_MAX_LOG_BYTES')).toMatchObject({
+      type: 'integer, at least 1024',
+      default: '8388608',
+    });
+  });
+});

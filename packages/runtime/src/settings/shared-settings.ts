@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { parseRedisUrl } from '../redis/redis-url.ts';
+
+/** A whole number in an environment variable. */
+function integer(): z.ZodCoercedNumber {
+  return z.coerce.number().int();
+}
+
+/** Where Redis is, and where in it. Spread into the schema of every service. */
+export const redisSettings = {
+  REDIS_URL: z
+    .string()
+    .default('redis://127.0.0.1:6379')
+    .superRefine((url, context) => {
+      const parsed = parseRedisUrl(url);
+      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
+    })
+    .describe(
+      'Redis: redis[s]://[user:pass@]host:port[/db], redis[s]+sentinel://[user:pass@]host:26379,…/master[/db] or redis[s]+cluster://[user:pass@]host:7000,…',
+    ),
+  MILLRACE_KEY_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9:_-]+$/, 'must be letters, digits, ":", "_" and "-" only')
+    .default('millrace')
+    .describe('Start of every key in Redis; no braces, which would move a job to another cluster slot'),
+};
+
+/** What is logged. */
+export const logSettings = {
+  MILLRACE_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('The least severe level that is logged'),
+};
+
+/** How much of a job is kept, and how long: the same in every process that touches the log.
+ *  Use together with {@link recordOutlivesLog}. */
+export const streamLogSettings = {
+  MILLRACE_LOG_RETENTION_SECONDS: integer()
+    .min(1)
+    .default(86_400)
+    .describe('How long an event log outlives its last event, seconds'),
+  MILLRACE_RECORD_RETENTION_SECONDS: integer()
+    .min(1)
+    .default(86_400)
+    .describe('How long a job record outlives its last change, seconds; at least as long as its log'),
+  MILLRACE_MAX_LOG_EVENTS: integer()
+    .min(10)
+    .default(100_000)
+    .describe('Events in one job’s log; a job that would need more ends with an error'),
+  MILLRACE_MAX_LOG_BYTES: integer()
+    .min(1_024)
+    .default(8 * 1024 * 1024)
+    .describe('Bytes of event data in one job’s log; a job that would need more ends with an error'),
+  MILLRACE_MAX_ATTEMPTS: integer()
+    .min(1)
+    .max(1_000)
+    .default(10)
+    .describe('Attempts before a job whose workers keep dying is given up'),
+};
+
+type StreamLogSettings = z.output<z.ZodObject<typeof streamLogSettings>>;
+
+const retentionTimes = z.object({
+  MILLRACE_LOG_RETENTION_SECONDS: z.number(),
+  MILLRACE_RECORD_RETENTION_SECONDS: z.number(),
+});
+
+/** A log without its record could not be found, so the record must not expire first.
+ *  `z.object({ ...streamLogSettings }).check(recordOutlivesLog)` */
+export const recordOutlivesLog = z.refine<z.output<typeof retentionTimes>>(
+  (settings) => settings.MILLRACE_RECORD_RETENTION_SECONDS >= settings.MILLRACE_LOG_RETENTION_SECONDS,
+  {
+    path: ['MILLRACE_RECORD_RETENTION_SECONDS'],
+    message: 'must be at least MILLRACE_LOG_RETENTION_SECONDS',
+    // also when other variables are bad: a person mends them all in one go
+    when: ({ value }) => retentionTimes.safeParse(value).success,
+  },
+);
+
+/** The limits of a job's log, in the shape and units that the stream log takes. */
+export function logLimits(settings: StreamLogSettings) {
+  return {
+    recordRetentionMs: settings.MILLRACE_RECORD_RETENTION_SECONDS * 1_000,
+    logRetentionMs: settings.MILLRACE_LOG_RETENTION_SECONDS * 1_000,
+    maxEvents: settings.MILLRACE_MAX_LOG_EVENTS,
+    maxBytes: settings.MILLRACE_MAX_LOG_BYTES,
+    maxAttempts: settings.MILLRACE_MAX_ATTEMPTS,
+  };
+}
