@@ -1,1 +1,27 @@
-export {};
+export { AttemptStarter, type Begun } from './attempt-starter.ts';
+export type { AttemptWriter } from './attempt-writer.ts';
+export { CancelWatcher } from './cancel-watcher.ts';
+export { type CancelOutcome, JobCanceller } from './canceller.ts';
+export { ChannelHub } from './channel-hub.ts';
+export {
+  AttemptFenced,
+  IdempotencyMismatch,
+  JobClosed,
+  JobNotFound,
+  LogExpired,
+  LogLimitExceeded,
+  LogLost,
+  LogWriteFailed,
+  StreamLogError,
+} from './errors.ts';
+export { Followers, type FollowOptions, type Reservation } from './followers.ts';
+export { IdempotencyKeys } from './idempotency-keys.ts';
+export { type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
+export { KeySpace } from './keys.ts';
+export type { LogLimits } from './limits.ts';
+export { JobOpener, type NewJob } from './opener.ts';
+export type { EventBatch } from './payload.ts';
+export { JobReader } from './reader.ts';
+export { isFinished, type JobRecord } from './record.ts';
+export type { RedisConnection } from './scripts.ts';
+export type { Following, FollowSink } from './watcher.ts';

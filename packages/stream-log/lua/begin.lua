@@ -1,0 +1,44 @@
+-- begin: make the caller the job's runner, in a new attempt that fences the one before it.
+-- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
+-- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
+-- ARGV[4] runner, unique per pick-up: asked again, it gets the attempt it has  ARGV[5] most attempts
+-- RETURNS {1, attempt, seq, tenant, request, createdAt, startedAt, now (ms)}
+--       | {-1} no such job | {-2} ended | {-3} it had said something and asked to fail then | {-4} too many attempts
+local publish, record_ms, log_ms, runner, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+
+local names = { 'status', 'attempt', 'seq', 'runner', 'said', 'released', 'onCrash', 'model', 'tenant', 'request',
+  'createdAt', 'startedAt', 'events', 'bytes' }
+local values, job = redis.call('HMGET', KEYS[1], unpack(names)), {}
+for i, name in ipairs(names) do job[name] = values[i] end
+
+if not job.status then return { -1 } end
+if job.status ~= 'queued' and job.status ~= 'active' then return { -2 } end
+
+local time = redis.call('TIME')
+local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+if job.runner == runner and job.status == 'active' then
+  return { 1, tonumber(job.attempt), tonumber(job.seq), job.tenant, job.request, job.createdAt, job.startedAt, now }
+end
+if job.said and job.onCrash == 'fail' then return { -3 } end
+if tonumber(job.attempt) >= most then return { -4 } end
+
+local attempt, seq, bytes = job.attempt + 1, 0, tonumber(job.bytes)
+local payload = { job.attempt .. '-' .. job.seq }
+local function say(event, data)
+  seq = seq + 1
+  bytes = bytes + #data
+  redis.call('XADD', KEYS[2], attempt .. '-' .. seq, event, data)
+  payload[#payload + 1] = attempt .. '-' .. seq .. ' ' .. event .. ' ' .. data
+end
+if job.said then
+  say('reset', string.format('{"attempt":%d,"reason":"%s"}', attempt, job.released or 'worker-lost'))
+end
+say('started', string.format('{"attempt":%d,"model":%s}', attempt, cjson.encode(job.model)))
+
+redis.call('HDEL', KEYS[1], 'said', 'released', 'firstTokenAt')
+redis.call('HSET', KEYS[1], 'status', 'active', 'attempt', attempt, 'seq', seq, 'runner', runner,
+  'startedAt', job.startedAt or now, 'events', job.events + seq, 'bytes', bytes)
+redis.call('PEXPIRE', KEYS[1], record_ms)
+redis.call('PEXPIRE', KEYS[2], log_ms)
+redis.call(publish, KEYS[3], table.concat(payload, '\n'))
+return { 1, attempt, seq, job.tenant, job.request, job.createdAt, job.startedAt or now, now }

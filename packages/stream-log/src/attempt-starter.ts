@@ -1,0 +1,89 @@
+import type { JobError, JobRequest } from '@millrace/contracts';
+import { AttemptWriter } from './attempt-writer.ts';
+import type { KeySpace } from './keys.ts';
+import type { LogLimits } from './limits.ts';
+import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
+
+export type Begun =
+  | {
+      readonly kind: 'begun';
+      readonly request: JobRequest;
+      readonly tenant: string;
+      readonly attempt: number;
+      readonly writer: AttemptWriter;
+      /** acceptance → first attempt, milliseconds */
+      readonly queueMs: number;
+      /** acceptance → now, milliseconds */
+      readonly elapsedMs: number;
+    }
+  /** the job has ended: its queue entry does nothing (law 15) */
+  | { readonly kind: 'ended' }
+  /** there is no record: it expired, or Redis lost it */
+  | { readonly kind: 'missing' }
+  /** it may not run again: it had said something and asked to fail then, or it has had its attempts */
+  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts' };
+
+type Reply = [code: number, attempt: number, seq: number, tenant: string, request: string, ...times: string[]];
+
+/** Takes jobs over for a worker. */
+export class AttemptStarter {
+  readonly #run: RunScript;
+  readonly #publish: string;
+
+  constructor(
+    redis: RedisConnection,
+    readonly keys: KeySpace,
+    readonly limits: LogLimits,
+  ) {
+    this.#run = scriptsOf(redis);
+    this.#publish = publishCommand(redis);
+  }
+
+  /** Starts the next attempt; whoever ran the job before is fenced from this moment on (law 2).
+   *  @param runner unique per pick-up of the queue entry */
+  async begin(id: string, runner: string): Promise<Begun> {
+    const { recordRetentionMs, logRetentionMs, maxAttempts } = this.limits;
+    const args = [this.#publish, recordRetentionMs, logRetentionMs, runner, maxAttempts];
+    const reply = (await this.#run('begin', this.keys.ofJob(id), args)) as Reply;
+    switch (reply[0]) {
+      case 1:
+        return this.#begun(id, reply);
+      case -1:
+        return { kind: 'missing' };
+      case -2:
+        return { kind: 'ended' };
+      case -3:
+        return { kind: 'refused', reason: 'already-said' };
+      case -4:
+        return { kind: 'refused', reason: 'too-many-attempts' };
+      default:
+        throw new Error(`begin.lua answered ${String(reply[0])}`);
+    }
+  }
+
+  /** Ends a refused job with an error.
+   *  @returns false when it had ended by itself meanwhile, or is gone */
+  async fail(id: string, error: JobError): Promise<boolean> {
+    const { recordRetentionMs, logRetentionMs } = this.limits;
+    const reply = await this.#run('close', this.keys.ofJob(id), [
+      ...[this.#publish, recordRetentionMs, logRetentionMs],
+      ...['', '', '', 'failed', 'error', JSON.stringify(error), this.keys.control, id],
+      ...['error', JSON.stringify(error)],
+    ]);
+    return reply === 1;
+  }
+
+  #begun(id: string, [, attempt, seq, tenant, request, ...times]: Reply): Begun {
+    const [createdAt = 0, startedAt = 0, now = 0] = times.map(Number);
+    const { keys, limits } = this;
+    return {
+      kind: 'begun',
+      request: JSON.parse(request) as JobRequest,
+      tenant,
+      attempt,
+      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, id, attempt, seq }),
+      queueMs: startedAt - createdAt,
+      elapsedMs: now - createdAt,
+    };
+  }
+}

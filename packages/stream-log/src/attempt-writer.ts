@@ -1,0 +1,189 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobError, StreamEvent, StreamEventData } from '@millrace/contracts';
+import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from './errors.ts';
+import type { KeySpace } from './keys.ts';
+import type { LogLimits } from './limits.ts';
+import { PendingEvents } from './pending-events.ts';
+import type { RunScript } from './scripts.ts';
+
+/** A model that is faster than Redis waits at this many buffered UTF-16 units. */
+const HIGH_WATER_UNITS = 262_144;
+
+/** Between two tries of a command that Redis refused for the moment (loading, no master, read-only replica). */
+const RETRY_MS = 200;
+
+const REFUSALS = new Map<unknown, new (jobId: string) => StreamLogError>([
+  [-1, AttemptFenced],
+  [-2, JobClosed],
+  [-3, LogLost],
+  [-4, LogLimitExceeded],
+]);
+
+export interface AttemptWriterOptions {
+  readonly run: RunScript;
+  readonly publish: string;
+  readonly keys: KeySpace;
+  readonly limits: LogLimits;
+  readonly id: string;
+  readonly attempt: number;
+  /** of the last event that begin.lua stored */
+  readonly seq: number;
+}
+
+/** Writes one attempt's events. The first goes out at once; while one append is in flight, what comes meanwhile is
+ *  merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
+ *
+ *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and a log that
+ *  lost something is noticed by the next append instead of going on with a hole in it. */
+export class AttemptWriter {
+  readonly id: string;
+  readonly attempt: number;
+  /** Aborted, with an error of errors.ts as its reason, once nothing more can be written. */
+  readonly signal: AbortSignal;
+  readonly #options: AttemptWriterOptions;
+  readonly #abort = new AbortController();
+  readonly #pending = new PendingEvents();
+  #seq: number;
+  #said = false;
+  #closing = false;
+  #pumping: Promise<void> | null = null;
+  #roomMade: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: AttemptWriterOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.attempt = options.attempt;
+    this.#seq = options.seq;
+    this.signal = this.#abort.signal;
+  }
+
+  /** whether this attempt has said anything: after that a failed model call cannot be tried again */
+  get said(): boolean {
+    return this.#said;
+  }
+
+  /** Queues an event and sees to its storing. After the signal is aborted it does nothing. */
+  emit(event: StreamEvent): void {
+    if (this.signal.aborted) return;
+    this.#said = true;
+    this.#pending.add(event);
+    this.#pumping ??= this.#pump();
+  }
+
+  /** Resolves as soon as little enough waits to be stored; at once in the usual case. Never rejects. */
+  drained(): Promise<void> {
+    if (this.#pending.units < HIGH_WATER_UNITS || this.signal.aborted) return Promise.resolve();
+    this.#roomMade ??= Promise.withResolvers();
+    return this.#roomMade.promise;
+  }
+
+  /** Resolves when all that was said is stored.
+   *  @throws the signal's reason once nothing more can be written */
+  async flush(): Promise<void> {
+    while (this.#pumping !== null) await this.#pumping;
+    this.signal.throwIfAborted();
+  }
+
+  /** Ends the job well, after all that was said is stored.
+   *  @throws StreamLogError somebody else owns or ended the job */
+  async done(data: StreamEventData['done']): Promise<void> {
+    await this.flush();
+    await this.#close('completed', 'done', data, ['usage', JSON.stringify(data.usage)]);
+  }
+
+  /** Ends the job with an error. What was said before stays in the log, as far as it fits.
+   *  @throws StreamLogError somebody else owns or ended the job */
+  async fail(error: JobError): Promise<void> {
+    while (this.#pumping !== null) await this.#pumping;
+    const reason: unknown = this.signal.reason;
+    if (reason !== undefined && !(reason instanceof LogLimitExceeded)) throw reason;
+    await this.#close('failed', 'error', error, ['error', JSON.stringify(error)]);
+  }
+
+  /** Gives the job back, so that the next attempt starts the answer afresh.
+   *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
+  async release(reason: 'handover' | 'log-lost'): Promise<boolean> {
+    const { run, keys, limits } = this.#options;
+    this.abort(new AttemptFenced(this.id));
+    while (this.#pumping !== null) await this.#pumping;
+    const args = [this.attempt, reason, limits.recordRetentionMs];
+    return (await run('release', [keys.record(this.id)], args)) === 1;
+  }
+
+  /** Stops the writer from outside: its job was cancelled or taken over, as the cancel watcher has learnt. */
+  abort(reason: StreamLogError): void {
+    // a closing attempt waits for the script's word: what others saw of the record may be its own end
+    if (!this.#closing) this.#end(reason);
+  }
+
+  #end(reason: StreamLogError): void {
+    if (this.signal.aborted) return;
+    this.#abort.abort(reason);
+    this.#pending.clear();
+    this.#roomMade?.resolve();
+  }
+
+  async #pump(): Promise<void> {
+    while (!this.#pending.empty) {
+      const pairs = this.#pending.take();
+      const reply = await this.#patiently(() => this.#append(pairs));
+      const Refusal = REFUSALS.get(reply);
+      if (Refusal) this.abort(new Refusal(this.id));
+      else this.#seq += pairs.length / 2;
+      if (this.#roomMade && this.#pending.units < HIGH_WATER_UNITS) {
+        this.#roomMade.resolve();
+        this.#roomMade = null;
+      }
+    }
+    this.#pumping = null;
+  }
+
+  #append(pairs: readonly string[]): Promise<unknown> {
+    const { run, publish, keys, limits } = this.#options;
+    return run('append', keys.ofJob(this.id), [
+      ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
+      ...[this.attempt, this.#seq + 1, limits.maxEvents, limits.maxBytes],
+      ...pairs,
+    ]);
+  }
+
+  async #close(status: string, type: 'done' | 'error', data: object, fields: readonly string[]): Promise<void> {
+    const { run, publish, keys, limits } = this.#options;
+    const args = [
+      ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
+      ...[this.attempt, this.#seq, '', status, type, JSON.stringify(data), '', this.id],
+      ...fields,
+    ];
+    this.#closing = true;
+    const reply = await this.#patiently(() => run('close', keys.ofJob(this.id), args));
+    const Refusal = REFUSALS.get(reply);
+    const outcome = Refusal ? new Refusal(this.id) : new JobClosed(this.id);
+    // from here on nothing of this attempt may be written, whatever the outcome was
+    this.#end(outcome);
+    if (Refusal) throw outcome;
+  }
+
+  /** Tries until Redis answers: a worker rides out an outage, and the same command twice is harmless.
+   *  @returns undefined once the writer is aborted */
+  async #patiently(command: () => Promise<unknown>): Promise<unknown> {
+    for (;;) {
+      try {
+        return await command();
+      } catch (error) {
+        if (!isPassing(error)) this.#end(new LogWriteFailed(this.id, error));
+        if (this.signal.aborted) return undefined;
+        // the connection has logged the outage; the cancel watcher and the job's own timeouts bound the wait
+        await delay(RETRY_MS);
+      }
+    }
+  }
+}
+
+/** Redis error replies that pass: the first word of the message is their code. */
+const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|UNKILLABLE)\b/;
+
+/** @returns true for a lost connection, a timeout, or a server that will take the same command later */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return true;
+  return PASSING.test(error.message);
+}

@@ -1,0 +1,79 @@
+/** What can be wrong with a job's log. `code` tells them apart; the message never holds a prompt or a token. */
+export abstract class StreamLogError extends Error {
+  abstract readonly code: string;
+  constructor(
+    readonly jobId: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** There is no record of this id: it never was, or its retention is over. */
+export class JobNotFound extends StreamLogError {
+  readonly code = 'JOB_NOT_FOUND';
+  constructor(jobId: string) {
+    super(jobId, `no job has the id ${jobId}`);
+  }
+}
+
+/** The record is there, the log is not any more. */
+export class LogExpired extends StreamLogError {
+  readonly code = 'LOG_EXPIRED';
+  constructor(jobId: string) {
+    super(jobId, `the log of job ${jobId} has expired`);
+  }
+}
+
+/** Another body, or another tenant, holds the id. */
+export class IdempotencyMismatch extends StreamLogError {
+  readonly code = 'IDEMPOTENCY_MISMATCH';
+  constructor(jobId: string) {
+    super(jobId, `the id ${jobId} stands for another request`);
+  }
+}
+
+/** Somebody else ended the job: a cancel, or a runner that gave it up. Abort reason of a writer. */
+export class JobClosed extends StreamLogError {
+  readonly code = 'JOB_CLOSED';
+  constructor(jobId: string) {
+    super(jobId, `job ${jobId} has been ended`);
+  }
+}
+
+/** A newer attempt, or the queue, owns the job. Abort reason of a writer. */
+export class AttemptFenced extends StreamLogError {
+  readonly code = 'ATTEMPT_FENCED';
+  constructor(jobId: string) {
+    super(jobId, `another attempt owns job ${jobId}`);
+  }
+}
+
+/** The log would grow past its limits; nothing of the last batch was stored. Abort reason of a writer. */
+export class LogLimitExceeded extends StreamLogError {
+  readonly code = 'LOG_LIMIT_EXCEEDED';
+  constructor(jobId: string) {
+    super(jobId, `the log of job ${jobId} has reached its limit`);
+  }
+}
+
+/** Redis has lost the record, or events that it had acknowledged (no persistence, or a fail-over). */
+export class LogLost extends StreamLogError {
+  readonly code = 'LOG_LOST';
+  constructor(jobId: string) {
+    super(jobId, `Redis has lost a part of job ${jobId}`);
+  }
+}
+
+/** Redis refused a write in a way that will not pass: a wrong type of key, a script it cannot run, missing rights.
+ *  Abort reason of a writer; `cause` has Redis's words. */
+export class LogWriteFailed extends StreamLogError {
+  readonly code = 'LOG_WRITE_FAILED';
+  constructor(
+    jobId: string,
+    override readonly cause: unknown,
+  ) {
+    super(jobId, `Redis refuses to store events of job ${jobId}`);
+  }
+}

@@ -1,0 +1,159 @@
+import { compareEventIds, type EventId, LOG_START } from '@millrace/contracts';
+import type { ChannelHub } from './channel-hub.ts';
+import { JobNotFound, LogExpired } from './errors.ts';
+import type { KeySpace } from './keys.ts';
+import { parsePayload } from './payload.ts';
+import { JobReader } from './reader.ts';
+import type { RedisConnection } from './scripts.ts';
+import { Topic } from './topic.ts';
+import { Watchdog } from './watchdog.ts';
+import { type Following, type FollowSink, logLost, Watcher } from './watcher.ts';
+
+export interface FollowOptions {
+  /** the reader has everything up to this event; LOG_START for all */
+  readonly after: EventId;
+  readonly sink: FollowSink;
+}
+
+/** A subscription held open while its job is being created: opened and followed without waiting twice. */
+export interface Reservation {
+  release(): void;
+}
+
+interface Entry {
+  readonly topic: Topic;
+  /** resolves when the channel is confirmed */
+  readonly confirmed: Promise<void>;
+  users: number;
+}
+
+const NOTHING_TO_FOLLOW: Following = {
+  position: LOG_START,
+  alreadyEnded: true,
+  resume: () => undefined,
+  close: () => undefined,
+};
+
+/** Follows jobs: everything after an event, then whatever comes, on any node, until the terminal event.
+ *
+ *  The attach order is the law (5): await the confirmation of SUBSCRIBE, then read the log, keep what arrives live
+ *  meanwhile, drop by id what the log already gave. One topic per followed job, any number of watchers per topic. */
+export class Followers {
+  readonly #reader: JobReader;
+  readonly #entries = new Map<string, Entry>();
+  readonly #watchdog: Watchdog;
+
+  /** @param hub of this process; sharded on a cluster
+   *  @param redis for reads; commands on it should fail fast, the follower tries again by itself */
+  constructor(
+    redis: RedisConnection,
+    readonly hub: ChannelHub,
+    readonly keys: KeySpace,
+  ) {
+    this.#reader = new JobReader(redis, keys);
+    this.#watchdog = new Watchdog(redis, keys, hub, () => this.#topics());
+  }
+
+  /** whether subscriptions are confirmed on the present connection */
+  get ready(): boolean {
+    return this.hub.ready;
+  }
+
+  /** how many watchers there are, and of how many jobs */
+  get counts(): { watchers: number; topics: number } {
+    let watchers = 0;
+    for (const { topic } of this.#entries.values()) watchers += topic.watchers.size;
+    return { watchers, topics: this.#entries.size };
+  }
+
+  /** Subscribes ahead of `follow`, in parallel with the creation of the job. Never fails: `follow` does. */
+  reserve(id: string): Reservation {
+    const entry = this.#acquire(id);
+    entry.confirmed.catch(() => undefined);
+    let held = true;
+    return {
+      release: () => {
+        if (held) this.#leave(id, entry);
+        held = false;
+      },
+    };
+  }
+
+  /** Starts to give a job's events to `sink`. The first may be given before this resolves.
+   *  A cursor beyond the log's end, or of a log that was lost, gives a `reset` first and then all there is.
+   *  @throws JobNotFound
+   *  @throws LogExpired
+   *  @throws Error Redis does not answer, or does not confirm the subscription in time
+   *  @see PROTOCOL.md §4 */
+  async follow(id: string, options: FollowOptions): Promise<Following> {
+    const entry = this.#acquire(id);
+    try {
+      await entry.confirmed;
+      const { after, ended } = await this.#attachAt(id, options.after);
+      if (ended) {
+        this.#leave(id, entry);
+        return NOTHING_TO_FOLLOW;
+      }
+      const watcher = new Watcher(entry.topic, after ?? LOG_START, options.sink, () => this.#leave(id, entry));
+      if (after === null) options.sink.batch(logLost());
+      watcher.resume();
+      return watcher;
+    } catch (error) {
+      this.#leave(id, entry);
+      throw error;
+    }
+  }
+
+  /** Ends every follower (`end('closed')`) and the timers. The connections stay the caller's. */
+  close(): void {
+    this.#watchdog.close();
+    for (const topic of this.#topics()) for (const watcher of topic.watchers) watcher.end();
+  }
+
+  /** @returns where to start: null for "from the beginning, and say that the log was lost" */
+  async #attachAt(id: string, cursor: EventId): Promise<{ after: EventId | null; ended: boolean }> {
+    const standing = await this.#reader.standing(id);
+    if (standing === null) throw new JobNotFound(id);
+    const { record, logExists, finished } = standing;
+    if (!logExists && finished) throw new LogExpired(id);
+    const ahead = compareEventIds(cursor, record.lastEventId);
+    // an append between the two reads of `standing` can make a good cursor look ahead, so the log has the last word
+    if (ahead > 0 && (await this.#reader.page(id, cursor, 1)).length === 0) {
+      const again = await this.#reader.get(id);
+      if (again === null) throw new JobNotFound(id);
+      if (compareEventIds(cursor, again.lastEventId) > 0) return { after: null, ended: false };
+    }
+    return { after: cursor, ended: finished && ahead === 0 };
+  }
+
+  #acquire(id: string): Entry {
+    const held = this.#entries.get(id);
+    if (held) {
+      held.users += 1;
+      return held;
+    }
+    const topic = new Topic(id, this.#reader);
+    const confirmed = this.hub.subscribe(this.keys.channel(id), {
+      message: (payload) => topic.receive(parsePayload(payload)),
+      resubscribed: () => void topic.repair(),
+    });
+    const entry = { topic, confirmed, users: 1 };
+    this.#entries.set(id, entry);
+    // an entry that was never confirmed must not serve the next who comes
+    confirmed.catch(() => this.#forget(id, entry));
+    return entry;
+  }
+
+  #leave(id: string, entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users === 0 && this.#forget(id, entry)) this.hub.unsubscribe(this.keys.channel(id));
+  }
+
+  #forget(id: string, entry: Entry): boolean {
+    return this.#entries.get(id) === entry && this.#entries.delete(id);
+  }
+
+  *#topics(): Iterable<Topic> {
+    for (const entry of this.#entries.values()) yield entry.topic;
+  }
+}

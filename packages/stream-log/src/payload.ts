@@ -1,0 +1,38 @@
+import type { EventId, StoredEvent, StreamEventType } from '@millrace/contracts';
+
+/** Events that belong together: one publish, or one page of the log. Shared by all who follow a job in a process,
+ *  so that whoever encodes it can keep the bytes beside it. */
+export interface EventBatch {
+  /** the event before the first of this batch: another one means a gap */
+  readonly prev: EventId;
+  readonly last: EventId;
+  /** at least one */
+  readonly events: readonly StoredEvent[];
+  /** a full page of a long backlog: adjacent deltas may be merged into larger frames */
+  readonly replay: boolean;
+}
+
+/** Reads what a script published: the id before, then a line `<id> <type> <data>` per event.
+ *  JSON has no raw line feed, and neither id nor type has a space. */
+export function parsePayload(payload: string): EventBatch {
+  const lines = payload.split('\n');
+  const events = lines.slice(1).map(parseLine);
+  return batchOf(lines[0] as EventId, events, false);
+}
+
+/** @param events at least one */
+export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: boolean): EventBatch {
+  const last = events.at(-1);
+  if (last === undefined) throw new RangeError('a batch has at least one event');
+  return { prev, last: last.id, events, replay };
+}
+
+function parseLine(line: string): StoredEvent {
+  const afterId = line.indexOf(' ');
+  const afterType = line.indexOf(' ', afterId + 1);
+  return {
+    id: line.slice(0, afterId) as EventId,
+    type: line.slice(afterId + 1, afterType) as StreamEventType,
+    data: line.slice(afterType + 1),
+  };
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import type { Cluster, Redis } from 'ioredis';
+
+/** A connection for commands: to one server (Sentinel included) or to a cluster. */
+export type RedisConnection = Redis | Cluster;
+
+type Argument = string | number;
+
+/** The Lua scripts, by name, with their number of keys. One change of a job is one script (law 3). */
+const KEYS = { open: 3, begin: 3, append: 3, close: 3, release: 1, admit: 5 } as const;
+
+type ScriptName = keyof typeof KEYS;
+
+const sources = Object.fromEntries(
+  Object.keys(KEYS).map((name) => [name, readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8')]),
+) as Record<ScriptName, string>;
+
+/** Runs a script by its digest; ioredis sends the source where the server does not know it (SCRIPT FLUSH, fail-over).
+ *  @returns the script's reply, as its header says */
+export type RunScript = (name: ScriptName, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+
+/** Makes the scripts known to a connection. */
+export function scriptsOf(redis: RedisConnection): RunScript {
+  const commands = redis as unknown as Record<string, (...args: Argument[]) => Promise<unknown>>;
+  for (const [name, numberOfKeys] of Object.entries(KEYS)) {
+    redis.defineCommand(commandName(name), { numberOfKeys, lua: sources[name as ScriptName] });
+  }
+  return async (name, keys, args) => commands[commandName(name)]?.(...keys, ...args);
+}
+
+/** The command that wakes followers: on a cluster the sharded one, which stays within the job's slot (law 13). */
+export function publishCommand(redis: RedisConnection): 'PUBLISH' | 'SPUBLISH' {
+  return redis.isCluster ? 'SPUBLISH' : 'PUBLISH';
+}
+
+function commandName(script: string): string {
+  return `millrace:${script}`;
+}

@@ -1,0 +1,127 @@
+import { compareEventIds, type EventId } from '@millrace/contracts';
+import { batchOf, type EventBatch } from './payload.ts';
+import { type JobReader, PAGE_EVENTS } from './reader.ts';
+import type { Watcher } from './watcher.ts';
+
+/** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
+const MAX_RECENT = 128;
+
+/** One followed job in a process: takes what the channel brings, mends what it dropped, hands it to the live watchers.
+ *
+ *  Invariant: a live watcher's position is at `tip` or after it. So a gap is seen here once, not by each watcher, and
+ *  one read of the log mends it for all of them (law 6). */
+export class Topic {
+  /** the last event that live watchers have been given; null until one of them, or the channel, has said */
+  tip: EventId | null = null;
+  /** when the channel, or the watchdog, was last known to be level with the log, ms of performance.now() */
+  levelAt = performance.now();
+  readonly watchers = new Set<Watcher>();
+  #live = new Set<Watcher>();
+  #recent: EventBatch[] = [];
+  #readers = 0;
+  #repairing: Promise<void> | null = null;
+  #repairAgain = false;
+
+  constructor(
+    readonly id: string,
+    readonly reader: JobReader,
+  ) {}
+
+  /** Takes a batch from the channel. Its order and completeness are not relied upon. */
+  receive(batch: EventBatch): void {
+    this.levelAt = performance.now();
+    if (this.tip === null || batch.prev === this.tip) this.#accept(batch);
+    else if (compareEventIds(batch.last, this.tip) <= 0) return;
+    else if (compareEventIds(batch.prev, this.tip) < 0) this.#accept(after(batch, this.tip));
+    else void this.repair();
+  }
+
+  /** Reads what live watchers miss from the log. Safe to call at any time, any number of times. */
+  repair(): Promise<void> {
+    if (this.#repairing !== null) this.#repairAgain = true;
+    this.#repairing ??= this.#readToTop().finally(() => {
+      this.#repairing = null;
+    });
+    return this.#repairing;
+  }
+
+  /** A watcher reads the log from now on: what the channel brings meanwhile is kept for it (law 5). */
+  beginReading(): void {
+    this.#readers += 1;
+  }
+
+  endReading(): void {
+    this.#readers -= 1;
+    if (this.#readers === 0) this.#recent = [];
+  }
+
+  /** Tries to make a watcher live that has read the log up to its position: gives it what came meanwhile.
+   *  @returns false when the kept batches do not join on to its position, or it is full: it reads on */
+  join(watcher: Watcher): boolean {
+    for (const batch of this.#recent) {
+      if (compareEventIds(batch.prev, watcher.position) > 0) return false;
+      if (!watcher.receive(batch)) return false;
+    }
+    if (this.tip === null) this.tip = watcher.position;
+    else if (compareEventIds(watcher.position, this.tip) < 0) return false;
+    this.#live.add(watcher);
+    return true;
+  }
+
+  leave(watcher: Watcher): void {
+    this.#live.delete(watcher);
+  }
+
+  get hasLive(): boolean {
+    return this.#live.size > 0;
+  }
+
+  /** The log is not what it was (Redis lost a part of it): everyone starts afresh. */
+  rewind(): void {
+    this.tip = null;
+    this.#recent = [];
+    this.levelAt = performance.now();
+    for (const watcher of this.watchers) watcher.rewind();
+  }
+
+  #accept(batch: EventBatch): void {
+    this.tip = batch.last;
+    if (this.#readers > 0) this.#keep(batch);
+    for (const watcher of this.#live) watcher.receive(batch);
+  }
+
+  #keep(batch: EventBatch): void {
+    // readers that are this far behind find it all in the log
+    if (this.#recent.length >= MAX_RECENT) this.#recent = [];
+    this.#recent.push(batch);
+  }
+
+  async #readToTop(): Promise<void> {
+    try {
+      do {
+        this.#repairAgain = false;
+        while (await this.#readPage());
+      } while (this.#repairAgain);
+    } catch {
+      // Redis is away, which its connection has logged: the watchdog looks again
+      this.levelAt = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** @returns whether there may be another page */
+  async #readPage(): Promise<boolean> {
+    const from = this.tip;
+    if (from === null) return false;
+    const events = await this.reader.page(this.id, from);
+    const full = events.length === PAGE_EVENTS;
+    // a rewind meanwhile has made this page one of another history
+    if (events.length > 0 && this.tip !== null) this.receive(batchOf(from, events, full));
+    return full;
+  }
+}
+
+/** @returns the part of `batch` that comes after `id` */
+export function after(batch: EventBatch, id: EventId): EventBatch {
+  const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
+  return batchOf(id, events, batch.replay);
+}
