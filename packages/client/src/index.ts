@@ -1,1 +1,12 @@
-export {};
+export type { Job, JobFilter, JobPage, JobStatus, Message, NewJob, Usage } from './job.ts';
+export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings } from './job-event.ts';
+export { type Delta, JobStream, type Reconnection } from './job-stream.ts';
+export {
+  type CallOptions,
+  type CreateOptions,
+  MillraceClient,
+  type MillraceClientOptions,
+  type WatchOptions,
+} from './millrace-client.ts';
+export { type FieldError, MillraceError, type MillraceErrorCode, type ProblemCode } from './millrace-error.ts';
+export type { Fetch } from './transport.ts';

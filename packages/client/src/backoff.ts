@@ -1,0 +1,62 @@
+import type { MillraceError } from './millrace-error.ts';
+
+/** How a lost connection is taken up again. */
+export interface RetryPolicy {
+  /** first wait, milliseconds, until the server names its own (`retry:`); doubled with each failure in a row */
+  readonly retryMs: number;
+  /** longest wait, milliseconds; only the server's `Retry-After` goes beyond */
+  readonly maxRetryMs: number;
+  /** failures in a row after which the client gives up; `Infinity`: never */
+  readonly maxFailures: number;
+}
+
+/** Counts failures in a row and waits between them: exponential, with jitter so that the clients of a dead node do
+ *  not come back as one. */
+export class Backoff {
+  private failures = 0;
+  private baseMs: number;
+
+  constructor(private readonly policy: RetryPolicy) {
+    this.baseMs = policy.retryMs;
+  }
+
+  /** The server named its reconnection time.
+   *  @param retryMs milliseconds */
+  serverSays(retryMs: number): void {
+    this.baseMs = retryMs;
+  }
+
+  /** The connection works: the next failure is the first again. */
+  worked(): void {
+    this.failures = 0;
+  }
+
+  /** @param cause what went wrong; thrown when this failure is one too many
+   *  @returns how long to wait before the next try, milliseconds */
+  next(cause: MillraceError): number {
+    this.failures += 1;
+    if (this.failures > this.policy.maxFailures) throw cause;
+    const grownMs = Math.min(this.baseMs * 2 ** (this.failures - 1), this.policy.maxRetryMs);
+    return Math.max(grownMs * (0.5 + Math.random() / 2), cause.retryAfterMs ?? 0);
+  }
+}
+
+/** @param delayMs milliseconds
+ *  @throws the signal's reason, at once when it is aborted */
+export function pause(delayMs: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, delayMs);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,128 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { isJobEventType, type JobEvent } from './job-event.ts';
+import { MillraceError } from './millrace-error.ts';
+import { type Request, reaching, type Transport } from './transport.ts';
+
+// the longest single event that is taken, in characters: far above what a server allows a whole job
+const MAX_EVENT_CHARS = 64 * 1024 * 1024;
+
+/** What a connection tells besides events. */
+export interface ConnectionNotes {
+  /** an event or a heartbeat came: the server is there and works on it */
+  alive(): void;
+  /** the server names the time to wait before reconnecting, milliseconds */
+  retry(retryMs: number): void;
+}
+
+/** One HTTP answer that carries a job's stream. A server that says nothing for `silenceMs`, not even a heartbeat,
+ *  counts as lost: a half-open connection would otherwise hang for ever. The clock runs only while this side waits
+ *  for bytes, so a slow consumer is not taken for a silent server. */
+export class Connection {
+  private constructor(
+    private readonly response: Response,
+    private readonly caller: AbortSignal | null,
+    private readonly silence: SilenceLimit,
+  ) {}
+
+  /** @throws MillraceError `UNREACHABLE`, or what the server refused with
+   *  @throws the signal's reason */
+  static async open(transport: Transport, request: Request, silenceMs: number): Promise<Connection> {
+    const silence = new SilenceLimit(silenceMs);
+    const signal = request.signal === null ? silence.signal : AbortSignal.any([request.signal, silence.signal]);
+    try {
+      const headers = { accept: 'text/event-stream', ...request.headers };
+      const response = await silence.during(() => transport.send({ ...request, headers, signal }));
+      return new Connection(response, request.signal, silence);
+    } catch (error) {
+      throw silence.signal.aborted ? silence.asError(error) : error;
+    }
+  }
+
+  /** The job's id as the server knows it; null: it did not say. */
+  get requestId(): string | null {
+    return this.response.headers.get('x-request-id');
+  }
+
+  /** The cursor was the terminal event already: there is nothing more to come. */
+  get isOver(): boolean {
+    return this.response.status === 204;
+  }
+
+  /** The events until the body ends. Leaving the loop closes the connection.
+   *  @throws MillraceError `UNREACHABLE` when it breaks, `BAD_ANSWER` when it is no stream of events
+   *  @throws the caller's signal's reason */
+  async *events(notes: ConnectionNotes): AsyncGenerator<JobEvent, void, undefined> {
+    if (!this.response.headers.get('content-type')?.startsWith('text/event-stream')) {
+      await this.close();
+      throw new MillraceError('BAD_ANSWER', 'the answer is not a stream of events', { status: this.response.status });
+    }
+    const arrived: JobEvent[] = [];
+    const parser = createParser({
+      onEvent(message) {
+        notes.alive();
+        const event = jobEvent(message);
+        if (event !== null) arrived.push(event);
+      },
+      onComment: () => notes.alive(),
+      onRetry: (retryMs) => notes.retry(retryMs),
+      onError(cause) {
+        // other faults are fields of a newer server, which the standard tells a client to pass over
+        if (cause.type !== 'max-buffer-size-exceeded') return;
+        throw new MillraceError('BAD_ANSWER', 'an event of the stream does not end', { cause });
+      },
+      maxBufferSize: MAX_EVENT_CHARS,
+    });
+    const decoder = new TextDecoder();
+    const reader = this.response.body?.getReader();
+    if (reader === undefined) return;
+    try {
+      for (;;) {
+        const { done, value } = await reaching(this.caller, () => this.silence.during(() => reader.read()));
+        if (done) return;
+        parser.feed(decoder.decode(value, { stream: true }));
+        yield* arrived.splice(0);
+      }
+    } finally {
+      // the connection may be broken already, and nobody waits for its end
+      reader.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Drops a connection whose events nobody read. */
+  async close(): Promise<void> {
+    await this.response.body?.cancel();
+  }
+}
+
+function jobEvent({ id = '', event: type = 'text', data }: EventSourceMessage): JobEvent | null {
+  if (!isJobEventType(type)) return null;
+  try {
+    return { id, type, data: JSON.parse(data) } as JobEvent;
+  } catch (cause) {
+    throw new MillraceError('BAD_ANSWER', `the data of a ${type} event is not JSON`, { cause });
+  }
+}
+
+/** Aborts a wait that takes too long. */
+class SilenceLimit {
+  private readonly controller = new AbortController();
+  readonly signal = this.controller.signal;
+
+  constructor(private readonly silenceMs: number) {}
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.controller.abort(), this.silenceMs);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  asError(cause: unknown): MillraceError {
+    return new MillraceError('UNREACHABLE', `the server was silent for ${this.silenceMs} ms`, {
+      retryable: true,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { JobEvent } from './job-event.ts';
+import { MillraceClient, type MillraceClientOptions } from './millrace-client.ts';
+import { MillraceError } from './millrace-error.ts';
+import { resetLog, wholeLog } from './testing/logs.ts';
+import { ScriptedServer } from './testing/scripted-server.ts';
+
+const JOB = 'job-of-this-test-1';
+
+function clientOf(server: ScriptedServer, options: Partial<MillraceClientOptions> = {}): MillraceClient {
+  return new MillraceClient({ baseUrl: server.url, retryMs: 1, maxRetryMs: 5, ...options });
+}
+
+async function collect(events: AsyncIterable<JobEvent>): Promise<JobEvent[]> {
+  const all: JobEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+async function failure(work: Promise<unknown>): Promise<MillraceError> {
+  const error = await work.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof MillraceError) return error;
+  throw error;
+}
+
+describe('a stream that is cut', () => {
+  const log = wholeLog(['The', ' sky\n\n', 'data: ', '\r', '\u2028', '😀'.slice(0, 1), '😀'.slice(1)]);
+
+  it.each([
+    ['cleanly', true],
+    ['in the middle of an event', false],
+  ])('after every single event, %s, loses and repeats nothing', async (_how, cleanly) => {
+    await using server = await ScriptedServer.start(log);
+    for (let i = 0; i < log.length; i += 1) server.mishaps.push({ kind: 'cut', after: 1, cleanly });
+    const stream = await clientOf(server).create({ query: 'why?' });
+    expect(await collect(stream)).toEqual(log);
+    expect(server.resumes.map(({ headers }) => headers['last-event-id'])).toEqual(
+      log.slice(0, -1).map((event) => event.id),
+    );
+    expect(server.jobs.size).toBe(1);
+    expect(stream.lastEventId).toBe(log.at(-1)?.id);
+  });
+
+  it('before its first event is read from the beginning', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({ kind: 'cut', after: 0, cleanly: false }, { kind: 'cut', after: 0, cleanly: true });
+    expect(await collect(await clientOf(server).create({ query: 'why?' }))).toEqual(log);
+  });
+
+  it('and met by 502, 503 and 504 on the way back, goes on after them', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push(
+      { kind: 'cut', after: 3, cleanly: false },
+      { kind: 'refuse', status: 502, headers: { 'content-type': 'text/html' } },
+      { kind: 'refuse', status: 503, headers: { 'retry-after': '0' }, body: { code: 'UNAVAILABLE' } },
+      { kind: 'refuse', status: 504 },
+    );
+    expect(await collect(await clientOf(server).create({ query: 'why?' }))).toEqual(log);
+  });
+
+  it('waits as long as Retry-After says', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push(
+      { kind: 'cut', after: 3, cleanly: true },
+      { kind: 'refuse', status: 503, headers: { 'retry-after': '0.05' } },
+    );
+    const delays: number[] = [];
+    const stream = clientOf(server).resume(JOB, undefined, { onReconnect: ({ delayMs }) => delays.push(delayMs) });
+    expect(await collect(stream)).toEqual(log);
+    expect(delays[1]).toBe(50);
+  });
+
+  it('whatever happens in between, is exact (property)', async () => {
+    const mishap = fc.oneof(
+      fc.record({ kind: fc.constant('cut' as const), after: fc.nat(4), cleanly: fc.boolean() }),
+      fc.record({ kind: fc.constant('refuse' as const), status: fc.constantFrom(500, 502, 503, 504) }),
+      fc.record({ kind: fc.constant('heartbeat-only' as const) }),
+      fc.record({ kind: fc.constant('lose' as const) }),
+    );
+    const texts = fc.array(fc.string({ unit: 'binary', maxLength: 5 }), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(texts, fc.array(mishap, { maxLength: 8 }), async (deltas, mishaps) => {
+        await using server = await ScriptedServer.start(wholeLog(deltas));
+        server.mishaps.push(...mishaps);
+        const stream = await clientOf(server).create({ query: 'why?' });
+        expect(await collect(stream)).toEqual(wholeLog(deltas));
+        expect(server.jobs).toEqual(new Set([stream.id]));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('again and again without a heartbeat is given up, with the last cause', async () => {
+    await using server = await ScriptedServer.start(log);
+    for (let i = 0; i < 9; i += 1) server.mishaps.push({ kind: 'refuse', status: 503, body: { code: 'UNAVAILABLE' } });
+    const reading = collect(clientOf(server, { maxFailures: 3 }).resume(JOB));
+    expect(await failure(reading)).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    expect(server.seen).toHaveLength(4);
+  });
+
+  it('is never given up while heartbeats come', async () => {
+    await using server = await ScriptedServer.start(log);
+    for (let i = 0; i < 9; i += 1) server.mishaps.push({ kind: 'heartbeat-only' });
+    expect(await collect(clientOf(server, { maxFailures: 3 }).resume(JOB))).toEqual(log);
+  });
+
+  it('by silence is taken up again after three missing heartbeats', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({ kind: 'hang', after: 2 });
+    expect(await collect(clientOf(server, { heartbeatMs: 50 }).resume(JOB))).toEqual(log);
+    expect(server.resumes.length).toBeGreaterThan(1);
+  });
+
+  it('waits as long as the server asks for', async () => {
+    await using server = await ScriptedServer.start(log, { retryMs: 40 });
+    server.mishaps.push({ kind: 'cut', after: 1, cleanly: true });
+    const delays: number[] = [];
+    const stream = clientOf(server, { maxRetryMs: 1000 }).resume(JOB, undefined, {
+      onReconnect: ({ delayMs }) => delays.push(delayMs),
+    });
+    await collect(stream);
+    expect(delays).toHaveLength(1);
+    expect(delays[0]).toBeGreaterThanOrEqual(20);
+    expect(delays[0]).toBeLessThanOrEqual(40);
+  });
+});
+
+describe('an answer', () => {
+  it('is the exact text', async () => {
+    await using server = await ScriptedServer.start(wholeLog(['a\n\n', 'data: b', '\0']));
+    expect(await (await clientOf(server).create({ query: 'why?' })).text()).toBe('a\n\ndata: b\0');
+  });
+
+  it('begins afresh at a reset, also one that falls between two connections', async () => {
+    await using server = await ScriptedServer.start(resetLog('void', ['good', ' answer']));
+    server.mishaps.push({ kind: 'cut', after: 3, cleanly: true }, { kind: 'cut', after: 1, cleanly: true });
+    const client = clientOf(server);
+    expect(await (await client.create({ query: 'why?' })).text()).toBe('good answer');
+    const deltas: unknown[] = [];
+    for await (const delta of client.resume(JOB).deltas()) deltas.push(delta);
+    expect(deltas).toEqual([
+      { text: 'void', restart: false },
+      { text: '', restart: true },
+      { text: 'good', restart: false },
+      { text: ' answer', restart: false },
+    ]);
+  });
+
+  it('that failed throws its code; as events it is one of them', async () => {
+    const failed: JobEvent = {
+      id: '1-9',
+      type: 'error',
+      data: { code: 'MODEL_TIMEOUT', message: 'the model took too long', retryable: true },
+    };
+    const log = [...wholeLog(['a']).slice(0, -1), failed];
+    await using server = await ScriptedServer.start(log);
+    const stream = await clientOf(server).create({ query: 'why?' });
+    expect(await failure(stream.text())).toMatchObject({
+      code: 'MODEL_TIMEOUT',
+      retryable: true,
+      requestId: stream.id,
+    });
+    expect(await collect(stream)).toEqual(log);
+  });
+
+  it('that was cancelled throws CANCELLED', async () => {
+    const log: JobEvent[] = [...wholeLog(['a']).slice(0, -1), { id: '1-9', type: 'cancelled', data: { by: 'admin' } }];
+    await using server = await ScriptedServer.start(log);
+    expect(await failure(clientOf(server).resume(JOB).text())).toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
+describe('watching', () => {
+  const log = wholeLog(['a', 'b', 'c']);
+
+  it('starts after the event it is told', async () => {
+    await using server = await ScriptedServer.start(log);
+    expect(await collect(clientOf(server).resume(JOB, '1-2'))).toEqual(log.slice(3));
+  });
+
+  it('after the terminal event is over at once', async () => {
+    await using server = await ScriptedServer.start(log);
+    expect(await collect(clientOf(server).resume(JOB, log.at(-1)?.id))).toEqual([]);
+  });
+
+  it('stops with the signal’s reason, and cancels nothing', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({ kind: 'hang', after: 2 });
+    const stop = new AbortController();
+    const stream = await clientOf(server).create({ query: 'why?' }, { signal: stop.signal });
+    const seen: JobEvent[] = [];
+    const reading = (async () => {
+      for await (const event of stream) if (seen.push(event) === 2) stop.abort(new Error('enough'));
+    })();
+    await expect(reading).rejects.toThrow('enough');
+    expect(seen).toEqual(log.slice(0, 2));
+    expect(server.seen.map(({ method }) => method)).toEqual(['POST']);
+  });
+
+  it('stops while it waits to reconnect', async () => {
+    await using server = await ScriptedServer.start(log, { retryMs: 60_000 });
+    server.mishaps.push({ kind: 'cut', after: 1, cleanly: true });
+    const stop = new AbortController();
+    const stream = clientOf(server, { maxRetryMs: 60_000 }).resume(JOB, undefined, {
+      signal: stop.signal,
+      onReconnect: () => queueMicrotask(() => stop.abort(new Error('enough'))),
+    });
+    await expect(collect(stream)).rejects.toThrow('enough');
+  });
+
+  it('passes over events of a newer server', async () => {
+    const frames = 'id: 1-1\nevent: weather\ndata: {}\n\nid: 1-2\nevent: cancelled\ndata: {"by":"owner"}\n\n';
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({ kind: 'raw', contentType: 'text/event-stream', body: frames });
+    expect(await collect(clientOf(server).resume(JOB))).toEqual([
+      { id: '1-2', type: 'cancelled', data: { by: 'owner' } },
+    ]);
+  });
+
+  it.each([
+    ['text/html', '<p>Sign in to the network</p>'],
+    ['text/event-stream', 'id: 1-1\ndata: no JSON\n\n'],
+  ])('refuses %s that is no stream of events', async (contentType, body) => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({ kind: 'raw', contentType, body });
+    expect(await failure(collect(clientOf(server).resume(JOB)))).toMatchObject({ code: 'BAD_ANSWER' });
+  });
+});
