@@ -1,1 +1,18 @@
-export {};
+export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/read-sse.ts';
+export { type Deferred, deferred } from './latches/deferred.ts';
+export { type EventuallyOptions, eventually } from './latches/eventually.ts';
+export { freePort } from './latches/free-port.ts';
+export type { ModelGate } from './model/model-gate.ts';
+export type { ChatRequest, ModelRequest, RequestEnd } from './model/model-request.ts';
+export {
+  type AnswerOptions,
+  endless,
+  type ModelFailure,
+  type ModelStep,
+  type ModelSteps,
+  type ModelUsage,
+} from './model/model-step.ts';
+export { SimulatedModel, startModel } from './model/start-model.ts';
+export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
+export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
+export type { TestRedis } from './redis/test-redis.ts';

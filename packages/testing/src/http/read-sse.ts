@@ -1,0 +1,165 @@
+import { createParser } from 'eventsource-parser';
+import { deferred } from '../latches/deferred.ts';
+
+/** One event, as it came over the wire. */
+export interface SseEvent {
+  readonly id: string | undefined;
+  /** `message` where the wire named none */
+  readonly event: string;
+  /** the parsed JSON */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into data of every event type
+  readonly data: any;
+  /** `performance.now()` when it arrived */
+  readonly at: number;
+}
+
+export interface ReadSseOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** sent as JSON, with POST unless `method` says otherwise */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+const TERMINAL = new Set(['done', 'error', 'cancelled']);
+
+/** Reads an SSE stream in the background from the moment it is made, so that arrival times are true.
+ *  Iterate it, or use its helpers; any number of readers, each from the first event. */
+export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
+  /** every event so far */
+  readonly events: SseEvent[] = [];
+  /** every comment so far, heartbeats among them */
+  readonly comments: string[] = [];
+  /** every `retry:` hint so far, milliseconds */
+  readonly retryHints: number[] = [];
+  /** settles at the end of the body: `clean`, or `broken` when the connection was lost or closed from this side */
+  readonly ended: Promise<'clean' | 'broken'>;
+  private readonly closing: AbortController;
+  private news = deferred();
+  private over = false;
+
+  constructor(
+    readonly response: Response,
+    closing: AbortController,
+  ) {
+    this.closing = closing;
+    this.ended = this.read();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<SseEvent> {
+    for (let index = 0; ; index += 1) {
+      const event = await this.at(index);
+      if (event === null) return;
+      yield event;
+    }
+  }
+
+  /** The first event, here already or yet to come, that matches.
+   *  @throws Error the body ended without one */
+  async until(matches: (event: SseEvent) => boolean): Promise<SseEvent> {
+    for await (const event of this) if (matches(event)) return event;
+    throw new Error(`the stream ended without such an event; it had: ${JSON.stringify(this.events)}`);
+  }
+
+  /** The next `count` events from the first one on.
+   *  @throws Error the body ended before */
+  async take(count: number): Promise<SseEvent[]> {
+    if (count > 0) await this.until(() => this.events.length >= count);
+    return this.events.slice(0, count);
+  }
+
+  /** All events, when the body has ended. */
+  async collect(): Promise<SseEvent[]> {
+    await this.ended;
+    return this.events;
+  }
+
+  /** The text so far: what a client that obeys `reset` would show. */
+  text(): string {
+    let text = '';
+    for (const { event, data } of this.events) {
+      if (event === 'message') text += data.text;
+      if (event === 'reset') text = '';
+    }
+    return text;
+  }
+
+  /** The last event when it is terminal, otherwise undefined. */
+  terminal(): SseEvent | undefined {
+    const last = this.events.at(-1);
+    return last !== undefined && TERMINAL.has(last.event) ? last : undefined;
+  }
+
+  /** Closes the connection from this side. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async at(index: number): Promise<SseEvent | null> {
+    for (;;) {
+      const event = this.events[index];
+      if (event !== undefined) return event;
+      if (this.over) return null;
+      await this.news.promise;
+    }
+  }
+
+  private async read(): Promise<'clean' | 'broken'> {
+    const parser = createParser({
+      onEvent: ({ id, event, data }) => {
+        this.events.push({ id, event: event ?? 'message', data: JSON.parse(data), at: performance.now() });
+      },
+      onComment: (comment) => this.comments.push(comment.trim()),
+      onRetry: (ms) => this.retryHints.push(ms),
+    });
+    try {
+      const decoder = new TextDecoder();
+      for await (const chunk of this.response.body ?? []) {
+        parser.feed(decoder.decode(chunk, { stream: true }));
+        this.wake();
+      }
+      return 'clean';
+    } catch {
+      return 'broken'; // the connection was lost, or closed by the test: it asked for the difference by `ended`
+    } finally {
+      this.over = true;
+      this.wake();
+    }
+  }
+
+  private wake(): void {
+    const { resolve } = this.news;
+    this.news = deferred();
+    resolve();
+  }
+}
+
+/** Opens an SSE stream, or reads one that is open: `await using stream = await readSse(url, { body: { query } })`.
+ *  @throws Error the answer is no event stream; quotes its status and body */
+export async function readSse(source: string | URL | Response, options: ReadSseOptions = {}): Promise<SseReader> {
+  const closing = new AbortController();
+  options.signal?.addEventListener('abort', () => closing.abort(), { once: true });
+  const response = source instanceof Response ? source : await open(source, options, closing.signal);
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    throw new Error(`no event stream: ${response.status} ${await response.text()}`);
+  }
+  return new SseReader(response, closing);
+}
+
+function open(url: string | URL, { method, headers, body }: ReadSseOptions, signal: AbortSignal): Promise<Response> {
+  return fetch(url, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      accept: 'text/event-stream',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal,
+  });
+}

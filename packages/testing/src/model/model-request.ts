@@ -1,0 +1,41 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The body of a chat completion request, as far as the simulated model looks. */
+export interface ChatRequest {
+  readonly model?: string;
+  readonly messages?: readonly { readonly role: string; readonly content: unknown }[];
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean };
+  readonly [field: string]: unknown;
+}
+
+/** How and when the connection of a request ended. */
+export interface RequestEnd {
+  /** `client`: it went away before the answer was whole */
+  readonly by: 'client' | 'server';
+  /** `performance.now()` of this process */
+  readonly at: number;
+}
+
+/** One request that the simulated model received. */
+export interface ModelRequest {
+  /** 0, 1, … in order of arrival */
+  readonly index: number;
+  /** `performance.now()` of its arrival */
+  readonly at: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: ChatRequest;
+  /** the text of the last user message */
+  readonly prompt: string;
+  /** the text written so far */
+  said: string;
+  /** settles when the connection is done with this request: after the whole answer, or when the client closed it */
+  readonly ended: Promise<RequestEnd>;
+}
+
+/** The text of the last user message; content parts are joined. */
+export function promptOf(body: ChatRequest): string {
+  const content = body.messages?.findLast(({ role }) => role === 'user')?.content;
+  if (!Array.isArray(content)) return typeof content === 'string' ? content : '';
+  return content.map((part: { readonly text?: string }) => part.text ?? '').join('');
+}

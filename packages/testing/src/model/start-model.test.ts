@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createParser } from 'eventsource-parser';
+import { endless } from './model-step.ts';
+import { type SimulatedModel, startModel } from './start-model.ts';
+
+let model: SimulatedModel;
+beforeEach(async () => {
+  model = await startModel();
+});
+afterEach(() => model[Symbol.asyncDispose]());
+
+interface Chunk {
+  readonly choices: { delta: { content?: string; tool_calls?: object[] }; finish_reason: string | null }[];
+  readonly usage?: object;
+}
+
+function ask(prompt: string, { stream = true, signal }: { stream?: boolean; signal?: AbortSignal } = {}) {
+  const messages = [{ role: 'user', content: prompt }];
+  const body = JSON.stringify({ model: 'simulated', messages, stream, stream_options: { include_usage: true } });
+  return fetch(`${model.baseUrl}/chat/completions`, { method: 'POST', body, ...(signal ? { signal } : {}) });
+}
+
+function chunksOf(text: string): Chunk[] {
+  const chunks: Chunk[] = [];
+  const parser = createParser({ onEvent: ({ data }) => data !== '[DONE]' && chunks.push(JSON.parse(data)) });
+  parser.feed(text);
+  return chunks;
+}
+
+describe('SimulatedModel', () => {
+  it('streams deltas with exactly the boundaries it was given', async () => {
+    const deltas = ['a\n\nb', '\r', 'data: x\u2028', '\ud83d', '\ude00', 'x'.repeat(1024 * 1024)];
+    model.answer(deltas);
+    const chunks = chunksOf(await (await ask('anything')).text());
+    const said = chunks.map(({ choices }) => choices[0]?.delta.content).filter(Boolean);
+    expect(said).toEqual(deltas);
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
+    expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 1, completion_tokens: 6, total_tokens: 7 });
+  });
+
+  it('answers whole where no stream is asked for', async () => {
+    model.answer(['Hel', 'lo', { toolCall: { id: 'c1', name: 'look', arguments: '{"at":1}' } }]);
+    const answer = (await (await ask('hi', { stream: false })).json()) as { choices: object[] };
+    expect(answer.choices).toMatchObject([
+      { finish_reason: 'tool_calls', message: { content: 'Hello', tool_calls: [{ function: { name: 'look' } }] } },
+    ]);
+  });
+
+  it('gives each prompt its own answer', async () => {
+    model.answer(['other']).answer(['blue'], { to: /sky/ });
+    expect(await (await ask('why is the sky blue?')).text()).toContain('blue');
+    expect(await (await ask('why?')).text()).toContain('other');
+    expect(model.requests.map(({ prompt }) => prompt)).toEqual(['why is the sky blue?', 'why?']);
+  });
+
+  it('refuses as often as it was told, then answers', async () => {
+    model.failNext(1, { status: 429, retryAfter: 2 });
+    const refused = await ask('hi');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '2']);
+    expect(await refused.json()).toHaveProperty('error.message');
+    expect((await ask('hi')).status).toBe(200);
+  });
+
+  it('speaks only when the test does, through a gate', async () => {
+    const gate = model.gated();
+    const answer = await Promise.all([ask('hi'), gate.say('one')]).then(([response]) => response);
+    expect(model.said(0)).toBe('one');
+    expect(await gate.say(' two')).toBe(true);
+    await gate.finish();
+    expect(await answer.text()).toContain('[DONE]');
+    expect(await model.requests[0]?.ended).toMatchObject({ by: 'server' });
+  });
+
+  it('tells when the client closed its connection, and that later words reached nobody', async () => {
+    const gate = model.gated();
+    const client = new AbortController();
+    await Promise.all([ask('hi', { signal: client.signal }), gate.say('one')]);
+    const before = performance.now();
+    client.abort();
+    const end = await (await gate.request).ended;
+    expect(end.by).toBe('client');
+    expect(end.at).toBeGreaterThanOrEqual(before);
+    expect(await gate.say('two')).toBe(false);
+    expect(model.said(0)).toBe('one');
+  });
+
+  it('stops an endless answer when the client goes', async () => {
+    model.answer(() => endless(), { stepMs: 1 });
+    const client = new AbortController();
+    await ask('hi', { signal: client.signal });
+    client.abort();
+    expect((await (await model.request(0)).ended).by).toBe('client');
+  });
+
+  it.each([[{ reset: true }], [{ cut: true }]] as const)('breaks off mid-stream: %j', async (fault) => {
+    model.answer(['one', fault]);
+    const text = await (await ask('hi')).text().catch((error: Error) => error.name);
+    expect(text).not.toContain('[DONE]');
+  });
+
+  it('sends a malformed chunk as it is', async () => {
+    model.answer(['one', { raw: 'data: {nonsense\n\n' }]);
+    expect(await (await ask('hi')).text()).toContain('data: {nonsense\n\n');
+  });
+});
