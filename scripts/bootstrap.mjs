@@ -1,0 +1,55 @@
+/**
+ * Makes a fresh clone on a fresh machine ready, and a ready one ready in seconds: dependencies, Node, build, Redis
+ * and, for the tests, nginx. Needs nothing but some Node ≥ 20 and npm.
+ *
+ *   node scripts/bootstrap.mjs          what `npm start` needs
+ *   node scripts/bootstrap.mjs --test   what `npm test` needs
+ */
+import { pathToFileURL } from 'node:url';
+import { ensureBuild } from './built-code.mjs';
+import { ensureDependencies } from './dependencies.mjs';
+import { ensureNginx } from './nginx-program.mjs';
+import { reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
+import { runScript } from './problem.mjs';
+import { step } from './progress.mjs';
+import { projectRoot } from './project.mjs';
+import { ensureRedis } from './redis-program.mjs';
+
+/**
+ * The part that must run on whatever Node is there: dependencies, then this script again on the pinned Node.
+ * Returns only on a Node that is new enough.
+ */
+export async function bootstrapNode() {
+  await step('dependencies', () => ensureDependencies(projectRoot));
+  if (!runsOnPinnedNode()) await reExecuteOnPinnedNode();
+}
+
+/**
+ * Everything that `npm start` needs.
+ * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` says where Redis is
+ */
+export async function bootstrapForStart() {
+  await bootstrapNode();
+  await step('build', ensureBuild);
+  if (process.env['REDIS_URL']) return null;
+  const { program } = await step('redis', ensureRedis);
+  return program;
+}
+
+/**
+ * Everything that `npm test` needs.
+ * @returns {Promise<{ redis: import('./redis-program.mjs').RedisProgram, nginx: string }>}
+ */
+export async function bootstrapForTests() {
+  await bootstrapNode();
+  await step('build', ensureBuild);
+  const { program: redis } = await step('redis', ensureRedis);
+  const { path: nginx } = await step('nginx', ensureNginx);
+  return { redis, nginx };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await runScript(async () => {
+    await (process.argv.includes('--test') ? bootstrapForTests() : bootstrapForStart());
+  });
+}

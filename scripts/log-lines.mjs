@@ -1,0 +1,34 @@
+const shownLevels = new Set(['warn', 'error', 'fatal']);
+
+/**
+ * What the terminal shows of one line of a service's log: warnings and worse, readable; null for the rest.
+ * A line that is no JSON comes from below the logger (a crash of Node, say) and is shown as it is.
+ * @param {string} line
+ * @returns {string | null}
+ */
+export function readableWarning(line) {
+  const entry = parse(line);
+  if (entry === null) return line.trim() === '' ? null : line;
+  const level = String(entry['level']);
+  if (!shownLevels.has(level)) return null;
+  return [level, entry['msg'], entry['requestId'], describe(entry['err'] ?? entry['error'])].filter(Boolean).join(' ');
+}
+
+/** @param {unknown} detail */
+function describe(detail) {
+  if (typeof detail === 'object' && detail !== null && 'message' in detail) return `(${String(detail.message)})`;
+  return typeof detail === 'string' ? `(${detail})` : '';
+}
+
+/**
+ * @param {string} line
+ * @returns {Record<string, unknown> | null}
+ */
+function parse(line) {
+  if (!line.startsWith('{')) return null;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Which model answers: the one of the environment, or a simulated one that `npm start` runs itself.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {{ simulated: boolean, describedAs: string }}
+ */
+export function chooseModel(env) {
+  const baseUrl = env['OPENAI_BASE_URL'];
+  if (baseUrl) return { simulated: false, describedAs: `the server at ${withoutCredentials(baseUrl)}` };
+  if (env['OPENAI_API_KEY']) return { simulated: false, describedAs: 'OpenAI (OPENAI_API_KEY)' };
+  return {
+    simulated: true,
+    describedAs: [
+      'SIMULATED: the answers are canned text at a lifelike pace.',
+      '        For real ones: OPENAI_API_KEY=sk-… npm start',
+      '        or, without a key: OPENAI_BASE_URL=http://localhost:11434/v1 MILLRACE_MODEL=llama3.2 npm start',
+    ].join('\n'),
+  };
+}
+
+/** @param {string} url */
+const withoutCredentials = (url) => url.replace(/\/\/[^@/]*@/, '//');

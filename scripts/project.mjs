@@ -1,0 +1,14 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The root of this clone, an absolute path. */
+export const projectRoot = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** Where everything that a run leaves behind lives: Redis data, logs, the lock. Ignored by git. */
+export const stateDirectory = path.join(projectRoot, '.millrace');
+
+/**
+ * A path inside the project.
+ * @param {...string} parts
+ */
+export const inProject = (...parts) => path.join(projectRoot, ...parts);

@@ -1,0 +1,63 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './lock.mjs';
+import { Problem } from './problem.mjs';
+
+const pidFile = 'redis.pid';
+
+/**
+ * The command that runs a private Redis whose data survives a restart.
+ * @param {import('./redis-program.mjs').RedisProgram} program
+ * @param {{ port: number, directory: string }} where loopback port and data folder
+ */
+export function redisCommand(program, { port, directory }) {
+  mkdirSync(directory, { recursive: true });
+  const durable = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''];
+  // A queue must never lose a key to make room; a full Redis is an error that the caller sees.
+  const bounded = ['--maxmemory-policy', 'noeviction'];
+  if (program.kind === 'program') {
+    const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', './', '--pidfile', `./${pidFile}`];
+    return { command: program.path, args: [...own, ...durable, ...bounded], cwd: directory };
+  }
+  const owner = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  const container = [
+    'run',
+    '--rm',
+    '--publish',
+    `127.0.0.1:${port}:6379`,
+    '--volume',
+    `${directory}:/data`,
+    '--user',
+    owner,
+  ];
+  return {
+    command: 'docker',
+    args: [...container, program.image, 'redis-server', '--protected-mode', 'no', ...durable, ...bounded],
+    cwd: directory,
+  };
+}
+
+/**
+ * Waits until the Redis of an earlier, killed run has let go of the data folder: two on one append-only file would ruin it.
+ * @param {string} directory the data folder
+ * @throws {Problem} it does not end
+ */
+export async function waitForEarlierRedis(directory) {
+  const file = path.join(directory, pidFile);
+  for (const deadline = Date.now() + 20_000; isAlive(pidIn(file), 'server'); await sleep(100)) {
+    if (Date.now() > deadline) {
+      throw new Problem(`A Redis of an earlier run still uses ${directory}.`, `End it first: kill ${pidIn(file)}`);
+    }
+  }
+}
+
+/** @param {string} file */
+function pidIn(file) {
+  try {
+    return Number(readFileSync(file, 'utf8'));
+  } catch {
+    // no file: it ended in order, or never ran
+    return 0;
+  }
+}

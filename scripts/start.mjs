@@ -1,0 +1,162 @@
+/**
+ * `npm start`: the whole of Millrace from one command: Redis, a model (simulated unless the environment names one), one
+ * worker, one API with the page. `--verbose` shows every line of their logs.
+ */
+import { once } from 'node:events';
+import path from 'node:path';
+import { banner, publicUrl } from './banner.mjs';
+import { bootstrapForStart, bootstrapNode } from './bootstrap.mjs';
+import { assertPortIsFree, freePort } from './free-port.mjs';
+import { KeptChild } from './keep-running.mjs';
+import { takeLock } from './lock.mjs';
+import { readableWarning } from './log-lines.mjs';
+import { chooseModel } from './model-choice.mjs';
+import { projectEnvironment } from './pinned-node.mjs';
+import { Problem, runScript } from './problem.mjs';
+import { inProject, stateDirectory } from './project.mjs';
+import { httpReady, listeningLine, redisReady } from './readiness.mjs';
+import { redisCommand, waitForEarlierRedis } from './redis-command.mjs';
+import { stopSignals } from './stop-signals.mjs';
+
+const verbose = process.argv.includes('--verbose');
+const logDirectory = path.join(stateDirectory, 'logs');
+const host = process.env['HOST'] || '127.0.0.1';
+const port = portSetting(process.env['PORT'] || '8080');
+
+/** Longer than the time the services take to drain, see MILLRACE_DRAIN_MS and MILLRACE_WORKER_GRACE_MS. */
+const serviceGraceMs = 45_000;
+
+/** In the order of their start; they are stopped in the opposite order. @type {KeptChild[]} */
+const children = [];
+
+/**
+ * Starts one child and waits until it is ready.
+ * @param {Pick<import('./child.mjs').ChildSpec, 'name' | 'command' | 'args'> & Partial<import('./child.mjs').ChildSpec>} spec
+ * @param {(child: import('./child.mjs').Child, signal: AbortSignal) => Promise<void>} isReady
+ */
+async function startChild(spec, isReady) {
+  const child = new KeptChild({
+    env: projectEnvironment(),
+    graceMs: serviceGraceMs,
+    logDirectory,
+    shown: verbose ? (line) => line : readableWarning,
+    ...spec,
+  });
+  children.push(child);
+  await child.ready(isReady);
+}
+
+/** @param {import('./redis-program.mjs').RedisProgram} program */
+async function startRedis(program) {
+  const redisPort = await freePort();
+  const directory = path.join(stateDirectory, 'redis');
+  await waitForEarlierRedis(directory);
+  await startChild(
+    {
+      name: 'redis',
+      ...redisCommand(program, { port: redisPort, directory }),
+      // Its warnings are advice about the machine; a crash shows the end of its log anyway.
+      shown: verbose ? (line) => line : () => null,
+    },
+    (_, signal) => redisReady(redisPort, signal),
+  );
+  return `redis://127.0.0.1:${redisPort}`;
+}
+
+async function startSimulatedModel() {
+  const modelPort = await freePort();
+  const args = [inProject('packages/testing/dist/demo-model.js'), '--port', String(modelPort), '--host', '127.0.0.1'];
+  await startChild({ name: 'model', command: process.execPath, args }, async (child, signal) => {
+    await listeningLine(child, signal);
+  });
+  return { OPENAI_BASE_URL: `http://127.0.0.1:${modelPort}/v1`, OPENAI_API_KEY: 'simulated' };
+}
+
+/** @param {NodeJS.ProcessEnv} settings */
+async function startWorker(settings) {
+  const healthPort = await freePort();
+  await startChild(
+    {
+      name: 'worker',
+      command: process.execPath,
+      args: ['--enable-source-maps', inProject('services/worker/dist/main.js')],
+      env: {
+        ...projectEnvironment(),
+        NODE_ENV: 'production',
+        ...settings,
+        MILLRACE_WORKER_HEALTH_PORT: String(healthPort),
+      },
+    },
+    (_, signal) => httpReady(`http://127.0.0.1:${healthPort}/readyz`, signal),
+  );
+}
+
+/** @param {NodeJS.ProcessEnv} settings */
+async function startApi(settings) {
+  const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: inProject('services/web/dist') };
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  await startChild(
+    {
+      name: 'api',
+      command: process.execPath,
+      args: ['--enable-source-maps', inProject('services/api/dist/main.js')],
+      env: { ...projectEnvironment(), NODE_ENV: 'production', ...own, ...settings },
+    },
+    (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
+  );
+}
+
+async function startAll() {
+  const program = await bootstrapForStart();
+  const startedAt = Date.now();
+  const redisUrl = program === null ? process.env['REDIS_URL'] : await startRedis(program);
+  const model = chooseModel(process.env);
+  const settings = { REDIS_URL: redisUrl, ...(model.simulated ? await startSimulatedModel() : {}) };
+  await Promise.all([startWorker(settings), startApi(settings)]);
+  console.log(
+    banner({
+      url: publicUrl(host, port),
+      model: model.describedAs,
+      redis:
+        program === null
+          ? 'yours (REDIS_URL)'
+          : `private, its data in ${path.relative(process.cwd(), stateDirectory)}/redis`,
+      logs: path.relative(process.cwd(), logDirectory),
+      startedInMs: Date.now() - startedAt,
+    }),
+  );
+}
+
+/** The API drains first, then the worker hands its jobs over, Redis saves last: each still has what it needs. */
+async function stopAll() {
+  const order = ['api', 'worker', 'model', 'redis'];
+  for (const name of order) await children.find(({ spec }) => spec.name === name)?.stop();
+}
+
+/** @returns {Promise<never>} rejects when a child is beyond help */
+async function anyProblem() {
+  throw (await Promise.race(children.map((child) => once(child, 'problem'))))[0];
+}
+
+/** @param {string} text */
+function portSetting(text) {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
+  throw new Problem(`PORT=${text} is no port.`, 'It is a number from 1 to 65535; without it 8080 is taken.');
+}
+
+await runScript(async () => {
+  const signals = stopSignals();
+  await bootstrapNode();
+  await assertPortIsFree(port, host);
+  using _lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
+  try {
+    await Promise.race([startAll().then(anyProblem), signals.first]);
+    console.log('\nstopping: the API drains, the worker hands its jobs over, Redis saves');
+  } finally {
+    signals.onSecond(() => {
+      for (const child of children) child.kill();
+    });
+    await stopAll();
+  }
+});

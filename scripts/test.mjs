@@ -1,0 +1,43 @@
+/**
+ * `npm test`: makes everything ready, then runs all tests. Arguments go to Jest: `npm test -- --selectProjects redis`.
+ */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { bootstrapForTests } from './bootstrap.mjs';
+import { projectEnvironment } from './pinned-node.mjs';
+import { runScript } from './problem.mjs';
+import { inProject, projectRoot } from './project.mjs';
+
+/**
+ * Jest's arguments: the caller's, with a bound on the workers unless the caller gave one.
+ * @param {readonly string[]} given
+ */
+function jestArguments(given) {
+  const bounded = given.some((argument) => /^(-w|--maxWorkers|-i$|--runInBand$)/.test(argument));
+  // The Redis and end-to-end tests start processes of their own: more than two files at once only slow each other down.
+  return bounded ? [...given] : ['--maxWorkers=2', ...given];
+}
+
+await runScript(async () => {
+  const { nginx } = await bootstrapForTests();
+  const jest = spawn(
+    process.execPath,
+    [inProject('node_modules/jest/bin/jest.js'), ...jestArguments(process.argv.slice(2))],
+    {
+      cwd: projectRoot,
+      stdio: 'inherit',
+      env: {
+        ...projectEnvironment(),
+        NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --experimental-vm-modules --no-warnings`.trim(),
+        MILLRACE_TEST_NGINX: nginx,
+      },
+    },
+  );
+  // Ctrl-C reaches Jest by itself; this process only waits for its end.
+  process.on('SIGINT', () => {});
+  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) process.on(signal, () => jest.kill(signal));
+  process.exitCode = await new Promise((resolve, reject) => {
+    jest.once('error', reject);
+    jest.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
+});
