@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { CancelWatcher } from './cancel-watcher.ts';
+import { ChannelHub } from './channel-hub.ts';
+import { scriptsOf } from './scripts.ts';
+import { Deployment, DONE, say, textOf } from './testing/deployment.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+describe('a writer', () => {
+  it('sends the first token alone and merges what comes while an append is in flight', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    for (const token of ['a', 'b', 'c', 'd']) say(writer, token);
+    await writer.done(DONE);
+    const texts = (await d.log(id)).filter(({ type }) => type === 'text').map(({ data }) => data);
+    expect(texts).toEqual(['{"text":"a"}', '{"text":"bcd"}']);
+  });
+
+  it('merges nothing across another event', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, '0');
+    say(writer, 'a');
+    writer.emit({ type: 'tool_call', data: { callId: '1', name: 't', arguments: '{}' } });
+    say(writer, 'b');
+    writer.emit({ type: 'reasoning', data: { text: 'r' } });
+    writer.emit({ type: 'reasoning', data: { text: 's' } });
+    await writer.flush();
+    expect((await d.log(id)).slice(3).map(({ type, data }) => `${type} ${data}`)).toEqual([
+      'text {"text":"a"}',
+      'tool_call {"callId":"1","name":"t","arguments":"{}"}',
+      'text {"text":"b"}',
+      'reasoning {"text":"rs"}',
+    ]);
+  });
+
+  it('keeps any text exactly: line ends, separators, emoji split over deltas, NUL, a mebibyte at once', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const huge = '😀é'.repeat(175_000);
+    const deltas = [
+      'a\r\n\n\r',
+      'data: x\n\nid: 1',
+      '\u2028\u2029',
+      '\ud83d',
+      '\ude00',
+      '\0',
+      huge,
+      '\ud83d',
+      '\ude00',
+    ];
+    for (const delta of deltas) {
+      say(writer, delta);
+      await writer.flush();
+    }
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe(deltas.join(''));
+    expect(await d.reader.text(id)).toBe(deltas.join(''));
+  });
+
+  it('stores an append once that is sent twice (law 4)', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await d.begin(id);
+    const run = scriptsOf(d.redis);
+    const args = ['PUBLISH', 60_000, 60_000, 1, 2, 100, 1000, 'text', '{"text":"once"}'];
+    expect(await run('append', d.keys.ofJob(id), args)).toBe(1);
+    expect(await run('append', d.keys.ofJob(id), args)).toBe(0);
+    expect(textOf(await d.log(id))).toBe('once');
+  });
+
+  it('that was taken over cannot write (law 2)', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const zombie = await d.begin(id);
+    say(zombie, 'old');
+    await zombie.flush();
+    const heir = await d.begin(id);
+    say(heir, 'new');
+    say(zombie, 'late');
+    await expect(zombie.flush()).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    await expect(zombie.done(DONE)).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    await heir.done(DONE);
+    const log = await d.log(id);
+    expect(textOf(log)).toBe('new');
+    expect(log.filter(({ id }) => id.startsWith('1-')).map(({ type }) => type)).toEqual(['started', 'text']);
+  });
+
+  it('that reaches the limit of the log stores nothing more and can end the job with an error (law 11)', async () => {
+    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'fits');
+    await writer.flush();
+    say(writer, 'x'.repeat(2_000));
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LIMIT_EXCEEDED' });
+    await writer.fail({ code: 'MODEL_ERROR', message: 'too long', retryable: false });
+    const log = await d.log(id);
+    expect(textOf(log)).toBe('fits');
+    expect(log.at(-1)).toMatchObject({ type: 'error' });
+  });
+
+  it('notices by its next append that Redis lost what it had acknowledged, and gives the job back', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    for (const token of ['a', 'b', 'c']) {
+      say(writer, token);
+      await writer.flush();
+    }
+    await d.loseAfter(id, '1-2');
+    say(writer, 'd');
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
+    expect(await writer.release('log-lost')).toBe(true);
+    const heir = await d.begin(id);
+    say(heir, 'abcd');
+    await heir.done(DONE);
+    const log = await d.log(id);
+    expect(log.find(({ type }) => type === 'reset')?.data).toBe('{"attempt":2,"reason":"log-lost"}');
+    expect(textOf(log)).toBe('abcd');
+  });
+
+  it('hands its job over with a reset that says so', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'half');
+    expect(await writer.release('handover')).toBe(true);
+    expect((await d.reader.get(id))?.status).toBe('queued');
+    say(writer, 'late');
+    await d.begin(id);
+    const log = await d.log(id);
+    expect(log.map(({ type }) => type)).toEqual(['accepted', 'started', 'text', 'reset', 'started']);
+    expect(log[3]?.data).toBe('{"attempt":2,"reason":"handover"}');
+  });
+
+  it('waits when it is far ahead of Redis', async () => {
+    await using d = Deployment.single(server.url);
+    const writer = await d.begin(await d.job());
+    say(writer, 'x'.repeat(400_000));
+    say(writer, 'x'.repeat(400_000));
+    let resolved = false;
+    const drained = writer.drained().then(() => {
+      resolved = true;
+    });
+    await Promise.resolve();
+    expect(resolved).toBe(false);
+    await drained;
+    await writer.flush();
+  });
+
+  it('goes on by itself where it was, after SCRIPT FLUSH and after its connection was killed', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const admin = d.connection();
+    for (let i = 0; i < 20; i++) {
+      say(writer, `${i},`);
+      if (i === 5) await admin.call('SCRIPT', 'FLUSH');
+      if (i % 5 === 0) await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    }
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe(Array.from({ length: 20 }, (_, i) => `${i},`).join(''));
+  });
+});
+
+describe('the cancel watcher (law 7)', () => {
+  async function watcherOf(d: Deployment) {
+    const hub = new ChannelHub({ connection: d.connection(), sharded: false });
+    const watcher = new CancelWatcher(d.connection(), hub, d.keys);
+    await watcher.start();
+    return { watcher, hub, [Symbol.dispose]: () => [watcher, hub].forEach((part) => part.close()) };
+  }
+
+  it('stops a silent attempt as soon as its job is cancelled', async () => {
+    await using d = Deployment.single(server.url);
+    using w = await watcherOf(d);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    using _watch = w.watcher.watch(writer);
+    const aborted = new Promise<void>((resolve) => writer.signal.addEventListener('abort', () => resolve()));
+    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    await aborted;
+    expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
+  });
+
+  it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone', async () => {
+    await using d = Deployment.single(server.url);
+    using w = await watcherOf(d);
+    w.hub.unsubscribe(d.keys.control);
+    const attempts = await Promise.all(
+      ['JOB_CLOSED', 'ATTEMPT_FENCED', 'LOG_LOST'].map(async (code) => {
+        const id = await d.job();
+        return { code, id, writer: await d.begin(id) };
+      }),
+    );
+    const [cancelled, takenOver, lost] = attempts;
+    for (const { writer } of attempts) w.watcher.watch(writer);
+    await d.canceller.cancel(cancelled?.id ?? '', { by: 'owner', tenant: null });
+    await d.begin(takenOver?.id ?? '');
+    await d.redis.del(d.keys.record(lost?.id ?? ''));
+    for (const { code, writer } of attempts) {
+      if (!writer.signal.aborted) await new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+      expect(writer.signal.reason).toMatchObject({ code });
+    }
+  });
+});

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type EventId, LOG_START } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { JobNotFound, LogExpired } from './errors.ts';
+import { Deployment, DONE, Recorder, say, textOf } from './testing/deployment.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);
+
+/** Says TOKENS, each in an event of its own, and ends the job. */
+async function answer(d: Deployment, id: string): Promise<void> {
+  const writer = await d.begin(id);
+  for (const token of TOKENS) {
+    say(writer, token);
+    await writer.flush();
+  }
+  await writer.done(DONE);
+}
+
+describe('a follower', () => {
+  it('gives every event once and in order to 50 watchers on two nodes, early, late and after the end', async () => {
+    await using d = Deployment.single(server.url);
+    const [one, two] = [d.node(), d.node()];
+    const id = await d.job();
+    const early = await Promise.all(Array.from({ length: 50 }, (_, i) => Recorder.follow(i % 2 ? one : two, id)));
+    const answered = answer(d, id);
+    const late = await Recorder.follow(two, id);
+    await answered;
+    const after = await Recorder.follow(one, id);
+    const log = await d.log(id);
+    for (const recorder of [...early, late, after]) expect((await recorder.terminal()).events).toEqual(log);
+    expect(textOf(log)).toBe(TOKENS.join(''));
+    expect(one.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(two.counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
+  it('resumes on another node after every single event: no gap, no repeat', async () => {
+    await using d = Deployment.single(server.url);
+    const nodes = [d.node(), d.node()] as const;
+    const id = await d.job();
+    const answered = answer(d, id);
+    const seen: string[] = [];
+    let after: EventId = LOG_START;
+    for (let cut = 0; ; cut++) {
+      const recorder = new Recorder();
+      recorder.room = 1;
+      recorder.following = await nodes[cut % 2 === 0 ? 0 : 1].follow(id, { after, sink: recorder });
+      if (recorder.following.alreadyEnded) break;
+      await recorder.until(({ events }) => events.length > 0);
+      recorder.following.close();
+      seen.push(...recorder.ids);
+      after = recorder.events.at(-1)?.id ?? after;
+    }
+    await answered;
+    expect(seen).toEqual((await d.log(id)).map((event) => event.id));
+  });
+
+  it('that is ready before the job exists sees it from its first event', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = 'reserved-request-id';
+    const reservation = node.reserve(id);
+    await d.job({}, id);
+    const recorder = await Recorder.follow(node, id);
+    reservation.release();
+    await answer(d, id);
+    expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
+  it('keeps nothing for a reader that is full, and goes on at its pace (law 10)', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    const slow = new Recorder();
+    slow.room = 3;
+    slow.following = await node.follow(id, { after: LOG_START, sink: slow });
+    const fast = await Recorder.follow(node, id);
+    await answer(d, id);
+    await fast.terminal();
+    const taken = slow.events.length;
+    expect(taken).toBeLessThan(10);
+    expect(slow.ended).toBeNull();
+    slow.room = Number.POSITIVE_INFINITY;
+    slow.following.resume();
+    expect((await slow.terminal()).events).toEqual(await d.log(id));
+  });
+
+  it('reads a long log page by page and says which pages are a backlog', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    for (let i = 0; i < 1_500; i++) {
+      writer.emit({ type: i % 2 ? 'text' : 'reasoning', data: { text: `${i} ` } });
+    }
+    await writer.done(DONE);
+    const recorder = await (await Recorder.follow(d.node(), id)).terminal();
+    expect(recorder.events).toEqual(await d.log(id));
+  });
+
+  it('refuses an unknown job, and one whose log has expired', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    await expect(Recorder.follow(node, 'no-such-job-here')).rejects.toThrow(JobNotFound);
+    const id = await d.job();
+    await answer(d, id);
+    await d.redis.del(d.keys.log(id));
+    await expect(Recorder.follow(node, id)).rejects.toThrow(LogExpired);
+    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
+  it('says that there is nothing to follow when the cursor is the terminal event', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await answer(d, id);
+    const last = (await d.log(id)).at(-1)?.id ?? LOG_START;
+    expect((await Recorder.follow(d.node(), id, last)).following?.alreadyEnded).toBe(true);
+  });
+
+  it('starts with a reset, and replays what there is, when the cursor is beyond the end of the log', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await answer(d, id);
+    const recorder = await (await Recorder.follow(d.node(), id, '7-1')).terminal();
+    expect(recorder.events[0]).toEqual({ id: '0-0', type: 'reset', data: '{"attempt":0,"reason":"log-lost"}' });
+    expect(recorder.events.slice(1)).toEqual(await d.log(id));
+  });
+});
+
+describe('a gap', () => {
+  it('is mended when messages were lost: a jump, then a later message', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const recorders = await Promise.all([Recorder.follow(node, id), Recorder.follow(node, id)]);
+    for (const recorder of recorders) await recorder.until(({ types }) => types.includes('started'));
+    // stored without a publish: to the follower these are lost messages
+    await d.redis.xadd(d.keys.log(id), '1-2', 'text', '{"text":"silent "}');
+    await d.redis.hset(d.keys.record(id), 'seq', 2, 'said', 1);
+    const heir = await d.begin(id);
+    say(heir, 'heard');
+    await heir.done(DONE);
+    await expect(writer.done(DONE)).rejects.toThrow();
+    for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
+  it('is found by the watchdog when the very last message was the lost one (law 6)', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    await d.begin(id);
+    const recorder = await Recorder.follow(node, id);
+    await recorder.until(({ types }) => types.includes('started'));
+    await d.redis.xadd(d.keys.log(id), '1-2', 'cancelled', '{"by":"owner"}');
+    await d.redis.hset(d.keys.record(id), 'seq', 2, 'status', 'cancelled');
+    expect((await recorder.terminal()).types.at(-1)).toBe('cancelled');
+  });
+
+  it('is mended when the subscriber connection is killed again and again (law 5)', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const admin = d.connection();
+    const id = await d.job();
+    const recorders = await Promise.all(Array.from({ length: 5 }, () => Recorder.follow(node, id)));
+    const writer = await d.begin(id);
+    for (const [i, token] of TOKENS.entries()) {
+      say(writer, token);
+      await writer.flush();
+      if (i % 4 === 0) await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    }
+    await writer.done(DONE);
+    for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
+  it('becomes a reset, never a silent hole, when Redis lost the end of the log', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const recorder = await Recorder.follow(node, id);
+    for (const token of ['a', 'b', 'c']) {
+      say(writer, token);
+      await writer.flush();
+    }
+    await recorder.until(({ text }) => text === 'abc');
+    await d.loseAfter(id, '1-2');
+    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    await recorder.terminal();
+    const reset = recorder.events.findIndex(({ type }) => type === 'reset');
+    expect(recorder.events.slice(reset + 1)).toEqual(await d.log(id));
+  });
+
+  it('ends in reset and error when the job itself is gone from Redis', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await d.begin(id);
+    const recorder = await Recorder.follow(d.node(), id);
+    await recorder.until(({ types }) => types.includes('started'));
+    await d.redis.del(d.keys.record(id), d.keys.log(id));
+    await recorder.terminal();
+    expect(recorder.types.slice(-2)).toEqual(['reset', 'error']);
+    expect(recorder.ended).toBe('terminal');
+  });
+});
+
+describe('closing a node', () => {
+  it('ends its watchers without a terminal event and leaves no subscription', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    const recorder = await Recorder.follow(node, id);
+    await recorder.until(({ types }) => types.includes('accepted'));
+    node.close();
+    expect(recorder.ended).toBe('closed');
+    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    while (((await d.redis.call('PUBSUB', 'CHANNELS', d.keys.channel(id))) as string[]).length > 0);
+  });
+});

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { JobIndex } from './job-index.ts';
+import { Deployment } from './testing/deployment.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000 };
+
+describe('the index of jobs', () => {
+  it('admits up to its limits, also when all come at once, and always whom it knows', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const limits = { maxQueued: 5, maxOpenPerTenant: 3 };
+    const admit = (id: string, tenant: string) => index.admit({ id, tenant }, limits);
+    const first = await Promise.all(Array.from({ length: 6 }, (_, i) => admit(`a${i}`, 'a')));
+    expect(first.filter((outcome) => outcome === 'admitted')).toHaveLength(3);
+    expect(first.filter((outcome) => outcome === 'rate-limited')).toHaveLength(3);
+    expect([await admit('b1', 'b'), await admit('b2', 'b'), await admit('b3', 'b')]).toEqual([
+      'admitted',
+      'admitted',
+      'queue-full',
+    ]);
+    expect(await admit('a0', 'a')).toBe('admitted');
+    await index.taken('b1');
+    expect(await admit('b3', 'b')).toBe('admitted');
+    await index.left({ id: 'a0', tenant: 'a' });
+    expect(await admit('a9', 'a')).toBe('admitted');
+  });
+
+  it('lists each job once, newest first, page by page, for a tenant or for all', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, 60_000);
+    for (let i = 0; i < 10; i++) await index.admit({ id: `j${i}`, tenant: i % 2 ? 'odd' : 'even' }, ROOMY);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await index.list({ tenant: null, limit: 3, cursor });
+      seen.push(...page.ids);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toEqual(['j9', 'j8', 'j7', 'j6', 'j5', 'j4', 'j3', 'j2', 'j1', 'j0']);
+    expect((await index.list({ tenant: 'odd', limit: 10 })).ids).toEqual(['j9', 'j7', 'j5', 'j3', 'j1']);
+  });
+
+  it('tells the place in the queue, and what a sweep has to look at', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, 60_000);
+    for (const id of ['x', 'y', 'z']) await index.admit({ id, tenant: 't' }, ROOMY);
+    expect(await index.queuePosition('z')).toBe(3);
+    await index.taken('x');
+    expect(await index.queuePosition('z')).toBe(2);
+    expect(await index.queuePosition('x')).toBeNull();
+    expect((await index.open({ olderThanMs: 0, limit: 10 })).ids).toEqual(['x', 'y', 'z']);
+    expect((await index.open({ olderThanMs: 60_000, limit: 10 })).ids).toEqual([]);
+    await index.withdraw({ id: 'y', tenant: 't' });
+    expect((await index.open({ olderThanMs: 0, limit: 10 })).ids).toEqual(['x', 'z']);
+  });
+});
+
+describe('idempotency keys', () => {
+  it('stand for the id of whoever came first, per tenant', async () => {
+    await using d = Deployment.single(server.url);
+    const keys = new IdempotencyKeys(d.redis, d.keys, 60_000);
+    const claims = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.claim('a', 'key', `id-${i}`)));
+    expect(new Set(claims).size).toBe(1);
+    expect(await keys.claim('a', 'key', 'late')).toBe(claims[0]);
+    expect(await keys.claim('b', 'key', 'other')).toBe('other');
+  });
+});

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { isTerminal } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { IdempotencyMismatch } from './errors.ts';
+import { Deployment, DONE, REQUEST, say, textOf } from './testing/deployment.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+const job = { id: 'a-request-id-0001', tenant: 'default', fingerprint: 'f', request: REQUEST, metadata: { k: 'v' } };
+
+describe('open', () => {
+  it('stores record and accepted event at once, and reads them back', async () => {
+    await using d = Deployment.single(server.url);
+    expect(await d.opener.open(job)).toBe('opened');
+    expect(await d.reader.get(job.id)).toMatchObject({
+      ...job,
+      status: 'queued',
+      attempt: 0,
+      lastEventId: '0-1',
+      startedAt: null,
+      usage: null,
+    });
+    expect(await d.log(job.id)).toEqual([
+      { id: '0-1', type: 'accepted', data: `{"id":"${job.id}","status":"queued"}` },
+    ]);
+  });
+
+  it('makes one job of the same request sent many times at once', async () => {
+    await using d = Deployment.single(server.url);
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => d.opener.open(job)));
+    expect(outcomes.filter((outcome) => outcome === 'opened')).toHaveLength(1);
+    expect(await d.log(job.id)).toHaveLength(1);
+  });
+
+  it('refuses the id for another body and for another tenant', async () => {
+    await using d = Deployment.single(server.url);
+    await d.opener.open(job);
+    await expect(d.opener.open({ ...job, fingerprint: 'g' })).rejects.toThrow(IdempotencyMismatch);
+    await expect(d.opener.open({ ...job, tenant: 'other' })).rejects.toThrow(IdempotencyMismatch);
+  });
+
+  it('lets record and log expire together, also when the job never ends', async () => {
+    await using d = Deployment.single(server.url, { recordRetentionMs: 50_000, logRetentionMs: 50_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    await writer.flush();
+    for (const key of [d.keys.record(id), d.keys.log(id)]) {
+      const left = await d.redis.pttl(key);
+      expect(left).toBeGreaterThan(40_000);
+      expect(left).toBeLessThanOrEqual(50_000);
+    }
+  });
+});
+
+describe('begin', () => {
+  it('numbers attempts, and says reset only where something had been said', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await d.begin(id);
+    const second = await d.begin(id);
+    say(second, 'lost');
+    await second.flush();
+    await d.begin(id);
+    expect((await d.log(id)).map((event) => [event.id, event.type, event.data])).toEqual([
+      ['0-1', 'accepted', `{"id":"${id}","status":"queued"}`],
+      ['1-1', 'started', '{"attempt":1,"model":"openai:test"}'],
+      ['2-1', 'started', '{"attempt":2,"model":"openai:test"}'],
+      ['2-2', 'text', '{"text":"lost"}'],
+      ['3-1', 'reset', '{"attempt":3,"reason":"worker-lost"}'],
+      ['3-2', 'started', '{"attempt":3,"model":"openai:test"}'],
+    ]);
+  });
+
+  it('gives the same runner the attempt it has, when its reply was lost and it asks again', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    expect((await d.begin(id, 'runner')).attempt).toBe(1);
+    expect((await d.begin(id, 'runner')).attempt).toBe(1);
+    expect(await d.log(id)).toHaveLength(2);
+  });
+
+  it('refuses a job that has ended, is gone, has had its attempts, or asked to fail once it had spoken', async () => {
+    await using d = Deployment.single(server.url, { maxAttempts: 1 });
+    expect(await d.starter.begin('no-such-job-here', 'r')).toEqual({ kind: 'missing' });
+
+    const ended = await d.job();
+    await d.canceller.cancel(ended, { by: 'owner', tenant: null });
+    expect(await d.starter.begin(ended, 'r')).toEqual({ kind: 'ended' });
+
+    const worn = await d.job();
+    await d.begin(worn);
+    expect(await d.starter.begin(worn, 'r2')).toEqual({ kind: 'refused', reason: 'too-many-attempts' });
+
+    const said = await d.job({ onCrash: 'fail' });
+    const writer = await d.begin(said);
+    say(writer, 'a');
+    await writer.flush();
+    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'already-said' });
+    await d.starter.fail(said, { code: 'WORKER_LOST', message: 'the worker was lost', retryable: true });
+    expect(await d.reader.get(said)).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
+    expect((await d.log(said)).at(-1)?.type).toBe('error');
+  });
+});
+
+describe('one terminal event', () => {
+  it('is all that a race of done, cancels and failure leaves, whoever wins', async () => {
+    await using d = Deployment.single(server.url);
+    for (let round = 0; round < 50; round++) {
+      const id = await d.job();
+      const writer = await d.begin(id);
+      say(writer, 'text');
+      await writer.flush();
+      const cancel = () => d.canceller.cancel(id, { by: 'owner', tenant: null });
+      const failed = { code: 'WORKER_LOST', message: 'm', retryable: true } as const;
+      const race = [() => writer.done(DONE), cancel, cancel, () => d.starter.fail(id, failed)];
+      await Promise.allSettled(shuffled(race).map((start) => start()));
+      const log = await d.log(id);
+      expect(log.filter(({ type }) => isTerminal(type))).toHaveLength(1);
+      expect(isTerminal(log.at(-1)?.type ?? 'text')).toBe(true);
+      const record = await d.reader.get(id);
+      expect(record?.lastEventId).toBe(log.at(-1)?.id);
+      const types: Record<string, string> = { completed: 'done', cancelled: 'cancelled', failed: 'error' };
+      expect(log.at(-1)?.type).toBe(types[record?.status ?? '']);
+    }
+  });
+
+  it('is cancelled, with nothing after it, when a cancel meets a job that is queued, running or dead', async () => {
+    await using d = Deployment.single(server.url);
+    const queued = await d.job();
+    expect(await d.canceller.cancel(queued, { by: 'owner', tenant: 'default' })).toBe('cancelled');
+    expect(await d.canceller.cancel(queued, { by: 'owner', tenant: 'default' })).toBe('already-cancelled');
+
+    const running = await d.job();
+    const writer = await d.begin(running);
+    say(writer, 'before');
+    await writer.flush();
+    expect(await d.canceller.cancel(running, { by: 'admin', tenant: null })).toBe('cancelled');
+    say(writer, 'after');
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'JOB_CLOSED' });
+    const log = await d.log(running);
+    expect(textOf(log)).toBe('before');
+    expect(log.at(-1)).toEqual({ id: '1-3', type: 'cancelled', data: '{"by":"admin"}' });
+
+    const finished = await d.job();
+    await (await d.begin(finished)).done(DONE);
+    expect(await d.canceller.cancel(finished, { by: 'owner', tenant: null })).toBe('finished');
+  });
+
+  it('does not come from another tenant: to it the job is not there', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    expect(await d.canceller.cancel(id, { by: 'owner', tenant: 'other' })).toBe('not-found');
+    expect(await d.canceller.cancel('no-such-job-here', { by: 'owner', tenant: null })).toBe('not-found');
+    expect((await d.reader.get(id))?.status).toBe('queued');
+  });
+});
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,199 @@
+import type { EventId, JobRequest, StoredEvent } from '@millrace/contracts';
+import { compareEventIds, eventPosition, isTerminal, LOG_START, newRequestId } from '@millrace/contracts';
+import { newKeyPrefix } from '@millrace/testing';
+import { Cluster, Redis } from 'ioredis';
+import { AttemptStarter, type Begun } from '../attempt-starter.ts';
+import type { AttemptWriter } from '../attempt-writer.ts';
+import { JobCanceller } from '../canceller.ts';
+import { ChannelHub } from '../channel-hub.ts';
+import { Followers } from '../followers.ts';
+import { KeySpace } from '../keys.ts';
+import type { LogLimits } from '../limits.ts';
+import { JobOpener } from '../opener.ts';
+import type { EventBatch } from '../payload.ts';
+import { JobReader } from '../reader.ts';
+import type { RedisConnection } from '../scripts.ts';
+import type { Following, FollowSink } from '../watcher.ts';
+
+const LIMITS: LogLimits = {
+  recordRetentionMs: 60_000,
+  logRetentionMs: 60_000,
+  maxEvents: 100_000,
+  maxBytes: 50_000_000,
+  maxAttempts: 10,
+};
+
+export const REQUEST: JobRequest = {
+  messages: [{ role: 'user', content: 'hi' }],
+  pipeline: 'chat',
+  model: 'openai:test',
+  onDisconnect: 'continue',
+  onCrash: 'restart',
+  timeoutMs: 60_000,
+};
+
+/** Everything of the stream log on one key prefix: two "nodes" that follow, and a worker's side. */
+export class Deployment implements AsyncDisposable {
+  readonly keys = new KeySpace(newKeyPrefix());
+  readonly redis: RedisConnection;
+  readonly opener: JobOpener;
+  readonly reader: JobReader;
+  readonly canceller: JobCanceller;
+  readonly starter: AttemptStarter;
+  readonly #connect: () => RedisConnection;
+  readonly #closers: (() => void)[] = [];
+
+  constructor(connect: () => RedisConnection, limits: Partial<LogLimits> = {}) {
+    this.#connect = connect;
+    this.redis = this.connection();
+    const all = { ...LIMITS, ...limits };
+    this.opener = new JobOpener(this.redis, this.keys, all);
+    this.reader = new JobReader(this.redis, this.keys);
+    this.canceller = new JobCanceller(this.redis, this.keys, all);
+    this.starter = new AttemptStarter(this.redis, this.keys, all);
+  }
+
+  static single(url: string, limits?: Partial<LogLimits>): Deployment {
+    const retryStrategy = () => 50;
+    return new Deployment(
+      () => new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null, retryStrategy }),
+      limits,
+    );
+  }
+
+  static cluster(ports: readonly number[]): Deployment {
+    const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
+    return new Deployment(() => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }));
+  }
+
+  connection(): RedisConnection {
+    const connection = this.#connect();
+    // an outage is what some tests are about: it shows in what they await
+    connection.on('error', () => undefined);
+    this.#closers.push(() => connection.disconnect());
+    return connection;
+  }
+
+  /** A node that follows, with connections of its own. */
+  node(): Followers {
+    const hub = new ChannelHub({ connection: this.connection(), sharded: this.redis.isCluster });
+    const followers = new Followers(this.connection(), hub, this.keys);
+    this.#closers.unshift(() => {
+      followers.close();
+      hub.close();
+    });
+    return followers;
+  }
+
+  /** A job that is queued. */
+  async job(request: Partial<JobRequest> = {}, id = newRequestId()): Promise<string> {
+    const job = { id, tenant: 'default', fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} };
+    await this.opener.open(job);
+    return id;
+  }
+
+  /** A job that a worker has taken. */
+  async begin(id: string, runner = newRequestId()): Promise<AttemptWriter> {
+    return begun(await this.starter.begin(id, runner)).writer;
+  }
+
+  async log(id: string): Promise<StoredEvent[]> {
+    return this.reader.page(id, LOG_START, 1_000_000);
+  }
+
+  /** Leaves what a fail-over to a replica leaves that had not got the events after `last` of the present attempt. */
+  async loseAfter(id: string, last: EventId): Promise<void> {
+    const kept = (await this.log(id)).filter((event) => compareEventIds(event.id, last) <= 0);
+    await this.redis.del(this.keys.log(id));
+    for (const event of kept) await this.redis.xadd(this.keys.log(id), event.id, event.type, event.data);
+    await this.redis.hset(this.keys.record(id), 'seq', eventPosition(last).seq);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closers) close();
+  }
+}
+
+export function begun(outcome: Begun): Extract<Begun, { kind: 'begun' }> {
+  if (outcome.kind !== 'begun') throw new Error(`begin: ${outcome.kind}`);
+  return outcome;
+}
+
+export const DONE = {
+  finishReason: 'stop',
+  usage: { inputTokens: 1, outputTokens: 2 },
+  timings: { queueMs: 1, firstTokenMs: 2, totalMs: 3 },
+};
+
+/** A reader that keeps what it was given, and can be awaited. */
+export class Recorder implements FollowSink {
+  readonly events: StoredEvent[] = [];
+  ended: string | null = null;
+  following: Following | null = null;
+  /** takes this many events, then says it is full */
+  room = Number.POSITIVE_INFINITY;
+  readonly #waiters = new Set<() => void>();
+
+  static async follow(node: Followers, id: string, after: EventId = LOG_START): Promise<Recorder> {
+    const recorder = new Recorder();
+    recorder.following = await node.follow(id, { after, sink: recorder });
+    return recorder;
+  }
+
+  batch(batch: EventBatch): boolean {
+    this.events.push(...batch.events);
+    this.room -= batch.events.length;
+    this.#wake();
+    return this.room > 0;
+  }
+
+  end(reason: string): void {
+    this.ended = reason;
+    this.#wake();
+  }
+
+  /** Resolves as soon as `condition` holds; it is asked after each batch. */
+  async until(condition: (recorder: Recorder) => boolean): Promise<this> {
+    while (!condition(this)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiters.add(resolve);
+      await promise;
+    }
+    return this;
+  }
+
+  terminal(): Promise<this> {
+    return this.until(({ events }) => events.some(({ type }) => isTerminal(type)));
+  }
+
+  get ids(): string[] {
+    return this.events.map(({ id }) => id);
+  }
+
+  get types(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  /** the answer as a client would have it: all text after the last reset */
+  get text(): string {
+    return textOf(this.events);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiters) resolve();
+    this.#waiters.clear();
+  }
+}
+
+export function textOf(events: readonly StoredEvent[]): string {
+  const start = events.findLastIndex(({ type }) => type === 'reset') + 1;
+  return events
+    .slice(start)
+    .filter(({ type }) => type === 'text')
+    .map(({ data }) => (JSON.parse(data) as { text: string }).text)
+    .join('');
+}
+
+export function say(writer: AttemptWriter, text: string): void {
+  writer.emit({ type: 'text', data: { text } });
+}
