@@ -15,4 +15,6 @@ export {
 export { SimulatedModel, startModel } from './model/start-model.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
 export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
+export { type RedisClusterOptions, startRedisCluster, type TestRedisCluster } from './redis/start-redis-cluster.ts';
+export { startSentinel, type TestSentinel } from './redis/start-sentinel.ts';
 export type { TestRedis } from './redis/test-redis.ts';
