@@ -177,7 +177,14 @@ describe('the cancel watcher (law 7)', () => {
     const hub = new ChannelHub({ connection: d.connection(), sharded: false });
     const watcher = new CancelWatcher(d.connection(), hub, d.keys);
     await watcher.start();
-    return { watcher, hub, [Symbol.dispose]: () => [watcher, hub].forEach((part) => part.close()) };
+    return {
+      watcher,
+      hub,
+      [Symbol.dispose]: () => {
+        watcher.close();
+        hub.close();
+      },
+    };
   }
 
   it('stops a silent attempt as soon as its job is cancelled', async () => {

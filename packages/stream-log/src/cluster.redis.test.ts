@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type EventId, LOG_START } from '@millrace/contracts';
+import { startRedisCluster, type TestRedisCluster } from '@millrace/testing';
+import { CancelWatcher } from './cancel-watcher.ts';
+import { ChannelHub } from './channel-hub.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { JobIndex } from './job-index.ts';
+import { Deployment, DONE, Recorder, say } from './testing/deployment.ts';
+
+let cluster: TestRedisCluster;
+beforeAll(async () => {
+  cluster = await startRedisCluster();
+}, 60_000);
+afterAll(() => cluster.stop());
+
+describe('on a cluster of three (law 13)', () => {
+  it('streams jobs of all slots to two nodes: no gap, no repeat', async () => {
+    await using d = Deployment.cluster(cluster.ports);
+    const nodes = [d.node(), d.node()] as const;
+    const jobs = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const id = await d.job();
+        return { id, recorders: await Promise.all(nodes.map((node) => Recorder.follow(node, id))) };
+      }),
+    );
+    await Promise.all(
+      jobs.map(async ({ id }) => {
+        const writer = await d.begin(id);
+        for (let i = 0; i < 20; i++) {
+          say(writer, `${i} `);
+          await writer.flush();
+        }
+        await writer.done(DONE);
+      }),
+    );
+    for (const { id, recorders } of jobs) {
+      const log = await d.log(id);
+      for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(log);
+    }
+  });
+
+  it('resumes from every event', async () => {
+    await using d = Deployment.cluster(cluster.ports);
+    const node = d.node();
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    await writer.flush();
+    say(writer, 'b');
+    await writer.done(DONE);
+    const log = await d.log(id);
+    for (const [i, after] of [LOG_START, ...log.map((event) => event.id)].entries()) {
+      const recorder = await Recorder.follow(node, id, after as EventId);
+      if (i === log.length) expect(recorder.following?.alreadyEnded).toBe(true);
+      else expect((await recorder.terminal()).events).toEqual(log.slice(i));
+    }
+  });
+
+  it('tells a worker of a cancel on whichever node it is stored', async () => {
+    await using d = Deployment.cluster(cluster.ports);
+    const hub = new ChannelHub({ connection: d.connection(), sharded: false });
+    const watcher = new CancelWatcher(d.connection(), hub, d.keys);
+    await watcher.start();
+    for (let i = 0; i < 6; i++) {
+      const id = await d.job();
+      const writer = await d.begin(id);
+      using _watch = watcher.watch(writer);
+      const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+      await d.canceller.cancel(id, { by: 'owner', tenant: null });
+      await aborted;
+      expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
+    }
+    watcher.close();
+    hub.close();
+  });
+
+  it('keeps its index and its idempotency keys', async () => {
+    await using d = Deployment.cluster(cluster.ports);
+    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const limits = { maxQueued: 10, maxOpenPerTenant: 10 };
+    for (const id of ['a', 'b']) expect(await index.admit({ id, tenant: 't' }, limits)).toBe('admitted');
+    await index.left({ id: 'a', tenant: 't' });
+    expect((await index.list({ tenant: 't', limit: 5 })).ids).toEqual(['b', 'a']);
+    expect((await index.open({ olderThanMs: 0, limit: 5 })).ids).toEqual(['b']);
+    const keys = new IdempotencyKeys(d.redis, d.keys, 60_000);
+    expect(await keys.claim('t', 'k', 'one')).toBe('one');
+    expect(await keys.claim('t', 'k', 'two')).toBe('one');
+  });
+});
