@@ -1,3 +1,4 @@
+export { type RawAnswer, type RawRequestOptions, rawRequest } from './http/raw-request.ts';
 export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/read-sse.ts';
 export { type Deferred, deferred } from './latches/deferred.ts';
 export { type EventuallyOptions, eventually } from './latches/eventually.ts';
@@ -14,6 +15,8 @@ export {
 } from './model/model-step.ts';
 export { SimulatedModel, startModel } from './model/start-model.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
+export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
+export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';
 export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
 export { type RedisClusterOptions, startRedisCluster, type TestRedisCluster } from './redis/start-redis-cluster.ts';
 export { startSentinel, type TestSentinel } from './redis/start-sentinel.ts';

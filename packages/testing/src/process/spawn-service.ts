@@ -1,0 +1,115 @@
+import { fileURLToPath } from 'node:url';
+import { eventually } from '../latches/eventually.ts';
+import { freePort } from '../latches/free-port.ts';
+import { Child, type ChildExit } from './child-process.ts';
+
+// packages/testing/src or dist, this folder → the root of the repository
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const READY_TIMEOUT_MS = 30_000;
+
+export type ServiceName = 'api' | 'worker';
+
+/** One entry of a service's log. */
+export interface LogLine {
+  readonly level: string;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A built service that runs as a process of its own. */
+export class SpawnedService implements AsyncDisposable {
+  constructor(
+    readonly child: Child,
+    readonly port: number,
+  ) {}
+
+  /** `http://127.0.0.1:port` */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** its log so far; lines that are not JSON are left out */
+  get log(): LogLine[] {
+    return this.child.lines.map(parseLine).filter((entry) => entry !== null);
+  }
+
+  /** The first log entry, written already or yet to come, that matches. */
+  async logged(matches: (entry: LogLine) => boolean): Promise<LogLine> {
+    const line = await this.child.line((text) => {
+      const entry = parseLine(text);
+      return entry !== null && matches(entry);
+    });
+    return JSON.parse(line) as LogLine;
+  }
+
+  /** Settles when `GET /readyz` says 200.
+   *  @throws Error the process ended before, or the time was up; quotes its last lines */
+  async untilReady(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+    const failed = this.child.exited.then(({ code, signal }) => {
+      throw new Error(`the service ended (${code ?? signal}):\n${this.child.lines.slice(-20).join('\n')}`);
+    });
+    const ready = eventually(async () => (await fetch(`${this.url}/readyz`)).ok, { timeoutMs, everyMs: 50 });
+    await Promise.race([ready, failed]);
+  }
+
+  /** SIGTERM: it drains and ends. */
+  stop(graceMs?: number): Promise<ChildExit> {
+    return this.child.stop(graceMs);
+  }
+
+  /** SIGKILL: it is gone at once. */
+  kill(): Promise<ChildExit> {
+    return this.child.kill();
+  }
+
+  /** SIGSTOP: it does nothing, and nobody is told. */
+  pause(): void {
+    this.child.pause();
+  }
+
+  /** SIGCONT */
+  resume(): void {
+    this.child.resume();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.child[Symbol.asyncDispose]();
+  }
+}
+
+/** Runs the built `services/<name>` on a free port of loopback and waits until it is ready.
+ *  @param env added to `PATH`, `HOST` and `PORT`: nothing else of this process's environment reaches it
+ *  @throws Error it did not become ready */
+export async function spawnService(
+  name: ServiceName,
+  env: Readonly<Record<string, string>> = {},
+): Promise<SpawnedService> {
+  const port = Number(env['PORT'] ?? (await freePort()));
+  const child = await Child.start({
+    command: process.execPath,
+    args: ['--enable-source-maps', `services/${name}/dist/main.js`],
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', ...env, PORT: String(port) },
+  });
+  const service = new SpawnedService(child, port);
+  try {
+    await service.untilReady();
+  } catch (error) {
+    await child.kill();
+    throw error;
+  }
+  return service;
+}
+
+function parseLine(line: string): LogLine | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return null; // something else that begins with a brace
+  }
+}
