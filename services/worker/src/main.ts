@@ -1,1 +1,30 @@
-export {};
+import { createLogger, loadSettings, onShutdown, SettingsError } from '@millrace/runtime';
+import { createWorker } from './create-worker.ts';
+import { workerSettingsSchema } from './settings.ts';
+
+/** Between the end of the grace time and the end of the process: hand-over, and closing of connections, milliseconds. */
+const CLOSING_MS = 5_000;
+
+async function main(): Promise<void> {
+  const settings = loadSettings(workerSettingsSchema, process.env);
+  const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL });
+  try {
+    const worker = await createWorker(settings, logger);
+    onShutdown([{ name: 'worker', run: () => worker.close() }], {
+      graceMs: settings.MILLRACE_WORKER_GRACE_MS + CLOSING_MS,
+      logger,
+    });
+    logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: worker.healthUrl }, 'consuming');
+  } catch (error) {
+    logger.fatal({ err: error }, 'cannot start');
+    process.exit(1);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}

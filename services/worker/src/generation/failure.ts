@@ -1,0 +1,117 @@
+import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millrace/contracts';
+import { LogLimitExceeded } from '@millrace/stream-log';
+import { DeadlineExceeded, PipelineMissing } from './attempt-errors.ts';
+
+/** What went wrong in a pipeline, as the caller may see it, and whether the worker should try again by itself. */
+export interface Failure extends JobError {
+  /** a repetition may well succeed: 429, 5xx, no connection */
+  readonly transient: boolean;
+  /** how long the model asks to be left alone, milliseconds; 0 where it does not say */
+  readonly retryAfterMs: number;
+}
+
+/** Reads an error of any origin by its structure: every provider's package has classes of its own, but all of them
+ *  carry an HTTP status or an error code of Node's.
+ *
+ *  The message is made here and never taken from the error: providers quote keys, prompts and addresses. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof DeadlineExceeded) return final(error.code, error.message, true);
+  if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
+  if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not know this pipeline.', true);
+  const said = saidByPipeline(error);
+  if (said !== null) return said;
+
+  const status = httpStatus(error);
+  if (status !== undefined) return httpFailure(status, error);
+  const codes = [...errorCodes(error)];
+  const timedOut = codes.find((code) => TIMEOUT_CODES.has(code));
+  if (timedOut !== undefined) return transient('MODEL_TIMEOUT', 'The connection to the model timed out.');
+  const lost = codes.find((code) => CONNECTION_CODES.has(code));
+  if (lost !== undefined) return transient('MODEL_ERROR', `The connection to the model failed (${lost}).`);
+  if (codes.includes('rate_limit_exceeded')) return transient('MODEL_RATE_LIMITED', 'The model is rate limited.');
+  if (codes.includes('APIError')) return transient('MODEL_ERROR', 'The model reported an error.');
+  return final('INTERNAL', 'The pipeline failed.');
+}
+
+const LIMIT_MESSAGE =
+  'The answer is longer than a log may be (MILLRACE_MAX_LOG_EVENTS, MILLRACE_MAX_LOG_BYTES); it ends here.';
+
+const TIMEOUT_CODES = new Set([
+  ...['TimeoutError', 'APIConnectionTimeoutError', 'ETIMEDOUT'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+]);
+
+const CONNECTION_CODES = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH'],
+  ...['UND_ERR_SOCKET', 'ERR_STREAM_PREMATURE_CLOSE', 'APIConnectionError'],
+]);
+
+function httpFailure(status: number, error: unknown): Failure {
+  const code = safeCode(error);
+  const said = `HTTP status ${status}${code === undefined ? '' : `, ${code}`}`;
+  // the account is empty: waiting does not fill it
+  if (code === 'insufficient_quota') return final('MODEL_RATE_LIMITED', `The model’s quota is used up (${said}).`);
+  const retryAfterMs = retryAfter(error);
+  if (status === 429) return transient('MODEL_RATE_LIMITED', `The model is rate limited (${said}).`, retryAfterMs);
+  if (status === 408 || status === 504)
+    return transient('MODEL_TIMEOUT', `The model timed out (${said}).`, retryAfterMs);
+  if (status >= 500) return transient('MODEL_ERROR', `The model failed (${said}).`, retryAfterMs);
+  return final('MODEL_ERROR', `The model refused the request (${said}).`);
+}
+
+/** A PipelineError, by its structure: a team's module may have loaded a copy of the class of its own. */
+function saidByPipeline(error: unknown): Failure | null {
+  if (!(error instanceof Error) || error.name !== 'PipelineError' || !('code' in error)) return null;
+  const code = STREAM_ERROR_CODES.find((known) => known === error.code);
+  return code === undefined ? null : final(code, error.message, 'retryable' in error && error.retryable === true);
+}
+
+function transient(code: StreamErrorCode, message: string, retryAfterMs = 0): Failure {
+  return { code, message, retryable: true, transient: true, retryAfterMs };
+}
+
+function final(code: StreamErrorCode, message: string, retryable = false): Failure {
+  return { code, message, retryable, transient: false, retryAfterMs: 0 };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function httpStatus(error: unknown): number | undefined {
+  const response = field(error, 'response');
+  const candidates = [field(error, 'status'), field(error, 'statusCode'), field(response, 'status')];
+  return candidates.find((status): status is number => typeof status === 'number' && status >= 400 && status < 600);
+}
+
+/** The provider's own word for it (`model_not_found`), where it is a word: free text may quote the request. */
+function safeCode(error: unknown): string | undefined {
+  const code = field(error, 'code') ?? field(field(error, 'error'), 'code') ?? field(error, 'type');
+  return typeof code === 'string' && /^[A-Za-z0-9_]{1,48}$/.test(code) ? code : undefined;
+}
+
+/** Names and codes along the chain of causes: Node's fetch says `fetch failed`, its cause says why. */
+function* errorCodes(error: unknown): Generator<string> {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
+    yield cause.name;
+    yield cause.constructor.name;
+    for (const code of [field(cause, 'code'), field(cause, 'type')]) if (typeof code === 'string') yield code;
+  }
+}
+
+/** @see RFC 9110 §10.2.3; `retry-after-ms` is OpenAI's finer one */
+function retryAfter(error: unknown): number {
+  const headers = field(error, 'headers') ?? field(field(error, 'response'), 'headers');
+  const milliseconds = Number(header(headers, 'retry-after-ms') ?? Number.NaN);
+  if (milliseconds >= 0) return milliseconds;
+  const text = header(headers, 'retry-after');
+  if (text === undefined) return 0;
+  const seconds = Number(text);
+  const delay = Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1_000;
+  return Number.isFinite(delay) ? Math.max(delay, 0) : 0;
+}
+
+function header(headers: unknown, name: string): string | undefined {
+  const value = headers instanceof Headers ? headers.get(name) : field(headers, name);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,48 @@
+import { metricsRegistry } from '@millrace/runtime';
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+/** What became of a pick-up of a queue entry.
+ *  - `completed`, `failed`, `cancelled`: the job has ended
+ *  - `fenced`: another attempt owns it · `handed-over`, `log-lost`: it goes on in another attempt
+ *  - `void`: there was nothing to do: the job had ended, or its record is gone */
+export type Outcome = 'completed' | 'failed' | 'cancelled' | 'fenced' | 'handed-over' | 'log-lost' | 'void';
+
+/** The worker's own metrics; none has a label whose values a caller could choose. */
+export class WorkerMetrics {
+  readonly registry = metricsRegistry('worker');
+  readonly jobs = new Counter<'outcome'>({
+    name: 'millrace_worker_jobs_total',
+    help: 'Pick-ups of queue entries, by what became of them.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
+  readonly activeJobs = new Gauge({
+    name: 'millrace_worker_active_jobs',
+    help: 'Jobs running now.',
+    registers: [this.registry],
+  });
+  readonly events = new Counter<'type'>({
+    name: 'millrace_worker_events_total',
+    help: 'Events that pipelines said, before merging, by type.',
+    labelNames: ['type'],
+    registers: [this.registry],
+  });
+  readonly tokens = new Counter<'direction'>({
+    name: 'millrace_worker_tokens_total',
+    help: 'Tokens of completed jobs as the models counted them: input or output.',
+    labelNames: ['direction'],
+    registers: [this.registry],
+  });
+  readonly retries = new Counter<'code'>({
+    name: 'millrace_worker_retries_total',
+    help: 'Repeated model calls, by the code of the failure before.',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
+  readonly firstTokenSeconds = new Histogram({
+    name: 'millrace_worker_first_token_seconds',
+    help: 'From the start of an attempt to its first event.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64],
+    registers: [this.registry],
+  });
+}

@@ -1,0 +1,40 @@
+import type { ChannelHub } from '@millrace/stream-log';
+import { Controller, Get, Header, Inject, ServiceUnavailableException } from '@nestjs/common';
+import { WorkerMetrics } from '../generation/metrics.ts';
+import { JobConsumer } from '../generation/queue/job-consumer.ts';
+import { CONTROL_HUB } from '../tokens.ts';
+
+interface Readiness {
+  readonly consuming: boolean;
+  readonly listening: boolean;
+}
+
+/** What an orchestrator and a Prometheus ask. @see PROTOCOL.md §8 */
+@Controller()
+export class HealthController {
+  constructor(
+    @Inject(JobConsumer) readonly consumer: Pick<JobConsumer, 'consuming'>,
+    @Inject(CONTROL_HUB) readonly hub: Pick<ChannelHub, 'ready'>,
+    @Inject(WorkerMetrics) readonly metrics: WorkerMetrics,
+  ) {}
+
+  /** The process lives. */
+  @Get('healthz')
+  healthz(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** Jobs are being consumed and cancels would be heard; 503 otherwise, and while the worker shuts down. */
+  @Get('readyz')
+  readyz(): Readiness {
+    const readiness = { consuming: this.consumer.consuming, listening: this.hub.ready };
+    if (!readiness.consuming || !readiness.listening) throw new ServiceUnavailableException(readiness);
+    return readiness;
+  }
+
+  @Get('metrics')
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  exposition(): Promise<string> {
+    return this.metrics.registry.metrics();
+  }
+}

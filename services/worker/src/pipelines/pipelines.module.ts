@@ -1,0 +1,43 @@
+import { cwd } from 'node:process';
+import type { Logger } from '@millrace/runtime';
+import { KeySpace, type RedisConnection } from '@millrace/stream-log';
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { WorkerSettings } from '../settings.ts';
+import { COMMANDS, LOGGER, SETTINGS } from '../tokens.ts';
+import { PipelineAnnouncer } from './announcer.ts';
+import { chatPipeline } from './chat.ts';
+import { ChatModels } from './chat-models.ts';
+import { loadPipelineModules } from './load-modules.ts';
+import { PipelineRegistry } from './registry.ts';
+
+/** The pipelines of this worker: loaded before anything else starts, so that a bad module is a start-up error. */
+@Module({
+  providers: [
+    { provide: PipelineRegistry, inject: [SETTINGS], useFactory: loadRegistry },
+    {
+      provide: PipelineAnnouncer,
+      inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
+      useFactory: (redis: RedisConnection, keys: KeySpace, registry: PipelineRegistry, logger: Logger) =>
+        new PipelineAnnouncer(redis, keys, registry.names, logger),
+    },
+  ],
+  exports: [PipelineRegistry],
+})
+export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(@Inject(PipelineAnnouncer) readonly announcer: PipelineAnnouncer) {}
+
+  onApplicationBootstrap(): void {
+    this.announcer.start();
+  }
+
+  onApplicationShutdown(): void {
+    this.announcer.stop();
+  }
+}
+
+async function loadRegistry(settings: WorkerSettings): Promise<PipelineRegistry> {
+  const builtIn = chatPipeline(settings.MILLRACE_SYSTEM_PROMPT);
+  const own = await loadPipelineModules(settings.MILLRACE_PIPELINES, cwd());
+  const models = new ChatModels({ apiKey: settings.OPENAI_API_KEY, baseUrl: settings.OPENAI_BASE_URL });
+  return new PipelineRegistry([builtIn, ...own], models);
+}

@@ -1,0 +1,53 @@
+import type { Logger } from '@millrace/runtime';
+import type { ChatModels } from './chat-models.ts';
+import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './pipeline.ts';
+
+/** A pipeline with its worker's models: all that it takes to run it. */
+export interface RunnablePipeline {
+  run(
+    input: PipelineInput,
+    context: { readonly signal: AbortSignal; readonly logger: Logger },
+  ): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
+}
+
+/** Two pipelines of one worker have the same name. */
+export class DuplicatePipeline extends Error {
+  override readonly name = 'DuplicatePipeline';
+  constructor(readonly pipeline: string) {
+    super(`two pipelines are named "${pipeline}": rename one of them, or load its module once only`);
+  }
+}
+
+/** The pipelines of one worker, by name. */
+export class PipelineRegistry {
+  readonly #pipelines = new Map<string, Pipeline>();
+
+  /** @throws DuplicatePipeline */
+  constructor(
+    pipelines: readonly Pipeline[],
+    readonly models: ChatModels,
+  ) {
+    for (const pipeline of pipelines) {
+      if (this.#pipelines.has(pipeline.name)) throw new DuplicatePipeline(pipeline.name);
+      this.#pipelines.set(pipeline.name, pipeline);
+    }
+  }
+
+  get names(): string[] {
+    return [...this.#pipelines.keys()];
+  }
+
+  find(name: string): RunnablePipeline | undefined {
+    const pipeline = this.#pipelines.get(name);
+    if (pipeline === undefined) return undefined;
+    return {
+      run: (input, { signal, logger }) =>
+        pipeline.run(input, {
+          signal,
+          logger,
+          chatModel: ({ model = input.model, temperature = input.temperature, maxTokens = input.maxTokens } = {}) =>
+            this.models.create({ model, temperature, maxTokens }),
+        }),
+    };
+  }
+}

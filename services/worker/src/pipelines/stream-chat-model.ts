@@ -1,0 +1,92 @@
+import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
+import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
+import type { Runnable } from '@langchain/core/runnables';
+import type { FinishReason } from '@millrace/contracts';
+import { PipelineError, type PipelineEvent, type PipelineResult } from './pipeline.ts';
+import { ToolCallParts } from './tool-call-parts.ts';
+
+/** Streams one call of a chat model: text and reasoning exactly as the model says them, its tool calls complete,
+ *  then why it stopped and what it cost.
+ *  @param model also with tools bound to it
+ *  @throws what the model throws; PipelineError when its answer breaks off */
+export async function* streamChatModel(
+  model: Runnable<BaseLanguageModelInput, AIMessageChunk>,
+  messages: BaseLanguageModelInput,
+  { signal }: { readonly signal: AbortSignal },
+): AsyncGenerator<PipelineEvent, PipelineResult, void> {
+  const toolCalls = new ToolCallParts();
+  let inputTokens = 0;
+  let outputTokens = 0;
+  let finishReason: FinishReason | undefined;
+
+  try {
+    for await (const chunk of await model.stream(messages, { signal })) {
+      for (const event of saidIn(chunk)) yield event;
+      for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
+      // a provider may report its usage in parts: the input's first, the output's last
+      const usage: UsageMetadata | undefined = chunk.usage_metadata;
+      inputTokens += usage?.input_tokens ?? 0;
+      outputTokens += usage?.output_tokens ?? 0;
+      finishReason = finishReasonOf(chunk) ?? finishReason;
+    }
+  } catch (error) {
+    // what the model sent was no JSON; a syntax error of our own would not come out of its stream
+    if (error instanceof SyntaxError) throw brokenAnswer();
+    throw error;
+  }
+  // Chat Completions always says why it stopped: without it the connection ended early, and half an answer is none
+  if (finishReason === undefined) throw brokenAnswer();
+
+  yield* toolCalls.complete();
+  return { finishReason, usage: { inputTokens, outputTokens } };
+}
+
+function brokenAnswer(): PipelineError {
+  return new PipelineError('MODEL_ERROR', 'The model’s answer broke off.', true);
+}
+
+/** Empty deltas (a role, a finish reason) say nothing. */
+function* saidIn({ content, additional_kwargs: extra }: AIMessageChunk): Generator<PipelineEvent> {
+  const reasoning = extra['reasoning_content'];
+  if (typeof reasoning === 'string' && reasoning !== '') yield { type: 'reasoning', data: { text: reasoning } };
+
+  if (typeof content === 'string') {
+    if (content !== '') yield { type: 'text', data: { text: content } };
+    return;
+  }
+  for (const block of content) {
+    if (isText(block['text']) && block.type === 'text') yield { type: 'text', data: { text: block['text'] } };
+    // LangChain's own name for it, and Anthropic's
+    const thought = block['reasoning'] ?? block['thinking'];
+    if (isText(thought)) yield { type: 'reasoning', data: { text: thought } };
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** Where the providers' packages put it. */
+const FINISH_REASON_FIELDS = ['finish_reason', 'stop_reason', 'done_reason', 'finishReason', 'stopReason'];
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  end_turn: 'stop',
+  stop_sequence: 'stop',
+  max_tokens: 'length',
+  model_length: 'length',
+  tool_use: 'tool_calls',
+  function_call: 'tool_calls',
+  safety: 'content_filter',
+  refusal: 'content_filter',
+};
+
+function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: AIMessageChunk) {
+  for (const field of FINISH_REASON_FIELDS) {
+    const reason: unknown = metadata[field] ?? extra[field];
+    if (isText(reason)) return FINISH_REASONS[reason.toLowerCase()] ?? reason.toLowerCase().slice(0, 64);
+  }
+  // OpenAI's Responses API, to which LangChain sends the few models that speak nothing else
+  if (metadata['status'] === 'completed') return 'stop';
+  if (metadata['status'] === 'incomplete') return 'length';
+  return undefined;
+}

@@ -1,0 +1,75 @@
+import { type Logger, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
+import {
+  AttemptStarter,
+  CancelWatcher,
+  ChannelHub,
+  JobIndex,
+  KeySpace,
+  type RedisConnection,
+} from '@millrace/stream-log';
+import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import pRetry from 'p-retry';
+import type { WorkerSettings } from './settings.ts';
+import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
+
+/** The connections, and the worker's side of the stream log on them: it writes logs and never follows them. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: REDIS,
+      inject: [SETTINGS, LOGGER],
+      useFactory: (settings: WorkerSettings, logger: Logger) =>
+        redisFactory(settings.REDIS_URL, { name: 'millrace-worker', logger }),
+    },
+    { provide: COMMANDS, inject: [REDIS], useFactory: (redis: RedisFactory) => redis.connect('worker') },
+    {
+      provide: KeySpace,
+      inject: [SETTINGS],
+      useFactory: (settings: WorkerSettings) => new KeySpace(settings.MILLRACE_KEY_PREFIX),
+    },
+    {
+      provide: CONTROL_HUB,
+      inject: [REDIS],
+      useFactory: (redis: RedisFactory) => new ChannelHub({ connection: redis.connect('subscriber'), sharded: false }),
+    },
+    {
+      provide: AttemptStarter,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        new AttemptStarter(redis, keys, logLimits(settings)),
+    },
+    {
+      provide: JobIndex,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        new JobIndex(redis, keys, logLimits(settings).recordRetentionMs),
+    },
+    {
+      provide: CancelWatcher,
+      inject: [COMMANDS, CONTROL_HUB, KeySpace],
+      useFactory: startCancelWatcher,
+    },
+  ],
+  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, JobIndex, CancelWatcher],
+})
+export class RedisModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(REDIS) readonly redis: RedisFactory,
+    @Inject(CancelWatcher) readonly watcher: CancelWatcher,
+    @Inject(CONTROL_HUB) readonly hub: ChannelHub,
+  ) {}
+
+  onApplicationShutdown(): void {
+    this.watcher.close();
+    this.hub.close();
+    this.redis.close();
+  }
+}
+
+/** No job is taken before cancels are heard: a worker that starts before its Redis waits for it. */
+async function startCancelWatcher(redis: RedisConnection, hub: ChannelHub, keys: KeySpace): Promise<CancelWatcher> {
+  const watcher = new CancelWatcher(redis, hub, keys);
+  await pRetry(() => watcher.start(), { retries: Number.POSITIVE_INFINITY, minTimeout: 250, maxTimeout: 1_000 });
+  return watcher;
+}

@@ -1,0 +1,99 @@
+import { logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import { z } from 'zod';
+
+function milliseconds(least: number, otherwise: number, most = Number.MAX_SAFE_INTEGER) {
+  return z.coerce.number().int().min(least).max(most).default(otherwise);
+}
+
+/** Node's own HTTP client gives up on a silent server after five minutes. */
+const MAX_SILENCE_MS = 300_000;
+
+const commaSeparated = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+/** Every environment variable that the worker reads. */
+export const workerSettingsSchema = z
+  .object({
+    ...redisSettings,
+    ...logSettings,
+    ...streamLogSettings,
+    MILLRACE_WORKER_CONCURRENCY: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(50)
+      .describe('Jobs that one worker runs at a time'),
+    OPENAI_API_KEY: z.string().optional().describe('Key for the model; not needed where OPENAI_BASE_URL asks for none'),
+    OPENAI_BASE_URL: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
+    MILLRACE_MODEL: z
+      .string()
+      .min(1)
+      .default('openai:gpt-4o-mini')
+      .describe('The model of requests that name none: `provider:name`'),
+    MILLRACE_SYSTEM_PROMPT: z
+      .string()
+      .default('')
+      .describe('Put by the pipeline `chat` before a conversation that brings no system message of its own'),
+    MILLRACE_PIPELINES: commaSeparated.describe(
+      'Modules with pipelines of your own, comma separated: paths (./ or /) or package names',
+    ),
+    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 60_000, MAX_SILENCE_MS).describe(
+      'How long a model may take to say anything, retries included, milliseconds',
+    ),
+    MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000, MAX_SILENCE_MS).describe(
+      'How long a model may be silent in the midst of an answer, milliseconds',
+    ),
+    MILLRACE_MODEL_RETRIES: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .default(4)
+      .describe('How often a model call that failed before it said anything (429, 5xx, no connection) is repeated'),
+    MILLRACE_RETRY_MIN_DELAY_MS: milliseconds(0, 250).describe(
+      'Delay before the first repetition, doubled for each further one, with jitter, milliseconds',
+    ),
+    MILLRACE_RETRY_MAX_DELAY_MS: milliseconds(0, 10_000).describe(
+      'Longest delay before a repetition, also where the model’s Retry-After asks for more, milliseconds',
+    ),
+    MILLRACE_WORKER_LOCK_MS: milliseconds(1_000, 8_000).describe(
+      'A worker that has not renewed its hold on a job for this long counts as dead, milliseconds',
+    ),
+    MILLRACE_WORKER_STALL_CHECK_MS: milliseconds(500, 4_000).describe(
+      'How often the workers look for jobs of dead workers, milliseconds; with the lock above: noticed within 12 s',
+    ),
+    MILLRACE_WORKER_GRACE_MS: milliseconds(0, 20_000).describe(
+      'How long running jobs may go on after SIGTERM before they are handed to another worker, milliseconds',
+    ),
+    MILLRACE_WORKER_HEALTH_PORT: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .optional()
+      .describe('Port of /healthz, /readyz and /metrics; 0: any free one; not served when left out'),
+    HOST: z.string().default('127.0.0.1').describe('Address that the process listens on'),
+  })
+  .check(recordOutlivesLog)
+  .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: least, MILLRACE_RETRY_MAX_DELAY_MS: most }) => least <= most, {
+    path: ['MILLRACE_RETRY_MAX_DELAY_MS'],
+    message: 'must be at least MILLRACE_RETRY_MIN_DELAY_MS',
+  })
+  .refine(
+    ({ MILLRACE_MODEL: model, OPENAI_API_KEY: key, OPENAI_BASE_URL: url }) =>
+      key !== undefined || url !== undefined || (model.includes(':') && !model.startsWith('openai:')),
+    { path: ['OPENAI_API_KEY'], message: 'set it, or OPENAI_BASE_URL, or a MILLRACE_MODEL of another provider' },
+  );
+
+export type WorkerSettings = Readonly<z.output<typeof workerSettingsSchema>>;

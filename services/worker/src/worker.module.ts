@@ -1,0 +1,25 @@
+import type { Logger } from '@millrace/runtime';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { generationModule } from './generation/generation.module.ts';
+import { HealthController } from './health/health.controller.ts';
+import { RedisModule } from './redis.module.ts';
+import type { WorkerSettings } from './settings.ts';
+import { LOGGER, SETTINGS } from './tokens.ts';
+
+@Global()
+@Module({})
+class WorkerModule {}
+
+/** The whole worker. */
+export function workerModule(settings: WorkerSettings, logger: Logger): DynamicModule {
+  return {
+    module: WorkerModule,
+    imports: [RedisModule, generationModule(settings)],
+    controllers: [HealthController],
+    providers: [
+      { provide: SETTINGS, useValue: settings },
+      { provide: LOGGER, useValue: logger },
+    ],
+    exports: [SETTINGS, LOGGER],
+  };
+}
