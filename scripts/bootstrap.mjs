@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { ensureBuild } from './built-code.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureNginx } from './nginx-program.mjs';
-import { reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
+import { isReExecuted, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
 import { step } from './progress.mjs';
 import { projectRoot } from './project.mjs';
@@ -20,7 +20,8 @@ import { ensureRedis } from './redis-program.mjs';
  * Returns only on a Node that is new enough.
  */
 export async function bootstrapNode() {
-  await step('dependencies', () => ensureDependencies(projectRoot));
+  // The re-executed script finds what its parent has just made sure of and said.
+  if (!isReExecuted()) await step('dependencies', () => ensureDependencies(projectRoot));
   if (!runsOnPinnedNode()) await reExecuteOnPinnedNode();
 }
 

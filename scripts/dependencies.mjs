@@ -42,8 +42,8 @@ export function stampDependencies(root) {
 export async function ensureDependencies(root) {
   if (dependenciesAreCurrent(root)) return { outcome: 'up to date' };
   announce('installing the dependencies (npm ci); this takes a minute the first time');
-  // Development dependencies are needed to build, whatever NODE_ENV says.
-  await runCommand('npm', ['ci', '--include=dev', '--no-fund', '--no-audit'], { cwd: root });
+  // Development dependencies are needed to build, whatever NODE_ENV says. Warnings of an older Node's npm about itself are not.
+  await runCommand('npm', ['ci', '--include=dev', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: root });
   stampDependencies(root);
   return { outcome: 'installed' };
 }

@@ -19,7 +19,7 @@ const image = process.env['NGINX_IMAGE'] ?? 'nginx:1.29';
 
 /**
  * Makes sure that the end-to-end tests can run a real nginx.
- * @returns {Promise<{ outcome: string, path: string }>} the program; for the tests in `MILLRACE_TEST_NGINX`
+ * @returns {Promise<{ outcome: string, path: string }>} the program, in a folder that belongs on the tests' PATH
  * @throws {Problem} none can be had
  */
 export async function ensureNginx() {

@@ -19,6 +19,9 @@ export function runsOnPinnedNode() {
   return Number(process.versions.node.split('.')[0]) >= pinnedMajor;
 }
 
+/** Whether {@link reExecuteOnPinnedNode} started this process. */
+export const isReExecuted = () => process.env['MILLRACE_REEXECUTED'] === String(process.ppid);
+
 /**
  * Runs this very script again on the pinned Node, as a transparent child: same arguments, same terminal, same exit code.
  * It has an IPC channel so that it notices when this process is killed.
@@ -33,7 +36,7 @@ export async function reExecuteOnPinnedNode() {
   }
   const child = spawn(pinnedNode, process.argv.slice(1), {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: projectEnvironment(),
+    env: { ...projectEnvironment(), MILLRACE_REEXECUTED: String(process.pid) },
   });
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
     process.on(signal, () => child.kill(signal));

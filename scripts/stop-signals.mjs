@@ -21,7 +21,10 @@ export function stopSignals() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, ask);
   process.once('disconnect', ask);
   if (process.env['npm_lifecycle_event'] !== undefined) whenParentDies(ask);
-  return { first, onSecond: (action) => void (kill = action) };
+  const onSecond = (/** @type {() => void} */ action) => {
+    kill = action;
+  };
+  return { first, onSecond };
 }
 
 /**

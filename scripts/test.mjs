@@ -3,6 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import path from 'node:path';
 import { bootstrapForTests } from './bootstrap.mjs';
 import { projectEnvironment } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
@@ -18,6 +19,13 @@ function jestArguments(given) {
   return bounded ? [...given] : ['--maxWorkers=2', ...given];
 }
 
+/**
+ * Puts a program's folder on the PATH, where the tests look for it: Debian's nginx is in sbin.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} program
+ */
+const withProgram = (env, program) => ({ ...env, PATH: `${path.dirname(program)}${path.delimiter}${env['PATH']}` });
+
 await runScript(async () => {
   const { nginx } = await bootstrapForTests();
   const jest = spawn(
@@ -27,9 +35,8 @@ await runScript(async () => {
       cwd: projectRoot,
       stdio: 'inherit',
       env: {
-        ...projectEnvironment(),
+        ...withProgram(projectEnvironment(), nginx),
         NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --experimental-vm-modules --no-warnings`.trim(),
-        MILLRACE_TEST_NGINX: nginx,
       },
     },
   );

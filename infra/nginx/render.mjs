@@ -1,0 +1,66 @@
+/**
+ * Renders the proxy's configuration for a run without containers: the same templates, filled in by Node.
+ *
+ *   node infra/nginx/render.mjs <folder> <listen> <node> [<node>…]
+ *   nginx -p "$PWD/<folder>" -c nginx.conf -g 'daemon off; pid nginx.pid;'
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+/**
+ * @typedef {object} ProxyOptions
+ * @property {string} listen `127.0.0.1:41234`
+ * @property {readonly string[]} nodes the API nodes, `127.0.0.1:3001`
+ * @property {boolean} [bufferStreams] for the experiment that shows why they are not: buffers them like everything else,
+ *   whatever the API says
+ */
+
+/**
+ * The proxy's configuration.
+ * @param {ProxyOptions} options
+ * @returns {{ 'nginx.conf': string, 'conf.d/millrace.conf': string }} the files by their path below nginx's prefix
+ */
+export function proxyFiles({ listen, nodes, bufferStreams = false }) {
+  const template = readFileSync(path.join(here, 'templates', 'millrace.conf.template'), 'utf8');
+  const filled = fillIn(template, {
+    MILLRACE_LISTEN: listen,
+    MILLRACE_ACCESS_LOG: 'access.log',
+    MILLRACE_API_NODES: nodes.map((node) => `server ${node} max_fails=1 fail_timeout=1s;`).join(' '),
+  });
+  return {
+    'nginx.conf': readFileSync(path.join(here, 'nginx.conf'), 'utf8'),
+    'conf.d/millrace.conf': bufferStreams ? withBufferedStreams(filled) : filled,
+  };
+}
+
+/**
+ * What envsubst does in the official image: `${NAME}` of the names given, and nothing else.
+ * @param {string} template
+ * @param {Readonly<Record<string, string>>} variables
+ */
+export function fillIn(template, variables) {
+  return template.replace(/\$\{(\w+)\}/g, (whole, name) => variables[name] ?? whole);
+}
+
+/** @param {string} configuration */
+function withBufferedStreams(configuration) {
+  return configuration.replaceAll(
+    'proxy_buffering off;',
+    'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;',
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [directory, listen, ...nodes] = process.argv.slice(2);
+  if (directory === undefined || listen === undefined || nodes.length === 0) {
+    process.stderr.write('usage: node infra/nginx/render.mjs <folder> <listen> <node> [<node>…]\n');
+    process.exit(64);
+  }
+  for (const [file, text] of Object.entries(proxyFiles({ listen, nodes }))) {
+    mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+    writeFileSync(path.join(directory, file), text);
+  }
+}
