@@ -9,4 +9,5 @@ export {
   type WatchOptions,
 } from './millrace-client.ts';
 export { type FieldError, MillraceError, type MillraceErrorCode, type ProblemCode } from './millrace-error.ts';
+export { newRequestId } from './request-id.ts';
 export type { Fetch } from './transport.ts';
