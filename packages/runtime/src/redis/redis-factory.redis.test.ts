@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { createLogger } from '../logger.ts';
+import { type RedisFactory, redisFactory } from './redis-factory.ts';
+
+let server: TestRedis;
+let factory: RedisFactory;
+let log: string[];
+
+beforeEach(async () => {
+  server = await startRedis();
+  log = [];
+  const logger = createLogger({ service: 'test', level: 'info', destination: { write: (line) => log.push(line) } });
+  factory = redisFactory(server.url, { name: 'test', logger });
+}, 60_000);
+
+afterEach(async () => {
+  factory.close();
+  await server.stop();
+});
+
+/** How long something took, milliseconds, and how it came out. */
+async function timed(work: Promise<unknown>): Promise<{ ms: number; failed: boolean }> {
+  const before = performance.now();
+  const failed = await work.then(
+    () => false,
+    () => true,
+  );
+  return { ms: performance.now() - before, failed };
+}
+
+function asSingle(connection: unknown): Redis {
+  if (connection instanceof Redis) return connection;
+  throw new Error('not a connection to a single Redis');
+}
+
+describe('redisFactory on a single Redis', () => {
+  it('fails a command of the API within 2 s while Redis is away, and resumes soon after it is back', async () => {
+    const redis = factory.connect('command');
+    await redis.ping();
+    await server.kill();
+    const whileAway = await timed(redis.ping());
+    expect(whileAway).toMatchObject({ failed: true });
+    expect(whileAway.ms).toBeLessThan(2_000);
+    expect((await timed(redis.ping())).ms).toBeLessThan(2_000);
+
+    await server.start();
+    const back = await timed(eventually(() => redis.ping(), { timeoutMs: 5_000 }));
+    expect(back).toMatchObject({ failed: false });
+    expect(back.ms).toBeLessThan(2_000);
+  }, 30_000);
+
+  it('fails a command of the API within 2 s when Redis was never there', async () => {
+    await server.kill();
+    expect((await timed(factory.connect('command').ping())).ms).toBeLessThan(2_000);
+  }, 30_000);
+
+  it('keeps a command of a worker until Redis is back', async () => {
+    const redis = factory.connect('worker');
+    await redis.ping();
+    await server.kill();
+    const answer = redis.incr('counter');
+    await server.start();
+    expect(await answer).toBe(1);
+  }, 30_000);
+
+  it('notices a Redis that holds its connections open and says nothing', async () => {
+    const [command, worker] = [factory.connect('command'), factory.connect('worker')];
+    const subscriber = asSingle(factory.connect('subscriber'));
+    await Promise.all([command.ping(), worker.ping(), subscriber.subscribe('news')]);
+    const dropped = new Promise((resolve) => subscriber.once('close', resolve));
+
+    await server.pause();
+    const answer = worker.incr('counter');
+    expect((await timed(command.ping())).ms).toBeLessThan(2_000);
+    expect((await timed(dropped)).ms).toBeLessThan(5_000);
+
+    await server.resume();
+    expect(await answer).toBeGreaterThanOrEqual(1);
+    expect(await eventually(() => command.ping())).toBe('PONG');
+  }, 30_000);
+
+  it('leaves resubscribing to the one who must await the confirmation', async () => {
+    const subscriber = asSingle(factory.connect('subscriber'));
+    await subscriber.subscribe('news');
+    const ready = new Promise((resolve) => subscriber.once('ready', resolve));
+    const admin = factory.connect('command');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await ready;
+    expect(await admin.pubsub('NUMSUB', 'news')).toEqual(['news', 0]);
+  }, 30_000);
+
+  it('lets a blocking command block for as long as was said', async () => {
+    const redis = asSingle(factory.connect('blocking', { maxBlockMs: 1_000 }));
+    await redis.ping();
+    const closed = timed(new Promise((resolve) => redis.once('close', resolve)));
+    expect(await redis.bzpopmin('nothing', 1)).toBeNull();
+    expect(await redis.bzpopmin('nothing', 1)).toBeNull();
+    await server.pause();
+    void redis.bzpopmin('nothing', 1).catch(() => undefined);
+    expect((await closed).ms).toBeLessThan(7_000);
+    await server.resume();
+  }, 30_000);
+
+  it('logs an outage in two lines, however many attempts it takes', async () => {
+    const redis = factory.connect('worker');
+    await redis.ping();
+    await server.kill();
+    await eventually(() => log.length > 0);
+    const answer = redis.ping();
+    await server.start();
+    await answer;
+    const entries = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries.map(({ msg }) => msg)).toEqual(['redis lost', 'redis back']);
+    expect(entries[1]).toMatchObject({ connection: 'test:worker', durationMs: expect.any(Number) });
+  }, 30_000);
+
+  it('closes every connection it opened', async () => {
+    const connections = (['command', 'queue', 'worker', 'blocking', 'subscriber'] as const).map((role) =>
+      factory.connect(role),
+    );
+    await Promise.all(connections.map((redis) => redis.ping()));
+    factory.close();
+    await eventually(() => connections.every(({ status }) => status === 'end'));
+    expect(log).toEqual([]);
+  });
+});
