@@ -1,1 +1,28 @@
-export {};
+import { createLogger, loadSettings, onShutdown, SettingsError } from '@millrace/runtime';
+import { createApp } from './app.ts';
+import { type ApiSettings, apiSettingsSchema } from './settings.ts';
+
+/** Time beyond the drain window for answers under way and for closing connections, milliseconds. */
+const CLOSE_MS = 5_000;
+
+const settings = settingsOrExit();
+const logger = createLogger({ service: 'api', level: settings.MILLRACE_LOG_LEVEL });
+const api = await createApp(settings, logger);
+onShutdown(
+  [
+    { name: 'streams', run: api.drain },
+    { name: 'server', run: api.close },
+  ],
+  { graceMs: settings.MILLRACE_DRAIN_MS + CLOSE_MS, logger },
+);
+logger.info({ url: await api.listen() }, 'listening');
+
+function settingsOrExit(): ApiSettings {
+  try {
+    return loadSettings(apiSettingsSchema, process.env);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,25 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { AuthGuard } from './auth/auth.guard.ts';
+import { HealthModule } from './health/health.module.ts';
+import { OpenApiController } from './http/openapi/openapi.controller.ts';
+import { ProblemFilter } from './http/problem.filter.ts';
+import { JobsModule } from './jobs/jobs.module.ts';
+import { type Outside, PortsModule } from './ports.module.ts';
+import { StreamModule } from './stream/stream.module.ts';
+
+/** The whole API. */
+@Module({
+  imports: [HealthModule, StreamModule, JobsModule],
+  controllers: [OpenApiController],
+  providers: [
+    { provide: APP_GUARD, useClass: AuthGuard },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+  ],
+})
+class ApiModule {}
+
+/** @param outside what the process has: settings, logger, connections */
+export function appModule(outside: Outside): DynamicModule {
+  return { module: ApiModule, imports: [PortsModule.of(outside)] };
+}

@@ -1,0 +1,58 @@
+import 'reflect-metadata';
+import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { appModule } from './app.module.ts';
+import { Metrics } from './health/metrics.ts';
+import { Readiness } from './health/readiness.ts';
+import { corsOptions } from './http/cors.ts';
+import { fastifyAdapter, installRequestMetrics } from './http/fastify.ts';
+import { NestLog } from './http/nest-log.ts';
+import { installDocs } from './http/openapi/docs.ts';
+import { installWebPage } from './http/web-page.ts';
+import type { ApiSettings } from './settings.ts';
+import { OpenStreams } from './stream/open-streams.ts';
+
+/** A running API node. */
+export interface Api {
+  readonly nest: NestFastifyApplication;
+  /** @returns the URL it answers at */
+  listen(): Promise<string>;
+  /** Turns unready and sends every stream elsewhere, without a terminal event. @see PROTOCOL.md §8 */
+  drain(): Promise<void>;
+  /** Ends everything, connections to Redis included. Streams that are still open are broken off. */
+  close(): Promise<void>;
+}
+
+/** Builds an API node. Nothing is read from the environment; it does not listen yet. */
+export async function createApp(settings: ApiSettings, logger: Logger): Promise<Api> {
+  const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
+  const adapter = fastifyAdapter(settings);
+  const nest = await NestFactory.create<NestFastifyApplication>(
+    appModule({ settings, logger, redisFactory }),
+    adapter,
+    { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
+  );
+  installRequestMetrics(adapter, nest.get(Metrics));
+  if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));
+  await installDocs(nest);
+  if (settings.MILLRACE_WEB_ROOT !== undefined) await installWebPage(nest, settings.MILLRACE_WEB_ROOT);
+
+  const drain = async (windowMs: number) => {
+    nest.get(Readiness).drain();
+    await nest.get(OpenStreams).drain(windowMs);
+  };
+  return {
+    nest,
+    listen: async () => {
+      await nest.listen({ port: settings.PORT, host: settings.HOST });
+      return nest.getUrl();
+    },
+    drain: () => drain(settings.MILLRACE_DRAIN_MS),
+    close: async () => {
+      await drain(0);
+      await nest.close();
+      redisFactory.close();
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Forbidden } from '../http/problem.ts';
+
+/** Who makes a request. */
+export interface Caller {
+  readonly tenant: string;
+  readonly isAdmin: boolean;
+}
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+export function rememberCaller(request: FastifyRequest, caller: Caller): void {
+  callers.set(request, caller);
+}
+
+/** @throws Error the route is open, so nobody asked who calls: a mistake in the code */
+export function callerOf(request: FastifyRequest): Caller {
+  const caller = callers.get(request);
+  if (caller === undefined) throw new Error('an open route has no caller');
+  return caller;
+}
+
+/** The caller, as a parameter of a handler. */
+export const TheCaller = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);
+
+/** Whose jobs a caller may touch: its own tenant's, or null: all. */
+export function reachOf(caller: Caller): string | null {
+  return caller.isAdmin ? null : caller.tenant;
+}
+
+/** @throws Forbidden */
+export function requireAdmin(caller: Caller): void {
+  if (!caller.isAdmin) throw new Forbidden();
+}

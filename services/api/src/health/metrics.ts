@@ -1,0 +1,73 @@
+import { metricsRegistry } from '@millrace/runtime';
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What Prometheus reads at `/metrics`. */
+@Injectable()
+export class Metrics {
+  readonly registry = metricsRegistry('api');
+  readonly openStreams = new Gauge({
+    name: 'millrace_open_streams',
+    help: 'Streams that this node holds open',
+    registers: [this.registry],
+  });
+  readonly #streams = new Counter({
+    name: 'millrace_streams_total',
+    help: 'Streams attached; resumed: from a cursor',
+    labelNames: ['resumed'],
+    registers: [this.registry],
+  });
+  readonly #jobs = new Counter({
+    name: 'millrace_jobs_created_total',
+    help: 'Jobs recorded and queued by this node',
+    labelNames: ['pipeline'],
+    registers: [this.registry],
+  });
+  readonly #events = new Counter({
+    name: 'millrace_events_relayed_total',
+    help: 'Events written to readers, each reader counted',
+    registers: [this.registry],
+  });
+  readonly #bytes = new Counter({
+    name: 'millrace_bytes_relayed_total',
+    help: 'Bytes of events written to readers',
+    registers: [this.registry],
+  });
+  readonly #firstToken = new Histogram({
+    name: 'millrace_stream_first_token_seconds',
+    help: 'From attaching a stream to its first text',
+    buckets: SECONDS,
+    registers: [this.registry],
+  });
+  readonly #requests = new Histogram({
+    name: 'millrace_request_duration_seconds',
+    help: 'Requests that were answered whole; streams are not among them',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers: [this.registry],
+  });
+
+  streamOpened(resumed: boolean): void {
+    this.#streams.inc({ resumed: String(resumed) });
+  }
+
+  jobCreated(pipeline: string): void {
+    this.#jobs.inc({ pipeline });
+  }
+
+  relayed(events: number, bytes: number): void {
+    this.#events.inc(events);
+    this.#bytes.inc(bytes);
+  }
+
+  firstToken(durationMs: number): void {
+    this.#firstToken.observe(durationMs / 1000);
+  }
+
+  /** @param route the pattern, never the path: its values are without bound */
+  answered(method: string, route: string, status: number, durationMs: number): void {
+    this.#requests.observe({ method, route, status }, durationMs / 1000);
+  }
+}

@@ -1,0 +1,51 @@
+import { newRequestId } from '@millrace/contracts';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Metrics } from '../health/metrics.ts';
+import type { ApiSettings } from '../settings.ts';
+import { problemBody } from './problem.filter.ts';
+import { installRequestIds } from './request-id.ts';
+import { toProblem } from './to-problem.ts';
+
+/** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
+ *  request's path and query are nobody's business). */
+export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: settings.MILLRACE_MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: 256 },
+    // HEAD on a stream would be a stream without end
+    exposeHeadRoutes: false,
+    // streams are ended before the server is closed; what is idle then is closed by it
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(reply, error);
+    },
+  });
+  const fastify = adapter.getInstance();
+  // only JSON is taken: anything else is 415
+  fastify.removeContentTypeParser('text/plain');
+  installRequestIds(fastify);
+  return adapter;
+}
+
+/** Measures requests that were answered whole. */
+export function installRequestMetrics(adapter: FastifyAdapter, metrics: Metrics): void {
+  adapter.getInstance().addHook('onResponse', (request, reply, done) => {
+    const isStream = reply.raw.getHeader('x-accel-buffering') === 'no';
+    const route = request.routeOptions.url ?? 'none';
+    if (!isStream) metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);
+    done();
+  });
+}
+
+// the router refuses a malformed path before any hook or filter runs
+function sendProblem(reply: FastifyReply, error: unknown): void {
+  const requestId = newRequestId();
+  const problem = toProblem(error);
+  reply
+    .code(problem.status)
+    .header('X-Request-Id', requestId)
+    .type('application/problem+json')
+    .serializer((body: string) => body)
+    .send(JSON.stringify(problemBody(problem, requestId)));
+}

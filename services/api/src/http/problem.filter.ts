@@ -1,0 +1,48 @@
+import type { Logger } from '@millrace/runtime';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LOGGER } from '../tokens.ts';
+import { PROBLEMS, type Problem } from './problem.ts';
+import { requestIdOf } from './request-id.ts';
+import { toProblem } from './to-problem.ts';
+
+/** The one place where a failure becomes an answer: `application/problem+json`, RFC 9457. @see PROTOCOL.md §7 */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = toProblem(error);
+    const requestId = requestIdOf(http.getRequest<FastifyRequest>(), reply);
+    if (problem.status >= 500)
+      this.logger.error({ requestId, code: problem.code, err: problem.cause ?? error }, 'failed');
+    if (reply.raw.headersSent) {
+      // the body has begun, so no status can be said any more: a broken body makes the client come back
+      reply.raw.destroy();
+      return;
+    }
+    void reply
+      .code(problem.status)
+      .headers(problem.options.headers ?? {})
+      .header('X-Request-Id', requestId)
+      .header('Cache-Control', 'no-store')
+      .type('application/problem+json')
+      .serializer((body: string) => body)
+      .send(JSON.stringify(problemBody(problem, requestId)));
+  }
+}
+
+/** The members of RFC 9457 and ours. */
+export function problemBody(problem: Problem, requestId: string) {
+  return {
+    type: `urn:millrace:problem:${problem.code.toLowerCase().replaceAll('_', '-')}`,
+    title: PROBLEMS[problem.code].title,
+    status: problem.status,
+    detail: problem.detail,
+    code: problem.code,
+    requestId,
+    ...(problem.options.errors === undefined ? {} : { errors: problem.options.errors }),
+  };
+}

@@ -1,0 +1,28 @@
+/** Replies by which a Redis that is there says that it cannot serve. */
+const UNABLE =
+  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|NOAUTH|WRONGPASS|UNBLOCKED)\b/;
+
+/** Errors of ioredis and of its sockets carry a name or a code; two have nothing but their message. */
+const CONNECTION_MESSAGES = new Set([
+  'Connection is closed.',
+  'Command timed out',
+  "Stream isn't writeable and enableOfflineQueue options is false",
+]);
+const CONNECTION_NAMES = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError']);
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
+
+/** Whether an error means that Redis does not answer, or cannot: the caller gets 503 and may try again (law 12). */
+export function isRedisFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (CONNECTION_NAMES.has(error.name) || CONNECTION_MESSAGES.has(error.message)) return true;
+  if (error.name === 'ReplyError') return UNABLE.test(error.message);
+  return 'code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code);
+}

@@ -1,0 +1,42 @@
+import type { ProblemCode } from '@millrace/contracts';
+import { IdempotencyMismatch, JobNotFound, LogExpired } from '@millrace/stream-log';
+import { HttpException } from '@nestjs/common';
+import { LogGone, Problem, Unavailable, UnknownJob } from './problem.ts';
+import { isRedisFailure } from './redis-failure.ts';
+
+/** What the caller is told of any error. What is not known is `INTERNAL`, without a word of the error's own. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof JobNotFound) return new UnknownJob();
+  if (error instanceof LogExpired) return new LogGone();
+  if (error instanceof IdempotencyMismatch) {
+    return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
+  }
+  if (isRedisFailure(error)) return new Unavailable({ cause: error });
+  const status = clientErrorStatus(error);
+  if (status !== null) return httpProblem(status);
+  return new Problem('INTERNAL', 'The failure has been logged.');
+}
+
+/** The 4xx of a failure that Nest or Fastify found before any handler ran. */
+function clientErrorStatus(error: unknown): number | null {
+  const status = error instanceof HttpException ? error.getStatus() : statusCodeOf(error);
+  return status !== undefined && status >= 400 && status < 500 ? status : null;
+}
+
+function statusCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+const HTTP_PROBLEMS: Readonly<Record<number, [ProblemCode, string]>> = {
+  400: ['INVALID_REQUEST', 'The request cannot be read: its path or its JSON body is malformed.'],
+  404: ['INVALID_REQUEST', 'There is nothing at this path for this method.'],
+  413: ['PAYLOAD_TOO_LARGE', 'The body is larger than the service takes.'],
+  415: ['UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.'],
+};
+
+function httpProblem(status: number): Problem {
+  const [code, detail] = HTTP_PROBLEMS[status] ?? ['INVALID_REQUEST', 'The request cannot be taken as it is.'];
+  return new Problem(code, detail, { status });
+}

@@ -1,0 +1,51 @@
+import { type CreateJobBody, newRequestId } from '@millrace/contracts';
+import { type IdempotencyKeys, isFinished } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../auth/caller.ts';
+import { IDEMPOTENCY_KEYS } from '../tokens.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { Intake, type TakenJob } from './intake.ts';
+import { JobQueue } from './queue/job-queue.ts';
+import { RequestPolicy } from './request-policy.ts';
+
+export interface CreateJobCommand {
+  readonly caller: Caller;
+  readonly body: CreateJobBody;
+  /** chosen by the client */
+  readonly requestId: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+export interface CreatedJob extends TakenJob {
+  /** resolves when the job is in the queue: whoever answers awaits it, after having sent its own SUBSCRIBE */
+  readonly enqueued: Promise<void>;
+}
+
+/** Takes a request in, at most once per id and key. @see PROTOCOL.md §2 */
+@Injectable()
+export class CreateJob {
+  constructor(
+    @Inject(RequestPolicy) private readonly policy: RequestPolicy,
+    @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
+    @Inject(Intake) private readonly intake: Intake,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+  ) {}
+
+  async run({ caller, body, requestId, idempotencyKey }: CreateJobCommand): Promise<CreatedJob> {
+    const request = await this.policy.resolve(body);
+    const candidate = requestId ?? newRequestId();
+    // a key stands for the id that it was first sent with
+    const id =
+      idempotencyKey === null ? candidate : await this.idempotencyKeys.claim(caller.tenant, idempotencyKey, candidate);
+    const job = await this.intake.take(
+      { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
+      { mayExist: requestId !== null || id !== candidate },
+    );
+    // a job that was found may have lost its way to the queue (law 15); the same id is queued at most once
+    const enqueued = isFinished(job.status) ? Promise.resolve() : this.queue.enqueue(job);
+    enqueued.catch(() => {
+      // reported to whoever awaits it; unawaited it is the sweep's to mend
+    });
+    return { ...job, enqueued };
+  }
+}

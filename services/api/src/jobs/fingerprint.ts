@@ -1,0 +1,15 @@
+import { createHash } from 'node:crypto';
+import type { CreateJobBody } from '@millrace/contracts';
+
+/** Tells whether two requests ask for the same: sha256 of the validated body as canonical JSON (keys in order, defaults
+ *  filled in). The same id with another fingerprint is refused. @see PROTOCOL.md §2 */
+export function fingerprintOf(body: CreateJobBody): string {
+  return createHash('sha256').update(canonicalJson(body)).digest('base64url');
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,68 @@
+import type { JobRequest, JobStatus } from '@millrace/contracts';
+import { IdempotencyMismatch, type JobIndex, type JobOpener, type JobReader, type NewJob } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { QueueFull, RateLimited, Unavailable } from '../http/problem.ts';
+import type { ApiSettings } from '../settings.ts';
+import { JOB_INDEX, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+
+/** A job as it was taken in, or found. */
+export interface TakenJob {
+  readonly id: string;
+  readonly status: JobStatus;
+  readonly attempt: number;
+  readonly request: JobRequest;
+  /** false: the same request had been taken before */
+  readonly isNew: boolean;
+}
+
+/** Counts a job in and records it, in this order: what is recorded is always counted, and a sweep finds it (law 15). */
+@Injectable()
+export class Intake {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(JOB_OPENER) private readonly opener: JobOpener,
+  ) {}
+
+  /** @param mayExist false when nobody else can know the id: saves the look at the record
+   *  @throws QueueFull, RateLimited
+   *  @throws IdempotencyMismatch another body, or another tenant, holds the id */
+  async take(job: NewJob, { mayExist }: { readonly mayExist: boolean }): Promise<TakenJob> {
+    // limits are for new work: whoever comes back to a job is never turned away
+    const isKnown = mayExist && (await this.reader.get(job.id)) !== null;
+    if (!isKnown) await this.#admit(job);
+    const outcome = await this.#open(job, isKnown);
+    if (outcome === 'opened') {
+      return { id: job.id, status: 'queued', attempt: 0, request: job.request, isNew: true };
+    }
+    const record = await this.reader.get(job.id);
+    if (record === null) throw new Unavailable(); // it expired this very moment; a new try makes a new job
+    return { id: job.id, status: record.status, attempt: record.attempt, request: record.request, isNew: false };
+  }
+
+  async #admit(job: NewJob): Promise<void> {
+    const verdict = await this.index.admit(job, {
+      maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
+      maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
+    });
+    if (verdict === 'queue-full') throw new QueueFull();
+    if (verdict === 'rate-limited') throw new RateLimited();
+  }
+
+  async #open(job: NewJob, isKnown: boolean): Promise<'opened' | 'existing'> {
+    try {
+      return await this.opener.open(job);
+    } catch (error) {
+      // After any other failure the record may be there or not: the sweep looks, and keeps or drops the admission.
+      if (error instanceof IdempotencyMismatch && !isKnown) await this.#withdrawFromOther(job);
+      throw error;
+    }
+  }
+
+  /** Two tenants chose one id at the same moment, and this one lost: only its own entries go. */
+  async #withdrawFromOther(job: NewJob): Promise<void> {
+    const holder = await this.reader.get(job.id);
+    if (holder !== null && holder.tenant !== job.tenant) await this.index.withdraw(job, false);
+  }
+}

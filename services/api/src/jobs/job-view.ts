@@ -1,0 +1,25 @@
+import type { JobView } from '@millrace/contracts';
+import type { JobRecord } from '@millrace/stream-log';
+
+/** A record as callers see it. The request itself is not shown. @see PROTOCOL.md §5 */
+export function viewOf(job: JobRecord): JobView {
+  return {
+    id: job.id,
+    status: job.status,
+    pipeline: job.pipeline,
+    model: job.model,
+    attempt: job.attempt,
+    createdAt: new Date(job.createdAt).toISOString(),
+    startedAt: isoOrNull(job.startedAt),
+    firstTokenAt: isoOrNull(job.firstTokenAt),
+    finishedAt: isoOrNull(job.finishedAt),
+    lastEventId: job.lastEventId,
+    usage: job.usage,
+    error: job.error,
+    metadata: job.metadata,
+  };
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

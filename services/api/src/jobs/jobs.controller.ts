@@ -1,0 +1,77 @@
+import { type CreateJobBody, createJobSchema, type JobView } from '@millrace/contracts';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { type Caller, TheCaller } from '../auth/caller.ts';
+import { chosenRequestId, idempotencyKeyOf, nameRequest } from '../http/request-id.ts';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { CancelJob } from './cancel-job.ts';
+import { CancelJobs } from './cancel-jobs.ts';
+import { CreateJob } from './create-job.ts';
+import { CreationAnswer, wantedAnswer } from './creation-answer.ts';
+import { JobIdPipe } from './job-id.pipe.ts';
+import { type JobList, ListJobs } from './list-jobs.ts';
+import { LookAtJob } from './look-at-job.ts';
+import { cancelQuerySchema, listQuerySchema } from './queries.ts';
+
+/** Jobs: create, look, list, cancel. @see PROTOCOL.md §2, §5, §6 */
+@Controller()
+export class JobsController {
+  constructor(
+    @Inject(CreateJob) private readonly createJob: CreateJob,
+    @Inject(CreationAnswer) private readonly answer: CreationAnswer,
+    @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
+    @Inject(ListJobs) private readonly listJobs: ListJobs,
+    @Inject(CancelJob) private readonly cancelJob: CancelJob,
+    @Inject(CancelJobs) private readonly cancelJobs: CancelJobs,
+  ) {}
+
+  @Post(['jobs', 'api/langchain'])
+  async create(
+    @Body(new ZodPipe(createJobSchema)) body: CreateJobBody,
+    @TheCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const wanted = wantedAnswer(request);
+    const [requestId, idempotencyKey] = [chosenRequestId(request), idempotencyKeyOf(request)];
+    const job = await this.createJob.run({ caller, body, requestId, idempotencyKey });
+    await this.answer.send(reply, job, caller, wanted);
+  }
+
+  @Get('jobs/:id')
+  look(
+    @Param('id', JobIdPipe) id: string,
+    @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    nameRequest(reply, id);
+    return this.lookAtJob.run(id, caller);
+  }
+
+  @Get('jobs')
+  list(
+    @Query(new ZodPipe(listQuerySchema)) query: z.output<typeof listQuerySchema>,
+    @TheCaller() caller: Caller,
+  ): Promise<JobList> {
+    return this.listJobs.run({ caller, ...query });
+  }
+
+  @Delete('jobs/:id')
+  cancel(
+    @Param('id', JobIdPipe) id: string,
+    @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    nameRequest(reply, id);
+    return this.cancelJob.run(id, caller);
+  }
+
+  @Delete('jobs')
+  async cancelAll(
+    @Query(new ZodPipe(cancelQuerySchema)) { status }: z.output<typeof cancelQuerySchema>,
+    @TheCaller() caller: Caller,
+  ): Promise<{ cancelled: number }> {
+    return { cancelled: await this.cancelJobs.run(status, caller) };
+  }
+}

@@ -1,0 +1,36 @@
+import { Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.ts';
+import { StreamModule } from '../stream/stream.module.ts';
+import { CancelJob } from './cancel-job.ts';
+import { CancelJobs } from './cancel-jobs.ts';
+import { CancellationModule } from './cancellation.module.ts';
+import { CreateJob } from './create-job.ts';
+import { CreationAnswer } from './creation-answer.ts';
+import { Intake } from './intake.ts';
+import { JobsController } from './jobs.controller.ts';
+import { ListJobs } from './list-jobs.ts';
+import { LookAtJob } from './look-at-job.ts';
+import { Pipelines } from './pipelines.ts';
+import { QueueModule } from './queue/queue.module.ts';
+import { RequestPolicy } from './request-policy.ts';
+import { Sweep } from './sweep/sweep.ts';
+import { WaitForJob } from './wait-for-job.ts';
+
+@Module({
+  imports: [HealthModule, QueueModule, CancellationModule, StreamModule],
+  controllers: [JobsController],
+  providers: [
+    Pipelines,
+    RequestPolicy,
+    Intake,
+    CreateJob,
+    CreationAnswer,
+    WaitForJob,
+    LookAtJob,
+    ListJobs,
+    CancelJob,
+    CancelJobs,
+    Sweep,
+  ],
+})
+export class JobsModule {}

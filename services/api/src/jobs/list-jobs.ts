@@ -1,0 +1,62 @@
+import type { JobStatus, JobView } from '@millrace/contracts';
+import type { JobIndex, JobReader } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, requireAdmin } from '../auth/caller.ts';
+import { InvalidCursor } from '../http/problem.ts';
+import { JOB_INDEX, JOB_READER } from '../tokens.ts';
+import { viewOf } from './job-view.ts';
+
+/** Pages of the index that one request reads at most: a rare status must not make it read everything. */
+const MAX_PAGES = 20;
+
+export interface ListJobsQuery {
+  readonly caller: Caller;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly status?: JobStatus | undefined;
+  readonly tenant?: string | undefined;
+}
+
+export interface JobList {
+  readonly items: readonly JobView[];
+  /** null at the end; a page may be short, or empty, before it */
+  readonly nextCursor: string | null;
+}
+
+/** The caller's jobs, newest first; for an admin all, or one tenant's. @see PROTOCOL.md §5 */
+@Injectable()
+export class ListJobs {
+  constructor(
+    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+  ) {}
+
+  /** @throws InvalidCursor, Forbidden */
+  async run({ caller, limit, cursor, status, tenant }: ListJobsQuery): Promise<JobList> {
+    if (tenant !== undefined && tenant !== caller.tenant) requireAdmin(caller);
+    const whose = tenant ?? (caller.isAdmin ? null : caller.tenant);
+    const items: JobView[] = [];
+    let place = cursor === undefined ? undefined : readCursor(cursor);
+    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+      const page = await this.index.list({ tenant: whose, limit: limit - items.length, cursor: place });
+      for (const job of await this.reader.getMany(page.ids)) {
+        const isVisible = job !== null && (whose === null || job.tenant === whose);
+        if (isVisible && (status === undefined || job.status === status)) items.push(viewOf(job));
+      }
+      if (page.nextCursor === null) return { items, nextCursor: null };
+      place = page.nextCursor;
+      if (items.length === limit) break;
+    }
+    return { items, nextCursor: place === undefined ? null : writeCursor(place) };
+  }
+}
+
+function writeCursor(place: string): string {
+  return Buffer.from(place).toString('base64url');
+}
+
+function readCursor(cursor: string): string {
+  const place = Buffer.from(cursor, 'base64url').toString();
+  if (!/^\d{1,20}$/.test(place)) throw new InvalidCursor();
+  return place;
+}

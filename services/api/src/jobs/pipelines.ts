@@ -1,0 +1,33 @@
+import type { KeySpace, RedisConnection } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { KEYS, REDIS } from '../tokens.ts';
+
+/** The pipeline that every worker has: known even while none is up. */
+export const BUILT_IN_PIPELINE = 'chat';
+
+/** A worker that has not announced its pipelines for this long is gone, milliseconds. */
+const FRESH_MS = 60_000;
+/** How long an answer is kept, milliseconds. */
+const CACHE_MS = 5_000;
+
+/** Which pipelines there are. The workers announce theirs in Redis, so the API never loads them. */
+@Injectable()
+export class Pipelines {
+  #known: ReadonlySet<string> = new Set([BUILT_IN_PIPELINE]);
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(KEYS) private readonly keys: KeySpace,
+  ) {}
+
+  async known(): Promise<ReadonlySet<string>> {
+    if (performance.now() - this.#readAt < CACHE_MS) return this.#known;
+    const announced = await this.redis.hgetall(this.keys.pipelines);
+    const oldest = Date.now() - FRESH_MS;
+    const fresh = Object.entries(announced).filter(([, lastSeenMs]) => Number(lastSeenMs) >= oldest);
+    this.#known = new Set([BUILT_IN_PIPELINE, ...fresh.map(([name]) => name)]);
+    this.#readAt = performance.now();
+    return this.#known;
+  }
+}

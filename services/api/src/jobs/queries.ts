@@ -1,0 +1,15 @@
+import { JOB_STATUSES } from '@millrace/contracts';
+import { z } from 'zod';
+
+/** The query string of `GET /jobs`. */
+export const listQuerySchema = z.object({
+  status: z.enum(JOB_STATUSES).optional().describe('Only jobs of this status.'),
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe('Jobs per page.'),
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the page before.'),
+  tenant: z.string().max(64).optional().describe('Only jobs of this tenant; for admins.'),
+});
+
+/** The query string of `DELETE /jobs`. */
+export const cancelQuerySchema = z.object({
+  status: z.enum(['queued', 'active']).describe('Cancel all jobs of this status.'),
+});

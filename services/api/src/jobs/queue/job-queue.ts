@@ -1,0 +1,41 @@
+import type { Logger } from '@millrace/runtime';
+import { getQueueToken } from '@nestjs/bullmq';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Queue } from 'bullmq';
+import { Metrics } from '../../health/metrics.ts';
+import { LOGGER } from '../../tokens.ts';
+
+/** Name of the queue, and of every entry in it; the worker has the same. */
+export const QUEUE_NAME = 'jobs';
+const ENTRY_NAME = 'generate';
+
+/** Puts jobs into the queue that the workers take from. An entry carries the id alone: the request is in the record. */
+@Injectable()
+export class JobQueue {
+  constructor(
+    @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
+  }
+
+  /** Queues a job; one that is in the queue already, or being worked on, stays as it is. */
+  async enqueue({ id, isNew, request }: { id: string; isNew?: boolean; request: { pipeline: string } }): Promise<void> {
+    await this.queue.add(ENTRY_NAME, {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
+    if (!isNew) return;
+    this.metrics.jobCreated(request.pipeline);
+    this.logger.info({ requestId: id }, 'accepted');
+  }
+
+  /** Takes out a job that no worker has yet. */
+  async remove(id: string): Promise<void> {
+    await this.queue.remove(id);
+  }
+
+  /** @returns those of the ids that are in the queue in no state at all */
+  async missing(ids: readonly string[]): Promise<string[]> {
+    const states = await Promise.all(ids.map((id) => this.queue.getJobState(id)));
+    return ids.filter((_, index) => states[index] === 'unknown');
+  }
+}

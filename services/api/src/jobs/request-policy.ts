@@ -1,0 +1,54 @@
+import type { CreateJobBody, JobRequest } from '@millrace/contracts';
+import { Inject, Injectable } from '@nestjs/common';
+import { ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
+import type { ApiSettings } from '../settings.ts';
+import { SETTINGS } from '../tokens.ts';
+import { BUILT_IN_PIPELINE, Pipelines } from './pipelines.ts';
+
+/** Turns a valid body into what a worker is given, as far as this deployment allows it. */
+@Injectable()
+export class RequestPolicy {
+  readonly #defaultModel: string;
+  readonly #allowedModels: ReadonlySet<string>;
+  readonly #maxTimeoutMs: number;
+
+  constructor(
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(Pipelines) private readonly pipelines: Pipelines,
+  ) {
+    this.#defaultModel = settings.MILLRACE_MODEL;
+    this.#maxTimeoutMs = settings.MILLRACE_MAX_TIMEOUT_MS;
+    this.#allowedModels = new Set([
+      this.#defaultModel,
+      ...settings.MILLRACE_MODELS.map((name) => this.#qualified(name)),
+    ]);
+  }
+
+  /** @throws UnknownPipeline, ModelNotAllowed */
+  async resolve(body: CreateJobBody): Promise<JobRequest> {
+    const model = body.model === undefined ? this.#defaultModel : this.#qualified(body.model);
+    if (!this.#allowedModels.has(model)) throw new ModelNotAllowed([...this.#allowedModels]);
+    if (body.pipeline !== BUILT_IN_PIPELINE) await this.#requirePipeline(body.pipeline);
+    return {
+      messages: body.messages ?? [{ role: 'user', content: body.query ?? '' }],
+      pipeline: body.pipeline,
+      model,
+      ...(body.temperature === undefined ? {} : { temperature: body.temperature }),
+      ...(body.maxTokens === undefined ? {} : { maxTokens: body.maxTokens }),
+      onDisconnect: body.onDisconnect,
+      onCrash: body.onCrash,
+      timeoutMs: Math.min(body.timeoutMs ?? this.#maxTimeoutMs, this.#maxTimeoutMs),
+    };
+  }
+
+  async #requirePipeline(name: string): Promise<void> {
+    const known = await this.pipelines.known();
+    if (!known.has(name)) throw new UnknownPipeline([...known]);
+  }
+
+  /** A bare name means the default model's provider. */
+  #qualified(model: string): string {
+    if (model.includes(':')) return model;
+    return `${this.#defaultModel.slice(0, this.#defaultModel.indexOf(':'))}:${model}`;
+  }
+}

@@ -1,0 +1,96 @@
+import type { Logger } from '@millrace/runtime';
+import { isFinished, type JobIndex, type JobReader, type JobRecord } from '@millrace/stream-log';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { ApiSettings } from '../../settings.ts';
+import { JOB_INDEX, JOB_READER, LOGGER, SETTINGS } from '../../tokens.ts';
+import { JobQueue } from '../queue/job-queue.ts';
+
+/** A younger job may still be on its way to the queue. */
+const MIN_AGE_MS = 5_000;
+const BATCH = 200;
+
+/** Finds what fell between record and queue, and queues it (law 15): a node that died after it had recorded a job, a
+ *  queue entry that was lost. Every node sweeps; two at once do no harm, since an id is queued at most once and an
+ *  entry whose job has ended does nothing. */
+@Injectable()
+export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #everyMs: number;
+  /** who may own an entry whose record is gone */
+  readonly #tenants: readonly string[];
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.#everyMs = settings.MILLRACE_SWEEP_MS;
+    this.#tenants = [...new Set(['default', ...settings.MILLRACE_API_KEYS.map(({ tenant }) => tenant)])];
+  }
+
+  onApplicationBootstrap(): void {
+    this.#schedule();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** Looks through all jobs that are not known to have ended, once.
+   *  @returns how many were queued again */
+  async run(): Promise<number> {
+    let requeued = 0;
+    let cursor: string | null = null;
+    do {
+      const page = await this.index.open({ olderThanMs: MIN_AGE_MS, limit: BATCH, cursor: cursor ?? undefined });
+      requeued += await this.#sweepPage(page.ids);
+      cursor = page.nextCursor;
+    } while (cursor !== null && !this.#stopped);
+    return requeued;
+  }
+
+  // jitter keeps the nodes of a deployment from sweeping in step
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#running = this.run()
+          .then(
+            () => undefined,
+            (error: unknown) => this.logger.debug({ err: error }, 'sweep failed'),
+          )
+          .finally(() => this.#schedule());
+      },
+      this.#everyMs * (0.75 + Math.random() / 2),
+    );
+  }
+
+  async #sweepPage(ids: readonly string[]): Promise<number> {
+    const jobs = await this.reader.getMany(ids);
+    const open: JobRecord[] = [];
+    await Promise.all(
+      jobs.map(async (job, place) => {
+        if (job === null) await this.#forget(ids[place]);
+        else if (isFinished(job.status)) await this.index.left(job);
+        else open.push(job);
+      }),
+    );
+    const missing = new Set(await this.queue.missing(open.map(({ id }) => id)));
+    const lost = open.filter(({ id }) => missing.has(id));
+    await Promise.all(lost.map((job) => this.queue.enqueue(job)));
+    for (const { id, attempt } of lost) this.logger.warn({ requestId: id, attempt }, 'queued again');
+    return lost.length;
+  }
+
+  /** An admission whose record was never made, or has expired. */
+  async #forget(id: string | undefined): Promise<void> {
+    if (id === undefined) return;
+    await Promise.all(this.#tenants.map((tenant) => this.index.withdraw({ id, tenant })));
+  }
+}

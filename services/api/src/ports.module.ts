@@ -1,0 +1,70 @@
+import type { Logger, RedisFactory } from '@millrace/runtime';
+import { logLimits } from '@millrace/runtime';
+import {
+  ChannelHub,
+  Followers,
+  IdempotencyKeys,
+  JobCanceller,
+  JobIndex,
+  JobOpener,
+  JobReader,
+  KeySpace,
+} from '@millrace/stream-log';
+import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { ApiSettings } from './settings.ts';
+import {
+  FOLLOWERS,
+  IDEMPOTENCY_KEYS,
+  JOB_CANCELLER,
+  JOB_INDEX,
+  JOB_OPENER,
+  JOB_READER,
+  KEYS,
+  LOGGER,
+  REDIS,
+  REDIS_FACTORY,
+  SETTINGS,
+} from './tokens.ts';
+
+export interface Outside {
+  readonly settings: ApiSettings;
+  readonly logger: Logger;
+  readonly redisFactory: RedisFactory;
+}
+
+/** What the use cases stand on: the settings, the log of @millrace/stream-log, and its connections to Redis. */
+@Global()
+@Module({})
+export class PortsModule implements OnApplicationShutdown {
+  constructor(@Inject(FOLLOWERS) private readonly followers: Followers) {}
+
+  static of({ settings, logger, redisFactory }: Outside): DynamicModule {
+    const limits = logLimits(settings);
+    const redis = redisFactory.connect('command');
+    const keys = new KeySpace(settings.MILLRACE_KEY_PREFIX);
+    const hub = new ChannelHub({
+      connection: redisFactory.connect('subscriber'),
+      sharded: redisFactory.mode === 'cluster',
+    });
+    const ports = new Map<symbol, unknown>([
+      [SETTINGS, settings],
+      [LOGGER, logger],
+      [REDIS_FACTORY, redisFactory],
+      [REDIS, redis],
+      [KEYS, keys],
+      [JOB_OPENER, new JobOpener(redis, keys, limits)],
+      [JOB_READER, new JobReader(redis, keys)],
+      [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
+      [JOB_INDEX, new JobIndex(redis, keys, limits.recordRetentionMs)],
+      [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits.recordRetentionMs)],
+      [FOLLOWERS, new Followers(redis, hub, keys)],
+    ]);
+    const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));
+    return { module: PortsModule, providers, exports: [...ports.keys()] };
+  }
+
+  onApplicationShutdown(): void {
+    this.followers.close();
+    this.followers.hub.close();
+  }
+}

@@ -1,0 +1,104 @@
+import { logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import { z } from 'zod';
+import { parseApiKeys } from './auth/api-keys.ts';
+
+const integer = () => z.coerce.number().int();
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** The environment of one API process. Parsed once, in main.ts; the README's table is made from it. */
+export const apiSettingsSchema = z
+  .object({
+    PORT: integer().min(0).max(65_535).default(8080).describe('Port the API listens on; 0 takes a free one'),
+    HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
+    ...redisSettings,
+    ...logSettings,
+    ...streamLogSettings,
+    MILLRACE_AUTH: z
+      .enum(['none', 'apikey'])
+      .optional()
+      .describe('Who may call: none (everybody, as admin; must be said explicitly beyond loopback) or apikey'),
+    MILLRACE_API_KEYS: z
+      .string()
+      .default('')
+      .transform((text, context) => {
+        const parsed = parseApiKeys(text);
+        if (parsed.ok) return parsed.keys;
+        context.addIssue({ code: 'custom', message: parsed.problem });
+        return z.NEVER;
+      })
+      .describe('With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin'),
+    MILLRACE_MODEL: z
+      .string()
+      .regex(/^[^:,\s]+:[^,\s]+$/, 'must be provider:name')
+      .default('openai:gpt-4o-mini')
+      .describe('Model of a request that names none, as provider:name; its provider is that of a bare name'),
+    MILLRACE_MODELS: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').flatMap((name) => name.trim() || []))
+      .describe('Models that requests may name, comma-separated; the default model is always among them'),
+    MILLRACE_MAX_BODY_BYTES: integer().min(1024).default(1_048_576).describe('Largest request body, bytes'),
+    MILLRACE_MAX_QUEUED_JOBS: integer().min(1).default(10_000).describe('Queued jobs before new ones get 503'),
+    MILLRACE_MAX_JOBS_PER_TENANT: integer()
+      .min(1)
+      .default(1000)
+      .describe('Unfinished jobs of one tenant before its new ones get 429'),
+    MILLRACE_MAX_TIMEOUT_MS: integer()
+      .min(1)
+      .default(600_000)
+      .describe('Longest wall clock of an attempt, milliseconds; caps timeoutMs and is its default'),
+    MILLRACE_MAX_WAIT_MS: integer()
+      .min(0)
+      .default(300_000)
+      .describe('Longest time a request with Prefer: wait is held open, milliseconds'),
+    MILLRACE_HEARTBEAT_MS: integer()
+      .min(100)
+      .default(15_000)
+      .describe('Time between two heartbeats on a stream, milliseconds'),
+    MILLRACE_RETRY_MS: integer()
+      .min(0)
+      .default(1_000)
+      .describe('How long clients are asked to wait before they reconnect, milliseconds'),
+    MILLRACE_STALL_TIMEOUT_MS: integer()
+      .min(100)
+      .default(15_000)
+      .describe('A reader that takes nothing for this long is disconnected, milliseconds'),
+    MILLRACE_DISCONNECT_GRACE_MS: integer()
+      .min(100)
+      .default(5_000)
+      .describe('With onDisconnect: cancel, how long a job goes on while nobody watches it, milliseconds'),
+    MILLRACE_DRAIN_MS: integer()
+      .min(0)
+      .default(5_000)
+      .describe('On shutdown, the window over which open streams are closed, milliseconds'),
+    MILLRACE_SWEEP_MS: integer()
+      .min(100)
+      .default(5_000)
+      .describe('Time between two searches for jobs that fell out of the queue, milliseconds, with jitter'),
+    MILLRACE_CORS_ORIGINS: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').flatMap((origin) => origin.trim() || []))
+      .describe('Origins that browsers may call from, comma-separated; empty: CORS is off'),
+    MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, served at /'),
+  })
+  .check(recordOutlivesLog)
+  .superRefine((settings, context) => {
+    if (settings.MILLRACE_AUTH === undefined && !LOOPBACK.has(settings.HOST)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_AUTH'],
+        message: `must be set when HOST is not loopback: everybody who reaches ${settings.HOST} would be admin`,
+      });
+    }
+    if (settings.MILLRACE_AUTH === 'apikey' && settings.MILLRACE_API_KEYS.length === 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_API_KEYS'],
+        message: 'must hold a key when MILLRACE_AUTH is apikey',
+      });
+    }
+  });
+
+export type ApiSettings = Readonly<z.output<typeof apiSettingsSchema>>;

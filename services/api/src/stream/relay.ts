@@ -1,0 +1,90 @@
+import { type EventId, isTerminal, LOG_START } from '@millrace/contracts';
+import type { EventBatch, Followers, JobRecord } from '@millrace/stream-log';
+import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { nameJob } from '../http/request-id.ts';
+import type { ApiSettings } from '../settings.ts';
+import { FOLLOWERS, SETTINGS } from '../tokens.ts';
+import { OpenStreams } from './open-streams.ts';
+import { StreamConnection, type StreamObserver } from './stream-connection.ts';
+import { type Watch, WatchLeases } from './watch-leases.ts';
+
+/** The media types that a stream may have, the preferred one first. */
+export const STREAM_TYPES = ['text/event-stream', 'text/plain'] as const;
+export type StreamType = (typeof STREAM_TYPES)[number];
+
+export interface StreamRequest {
+  readonly job: Pick<JobRecord, 'id' | 'attempt' | 'request'>;
+  readonly type: StreamType;
+  /** start after this event; null: from the beginning */
+  readonly after: EventId | null;
+  /** this connection made the job: losing it may cancel the job */
+  readonly isCreator: boolean;
+}
+
+/** Connects a response to a job's events: headers at once, then bytes until the job's end, the reader's or ours.
+ *  It writes to the raw response: a callback per batch, no promise per event and reader. @see PROTOCOL.md §3 */
+@Injectable()
+export class Relay {
+  readonly #formats: Readonly<Record<StreamType, WireFormat>>;
+
+  constructor(
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(OpenStreams) private readonly streams: OpenStreams,
+    @Inject(WatchLeases) private readonly leases: WatchLeases,
+  ) {
+    this.#formats = {
+      'text/event-stream': new SseFormat({ retryMs: settings.MILLRACE_RETRY_MS }),
+      'text/plain': new TextFormat(),
+    };
+  }
+
+  /** @returns when the headers are out, or 204 because the cursor is the job's last event
+   *  @throws JobNotFound, LogExpired before anything was sent */
+  async open(reply: FastifyReply, { job, type, after, isCreator }: StreamRequest): Promise<void> {
+    nameJob(reply, job.id);
+    const observer = this.#observe(this.leases.watch(job, { isCreator }));
+    const connection = new StreamConnection({ jobId: job.id, reply, format: this.#formats[type], observer });
+    this.streams.add(connection);
+    try {
+      const from = after ?? firstEvent(job, type);
+      const following = await this.followers.follow(job.id, { after: from, sink: connection });
+      connection.feedFrom(following);
+      if (following.alreadyEnded) {
+        connection.release();
+        reply.code(204).send();
+        return;
+      }
+    } catch (error) {
+      connection.release();
+      throw error;
+    }
+    connection.start();
+    this.streams.attached(connection, after);
+  }
+
+  #observe(watch: Watch): StreamObserver {
+    return {
+      relayed: (connection, batch, bytes) => {
+        this.streams.relayed(connection, batch, bytes);
+        if (endsJob(batch)) watch.jobEnded();
+      },
+      closed: (connection) => {
+        this.streams.remove(connection);
+        watch.end();
+      },
+    };
+  }
+}
+
+/** Where a whole answer begins. Bare text cannot take back what a reset voids: it begins with the current attempt. */
+function firstEvent({ attempt }: { attempt: number }, type: StreamType): EventId {
+  return type === 'text/plain' && attempt > 1 ? `${attempt}-0` : LOG_START;
+}
+
+function endsJob(batch: EventBatch): boolean {
+  const last = batch.events.at(-1);
+  return last !== undefined && isTerminal(last.type);
+}

@@ -1,0 +1,165 @@
+import type { ServerResponse } from 'node:http';
+import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
+import type { WireEncoder, WireFormat, WireOutcome } from '@millrace/wire';
+import type { FastifyReply } from 'fastify';
+
+/** The most that is handed to the socket at once. A larger frame goes in slices: a reader who is slow but alive is
+ *  told from one who takes nothing, and Node's own buffer stays this small. */
+const SLICE_BYTES = 64 * 1024;
+
+/** Why a connection ended: `finished` after a clean end of the body, `aborted` broken off by the format,
+ *  `stalled` by a reader who took nothing, `drained` at shutdown, `lost` by the other side. */
+export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'lost';
+
+export interface StreamObserver {
+  /** events were written (or will be, as soon as the reader has room) */
+  relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void;
+  /** the response is gone, whoever ended it; called once, last */
+  closed(connection: StreamConnection): void;
+}
+
+interface ConnectionOptions {
+  readonly jobId: string;
+  readonly reply: FastifyReply;
+  readonly format: WireFormat;
+  readonly observer: StreamObserver;
+}
+
+/** One reader's response: events in, bytes out, at the reader's pace.
+ *
+ *  It holds at most one encoded batch that the socket has no room for, shared with the job's other readers: beyond it,
+ *  `batch` answers false and the follower reads on in the log when there is room again (law 10). */
+export class StreamConnection implements FollowSink {
+  readonly jobId: string;
+  readonly openedAt = performance.now();
+  /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
+  blockedSince: number | null = null;
+  saidText = false;
+  reason: CloseReason = 'lost';
+  readonly #reply: FastifyReply;
+  readonly #response: ServerResponse;
+  readonly #format: WireFormat;
+  readonly #encoder: WireEncoder;
+  readonly #observer: StreamObserver;
+  #following: Following | null = null;
+  #rest: Buffer | null = null;
+  #outcome: WireOutcome = 'continue';
+  #closed = false;
+
+  constructor({ jobId, reply, format, observer }: ConnectionOptions) {
+    this.jobId = jobId;
+    this.#reply = reply;
+    this.#response = reply.raw;
+    this.#format = format;
+    this.#encoder = format.connect();
+    this.#observer = observer;
+    // on the response, never the request: a request closes when its body has been read (law 9)
+    this.#response.once('close', () => this.release());
+    this.#response.on('drain', () => this.#drained());
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends the headers, so that the id is known before the first token. Idempotent. */
+  start(): void {
+    if (this.#response.headersSent || this.#closed) return;
+    this.#reply.hijack();
+    // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over
+    for (const [name, value] of Object.entries(this.#reply.getHeaders())) {
+      if (value !== undefined) this.#response.setHeader(name, value);
+    }
+    this.#response.setHeader('Content-Type', this.#format.contentType);
+    this.#response.setHeader('Cache-Control', 'no-cache, no-transform');
+    this.#response.setHeader('X-Accel-Buffering', 'no');
+    this.#response.writeHead(200);
+    this.#response.flushHeaders();
+    if (this.#encoder.opening !== null) this.#response.write(this.#encoder.opening);
+  }
+
+  /** Attaches what feeds this connection. The reader may be gone by now. */
+  feedFrom(following: Following): void {
+    this.#following = following;
+    if (this.#closed) following.close();
+  }
+
+  batch(batch: EventBatch): boolean {
+    if (this.#closed || this.#outcome !== 'continue') return false;
+    this.start();
+    const { bytes, outcome } = this.#encoder.encode(batch);
+    this.#outcome = outcome;
+    this.#observer.relayed(this, batch, bytes?.length ?? 0);
+    // a `reset` after a loss of the log comes even to a reader who is full
+    this.#rest = this.#rest === null || bytes === null ? (this.#rest ?? bytes) : Buffer.concat([this.#rest, bytes]);
+    if (this.blockedSince !== null || !this.#write()) return false;
+    this.#conclude();
+    return outcome === 'continue';
+  }
+
+  end(reason: 'terminal' | 'closed'): void {
+    // the terminal event has been given to `batch`, which knows how its format ends; without one the client comes back
+    if (reason === 'closed') this.close('drained');
+  }
+
+  /** Says "still here", unless something is waiting to be read anyway. */
+  beat(): void {
+    const { heartbeat } = this.#encoder;
+    if (heartbeat === null || this.blockedSince !== null || !this.#response.headersSent) return;
+    this.#rest = heartbeat;
+    this.#write();
+  }
+
+  /** Ends the body without a terminal event: the client comes back, not before `retryMs` where the format can say so.
+   *  Where nothing but a clean end could be said, the connection is broken off instead. */
+  close(reason: CloseReason, retryMs?: number): void {
+    if (this.#closed) return;
+    this.reason = reason;
+    const retry = this.#encoder.retry(retryMs ?? 0);
+    // the rest of a half-written frame would never be read to its end
+    if (retry === null || this.#rest !== null || !this.#response.headersSent) this.#response.destroy();
+    else this.#response.end(retryMs === undefined ? undefined : retry);
+  }
+
+  /** Breaks the connection off. */
+  abort(reason: CloseReason): void {
+    if (this.#closed) return;
+    this.reason = reason;
+    this.#response.destroy();
+  }
+
+  /** @returns false when the socket is full */
+  #write(): boolean {
+    while (this.#rest !== null) {
+      const slice = this.#rest.length <= SLICE_BYTES ? this.#rest : this.#rest.subarray(0, SLICE_BYTES);
+      this.#rest = slice.length < this.#rest.length ? this.#rest.subarray(slice.length) : null;
+      if (this.#response.write(slice)) continue;
+      this.blockedSince = performance.now();
+      return false;
+    }
+    return true;
+  }
+
+  #drained(): void {
+    this.blockedSince = null;
+    if (this.#closed || !this.#write()) return;
+    this.#conclude();
+    if (this.#outcome === 'continue') this.#following?.resume();
+  }
+
+  #conclude(): void {
+    if (this.#outcome === 'continue') return;
+    this.reason = this.#outcome === 'end' ? 'finished' : 'aborted';
+    if (this.#outcome === 'end') this.#response.end();
+    else this.#response.destroy();
+  }
+
+  /** Lets go of everything; the response itself is somebody else's, or gone. */
+  release(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#rest = null;
+    this.#following?.close();
+    this.#observer.closed(this);
+  }
+}

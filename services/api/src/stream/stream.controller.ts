@@ -1,0 +1,28 @@
+import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, TheCaller } from '../auth/caller.ts';
+import { negotiate } from '../http/accept.ts';
+import { nameRequest } from '../http/request-id.ts';
+import { JobIdPipe } from '../jobs/job-id.pipe.ts';
+import { cursorOf } from './cursor.ts';
+import { STREAM_TYPES } from './relay.ts';
+import { WatchJob } from './watch-job.ts';
+
+/** Resume and watch. @see PROTOCOL.md §4 */
+@Controller('jobs')
+export class StreamController {
+  constructor(@Inject(WatchJob) private readonly watchJob: WatchJob) {}
+
+  @Get(':id/stream')
+  stream(
+    @Param('id', JobIdPipe) id: string,
+    @TheCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    nameRequest(reply, id);
+    const type = negotiate(request.headers.accept, STREAM_TYPES);
+    const after = type === 'text/plain' ? null : cursorOf(request);
+    return this.watchJob.run(reply, { id, caller, type, after });
+  }
+}

@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.ts';
+import { CancellationModule } from '../jobs/cancellation.module.ts';
+import { OpenStreams } from './open-streams.ts';
+import { Relay } from './relay.ts';
+import { StreamController } from './stream.controller.ts';
+import { WatchJob } from './watch-job.ts';
+import { WatchLeases } from './watch-leases.ts';
+
+@Module({
+  imports: [HealthModule, CancellationModule],
+  controllers: [StreamController],
+  providers: [OpenStreams, WatchLeases, Relay, WatchJob],
+  exports: [Relay, WatchLeases, OpenStreams],
+})
+export class StreamModule {}

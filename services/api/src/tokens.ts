@@ -1,0 +1,14 @@
+/** What is injected, by token: no decorator metadata is relied on. */
+export const SETTINGS = Symbol('ApiSettings');
+export const LOGGER = Symbol('Logger');
+/** RedisFactory of @millrace/runtime */
+export const REDIS_FACTORY = Symbol('RedisFactory');
+/** the connection for ordinary commands */
+export const REDIS = Symbol('RedisConnection');
+export const KEYS = Symbol('KeySpace');
+export const JOB_OPENER = Symbol('JobOpener');
+export const JOB_READER = Symbol('JobReader');
+export const JOB_CANCELLER = Symbol('JobCanceller');
+export const JOB_INDEX = Symbol('JobIndex');
+export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
+export const FOLLOWERS = Symbol('Followers');
