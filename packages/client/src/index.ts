@@ -1,5 +1,5 @@
-export type { Job, JobFilter, JobPage, JobStatus, Message, NewJob, Usage } from './job.ts';
-export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings } from './job-event.ts';
+export type { Job, JobFilter, JobPage, JobStatus, Message, NewJob } from './job.ts';
+export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
 export { type Delta, JobStream, type Reconnection } from './job-stream.ts';
 export {
   type CallOptions,

@@ -1,5 +1,3 @@
-import type { Usage } from './job.ts';
-
 /** What each event carries. @see PROTOCOL.md §3 */
 export interface JobEventData {
   /** the job is stored and queued */
@@ -23,6 +21,12 @@ export interface JobEventData {
   done: { readonly finishReason: string; readonly usage: Usage; readonly timings: Timings };
   error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean };
   cancelled: { readonly by: 'owner' | 'admin' | 'disconnect' | 'shutdown' };
+}
+
+/** Tokens as the model's provider counted them. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
 }
 
 /** Milliseconds from the moment of acceptance; `firstTokenMs` is null where nothing was said. */

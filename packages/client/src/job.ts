@@ -1,4 +1,4 @@
-import type { JobErrorCode } from './job-event.ts';
+import type { JobErrorCode, Usage } from './job-event.ts';
 
 export type JobStatus = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
 
@@ -26,12 +26,6 @@ export interface NewJob {
   readonly timeoutMs?: number;
   /** at most 16 entries, echoed back */
   readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** Tokens as the model's provider counted them. */
-export interface Usage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
 }
 
 /** A job as the server shows it; times are ISO 8601. @see PROTOCOL.md §5 */

@@ -4,6 +4,8 @@ const NEAR_PX = 48;
 /** Keeps the end of the page in sight while an answer grows, unless the reader has scrolled away from it. */
 export function followEnd(growing: HTMLElement): void {
   let isFollowing = true;
+  // a reload begins at the end too: what the browser remembers is a place in a page that is still empty
+  history.scrollRestoration = 'manual';
   addEventListener(
     'scroll',
     () => {

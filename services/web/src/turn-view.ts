@@ -17,11 +17,13 @@ export class TurnView {
   private readonly answer = element('div', 'answer');
   private readonly answerText = document.createTextNode('');
   private readonly notes = element('ul', 'notes');
+  private readonly request: HTMLElement;
 
   constructor({ id, question }: Turn) {
     this.reasoning.append(this.reasoningText);
     this.reasoning.hidden = true;
     this.answer.append(this.answerText);
+    this.request = element('p', 'request-id', 'Request ', element('code', '', id));
     this.root.append(
       element('p', question === '' ? 'question unknown' : 'question', question || 'A question asked elsewhere'),
       this.reasoning,
@@ -29,7 +31,7 @@ export class TurnView {
       this.answer,
       this.status,
       this.notes,
-      element('p', 'request-id', 'Request ', element('code', '', id)),
+      this.request,
     );
     this.enter('waiting', 'Asking…');
   }
@@ -54,7 +56,7 @@ export class TurnView {
   /** Ends the turn with what went wrong, and a way on if there is one. */
   fail(sentence: string, retry: HTMLElement | null = null): void {
     this.enter('ended', '');
-    this.root.append(element('p', 'failure', sentence, ...(retry === null ? [] : [' ', retry])));
+    this.request.before(element('p', 'failure', sentence, ...(retry === null ? [] : [retry])));
   }
 
   show(event: JobEvent): void {
@@ -84,7 +86,7 @@ export class TurnView {
         break;
       case 'done':
         this.enter('ended', '');
-        this.root.append(summaryView(event.data));
+        this.request.before(summaryView(event.data));
         break;
       case 'error':
         this.fail(failureSentence(event.data.code, event.data.message));
