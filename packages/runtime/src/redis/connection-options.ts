@@ -23,6 +23,8 @@ const SILENCE_TIMEOUT_MS = 2_500;
 // sends nothing.
 const KEEP_ALIVE_MS = 1_000;
 const MAX_RECONNECT_DELAY_MS = 500;
+// how long a goodbye may take before the socket is simply destroyed
+const DISCONNECT_TIMEOUT_MS = 500;
 // enough for a restart of Redis or a dropped connection; COMMAND_TIMEOUT_MS bounds it in any case
 const COMMAND_RETRIES = 3;
 const SLOTS_REFRESH_MS = 2_000;
@@ -46,6 +48,7 @@ export function nodeOptions(address: RedisAddress, role: RedisRole, name: string
     ...(address.password === undefined ? {} : { password: address.password }),
     ...(address.tls ? { tls: {} } : {}),
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     keepAlive: KEEP_ALIVE_MS,
     socketTimeout: role === 'blocking' ? maxBlockMs + SILENCE_TIMEOUT_MS : SILENCE_TIMEOUT_MS,
     retryStrategy: reconnectDelayMs,

@@ -116,6 +116,17 @@ describe('redisFactory on a single Redis', () => {
     expect(entries[1]).toMatchObject({ connection: 'test:worker', durationMs: expect.any(Number) });
   }, 30_000);
 
+  it('rejects what still waits when it is closed during an outage', async () => {
+    const redis = factory.connect('worker');
+    await redis.ping();
+    await server.kill();
+    const answer = redis.ping();
+    await eventually(() => redis.status === 'reconnecting');
+    factory.close();
+    await expect(answer).rejects.toThrow('Connection is closed');
+    expect(redis.status).toBe('end');
+  }, 30_000);
+
   it('closes every connection it opened', async () => {
     const connections = (['command', 'queue', 'worker', 'blocking', 'subscriber'] as const).map((role) =>
       factory.connect(role),

@@ -28,7 +28,8 @@ export interface RedisFactory {
   /** Opens a connection; it is used at once and connects by itself, as often as need be.
    *  BullMQ duplicates what it is given for a worker and closes its duplicate itself. */
   connect(role: RedisRole, options?: ConnectOptions): RedisConnection;
-  /** Closes every connection that it opened; what still waits for a reply is rejected. */
+  /** Closes every connection that it opened, at once: what still waits for a reply is rejected. (Except during an
+   *  outage of a cluster: there the commands of role `worker` stay unanswered.) To be called last. */
   close(): void;
 }
 
@@ -55,7 +56,7 @@ export function redisFactory(url: string, { name, logger }: RedisFactoryOptions)
       const connection = openConnection(address, role, name, maxBlockMs);
       logOutages(connection, `${name}:${role}`, logger);
       if (role === 'subscriber' && connection instanceof Redis) closers.push(startHeartbeat(connection));
-      closers.push(() => connection.disconnect());
+      closers.push(() => closeConnection(connection));
       return connection;
     },
     close() {
@@ -73,4 +74,15 @@ function openConnection(address: RedisAddress, role: RedisRole, name: string, ma
   if (address.mode === 'sentinel') return new Redis({ ...options, ...sentinelOptions(address) });
   const [server] = address.nodes;
   return new Redis({ ...options, ...server, db: address.db });
+}
+
+function closeConnection(connection: RedisConnection): void {
+  const between = connection.status === 'reconnecting';
+  connection.disconnect();
+  if (!between || !(connection instanceof Redis)) return;
+  // between two attempts there is no socket whose end would reject the waiting commands: begin an attempt and end it
+  connection.connect().catch(() => {
+    // that was the purpose
+  });
+  connection.disconnect();
 }
