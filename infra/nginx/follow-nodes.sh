@@ -35,4 +35,7 @@ nginx_pid=$$ # this shell becomes nginx below
     done
 ) &
 
+# A stream is two open files. Engines of late start containers with 1,024 of them, but let them have more.
+ulimit -n "$(ulimit -Hn)"
+
 exec "$@"
