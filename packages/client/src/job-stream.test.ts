@@ -177,6 +177,13 @@ describe('an answer', () => {
 describe('watching', () => {
   const log = wholeLog(['a', 'b', 'c']);
 
+  it('gives the whole stream to each of two loops that read it at once', async () => {
+    await using server = await ScriptedServer.start(log);
+    for (let i = 0; i < 2 * log.length; i += 1) server.mishaps.push({ kind: 'cut', after: 1, cleanly: true });
+    const stream = await clientOf(server).create({ query: 'why?' });
+    expect(await Promise.all([collect(stream), collect(stream)])).toEqual([log, log]);
+  });
+
   it('starts after the event it is told', async () => {
     await using server = await ScriptedServer.start(log);
     expect(await collect(clientOf(server).resume(JOB, '1-2'))).toEqual(log.slice(3));

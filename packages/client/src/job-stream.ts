@@ -49,7 +49,7 @@ export class JobStream implements AsyncIterable<JobEvent> {
     this.seen = options.lastEventId;
   }
 
-  /** The event after which to resume: the last one that the latest reading gave out; null: none yet. */
+  /** The event after which to resume: the last one that was given out; null: none yet. */
   get lastEventId(): string | null {
     return this.seen;
   }
@@ -61,14 +61,16 @@ export class JobStream implements AsyncIterable<JobEvent> {
     const { signal, policy, lastEventId, onReconnect } = this.options;
     const backoff = new Backoff(policy);
     const notes = { alive: () => backoff.worked(), retry: (retryMs: number) => backoff.serverSays(retryMs) };
-    this.seen = lastEventId;
+    // its own, since two loops may read the same stream at once
+    let cursor = lastEventId;
     for (;;) {
       let cause: MillraceError;
       try {
-        const connection = await this.connect();
+        const connection = await this.connect(cursor);
         if (connection.isOver) return;
         for await (const event of connection.events(notes)) {
-          this.seen = event.id;
+          cursor = event.id;
+          this.seen = cursor;
           yield event;
           if (isTerminal(event)) return;
         }
@@ -112,14 +114,14 @@ export class JobStream implements AsyncIterable<JobEvent> {
     this.first = null;
   }
 
-  private connect(): Promise<Connection> | Connection {
+  private connect(cursor: string | null): Promise<Connection> | Connection {
     const { transport, signal, silenceMs } = this.options;
     const { first } = this;
     if (first !== null) {
       this.first = null;
       return first;
     }
-    const headers: Record<string, string> = this.seen === null ? {} : { 'last-event-id': this.seen };
+    const headers: Record<string, string> = cursor === null ? {} : { 'last-event-id': cursor };
     const path = `/jobs/${encodeURIComponent(this.id)}/stream`;
     return Connection.open(transport, { method: 'GET', path, headers, signal }, silenceMs);
   }

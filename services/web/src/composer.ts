@@ -69,6 +69,11 @@ export class Composer {
     this.key.focus();
   }
 
+  /** The key works, or none is wanted. */
+  hideKey(): void {
+    this.keyRow.hidden = true;
+  }
+
   focus(): void {
     this.prompt.focus();
   }

@@ -45,7 +45,10 @@ function openWhatUrlSays(): void {
 function emptyConversation(): Conversation {
   return new Conversation(client, turns, {
     busy: (isBusy) => composer.setBusy(isBusy),
-    at: (requestId) => history.replaceState(null, '', `#${requestId}`),
+    at: (requestId) => {
+      history.replaceState(null, '', `#${requestId}`);
+      composer.hideKey();
+    },
     announce: (text) => {
       announcer.textContent = text;
     },

@@ -1,6 +1,6 @@
 import type { JobStream, MillraceClient, NewJob, Reconnection } from '@millrace/client';
 import type { TurnView } from './turn-view.ts';
-import { duration } from './wording.ts';
+import { duration, errorSentence } from './wording.ts';
 
 // long enough to be seen; what the model says meanwhile comes with the resumed stream
 const CUT_MS = 1500;
@@ -101,8 +101,10 @@ export class Watch {
   private options() {
     return {
       signal: this.connection.signal,
-      onReconnect: ({ delayMs }: Reconnection) =>
-        this.view.enter('cut', `Connection lost. Trying again in ${duration(delayMs)}…`),
+      onReconnect: ({ delayMs, cause }: Reconnection) => {
+        const what = cause.status === null ? 'Connection lost.' : errorSentence(cause);
+        this.view.enter('cut', `${what} Trying again in ${duration(delayMs)}…`);
+      },
     };
   }
 }

@@ -8,8 +8,8 @@ export function duration(ms: number): string {
 const FAILURES: Readonly<Record<string, string>> = {
   UNREACHABLE: 'The service cannot be reached. The job, if it was accepted, goes on without you.',
   BAD_ANSWER: 'Something other than Millrace answered. Is a proxy or a sign-in page in between?',
-  UNAVAILABLE: 'The service is up but cannot work just now. Please try again in a moment.',
-  QUEUE_FULL: 'Too many questions are waiting already. Please try again in a moment.',
+  UNAVAILABLE: 'The service is up but cannot work just now.',
+  QUEUE_FULL: 'Too many questions are waiting already.',
   RATE_LIMITED: 'You have too many questions running at once. Wait for one to end.',
   UNAUTHENTICATED: 'This service wants an API key. Enter it below and ask again.',
   FORBIDDEN: 'This key may not do that.',
