@@ -117,15 +117,19 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
       onComment: (comment) => this.comments.push(comment.trim()),
       onRetry: (ms) => this.retryHints.push(ms),
     });
+    const reader = this.response.body?.getReader();
+    // a body that was handed over open does not know the signal
+    this.closing.signal.addEventListener('abort', () => void reader?.cancel().catch(() => undefined), { once: true });
     try {
       const decoder = new TextDecoder();
-      for await (const chunk of this.response.body ?? []) {
-        parser.feed(decoder.decode(chunk, { stream: true }));
+      for (;;) {
+        const chunk = await reader?.read();
+        if (chunk === undefined || chunk.done) return this.closing.signal.aborted ? 'broken' : 'clean';
+        parser.feed(decoder.decode(chunk.value, { stream: true }));
         this.wake();
       }
-      return 'clean';
     } catch {
-      return 'broken'; // the connection was lost, or closed by the test: it asked for the difference by `ended`
+      return 'broken'; // the connection was lost or closed: whoever reads sees it in `ended`
     } finally {
       this.over = true;
       this.wake();

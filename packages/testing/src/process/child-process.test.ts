@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { rawRequest } from '../http/raw-request.ts';
 import { eventually } from '../latches/eventually.ts';
 import { Child } from './child-process.ts';
 
@@ -35,27 +32,6 @@ describe('Child', () => {
     expect(isAlive(pid)).toBe(true);
     await parent.kill();
     await eventually(() => !isAlive(pid));
-  });
-});
-
-describe('rawRequest', () => {
-  it('cuts after so many frames, and tells a clean end from a broken one', async () => {
-    const server = createServer((request, response) => {
-      response.write('id: 1\n\nid: 2\n\nid: 3\n\n');
-      if (request.url === '/break') response.destroy();
-      else response.end();
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-    try {
-      const cut = await rawRequest(url, { cutAfter: { frames: 2 } });
-      expect([cut.end, cut.bytes.toString()]).toEqual(['cut', 'id: 1\n\nid: 2\n\n']);
-      expect((await rawRequest(url)).end).toBe('clean');
-      expect((await rawRequest(`${url}/break`).catch(() => ({ end: 'broken' }))).end).toBe('broken');
-    } finally {
-      server.close();
-    }
   });
 });
 
