@@ -62,8 +62,12 @@ export class Topic {
       if (compareEventIds(batch.prev, watcher.position) > 0) return false;
       if (!watcher.receive(batch)) return false;
     }
-    if (this.tip === null) this.tip = watcher.position;
-    else if (compareEventIds(watcher.position, this.tip) < 0) return false;
+    if (this.tip !== null && compareEventIds(watcher.position, this.tip) < 0) {
+      // the log was read after the tip had come, and ends before it: Redis lost something
+      this.rewind();
+      return false;
+    }
+    this.tip ??= watcher.position;
     this.#live.add(watcher);
     return true;
   }

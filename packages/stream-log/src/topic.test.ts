@@ -1,0 +1,154 @@
+import { describe, expect, it } from '@jest/globals';
+import { compareEventIds, type EventId, eventId, LOG_START, type StoredEvent } from '@millrace/contracts';
+import type { ChannelHub } from './channel-hub.ts';
+import { Followers } from './followers.ts';
+import { KeySpace } from './keys.ts';
+import { batchOf, type EventBatch } from './payload.ts';
+import type { JobReader } from './reader.ts';
+import type { RedisConnection } from './scripts.ts';
+import { Recorder } from './testing/deployment.ts';
+import { Topic } from './topic.ts';
+import { Watcher } from './watcher.ts';
+
+/** A log whose reads are answered when the test says so: races become sequences. */
+class HandheldLog {
+  readonly events: StoredEvent[] = [];
+  readonly reads: { after: EventId; answer: () => void }[] = [];
+  readonly #asked: (() => void)[] = [];
+
+  append(): EventBatch {
+    const prev = this.events.at(-1)?.id ?? LOG_START;
+    const event: StoredEvent = { id: eventId(1, this.events.length + 1), type: 'text', data: '{"text":"x"}' };
+    this.events.push(event);
+    return batchOf(prev, [event], false);
+  }
+
+  page = (_id: string, after: EventId): Promise<StoredEvent[]> => {
+    const found = this.events.filter((event) => compareEventIds(event.id, after) > 0);
+    const { promise, resolve } = Promise.withResolvers<StoredEvent[]>();
+    this.reads.push({ after, answer: () => resolve(found) });
+    for (const wake of this.#asked.splice(0)) wake();
+    return promise;
+  };
+
+  /** Answers the next read with what the log held when it was asked. */
+  async answerRead(): Promise<void> {
+    if (this.reads.length === 0) await new Promise<void>((resolve) => this.#asked.push(resolve));
+    this.reads.shift()?.answer();
+    await settle();
+  }
+}
+
+/** Lets everything that is ready run. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+function follow(topic: Topic, after: EventId = LOG_START): Recorder {
+  const recorder = new Recorder();
+  const watcher = new Watcher(topic, after, recorder, () => undefined);
+  recorder.following = watcher;
+  watcher.resume();
+  return recorder;
+}
+
+function setup() {
+  const log = new HandheldLog();
+  return { log, topic: new Topic('a-request-id-0001', log as unknown as JobReader) };
+}
+
+describe('attaching (law 5)', () => {
+  it('keeps what is published while the log is read, and gives it once', async () => {
+    const { log, topic } = setup();
+    log.append();
+    const recorder = follow(topic);
+    topic.receive(log.append());
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['1-1', '1-2']);
+    expect(log.reads).toHaveLength(0);
+    topic.receive(log.append());
+    expect(recorder.ids).toEqual(['1-1', '1-2', '1-3']);
+  });
+
+  it('drops by id what the log already gave', async () => {
+    const { log, topic } = setup();
+    const late = [log.append(), log.append()];
+    const recorder = follow(topic);
+    await log.answerRead();
+    for (const batch of late) topic.receive(batch);
+    expect(recorder.ids).toEqual(['1-1', '1-2']);
+  });
+
+  it('reads on when more was published meanwhile than it keeps', async () => {
+    const { log, topic } = setup();
+    log.append();
+    const recorder = follow(topic);
+    for (let i = 0; i < 300; i++) topic.receive(log.append());
+    await log.answerRead();
+    await log.answerRead();
+    expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
+    expect(log.reads).toHaveLength(0);
+  });
+
+  it('starts everyone afresh when the log ends before what was given already', async () => {
+    const { log, topic } = setup();
+    const first = follow(topic);
+    await log.answerRead();
+    for (let i = 0; i < 3; i++) topic.receive(log.append());
+    log.events.length = 1;
+    const second = follow(topic);
+    while (second.types.length < 3 || first.types.length < 5) await log.answerRead();
+    expect(first.ids).toEqual(['1-1', '1-2', '1-3', '0-0', '1-1']);
+    expect(second.ids.slice(-2)).toEqual(['0-0', '1-1']);
+  });
+
+  it('does not read before the subscription is confirmed', async () => {
+    const confirmation = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const answer = (command: string) => async () => {
+      asked.push(command);
+      return {};
+    };
+    const redis = new Proxy({}, { get: (_, command: string) => answer(command) });
+    const hub = { subscribe: () => confirmation.promise, unsubscribe: () => undefined };
+    const followers = new Followers(redis as RedisConnection, hub as unknown as ChannelHub, new KeySpace('test'));
+    const following = followers.follow('a-request-id-0001', { after: LOG_START, sink: new Recorder() });
+    await settle();
+    expect(asked).toEqual([]);
+    confirmation.resolve();
+    await expect(following).rejects.toThrow('no job has the id');
+    expect(asked).toContain('hgetall');
+    followers.close();
+  });
+});
+
+describe('a gap (law 6)', () => {
+  it('is mended by one read of the log for all watchers', async () => {
+    const { log, topic } = setup();
+    const recorders = [follow(topic), follow(topic), follow(topic)];
+    for (const _ of recorders) await log.answerRead();
+    topic.receive(log.append());
+    log.append();
+    topic.receive(log.append());
+    topic.receive(log.append());
+    expect(log.reads).toHaveLength(1);
+    await log.answerRead();
+    // what came during the read had a gap before it as well: it is asked for once more
+    while (log.reads.length > 0) await log.answerRead();
+    for (const recorder of recorders) expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
+  });
+});
+
+describe('a full reader (law 10)', () => {
+  it('is given nothing more until it has room, then reads the log from where it stood', async () => {
+    const { log, topic } = setup();
+    const recorder = follow(topic);
+    await log.answerRead();
+    recorder.room = 1;
+    for (let i = 0; i < 5; i++) topic.receive(log.append());
+    expect(recorder.ids).toEqual(['1-1']);
+    recorder.room = Number.POSITIVE_INFINITY;
+    recorder.following?.resume();
+    expect(log.reads.map(({ after }) => after)).toEqual(['1-1']);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
+  });
+});
