@@ -5,6 +5,8 @@ export interface EventuallyOptions {
   readonly timeoutMs?: number;
   /** pause between two tries, milliseconds */
   readonly everyMs?: number;
+  /** stops the tries; its reason is thrown */
+  readonly signal?: AbortSignal;
 }
 
 /** Tries until a condition holds. Only for what gives no event to wait on: the state of another process, say.
@@ -13,14 +15,14 @@ export interface EventuallyOptions {
  *  @throws what the last try threw, or an Error that quotes the condition, when the time is up */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5_000, everyMs = 10 }: EventuallyOptions = {},
+  { timeoutMs = 5_000, everyMs = 10, signal }: EventuallyOptions = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const attempt = await tryOnce(condition);
     if (attempt.held) return attempt.value;
     if (performance.now() >= deadline) throw attempt.error;
-    await delay(everyMs);
+    await delay(everyMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../latches/eventually.ts';
 import { Child } from './child-process.ts';
+import { untilOrEnded } from './until-or-ended.ts';
 
 const node = (script: string) => ({ command: process.execPath, args: ['-e', script] });
 
@@ -15,6 +16,11 @@ describe('Child', () => {
     await using child = await Child.start(node(`console.error('no such thing'); process.exit(3)`));
     await expect(child.line((line) => line === 'up')).rejects.toThrow('no such thing');
     expect(await child.exited).toEqual({ code: 3, signal: null });
+  });
+
+  it('is not waited for when it ends before it is of use', async () => {
+    await using child = await Child.start(node(`console.log('bad setting'); process.exit(1)`));
+    await expect(untilOrEnded(child, async () => false)).rejects.toThrow('bad setting');
   });
 
   it('rejects when there is no such command', async () => {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { eventually } from '../latches/eventually.ts';
 import { freePort } from '../latches/free-port.ts';
 import { Child, type ChildExit } from './child-process.ts';
+import { untilOrEnded } from './until-or-ended.ts';
 
 // packages/testing/src or dist, this folder → the root of the repository
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -49,11 +49,7 @@ export class SpawnedService implements AsyncDisposable {
   /** Settles when `GET /readyz` says 200.
    *  @throws Error the process ended before, or the time was up; quotes its last lines */
   async untilReady(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
-    const failed = this.child.exited.then(({ code, signal }) => {
-      throw new Error(`the service ended (${code ?? signal}):\n${this.child.lines.slice(-20).join('\n')}`);
-    });
-    const ready = eventually(async () => (await fetch(`${this.url}/readyz`)).ok, { timeoutMs, everyMs: 50 });
-    await Promise.race([ready, failed]);
+    await untilOrEnded(this.child, async () => (await fetch(`${this.url}/readyz`)).ok, timeoutMs);
   }
 
   /** SIGTERM: it drains and ends. */

@@ -2,18 +2,16 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { eventually } from '../latches/eventually.ts';
+import { dirname, join } from 'node:path';
 import { Child } from './child-process.ts';
+import { untilOrEnded } from './until-or-ended.ts';
 
 export interface NginxOptions {
-  /** the whole configuration. It must not name a `pid` file or go to the background; relative paths are those of
-   *  a temporary directory, which has `logs/` and `tmp/` in it. */
-  readonly config: string;
+  /** the configuration by relative path, `nginx.conf` first of all. It must not name a `pid` file or go to the
+   *  background; its paths are relative to a temporary directory, which has `logs/` in it. */
+  readonly files: { readonly 'nginx.conf': string; readonly [path: string]: string };
   /** the port on 127.0.0.1 that the configuration listens on */
   readonly port: number;
-  /** further files beside the configuration, by relative path */
-  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** A real nginx in the foreground, as a process of its own. */
@@ -26,11 +24,11 @@ export interface TestNginx extends AsyncDisposable {
 
 /** Starts nginx with a configuration; settled when it listens.
  *  @throws Error nginx is not installed, or refuses the configuration; quotes its complaint */
-export async function startNginx({ config, port, files = {} }: NginxOptions): Promise<TestNginx> {
+export async function startNginx({ files, port }: NginxOptions): Promise<TestNginx> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-nginx-'));
-  await Promise.all(['logs', 'tmp'].map((name) => mkdir(join(directory, name))));
-  for (const [path, text] of Object.entries({ ...files, 'nginx.conf': config })) {
-    await mkdir(join(directory, path, '..'), { recursive: true });
+  await mkdir(join(directory, 'logs'));
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
     await writeFile(join(directory, path), text);
   }
   const child = await Child.start({
@@ -51,10 +49,7 @@ export async function startNginx({ config, port, files = {} }: NginxOptions): Pr
 }
 
 async function untilItListens(child: Child, port: number): Promise<void> {
-  const refused = child.exited.then(() => {
-    throw new Error(`nginx ended:\n${child.lines.join('\n')}`);
-  });
-  const listens = eventually(async () => {
+  await untilOrEnded(child, async () => {
     const socket = connect(port, '127.0.0.1');
     try {
       await once(socket, 'connect');
@@ -63,5 +58,4 @@ async function untilItListens(child: Child, port: number): Promise<void> {
       socket.destroy();
     }
   });
-  await Promise.race([listens, refused]);
 }
