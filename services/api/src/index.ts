@@ -1,0 +1,2 @@
+export { type Api, createApp } from './app.ts';
+export { type ApiSettings, apiSettingsSchema } from './settings.ts';

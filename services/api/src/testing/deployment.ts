@@ -1,0 +1,106 @@
+import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
+import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
+import { newKeyPrefix } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { type Api, createApp } from '../app.ts';
+import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
+
+export type Env = Readonly<Record<string, string>>;
+
+export interface TestNode {
+  readonly url: string;
+  readonly api: Api;
+  /** what it logged, parsed */
+  readonly log: Record<string, unknown>[];
+}
+
+/** API nodes on a key prefix of their own, and a worker's hand in the test's. */
+export class Deployment implements AsyncDisposable {
+  readonly prefix = newKeyPrefix();
+  readonly keys = new KeySpace(this.prefix);
+  readonly redis: Redis;
+  readonly reader: JobReader;
+  readonly #starter: AttemptStarter;
+  readonly #nodes: Api[] = [];
+
+  constructor(
+    readonly redisUrl: string,
+    readonly env: Env = {},
+  ) {
+    this.redis = new Redis(redisUrl, { retryStrategy: () => 50 });
+    this.redis.on('error', () => {
+      // a test that takes Redis away does so on purpose
+    });
+    this.reader = new JobReader(this.redis, this.keys);
+    this.#starter = new AttemptStarter(this.redis, this.keys, logLimits(this.settings({})));
+  }
+
+  settings(env: Env): ApiSettings {
+    return loadSettings(apiSettingsSchema, {
+      PORT: '0',
+      REDIS_URL: this.redisUrl,
+      MILLRACE_KEY_PREFIX: this.prefix,
+      MILLRACE_DRAIN_MS: '0',
+      ...this.env,
+      ...env,
+    });
+  }
+
+  async node(env: Env = {}): Promise<TestNode> {
+    const log: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => log.push(JSON.parse(line)) };
+    const api = await createApp(this.settings(env), createLogger({ service: 'api', level: 'info', destination }));
+    this.#nodes.push(api);
+    return { url: await api.listen(), api, log };
+  }
+
+  /** Takes a job as a worker would. */
+  async begin(id: string): Promise<AttemptWriter> {
+    const begun = await this.#starter.begin(id, crypto.randomUUID());
+    if (begun.kind !== 'begun') throw new Error(`the job cannot be taken: ${begun.kind}`);
+    return begun.writer;
+  }
+
+  /** Runs a job to its end, one append per delta. */
+  async answer(id: string, deltas: readonly string[]): Promise<void> {
+    const writer = await this.begin(id);
+    await say(writer, deltas);
+    await finish(writer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#nodes.splice(0).map((api) => api.close()));
+    this.redis.disconnect();
+  }
+}
+
+export async function say(writer: AttemptWriter, deltas: readonly string[]): Promise<void> {
+  for (const text of deltas) {
+    writer.emit({ type: 'text', data: { text } });
+    await writer.flush();
+  }
+}
+
+export async function finish(writer: AttemptWriter): Promise<void> {
+  await writer.done({
+    finishReason: 'stop',
+    usage: { inputTokens: 3, outputTokens: 5 },
+    timings: { queueMs: 1, firstTokenMs: 2, totalMs: 3 },
+  });
+}
+
+/** A POST with a JSON body. */
+export function post(node: TestNode, body: unknown, headers: Env = {}): Promise<Response> {
+  return fetch(`${node.url}/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+/** Creates a job without watching it. @returns its id */
+export async function submit(node: TestNode, headers: Env = {}, body: object = { query: 'hi' }): Promise<string> {
+  const answer = await post(node, body, { accept: 'application/json', ...headers });
+  if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
