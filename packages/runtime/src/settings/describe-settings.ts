@@ -23,7 +23,7 @@ interface FieldSchema {
   readonly description?: string;
 }
 
-const SECRET_NAME = /KEY(?!_PREFIX$)|SECRET|TOKEN|PASSWORD|URL/;
+const SECRET_NAME = /KEY|SECRET|TOKEN|PASSWORD|URL/;
 
 /** Whether a variable's value must never be shown: keys, secrets, tokens, passwords, and URLs, which may carry one. */
 export function isSecretName(name: string): boolean {
