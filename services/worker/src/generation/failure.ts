@@ -26,7 +26,8 @@ export function failureOf(error: unknown): Failure {
   const codes = [...errorCodes(error)];
   const timedOut = codes.find((code) => TIMEOUT_CODES.has(code));
   if (timedOut !== undefined) return transient('MODEL_TIMEOUT', 'The connection to the model timed out.');
-  const lost = codes.find((code) => CONNECTION_CODES.has(code));
+  // the innermost cause is the most exact
+  const lost = codes.findLast((code) => CONNECTION_CODES.has(code));
   if (lost !== undefined) return transient('MODEL_ERROR', `The connection to the model failed (${lost}).`);
   if (codes.includes('rate_limit_exceeded')) return transient('MODEL_RATE_LIMITED', 'The model is rate limited.');
   if (codes.includes('APIError')) return transient('MODEL_ERROR', 'The model reported an error.');

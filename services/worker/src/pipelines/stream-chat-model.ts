@@ -24,7 +24,7 @@ export async function* streamChatModel(
       for (const event of saidIn(chunk)) yield event;
       for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
       // a provider may report its usage in parts: the input's first, the output's last
-      const usage: UsageMetadata | undefined = chunk.usage_metadata;
+      const usage = chunk.usage_metadata as UsageMetadata | undefined;
       inputTokens += usage?.input_tokens ?? 0;
       outputTokens += usage?.output_tokens ?? 0;
       finishReason = finishReasonOf(chunk) ?? finishReason;

@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { eventually, startModel, startRedis } from '@millrace/testing';
+import { DRAIN_DELAY_SECONDS } from './queue/consumer-options.ts';
+import { Deployment } from './testing/deployment.ts';
+
+describe('a worker whose Redis was away', () => {
+  it('consumes again within 5 s, although the outage was longer than it blocks, and says so meanwhile', async () => {
+    await using redis = await startRedis();
+    await using model = await startModel();
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const { healthUrl } = await deployment.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
+    await deployment.end(await deployment.submit());
+    await redis.shutDown();
+    const lostAt = performance.now();
+    const turnsTo = (status: number) =>
+      eventually(async () => (await fetch(`${healthUrl}/readyz`)).status === status, { timeoutMs: 10_000 });
+    await turnsTo(503);
+    // the length of the outage is what is tested
+    await delay(Math.max(0, lostAt + DRAIN_DELAY_SECONDS * 3_000 - performance.now()));
+    await redis.start();
+    const backAt = performance.now();
+    const id = await deployment.submit();
+    expect((await deployment.end(id, 10_000))[0]).toBe('done');
+    await turnsTo(200);
+    expect(performance.now() - backAt).toBeLessThan(5_000);
+  }, 40_000);
+
+  it('goes on with a running answer and loses nothing of it', async () => {
+    await using redis = await startRedis();
+    await using model = await startModel();
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const gate = model.gated();
+    await deployment.worker();
+    const id = await deployment.submit();
+    await gate.say('a');
+    await eventually(async () => (await deployment.reader.text(id)) === 'a');
+    await redis.kill();
+    await gate.say('b');
+    await redis.start();
+    await gate.say('c');
+    await gate.finish();
+    expect((await deployment.end(id, 10_000))[0]).toBe('done');
+    expect(await deployment.reader.text(id)).toBe('abc');
+    expect((await deployment.reader.get(id))?.attempt).toBe(1);
+  }, 30_000);
+});

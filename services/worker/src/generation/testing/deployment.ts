@@ -1,0 +1,124 @@
+import { type JobRequest, newRequestId, type StoredEvent } from '@millrace/contracts';
+import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
+import { JobCanceller, JobOpener, JobReader, type JobRecord, KeySpace } from '@millrace/stream-log';
+import { eventually, newKeyPrefix } from '@millrace/testing';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { createWorker, type RunningWorker } from '../../create-worker.ts';
+import { workerSettingsSchema } from '../../settings.ts';
+import { QUEUE_NAME } from '../queue/consumer-options.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** What the API does for a worker, on a key prefix of its own, and any number of workers. */
+export class Deployment implements AsyncDisposable {
+  readonly prefix = newKeyPrefix();
+  readonly redis: Redis;
+  readonly canceller: JobCanceller;
+  readonly reader: JobReader;
+  readonly keys = new KeySpace(this.prefix);
+  /** what the workers logged, parsed */
+  readonly log: Record<string, unknown>[] = [];
+  readonly #opener: JobOpener;
+  readonly #queue: Queue;
+  readonly #workers: RunningWorker[] = [];
+
+  constructor(
+    readonly redisUrl: string,
+    readonly modelUrl: string,
+  ) {
+    this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 100 });
+    this.redis.on('error', () => undefined); // tests stop Redis on purpose
+    const limits = logLimits(this.settings());
+    this.#opener = new JobOpener(this.redis, this.keys, limits);
+    this.canceller = new JobCanceller(this.redis, this.keys, limits);
+    this.reader = new JobReader(this.redis, this.keys);
+    this.#queue = new Queue(QUEUE_NAME, { connection: this.redis, prefix: this.keys.queuePrefix });
+    this.#queue.on('error', () => undefined);
+  }
+
+  /** The environment of a worker of this deployment. */
+  env(env: Env = {}): Env {
+    return {
+      REDIS_URL: this.redisUrl,
+      MILLRACE_KEY_PREFIX: this.prefix,
+      OPENAI_BASE_URL: this.modelUrl,
+      MILLRACE_RETRY_MIN_DELAY_MS: '1',
+      ...env,
+    };
+  }
+
+  settings(env: Env = {}) {
+    return loadSettings(workerSettingsSchema, this.env(env));
+  }
+
+  /** A worker in this process. */
+  async worker(env: Env = {}): Promise<RunningWorker> {
+    const write = (line: string) => this.log.push(JSON.parse(line));
+    const logger = createLogger({ service: 'worker', level: 'info', destination: { write } });
+    const worker = await createWorker(this.settings(env), logger);
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Opens a job and queues it, as the API does.
+   *  @returns its request id */
+  async submit(request: Partial<JobRequest> & { readonly query?: string } = {}): Promise<string> {
+    const { query = 'hi', ...rest } = request;
+    const id = newRequestId();
+    await this.#opener.open({
+      ...{ id, tenant: 'default', fingerprint: id, metadata: {} },
+      request: {
+        messages: [{ role: 'user', content: query }],
+        pipeline: 'chat',
+        model: 'openai:simulated',
+        onDisconnect: 'continue',
+        onCrash: 'restart',
+        timeoutMs: 60_000,
+        ...rest,
+      },
+    });
+    await this.enqueue(id);
+    return id;
+  }
+
+  async enqueue(id: string): Promise<void> {
+    await this.#queue.add('generate', {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
+  }
+
+  /** Entries that wait, run or failed. */
+  async queued(): Promise<number> {
+    return this.#queue.getJobCountByTypes('waiting', 'active', 'delayed', 'failed', 'completed');
+  }
+
+  /** The job's record once it has a status. */
+  async reached(id: string, status: JobRecord['status'], timeoutMs = 5_000): Promise<JobRecord> {
+    const isThere = async () => {
+      const record = await this.reader.get(id);
+      return record?.status === status ? record : null;
+    };
+    return eventually(isThere, { timeoutMs });
+  }
+
+  /** All events so far, as `[type, data]`. */
+  async events(id: string): Promise<[StoredEvent['type'], Record<string, unknown>][]> {
+    const events = await this.reader.page(id, '0-0', 10_000);
+    return events.map(({ type, data }) => [type, JSON.parse(data)]);
+  }
+
+  /** Waits for the end.
+   *  @returns the terminal event's type and data */
+  async end(id: string, timeoutMs = 5_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
+    const ended = async () => {
+      const last = (await this.events(id)).at(-1);
+      return last !== undefined && ['done', 'error', 'cancelled'].includes(last[0]) ? last : null;
+    };
+    return eventually(ended, { timeoutMs });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.#queue.close();
+    this.redis.disconnect();
+  }
+}
