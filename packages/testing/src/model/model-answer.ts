@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Completion } from './completion.ts';
@@ -25,8 +26,9 @@ export async function playScript(
     pauseMs = script.stepMs ?? 0;
     await answer.take(step, gone);
     if (answer.over) return;
+    if (response.writableNeedDrain) await drained(response, gone);
   }
-  answer.finish(script.finishReason, script.usage);
+  if (!gone.aborted) answer.finish(script.finishReason, script.usage);
 }
 
 /** Answers with a status instead of a completion, in OpenAI's error format. */
@@ -43,6 +45,13 @@ export function refuse(
 
 async function pause(ms: number, gone: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal: gone }).catch(() => {
+    // aborted: the caller looks at the signal
+  });
+}
+
+// a script without end and without pauses would otherwise fill the memory and starve the event loop
+async function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
+  await once(response, 'drain', { signal: gone }).catch(() => {
     // aborted: the caller looks at the signal
   });
 }

@@ -92,6 +92,15 @@ describe('SimulatedModel', () => {
     expect((await (await model.request(0)).ended).by).toBe('client');
   });
 
+  it('waits for a client that does not read', async () => {
+    model.answer(() => endless(() => 'x'.repeat(10_000)));
+    const client = new AbortController();
+    await ask('hi', { signal: client.signal });
+    client.abort();
+    expect((await (await model.request(0)).ended).by).toBe('client');
+    expect(model.said(0).length).toBeLessThan(50_000_000);
+  });
+
   it.each([[{ reset: true }], [{ cut: true }]] as const)('breaks off mid-stream: %j', async (fault) => {
     model.answer(['one', fault]);
     const text = await (await ask('hi')).text().catch((error: Error) => error.name);

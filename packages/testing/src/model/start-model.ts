@@ -84,6 +84,9 @@ export class SimulatedModel implements AsyncDisposable {
   private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.url?.endsWith('/models')) return void response.end(MODEL_LIST);
     if (!incoming.url?.endsWith('/chat/completions')) return refuse(response, { status: 404, message: 'no such path' });
+    response.on('error', () => {
+      // written after the client had gone; `ended` tells
+    });
     const gone = new AbortController();
     const ended = deferred<RequestEnd>();
     response.once('close', () => {
@@ -139,12 +142,13 @@ function matches(to: AnswerOptions['to'], prompt: string): boolean {
   return typeof to === 'string' ? to === prompt : to.test(prompt);
 }
 
+/** @returns null for what is no JSON, or was not sent to its end */
 async function readBody(incoming: IncomingMessage): Promise<ChatRequest | null> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk);
   try {
+    for await (const chunk of incoming) chunks.push(chunk);
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch {
-    return null; // not JSON: the caller says so
+    return null; // the caller answers with what is wrong, to a client that may be gone
   }
 }
