@@ -81,7 +81,7 @@ class Answer {
     if ('raw' in step) return this.write(step.raw);
     this.over = true;
     if ('fail' in step) return refuse(this.response, step.fail);
-    if ('reset' in step) this.response.socket?.resetAndDestroy();
+    if ('reset' in step) this.reset();
     if ('cut' in step) this.response.end();
     if ('silence' in step) this.open();
   }
@@ -144,6 +144,11 @@ class Answer {
     this.response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
     this.response.flushHeaders();
     this.response.write(`data: ${this.completion.chunk({ role: 'assistant', content: '' })}\n\n`);
+  }
+
+  private reset(): void {
+    this.request.wasReset = true;
+    this.response.socket?.resetAndDestroy();
   }
 
   private countUsage(): ModelUsage {

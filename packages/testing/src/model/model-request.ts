@@ -11,7 +11,7 @@ export interface ChatRequest {
 
 /** How and when the connection of a request ended. */
 export interface RequestEnd {
-  /** `client`: it went away before the answer was whole */
+  /** `client`: it went away before the answer was whole · `server`: the answer is whole, or the model reset it */
   readonly by: 'client' | 'server';
   /** `performance.now()` of this process */
   readonly at: number;
@@ -29,6 +29,8 @@ export interface ModelRequest {
   readonly prompt: string;
   /** the text written so far */
   said: string;
+  /** whether the model itself reset the connection */
+  wasReset: boolean;
   /** settles when the connection is done with this request: after the whole answer, or when the client closed it */
   readonly ended: Promise<RequestEnd>;
 }

@@ -105,6 +105,7 @@ describe('SimulatedModel', () => {
     model.answer(['one', fault]);
     const text = await (await ask('hi')).text().catch((error: Error) => error.name);
     expect(text).not.toContain('[DONE]');
+    expect((await (await model.request(0)).ended).by).toBe('server');
   });
 
   it('sends a malformed chunk as it is', async () => {

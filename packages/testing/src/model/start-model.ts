@@ -88,20 +88,21 @@ export class SimulatedModel implements AsyncDisposable {
       // written after the client had gone; `ended` tells
     });
     const gone = new AbortController();
-    const ended = deferred<RequestEnd>();
-    response.once('close', () => {
-      gone.abort();
-      ended.resolve({ by: response.writableFinished ? 'server' : 'client', at: performance.now() });
-    });
+    response.once('close', () => gone.abort());
     const body = await readBody(incoming);
     if (body === null) return refuse(response, { status: 400, message: 'the body is not JSON' });
-    const request = this.enter(incoming, body, ended.promise);
+    const request = this.enter(incoming, body, response);
     const failure = this.failures.shift();
     if (failure !== undefined) return refuse(response, failure);
     await playScript(this.scriptFor(request), request, response, gone.signal);
   }
 
-  private enter(incoming: IncomingMessage, body: ChatRequest, ended: Promise<RequestEnd>): ModelRequest {
+  private enter(incoming: IncomingMessage, body: ChatRequest, response: ServerResponse): ModelRequest {
+    const ended = deferred<RequestEnd>();
+    const end = () => {
+      const by = response.writableFinished || request.wasReset ? 'server' : 'client';
+      ended.resolve({ by, at: performance.now() });
+    };
     const request: ModelRequest = {
       index: this.requests.length,
       at: performance.now(),
@@ -109,8 +110,11 @@ export class SimulatedModel implements AsyncDisposable {
       body,
       prompt: promptOf(body),
       said: '',
-      ended,
+      wasReset: false,
+      ended: ended.promise,
     };
+    if (response.closed) end();
+    else response.once('close', end);
     this.requests.push(request);
     this.arrivals.get(request.index)?.resolve(request);
     return request;
