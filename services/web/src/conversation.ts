@@ -47,7 +47,7 @@ export class Conversation {
         this.observer.at(turn.id);
       }),
     );
-    if (ended) this.observer.announce(view.text);
+    if (ended) this.observer.announce(view.spoken);
   }
 
   /** Brings back the conversation that ends with this request, and watches it to its end. */
@@ -110,7 +110,6 @@ export class Conversation {
 
   private failed(error: unknown, watch: Watch): void {
     const sentence = errorSentence(error);
-    this.observer.announce(sentence);
     if (error instanceof MillraceError && error.code === 'UNAUTHENTICATED') this.observer.keyWanted();
     if (!(error instanceof MillraceError && error.retryable && watch.hasBegun)) {
       watch.view.fail(sentence);

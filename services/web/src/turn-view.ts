@@ -41,6 +41,11 @@ export class TurnView {
     return this.answerText.data;
   }
 
+  /** The answer, and how it ended where that is not a matter of course: what is read out. */
+  get spoken(): string {
+    return `${this.text} ${this.status.textContent}`.trim();
+  }
+
   enter(state: TurnState, status: string): void {
     this.root.dataset['state'] = state;
     this.status.textContent = status;
@@ -56,7 +61,9 @@ export class TurnView {
   /** Ends the turn with what went wrong, and a way on if there is one. */
   fail(sentence: string, retry: HTMLElement | null = null): void {
     this.enter('ended', '');
-    this.request.before(element('p', 'failure', sentence, ...(retry === null ? [] : [retry])));
+    const failure = element('p', 'failure', sentence, ...(retry === null ? [] : [retry]));
+    failure.role = 'alert';
+    this.request.before(failure);
   }
 
   show(event: JobEvent): void {
