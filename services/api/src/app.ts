@@ -7,11 +7,15 @@ import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
 import { corsOptions } from './http/cors.ts';
 import { fastifyAdapter, installRequestMetrics } from './http/fastify.ts';
+import { InFlight } from './http/in-flight.ts';
 import { NestLog } from './http/nest-log.ts';
 import { installDocs } from './http/openapi/docs.ts';
 import { installWebPage } from './http/web-page.ts';
 import type { ApiSettings } from './settings.ts';
 import { OpenStreams } from './stream/open-streams.ts';
+
+/** Requests under way get this long before a node closes: a dead Redis answers within 2 s. */
+const ANSWER_MS = 2_500;
 
 /** A running API node. */
 export interface Api {
@@ -28,6 +32,7 @@ export interface Api {
 export async function createApp(settings: ApiSettings, logger: Logger): Promise<Api> {
   const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
   const adapter = fastifyAdapter(settings);
+  const inFlight = new InFlight(adapter.getInstance());
   const nest = await NestFactory.create<NestFastifyApplication>(
     appModule({ settings, logger, redisFactory }),
     adapter,
@@ -40,6 +45,7 @@ export async function createApp(settings: ApiSettings, logger: Logger): Promise<
 
   const drain = async (windowMs: number) => {
     nest.get(Readiness).drain();
+    inFlight.drain();
     await nest.get(OpenStreams).drain(windowMs);
   };
   return {
@@ -51,6 +57,7 @@ export async function createApp(settings: ApiSettings, logger: Logger): Promise<
     drain: () => drain(settings.MILLRACE_DRAIN_MS),
     close: async () => {
       await drain(0);
+      await inFlight.settle(ANSWER_MS);
       await nest.close();
       redisFactory.close();
     },

@@ -15,8 +15,8 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     routerOptions: { maxParamLength: 256 },
     // HEAD on a stream would be a stream without end
     exposeHeadRoutes: false,
-    // streams are ended before the server is closed; what is idle then is closed by it
-    forceCloseConnections: 'idle',
+    // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
+    forceCloseConnections: true,
     frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
       sendProblem(reply, error);
     },

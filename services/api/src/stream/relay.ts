@@ -48,6 +48,10 @@ export class Relay {
     const observer = this.#observe(this.leases.watch(job, { isCreator }));
     const connection = new StreamConnection({ jobId: job.id, reply, format: this.#formats[type], observer });
     this.streams.add(connection);
+    if (reply.raw.destroyed) {
+      connection.release(); // the reader left while the job was looked up
+      return;
+    }
     try {
       const from = after ?? firstEvent(job, type);
       const following = await this.followers.follow(job.id, { after: from, sink: connection });
@@ -61,6 +65,7 @@ export class Relay {
       connection.release();
       throw error;
     }
+    if (connection.closed) return;
     connection.start();
     this.streams.attached(connection, after);
   }

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Deployment, finish, post, say, submit } from '../testing/deployment.ts';
+
+let redis: TestRedis;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis?.stop());
+
+describe('a node that is to stop (PROTOCOL §8)', () => {
+  it('turns unready and sends its readers elsewhere, who lose and repeat nothing', async () => {
+    await using deployment = new Deployment(redis.url, { MILLRACE_DRAIN_MS: '300' });
+    const [node, other] = [await deployment.node(), await deployment.node()];
+    const id = await submit(node);
+    const readers = await Promise.all(Array.from({ length: 5 }, () => readSse(`${node.url}/jobs/${id}/stream`)));
+    const writer = await deployment.begin(id);
+    await say(writer, ['one ']);
+    await Promise.all(readers.map((reader) => reader.until(({ event }) => event === 'message')));
+
+    const drained = node.api.drain();
+    const unready = await fetch(`${node.url}/readyz`);
+    expect(unready.status).toBe(503);
+    expect(await unready.json()).toMatchObject({ obstacles: ['draining'] });
+    await drained;
+    for (const reader of readers) {
+      expect(await reader.ended).toBe('clean');
+      expect(reader.terminal()).toBeUndefined();
+      expect(reader.retryHints.at(-1)).toBeGreaterThanOrEqual(500);
+    }
+    await node.api.close();
+
+    const cursor = readers[0]?.events.at(-1)?.id ?? '';
+    await using resumed = await readSse(`${other.url}/jobs/${id}/stream`, { headers: { 'last-event-id': cursor } });
+    await say(writer, ['two']);
+    await finish(writer);
+    await resumed.collect();
+    expect(`${readers[0]?.text()}${resumed.text()}`).toBe('one two');
+  });
+
+  it('gives those who wait for a finished job what there is', async () => {
+    await using deployment = new Deployment(redis.url);
+    const node = await deployment.node();
+    const answer = post(node, { query: 'x' }, { accept: 'application/json', prefer: 'wait=60' });
+    await eventually(() => node.log.some(({ msg }) => msg === 'accepted'));
+    await node.api.drain();
+    expect((await answer).status).toBe(202);
+  });
+
+  it('ends at once although streams are open and connections are kept alive', async () => {
+    await using deployment = new Deployment(redis.url);
+    const node = await deployment.node();
+    await using stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
+    await stream.take(1);
+    const startedAt = performance.now();
+    await node.api.close();
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+    await stream.ended;
+  });
+});
+
+describe('a Redis that is away (law 12)', () => {
+  it('is said within 2 s, and everything resumes without a restart', async () => {
+    const own = await startRedis();
+    await using deployment = new Deployment(own.url);
+    const node = await deployment.node();
+    const id = await submit(node);
+    await using stream = await readSse(`${node.url}/jobs/${id}/stream`);
+    await stream.take(1);
+
+    await own.kill();
+    const startedAt = performance.now();
+    const requests = [
+      post(node, { query: 'x' }),
+      fetch(`${node.url}/jobs/${id}`),
+      fetch(`${node.url}/jobs/${id}/stream`),
+    ];
+    for (const answer of await Promise.all(requests)) {
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect(await answer.json()).toMatchObject({ code: 'UNAVAILABLE' });
+    }
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect((await fetch(`${node.url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${node.url}/healthz`)).status).toBe(200);
+
+    await own.start();
+    await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
+    await deployment.answer(id, ['still ', 'here']);
+    await stream.collect();
+    expect(stream.text()).toBe('still here');
+    await own.stop();
+  });
+});

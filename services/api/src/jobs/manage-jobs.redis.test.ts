@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobView } from '@millrace/contracts';
+import { readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Deployment, finish, say, submit, type TestNode } from '../testing/deployment.ts';
+
+let redis: TestRedis;
+let deployment: Deployment;
+let node: TestNode;
+
+const KEYS = 'alice:user:alice-secret,bob:user:bob-secret,ops:admin:ops-secret';
+const as = (name: string) => ({ authorization: `Bearer ${name}-secret` });
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+  node = await deployment.node();
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+async function call(method: string, path: string, who?: string): Promise<{ status: number; body: never }> {
+  const answer = await fetch(`${node.url}${path}`, { method, ...(who === undefined ? {} : { headers: as(who) }) });
+  return { status: answer.status, body: (await answer.json()) as never };
+}
+
+describe('looking (PROTOCOL §5)', () => {
+  it('shows a job with its text so far, then whole', async () => {
+    const id = await submit(node, as('alice'));
+    const writer = await deployment.begin(id);
+    await say(writer, ['so ', 'far']);
+    const active = await call('GET', `/jobs/${id}`, 'alice');
+    expect(active.body).toMatchObject({ id, status: 'active', attempt: 1, text: 'so far', finishedAt: null });
+    await finish(writer);
+    const whole = (await call('GET', `/jobs/${id}`, 'alice')).body as JobView;
+    expect(whole).toMatchObject({ status: 'completed', usage: { inputTokens: 3, outputTokens: 5 }, error: null });
+    expect(whole).not.toHaveProperty('queuePosition');
+    for (const time of [whole.createdAt, whole.startedAt, whole.firstTokenAt, whole.finishedAt]) {
+      expect(new Date(time ?? '').toISOString()).toBe(time);
+    }
+  });
+
+  it('lists the newest first, page by page, without text', async () => {
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count += 1) ids.push(await submit(node, as('bob')));
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = `limit=2&status=queued${cursor && `&cursor=${cursor}`}`;
+      const { body } = await call('GET', `/jobs?${query}`, 'bob');
+      const page: { items: JobView[]; nextCursor: string | null } = body;
+      for (const item of page.items) expect(item).not.toHaveProperty('text');
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+    }
+    expect(seen).toEqual(ids.toReversed());
+  });
+
+  it.each(['limit=0', 'limit=101', 'status=odd'])('refuses ?%s', async (query) => {
+    expect(await call('GET', `/jobs?${query}`, 'bob')).toMatchObject({
+      status: 400,
+      body: { code: 'INVALID_REQUEST' },
+    });
+  });
+
+  it('refuses a cursor that it never gave', async () => {
+    expect(await call('GET', '/jobs?cursor=abc', 'bob')).toMatchObject({
+      status: 400,
+      body: { code: 'INVALID_CURSOR' },
+    });
+  });
+});
+
+describe('cancelling (PROTOCOL §6)', () => {
+  it('ends a queued job, twice, and takes it out of the queue', async () => {
+    const id = await submit(node, as('alice'));
+    const entry = `${deployment.keys.queuePrefix}:jobs:${id}`;
+    expect(await deployment.redis.exists(entry)).toBe(1);
+    const first = await call('DELETE', `/jobs/${id}`, 'alice');
+    expect(first).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
+    expect(await call('DELETE', `/jobs/${id}`, 'alice')).toEqual(first);
+    expect(await deployment.redis.exists(entry)).toBe(0);
+  });
+
+  it('ends a running job for all watchers, and nothing comes after', async () => {
+    const id = await submit(node, as('alice'));
+    const writer = await deployment.begin(id);
+    await using stream = await readSse(`${node.url}/jobs/${id}/stream`, { headers: as('alice') });
+    await say(writer, ['a']);
+    await stream.until(({ event }) => event === 'message');
+    expect((await call('DELETE', `/jobs/${id}`, 'ops')).status).toBe(200);
+    writer.emit({ type: 'text', data: { text: 'late' } });
+    await writer.flush().catch(() => undefined); // the cancel fences it
+    expect((await stream.collect()).at(-1)).toMatchObject({ event: 'cancelled', data: { by: 'admin' } });
+    expect(stream.text()).toBe('a');
+  });
+
+  it('answers 409 for a job that has finished', async () => {
+    const id = await submit(node, as('alice'));
+    await deployment.answer(id, ['a']);
+    expect(await call('DELETE', `/jobs/${id}`, 'alice')).toMatchObject({ status: 409, body: { code: 'JOB_FINISHED' } });
+  });
+
+  it('ends all queued jobs for an admin, and for nobody else', async () => {
+    const id = await submit(node, as('bob'));
+    expect((await call('DELETE', '/jobs?status=queued', 'bob')).status).toBe(403);
+    const { status, body } = await call('DELETE', '/jobs?status=queued', 'ops');
+    expect(status).toBe(200);
+    expect((body as { cancelled: number }).cancelled).toBeGreaterThanOrEqual(1);
+    expect((await call('GET', `/jobs/${id}`, 'bob')).body).toMatchObject({ status: 'cancelled' });
+    expect((await call('DELETE', '/jobs', 'ops')).status).toBe(400);
+  });
+});
+
+describe('tenants', () => {
+  it('never meet: another tenant’s job looks like none', async () => {
+    const id = await submit(node, as('alice'));
+    for (const [method, path] of [
+      ['GET', `/jobs/${id}`],
+      ['GET', `/jobs/${id}/stream`],
+      ['DELETE', `/jobs/${id}`],
+    ] as const) {
+      const theirs = await call(method, path, 'bob');
+      const nobodys = await call(method, path.replace(id, 'nobody-has-this-id'), 'bob');
+      expect({ ...(theirs.body as object), requestId: '' }).toEqual({ ...(nobodys.body as object), requestId: '' });
+      expect(theirs.status).toBe(404);
+    }
+    const { items } = (await call('GET', '/jobs', 'bob')).body as { items: JobView[] };
+    expect(items.map((item) => item.id)).not.toContain(id);
+  });
+
+  it('cannot take each other’s ids, nor learn of each other’s keys', async () => {
+    const id = await submit(node, { ...as('alice'), 'idempotency-key': 'shared' });
+    const theft = await fetch(`${node.url}/jobs`, {
+      method: 'POST',
+      headers: { ...as('bob'), 'content-type': 'application/json', 'x-request-id': id },
+      body: '{"query":"hi"}',
+    });
+    expect(theft.status).toBe(422);
+    expect(await submit(node, { ...as('bob'), 'idempotency-key': 'shared' })).not.toBe(id);
+  });
+
+  it('are all seen by an admin, one by one if need be', async () => {
+    const id = await submit(node, as('alice'));
+    const all = (await call('GET', '/jobs?tenant=alice', 'ops')).body as { items: JobView[] };
+    expect(all.items.map((item) => item.id)).toContain(id);
+    expect((await call('GET', '/jobs?tenant=alice', 'bob')).status).toBe(403);
+    expect((await call('GET', `/jobs/${id}`, 'ops')).status).toBe(200);
+  });
+
+  it('need a key, except for operations', async () => {
+    for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: 'Basic abc' }]) {
+      const answer = await fetch(`${node.url}/jobs`, { headers });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="millrace"');
+      expect(await answer.json()).toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+    for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
+      expect([path, (await fetch(`${node.url}${path}`)).status]).toEqual([path, 200]);
+    }
+  });
+
+  it('never find a secret in the log', () => {
+    expect(JSON.stringify(node.log)).not.toMatch(/-secret/);
+  });
+});

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { Deployment, submit } from '../../testing/deployment.ts';
+import { Sweep } from './sweep.ts';
+
+let redis: TestRedis;
+let deployment: Deployment;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url, { MILLRACE_SWEEP_MS: '600000' });
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+/** Makes a job look as old as if it had been admitted a minute ago. */
+async function age(id: string): Promise<void> {
+  await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, id);
+}
+
+/** Takes a job out of the queue, as a Redis that lost its last writes would. */
+async function lose(id: string): Promise<void> {
+  await deployment.redis.del(entryOf(id));
+  await deployment.redis.lrem(`${deployment.keys.queuePrefix}:jobs:wait`, 0, id);
+}
+
+const entryOf = (id: string) => `${deployment.keys.queuePrefix}:jobs:${id}`;
+
+describe('the sweep (law 15)', () => {
+  it('queues a recorded job whose queue entry is missing, and only that', async () => {
+    const node = await deployment.node();
+    const [lost, queued] = [await submit(node), await submit(node)];
+    await lose(lost);
+    await Promise.all([age(lost), age(queued)]);
+    expect(await node.api.nest.get(Sweep).run()).toBe(1);
+    expect(await deployment.redis.exists(entryOf(lost))).toBe(1);
+    expect(await node.api.nest.get(Sweep).run()).toBe(0);
+  });
+
+  it('leaves a young job alone: it may be on its way', async () => {
+    const node = await deployment.node();
+    const id = await submit(node);
+    await lose(id);
+    expect(await node.api.nest.get(Sweep).run()).toBe(0);
+  });
+
+  it('forgets jobs that have ended, and admissions whose record was never made', async () => {
+    const node = await deployment.node();
+    const ended = await submit(node);
+    await deployment.answer(ended, ['a']);
+    const never = await submit(node);
+    await deployment.redis.del(deployment.keys.record(never));
+    await Promise.all([age(ended), age(never)]);
+    await node.api.nest.get(Sweep).run();
+    const { openJobs, queuedJobs } = deployment.keys;
+    for (const id of [ended, never]) {
+      for (const key of [openJobs, queuedJobs, deployment.keys.openJobsOf('default')]) {
+        expect(await deployment.redis.zscore(key, id)).toBeNull();
+      }
+    }
+  });
+
+  it('runs by itself', async () => {
+    const node = await deployment.node();
+    const id = await submit(node);
+    await lose(id);
+    await age(id);
+    await deployment.node({ MILLRACE_SWEEP_MS: '100' });
+    await eventually(async () => (await deployment.redis.exists(entryOf(id))) === 1);
+  });
+});

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Deployment, finish, say, submit, type TestNode } from '../testing/deployment.ts';
+import { OpenStreams } from './open-streams.ts';
+
+let redis: TestRedis;
+let deployment: Deployment;
+let node: TestNode;
+let other: TestNode;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url);
+  node = await deployment.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_STALL_TIMEOUT_MS: '300' });
+  other = await deployment.node();
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+const streamOf = (at: TestNode, id: string) => `${at.url}/jobs/${id}/stream`;
+const openStreams = (at: TestNode) => at.api.nest.get(OpenStreams).size;
+
+describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
+  it('resumes after any event on another node, without gap or repeat', async () => {
+    const id = await submit(node);
+    await deployment.answer(id, ['a', 'b', 'c', 'd']);
+    await using whole = await readSse(streamOf(node, id));
+    const ids = (await whole.collect()).map((event) => event.id ?? '');
+    for (const [index, cursor] of ids.slice(0, -1).entries()) {
+      await using rest = await readSse(streamOf(other, id), { headers: { 'last-event-id': cursor } });
+      expect((await rest.collect()).map((event) => event.id)).toEqual(ids.slice(index + 1));
+    }
+  });
+
+  it('gives two watchers on two nodes the same events, live', async () => {
+    const id = await submit(node);
+    await using a = await readSse(streamOf(node, id));
+    await using b = await readSse(`${streamOf(other, id)}?lastEventId=0-1`);
+    const writer = await deployment.begin(id);
+    await say(writer, ['x', 'y', 'z']);
+    await b.until(({ event }) => event === 'message');
+    await finish(writer);
+    expect((await a.collect()).slice(1).map((event) => event.id)).toEqual((await b.collect()).map((event) => event.id));
+    expect(a.text()).toBe('xyz');
+  });
+
+  it('answers 204 when the cursor is the terminal event', async () => {
+    const id = await submit(node);
+    await deployment.answer(id, ['a']);
+    const last = (await deployment.reader.get(id))?.lastEventId ?? '';
+    const answer = await fetch(streamOf(other, id), { headers: { 'last-event-id': last } });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('x-request-id')).toBe(id);
+    await eventually(() => openStreams(other) === 0);
+  });
+
+  it.each(['1', '1-', '-1-1', 'x', '1-1 ', '01-1'])('refuses the malformed cursor %j', async (cursor) => {
+    const id = await submit(node);
+    const answer = await fetch(`${streamOf(node, id)}?lastEventId=${encodeURIComponent(cursor)}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'INVALID_CURSOR' });
+  });
+
+  it('says so when the cursor is beyond the end, and replays what there is', async () => {
+    const id = await submit(node);
+    await deployment.answer(id, ['a']);
+    await using stream = await readSse(streamOf(node, id), { headers: { 'last-event-id': '7-1' } });
+    const events = await stream.collect();
+    expect(events[0]).toMatchObject({ event: 'reset', data: { reason: 'log-lost' } });
+    expect(events.slice(1).map(({ event }) => event)).toEqual(['accepted', 'started', 'message', 'done']);
+  });
+
+  it('answers 410 when the log has expired and the record has not', async () => {
+    const id = await submit(node);
+    await deployment.answer(id, ['a']);
+    await deployment.redis.del(deployment.keys.log(id));
+    const answer = await fetch(streamOf(node, id));
+    expect(answer.status).toBe(410);
+    expect(await answer.json()).toMatchObject({ code: 'LOG_EXPIRED', requestId: id });
+  });
+
+  it.each(['an-id-that-nobody-has', 'x', '1234567890123456'])('knows no job %j', async (id) => {
+    const answer = await fetch(streamOf(node, id));
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('gives the whole text of a job that was reset as bare text', async () => {
+    const id = await submit(node);
+    await say(await deployment.begin(id), ['lost']);
+    await deployment.answer(id, ['found', ' again']);
+    const answer = await rawRequest(streamOf(node, id), { headers: { accept: 'text/plain' } });
+    expect(answer.end).toBe('clean');
+    expect(answer.bytes.toString()).toBe('found again');
+  });
+
+  it('carries 1 MiB in one delta', async () => {
+    const text = 'é\n😀'.repeat(150_000);
+    const id = await submit(node);
+    await deployment.answer(id, [text]);
+    await using stream = await readSse(streamOf(other, id));
+    await stream.collect();
+    expect(stream.text() === text).toBe(true);
+  });
+});
+
+describe('open streams (PROTOCOL §3)', () => {
+  it('beat while nothing happens', async () => {
+    const id = await submit(node);
+    await using stream = await readSse(streamOf(node, id));
+    await eventually(() => stream.comments.length >= 2);
+    expect(new Set(stream.comments)).toEqual(new Set(['hb']));
+  });
+
+  it('let go of everything when the reader leaves', async () => {
+    const id = await submit(other);
+    const stream = await readSse(streamOf(other, id));
+    await stream.take(1);
+    expect(openStreams(other)).toBe(1);
+    await stream.close();
+    await eventually(() => openStreams(other) === 0);
+    expect(other.log.filter(({ requestId }) => requestId === id).map(({ msg }) => msg)).toEqual([
+      'accepted',
+      'attached',
+      'closed',
+    ]);
+  });
+
+  it('are cut off when the reader takes nothing, while others of the same job have it all', async () => {
+    const id = await submit(node);
+    await using fast = await readSse(streamOf(node, id));
+    const slow = connect(Number(new URL(node.url).port), '127.0.0.1');
+    await once(slow, 'connect');
+    slow.pause();
+    slow.write(`GET /jobs/${id}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await eventually(() => openStreams(node) === 2);
+    const delta = 'x'.repeat(64 * 1024);
+    const writer = await deployment.begin(id);
+    await say(writer, Array(100).fill(delta));
+    await eventually(() => node.log.some(({ reason, requestId }) => reason === 'stalled' && requestId === id));
+    await finish(writer);
+    await fast.collect();
+    expect(fast.text()).toHaveLength(100 * delta.length);
+    slow.destroy();
+  });
+});
