@@ -76,7 +76,8 @@ function final(code: StreamErrorCode, message: string, retryable = false): Failu
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  const hasFields = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return hasFields ? Reflect.get(value, name) : undefined;
 }
 
 function httpStatus(error: unknown): number | undefined {
@@ -93,10 +94,9 @@ function safeCode(error: unknown): string | undefined {
 
 /** Names and codes along the chain of causes: Node's fetch says `fetch failed`, its cause says why. */
 function* errorCodes(error: unknown): Generator<string> {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
-    yield cause.name;
-    yield cause.constructor.name;
-    for (const code of [field(cause, 'code'), field(cause, 'type')]) if (typeof code === 'string') yield code;
+  for (let cause = error, depth = 0; cause !== undefined && depth < 5; cause = field(cause, 'cause'), depth += 1) {
+    const words = [field(cause, 'name'), field(field(cause, 'constructor'), 'name'), field(cause, 'type')];
+    for (const word of [...words, field(cause, 'code')]) if (typeof word === 'string') yield word;
   }
 }
 

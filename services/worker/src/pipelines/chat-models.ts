@@ -1,6 +1,6 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { ChatOpenAI } from '@langchain/openai';
-import { initChatModel } from 'langchain/chat_models/universal';
+import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
 import { PipelineError } from './pipeline.ts';
 
 export interface OpenAiAccess {
@@ -44,7 +44,8 @@ export class ChatModels {
       // Chat Completions is what every compatible server speaks
       useResponsesApi: false,
       streamUsage: true,
-      configuration: baseUrl === undefined ? {} : { baseURL: baseUrl },
+      // it would print what it cannot parse, which is what the model said
+      configuration: { logLevel: 'off', ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     });
   }
 }
@@ -55,12 +56,18 @@ function splitModel(model: string): [provider: string, name: string] {
   return colon === -1 ? ['openai', model] : [model.slice(0, colon), model.slice(colon + 1)];
 }
 
+/** By the provider's own LangChain package, which the operator installs beside the worker. */
 async function otherProvider(provider: string, name: string, options: object): Promise<BaseChatModel> {
+  const known = Object.entries(MODEL_PROVIDER_CONFIG).find(([modelProvider]) => modelProvider === provider);
+  if (known === undefined) throw new PipelineError('MODEL_ERROR', `No model provider is named "${provider}".`);
   try {
     return await initChatModel(name, { ...options, modelProvider: provider });
-  } catch (error) {
-    // LangChain's message names the package to install, or the providers that there are
-    const reason = error instanceof Error ? error.message.split('\n')[0] : 'unknown reason';
-    throw new PipelineError('MODEL_ERROR', `This worker cannot use the provider "${provider}": ${reason}`);
+  } catch {
+    // the reason is one of these two, and LangChain's words for it depend on the version and the loader
+    const { package: needed } = known[1];
+    throw new PipelineError(
+      'MODEL_ERROR',
+      `"${provider}" needs ${needed} installed beside the worker, and its key set.`,
+    );
   }
 }

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { LogLimitExceeded } from '@millrace/stream-log';
+import { PipelineError } from '../pipelines/pipeline.ts';
+import { DeadlineExceeded, PipelineMissing } from './attempt-errors.ts';
+import { failureOf } from './failure.ts';
+
+const SECRET = 'sk-secret https://user:pass@host/ the prompt';
+
+function httpError(status: number, extra: object = {}): Error {
+  return Object.assign(new Error(SECRET), { status }, extra);
+}
+
+function caused(message: string, cause: unknown): Error {
+  return new TypeError(message, { cause });
+}
+
+describe('what a caller learns of a failure', () => {
+  it.each<[string, unknown, string, boolean, boolean]>([
+    ['a refused key', httpError(401, { code: 'invalid_api_key' }), 'MODEL_ERROR', false, false],
+    ['a rate limit', httpError(429), 'MODEL_RATE_LIMITED', true, true],
+    ['an empty account', httpError(429, { code: 'insufficient_quota' }), 'MODEL_RATE_LIMITED', false, false],
+    ['an overloaded model', httpError(529), 'MODEL_ERROR', true, true],
+    ['a gateway’s timeout', httpError(504), 'MODEL_TIMEOUT', true, true],
+    ['another package’s status', { statusCode: 502 }, 'MODEL_ERROR', true, true],
+    ['an HTTP client’s status', { response: { status: 500 } }, 'MODEL_ERROR', true, true],
+    ['a lost connection', caused('terminated', { code: 'UND_ERR_SOCKET' }), 'MODEL_ERROR', true, true],
+    [
+      'a timeout of the client',
+      Object.assign(new Error(SECRET), { name: 'TimeoutError' }),
+      'MODEL_TIMEOUT',
+      true,
+      true,
+    ],
+    ['a clock', new DeadlineExceeded('TIMEOUT', 'too long'), 'TIMEOUT', true, false],
+    ['a full log', new LogLimitExceeded('id'), 'MODEL_ERROR', false, false],
+    ['a missing pipeline', new PipelineMissing('x'), 'INTERNAL', true, false],
+    ['a bug', new TypeError(SECRET), 'INTERNAL', false, false],
+    ['what is no error', SECRET, 'INTERNAL', false, false],
+    ['nothing', undefined, 'INTERNAL', false, false],
+  ])('%s', (_, error, code, retryable, transient) => {
+    const failure = failureOf(error);
+    expect(failure).toMatchObject({ code, retryable, transient });
+    expect(failure.message).not.toMatch(/secret|pass|prompt/);
+  });
+
+  it('is just what a PipelineError says, also one of another copy of the class', () => {
+    const said = { code: 'MODEL_ERROR', message: 'No stock prices today.', retryable: true, transient: false };
+    const error = new PipelineError('MODEL_ERROR', 'No stock prices today.', true);
+    expect(failureOf(error)).toMatchObject(said);
+    const copy = Object.assign(new Error(error.message), { name: error.name, code: error.code, retryable: true });
+    expect(failureOf(copy)).toMatchObject(said);
+    expect(failureOf(Object.assign(copy, { code: 'NONSENSE' })).code).toBe('INTERNAL');
+  });
+
+  it('names the status and the innermost cause', () => {
+    expect(failureOf(httpError(404, { code: 'model_not_found' })).message).toContain(
+      'HTTP status 404, model_not_found',
+    );
+    const refused = caused('fetch failed', Object.assign(new Error(SECRET), { code: 'ECONNREFUSED' }));
+    expect(failureOf(caused('Connection error.', refused)).message).toContain('ECONNREFUSED');
+    expect(failureOf(httpError(400, { code: SECRET })).message).not.toContain('secret');
+  });
+
+  it.each<[string, object, number]>([
+    ['seconds', new Headers({ 'retry-after': '3' }), 3_000],
+    ['milliseconds', new Headers({ 'retry-after': '3', 'retry-after-ms': '250' }), 250],
+    ['a plain object', { 'retry-after': '2' }, 2_000],
+    ['nonsense', { 'retry-after': 'soon' }, 0],
+    ['nothing', {}, 0],
+  ])('reads Retry-After: %s', (_, headers, delayMs) => {
+    expect(failureOf(httpError(429, { headers })).retryAfterMs).toBe(delayMs);
+  });
+
+  it('reads Retry-After: a date', () => {
+    const headers = { 'retry-after': new Date(Date.now() + 10_000).toUTCString() };
+    const { retryAfterMs } = failureOf(httpError(503, { headers }));
+    expect(retryAfterMs).toBeGreaterThan(8_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(10_000);
+  });
+});

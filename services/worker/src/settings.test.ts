@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { loadSettings } from '@millrace/runtime';
+import { workerSettingsSchema } from './settings.ts';
+
+const load = (env: Record<string, string>) => loadSettings(workerSettingsSchema, env);
+
+describe('the worker’s settings', () => {
+  it('need a key, a base URL or another provider', () => {
+    expect(() => load({})).toThrow('OPENAI_API_KEY');
+    expect(load({ OPENAI_API_KEY: 'sk-1' }).MILLRACE_MODEL).toBe('openai:gpt-4o-mini');
+    expect(load({ OPENAI_BASE_URL: 'http://localhost:11434/v1' }).OPENAI_API_KEY).toBeUndefined();
+    expect(load({ MILLRACE_MODEL: 'anthropic:claude-x' }).OPENAI_BASE_URL).toBeUndefined();
+  });
+
+  it('notice a dead worker within 15 s as they are', () => {
+    const { MILLRACE_WORKER_LOCK_MS: lock, MILLRACE_WORKER_STALL_CHECK_MS: check } = load({ OPENAI_API_KEY: 'k' });
+    expect(lock + check).toBeLessThan(15_000);
+  });
+
+  it('list pipeline modules', () => {
+    const { MILLRACE_PIPELINES: modules } = load({ OPENAI_API_KEY: 'k', MILLRACE_PIPELINES: './a.mjs, @acme/b ,' });
+    expect(modules).toEqual(['./a.mjs', '@acme/b']);
+  });
+
+  it('describe every variable', () => {
+    for (const [name, field] of Object.entries(workerSettingsSchema.shape)) {
+      expect([name, field.description]).toEqual([name, expect.stringMatching(/.{10}/)]);
+    }
+  });
+});
