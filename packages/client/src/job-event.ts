@@ -17,7 +17,7 @@ export interface JobEventData {
     readonly isError: boolean;
   };
   /** all text so far is void: a new attempt starts the answer afresh */
-  reset: { readonly attempt: number; readonly reason: string };
+  reset: { readonly attempt: number; readonly reason: 'worker-lost' | 'handover' | 'log-lost' };
   done: { readonly finishReason: string; readonly usage: Usage; readonly timings: Timings };
   error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean };
   cancelled: { readonly by: 'owner' | 'admin' | 'disconnect' | 'shutdown' };

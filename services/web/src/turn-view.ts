@@ -2,7 +2,7 @@ import type { JobEvent } from '@millrace/client';
 import { element } from './dom.ts';
 import { summaryView } from './summary-view.ts';
 import type { Turn } from './turn-metadata.ts';
-import { cancelledSentence, failureSentence } from './wording.ts';
+import { cancelledSentence, failureSentence, resetSentence } from './wording.ts';
 
 /** Where a turn stands; the style follows it. */
 export type TurnState = 'waiting' | 'streaming' | 'cut' | 'ended';
@@ -89,7 +89,7 @@ export class TurnView {
         this.addTool(event.data.name, event.data.isError ? 'failed' : 'answered');
         break;
       case 'reset':
-        this.startAfresh(event.data.attempt);
+        this.startAfresh(resetSentence(event.data));
         break;
       case 'done':
         this.enter('ended', '');
@@ -108,12 +108,12 @@ export class TurnView {
     this.tools.append(element('li', '', element('code', '', name), ` ${what}`));
   }
 
-  private startAfresh(attempt: number): void {
+  private startAfresh(why: string): void {
     this.answerText.data = '';
     this.reasoningText.data = '';
     this.reasoning.hidden = true;
     this.tools.replaceChildren();
-    this.note(`The worker was lost; attempt ${attempt} starts the answer afresh.`);
+    this.note(why);
     this.enter('waiting', 'Starting afresh…');
   }
 }

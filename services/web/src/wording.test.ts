@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MillraceError } from '@millrace/client';
-import { duration, errorSentence, failureSentence } from './wording.ts';
+import { cancelledSentence, duration, errorSentence, failureSentence, resetSentence } from './wording.ts';
 
 describe('wording', () => {
   it.each([
@@ -13,6 +13,12 @@ describe('wording', () => {
   it('has a sentence for a known code, and the server’s own words for another', () => {
     expect(failureSentence('MODEL_TIMEOUT', 'x')).toBe('The model took too long.');
     expect(failureSentence('MODEL_ON_FIRE', 'the model is on fire')).toBe('the model is on fire');
+  });
+
+  it('says who stopped an answer, and why one begins again', () => {
+    expect(cancelledSentence('admin')).toBe('Stopped by an administrator.');
+    expect(resetSentence({ reason: 'worker-lost', attempt: 2 })).toContain('attempt 2');
+    expect(resetSentence({ reason: 'log-lost', attempt: 1 })).toContain('from the beginning');
   });
 
   it('never shows a person what a bug threw', () => {

@@ -50,3 +50,15 @@ export function cancelledSentence(by: JobEventData['cancelled']['by']): string {
       return 'Stopped.';
   }
 }
+
+/** Why the answer begins again, as a sentence. */
+export function resetSentence({ reason, attempt }: JobEventData['reset']): string {
+  switch (reason) {
+    case 'handover':
+      return `The worker was shut down; attempt ${attempt} starts the answer afresh.`;
+    case 'log-lost':
+      return 'The service lost a part of the stream; what it has is shown from the beginning.';
+    default:
+      return `The worker was lost; attempt ${attempt} starts the answer afresh.`;
+  }
+}
