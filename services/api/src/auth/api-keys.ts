@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-export type Role = 'user' | 'admin';
+type Role = 'user' | 'admin';
 
 /** One key that a caller may show. The secret itself is not kept. */
 export interface ApiKey {

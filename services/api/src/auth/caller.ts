@@ -15,7 +15,7 @@ export function rememberCaller(request: FastifyRequest, caller: Caller): void {
 }
 
 /** @throws Error the route is open, so nobody asked who calls: a mistake in the code */
-export function callerOf(request: FastifyRequest): Caller {
+function callerOf(request: FastifyRequest): Caller {
   const caller = callers.get(request);
   if (caller === undefined) throw new Error('an open route has no caller');
   return caller;

@@ -1,11 +1,13 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { problemBody } from './problem.filter.ts';
 import { installRequestIds } from './request-id.ts';
-import { toProblem } from './to-problem.ts';
+import { httpProblem, toProblem } from './to-problem.ts';
 
 /** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
  *  request's path and query are nobody's business). */
@@ -17,6 +19,7 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     exposeHeadRoutes: false,
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
     forceCloseConnections: true,
+    clientErrorHandler: refuseConnection,
     frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
       sendProblem(reply, error);
     },
@@ -27,6 +30,33 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   installRequestIds(fastify);
   return adapter;
 }
+
+/** Answers what is no HTTP request that could be routed: the parser gave up, and no hook or filter ever runs. */
+function refuseConnection(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = CLIENT_ERROR_STATUS[error.code] ?? 400;
+  const requestId = newRequestId();
+  const body = JSON.stringify(problemBody(httpProblem(status), requestId));
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `X-Request-Id: ${requestId}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
 
 /** Measures requests that were answered whole. */
 export function installRequestMetrics(adapter: FastifyAdapter, metrics: Metrics): void {

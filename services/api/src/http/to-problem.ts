@@ -36,7 +36,8 @@ const HTTP_PROBLEMS: Readonly<Record<number, [ProblemCode, string]>> = {
   415: ['UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.'],
 };
 
-function httpProblem(status: number): Problem {
+/** A failure of HTTP itself, which has a status but no code of its own. */
+export function httpProblem(status: number): Problem {
   const [code, detail] = HTTP_PROBLEMS[status] ?? ['INVALID_REQUEST', 'The request cannot be taken as it is.'];
   return new Problem(code, detail, { status });
 }

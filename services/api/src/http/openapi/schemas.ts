@@ -49,7 +49,7 @@ const jobFields = {
   metadata: z.record(z.string(), z.string()).describe('As it was sent.'),
 };
 
-export const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
+const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
 
 export const job = z
   .object({

@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { describeSettings, loadSettings, SettingsError } from '@millrace/runtime';
+import { apiSettingsSchema } from './settings.ts';
+
+const load = (env: Record<string, string>) => loadSettings(apiSettingsSchema, env);
+
+describe('the settings of the API', () => {
+  it('need nothing on a developer’s machine', () => {
+    expect(load({})).toMatchObject({ HOST: '127.0.0.1', PORT: 8080, MILLRACE_API_KEYS: [], MILLRACE_MODELS: [] });
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.org'])(
+    'let nobody listen on %s without saying who may call',
+    (HOST) => {
+      expect(() => load({ HOST })).toThrow(/MILLRACE_AUTH/);
+      expect(load({ HOST, MILLRACE_AUTH: 'none' }).HOST).toBe(HOST);
+    },
+  );
+
+  it('want keys where keys are asked for, and never show one', () => {
+    expect(() => load({ MILLRACE_AUTH: 'apikey' })).toThrow(/MILLRACE_API_KEYS/);
+    try {
+      load({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:root:hunter22' });
+      throw new Error('accepted');
+    } catch (error) {
+      expect(error).toBeInstanceOf(SettingsError);
+      expect(String(error)).not.toContain('hunter22');
+    }
+  });
+
+  it('read lists', () => {
+    const settings = load({ MILLRACE_MODELS: 'a:b, c ,', MILLRACE_CORS_ORIGINS: 'http://a.example,http://b.example' });
+    expect(settings.MILLRACE_MODELS).toEqual(['a:b', 'c']);
+    expect(settings.MILLRACE_CORS_ORIGINS).toEqual(['http://a.example', 'http://b.example']);
+  });
+
+  it('are each described, for the README’s table', () => {
+    for (const row of describeSettings(apiSettingsSchema)) expect([row.name, row.description]).not.toContain('');
+  });
+});
