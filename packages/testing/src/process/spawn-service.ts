@@ -89,7 +89,15 @@ export async function spawnService(
     command: process.execPath,
     args: ['--enable-source-maps', `services/${name}/dist/main.js`],
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', ...env, PORT: String(port) },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_ENV: 'production',
+      HOST: '127.0.0.1',
+      ...env,
+      PORT: String(port),
+      // a worker serves nothing but its health
+      MILLRACE_WORKER_HEALTH_PORT: String(port),
+    },
   });
   const service = new SpawnedService(child, port);
   try {

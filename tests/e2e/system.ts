@@ -1,0 +1,107 @@
+import {
+  freePort,
+  newKeyPrefix,
+  readSse,
+  type SimulatedModel,
+  type SpawnedService,
+  type SseReader,
+  spawnService,
+  startModel,
+  startNginx,
+  startRedis,
+  type TestNginx,
+  type TestRedis,
+} from '@millrace/testing';
+import { proxyFiles } from '../../infra/nginx/render.mjs';
+
+export interface SystemOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly bufferStreams?: boolean;
+}
+
+export interface CreateOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** which node to ask; nginx when left out */
+  readonly at?: string;
+}
+
+/** The built system as it is deployed: two API processes, two workers, nginx and Redis; only the model is simulated. */
+export class System implements AsyncDisposable {
+  private constructor(
+    readonly model: SimulatedModel,
+    readonly redis: TestRedis,
+    readonly apis: SpawnedService[],
+    readonly workers: SpawnedService[],
+    readonly proxy: TestNginx,
+    readonly env: Readonly<Record<string, string>>,
+  ) {}
+
+  static async start({ env = {}, bufferStreams = false }: SystemOptions = {}): Promise<System> {
+    const [model, redis] = await Promise.all([startModel(), startRedis({ kind: 'process' })]);
+    const all = {
+      REDIS_URL: redis.url,
+      MILLRACE_KEY_PREFIX: newKeyPrefix(),
+      OPENAI_BASE_URL: model.baseUrl,
+      MILLRACE_MAX_JOBS_PER_TENANT: '100000',
+      ...env,
+    };
+    const [apis, workers] = await Promise.all([spawnTwo('api', all), spawnTwo('worker', all)]);
+    const port = await freePort();
+    const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
+    const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes, bufferStreams });
+    return new System(model, redis, apis, workers, await startNginx({ files, port }), all);
+  }
+
+  /** as clients reach it: through nginx */
+  get url(): string {
+    return this.proxy.url;
+  }
+
+  /** One of the two API nodes, past nginx. */
+  node(index: number): string {
+    const api = this.apis[index % this.apis.length];
+    if (api === undefined) throw new RangeError('there is no API node');
+    return api.url;
+  }
+
+  /** POSTs a prompt and reads its stream. */
+  ask(body: string | object, { headers = {}, at = this.url }: CreateOptions = {}): Promise<SseReader> {
+    return readSse(`${at}/jobs`, { body: typeof body === 'string' ? { query: body } : body, headers });
+  }
+
+  /** Watches a job from after an event, from the beginning without one. */
+  watch(id: string, { after, at = this.url }: { after?: string; at?: string } = {}): Promise<SseReader> {
+    const headers: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
+    return readSse(`${at}/jobs/${id}/stream`, { headers });
+  }
+
+  async job(id: string, at = this.url): Promise<Record<string, unknown>> {
+    return (await fetch(`${at}/jobs/${id}`)).json() as Promise<Record<string, unknown>>;
+  }
+
+  cancel(id: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(`${this.url}/jobs/${id}`, { ...init, method: 'DELETE' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy.stop();
+    await Promise.all([...this.apis, ...this.workers].map((service) => service[Symbol.asyncDispose]()));
+    await Promise.all([this.model[Symbol.asyncDispose](), this.redis.stop()]);
+  }
+}
+
+/** The id of the job that a stream belongs to. */
+export function idOf(stream: SseReader): string {
+  const id = stream.response.headers.get('x-request-id');
+  if (id === null) throw new Error('a stream has an X-Request-Id');
+  return id;
+}
+
+/** What must be the same for everybody who watches a job. */
+export function facts(stream: SseReader): string[] {
+  return stream.events.map(({ id, event, data }) => `${id} ${event} ${JSON.stringify(data)}`);
+}
+
+function spawnTwo(name: 'api' | 'worker', env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
+  return Promise.all([spawnService(name, env), spawnService(name, env)]);
+}
