@@ -1,4 +1,4 @@
-import type { AttemptStarter, Begun, JobIndex } from '@millrace/stream-log';
+import { AttemptFenced, type AttemptStarter, type Begun, type JobIndex } from '@millrace/stream-log';
 import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
 import type { Outcome } from './metrics.ts';
@@ -10,6 +10,9 @@ export interface JobRunnerPorts extends AttemptPorts {
 
 /** Runs jobs: what happens between the pick-up of a queue entry and its end. Knows no queue and no LangChain. */
 export class JobRunner {
+  /** per request id, the attempt that runs here now */
+  readonly #attempts = new Map<string, Attempt>();
+
   constructor(readonly ports: JobRunnerPorts) {}
 
   /** @param id the request id, which is all that a queue entry carries (law 15)
@@ -34,6 +37,9 @@ export class JobRunner {
     const attempt = new Attempt(id, begun, { ...this.ports, logger });
     this.#hint(this.ports.index.taken(id));
     const stop = () => attempt.stop(new WorkerStopping());
+    // this worker lost the job and took it up again: the cancel watcher looks after the newer attempt only
+    this.#attempts.get(id)?.stop(new AttemptFenced(id));
+    this.#attempts.set(id, attempt);
     if (stopping.aborted) stop();
     stopping.addEventListener('abort', stop, { once: true });
     try {
@@ -43,6 +49,7 @@ export class JobRunner {
       return outcome;
     } finally {
       stopping.removeEventListener('abort', stop);
+      if (this.#attempts.get(id) === attempt) this.#attempts.delete(id);
     }
   }
 

@@ -135,6 +135,27 @@ describe('a worker that was taken for dead', () => {
       ['started', {}],
     ]);
   });
+
+  it('keeps its hold on the job when it is the one that takes it over', async () => {
+    await using model = await startModel();
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const [first, second] = [model.gated(), model.gated()];
+    await deployment.worker(SHORT_LOCKS);
+    const id = await deployment.submit();
+    await first.say('old');
+    await eventually(async () => (await deployment.reader.text(id)) === 'old');
+    await deployment.redis.del(`${deployment.keys.queuePrefix}:${QUEUE_NAME}:${id}:lock`);
+    expect((await (await first.request).ended).by).toBe('client');
+    await second.say('new');
+    // a lock that nobody renewed would be gone by then, and the job with it
+    const lostAgain = eventually(async () => (await deployment.reader.get(id))?.attempt === 3, { timeoutMs: 3_000 });
+    await expect(lostAgain).rejects.toThrow();
+    await second.finish();
+    expect((await deployment.end(id))[0]).toBe('done');
+    expect(await deployment.reader.text(id)).toBe('new');
+    expect((await deployment.reader.get(id))?.attempt).toBe(2);
+    await eventually(async () => (await deployment.queued()) === 0);
+  }, 20_000);
 });
 
 describe('a log of which Redis has lost a part', () => {
