@@ -62,7 +62,7 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
 
 describe('a Redis that is away (law 12)', () => {
   it('is said within 2 s, and everything resumes without a restart', async () => {
-    const own = await startRedis();
+    await using own = await startRedis();
     await using deployment = new Deployment(own.url);
     const node = await deployment.node();
     const id = await submit(node);
@@ -90,6 +90,5 @@ describe('a Redis that is away (law 12)', () => {
     await deployment.answer(id, ['still ', 'here']);
     await stream.collect();
     expect(stream.text()).toBe('still here');
-    await own.stop();
   });
 });

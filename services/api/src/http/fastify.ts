@@ -2,18 +2,22 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { problemBody } from './problem.filter.ts';
 import { installRequestIds } from './request-id.ts';
 import { httpProblem, toProblem } from './to-problem.ts';
 
+/** A request must have come in whole by then; the answer may take as long as it likes. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
 /** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
  *  request's path and query are nobody's business). */
 export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.MILLRACE_MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
     // HEAD on a stream would be a stream without end
     exposeHeadRoutes: false,
@@ -25,10 +29,19 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     },
   });
   const fastify = adapter.getInstance();
-  // only JSON is taken: anything else is 415
-  fastify.removeContentTypeParser('text/plain');
+  takeOnlyJson(fastify);
   installRequestIds(fastify);
   return adapter;
+}
+
+/** Anything but JSON is 415. No body at all is none, whatever its announced type: many clients announce JSON on DELETE. */
+function takeOnlyJson(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
+  });
 }
 
 /** Answers what is no HTTP request that could be routed: the parser gave up, and no hook or filter ever runs. */

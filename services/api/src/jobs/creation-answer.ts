@@ -2,12 +2,12 @@ import { isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
-import { Readiness } from '../health/readiness.ts';
 import { negotiate } from '../http/accept.ts';
 import { preferredWaitMs } from '../http/prefer.ts';
 import { nameJob } from '../http/request-id.ts';
+import type { ApiSettings } from '../settings.ts';
 import { Relay, STREAM_TYPES, type StreamType } from '../stream/relay.ts';
-import { WatchLeases } from '../stream/watch-leases.ts';
+import { SETTINGS } from '../tokens.ts';
 import type { CreatedJob } from './create-job.ts';
 import { LookAtJob } from './look-at-job.ts';
 import { WaitForJob } from './wait-for-job.ts';
@@ -29,11 +29,10 @@ export function wantedAnswer({ headers }: FastifyRequest): WantedAnswer {
 @Injectable()
 export class CreationAnswer {
   constructor(
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(Relay) private readonly relay: Relay,
-    @Inject(WatchLeases) private readonly leases: WatchLeases,
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
     @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
-    @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
   async send(reply: FastifyReply, job: CreatedJob, caller: Caller, wanted: WantedAnswer): Promise<void> {
@@ -45,29 +44,19 @@ export class CreationAnswer {
     }
     await job.enqueued;
     if (wanted.waitMs !== null) await this.#wait(reply, job, wanted.waitMs);
-    // whoever waited may be gone
-    if (reply.raw.destroyed) return;
+    if (reply.raw.destroyed) return; // whoever waited is gone
     const view = await this.lookAtJob.run(job.id, caller);
     const isWhole = wanted.waitMs !== null && isFinished(view.status);
     void reply.code(isWhole ? 200 : 202).send(view);
   }
 
-  /** Holds the request until the job has ended, the time is up, this node is to stop, or the client is gone. */
-  async #wait(reply: FastifyReply, job: CreatedJob, waitMs: number): Promise<void> {
-    reply.header('Preference-Applied', `wait=${Math.round(waitMs / 1000)}`);
-    if (isFinished(job.status)) return;
+  async #wait(reply: FastifyReply, job: CreatedJob, wantedMs: number): Promise<void> {
+    const waitMs = Math.min(wantedMs, this.settings.MILLRACE_MAX_WAIT_MS);
+    reply.header('Preference-Applied', `wait=${Math.floor(waitMs / 1000)}`);
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);
-    const watch = this.leases.watch(job, { isCreator: true });
-    try {
-      const signal = AbortSignal.any([gone.signal, this.readiness.drainSignal, AbortSignal.timeout(waitMs)]);
-      await this.waitForJob.run(job.id, signal);
-    } finally {
-      reply.raw.off('close', leave);
-      // an answer that was given was not lost, even if it says that the job goes on
-      if (reply.raw.destroyed) watch.end();
-      else watch.jobEnded();
-    }
+    await this.waitForJob.run(job, { waitMs, gone: gone.signal });
+    reply.raw.off('close', leave);
   }
 }

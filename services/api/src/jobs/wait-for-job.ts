@@ -1,15 +1,41 @@
 import { LOG_START } from '@millrace/contracts';
-import type { Followers } from '@millrace/stream-log';
+import { type Followers, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
+import { Readiness } from '../health/readiness.ts';
+import { WatchLeases } from '../stream/watch-leases.ts';
 import { FOLLOWERS } from '../tokens.ts';
+import type { TakenJob } from './intake.ts';
 
-/** Waits for the end of a job, wherever it runs. */
+export interface Waiting {
+  /** the longest wait, milliseconds */
+  readonly waitMs: number;
+  /** aborted when the client is gone */
+  readonly gone: AbortSignal;
+}
+
+/** Holds a request until its job has ended, the time is up, this node is to stop, or the client is gone.
+ *  The waiting client counts as a watcher of the job. */
 @Injectable()
 export class WaitForJob {
-  constructor(@Inject(FOLLOWERS) private readonly followers: Followers) {}
+  constructor(
+    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(WatchLeases) private readonly leases: WatchLeases,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
 
-  /** @param signal stops the waiting, which is no failure */
-  async run(id: string, signal: AbortSignal): Promise<void> {
+  async run(job: TakenJob, { waitMs, gone }: Waiting): Promise<void> {
+    if (isFinished(job.status)) return;
+    const watch = this.leases.watch(job, { isCreator: true });
+    try {
+      await this.#untilEnd(job.id, AbortSignal.any([gone, this.readiness.drainSignal, AbortSignal.timeout(waitMs)]));
+    } finally {
+      // an answer that is given was not lost, even if it says that the job goes on
+      if (gone.aborted) watch.end();
+      else watch.jobEnded();
+    }
+  }
+
+  async #untilEnd(id: string, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = () => over.resolve();
     signal.addEventListener('abort', stop);

@@ -8,6 +8,9 @@ import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
 import type { StreamConnection } from './stream-connection.ts';
 
+/** What a reader gets at least to take the rest of its body, milliseconds. */
+const FLUSH_MS = 250;
+
 /** How often stalled readers are looked for. */
 const TICK_MS = 1_000;
 
@@ -65,17 +68,21 @@ export class OpenStreams {
    *  @param windowMs how long it may take, milliseconds */
   async drain(windowMs: number): Promise<void> {
     const connections = [...this.#connections];
-    const retryMs = this.settings.MILLRACE_RETRY_MS;
     for (const [index, connection] of connections.entries()) {
-      connection.close('drained', Math.round(retryMs * (0.5 + Math.random())));
-      const isLast = index === connections.length - 1;
+      this.#sendElsewhere(connection);
       // the last third of the window is left for bodies to flush
-      if (!isLast) await sleep((windowMs * 2) / 3 / connections.length);
+      if (index < connections.length - 1) await sleep((windowMs * 2) / 3 / connections.length);
     }
-    while (this.size > 0) {
-      for (const connection of this.#connections) connection.abort('drained');
-      await sleep(10);
-    }
+    // who came back to this node meanwhile
+    for (const connection of this.#connections) this.#sendElsewhere(connection);
+    const deadline = performance.now() + Math.max(windowMs / 3, FLUSH_MS);
+    while (this.size > 0 && performance.now() < deadline) await sleep(10);
+    for (const connection of this.#connections) connection.abort('drained');
+  }
+
+  #sendElsewhere(connection: StreamConnection): void {
+    // jitter: they shall not all come back in the same moment
+    connection.close('drained', this.settings.MILLRACE_RETRY_MS * (0.5 + Math.random()));
   }
 
   #tick(): void {

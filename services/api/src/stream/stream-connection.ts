@@ -85,7 +85,7 @@ export class StreamConnection implements FollowSink {
   }
 
   batch(batch: EventBatch): boolean {
-    if (this.#closed || this.#outcome !== 'continue') return false;
+    if (this.#closed || this.#response.writableEnded || this.#outcome !== 'continue') return false;
     this.start();
     const { bytes, outcome } = this.#encoder.encode(batch);
     this.#outcome = outcome;
@@ -105,7 +105,8 @@ export class StreamConnection implements FollowSink {
   /** Says "still here", unless something is waiting to be read anyway. */
   beat(): void {
     const { heartbeat } = this.#encoder;
-    if (heartbeat === null || this.blockedSince !== null || !this.#response.headersSent) return;
+    const { headersSent, writableEnded } = this.#response;
+    if (heartbeat === null || this.blockedSince !== null || !headersSent || writableEnded) return;
     this.#rest = heartbeat;
     this.#write();
   }
@@ -113,7 +114,7 @@ export class StreamConnection implements FollowSink {
   /** Ends the body without a terminal event: the client comes back, not before `retryMs` where the format can say so.
    *  Where nothing but a clean end could be said, the connection is broken off instead. */
   close(reason: CloseReason, retryMs?: number): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#response.writableEnded) return;
     this.reason = reason;
     const retry = this.#encoder.retry(retryMs ?? 0);
     // the rest of a half-written frame would never be read to its end

@@ -8,16 +8,11 @@ import { openApiDocument } from './document.ts';
 let redis: TestRedis;
 let deployment: Deployment;
 let node: TestNode;
-const routes: { method: string; path: string }[] = [];
 
 beforeAll(async () => {
   redis = await startRedis();
   deployment = new Deployment(redis.url, { MILLRACE_CORS_ORIGINS: 'http://page.example' });
   node = await deployment.node();
-  for (const line of node.api.nest.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }).split('\n')) {
-    const [, path, methods] = /── (\S+) \(([A-Z, ]+)\)/.exec(line) ?? [];
-    for (const method of methods?.split(', ') ?? []) routes.push({ method, path: path ?? '' });
-  }
 });
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
@@ -34,6 +29,15 @@ describe('the OpenAPI document', () => {
     expect(await (await fetch(`${node.url}/openapi.json`)).json()).toEqual(
       JSON.parse(JSON.stringify(openApiDocument())),
     );
+  });
+
+  it('has every route of the app, and no other', () => {
+    const documented = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, item]) =>
+      Object.keys(item ?? {}).map((method) => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`),
+    );
+    const isPage = (route: string) => route.startsWith('GET /docs') || route.startsWith('OPTIONS ');
+    const served = routesOf(node.api.nest.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }));
+    expect(new Set(served.filter((route) => !isPage(route)))).toEqual(new Set(documented));
   });
 
   it('says which codes there are', () => {
@@ -101,3 +105,14 @@ describe('metrics', () => {
     expect(text).not.toContain('nobody-has-this-one');
   });
 });
+
+/** @param tree as Fastify prints it: four columns per level, each with its part of the path */
+function routesOf(tree: string): string[] {
+  const prefixes: string[] = [];
+  return tree.split('\n').flatMap((line) => {
+    const [, indent = '', part = '', methods = ''] = /^(.*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/.exec(line) ?? [];
+    const depth = indent.length / 4;
+    prefixes.splice(depth, prefixes.length, part);
+    return methods === '' ? [] : methods.split(', ').map((method) => `${method} ${prefixes.join('')}`);
+  });
+}
