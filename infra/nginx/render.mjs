@@ -14,8 +14,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
  * @typedef {object} ProxyOptions
  * @property {string} listen `127.0.0.1:41234`
  * @property {readonly string[]} nodes the API nodes, `127.0.0.1:3001`
- * @property {boolean} [bufferStreams] for the experiment that shows why they are not: buffers them like everything else,
- *   whatever the API says
+ * @property {boolean} [bufferStreams] for the experiment that shows why they are not: what a proxy does whose
+ *   configuration says nothing of streams
  */
 
 /**
@@ -45,12 +45,15 @@ export function fillIn(template, variables) {
   return template.replace(/\$\{(\w+)\}/g, (whole, name) => variables[name] ?? whole);
 }
 
-/** @param {string} configuration */
+/**
+ * nginx's own defaults: it buffers, and speaks HTTP/1.0 to its upstreams. Both matter: of an HTTP/1.1 answer it passes
+ * each chunk on as it comes, buffered or not, while one without chunks waits until a buffer is full.
+ * @param {string} configuration
+ */
 function withBufferedStreams(configuration) {
-  return configuration.replaceAll(
-    'proxy_buffering off;',
-    'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;',
-  );
+  return configuration
+    .replaceAll('proxy_buffering off;', 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;')
+    .replaceAll('proxy_http_version 1.1;', 'proxy_http_version 1.0;');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,6 +26,8 @@ export interface TestNginx extends AsyncDisposable {
  *  @throws Error nginx is not installed, or refuses the configuration; quotes its complaint */
 export async function startNginx({ files, port }: NginxOptions): Promise<TestNginx> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-nginx-'));
+  // started by root, its worker processes are somebody else: they must reach the bodies that nginx keeps there
+  await chmod(directory, 0o755);
   await mkdir(join(directory, 'logs'));
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(directory, path)), { recursive: true });
