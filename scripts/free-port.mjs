@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { Problem } from './problem.mjs';
+import { codeOf, Problem } from './problem.mjs';
 
 /**
  * A loopback port that nobody listens on at this moment, chosen by the system.
@@ -24,7 +24,7 @@ export async function assertPortIsFree(port, host) {
     const server = await listen(port, host);
     await new Promise((resolve) => server.close(resolve));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
+    const code = codeOf(error);
     if (code === 'EADDRINUSE') {
       throw new Problem(`Port ${port} on ${host} is taken.`, `Choose another one: PORT=${port + 1} npm start`);
     }

@@ -36,7 +36,7 @@ export function aptCandidate(name) {
  * @param {string} service
  */
 export async function aptInstall(name, service) {
-  if (ask('dpkg-query', ['--show', '--showformat=${db:Status-Status}', name]) === 'installed') return;
+  if (/^Status: .* installed$/m.test(ask('dpkg-query', ['--status', name]) ?? '')) return;
   await withoutStartingServices(() => apt('install', '--yes', '--no-install-recommends', name));
   if (existsSync('/run/systemd/system'))
     await runCommand('systemctl', ['disable', '--quiet', service], { quiet: true });

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Problem } from './problem.mjs';
+import { codeOf, Problem } from './problem.mjs';
 
 /**
  * Takes the lock of a clone: one `npm start` at a time, for two would share Redis's data files.
@@ -15,7 +15,7 @@ export function takeLock(file, purpose) {
   try {
     writeFileSync(file, `${process.pid}\n${purpose}\n`, { flag: 'wx' });
   } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
     const [pid, holder] = readFileSync(file, 'utf8').split('\n');
     if (isAlive(Number(pid), 'start.mjs')) {
       throw new Problem(
@@ -39,7 +39,7 @@ export function isAlive(pid, program) {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return isCode(error, 'EPERM');
+    return codeOf(error) === 'EPERM';
   }
   try {
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
@@ -49,9 +49,3 @@ export function isAlive(pid, program) {
     return true;
   }
 }
-
-/**
- * @param {unknown} error
- * @param {string} code
- */
-const isCode = (error, code) => error instanceof Error && 'code' in error && error.code === code;

@@ -11,6 +11,14 @@ export class Problem extends Error {
 }
 
 /**
+ * The code of a system error, `EADDRINUSE` for instance; undefined for anything else.
+ * @param {unknown} error
+ */
+export function codeOf(error) {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+/**
  * Runs a script's main function: a `Problem` is printed plainly, anything else with its stack; both exit with 1.
  * @param {() => Promise<void>} main
  */
