@@ -61,6 +61,20 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
 });
 
 describe('a Redis that is away (law 12)', () => {
+  it('is said within 2 s even when it hangs', async () => {
+    await using own = await startRedis();
+    await using deployment = new Deployment(own.url);
+    const node = await deployment.node();
+    await submit(node);
+    await own.pause();
+    const startedAt = performance.now();
+    const requests = [post(node, { query: 'x' }), fetch(`${node.url}/jobs`), fetch(`${node.url}/readyz`)];
+    for (const answer of await Promise.all(requests)) expect(answer.status).toBe(503);
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    await own.resume();
+    await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
+  });
+
   it('is said within 2 s, and everything resumes without a restart', async () => {
     await using own = await startRedis();
     await using deployment = new Deployment(own.url);

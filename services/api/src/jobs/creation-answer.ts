@@ -56,6 +56,7 @@ export class CreationAnswer {
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);
+    if (reply.raw.destroyed) leave(); // it was gone before anybody listened
     await this.waitForJob.run(job, { waitMs, gone: gone.signal });
     reply.raw.off('close', leave);
   }

@@ -68,10 +68,13 @@ export class OpenStreams {
    *  @param windowMs how long it may take, milliseconds */
   async drain(windowMs: number): Promise<void> {
     const connections = [...this.#connections];
+    const startedAt = performance.now();
+    // the last third of the window is left for bodies to flush
+    const stepMs = (windowMs * 2) / 3 / connections.length;
     for (const [index, connection] of connections.entries()) {
+      const aheadMs = index * stepMs - (performance.now() - startedAt);
+      if (aheadMs > 0) await sleep(aheadMs);
       this.#sendElsewhere(connection);
-      // the last third of the window is left for bodies to flush
-      if (index < connections.length - 1) await sleep((windowMs * 2) / 3 / connections.length);
     }
     // who came back to this node meanwhile
     for (const connection of this.#connections) this.#sendElsewhere(connection);

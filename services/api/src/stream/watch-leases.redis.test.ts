@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/deployment.ts';
+import { Deployment, submit } from '../testing/deployment.ts';
 
 const GRACE_MS = 300;
 
@@ -31,6 +31,34 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     expect(events.at(-1)).toMatchObject({ type: 'cancelled', data: '{"by":"disconnect"}' });
   });
 
+  it('cancels it when the lost creator was waiting for the finished job', async () => {
+    const node = await deployment.node();
+    const id = `id-${crypto.randomUUID()}`;
+    const leaving = new AbortController();
+    const answer = fetch(`${node.url}/jobs`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        prefer: 'wait=60',
+        'x-request-id': id,
+      },
+      body: JSON.stringify(body),
+      signal: leaving.signal,
+    });
+    await eventually(() => deployment.redis.zscore(deployment.keys.abandonedJobs, id));
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await eventually(async () => (await statusOf(id)) === 'cancelled');
+  });
+
+  it('lets a job go on whose creator had its answer', async () => {
+    const node = await deployment.node();
+    const id = await submit(node, { prefer: 'wait=0' }, body);
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, id)) === null);
+    expect(await statusOf(id)).toBe('queued');
+  });
+
   it('lets a job go on that did not ask for it', async () => {
     const node = await deployment.node();
     const stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
@@ -57,15 +85,9 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
   });
 
   it('cancels it when the node that held the creator dies with it', async () => {
-    await deployment.node();
     // what a dead node leaves behind: a deadline that nobody moves
     const node = await deployment.node();
-    const answer = await fetch(`${node.url}/jobs`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify(body),
-    });
-    const { id } = (await answer.json()) as { id: string };
+    const id = await submit(node, {}, body);
     await deployment.redis.zadd(deployment.keys.abandonedJobs, Date.now() + 2 * GRACE_MS, id);
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });

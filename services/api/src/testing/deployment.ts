@@ -1,6 +1,5 @@
 import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
-import { newKeyPrefix } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { type Api, createApp } from '../app.ts';
 import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
@@ -16,7 +15,7 @@ export interface TestNode {
 
 /** API nodes on a key prefix of their own, and a worker's hand in the test's. */
 export class Deployment implements AsyncDisposable {
-  readonly prefix = newKeyPrefix();
+  readonly prefix = `test-${crypto.randomUUID()}`;
   readonly keys = new KeySpace(this.prefix);
   readonly redis: Redis;
   readonly reader: JobReader;
