@@ -26,11 +26,10 @@ export async function bootstrapNode() {
 }
 
 /**
- * Everything that `npm start` needs.
+ * Everything else that `npm start` needs, after {@link bootstrapNode}.
  * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` says where Redis is
  */
 export async function bootstrapForStart() {
-  await bootstrapNode();
   await step('build', ensureBuild);
   if (process.env['REDIS_URL']) return null;
   const { program } = await step('redis', ensureRedis);
@@ -38,11 +37,10 @@ export async function bootstrapForStart() {
 }
 
 /**
- * Everything that `npm test` needs.
+ * Everything else that `npm test` needs, after {@link bootstrapNode}.
  * @returns {Promise<{ redis: import('./redis-program.mjs').RedisProgram, nginx: string }>}
  */
 export async function bootstrapForTests() {
-  await bootstrapNode();
   await step('build', ensureBuild);
   const { program: redis } = await step('redis', ensureRedis);
   const { path: nginx } = await step('nginx', ensureNginx);
@@ -51,6 +49,7 @@ export async function bootstrapForTests() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runScript(async () => {
+    await bootstrapNode();
     await (process.argv.includes('--test') ? bootstrapForTests() : bootstrapForStart());
   });
 }

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { bootstrapForTests } from './bootstrap.mjs';
+import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
 import { projectEnvironment } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
 import { inProject, projectRoot } from './project.mjs';
@@ -27,6 +27,7 @@ function jestArguments(given) {
 const withProgram = (env, program) => ({ ...env, PATH: `${path.dirname(program)}${path.delimiter}${env['PATH']}` });
 
 await runScript(async () => {
+  await bootstrapNode();
   const { nginx } = await bootstrapForTests();
   const jest = spawn(
     process.execPath,
