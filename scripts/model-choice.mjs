@@ -11,8 +11,8 @@ export function chooseModel(env) {
     simulated: true,
     describedAs: [
       'SIMULATED: the answers are canned text at a lifelike pace.',
-      '        For real ones: OPENAI_API_KEY=sk-… npm start',
-      '        or, without a key: OPENAI_BASE_URL=http://localhost:11434/v1 MILLRACE_MODEL=llama3.2 npm start',
+      '          For real ones: OPENAI_API_KEY=sk-… npm start',
+      '          or, without a key: OPENAI_BASE_URL=http://localhost:11434/v1 MILLRACE_MODEL=llama3.2 npm start',
     ].join('\n'),
   };
 }
