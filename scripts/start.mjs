@@ -148,8 +148,8 @@ function portSetting(text) {
 await runScript(async () => {
   const signals = stopSignals();
   await bootstrapNode();
-  await assertPortIsFree(port, host);
   using _lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
+  await assertPortIsFree(port, host);
   try {
     await Promise.race([startAll().then(anyProblem), signals.first]);
     console.log('\nstopping: the API drains, the worker hands its jobs over, Redis saves');
