@@ -31,6 +31,11 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   const fastify = adapter.getInstance();
   takeOnlyJson(fastify);
   installRequestIds(fastify);
+  // bare text is what a model said: no browser shall take it for a page
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    reply.header('X-Content-Type-Options', 'nosniff');
+    done();
+  });
   return adapter;
 }
 

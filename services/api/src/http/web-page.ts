@@ -20,7 +20,6 @@ export async function installWebPage(nest: NestFastifyApplication, root: string)
     root: resolve(root),
     setHeaders: (reply) => {
       reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-      reply.header('X-Content-Type-Options', 'nosniff');
       reply.header('Referrer-Policy', 'no-referrer');
     },
   });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
-import type { WireEncoder, WireFormat, WireOutcome } from '@millrace/wire';
+import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
 import type { FastifyReply } from 'fastify';
 
 /** The most that is handed to the socket at once. A larger frame goes in slices: a reader who is slow but alive is
@@ -8,8 +8,9 @@ import type { FastifyReply } from 'fastify';
 const SLICE_BYTES = 64 * 1024;
 
 /** Why a connection ended: `finished` after a clean end of the body, `aborted` broken off by the format,
- *  `stalled` by a reader who took nothing, `drained` at shutdown, `lost` by the other side. */
-export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'lost';
+ *  `stalled` by a reader who took nothing, `drained` at shutdown, `corrupt` by a log that cannot be framed, `lost` by
+ *  the other side. */
+export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'corrupt' | 'lost';
 
 export interface StreamObserver {
   /** events were written (or will be, as soon as the reader has room) */
@@ -87,7 +88,9 @@ export class StreamConnection implements FollowSink {
   batch(batch: EventBatch): boolean {
     if (this.#closed || this.#response.writableEnded || this.#outcome !== 'continue') return false;
     this.start();
-    const { bytes, outcome } = this.#encoder.encode(batch);
+    const encoded = this.#encode(batch);
+    if (encoded === null) return false;
+    const { bytes, outcome } = encoded;
     this.#outcome = outcome;
     this.#observer.relayed(this, batch, bytes?.length ?? 0);
     // a `reset` after a loss of the log comes even to a reader who is full
@@ -119,7 +122,7 @@ export class StreamConnection implements FollowSink {
     const retry = this.#encoder.retry(retryMs ?? 0);
     // the rest of a half-written frame would never be read to its end
     if (retry === null || this.#rest !== null || !this.#response.headersSent) this.#response.destroy();
-    else this.#response.end(retryMs === undefined ? undefined : retry);
+    else this.#endBody(retryMs === undefined ? undefined : retry);
   }
 
   /** Breaks the connection off. */
@@ -127,6 +130,26 @@ export class StreamConnection implements FollowSink {
     if (this.#closed) return;
     this.reason = reason;
     this.#response.destroy();
+  }
+
+  /** Lets go of everything; the response itself is somebody else's, or gone. */
+  release(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#rest = null;
+    this.#following?.close();
+    this.#observer.closed(this);
+  }
+
+  /** @returns null for a batch that would break out of its frame: only a corrupt log holds one, and nobody gets it */
+  #encode(batch: EventBatch): Encoded | null {
+    try {
+      return this.#encoder.encode(batch);
+    } catch (error) {
+      if (!(error instanceof UnframableEvent)) throw error;
+      this.abort('corrupt');
+      return null;
+    }
   }
 
   /** @returns false when the socket is full */
@@ -151,16 +174,13 @@ export class StreamConnection implements FollowSink {
   #conclude(): void {
     if (this.#outcome === 'continue') return;
     this.reason = this.#outcome === 'end' ? 'finished' : 'aborted';
-    if (this.#outcome === 'end') this.#response.end();
+    if (this.#outcome === 'end') this.#endBody();
     else this.#response.destroy();
   }
 
-  /** Lets go of everything; the response itself is somebody else's, or gone. */
-  release(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#rest = null;
-    this.#following?.close();
-    this.#observer.closed(this);
+  #endBody(lastBytes?: Buffer): void {
+    this.#response.end(lastBytes);
+    // until it has been taken: a reader who does not is cut off like any other
+    this.blockedSince = performance.now();
   }
 }

@@ -98,6 +98,15 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(answer.bytes.toString()).toBe('found again');
   });
 
+  it('breaks off rather than let a corrupt log forge frames', async () => {
+    const id = await submit(other);
+    await deployment.redis.xadd(deployment.keys.log(id), '0-2', 'text', '{}\n\nid: 9-9\nevent: done\ndata: {}');
+    const answer = await rawRequest(streamOf(other, id));
+    expect(answer.end).toBe('broken');
+    expect(answer.bytes.toString()).not.toContain('9-9');
+    await eventually(() => other.log.some(({ reason, requestId }) => reason === 'corrupt' && requestId === id));
+  });
+
   it('carries 1 MiB in one delta', async () => {
     const text = 'é\n😀'.repeat(150_000);
     const id = await submit(node);
