@@ -31,16 +31,21 @@ export const workerSettingsSchema = z
       .max(10_000)
       .default(50)
       .describe('Jobs that one worker runs at a time'),
-    OPENAI_API_KEY: z.string().optional().describe('Key for the model; not needed where OPENAI_BASE_URL asks for none'),
+    OPENAI_API_KEY: z
+      .string()
+      .optional()
+      .describe(
+        'Key for OpenAI’s API; not needed with an OPENAI_BASE_URL that asks for none, nor with a MILLRACE_MODEL of another provider',
+      ),
     OPENAI_BASE_URL: z
       .url({ protocol: /^https?$/ })
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
     MILLRACE_MODEL: z
       .string()
-      .min(1)
+      .regex(/^[^:,\s]+:[^,\s]+$/, 'must be provider:name')
       .default('openai:gpt-4o-mini')
-      .describe('The model of requests that name none: `provider:name`'),
+      .describe('Model of a request that names none, as provider:name; its provider is that of a bare name'),
     MILLRACE_SYSTEM_PROMPT: z
       .string()
       .default('')
@@ -92,7 +97,7 @@ export const workerSettingsSchema = z
   })
   .refine(
     ({ MILLRACE_MODEL: model, OPENAI_API_KEY: key, OPENAI_BASE_URL: url }) =>
-      key !== undefined || url !== undefined || (model.includes(':') && !model.startsWith('openai:')),
+      key !== undefined || url !== undefined || !model.startsWith('openai:'),
     { path: ['OPENAI_API_KEY'], message: 'set it, or OPENAI_BASE_URL, or a MILLRACE_MODEL of another provider' },
   );
 

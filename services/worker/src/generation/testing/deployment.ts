@@ -1,9 +1,15 @@
 import { type JobRequest, newRequestId, type StoredEvent } from '@millrace/contracts';
-import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
-import { JobCanceller, JobOpener, JobReader, type JobRecord, KeySpace } from '@millrace/stream-log';
+import { createLogger, loadSettings, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
+import {
+  JobCanceller,
+  JobOpener,
+  JobReader,
+  type JobRecord,
+  KeySpace,
+  type RedisConnection,
+} from '@millrace/stream-log';
 import { eventually, newKeyPrefix } from '@millrace/testing';
 import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
 import { createWorker, type RunningWorker } from '../../create-worker.ts';
 import { workerSettingsSchema } from '../../settings.ts';
 import { QUEUE_NAME } from '../queue/consumer-options.ts';
@@ -13,7 +19,7 @@ type Env = Readonly<Record<string, string>>;
 /** What the API does for a worker, on a key prefix of its own, and any number of workers. */
 export class Deployment implements AsyncDisposable {
   readonly prefix = newKeyPrefix();
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly canceller: JobCanceller;
   readonly reader: JobReader;
   readonly keys = new KeySpace(this.prefix);
@@ -21,20 +27,22 @@ export class Deployment implements AsyncDisposable {
   readonly log: Record<string, unknown>[] = [];
   readonly #opener: JobOpener;
   readonly #queue: Queue;
+  readonly #connections: RedisFactory;
   readonly #workers: RunningWorker[] = [];
 
   constructor(
     readonly redisUrl: string,
     readonly modelUrl: string,
   ) {
-    this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 100 });
-    this.redis.on('error', () => undefined); // tests stop Redis on purpose
+    const logger = createLogger({ service: 'test', level: 'silent' });
+    this.#connections = redisFactory(redisUrl, { name: 'test', logger });
+    this.redis = this.#connections.connect('worker');
     const limits = logLimits(this.settings());
     this.#opener = new JobOpener(this.redis, this.keys, limits);
     this.canceller = new JobCanceller(this.redis, this.keys, limits);
     this.reader = new JobReader(this.redis, this.keys);
     this.#queue = new Queue(QUEUE_NAME, { connection: this.redis, prefix: this.keys.queuePrefix });
-    this.#queue.on('error', () => undefined);
+    this.#queue.on('error', () => undefined); // tests stop Redis on purpose
   }
 
   /** The environment of a worker of this deployment. */
@@ -119,6 +127,6 @@ export class Deployment implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
     await this.#queue.close();
-    this.redis.disconnect();
+    this.#connections.close();
   }
 }
