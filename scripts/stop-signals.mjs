@@ -1,5 +1,8 @@
+import { isAlive } from './lock.mjs';
+import { ask as askCommand } from './run-command.mjs';
+
 const sameKeyPressMs = 1_000;
-const parentCheckMs = 1_000;
+const npmCheckMs = 1_000;
 
 /**
  * The wish to stop, however it is said: Ctrl-C, SIGTERM, a closed terminal, or the death of the process that started us.
@@ -20,7 +23,7 @@ export function stopSignals() {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, ask);
   process.once('disconnect', ask);
-  if (process.env['npm_lifecycle_event'] !== undefined) whenParentDies(ask);
+  if (process.env['npm_lifecycle_event'] !== undefined) whenNpmDies(ask);
   const onSecond = (/** @type {() => void} */ action) => {
     kill = action;
   };
@@ -28,17 +31,29 @@ export function stopSignals() {
 }
 
 /**
- * npm tells nobody when it is killed. Only asked under npm: whoever starts the script directly may mean to leave it alone.
+ * npm tells nobody when it is killed, and the shell between it and us lives on. Only asked under npm: whoever starts the
+ * script directly may mean to leave it alone.
  * @param {() => void} then
  */
-function whenParentDies(then) {
-  const parent = process.ppid;
+function whenNpmDies(then) {
+  const npm = npmProcess();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (isAlive(npm, '')) return;
     clearInterval(timer);
     then();
-  }, parentCheckMs);
+  }, npmCheckMs);
   timer.unref();
+}
+
+/** The process id of npm: the first ancestor that is neither a shell nor this script on another Node. */
+function npmProcess() {
+  let pid = process.ppid;
+  for (;;) {
+    const [, parent, command] =
+      /^\s*(\d+)\s+(.*)$/.exec(askCommand('ps', ['-o', 'ppid=,args=', '-p', String(pid)]) ?? '') ?? [];
+    if (parent === undefined || command === undefined || !command.includes('scripts/start.mjs')) return pid;
+    pid = Number(parent);
+  }
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. @returns {{ promise: Promise<void>, resolve: () => void }} */
