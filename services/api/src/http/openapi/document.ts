@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { cancelQuerySchema, listQuerySchema } from '../../jobs/queries.ts';
-import { jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
+import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
 import { cancelledCount, createJob, eventId, health, job, jobList, ready, requestId, unready } from './schemas.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -125,7 +125,7 @@ const jobPaths: ZodOpenApiPathsObject = {
         200: stream,
         204: {
           description: 'The cursor is the job’s last event: nothing will follow.',
-          headers: z.object({ 'X-Request-Id': requestId }),
+          headers: z.object({ ...everyAnswer, ...jobHeaders }),
         },
         ...problems('INVALID_REQUEST', 'INVALID_CURSOR', 'UNAUTHENTICATED', 'JOB_NOT_FOUND', 'LOG_EXPIRED'),
       },
@@ -146,7 +146,13 @@ const operationsPaths: ZodOpenApiPathsObject = {
   '/metrics': {
     get: {
       ...open('metrics', 'Metrics for Prometheus'),
-      responses: { 200: { description: 'Text exposition format.', content: { 'text/plain': { schema: z.string() } } } },
+      responses: {
+        200: {
+          description: 'Text exposition format.',
+          headers: z.object(everyAnswer),
+          content: { 'text/plain': { schema: z.string() } },
+        },
+      },
     },
   },
   '/openapi.json': {

@@ -7,6 +7,9 @@ import { SSE_DESCRIPTION } from './stream-schema.ts';
 
 const idHeader = requestId.describe('The id of the job, or else of this request.');
 const locationHeader = z.string().describe('The path of the job.').meta({ example: '/jobs/q3kXxJm0h8Zc5v1TnR2bWd4e' });
+/** What every answer has. */
+export const everyAnswer = { 'X-Request-Id': idHeader, 'X-Content-Type-Options': z.literal('nosniff') };
+
 const retryAfter = z.number().int().describe('Seconds.');
 
 /** Further headers of an answer with some code. */
@@ -33,7 +36,7 @@ function problemResponse(codes: readonly ProblemCode[]): ZodOpenApiResponseObjec
   const further = Object.assign({}, ...codes.map((code) => CODE_HEADERS[code] ?? {})) as z.ZodRawShape;
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
-    headers: z.object({ 'X-Request-Id': idHeader, ...further }),
+    headers: z.object({ ...everyAnswer, ...further }),
     content: { 'application/problem+json': { schema: problem } },
   };
 }
@@ -43,13 +46,13 @@ function problemResponse(codes: readonly ProblemCode[]): ZodOpenApiResponseObjec
 export function json(description: string, schema: z.ZodType, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
   return {
     description,
-    headers: z.object({ 'X-Request-Id': idHeader, ...headers }),
+    headers: z.object({ ...everyAnswer, ...headers }),
     content: { 'application/json': { schema } },
   };
 }
 
 const streamHeaders = {
-  'X-Request-Id': idHeader,
+  ...everyAnswer,
   Location: locationHeader,
   'Cache-Control': z.literal('no-cache, no-transform'),
   'X-Accel-Buffering': z.literal('no'),
