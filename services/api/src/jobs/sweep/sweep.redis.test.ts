@@ -39,6 +39,16 @@ describe('the sweep (law 15)', () => {
     expect(await node.api.nest.get(Sweep).run()).toBe(0);
   });
 
+  it('queues a running job again whose queue entry is lost', async () => {
+    const node = await deployment.node();
+    const id = await submit(node);
+    await deployment.begin(id);
+    await lose(id);
+    await age(id);
+    expect(await node.api.nest.get(Sweep).run()).toBe(1);
+    expect(await deployment.redis.exists(entryOf(id))).toBe(1);
+  });
+
   it('leaves a young job alone: it may be on its way', async () => {
     const node = await deployment.node();
     const id = await submit(node);
