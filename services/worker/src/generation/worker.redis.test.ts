@@ -236,6 +236,24 @@ describe('a failing model', () => {
   });
 });
 
+describe('an error that nobody foresaw', () => {
+  it('brings the entry back a second later, so that no job is forgotten', async () => {
+    await using model = await startModel();
+    model.answer(['fine']);
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const id = await deployment.submit();
+    const record = deployment.keys.record(id);
+    const aside = `${record}:aside`;
+    await deployment.redis.rename(record, aside);
+    await deployment.redis.set(record, 'not a hash');
+    await deployment.worker();
+    await eventually(() => deployment.log.some(({ msg }) => msg === 'run failed'));
+    await deployment.redis.rename(aside, record);
+    expect((await deployment.end(id))[0]).toBe('done');
+    await eventually(async () => (await deployment.queued()) === 0);
+  }, 10_000);
+});
+
 describe('readiness', () => {
   it('is told over HTTP, with the metrics', async () => {
     await using model = await startModel();
