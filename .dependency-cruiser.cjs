@@ -68,7 +68,7 @@ module.exports = {
     {
       name: 'testing-only-in-tests',
       severity: 'error',
-      from: { path: '^(packages|services)/', pathNot: '\\.test\\.ts$|^packages/testing/' },
+      from: { path: '^(packages|services)/', pathNot: '\\.test\\.ts$|/testing/' },
       to: { path: '^packages/testing/' },
     },
   ],
@@ -77,6 +77,9 @@ module.exports = {
     exclude: { path: '/dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@millrace/source', 'import', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@millrace/source', 'import', 'node', 'default'],
+    },
   },
 };

@@ -1,7 +1,8 @@
 /** Three projects: `unit` needs nothing, `redis` needs a Redis, `e2e` the built system. */
 const common = {
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['@millrace/source', 'node', 'import', 'default'] },
+  // Jest adds `import` or `require` itself, by who asks: named here, `import` would give ES modules to CommonJS
+  testEnvironmentOptions: { customExportConditions: ['@millrace/source', 'node'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
@@ -13,7 +14,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,services,scripts}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{packages,services,scripts,bench}/**/*.test.ts'],
       testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.redis\\.test\\.ts$'],
     },
     {

@@ -15,6 +15,7 @@ export { type SettingProblem, SettingsError } from './settings/settings-error.ts
 export {
   logLimits,
   logSettings,
+  modelSettings,
   recordOutlivesLog,
   redisSettings,
   streamLogSettings,

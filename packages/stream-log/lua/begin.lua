@@ -3,7 +3,8 @@
 -- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
 -- ARGV[4] runner, unique per pick-up: asked again, it gets the attempt it has  ARGV[5] most attempts
 -- RETURNS {1, attempt, seq, tenant, request, createdAt, startedAt, now (ms)}
---       | {-1} no such job | {-2} ended | {-3} it had said something and asked to fail then | {-4} too many attempts
+--       | {-1} no such job | {-2} ended
+--       | {-3, tenant} it had said something and asked to fail then | {-4, tenant} too many attempts
 local publish, record_ms, log_ms, runner, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 
 local names = { 'status', 'attempt', 'seq', 'runner', 'said', 'released', 'onCrash', 'model', 'tenant', 'request',
@@ -19,8 +20,8 @@ local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 if job.runner == runner and job.status == 'active' then
   return { 1, tonumber(job.attempt), tonumber(job.seq), job.tenant, job.request, job.createdAt, job.startedAt, now }
 end
-if job.said and job.onCrash == 'fail' then return { -3 } end
-if tonumber(job.attempt) >= most then return { -4 } end
+if job.said and job.onCrash == 'fail' then return { -3, job.tenant } end
+if tonumber(job.attempt) >= most then return { -4, job.tenant } end
 
 local attempt, seq, bytes = job.attempt + 1, 0, tonumber(job.bytes)
 local payload = { job.attempt .. '-' .. job.seq }

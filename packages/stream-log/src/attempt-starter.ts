@@ -21,9 +21,10 @@ export type Begun =
   /** there is no record: it expired, or Redis lost it */
   | { readonly kind: 'missing' }
   /** it may not run again: it had said something and asked to fail then, or it has had its attempts */
-  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts' };
+  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts'; readonly tenant: string };
 
-type Reply = [code: number, attempt: number, seq: number, tenant: string, request: string, ...times: string[]];
+type BegunReply = [code: 1, attempt: number, seq: number, tenant: string, request: string, ...times: string[]];
+type Reply = BegunReply | [code: -1 | -2] | [code: -3 | -4, tenant: string];
 
 /** Takes jobs over for a worker. */
 export class AttemptStarter {
@@ -53,11 +54,11 @@ export class AttemptStarter {
       case -2:
         return { kind: 'ended' };
       case -3:
-        return { kind: 'refused', reason: 'already-said' };
+        return { kind: 'refused', reason: 'already-said', tenant: reply[1] };
       case -4:
-        return { kind: 'refused', reason: 'too-many-attempts' };
+        return { kind: 'refused', reason: 'too-many-attempts', tenant: reply[1] };
       default:
-        throw new Error(`begin.lua answered ${String(reply[0])}`);
+        throw new Error(`begin.lua answered ${String(reply)}`);
     }
   }
 
@@ -73,7 +74,7 @@ export class AttemptStarter {
     return reply === 1;
   }
 
-  #begun(id: string, [, attempt, seq, tenant, request, ...times]: Reply): Begun {
+  #begun(id: string, [, attempt, seq, tenant, request, ...times]: BegunReply): Begun {
     const [createdAt = 0, startedAt = 0, now = 0] = times.map(Number);
     const { keys, limits } = this;
     return {

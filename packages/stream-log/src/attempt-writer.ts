@@ -157,10 +157,9 @@ export class AttemptWriter {
     this.#closing = true;
     const reply = await this.#patiently(() => run('close', keys.ofJob(this.id), args));
     const Refusal = REFUSALS.get(reply);
-    const outcome = Refusal ? new Refusal(this.id) : new JobClosed(this.id);
     // from here on nothing of this attempt may be written, whatever the outcome was
-    this.#end(outcome);
-    if (Refusal) throw outcome;
+    this.#end(Refusal ? new Refusal(this.id) : new JobClosed(this.id));
+    if (reply !== 1 && reply !== 0) throw this.signal.reason;
   }
 
   /** Tries until Redis answers: a worker rides out an outage, and the same command twice is harmless.

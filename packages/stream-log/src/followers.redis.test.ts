@@ -60,18 +60,6 @@ describe('a follower', () => {
     expect(seen).toEqual((await d.log(id)).map((event) => event.id));
   });
 
-  it('that is ready before the job exists sees it from its first event', async () => {
-    await using d = Deployment.single(server.url);
-    const node = d.node();
-    const id = 'reserved-request-id';
-    const reservation = node.reserve(id);
-    await d.job({}, id);
-    const recorder = await Recorder.follow(node, id);
-    reservation.release();
-    await answer(d, id);
-    expect((await recorder.terminal()).events).toEqual(await d.log(id));
-  });
-
   it('keeps nothing for a reader that is full, and goes on at its pace (law 10)', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();

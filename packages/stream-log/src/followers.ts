@@ -15,11 +15,6 @@ export interface FollowOptions {
   readonly sink: FollowSink;
 }
 
-/** A subscription held open while its job is being created: opened and followed without waiting twice. */
-export interface Reservation {
-  release(): void;
-}
-
 interface Entry {
   readonly topic: Topic;
   /** resolves when the channel is confirmed */
@@ -66,19 +61,6 @@ export class Followers {
     return { watchers, topics: this.#entries.size };
   }
 
-  /** Subscribes ahead of `follow`, in parallel with the creation of the job. Never fails: `follow` does. */
-  reserve(id: string): Reservation {
-    const entry = this.#acquire(id);
-    entry.confirmed.catch(() => undefined);
-    let held = true;
-    return {
-      release: () => {
-        if (held) this.#leave(id, entry);
-        held = false;
-      },
-    };
-  }
-
   /** Starts to give a job's events to `sink`. The first may be given before this resolves.
    *  A cursor beyond the log's end, or of a log that was lost, gives a `reset` first and then all there is.
    *  @throws JobNotFound
@@ -118,7 +100,7 @@ export class Followers {
     if (!logExists && finished) throw new LogExpired(id);
     const ahead = compareEventIds(cursor, record.lastEventId);
     // an append between the two reads of `standing` can make a good cursor look ahead, so the log has the last word
-    if (ahead > 0 && (await this.#reader.page(id, cursor, 1)).length === 0) {
+    if (ahead > 0 && (await this.#reader.page(id, cursor, { events: 1 })).events.length === 0) {
       const again = await this.#reader.get(id);
       if (again === null) throw new JobNotFound(id);
       if (compareEventIds(cursor, again.lastEventId) > 0) return { after: null, ended: false };

@@ -14,7 +14,7 @@ export {
   LogWriteFailed,
   StreamLogError,
 } from './errors.ts';
-export { Followers, type FollowOptions, type Reservation } from './followers.ts';
+export { Followers, type FollowOptions } from './followers.ts';
 export { IdempotencyKeys } from './idempotency-keys.ts';
 export { type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
 export { KeySpace } from './keys.ts';

@@ -1,4 +1,4 @@
-import type { EventId, StoredEvent, StreamEventType } from '@millrace/contracts';
+import { compareEventIds, type EventId, type StoredEvent, type StreamEventType } from '@millrace/contracts';
 
 /** Events that belong together: one publish, or one page of the log. Shared by all who follow a job in a process,
  *  so that whoever encodes it can keep the bytes beside it. */
@@ -25,6 +25,12 @@ export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: b
   const last = events.at(-1);
   if (last === undefined) throw new RangeError('a batch has at least one event');
   return { prev, last: last.id, events, replay };
+}
+
+/** @returns the part of `batch` that comes after `id`, which its last event does */
+export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
+  const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
+  return batchOf(id, events, batch.replay);
 }
 
 function parseLine(line: string): StoredEvent {

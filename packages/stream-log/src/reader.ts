@@ -1,19 +1,32 @@
-import { type EventId, isTerminal, LOG_START, type StoredEvent, type StreamEventType } from '@millrace/contracts';
+import { type EventId, LOG_START, type StoredEvent, type StreamEventType } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import { isFinished, type JobRecord, parseRecord } from './record.ts';
-import type { RedisConnection } from './scripts.ts';
+import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
-/** Events per read of the log: a long answer is read page by page. */
-export const PAGE_EVENTS = 512;
+/** A long answer is read page by page; a slow reader holds one of them, so it is bounded by both. */
+const PAGE_EVENTS = 512;
+const PAGE_BYTES = 262_144;
+
+export interface LogPage {
+  /** oldest first */
+  readonly events: StoredEvent[];
+  /** the page is full: there may be another one */
+  readonly full: boolean;
+}
 
 type StreamEntry = [id: string, fields: string[]];
+type PageReply = [full: number, entries: StreamEntry[]];
 
 /** Reads records and logs. Never writes. */
 export class JobReader {
+  readonly #run: RunScript;
+
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
-  ) {}
+  ) {
+    this.#run = scriptsOf(redis);
+  }
 
   /** @returns null when there is no such job, or no more */
   async get(id: string): Promise<JobRecord | null> {
@@ -29,12 +42,14 @@ export class JobReader {
     return (await this.redis.exists(this.keys.log(id))) === 1;
   }
 
-  /** @returns up to `count` events after `after`, oldest first; its cost grows with what is read, not with the log */
-  async page(id: string, after: EventId, count = PAGE_EVENTS): Promise<StoredEvent[]> {
-    // Redis takes no exclusive bound "(0-0" below the smallest id it knows, but "-" is the same place
+  /** Reads what comes after an event; its cost grows with what is read, not with the log.
+   *  @param limits of one page; at least one event is read, whatever its size */
+  async page(id: string, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
+    const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
+    // no id is smaller than this one's, so there is nothing to exclude
     const start = after === LOG_START ? '-' : `(${after}`;
-    const entries = (await this.redis.xrange(this.keys.log(id), start, '+', 'COUNT', count)) as StreamEntry[];
-    return entries.map(parseEntry);
+    const [full, entries] = (await this.#run('page', [this.keys.log(id)], [start, maxEvents, maxBytes])) as PageReply;
+    return { events: entries.map(parseEntry), full: full === 1 };
   }
 
   /** The answer so far, or whole: all text after the last `reset`.
@@ -43,14 +58,14 @@ export class JobReader {
     const parts: string[] = [];
     let after: EventId = LOG_START;
     for (;;) {
-      const events: StoredEvent[] = await this.page(id, after);
+      const { events, full }: LogPage = await this.page(id, after);
       for (const event of events) {
         if (event.type === 'reset') parts.length = 0;
         if (event.type === 'text') parts.push((JSON.parse(event.data) as { text: string }).text);
       }
       const last = events.at(-1);
       if (last === undefined && after === LOG_START) return null;
-      if (last === undefined || events.length < PAGE_EVENTS || isTerminal(last.type)) return parts.join('');
+      if (last === undefined || !full) return parts.join('');
       after = last.id;
     }
   }

@@ -94,13 +94,17 @@ describe('begin', () => {
 
     const worn = await d.job();
     await d.begin(worn);
-    expect(await d.starter.begin(worn, 'r2')).toEqual({ kind: 'refused', reason: 'too-many-attempts' });
+    expect(await d.starter.begin(worn, 'r2')).toEqual({
+      kind: 'refused',
+      reason: 'too-many-attempts',
+      tenant: 'default',
+    });
 
     const said = await d.job({ onCrash: 'fail' });
     const writer = await d.begin(said);
     say(writer, 'a');
     await writer.flush();
-    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'already-said' });
+    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'already-said', tenant: 'default' });
     await d.starter.fail(said, { code: 'WORKER_LOST', message: 'the worker was lost', retryable: true });
     expect(await d.reader.get(said)).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
     expect((await d.log(said)).at(-1)?.type).toBe('error');

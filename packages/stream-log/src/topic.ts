@@ -1,10 +1,26 @@
 import { compareEventIds, type EventId } from '@millrace/contracts';
-import { batchOf, type EventBatch } from './payload.ts';
-import { type JobReader, PAGE_EVENTS } from './reader.ts';
-import type { Watcher } from './watcher.ts';
+import { batchAfter, batchOf, type EventBatch } from './payload.ts';
+import type { JobReader } from './reader.ts';
 
 /** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
 const MAX_RECENT = 128;
+
+/** A reader as its topic sees it. */
+export interface TopicWatcher {
+  /** the last event that it was given */
+  readonly position: EventId;
+  /** a read of the log failed: somebody must call `resume()` */
+  readonly stalled: boolean;
+  /** @returns false when it can take no more */
+  receive(batch: EventBatch): boolean;
+  resume(): void;
+  /** the log is another one now: start afresh */
+  rewind(): void;
+  /** the job is gone */
+  lose(): void;
+  /** the node closes */
+  end(): void;
+}
 
 /** One followed job in a process: takes what the channel brings, mends what it dropped, hands it to the live watchers.
  *
@@ -15,8 +31,8 @@ export class Topic {
   tip: EventId | null = null;
   /** when the channel, or the watchdog, was last known to be level with the log, ms of performance.now() */
   levelAt = performance.now();
-  readonly watchers = new Set<Watcher>();
-  #live = new Set<Watcher>();
+  readonly watchers = new Set<TopicWatcher>();
+  #live = new Set<TopicWatcher>();
   #recent: EventBatch[] = [];
   #readers = 0;
   #repairing: Promise<void> | null = null;
@@ -32,7 +48,7 @@ export class Topic {
     this.levelAt = performance.now();
     if (this.tip === null || batch.prev === this.tip) this.#accept(batch);
     else if (compareEventIds(batch.last, this.tip) <= 0) return;
-    else if (compareEventIds(batch.prev, this.tip) < 0) this.#accept(after(batch, this.tip));
+    else if (compareEventIds(batch.prev, this.tip) < 0) this.#accept(batchAfter(batch, this.tip));
     else void this.repair();
   }
 
@@ -57,7 +73,7 @@ export class Topic {
 
   /** Tries to make a watcher live that has read the log up to its position: gives it what came meanwhile.
    *  @returns false when the kept batches do not join on to its position, or it is full: it reads on */
-  join(watcher: Watcher): boolean {
+  join(watcher: TopicWatcher): boolean {
     for (const batch of this.#recent) {
       if (compareEventIds(batch.prev, watcher.position) > 0) return false;
       if (!watcher.receive(batch)) return false;
@@ -72,7 +88,7 @@ export class Topic {
     return true;
   }
 
-  leave(watcher: Watcher): void {
+  leave(watcher: TopicWatcher): void {
     this.#live.delete(watcher);
   }
 
@@ -116,16 +132,9 @@ export class Topic {
   async #readPage(): Promise<boolean> {
     const from = this.tip;
     if (from === null) return false;
-    const events = await this.reader.page(this.id, from);
-    const full = events.length === PAGE_EVENTS;
+    const { events, full } = await this.reader.page(this.id, from);
     // a rewind meanwhile has made this page one of another history
     if (events.length > 0 && this.tip !== null) this.receive(batchOf(from, events, full));
     return full;
   }
-}
-
-/** @returns the part of `batch` that comes after `id` */
-export function after(batch: EventBatch, id: EventId): EventBatch {
-  const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
-  return batchOf(id, events, batch.replay);
 }

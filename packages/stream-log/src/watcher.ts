@@ -1,7 +1,6 @@
 import { compareEventIds, type EventId, isTerminal, LOG_START } from '@millrace/contracts';
-import { batchOf, type EventBatch } from './payload.ts';
-import { PAGE_EVENTS } from './reader.ts';
-import { after, type Topic } from './topic.ts';
+import { batchAfter, batchOf, type EventBatch } from './payload.ts';
+import type { Topic, TopicWatcher } from './topic.ts';
 
 /** Where followed events go. */
 export interface FollowSink {
@@ -29,7 +28,7 @@ type State = 'reading' | 'live' | 'full' | 'stalled' | 'ended';
 
 /** One reader of one job. It reads the log until it is level with it, then lives on what the channel brings; a reader
  *  that is full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
-export class Watcher implements Following {
+export class Watcher implements Following, TopicWatcher {
   readonly alreadyEnded = false;
   position: EventId;
   readonly #topic: Topic;
@@ -73,7 +72,7 @@ export class Watcher implements Following {
     if (this.#state !== 'live' && this.#state !== 'reading') return false;
     if (batch.prev === this.position) return this.#give(batch);
     if (compareEventIds(batch.last, this.position) <= 0) return true;
-    if (compareEventIds(batch.prev, this.position) < 0) return this.#give(after(batch, this.position));
+    if (compareEventIds(batch.prev, this.position) < 0) return this.#give(batchAfter(batch, this.position));
     this.#readAgain();
     return false;
   }
@@ -120,9 +119,8 @@ export class Watcher implements Following {
     try {
       while (this.#reading()) {
         const from = this.position;
-        const events = await reader.page(id, from);
+        const { events, full } = await reader.page(id, from);
         if (!this.#reading() || this.position !== from) continue;
-        const full = events.length === PAGE_EVENTS;
         if (events.length > 0 && !this.#give(batchOf(from, events, full))) return;
         if (!full && this.#topic.join(this)) this.#state = 'live';
       }

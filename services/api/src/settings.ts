@@ -1,4 +1,4 @@
-import { logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import { logSettings, modelSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 import { parseApiKeys } from './auth/api-keys.ts';
 
@@ -28,11 +28,7 @@ export const apiSettingsSchema = z
         return z.NEVER;
       })
       .describe('With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin'),
-    MILLRACE_MODEL: z
-      .string()
-      .regex(/^[^:,\s]+:[^,\s]+$/, 'must be provider:name')
-      .default('openai:gpt-4o-mini')
-      .describe('Model of a request that names none, as provider:name; its provider is that of a bare name'),
+    ...modelSettings,
     MILLRACE_MODELS: z
       .string()
       .default('')

@@ -1,4 +1,4 @@
-import { logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import { logSettings, modelSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 
 function milliseconds(least: number, otherwise: number, most = Number.MAX_SAFE_INTEGER) {
@@ -41,11 +41,7 @@ export const workerSettingsSchema = z
       .url({ protocol: /^https?$/ })
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
-    MILLRACE_MODEL: z
-      .string()
-      .regex(/^[^:,\s]+:[^,\s]+$/, 'must be provider:name')
-      .default('openai:gpt-4o-mini')
-      .describe('Model of a request that names none, as provider:name; its provider is that of a bare name'),
+    ...modelSettings,
     MILLRACE_SYSTEM_PROMPT: z
       .string()
       .default('')

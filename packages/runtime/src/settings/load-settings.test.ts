@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { describeSettings } from './describe-settings.ts';
 import { loadSettings } from './load-settings.ts';
 import { SettingsError } from './settings-error.ts';
-import { logLimits, logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from './shared-settings.ts';
+import {
+  logLimits,
+  logSettings,
+  modelSettings,
+  recordOutlivesLog,
+  redisSettings,
+  streamLogSettings,
+} from './shared-settings.ts';
 
 const schema = z
   .object({
@@ -30,6 +37,23 @@ function failure(env: Record<string, string>): string {
 }
 
 describe('loadSettings', () => {
+  it('says why a rule over several variables needs one that is unset', () => {
+    const needsKey = z
+      .object({ A: z.string().optional() })
+      .refine(() => false, { path: ['A'], message: 'set it, or B' });
+    expect(() => loadSettings(needsKey, {})).toThrow('set it, or B');
+  });
+
+  it('takes a bare model name for one of openai', () => {
+    const load = (MILLRACE_MODEL: string) => loadSettings(z.object(modelSettings), { MILLRACE_MODEL }).MILLRACE_MODEL;
+    expect([load('llama3.2'), load('openai:llama3.2:3b'), load('')]).toEqual([
+      'openai:llama3.2',
+      'openai:llama3.2:3b',
+      'openai:gpt-4o-mini',
+    ]);
+    expect(() => load('a, b')).toThrow('must be one model');
+  });
+
   it('takes defaults for what is unset, empty or blank', () => {
     const settings = loadSettings(schema, { PORT: ' 8080 ', REDIS_URL: '', MILLRACE_LOG_LEVEL: '  ' });
     expect(settings.PORT).toBe(8080);

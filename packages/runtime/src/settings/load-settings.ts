@@ -42,15 +42,16 @@ function problemsOf(
     const field = schema.shape[name];
     problems.set(name, {
       name,
-      problem: describeProblem(name, given[name], issue.message),
+      problem: describeProblem(name, given[name], issue),
       allowed: field === undefined ? '' : allowedValues(field),
     });
   }
   return [...problems.values()];
 }
 
-function describeProblem(name: string, value: string | undefined, message: string): string {
-  if (value === undefined) return 'is required';
+function describeProblem(name: string, value: string | undefined, { code, message }: z.core.$ZodIssue): string {
+  // a rule over several variables knows why this one is needed
+  if (value === undefined) return code === 'custom' ? message : 'is required';
   // a refinement may quote what it was given
   if (isSecretName(name)) return `${message.replaceAll(value, '[redacted]')} (value not shown)`;
   return `${message} (got ${JSON.stringify(value)})`;

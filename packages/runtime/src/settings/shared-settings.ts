@@ -25,6 +25,18 @@ export const redisSettings = {
     .describe('Start of every key in Redis; no braces, which would move a job to another cluster slot'),
 };
 
+/** Which model answers: the API resolves what a request names, the worker checks that it can reach it. */
+export const modelSettings = {
+  MILLRACE_MODEL: z
+    .string()
+    .regex(/^[^,\s]+$/, 'must be one model: provider:name, or a bare name')
+    .default('openai:gpt-4o-mini')
+    .transform((model) => (model.includes(':') ? model : `openai:${model}`))
+    .describe(
+      'Model of a request that names none: provider:name, or a bare name for openai (and what speaks its protocol); its provider is that of a bare name in a request',
+    ),
+};
+
 /** What is logged. */
 export const logSettings = {
   MILLRACE_LOG_LEVEL: z

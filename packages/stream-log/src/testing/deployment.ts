@@ -98,7 +98,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   async log(id: string): Promise<StoredEvent[]> {
-    return this.reader.page(id, LOG_START, 1_000_000);
+    return (await this.reader.page(id, LOG_START, { events: 1e9, bytes: 1e9 })).events;
   }
 
   /** Leaves what a fail-over to a replica leaves that had not got the events after `last` of the present attempt. */
@@ -114,7 +114,7 @@ export class Deployment implements AsyncDisposable {
   }
 }
 
-export function begun(outcome: Begun): Extract<Begun, { kind: 'begun' }> {
+function begun(outcome: Begun): Extract<Begun, { kind: 'begun' }> {
   if (outcome.kind !== 'begun') throw new Error(`begin: ${outcome.kind}`);
   return outcome;
 }

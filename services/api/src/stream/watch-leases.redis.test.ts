@@ -27,7 +27,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const id = idOf(stream.response);
     await stream.close();
     await eventually(async () => (await statusOf(id)) === 'cancelled');
-    const events = await deployment.reader.page(id, '0-0');
+    const { events } = await deployment.reader.page(id, '0-0');
     expect(events.at(-1)).toMatchObject({ type: 'cancelled', data: '{"by":"disconnect"}' });
   });
 

@@ -69,6 +69,7 @@ export class JobRunner {
         ? 'The worker was lost after it had begun to answer, and the job asked to fail then.'
         : 'The job has lost its worker too many times.';
     const failed = await this.ports.starter.fail(id, { code: 'WORKER_LOST', message, retryable: true });
+    this.#hint(this.ports.index.left({ id, tenant: begun.tenant }));
     logger.warn({ reason: begun.reason, code: 'WORKER_LOST' }, 'failed');
     return failed ? 'failed' : 'void';
   }

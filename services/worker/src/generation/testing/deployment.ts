@@ -110,7 +110,7 @@ export class Deployment implements AsyncDisposable {
 
   /** All events so far, as `[type, data]`. */
   async events(id: string): Promise<[StoredEvent['type'], Record<string, unknown>][]> {
-    const events = await this.reader.page(id, '0-0', 10_000);
+    const { events } = await this.reader.page(id, '0-0', { events: 10_000 });
     return events.map(({ type, data }) => [type, JSON.parse(data)]);
   }
 
