@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 /** The root of this clone, an absolute path. */
 export const projectRoot = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-/** Where everything that a run leaves behind lives: Redis data, logs, the lock. Ignored by git. */
-export const stateDirectory = path.join(projectRoot, '.millrace');
+/** Where everything that a run leaves behind lives: Redis data, logs, the lock. Ignored by git.
+ *  `MILLRACE_STATE_DIR` puts it elsewhere: a second instance of the same clone needs one of its own. */
+export const stateDirectory = path.resolve(projectRoot, process.env['MILLRACE_STATE_DIR'] || '.millrace');
 
 /**
  * A path inside the project.
