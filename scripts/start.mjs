@@ -148,9 +148,9 @@ function portSetting(text) {
 await runScript(async () => {
   const signals = stopSignals();
   await bootstrapNode();
-  using _lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
-  await assertPortIsFree(port, host);
+  const lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
   try {
+    await assertPortIsFree(port, host);
     await Promise.race([startAll().then(anyProblem), signals.first]);
     console.log('\nstopping: the API drains, the worker hands its jobs over, Redis saves');
   } finally {
@@ -158,5 +158,6 @@ await runScript(async () => {
       for (const child of children) child.kill();
     });
     await stopAll();
+    lock[Symbol.dispose]();
   }
 });

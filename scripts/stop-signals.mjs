@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isAlive } from './lock.mjs';
 import { ask as askCommand } from './run-command.mjs';
 
@@ -49,10 +50,25 @@ function whenNpmDies(then) {
 function npmProcess() {
   let pid = process.ppid;
   for (;;) {
-    const [, parent, command] =
-      /^\s*(\d+)\s+(.*)$/.exec(askCommand('ps', ['-o', 'ppid=,args=', '-p', String(pid)]) ?? '') ?? [];
-    if (parent === undefined || command === undefined || !command.includes('scripts/start.mjs')) return pid;
-    pid = Number(parent);
+    const { parent, commandLine } = describeProcess(pid);
+    if (parent === undefined || !commandLine.includes('scripts/start.mjs')) return pid;
+    pid = parent;
+  }
+}
+
+/**
+ * The parent and the command line of a process, from Linux' /proc (a slim system has no ps), elsewhere from ps.
+ * @param {number} pid
+ * @returns {{ parent?: number, commandLine: string }} no parent when it is gone
+ */
+function describeProcess(pid) {
+  try {
+    const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return { parent: Number(parent), commandLine: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') };
+  } catch {
+    const printed = askCommand('ps', ['-o', 'ppid=,args=', '-p', String(pid)]) ?? '';
+    const [, parent, commandLine] = /^\s*(\d+)\s+(.*)$/.exec(printed) ?? [];
+    return parent === undefined ? { commandLine: '' } : { parent: Number(parent), commandLine: commandLine ?? '' };
   }
 }
 
