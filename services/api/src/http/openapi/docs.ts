@@ -22,6 +22,7 @@ export async function installDocs(nest: NestFastifyApplication): Promise<void> {
       pageTitle: 'Millrace API',
       withDefaultFonts: false,
       telemetry: false,
+      showDeveloperTools: 'never',
       agent: { disabled: true },
     },
     hooks: {
