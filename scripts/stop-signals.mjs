@@ -24,6 +24,8 @@ export function stopSignals() {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, ask);
   process.once('disconnect', ask);
+  // Listening for its end must not keep us alive when all the work is done.
+  process.channel?.unref();
   if (process.env['npm_lifecycle_event'] !== undefined) whenNpmDies(ask);
   const onSecond = (/** @type {() => void} */ action) => {
     kill = action;
