@@ -1,0 +1,15 @@
+/** What a run may set, whatever it measures. */
+export interface RunOptions {
+  /** how often each case is measured; the figures are medians of these */
+  readonly rounds: number;
+}
+
+/** One question, and the run that answers it: prints a table and keeps its figures under `bench/results/`. */
+export type Benchmark = (options: RunOptions) => Promise<void>;
+
+/** A benchmark as the command line knows it. Its code is loaded only when it runs. */
+export interface BenchmarkEntry {
+  /** one line for `--help` */
+  readonly about: string;
+  readonly load: () => Promise<Benchmark>;
+}
