@@ -22,6 +22,6 @@ export type { LogLimits } from './limits.ts';
 export { JobOpener, type NewJob } from './opener.ts';
 export type { EventBatch } from './payload.ts';
 export { JobReader } from './reader.ts';
-export { isFinished, type JobRecord } from './record.ts';
+export { isFinished, type JobOutline, type JobRecord } from './record.ts';
 export type { RedisConnection } from './scripts.ts';
 export type { Following, FollowSink } from './watcher.ts';

@@ -62,6 +62,7 @@ function refuseConnection(error: ConnectionError, socket: Socket): void {
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Content-Type: application/problem+json',
+      'X-Content-Type-Options: nosniff',
       `Content-Length: ${Buffer.byteLength(body)}`,
       `X-Request-Id: ${requestId}`,
       'Connection: close',
@@ -93,6 +94,7 @@ function sendProblem(reply: FastifyReply, error: unknown): void {
   reply
     .code(problem.status)
     .header('X-Request-Id', requestId)
+    .header('X-Content-Type-Options', 'nosniff')
     .type('application/problem+json')
     .serializer((body: string) => body)
     .send(JSON.stringify(problemBody(problem, requestId)));

@@ -24,7 +24,7 @@ export class CancelJobs {
     let cursor: string | null = null;
     do {
       const page = await this.index.open({ olderThanMs: 0, limit: BATCH, cursor: cursor ?? undefined });
-      const jobs = await this.reader.getMany(page.ids);
+      const jobs = await this.reader.outlines(page.ids);
       const outcomes = await Promise.all(
         jobs
           .filter((job): job is JobRecord => job?.status === status)

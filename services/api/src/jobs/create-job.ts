@@ -41,11 +41,16 @@ export class CreateJob {
       { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
       { mayExist: requestId !== null || id !== candidate },
     );
-    // a job that was found may have lost its way to the queue (law 15); the same id is queued at most once
-    const enqueued = isFinished(job.status) ? Promise.resolve() : this.queue.enqueue(job);
+    const enqueued = this.#enqueue(job);
     enqueued.catch(() => {
       // reported to whoever awaits it; unawaited it is the sweep's to mend
     });
     return { ...job, enqueued };
+  }
+
+  async #enqueue(job: TakenJob): Promise<void> {
+    if (job.isNew) await this.queue.accept(job);
+    // a job that was found may have lost its way to the queue (law 15); the same id is queued at most once
+    else if (!isFinished(job.status)) await this.queue.enqueue(job);
   }
 }

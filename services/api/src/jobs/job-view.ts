@@ -1,8 +1,8 @@
 import type { JobView } from '@millrace/contracts';
-import type { JobRecord } from '@millrace/stream-log';
+import type { JobOutline } from '@millrace/stream-log';
 
 /** A record as callers see it. The request itself is not shown. @see PROTOCOL.md §5 */
-export function viewOf(job: JobRecord): JobView {
+export function viewOf(job: JobOutline): JobView {
   return {
     id: job.id,
     status: job.status,

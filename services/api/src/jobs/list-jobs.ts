@@ -39,7 +39,7 @@ export class ListJobs {
     let place = cursor === undefined ? undefined : readCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const page = await this.index.list({ tenant: whose, limit: limit - items.length, cursor: place });
-      for (const job of await this.reader.getMany(page.ids)) {
+      for (const job of await this.reader.outlines(page.ids)) {
         const isVisible = job !== null && (whose === null || job.tenant === whose);
         if (isVisible && (status === undefined || job.status === status)) items.push(viewOf(job));
       }

@@ -55,6 +55,7 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
         'UNKNOWN_PIPELINE',
         'MODEL_NOT_ALLOWED',
         'IDEMPOTENCY_MISMATCH',
+        'LOG_EXPIRED',
         'RATE_LIMITED',
         'QUEUE_FULL',
       ),

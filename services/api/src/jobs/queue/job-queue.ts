@@ -1,9 +1,10 @@
 import type { Logger } from '@millrace/runtime';
+import type { RedisConnection } from '@millrace/stream-log';
 import { getQueueToken } from '@nestjs/bullmq';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Metrics } from '../../health/metrics.ts';
-import { LOGGER } from '../../tokens.ts';
+import { LOGGER, REDIS } from '../../tokens.ts';
 
 /** Name of the queue, and of every entry in it; the worker has the same. */
 export const QUEUE_NAME = 'jobs';
@@ -14,18 +15,29 @@ const ENTRY_NAME = 'generate';
 export class JobQueue {
   constructor(
     @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
+    @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
   }
 
-  /** Queues a job; one that is in the queue already, or being worked on, stays as it is. */
-  async enqueue({ id, isNew, request }: { id: string; isNew?: boolean; request: { pipeline: string } }): Promise<void> {
-    await this.queue.add(ENTRY_NAME, {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
-    if (!isNew) return;
+  /** Queues a job that was just taken in. */
+  async accept({
+    id,
+    request,
+  }: {
+    readonly id: string;
+    readonly request: { readonly pipeline: string };
+  }): Promise<void> {
+    await this.enqueue({ id });
     this.metrics.jobCreated(request.pipeline);
     this.logger.info({ requestId: id }, 'accepted');
+  }
+
+  /** Queues a job; one that is in the queue already, or being worked on, stays as it is. */
+  async enqueue({ id }: { readonly id: string }): Promise<void> {
+    await this.queue.add(ENTRY_NAME, {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
   }
 
   /** Takes out a job that no worker has yet. */
@@ -33,9 +45,9 @@ export class JobQueue {
     await this.queue.remove(id);
   }
 
-  /** @returns those of the ids that are in the queue in no state at all */
+  /** @returns those of the ids that are in the queue in no state at all: an entry is removed when it ends */
   async missing(ids: readonly string[]): Promise<string[]> {
-    const states = await Promise.all(ids.map((id) => this.queue.getJobState(id)));
-    return ids.filter((_, index) => states[index] === 'unknown');
+    const found = await Promise.all(ids.map((id) => this.redis.exists(this.queue.toKey(id))));
+    return ids.filter((_, index) => found[index] === 0);
   }
 }

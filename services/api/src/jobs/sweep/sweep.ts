@@ -1,5 +1,5 @@
 import type { Logger } from '@millrace/runtime';
-import { isFinished, type JobIndex, type JobReader, type JobRecord } from '@millrace/stream-log';
+import { isFinished, type JobIndex, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
 import { JOB_INDEX, JOB_READER, LOGGER, SETTINGS } from '../../tokens.ts';
@@ -72,8 +72,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async #sweepPage(ids: readonly string[]): Promise<number> {
-    const jobs = await this.reader.getMany(ids);
-    const open: JobRecord[] = [];
+    const jobs = await this.reader.outlines(ids);
+    const open: JobOutline[] = [];
     await Promise.all(
       jobs.map(async (job, place) => {
         if (job === null) await this.#forget(ids[place]);
