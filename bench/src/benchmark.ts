@@ -1,5 +1,5 @@
 /** What a run may set, whatever it measures. */
-export interface RunOptions {
+interface RunOptions {
   /** how often each case is measured; the figures are medians of these */
   readonly rounds: number;
 }

@@ -5,7 +5,7 @@ import type { ANSWER } from './simulated-answer.ts';
 import type { Timeline } from './timeline-svg.ts';
 
 /** What was measured of one case. */
-export interface CaseResult {
+interface CaseResult {
   readonly id: string;
   readonly label: string;
   readonly pictured: boolean;
@@ -45,7 +45,7 @@ export function ttftReport({ machine, rounds, model, cases }: TtftResult): strin
 /** The picture of the same figures. */
 export function ttftTimeline({ model, cases }: TtftResult): Timeline {
   return {
-    title: 'When a client has what of one answer',
+    title: 'What a client has of one answer, and when',
     subtitle: `the model says its first token after ${formatMs(model.firstTokenMs)} ms and its last after ${formatMs(model.lastTokenMs)} ms`,
     rows: cases.filter(({ pictured }) => pictured).map(({ label, medians }) => ({ label, marks: medians })),
   };

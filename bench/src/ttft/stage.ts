@@ -7,6 +7,7 @@ import {
   startRedis,
   type TestNginx,
 } from '@millrace/testing';
+// @boundaries-ignore the proxy's configuration is no package, and the very thing that is measured
 import { proxyFiles } from '../../../infra/nginx/render.mjs';
 import { answerOnTime } from './simulated-answer.ts';
 

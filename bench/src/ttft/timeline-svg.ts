@@ -65,7 +65,7 @@ function axis(scaleMs: number, x: Scale, height: number): string[] {
   const ticks = Array.from({ length: scaleMs / TICK_MS + 1 }, (_, index) => index * TICK_MS);
   return ticks.map((ms) => {
     const at = x(ms).toFixed(1);
-    const anchor = anchorOf(x(ms));
+    const anchor = ms === 0 ? 'start' : ms === scaleMs ? 'end' : 'middle';
     return `  <path class="grid" d="M${at} ${HEAD - 8}V${height - AXIS}"/><text class="dim" x="${at}" y="${height - AXIS + 20}" text-anchor="${anchor}">${formatMs(ms)}${ms === scaleMs ? ' ms' : ''}</text>`;
   });
 }
