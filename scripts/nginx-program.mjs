@@ -39,7 +39,7 @@ export async function ensureNginx() {
   if (process.platform === 'linux' && dockerAnswers()) return nginxInContainer();
   throw new Problem(
     'There is no nginx on this machine, and none could be installed; the end-to-end tests need one.',
-    'Debian, Ubuntu: sudo apt-get install nginx-light',
+    'Debian, Ubuntu: sudo apt-get update && sudo apt-get install nginx-light',
     'macOS:          brew install nginx',
   );
 }

@@ -38,9 +38,9 @@ export async function ensureRedis() {
   if (dockerAnswers()) return redisInContainer();
   throw new Problem(
     `There is no redis-server ≥ ${oldestMajor}.0 or valkey-server on this machine, and none could be installed.`,
-    'Debian, Ubuntu: sudo apt-get install redis-server     (or valkey-server)',
+    'Debian, Ubuntu: sudo apt-get update && sudo apt-get install redis-server',
     'macOS:          brew install redis',
-    'Or use one that runs elsewhere: REDIS_URL=redis://host:6379 npm start',
+    'Or let npm start use one that runs elsewhere: REDIS_URL=redis://host:6379 npm start',
   );
 }
 
