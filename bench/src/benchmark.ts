@@ -2,6 +2,8 @@
 interface RunOptions {
   /** how often each case is measured; the figures are medians of these */
   readonly rounds: number;
+  /** aborted when the run is to end early: what was started is then ended in order */
+  readonly signal: AbortSignal;
 }
 
 /** One question, and the run that answers it: prints a table and keeps its figures under `bench/results/`. */

@@ -41,8 +41,16 @@ async function run(names: readonly string[], rounds: number): Promise<void> {
     process.exitCode = 64;
     return;
   }
-  for (const entry of entries) {
-    const benchmark = await entry?.load();
-    await benchmark?.({ rounds });
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort());
+  try {
+    for (const entry of entries) {
+      const benchmark = await entry?.load();
+      await benchmark?.({ rounds, signal: stop.signal });
+    }
+  } catch (error) {
+    // stopped on purpose: what was started has been ended on the way here
+    if (!stop.signal.aborted) throw error;
+    process.exitCode = 130;
   }
 }

@@ -22,7 +22,7 @@ describe('timedPost', () => {
       setTimeout(() => response.write(Buffer.concat(body)), 30);
       setTimeout(() => response.end(), 60);
     });
-    const { status, contentType, headersMs, chunks, endMs } = await timedPost(server.url, { query: 'x' }, {});
+    const { status, contentType, headersMs, chunks, endMs } = await timedPost(server.url, { query: 'x' });
     expect([status, contentType]).toEqual([200, 'text/plain']);
     expect(chunks.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['{"query":"x"}']);
     const bodyMs = chunks[0]?.atMs ?? 0;
@@ -35,6 +35,15 @@ describe('timedPost', () => {
     await using server = await serve((_, response) => {
       response.write('half', () => response.destroy());
     });
-    await expect(timedPost(server.url, {}, {})).rejects.toThrow();
+    await expect(timedPost(server.url, {})).rejects.toThrow();
+  });
+
+  it('ends early when told, before the answer or within it', async () => {
+    const stop = new AbortController();
+    await using server = await serve((_, response) => {
+      response.write('half', () => stop.abort());
+    });
+    await expect(timedPost(server.url, {}, { signal: stop.signal })).rejects.toThrow();
+    await expect(timedPost(server.url, {}, { signal: stop.signal })).rejects.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 
 /** A piece of a body and when it came. */
 export interface TimedChunk {
@@ -16,12 +16,17 @@ export interface TimedAnswer {
   readonly endMs: number;
 }
 
+export interface PostOptions {
+  readonly headers?: OutgoingHttpHeaders;
+  readonly signal?: AbortSignal;
+}
+
 /** POSTs JSON on a connection of its own and times what comes back.
- *  @throws Error there was no answer, or its body was broken off */
+ *  @throws Error there was no answer, its body was broken off, or the signal was aborted */
 export async function timedPost(
   url: string,
   body: object,
-  headers: Readonly<Record<string, string>>,
+  { headers = {}, signal }: PostOptions = {},
 ): Promise<TimedAnswer> {
   const startedAt = performance.now();
   const elapsed = () => performance.now() - startedAt;
@@ -29,10 +34,14 @@ export async function timedPost(
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     agent: false,
+    ...(signal === undefined ? {} : { signal }),
   });
   outgoing.end(JSON.stringify(body));
   const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
   const headersMs = elapsed();
+  outgoing.on('error', () => {
+    // broken off or aborted: reading the body throws
+  });
   const chunks: TimedChunk[] = [];
   for await (const bytes of answer) chunks.push({ bytes, atMs: elapsed() });
   return {

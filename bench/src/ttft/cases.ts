@@ -47,6 +47,6 @@ export const CASES: readonly Case[] = [
 ];
 
 /** Asks once, as the case says, and reads the answer to its end. */
-export async function askOnce({ proxy, headers }: Case, { urls }: Stage): Promise<Reading> {
-  return readAnswer(await timedPost(`${urls[proxy]}/jobs`, { query: 'Why is the sky blue?' }, headers));
+export async function askOnce({ proxy, headers }: Case, { urls }: Stage, signal: AbortSignal): Promise<Reading> {
+  return readAnswer(await timedPost(`${urls[proxy]}/jobs`, { query: 'Why is the sky blue?' }, { headers, signal }));
 }

@@ -18,8 +18,8 @@ const PICTURES = new URL('../../../docs/images/', import.meta.url);
 /** How long a client waits for the first token of one answer, and for what comes before it and after.
  *  Prints a table; keeps it in `bench/README.md`, the figures in `bench/results/ttft.json` and their picture in
  *  `docs/images/ttft.svg`. */
-export const measureTtft: Benchmark = async ({ rounds }) => {
-  const samples = await measure(rounds);
+export const measureTtft: Benchmark = async ({ rounds, signal }) => {
+  const samples = await measure(rounds, signal);
   const result: TtftResult = {
     benchmark: 'ttft',
     measuredOn: new Date().toISOString().slice(0, 10),
@@ -36,14 +36,14 @@ export const measureTtft: Benchmark = async ({ rounds }) => {
 };
 
 /** The samples of each case, by its id. The cases take turns, so that a slow minute of the machine touches all alike. */
-async function measure(rounds: number): Promise<Map<string, Marks[]>> {
+async function measure(rounds: number, signal: AbortSignal): Promise<Map<string, Marks[]>> {
   await using stage = await openStage();
   // the first requests load code and open connections
-  await Promise.all(CASES.map((each) => measureOnce(each, stage)));
+  await Promise.all(CASES.map((each) => measureOnce(each, stage, signal)));
   const samples = new Map<string, Marks[]>(CASES.map(({ id }) => [id, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const each of CASES) {
-      const marks = await measureOnce(each, stage);
+      const marks = await measureOnce(each, stage, signal);
       samples.get(each.id)?.push(marks);
       console.log(`round ${round} of ${rounds}: ${each.label}: first token after ${formatMs(marks.firstTokenMs)} ms`);
     }
@@ -51,8 +51,8 @@ async function measure(rounds: number): Promise<Map<string, Marks[]>> {
   return samples;
 }
 
-async function measureOnce(each: Case, stage: Stage): Promise<Marks> {
-  const { text, marks } = await askOnce(each, stage);
+async function measureOnce(each: Case, stage: Stage, signal: AbortSignal): Promise<Marks> {
+  const { text, marks } = await askOnce(each, stage, signal);
   if (text !== TOKENS.join('')) throw new Error(`${each.label}: the answer is not what the model said: ${text}`);
   return rounded(marks);
 }
