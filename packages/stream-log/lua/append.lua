@@ -1,12 +1,12 @@
 -- append: store an attempt's next events and publish them, unless a newer attempt or an end owns the job.
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
--- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
--- ARGV[4] attempt  ARGV[5] seq of the first event  ARGV[6] most events of a log  ARGV[7] most bytes of a log
--- ARGV[8…] type, data (JSON) pairs
+-- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
+-- ARGV[3] attempt  ARGV[4] seq of the first event  ARGV[5] most events of a log  ARGV[6] most bytes of a log
+-- ARGV[7…] type, data (JSON) pairs
 -- RETURNS 1 stored | 0 stored already (the same command, sent again) | -1 fenced: a newer attempt, or the queue, owns the job | -2 the job has ended
---       | -3 Redis has lost the record, or events that it had acknowledged | -4 over the log's limits, nothing stored
-local publish, record_ms, log_ms = ARGV[1], ARGV[2], ARGV[3]
-local attempt, first, most_events, most_bytes = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+--       | -3 Redis has lost the record, the log, or events that it had acknowledged | -4 over the log's limits, nothing stored
+local publish, ttl, attempt, first = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local most_events, most_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'seq', 'events', 'bytes', 'said')
 local status, seq, said = job[1], tonumber(job[3]), job[6]
@@ -17,16 +17,17 @@ if status ~= 'active' then return -2 end
 if first <= seq then return 0 end
 if first > seq + 1 then return -3 end
 
-local count = (#ARGV - 7) / 2
+local count = (#ARGV - 6) / 2
 local events, bytes = job[4] + count, tonumber(job[5])
-for i = 9, #ARGV, 2 do bytes = bytes + #ARGV[i] end
+for i = 8, #ARGV, 2 do bytes = bytes + #ARGV[i] end
 if events > most_events or bytes > most_bytes then return -4 end
 
 local payload = { attempt .. '-' .. seq }
-for i = 8, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   seq = seq + 1
   local id = attempt .. '-' .. seq
-  redis.call('XADD', KEYS[2], id, ARGV[i], ARGV[i + 1])
+  -- only the first can find no log: a job's log is there until its end
+  if not redis.call('XADD', KEYS[2], 'NOMKSTREAM', id, ARGV[i], ARGV[i + 1]) then return -3 end
   payload[#payload + 1] = id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
 end
 
@@ -36,7 +37,7 @@ if not said then
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('HSET', KEYS[1], 'said', 1, 'firstTokenAt', string.format('%d', now))
 end
-redis.call('PEXPIRE', KEYS[1], record_ms)
-redis.call('PEXPIRE', KEYS[2], log_ms)
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call(publish, KEYS[3], table.concat(payload, '\n'))
 return 1

@@ -1,11 +1,11 @@
 -- begin: make the caller the job's runner, in a new attempt that fences the one before it.
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
--- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
--- ARGV[4] runner, unique per pick-up: asked again, it gets the attempt it has  ARGV[5] most attempts
+-- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
+-- ARGV[3] runner, unique per pick-up: asked again, it gets the attempt it has  ARGV[4] most attempts
 -- RETURNS {1, attempt, seq, tenant, request, createdAt, startedAt, now (ms)}
 --       | {-1} no such job | {-2} ended
 --       | {-3, tenant} it had said something and asked to fail then | {-4, tenant} too many attempts
-local publish, record_ms, log_ms, runner, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local publish, ttl, runner, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
 local names = { 'status', 'attempt', 'seq', 'runner', 'said', 'released', 'onCrash', 'model', 'tenant', 'request',
   'createdAt', 'startedAt', 'events', 'bytes' }
@@ -39,7 +39,7 @@ say('started', string.format('{"attempt":%d,"model":%s}', attempt, cjson.encode(
 redis.call('HDEL', KEYS[1], 'said', 'released', 'firstTokenAt')
 redis.call('HSET', KEYS[1], 'status', 'active', 'attempt', attempt, 'seq', seq, 'runner', runner,
   'startedAt', job.startedAt or now, 'events', job.events + seq, 'bytes', bytes)
-redis.call('PEXPIRE', KEYS[1], record_ms)
-redis.call('PEXPIRE', KEYS[2], log_ms)
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call(publish, KEYS[3], table.concat(payload, '\n'))
 return { 1, attempt, seq, job.tenant, job.request, job.createdAt, job.startedAt or now, now }

@@ -6,7 +6,7 @@
 -- ARGV[10] channel that tells the runner, '' for none: the runner closes  ARGV[11] id, told there
 -- ARGV[12…] further fields of the record: name, value pairs
 -- RETURNS 1 closed | 0 closed like this already | -1 fenced: a newer attempt, or the queue, owns the job | -2 ended in another way
---       | -3 Redis has lost the record, or events that it had acknowledged | -5 no such job, or another tenant's
+--       | -3 Redis has lost the record, the log, or events that it had acknowledged | -5 no such job, or another tenant's
 local publish, record_ms, log_ms = ARGV[1], ARGV[2], ARGV[3]
 local attempt, acknowledged, tenant, final, event, data = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local control, id = ARGV[10], ARGV[11]
@@ -22,7 +22,7 @@ if status ~= 'queued' and status ~= 'active' then
   return same and 0 or -2
 end
 if as_runner and status ~= 'active' then return -1 end
-if as_runner and seq ~= acknowledged then return -3 end
+if as_runner and (seq ~= acknowledged or redis.call('EXISTS', KEYS[2]) == 0) then return -3 end
 
 local time = redis.call('TIME')
 local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))

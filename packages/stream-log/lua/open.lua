@@ -1,11 +1,10 @@
 -- open: store a new job's record and its `accepted` event, or recognise the job that holds the id already.
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
--- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
--- ARGV[4] tenant  ARGV[5] fingerprint of the body  ARGV[6] data of `accepted` (JSON)
--- ARGV[7…] further fields of the record: name, value pairs
+-- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
+-- ARGV[3] tenant  ARGV[4] fingerprint of the body  ARGV[5] data of `accepted` (JSON)
+-- ARGV[6…] further fields of the record: name, value pairs
 -- RETURNS 1 opened | 0 the same job exists | -1 another job, or another tenant's, holds the id
-local publish, record_ms, log_ms = ARGV[1], ARGV[2], ARGV[3]
-local tenant, fingerprint, accepted = ARGV[4], ARGV[5], ARGV[6]
+local publish, ttl, tenant, fingerprint, accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local held = redis.call('HMGET', KEYS[1], 'tenant', 'fingerprint')
 if held[1] then
@@ -16,13 +15,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = { 'tenant', tenant, 'fingerprint', fingerprint, 'status', 'queued', 'attempt', 0, 'seq', 1,
   'events', 1, 'bytes', #accepted, 'createdAt', string.format('%d', now) }
-for i = 7, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 6, #ARGV do fields[#fields + 1] = ARGV[i] end
 
 -- a log that outlived its record belongs to a job that is gone
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('XADD', KEYS[2], '0-1', 'accepted', accepted)
-redis.call('PEXPIRE', KEYS[1], record_ms)
-redis.call('PEXPIRE', KEYS[2], log_ms)
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call(publish, KEYS[3], '0-0\n0-1 accepted ' .. accepted)
 return 1

@@ -1,8 +1,8 @@
 -- release: give a job back to the queue, so that its next attempt says why.
 -- KEYS[1] record
--- ARGV[1] attempt that lets go  ARGV[2] reason for the next attempt's `reset`  ARGV[3] record retention (ms)
+-- ARGV[1] attempt that lets go  ARGV[2] reason for the next attempt's `reset`  ARGV[3] time to live of an unfinished job (ms)
 -- RETURNS 1 released | -1 fenced by a newer attempt | -2 the job has ended | -3 no such job
-local attempt, reason, record_ms = ARGV[1], ARGV[2], ARGV[3]
+local attempt, reason, ttl = ARGV[1], ARGV[2], ARGV[3]
 
 local job = redis.call('HMGET', KEYS[1], 'status', 'attempt')
 if not job[1] then return -3 end
@@ -13,5 +13,5 @@ if tonumber(job[2]) < tonumber(attempt) then
   redis.call('HSET', KEYS[1], 'attempt', attempt, 'seq', 0, 'said', 1)
 end
 redis.call('HSET', KEYS[1], 'status', 'queued', 'released', reason)
-redis.call('PEXPIRE', KEYS[1], record_ms)
+redis.call('PEXPIRE', KEYS[1], ttl)
 return 1

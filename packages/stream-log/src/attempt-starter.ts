@@ -43,8 +43,8 @@ export class AttemptStarter {
   /** Starts the next attempt; whoever ran the job before is fenced from this moment on (law 2).
    *  @param runner unique per pick-up of the queue entry */
   async begin(id: string, runner: string): Promise<Begun> {
-    const { recordRetentionMs, logRetentionMs, maxAttempts } = this.limits;
-    const args = [this.#publish, recordRetentionMs, logRetentionMs, runner, maxAttempts];
+    const { unfinishedRetentionMs, maxAttempts } = this.limits;
+    const args = [this.#publish, unfinishedRetentionMs, runner, maxAttempts];
     const reply = (await this.#run('begin', this.keys.ofJob(id), args)) as Reply;
     switch (reply[0]) {
       case 1:

@@ -71,7 +71,7 @@ describe('a writer', () => {
     const id = await d.job();
     await d.begin(id);
     const run = scriptsOf(d.redis);
-    const args = ['PUBLISH', 60_000, 60_000, 1, 2, 100, 1000, 'text', '{"text":"once"}'];
+    const args = ['PUBLISH', 60_000, 1, 2, 100, 1000, 'text', '{"text":"once"}'];
     expect(await run('append', d.keys.ofJob(id), args)).toBe(1);
     expect(await run('append', d.keys.ofJob(id), args)).toBe(0);
     expect(textOf(await d.log(id))).toBe('once');
@@ -126,6 +126,25 @@ describe('a writer', () => {
     const log = await d.log(id);
     expect(log.find(({ type }) => type === 'reset')?.data).toBe('{"attempt":2,"reason":"log-lost"}');
     expect(textOf(log)).toBe('abcd');
+  });
+
+  it('notices that the log alone is gone, and leaves no hole', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'first');
+    await writer.flush();
+    await d.redis.del(d.keys.log(id));
+    await expect(writer.done(DONE)).rejects.toMatchObject({ code: 'LOG_LOST' });
+    const next = await d.begin(id);
+    await d.redis.del(d.keys.log(id));
+    say(next, 'second');
+    await expect(next.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
+    expect(await next.release('log-lost')).toBe(true);
+    const heir = await d.begin(id);
+    say(heir, 'whole');
+    await heir.done(DONE);
+    expect((await d.log(id)).map(({ type }) => type)).toEqual(['reset', 'started', 'text', 'done']);
   });
 
   it('hands its job over with a reset that says so', async () => {

@@ -106,7 +106,7 @@ export class AttemptWriter {
     const { run, keys, limits } = this.#options;
     this.abort(new AttemptFenced(this.id));
     while (this.#pumping !== null) await this.#pumping;
-    const args = [this.attempt, reason, limits.recordRetentionMs];
+    const args = [this.attempt, reason, limits.unfinishedRetentionMs];
     return (await run('release', [keys.record(this.id)], args)) === 1;
   }
 
@@ -141,7 +141,7 @@ export class AttemptWriter {
   #append(pairs: readonly string[]): Promise<unknown> {
     const { run, publish, keys, limits } = this.#options;
     return run('append', keys.ofJob(this.id), [
-      ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
+      ...[publish, limits.unfinishedRetentionMs],
       ...[this.attempt, this.#seq + 1, limits.maxEvents, limits.maxBytes],
       ...pairs,
     ]);

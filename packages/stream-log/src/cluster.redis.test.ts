@@ -76,13 +76,13 @@ describe('on a cluster of three (law 13)', () => {
 
   it('keeps its index and its idempotency keys', async () => {
     await using d = Deployment.cluster(cluster.ports);
-    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
     const limits = { maxQueued: 10, maxOpenPerTenant: 10 };
     for (const id of ['a', 'b']) expect(await index.admit({ id, tenant: 't' }, limits)).toBe('admitted');
     await index.left({ id: 'a', tenant: 't' });
     expect((await index.list({ tenant: 't', limit: 5 })).ids).toEqual(['b', 'a']);
     expect((await index.open({ olderThanMs: 0, limit: 5 })).ids).toEqual(['b']);
-    const keys = new IdempotencyKeys(d.redis, d.keys, 60_000);
+    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     expect(await keys.claim('t', 'k', 'one')).toBe('one');
     expect(await keys.claim('t', 'k', 'two')).toBe('one');
   });

@@ -15,7 +15,7 @@ const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000 };
 describe('the index of jobs', () => {
   it('admits up to its limits, also when all come at once, and always whom it knows', async () => {
     await using d = Deployment.single(server.url);
-    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
     const limits = { maxQueued: 5, maxOpenPerTenant: 3 };
     const admit = (id: string, tenant: string) => index.admit({ id, tenant }, limits);
     const first = await Promise.all(Array.from({ length: 6 }, (_, i) => admit(`a${i}`, 'a')));
@@ -35,7 +35,7 @@ describe('the index of jobs', () => {
 
   it('lists each job once, newest first, page by page, for a tenant or for all', async () => {
     await using d = Deployment.single(server.url);
-    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
     for (let i = 0; i < 10; i++) await index.admit({ id: `j${i}`, tenant: i % 2 ? 'odd' : 'even' }, ROOMY);
     const seen: string[] = [];
     let cursor: string | undefined;
@@ -50,7 +50,7 @@ describe('the index of jobs', () => {
 
   it('tells the place in the queue, and what a sweep has to look at', async () => {
     await using d = Deployment.single(server.url);
-    const index = new JobIndex(d.redis, d.keys, 60_000);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
     for (const id of ['x', 'y', 'z']) await index.admit({ id, tenant: 't' }, ROOMY);
     expect(await index.queuePosition('z')).toBe(3);
     await index.taken('x');
@@ -66,7 +66,7 @@ describe('the index of jobs', () => {
 describe('idempotency keys', () => {
   it('stand for the id of whoever came first, per tenant', async () => {
     await using d = Deployment.single(server.url);
-    const keys = new IdempotencyKeys(d.redis, d.keys, 60_000);
+    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     const claims = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.claim('a', 'key', `id-${i}`)));
     expect(new Set(claims).size).toBe(1);
     expect(await keys.claim('a', 'key', 'late')).toBe(claims[0]);

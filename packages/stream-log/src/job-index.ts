@@ -1,4 +1,5 @@
 import type { KeySpace } from './keys.ts';
+import type { LogLimits } from './limits.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
 export interface AdmissionLimits {
@@ -18,14 +19,16 @@ export interface JobPage {
  *  is opened and cleared *after* it was closed, and its entries are hints that whoever reads them checks. */
 export class JobIndex {
   readonly #run: RunScript;
+  /** how long a job stays in the lists, ms: no record lives longer */
+  readonly #retentionMs: number;
 
-  /** @param retentionMs of the records: older entries leave the lists */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
-    readonly retentionMs: number,
+    limits: Pick<LogLimits, 'recordRetentionMs' | 'unfinishedRetentionMs'>,
   ) {
     this.#run = scriptsOf(redis);
+    this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
   }
 
   /** Counts a job in; one that is known already always gets in. */
@@ -35,7 +38,7 @@ export class JobIndex {
   ): Promise<'admitted' | 'queue-full' | 'rate-limited'> {
     const { openJobs, queuedJobs, allJobs } = this.keys;
     const keys = [openJobs, queuedJobs, allJobs, this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
-    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.retentionMs];
+    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs];
     const reply = await this.#run('admit', keys, args);
     if (reply === -1) return 'queue-full';
     return reply === -2 ? 'rate-limited' : 'admitted';

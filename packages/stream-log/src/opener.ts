@@ -33,8 +33,7 @@ export class JobOpener {
   async open(job: NewJob): Promise<'opened' | 'existing'> {
     const reply = await this.#run('open', this.keys.ofJob(job.id), [
       this.#publish,
-      this.limits.recordRetentionMs,
-      this.limits.logRetentionMs,
+      this.limits.unfinishedRetentionMs,
       job.tenant,
       job.fingerprint,
       JSON.stringify({ id: job.id, status: 'queued' }),

@@ -43,17 +43,18 @@ describe('open', () => {
     await expect(d.opener.open({ ...job, tenant: 'other' })).rejects.toThrow(IdempotencyMismatch);
   });
 
-  it('lets record and log expire together, also when the job never ends', async () => {
-    await using d = Deployment.single(server.url, { recordRetentionMs: 50_000, logRetentionMs: 50_000 });
+  it('lets record and log expire, each its time after the end, and both much later when the job never ends', async () => {
+    const limits = { recordRetentionMs: 50_000, logRetentionMs: 40_000, unfinishedRetentionMs: 500_000 };
+    await using d = Deployment.single(server.url, limits);
     const id = await d.job();
+    const timesToLive = () => Promise.all([d.keys.record(id), d.keys.log(id)].map((key) => d.redis.pttl(key)));
     const writer = await d.begin(id);
     say(writer, 'a');
     await writer.flush();
-    for (const key of [d.keys.record(id), d.keys.log(id)]) {
-      const left = await d.redis.pttl(key);
-      expect(left).toBeGreaterThan(40_000);
-      expect(left).toBeLessThanOrEqual(50_000);
-    }
+    for (const left of await timesToLive()) expect([left > 400_000, left <= 500_000]).toEqual([true, true]);
+    await writer.done(DONE);
+    const [record = 0, log = 0] = await timesToLive();
+    expect([record > 40_000, record <= 50_000, log > 30_000, log <= 40_000]).toEqual([true, true, true, true]);
   });
 });
 

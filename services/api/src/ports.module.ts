@@ -55,9 +55,8 @@ export class PortsModule implements OnApplicationShutdown {
       [JOB_OPENER, new JobOpener(redis, keys, limits)],
       [JOB_READER, new JobReader(redis, keys)],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
-      [JOB_INDEX, new JobIndex(redis, keys, limits.recordRetentionMs)],
-      // a record's retention starts with each write to it: a key is claimed before the first and must outlive the last
-      [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, 2 * limits.recordRetentionMs)],
+      [JOB_INDEX, new JobIndex(redis, keys, limits)],
+      [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [FOLLOWERS, new Followers(redis, hub, keys)],
     ]);
     const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));

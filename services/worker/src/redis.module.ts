@@ -43,7 +43,7 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
       provide: JobIndex,
       inject: [COMMANDS, KeySpace, SETTINGS],
       useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new JobIndex(redis, keys, logLimits(settings).recordRetentionMs),
+        new JobIndex(redis, keys, logLimits(settings)),
     },
     {
       provide: CancelWatcher,

@@ -51,11 +51,15 @@ export const streamLogSettings = {
   MILLRACE_LOG_RETENTION_SECONDS: integer()
     .min(1)
     .default(86_400)
-    .describe('How long an event log outlives its last event, seconds'),
+    .describe('How long an event log outlives the end of its job, seconds'),
   MILLRACE_RECORD_RETENTION_SECONDS: integer()
     .min(1)
     .default(86_400)
-    .describe('How long a job record outlives its last change, seconds; at least as long as its log'),
+    .describe('How long a job record outlives the end of its job, seconds; at least as long as its log'),
+  MILLRACE_UNFINISHED_RETENTION_SECONDS: integer()
+    .min(3_600)
+    .default(7 * 86_400)
+    .describe('How long a job without an end is kept after its last event, seconds; longer than any job may be silent'),
   MILLRACE_MAX_LOG_EVENTS: integer()
     .min(10)
     .default(100_000)
@@ -95,6 +99,7 @@ export function logLimits(settings: StreamLogSettings) {
   return {
     recordRetentionMs: settings.MILLRACE_RECORD_RETENTION_SECONDS * 1_000,
     logRetentionMs: settings.MILLRACE_LOG_RETENTION_SECONDS * 1_000,
+    unfinishedRetentionMs: settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000,
     maxEvents: settings.MILLRACE_MAX_LOG_EVENTS,
     maxBytes: settings.MILLRACE_MAX_LOG_BYTES,
     maxAttempts: settings.MILLRACE_MAX_ATTEMPTS,

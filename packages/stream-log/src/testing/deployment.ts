@@ -18,6 +18,7 @@ import type { Following, FollowSink } from '../watcher.ts';
 const LIMITS: LogLimits = {
   recordRetentionMs: 60_000,
   logRetentionMs: 60_000,
+  unfinishedRetentionMs: 60_000,
   maxEvents: 100_000,
   maxBytes: 50_000_000,
   maxAttempts: 10,
@@ -40,6 +41,7 @@ export class Deployment implements AsyncDisposable {
   readonly reader: JobReader;
   readonly canceller: JobCanceller;
   readonly starter: AttemptStarter;
+  readonly limits: LogLimits;
   readonly #connect: () => RedisConnection;
   readonly #closers: (() => void)[] = [];
 
@@ -47,6 +49,7 @@ export class Deployment implements AsyncDisposable {
     this.#connect = connect;
     this.redis = this.connection();
     const all = { ...LIMITS, ...limits };
+    this.limits = all;
     this.opener = new JobOpener(this.redis, this.keys, all);
     this.reader = new JobReader(this.redis, this.keys);
     this.canceller = new JobCanceller(this.redis, this.keys, all);
