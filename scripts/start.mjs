@@ -21,7 +21,7 @@ import { stopSignals } from './stop-signals.mjs';
 const verbose = process.argv.includes('--verbose');
 const logDirectory = path.join(stateDirectory, 'logs');
 const host = process.env['HOST'] || '127.0.0.1';
-const port = portSetting(process.env['PORT'] || '8080');
+const port = Number(process.env['PORT'] || '8080');
 
 /** Longer than the time the services take to drain, see MILLRACE_DRAIN_MS and MILLRACE_WORKER_GRACE_MS. */
 const serviceGraceMs = 45_000;
@@ -138,14 +138,16 @@ async function anyProblem() {
   throw (await Promise.race(children.map((child) => once(child, 'problem'))))[0];
 }
 
-/** @param {string} text */
-function portSetting(text) {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
-  throw new Problem(`PORT=${text} is no port.`, 'It is a number from 1 to 65535; without it 8080 is taken.');
+function assertPort() {
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return;
+  throw new Problem(
+    `PORT=${process.env['PORT']} is no port.`,
+    'It is a number from 1 to 65535; without it 8080 is taken.',
+  );
 }
 
 await runScript(async () => {
+  assertPort();
   const signals = stopSignals();
   await bootstrapNode();
   const lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));

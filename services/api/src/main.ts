@@ -15,7 +15,12 @@ onShutdown(
   ],
   { graceMs: settings.MILLRACE_DRAIN_MS + CLOSE_MS, logger },
 );
-logger.info({ url: await api.listen() }, 'listening');
+try {
+  logger.info({ url: await api.listen() }, 'listening');
+} catch (error) {
+  logger.fatal({ err: error, host: settings.HOST, port: settings.PORT }, 'cannot listen: is the port taken?');
+  process.exit(1);
+}
 
 function settingsOrExit(): ApiSettings {
   try {

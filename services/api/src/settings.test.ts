@@ -37,4 +37,12 @@ describe('the settings of the API', () => {
   it('are each described, for the README’s table', () => {
     for (const row of describeSettings(apiSettingsSchema)) expect([row.name, row.description]).not.toContain('');
   });
+
+  it('refuses keys that would protect nothing, and origins that would match nothing', () => {
+    const keys = { MILLRACE_API_KEYS: 'alice:user:hunter22' };
+    expect(() => load(keys)).toThrow(/MILLRACE_AUTH.*must be apikey/s);
+    expect(() => load({ ...keys, MILLRACE_AUTH: 'none' })).toThrow(/MILLRACE_AUTH.*must be apikey/s);
+    expect(() => load({ MILLRACE_CORS_ORIGINS: 'https://a.example/' })).toThrow(/MILLRACE_CORS_ORIGINS/);
+    expect(load({ MILLRACE_CORS_ORIGINS: '*' }).MILLRACE_CORS_ORIGINS).toEqual(['*']);
+  });
 });

@@ -76,7 +76,8 @@ export const apiSettingsSchema = z
       .string()
       .default('')
       .transform((text) => text.split(',').flatMap((origin) => origin.trim() || []))
-      .describe('Origins that browsers may call from, comma-separated; empty: CORS is off'),
+      .refine((origins) => origins.every(isOrigin), 'must be origins like https://chat.example, without a path')
+      .describe('Origins that browsers may call from, comma-separated, or *; empty: CORS is off'),
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, served at /'),
   })
   .check(recordOutlivesLog)
@@ -88,6 +89,20 @@ export const apiSettingsSchema = z
         message: `must be set when HOST is not loopback: everybody who reaches ${settings.HOST} would be admin`,
       });
     }
+    if (settings.MILLRACE_AUTH !== 'apikey' && settings.MILLRACE_API_KEYS.length > 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_AUTH'],
+        message: 'must be apikey when MILLRACE_API_KEYS is set: without it the keys would protect nothing',
+      });
+    }
+    if (settings.MILLRACE_MAX_TIMEOUT_MS > settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_MAX_TIMEOUT_MS'],
+        message: 'must not be longer than MILLRACE_UNFINISHED_RETENTION_SECONDS: a silent job would be forgotten',
+      });
+    }
     if (settings.MILLRACE_AUTH === 'apikey' && settings.MILLRACE_API_KEYS.length === 0) {
       context.addIssue({
         code: 'custom',
@@ -96,5 +111,9 @@ export const apiSettingsSchema = z
       });
     }
   });
+
+function isOrigin(text: string): boolean {
+  return text === '*' || (URL.canParse(text) && new URL(text).origin === text);
+}
 
 export type ApiSettings = Readonly<z.output<typeof apiSettingsSchema>>;

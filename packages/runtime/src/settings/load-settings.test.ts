@@ -62,6 +62,7 @@ describe('loadSettings', () => {
     expect(logLimits(settings)).toEqual({
       recordRetentionMs: 86_400_000,
       logRetentionMs: 86_400_000,
+      unfinishedRetentionMs: 604_800_000,
       maxEvents: 100_000,
       maxBytes: 8 * 1024 * 1024,
       maxAttempts: 10,

@@ -29,7 +29,7 @@ export const redisSettings = {
 export const modelSettings = {
   MILLRACE_MODEL: z
     .string()
-    .regex(/^[^,\s]+$/, 'must be one model: provider:name, or a bare name')
+    .regex(/^[^,:\s]+(:[^,\s]+)?$/, 'must be one model: provider:name, or a bare name')
     .default('openai:gpt-4o-mini')
     .transform((model) => (model.includes(':') ? model : `openai:${model}`))
     .describe(

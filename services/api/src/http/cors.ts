@@ -3,10 +3,12 @@ import type { FastifyCorsOptions } from '@fastify/cors';
 /** What browsers of other origins may send and see. @see PROTOCOL.md §8 */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
   return {
-    origin: [...origins],
+    origin: origins.includes('*') ? '*' : [...origins],
     methods: ['GET', 'POST', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'Prefer', 'X-Request-Id'],
     exposedHeaders: ['X-Request-Id', 'Location', 'Retry-After'],
     maxAge: 600,
+    // an OPTIONS that is no preflight is answered like any other unknown route
+    strictPreflight: false,
   };
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { refuseBodiesOfStrangers } from '../auth/authenticator.ts';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { problemBody } from './problem.filter.ts';
@@ -31,9 +32,12 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   const fastify = adapter.getInstance();
   takeOnlyJson(fastify);
   installRequestIds(fastify);
-  // bare text is what a model said: no browser shall take it for a page
-  fastify.addHook('onRequest', (_request, reply, done) => {
+  refuseBodiesOfStrangers(fastify, settings);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    // bare text is what a model said: no browser shall take it for a page
     reply.header('X-Content-Type-Options', 'nosniff');
+    // a job changes until its end, and is one tenant's affair; streams say more (PROTOCOL.md §2)
+    if (/^\/(jobs|api)\b/.test(request.url)) reply.header('Cache-Control', 'no-store');
     done();
   });
   return adapter;

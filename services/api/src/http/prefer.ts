@@ -3,7 +3,7 @@
 export function preferredWaitMs(prefer: string | readonly string[] | undefined): number | null {
   const preferences = (typeof prefer === 'string' ? [prefer] : (prefer ?? [])).flatMap((line) => line.split(','));
   for (const preference of preferences) {
-    const wait = /^\s*wait\s*=\s*"?(\d{1,6})"?\s*(;|$)/i.exec(preference)?.[1];
+    const wait = /^\s*wait\s*=\s*"?(\d{1,15})"?\s*(;|$)/i.exec(preference)?.[1];
     if (wait !== undefined) return Number(wait) * 1000; // the first of several counts
   }
   return null;

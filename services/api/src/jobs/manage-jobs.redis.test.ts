@@ -161,6 +161,15 @@ describe('tenants', () => {
     }
   });
 
+  it('need it before a body of theirs is read', async () => {
+    for (const body of ['{bad', JSON.stringify({ query: 'x'.repeat(2_000_000) })]) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${node.url}/jobs`, { method: 'POST', headers, body });
+      expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'UNAUTHENTICATED' }]);
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="millrace"');
+    }
+  });
+
   it('never find a secret in the log', () => {
     expect(JSON.stringify(node.log)).not.toMatch(/-secret/);
   });

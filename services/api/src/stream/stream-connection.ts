@@ -152,6 +152,12 @@ export class StreamConnection implements FollowSink {
     }
   }
 
+  /** No clean end: HTTP/1.1 readers miss the last chunk; to HTTP/1.0 the mere end is clean, so they get a reset. */
+  #breakOff(): void {
+    if (this.#response.req.httpVersionMinor === 0) this.#response.socket?.resetAndDestroy();
+    else this.#response.destroy();
+  }
+
   /** @returns false when the socket is full */
   #write(): boolean {
     while (this.#rest !== null) {
@@ -175,7 +181,7 @@ export class StreamConnection implements FollowSink {
     if (this.#outcome === 'continue') return;
     this.reason = this.#outcome === 'end' ? 'finished' : 'aborted';
     if (this.#outcome === 'end') this.#endBody();
-    else this.#response.destroy();
+    else this.#breakOff();
   }
 
   #endBody(lastBytes?: Buffer): void {

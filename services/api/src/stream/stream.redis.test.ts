@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
@@ -96,6 +96,22 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     const answer = await rawRequest(streamOf(node, id), { headers: { accept: 'text/plain' } });
     expect(answer.end).toBe('clean');
     expect(answer.bytes.toString()).toBe('found again');
+  });
+
+  it('resets the connection of an HTTP/1.0 reader, to whom an end without more would be a clean one', async () => {
+    const id = await submit(node);
+    const writer = await deployment.begin(id);
+    await say(writer, ['half']);
+    const socket = connect(Number(new URL(node.url).port), '127.0.0.1');
+    socket.write(`GET /jobs/${id}/stream HTTP/1.0\r\nAccept: text/plain\r\n\r\n`);
+    let answer = '';
+    for await (const [chunk] of on(socket, 'data')) {
+      answer += String(chunk);
+      if (answer.endsWith('half')) break;
+    }
+    const broken = once(socket, 'error').catch((error: unknown) => [error]);
+    await writer.fail({ code: 'MODEL_ERROR', message: 'm', retryable: false });
+    expect(await broken).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
   it('breaks off rather than let a corrupt log forge frames', async () => {
