@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { isAlive } from './lock.mjs';
 import { ask as askCommand } from './run-command.mjs';
 
@@ -50,10 +51,11 @@ function whenNpmDies(then) {
 
 /** The process id of npm: the first ancestor that is neither a shell nor this script on another Node. */
 function npmProcess() {
+  const script = path.basename(process.argv[1] ?? '');
   let pid = process.ppid;
   for (;;) {
     const { parent, commandLine } = describeProcess(pid);
-    if (parent === undefined || !commandLine.includes('scripts/start.mjs')) return pid;
+    if (parent === undefined || !commandLine.includes(script)) return pid;
     pid = parent;
   }
 }

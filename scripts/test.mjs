@@ -8,6 +8,7 @@ import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
 import { projectEnvironment } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
 import { inProject, projectRoot } from './project.mjs';
+import { stopSignals } from './stop-signals.mjs';
 
 /**
  * Jest's arguments: the caller's, with a bound on the workers unless the caller gave one.
@@ -27,6 +28,7 @@ function jestArguments(given) {
 const withProgram = (env, program) => ({ ...env, PATH: `${path.dirname(program)}${path.delimiter}${env['PATH']}` });
 
 await runScript(async () => {
+  const signals = stopSignals();
   await bootstrapNode();
   const { nginx } = await bootstrapForTests();
   const jest = spawn(
@@ -41,9 +43,7 @@ await runScript(async () => {
       },
     },
   );
-  // Ctrl-C reaches Jest by itself; this process only waits for its end.
-  process.on('SIGINT', () => {});
-  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) process.on(signal, () => jest.kill(signal));
+  void signals.first.then(() => jest.kill('SIGTERM'));
   process.exitCode = await new Promise((resolve, reject) => {
     jest.once('error', reject);
     jest.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
