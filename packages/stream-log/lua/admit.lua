@@ -4,7 +4,7 @@
 -- ARGV[1] request id  ARGV[2] most queued jobs  ARGV[3] most open jobs of a tenant  ARGV[4] retention (ms)
 -- RETURNS 1 admitted, now or before | -1 the queue is full | -2 the tenant has too many
 local id, most_queued, most_open, retention_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-if redis.call('ZSCORE', KEYS[5], id) then return 1 end
+if redis.call('ZSCORE', KEYS[1], id) then return 1 end
 if redis.call('ZCARD', KEYS[2]) >= most_queued then return -1 end
 if redis.call('ZCARD', KEYS[4]) >= most_open then return -2 end
 
@@ -13,7 +13,7 @@ local now = time[1] * 1000000 + time[2]
 -- strictly increasing, so that a score alone is a cursor
 local latest = tonumber(redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0)
 local score = string.format('%.0f', math.max(now, latest + 1))
-for _, key in ipairs(KEYS) do redis.call('ZADD', key, 'NX', score, id) end
+for _, key in ipairs(KEYS) do redis.call('ZADD', key, score, id) end
 
 local oldest = string.format('(%.0f', now - retention_ms * 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', oldest)

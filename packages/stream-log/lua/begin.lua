@@ -24,15 +24,17 @@ if job.said and job.onCrash == 'fail' then return { -3, job.tenant } end
 if tonumber(job.attempt) >= most then return { -4, job.tenant } end
 
 local attempt, seq, bytes = job.attempt + 1, 0, tonumber(job.bytes)
-local payload = { job.attempt .. '-' .. job.seq }
+local payload = { job.attempt .. '-' .. job.seq .. ' ' .. runner }
 local function say(event, data)
   seq = seq + 1
   bytes = bytes + #data
   redis.call('XADD', KEYS[2], attempt .. '-' .. seq, event, data)
   payload[#payload + 1] = attempt .. '-' .. seq .. ' ' .. event .. ' ' .. data
 end
-if job.said then
-  say('reset', string.format('{"attempt":%d,"reason":"%s"}', attempt, job.released or 'worker-lost'))
+-- a reader may hold text of a log that is gone, also of an attempt before the last
+local lost = attempt > 1 and redis.call('EXISTS', KEYS[2]) == 0 and 'log-lost'
+if job.said or lost then
+  say('reset', string.format('{"attempt":%d,"reason":"%s"}', attempt, lost or job.released or 'worker-lost'))
 end
 say('started', string.format('{"attempt":%d,"model":%s}', attempt, cjson.encode(job.model)))
 

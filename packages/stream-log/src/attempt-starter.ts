@@ -2,6 +2,7 @@ import type { JobError, JobRequest } from '@millrace/contracts';
 import { AttemptWriter } from './attempt-writer.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
+import { patiently } from './patience.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
 export type Begun =
@@ -45,10 +46,10 @@ export class AttemptStarter {
   async begin(id: string, runner: string): Promise<Begun> {
     const { unfinishedRetentionMs, maxAttempts } = this.limits;
     const args = [this.#publish, unfinishedRetentionMs, runner, maxAttempts];
-    const reply = (await this.#run('begin', this.keys.ofJob(id), args)) as Reply;
+    const reply = (await patiently(() => this.#run('begin', this.keys.ofJob(id), args))) as Reply;
     switch (reply[0]) {
       case 1:
-        return this.#begun(id, reply);
+        return this.#begun(id, runner, reply);
       case -1:
         return { kind: 'missing' };
       case -2:
@@ -68,13 +69,13 @@ export class AttemptStarter {
     const { recordRetentionMs, logRetentionMs } = this.limits;
     const reply = await this.#run('close', this.keys.ofJob(id), [
       ...[this.#publish, recordRetentionMs, logRetentionMs],
-      ...['', '', '', 'failed', 'error', JSON.stringify(error), this.keys.control, id],
+      ...['', '', '', 'failed', 'error', JSON.stringify(error), this.keys.control, id, ''],
       ...['error', JSON.stringify(error)],
     ]);
     return reply === 1;
   }
 
-  #begun(id: string, [, attempt, seq, tenant, request, ...times]: BegunReply): Begun {
+  #begun(id: string, runner: string, [, attempt, seq, tenant, request, ...times]: BegunReply): Begun {
     const [createdAt = 0, startedAt = 0, now = 0] = times.map(Number);
     const { keys, limits } = this;
     return {
@@ -82,7 +83,7 @@ export class AttemptStarter {
       request: JSON.parse(request) as JobRequest,
       tenant,
       attempt,
-      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, id, attempt, seq }),
+      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, id, runner, attempt, seq }),
       queueMs: startedAt - createdAt,
       elapsedMs: now - createdAt,
     };

@@ -69,9 +69,9 @@ describe('a writer', () => {
   it('stores an append once that is sent twice (law 4)', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
-    await d.begin(id);
+    await d.begin(id, 'runner');
     const run = scriptsOf(d.redis);
-    const args = ['PUBLISH', 60_000, 1, 2, 100, 1000, 'text', '{"text":"once"}'];
+    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1000, 'text', '{"text":"once"}'];
     expect(await run('append', d.keys.ofJob(id), args)).toBe(1);
     expect(await run('append', d.keys.ofJob(id), args)).toBe(0);
     expect(textOf(await d.log(id))).toBe('once');

@@ -1,16 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JobError, StreamEvent, StreamEventData } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
+import { patiently } from './patience.ts';
 import { PendingEvents } from './pending-events.ts';
 import type { RunScript } from './scripts.ts';
 
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
 const HIGH_WATER_UNITS = 262_144;
-
-/** Between two tries of a command that Redis refused for the moment (loading, no master, read-only replica). */
-const RETRY_MS = 200;
 
 const REFUSALS = new Map<unknown, new (jobId: string) => StreamLogError>([
   [-1, AttemptFenced],
@@ -25,6 +22,7 @@ export interface AttemptWriterOptions {
   readonly keys: KeySpace;
   readonly limits: LogLimits;
   readonly id: string;
+  readonly runner: string;
   readonly attempt: number;
   /** of the last event that begin.lua stored */
   readonly seq: number;
@@ -62,11 +60,12 @@ export class AttemptWriter {
     return this.#said;
   }
 
-  /** Queues an event and sees to its storing. After the signal is aborted it does nothing. */
+  /** Queues an event and sees to its storing. After the signal is aborted it does nothing.
+   *  @throws TypeError the event's data cannot be written as JSON, or its text is no string */
   emit(event: StreamEvent): void {
     if (this.signal.aborted) return;
-    this.#said = true;
     this.#pending.add(event);
+    this.#said = true;
     this.#pumping ??= this.#pump();
   }
 
@@ -103,11 +102,11 @@ export class AttemptWriter {
   /** Gives the job back, so that the next attempt starts the answer afresh.
    *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
   async release(reason: 'handover' | 'log-lost'): Promise<boolean> {
-    const { run, keys, limits } = this.#options;
+    const { run, keys, limits, runner } = this.#options;
     this.abort(new AttemptFenced(this.id));
     while (this.#pumping !== null) await this.#pumping;
-    const args = [this.attempt, reason, limits.unfinishedRetentionMs];
-    return (await run('release', [keys.record(this.id)], args)) === 1;
+    const args = [this.attempt, runner, reason, limits.unfinishedRetentionMs];
+    return (await patiently(() => run('release', [keys.record(this.id)], args))) === 1;
   }
 
   /** Stops the writer from outside: its job was cancelled or taken over, as the cancel watcher has learnt. */
@@ -123,66 +122,58 @@ export class AttemptWriter {
     this.#roomMade?.resolve();
   }
 
+  /** Never rejects: what goes wrong is in the signal. */
   async #pump(): Promise<void> {
-    while (!this.#pending.empty) {
-      const pairs = this.#pending.take();
-      const reply = await this.#patiently(() => this.#append(pairs));
-      const Refusal = REFUSALS.get(reply);
-      if (Refusal) this.abort(new Refusal(this.id));
-      else this.#seq += pairs.length / 2;
-      if (this.#roomMade && this.#pending.units < HIGH_WATER_UNITS) {
-        this.#roomMade.resolve();
-        this.#roomMade = null;
-      }
+    try {
+      while (!this.#pending.empty) await this.#store(this.#pending.take());
+    } catch (error) {
+      this.#end(new LogWriteFailed(this.id, error));
+    } finally {
+      this.#pumping = null;
     }
-    this.#pumping = null;
+  }
+
+  async #store(pairs: readonly string[]): Promise<void> {
+    const reply = await patiently(
+      () => this.#append(pairs),
+      () => this.signal.aborted,
+    );
+    const Refusal = REFUSALS.get(reply);
+    if (Refusal) this.abort(new Refusal(this.id));
+    else this.#seq += pairs.length / 2;
+    if (this.#roomMade && this.#pending.units < HIGH_WATER_UNITS) {
+      this.#roomMade.resolve();
+      this.#roomMade = null;
+    }
   }
 
   #append(pairs: readonly string[]): Promise<unknown> {
-    const { run, publish, keys, limits } = this.#options;
+    const { run, publish, keys, limits, runner } = this.#options;
     return run('append', keys.ofJob(this.id), [
       ...[publish, limits.unfinishedRetentionMs],
-      ...[this.attempt, this.#seq + 1, limits.maxEvents, limits.maxBytes],
+      ...[this.attempt, runner, this.#seq + 1, limits.maxEvents, limits.maxBytes],
       ...pairs,
     ]);
   }
 
   async #close(status: string, type: 'done' | 'error', data: object, fields: readonly string[]): Promise<void> {
-    const { run, publish, keys, limits } = this.#options;
+    const { run, publish, keys, limits, runner } = this.#options;
     const args = [
       ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
-      ...[this.attempt, this.#seq, '', status, type, JSON.stringify(data), '', this.id],
+      ...[this.attempt, this.#seq, '', status, type, JSON.stringify(data), '', this.id, runner],
       ...fields,
     ];
     this.#closing = true;
-    const reply = await this.#patiently(() => run('close', keys.ofJob(this.id), args));
-    const Refusal = REFUSALS.get(reply);
-    // from here on nothing of this attempt may be written, whatever the outcome was
-    this.#end(Refusal ? new Refusal(this.id) : new JobClosed(this.id));
-    if (reply !== 1 && reply !== 0) throw this.signal.reason;
-  }
-
-  /** Tries until Redis answers: a worker rides out an outage, and the same command twice is harmless.
-   *  @returns undefined once the writer is aborted */
-  async #patiently(command: () => Promise<unknown>): Promise<unknown> {
-    for (;;) {
-      try {
-        return await command();
-      } catch (error) {
-        if (!isPassing(error)) this.#end(new LogWriteFailed(this.id, error));
-        if (this.signal.aborted) return undefined;
-        // the connection has logged the outage; the cancel watcher and the job's own timeouts bound the wait
-        await delay(RETRY_MS);
-      }
+    let outcome: StreamLogError | null = null;
+    try {
+      const reply = await patiently(() => run('close', keys.ofJob(this.id), args));
+      const Refusal = REFUSALS.get(reply);
+      if (Refusal) outcome = new Refusal(this.id);
+    } catch (error) {
+      outcome = new LogWriteFailed(this.id, error);
     }
+    // from here on nothing of this attempt may be written, whatever the outcome was
+    this.#end(outcome ?? new JobClosed(this.id));
+    if (outcome !== null) throw outcome;
   }
-}
-
-/** Redis error replies that pass: the first word of the message is their code. */
-const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|UNKILLABLE)\b/;
-
-/** @returns true for a lost connection, a timeout, or a server that will take the same command later */
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') return true;
-  return PASSING.test(error.message);
 }

@@ -35,7 +35,7 @@ export class JobCanceller {
       this.limits.logRetentionMs,
       ...['', '', who.tenant ?? ''],
       ...['cancelled', 'cancelled', JSON.stringify({ by: who.by })],
-      ...[this.keys.control, id],
+      ...[this.keys.control, id, ''],
     ]);
     const outcome = OUTCOMES.get(reply);
     if (outcome === undefined) throw new Error(`close.lua answered ${String(reply)} to a cancel`);

@@ -15,6 +15,9 @@ export interface ChannelHubOptions {
   readonly confirmTimeoutMs?: number;
 }
 
+/** Before channels are asked for again that were not confirmed in time, on a connection that lives. */
+const RETRY_MS = 250;
+
 /** SUBSCRIBEs of one command; a reconnect with thousands of channels sends several. */
 const CHUNK = 500;
 
@@ -29,6 +32,7 @@ export class ChannelHub {
   readonly #listeners = new Map<string, ChannelListener>();
   #confirmed = false;
   #closed = false;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: ChannelHubOptions) {
     this.#connection = options.connection;
@@ -75,6 +79,7 @@ export class ChannelHub {
   /** Stops listening. The connection stays the caller's. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#confirmed = false;
     this.#listeners.clear();
     this.#connection
@@ -94,13 +99,15 @@ export class ChannelHub {
   };
 
   readonly #resubscribe = async (): Promise<void> => {
+    clearTimeout(this.#retry);
     const channels = [...this.#listeners.keys()];
     try {
       for (let start = 0; start < channels.length; start += CHUNK) {
         await this.#confirm(channels.slice(start, start + CHUNK));
       }
     } catch {
-      // the connection went away again: its next `ready` starts over
+      // where the connection went away again, its next `ready` starts over; where it was only slow, nobody else will
+      if (!this.#closed && this.#connection.status === 'ready') this.#retry = setTimeout(this.#resubscribe, RETRY_MS);
       return;
     }
     if (this.#closed) return;

@@ -48,6 +48,18 @@ describe('the index of jobs', () => {
     expect((await index.list({ tenant: 'odd', limit: 10 })).ids).toEqual(['j9', 'j7', 'j5', 'j3', 'j1']);
   });
 
+  it('gives an abandoned job to one node, unless a reader came back, and again when that node is lost', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    await d.redis.zadd(d.keys.abandonedJobs, 1_000, 'job');
+    expect(await index.claimAbandoned('job', 999, 2_000)).toBe(false);
+    const claims = await Promise.all([1, 2, 3].map(() => index.claimAbandoned('job', 1_000, 2_000)));
+    expect(claims.filter((claimed) => claimed)).toHaveLength(1);
+    expect(await index.claimAbandoned('job', 2_000, 3_000)).toBe(true);
+    expect(await index.claimAbandoned('unknown', 2_000, 3_000)).toBe(false);
+    expect(await d.redis.zrange(d.keys.abandonedJobs, 0, -1)).toEqual(['job']);
+  });
+
   it('tells the place in the queue, and what a sweep has to look at', async () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);

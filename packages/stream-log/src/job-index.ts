@@ -62,6 +62,12 @@ export class JobIndex {
     await this.redis.zadd(this.keys.queuedJobs, 'NX', Date.now() * 1000, id);
   }
 
+  /** Drops the hints of queued jobs that are not open any more: one written late outlives its job. */
+  async prune(): Promise<void> {
+    const stale = (await this.redis.zdiff(2, [this.keys.queuedJobs, this.keys.openJobs])) as string[];
+    if (stale.length > 0) await this.redis.zrem(this.keys.queuedJobs, ...stale);
+  }
+
   /** The job has ended. */
   async left(job: { id: string; tenant: string }): Promise<void> {
     await this.#remove(job.id, [this.keys.openJobs, this.keys.queuedJobs, this.keys.openJobsOf(job.tenant)]);
@@ -103,6 +109,16 @@ export class JobIndex {
     );
     const ids = reply.filter((_, i) => i % 2 === 0);
     return { ids, nextCursor: ids.length < query.limit ? null : (reply.at(-1) ?? null) };
+  }
+
+  /** Claims a job of `abandonedJobs` just before it is cancelled. Of several nodes one gets it, and none when a reader
+   *  has come back since the job was found. It stays in the set until its node takes it out: a claim runs out, so that
+   *  a node that dies between claim and cancel loses nothing.
+   *  @param nowMs by Redis's clock, milliseconds since the epoch, as is `untilMs`
+   *  @param untilMs when the job falls due again
+   *  @returns whether the caller is to cancel it */
+  async claimAbandoned(id: string, nowMs: number, untilMs: number): Promise<boolean> {
+    return (await this.#run('claim', [this.keys.abandonedJobs], [id, nowMs, untilMs])) === 1;
   }
 
   async #remove(id: string, keys: readonly string[]): Promise<void> {

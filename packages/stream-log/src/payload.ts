@@ -6,31 +6,33 @@ export interface EventBatch {
   /** the event before the first of this batch: another one means a gap */
   readonly prev: EventId;
   readonly last: EventId;
+  /** who ran the job, as the script knew it; null where the log was read, which does not say */
+  readonly runner: string | null;
   /** at least one */
   readonly events: readonly StoredEvent[];
   /** a full page of a long backlog: adjacent deltas may be merged into larger frames */
   readonly replay: boolean;
 }
 
-/** Reads what a script published: the id before, then a line `<id> <type> <data>` per event.
- *  JSON has no raw line feed, and neither id nor type has a space. */
+/** Reads what a script published: the id before and the runner, then a line `<id> <type> <data>` per event.
+ *  JSON has no raw line feed, and neither ids nor types have a space. */
 export function parsePayload(payload: string): EventBatch {
-  const lines = payload.split('\n');
-  const events = lines.slice(1).map(parseLine);
-  return batchOf(lines[0] as EventId, events, false);
+  const [head = '', ...lines] = payload.split('\n');
+  const [prev, runner = null] = head.split(' ');
+  return { ...batchOf(prev as EventId, lines.map(parseLine), false), runner };
 }
 
 /** @param events at least one */
 export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: boolean): EventBatch {
   const last = events.at(-1);
   if (last === undefined) throw new RangeError('a batch has at least one event');
-  return { prev, last: last.id, events, replay };
+  return { prev, last: last.id, runner: null, events, replay };
 }
 
 /** @returns the part of `batch` that comes after `id`, which its last event does */
 export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
   const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
-  return batchOf(id, events, batch.replay);
+  return { ...batchOf(id, events, batch.replay), runner: batch.runner };
 }
 
 function parseLine(line: string): StoredEvent {

@@ -7,12 +7,17 @@ const MAX_TEXT_UNITS = 32_768;
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_UNITS = 512_000;
 
+type Delta = Extract<StreamEvent, { type: 'text' | 'reasoning' }>;
+
+/** A delta stays text until it is taken, for more may be joined to it; everything else is JSON from the start. */
+type Pending = { readonly type: Delta['type']; text: string } | { readonly type: string; readonly json: string };
+
 /** Events said and not yet stored. Adjacent text becomes one event: fewer and larger ones the slower Redis answers. */
 export class PendingEvents {
-  #events: StreamEvent[] = [];
+  #events: Pending[] = [];
   #units = 0;
 
-  /** what waits, in UTF-16 units of text and arguments */
+  /** what waits, in UTF-16 units of text and JSON */
   get units(): number {
     return this.#units;
   }
@@ -21,14 +26,10 @@ export class PendingEvents {
     return this.#events.length === 0;
   }
 
+  /** @throws TypeError it cannot be stored: said at once, where the caller can tell which event it was */
   add(event: StreamEvent): void {
-    this.#units += weight(event);
-    const last = this.#events.at(-1);
-    if (last !== undefined && (event.type === 'text' || event.type === 'reasoning') && last.type === event.type) {
-      this.#events[this.#events.length - 1] = { type: event.type, data: { text: last.data.text + event.data.text } };
-    } else {
-      this.#events.push(event);
-    }
+    if (isDelta(event)) this.#addText(event.type, event.data.text);
+    else this.#push({ type: event.type, json: JSON.stringify(event.data) });
   }
 
   /** Takes the next batch, oldest first.
@@ -39,7 +40,7 @@ export class PendingEvents {
     let taken = 0;
     for (const event of this.#events) {
       if (taken > 0 && (pairs.length >= 2 * MAX_BATCH_EVENTS || units + weight(event) > MAX_BATCH_UNITS)) break;
-      for (const part of parts(event)) pairs.push(part.type, JSON.stringify(part.data));
+      for (const json of jsonOf(event)) pairs.push(event.type, json);
       units += weight(event);
       taken += 1;
     }
@@ -52,33 +53,43 @@ export class PendingEvents {
     this.#events = [];
     this.#units = 0;
   }
-}
 
-function weight(event: StreamEvent): number {
-  switch (event.type) {
-    case 'text':
-    case 'reasoning':
-      return event.data.text.length;
-    case 'tool_call':
-      return event.data.arguments.length;
-    case 'tool_result':
-      return event.data.content.length;
-    default:
-      return 0;
+  #addText(type: Delta['type'], text: string): void {
+    if (typeof text !== 'string') throw new TypeError(`the text of a "${type}" event is no string`);
+    const last = this.#events.at(-1);
+    if (last === undefined || last.type !== type || !('text' in last)) {
+      this.#push({ type, text });
+      return;
+    }
+    last.text += text;
+    this.#units += text.length;
+  }
+
+  #push(event: Pending): void {
+    this.#events.push(event);
+    this.#units += weight(event);
   }
 }
 
-function* parts(event: StreamEvent): Iterable<StreamEvent> {
-  if ((event.type !== 'text' && event.type !== 'reasoning') || event.data.text.length <= MAX_TEXT_UNITS) {
-    yield event;
+function isDelta(event: StreamEvent): event is Delta {
+  return event.type === 'text' || event.type === 'reasoning';
+}
+
+function weight(event: Pending): number {
+  return 'text' in event ? event.text.length : event.json.length;
+}
+
+function* jsonOf(event: Pending): Iterable<string> {
+  if (!('text' in event)) {
+    yield event.json;
     return;
   }
-  const { text } = event.data;
+  const { text } = event;
   for (let start = 0; start < text.length; ) {
     let end = Math.min(start + MAX_TEXT_UNITS, text.length);
     // never between the two halves of a surrogate pair
     if (end < text.length && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
-    yield { type: event.type, data: { text: text.slice(start, end) } };
+    yield JSON.stringify({ text: text.slice(start, end) });
     start = end;
   }
 }

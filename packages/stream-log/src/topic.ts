@@ -1,4 +1,4 @@
-import { compareEventIds, type EventId } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventPosition } from '@millrace/contracts';
 import { batchAfter, batchOf, type EventBatch } from './payload.ts';
 import type { JobReader } from './reader.ts';
 
@@ -37,6 +37,10 @@ export class Topic {
   #readers = 0;
   #repairing: Promise<void> | null = null;
   #repairAgain = false;
+  /** who ran the attempt of `tip`, as the channel said; null: not known */
+  #runner: string | null = null;
+  /** counts rewinds: a read begun before one is of another history */
+  #history = 0;
 
   constructor(
     readonly id: string,
@@ -45,8 +49,8 @@ export class Topic {
 
   /** Takes a batch from the channel. Its order and completeness are not relied upon. */
   receive(batch: EventBatch): void {
-    this.levelAt = performance.now();
-    if (this.tip === null || batch.prev === this.tip) this.#accept(batch);
+    if (this.#isOfAnotherHistory(batch)) this.rewind();
+    else if (this.tip === null || batch.prev === this.tip) this.#accept(batch);
     else if (compareEventIds(batch.last, this.tip) <= 0) return;
     else if (compareEventIds(batch.prev, this.tip) < 0) this.#accept(batchAfter(batch, this.tip));
     else void this.repair();
@@ -99,13 +103,24 @@ export class Topic {
   /** The log is not what it was (Redis lost a part of it): everyone starts afresh. */
   rewind(): void {
     this.tip = null;
+    this.#runner = null;
+    this.#history += 1;
     this.#recent = [];
     this.levelAt = performance.now();
     for (const watcher of this.watchers) watcher.rewind();
   }
 
+  /** An attempt's number can come twice: when Redis lost the begin of the first (a fail-over) and with it its events. */
+  #isOfAnotherHistory({ last, runner }: EventBatch): boolean {
+    if (runner === null || this.#runner === null || this.tip === null) return false;
+    return runner !== this.#runner && eventPosition(last).attempt === eventPosition(this.tip).attempt;
+  }
+
   #accept(batch: EventBatch): void {
+    const sameAttempt = this.tip !== null && eventPosition(this.tip).attempt === eventPosition(batch.last).attempt;
+    if (batch.runner !== null || !sameAttempt) this.#runner = batch.runner;
     this.tip = batch.last;
+    this.levelAt = performance.now();
     if (this.#readers > 0) this.#keep(batch);
     for (const watcher of this.#live) watcher.receive(batch);
   }
@@ -130,11 +145,10 @@ export class Topic {
 
   /** @returns whether there may be another page */
   async #readPage(): Promise<boolean> {
-    const from = this.tip;
+    const [from, history] = [this.tip, this.#history];
     if (from === null) return false;
     const { events, full } = await this.reader.page(this.id, from);
-    // a rewind meanwhile has made this page one of another history
-    if (events.length > 0 && this.tip !== null) this.receive(batchOf(from, events, full));
+    if (events.length > 0 && history === this.#history) this.receive(batchOf(from, events, full));
     return full;
   }
 }

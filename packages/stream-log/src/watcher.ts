@@ -7,8 +7,8 @@ export interface FollowSink {
   /** Takes events in order, without gap or repeat.
    *  @returns false when the reader is full: nothing more comes until `resume()` */
   batch(batch: EventBatch): boolean;
-  /** Called once, last: the terminal event was given, the follower was closed, or the job is gone from Redis. */
-  end(reason: 'terminal' | 'closed'): void;
+  /** Called once, last: the terminal event was given, the node closes, or `batch` threw. */
+  end(reason: 'terminal' | 'closed' | 'failed'): void;
 }
 
 /** Given by `follow()` to the reader. */
@@ -82,7 +82,7 @@ export class Watcher implements Following, TopicWatcher {
     if (this.#state === 'ended') return;
     this.position = LOG_START;
     // a full reader takes this one frame more, and goes on from the start when it has room
-    this.#sink.batch(logLost());
+    this.#offer(logLost());
     if (this.#state === 'live') this.#readAgain();
   }
 
@@ -95,16 +95,29 @@ export class Watcher implements Following, TopicWatcher {
 
   #give(batch: EventBatch): boolean {
     this.position = batch.last;
-    const takesMore = this.#sink.batch(batch);
+    const takesMore = this.#offer(batch);
     const last = batch.events.at(-1);
+    if (this.#state === 'ended') return false;
     if (last !== undefined && isTerminal(last.type)) {
       this.close();
       this.#sink.end('terminal');
-    } else if (!takesMore && this.#active()) {
+    } else if (!takesMore) {
       this.#topic.leave(this);
       this.#state = 'full';
     }
     return this.#active();
+  }
+
+  /** A sink that throws ends its own watcher: the others, and the topic, are not to suffer for it. */
+  #offer(batch: EventBatch): boolean {
+    try {
+      return this.#sink.batch(batch);
+    } catch {
+      // the sink is told, and knows what it threw
+      this.close();
+      this.#sink.end('failed');
+      return false;
+    }
   }
 
   #readAgain(): void {
@@ -145,12 +158,11 @@ export class Watcher implements Following, TopicWatcher {
 /** A made-up event, at the place before every log: resuming from it starts at the beginning. */
 export function logLost(): EventBatch {
   const data = JSON.stringify({ attempt: 0, reason: 'log-lost' });
-  return { prev: LOG_START, last: LOG_START, events: [{ id: LOG_START, type: 'reset', data }], replay: false };
+  return batchOf(LOG_START, [{ id: LOG_START, type: 'reset', data }], false);
 }
 
 function jobLost(position: EventId): EventBatch {
   const error = { code: 'INTERNAL', message: 'the job was lost from the store', retryable: true };
-  const [reset] = logLost().events;
-  const events = [reset, { id: LOG_START, type: 'error' as const, data: JSON.stringify(error) }];
-  return { prev: position, last: LOG_START, events: events.filter((event) => event !== undefined), replay: false };
+  const events = [...logLost().events, { id: LOG_START, type: 'error' as const, data: JSON.stringify(error) }];
+  return batchOf(position, events, false);
 }
