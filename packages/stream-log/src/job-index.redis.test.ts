@@ -33,6 +33,28 @@ describe('the index of jobs', () => {
     expect(await admit('a9', 'a')).toBe('admitted');
   });
 
+  it('counts an id that comes again after its job had ended', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    const job = { id: 'again', tenant: 't' };
+    await index.admit(job, ROOMY);
+    await index.left(job);
+    expect((await index.open({ olderThanMs: 0, limit: 10 })).ids).toEqual([]);
+    await index.admit(job, ROOMY);
+    expect((await index.open({ olderThanMs: 0, limit: 10 })).ids).toEqual(['again']);
+    expect((await index.list({ tenant: 't', limit: 10 })).ids).toEqual(['again']);
+  });
+
+  it('drops what was noted of a job after it had ended', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    for (const id of ['late', 'open']) await index.admit({ id, tenant: 't' }, ROOMY);
+    await index.left({ id: 'late', tenant: 't' });
+    await index.released('late');
+    await index.prune();
+    expect([await index.queuePosition('late'), await index.queuePosition('open')]).toEqual([null, 1]);
+  });
+
   it('lists each job once, newest first, page by page, for a tenant or for all', async () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);
