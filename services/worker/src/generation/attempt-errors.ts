@@ -1,6 +1,6 @@
 import type { StreamErrorCode } from '@millrace/contracts';
 
-/** Why a running attempt was stopped from within the worker. Reasons of an AbortSignal: abort is not an error. */
+/** Why a running attempt ended from within the worker; the first two are reasons of an AbortSignal, which is no error. */
 
 /** The worker ends: the job goes on elsewhere. */
 export class WorkerStopping extends Error {
@@ -26,5 +26,18 @@ export class PipelineMissing extends Error {
   override readonly name = 'PipelineMissing';
   constructor(readonly pipeline: string) {
     super(`this worker has no pipeline "${pipeline}"`);
+  }
+}
+
+/** A pipeline said something that no event, or result, can be. */
+export class MalformedEvent extends Error {
+  override readonly name = 'MalformedEvent';
+
+  /** @param field what is wrong, as `tool_result: data.content`; never its value */
+  constructor(
+    readonly pipeline: string,
+    readonly field: string,
+  ) {
+    super(`the pipeline "${pipeline}" said a malformed event (${field})`);
   }
 }

@@ -9,14 +9,15 @@ import {
   LogWriteFailed,
   StreamLogError,
 } from '@millrace/stream-log';
-import type { PipelineEvent, PipelineResult } from '../pipelines/pipeline.ts';
+import type { PipelineResult } from '../pipelines/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
-import { PipelineMissing, WorkerStopping } from './attempt-errors.ts';
+import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { Outcome, WorkerMetrics } from './metrics.ts';
 import { abandon, orAborted } from './or-aborted.ts';
+import { returnedResult, saidEvent } from './said-event.ts';
 
 /** What an attempt needs of its worker. */
 export interface AttemptPorts {
@@ -86,7 +87,7 @@ export class Attempt {
         deadlines.listen();
         next = await orAborted(events.next(), signal);
       }
-      return next.value;
+      return returnedResult(next.value, this.begun.request.pipeline);
     } catch (error) {
       abandon(events);
       throw error;
@@ -107,10 +108,10 @@ export class Attempt {
     return () => pipeline.run(input, { signal: this.#abort.signal, logger });
   }
 
-  #publish(event: PipelineEvent): void {
-    const { writer } = this.begun;
+  #publish(said: unknown): void {
+    const { writer, request } = this.begun;
     const { metrics } = this.ports;
-    if (!SAYABLE.has(event.type)) throw new TypeError(`a pipeline may not say "${event.type}"`);
+    const event = saidEvent(said, request.pipeline);
     if ('text' in event.data && event.data.text === '') return;
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
@@ -139,9 +140,7 @@ export class Attempt {
       if (refusal instanceof StreamLogError) return this.#settle(refusal);
       throw refusal;
     }
-    // the frames without the message, which may quote the prompt
-    const at = reason instanceof Error && code === 'INTERNAL' ? framesOf(reason) : undefined;
-    return this.#ended('failed', { code, reason: message, at });
+    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? whereIn(reason) : {}) });
   }
 
   async #release(reason: 'handover' | 'log-lost'): Promise<Outcome> {
@@ -179,9 +178,10 @@ export class Attempt {
   }
 }
 
-const SAYABLE: ReadonlySet<string> = new Set<PipelineEvent['type']>(['text', 'reasoning', 'tool_call', 'tool_result']);
-
-function framesOf({ name, stack = '' }: Error): string[] {
-  const frames = stack.split('\n').filter((line) => line.trimStart().startsWith('at '));
-  return [name, ...frames.map((line) => line.trim())];
+/** What helps to find the fault: never an error's message, which may quote the prompt. */
+function whereIn(reason: unknown): object {
+  if (reason instanceof MalformedEvent) return { pipeline: reason.pipeline, field: reason.field };
+  if (!(reason instanceof Error)) return {};
+  const frames = (reason.stack ?? '').split('\n').map((line) => line.trim());
+  return { at: [reason.name, ...frames.filter((line) => line.startsWith('at '))] };
 }

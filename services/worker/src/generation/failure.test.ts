@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { LogLimitExceeded } from '@millrace/stream-log';
 import { PipelineError } from '../pipelines/pipeline.ts';
-import { DeadlineExceeded, PipelineMissing } from './attempt-errors.ts';
+import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 import { failureOf } from './failure.ts';
 
 const SECRET = 'sk-secret https://user:pass@host/ the prompt';
@@ -34,6 +34,7 @@ describe('what a caller learns of a failure', () => {
     ['a clock', new DeadlineExceeded('TIMEOUT', 'too long'), 'TIMEOUT', true, false],
     ['a full log', new LogLimitExceeded('id'), 'MODEL_ERROR', false, false],
     ['a missing pipeline', new PipelineMissing('x'), 'INTERNAL', true, false],
+    ['a malformed event', new MalformedEvent('x', 'text: data.text'), 'INTERNAL', false, false],
     ['a bug', new TypeError(SECRET), 'INTERNAL', false, false],
     ['what is no error', SECRET, 'INTERNAL', false, false],
     ['nothing', undefined, 'INTERNAL', false, false],

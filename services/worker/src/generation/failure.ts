@@ -1,6 +1,6 @@
 import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millrace/contracts';
 import { LogLimitExceeded } from '@millrace/stream-log';
-import { DeadlineExceeded, PipelineMissing } from './attempt-errors.ts';
+import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 
 /** What went wrong in a pipeline, as the caller may see it, and whether the worker should try again by itself. */
 export interface Failure extends JobError {
@@ -18,6 +18,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof DeadlineExceeded) return final(error.code, error.message, true);
   if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
   if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not know this pipeline.', true);
+  if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline said something malformed.');
   const said = saidByPipeline(error);
   if (said !== null) return said;
 

@@ -103,6 +103,27 @@ describe('a worker', () => {
   });
 });
 
+describe('a pipeline that says what is no event', () => {
+  it.each([
+    ['circular', 'tool_result: data.content'],
+    ['arguments', 'tool_call: data.arguments'],
+    ['text', 'text: data.text'],
+    ['nothing', 'type'],
+  ])('(%s) ends its own job with INTERNAL, and the log names the field', async (query, field) => {
+    await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
+    await deployment.worker({ MILLRACE_PIPELINES: './services/worker/src/generation/testing/malformed.mjs' });
+    const id = await deployment.submit({ pipeline: 'malformed', query });
+    const [type, error] = await deployment.end(id);
+    expect([type, error]).toEqual(['error', { code: 'INTERNAL', message: expect.any(String), retryable: false }]);
+    expect(await deployment.reader.text(id)).toBe('so far');
+    expect(deployment.log).toContainEqual(
+      expect.objectContaining({ msg: 'failed', requestId: id, pipeline: 'malformed', field }),
+    );
+    expect(JSON.stringify([deployment.log, error])).not.toContain('hush');
+    await eventually(async () => (await deployment.queued()) === 0);
+  });
+});
+
 describe('a cancel', () => {
   it.each([
     ['before the first token', false],
