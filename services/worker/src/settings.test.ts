@@ -17,6 +17,14 @@ describe('the worker’s settings', () => {
     expect(lock + check).toBeLessThan(15_000);
   });
 
+  it('hold no time that a timer cannot', () => {
+    const ofTimers = Object.keys(workerSettingsSchema.shape).filter((name) => name.endsWith('_MS'));
+    expect(ofTimers).toHaveLength(7);
+    for (const name of ofTimers) {
+      expect(() => load({ OPENAI_API_KEY: 'k', [name]: String(2 ** 31) })).toThrow(`${name}:`);
+    }
+  });
+
   it('list pipeline modules', () => {
     const { MILLRACE_PIPELINES: modules } = load({ OPENAI_API_KEY: 'k', MILLRACE_PIPELINES: './a.mjs, @acme/b ,' });
     expect(modules).toEqual(['./a.mjs', '@acme/b']);

@@ -1,7 +1,10 @@
 import { logSettings, modelSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 
-function milliseconds(least: number, otherwise: number, most = Number.MAX_SAFE_INTEGER) {
+/** Node's timers fire at once beyond this, milliseconds. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
+function milliseconds(least: number, otherwise: number, most = MAX_TIMER_MS) {
   return z.coerce.number().int().min(least).max(most).default(otherwise);
 }
 

@@ -61,6 +61,12 @@ describe('the clocks of an attempt', () => {
     expect(expired).toEqual(['TIMEOUT The answer took longer than 5000 ms.']);
   });
 
+  it('takes a whole that is longer than a timer can be for the longest one', () => {
+    const { expired } = start({ firstTokenMs: 5_000, tokenGapMs: 100, wholeMs: 2 ** 31 });
+    jest.advanceTimersByTime(4_999);
+    expect(expired).toEqual([]);
+  });
+
   it('leaves no timer behind', () => {
     const { deadlines } = start();
     deadlines.firstToken();

@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '../settings.ts';
 import { DeadlineExceeded } from './attempt-errors.ts';
 
 export interface DeadlineLimits {
@@ -24,7 +25,8 @@ export class Deadlines implements Disposable {
     const { firstTokenMs, wholeMs } = limits;
     this.#whole = setTimeout(
       () => expire(new DeadlineExceeded('TIMEOUT', `The answer took longer than ${wholeMs} ms.`)),
-      wholeMs,
+      // the request's own figure, as an API with other settings may have let it in
+      Math.min(wholeMs, MAX_TIMER_MS),
     );
     this.#silence = this.#silenceTimer(firstTokenMs, `The model said nothing within ${firstTokenMs} ms.`);
   }
