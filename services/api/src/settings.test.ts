@@ -28,6 +28,12 @@ describe('the settings of the API', () => {
     }
   });
 
+  it('hold no time that a timer cannot', () => {
+    const ofTimers = Object.keys(apiSettingsSchema.shape).filter((name) => name.endsWith('_MS'));
+    expect(ofTimers).toHaveLength(8);
+    for (const name of ofTimers) expect(() => load({ [name]: String(2 ** 31) })).toThrow(`${name}:`);
+  });
+
   it('read lists', () => {
     const settings = load({ MILLRACE_MODELS: 'a:b, c ,', MILLRACE_CORS_ORIGINS: 'http://a.example,http://b.example' });
     expect(settings.MILLRACE_MODELS).toEqual(['a:b', 'c']);

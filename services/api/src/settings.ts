@@ -4,6 +4,11 @@ import { parseApiKeys } from './auth/api-keys.ts';
 
 const integer = () => z.coerce.number().int();
 
+/** Node's timers fire at once beyond this. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const milliseconds = (least: number) => integer().min(least).max(MAX_TIMER_MS);
+
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** The environment of one API process. Parsed once, in main.ts; the README's table is made from it. */
@@ -40,36 +45,28 @@ export const apiSettingsSchema = z
       .min(1)
       .default(1000)
       .describe('Unfinished jobs of one tenant before its new ones get 429'),
-    MILLRACE_MAX_TIMEOUT_MS: integer()
-      .min(1)
+    MILLRACE_MAX_TIMEOUT_MS: milliseconds(1)
       .default(600_000)
       .describe('Longest wall clock of an attempt, milliseconds; caps timeoutMs and is its default'),
-    MILLRACE_MAX_WAIT_MS: integer()
-      .min(0)
+    MILLRACE_MAX_WAIT_MS: milliseconds(0)
       .default(300_000)
       .describe('Longest time a request with Prefer: wait is held open, milliseconds'),
-    MILLRACE_HEARTBEAT_MS: integer()
-      .min(100)
+    MILLRACE_HEARTBEAT_MS: milliseconds(100)
       .default(15_000)
       .describe('Time between two heartbeats on a stream, milliseconds'),
-    MILLRACE_RETRY_MS: integer()
-      .min(0)
+    MILLRACE_RETRY_MS: milliseconds(0)
       .default(1_000)
       .describe('How long clients are asked to wait before they reconnect, milliseconds'),
-    MILLRACE_STALL_TIMEOUT_MS: integer()
-      .min(100)
+    MILLRACE_STALL_TIMEOUT_MS: milliseconds(100)
       .default(15_000)
       .describe('A reader that takes nothing for this long is disconnected, milliseconds'),
-    MILLRACE_DISCONNECT_GRACE_MS: integer()
-      .min(100)
+    MILLRACE_DISCONNECT_GRACE_MS: milliseconds(100)
       .default(5_000)
       .describe('With onDisconnect: cancel, how long a job goes on while nobody watches it, milliseconds'),
-    MILLRACE_DRAIN_MS: integer()
-      .min(0)
+    MILLRACE_DRAIN_MS: milliseconds(0)
       .default(5_000)
       .describe('On shutdown, the window over which open streams are closed, milliseconds'),
-    MILLRACE_SWEEP_MS: integer()
-      .min(100)
+    MILLRACE_SWEEP_MS: milliseconds(100)
       .default(5_000)
       .describe('Time between two searches for jobs that fell out of the queue, milliseconds, with jitter'),
     MILLRACE_CORS_ORIGINS: z
