@@ -27,24 +27,28 @@ export class WaitForJob {
     if (isFinished(job.status)) return;
     const watch = this.leases.watch(job, { isCreator: true });
     try {
-      await this.#untilEnd(job.id, AbortSignal.any([gone, this.readiness.drainSignal, AbortSignal.timeout(waitMs)]));
+      await this.#untilEnd(job.id, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
     } finally {
       // an answer that is given was not lost, even if it says that the job goes on
       if (gone.aborted) watch.end();
-      else watch.jobEnded();
+      else watch.answered();
     }
   }
 
-  async #untilEnd(id: string, signal: AbortSignal): Promise<void> {
+  async #untilEnd(id: string, waitMs: number, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = () => over.resolve();
-    signal.addEventListener('abort', stop);
-    const sink = { batch: () => true, end: stop };
-    const following = await this.followers.follow(id, { after: LOG_START, sink });
+    // not AbortSignal.timeout: it would keep what it aborts in memory for the whole time, whoever has left
+    const timer = setTimeout(stop, waitMs);
     try {
+      signal.addEventListener('abort', stop);
+      if (signal.aborted) return;
+      const sink = { batch: () => true, end: stop };
+      const following = await this.followers.follow(id, { after: LOG_START, sink });
       if (!following.alreadyEnded && !signal.aborted) await over.promise;
-    } finally {
       following.close();
+    } finally {
+      clearTimeout(timer);
       signal.removeEventListener('abort', stop);
     }
   }

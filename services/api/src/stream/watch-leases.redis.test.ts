@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { JobIndex, type JobReader } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, submit } from '../testing/deployment.ts';
+import type { Cancellation } from '../jobs/cancellation.ts';
+import { Deployment, post, submit } from '../testing/deployment.ts';
+import { OpenStreams } from './open-streams.ts';
+import { WatchLeases } from './watch-leases.ts';
 
 const GRACE_MS = 300;
 
@@ -100,5 +104,79 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     await stream.collect();
     await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, id)) === null);
     expect(await statusOf(id)).toBe('completed');
+  });
+
+  it('keeps the deadline of a creator that streams when another one had its answer', async () => {
+    // seconds from one round to the next: nothing is renewed meanwhile
+    await using slow = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: '60000' });
+    const node = await slow.node();
+    await using stream = await readSse(`${node.url}/jobs`, { body });
+    const id = idOf(stream.response);
+    const again = { accept: 'application/json', prefer: 'wait=0', 'x-request-id': id };
+    expect((await post(node, body, again)).status).toBe(202);
+    expect(await slow.redis.zscore(slow.keys.abandonedJobs, id)).not.toBeNull();
+  });
+
+  it('spares a job whose reader comes back while it is about to be cancelled', async () => {
+    await using quiet = new Deployment(redis.url);
+    const { redis: connection, keys } = quiet;
+    const settings = quiet.settings({ MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+    await connection.zadd(keys.abandonedJobs, 1, 'comes-back', 2, 'stays-away');
+    const cancelled: string[] = [];
+    const ended = Promise.withResolvers<void>();
+    const reader = {
+      get: async (id: string) => {
+        // the reader's node moves the deadline, after the list of the overdue was read
+        if (id === 'comes-back') await connection.zadd(keys.abandonedJobs, 'XX', 'GT', Date.now() + 60_000, id);
+        return { id };
+      },
+    };
+    const cancellation = {
+      cancel: async ({ id }: { id: string }) => {
+        cancelled.push(id);
+        ended.resolve();
+      },
+    };
+    const index = new JobIndex(connection, keys, { recordRetentionMs: 1, unfinishedRetentionMs: 1 });
+    const leases = new WatchLeases(
+      settings,
+      connection,
+      keys,
+      index,
+      reader as unknown as JobReader,
+      cancellation as unknown as Cancellation,
+    );
+    leases.onApplicationBootstrap();
+    await ended.promise;
+    await leases.onApplicationShutdown();
+    expect(cancelled).toEqual(['stays-away']);
+    expect(await connection.zscore(keys.abandonedJobs, 'comes-back')).not.toBeNull();
+    expect(await connection.zscore(keys.abandonedJobs, 'stays-away')).toBeNull();
+  });
+});
+
+describe('onDisconnect: cancel, while the deadlines cannot be written', () => {
+  const deadlineOf = (d: Deployment, id: string) => d.redis.zscore(d.keys.abandonedJobs, id);
+  const breakWrites = (d: Deployment) => d.redis.set(d.keys.abandonedJobs, 'no sorted set');
+
+  it('is not lost by a creator that stays', async () => {
+    await using d = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+    const node = await d.node();
+    await breakWrites(d);
+    await using stream = await readSse(`${node.url}/jobs`, { body });
+    await stream.take(1);
+    await d.redis.del(d.keys.abandonedJobs);
+    await eventually(async () => (await deadlineOf(d, idOf(stream.response))) !== null);
+  });
+
+  it('is not lost by a creator that leaves', async () => {
+    await using d = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+    const node = await d.node();
+    await breakWrites(d);
+    const stream = await readSse(`${node.url}/jobs`, { body });
+    await stream.close();
+    await eventually(() => node.api.nest.get(OpenStreams).size === 0);
+    await d.redis.del(d.keys.abandonedJobs);
+    await eventually(async () => (await deadlineOf(d, idOf(stream.response))) !== null);
   });
 });

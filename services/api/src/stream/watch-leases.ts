@@ -1,8 +1,8 @@
-import type { JobReader, JobRecord, KeySpace, RedisConnection } from '@millrace/stream-log';
+import type { JobIndex, JobReader, JobRecord, KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Cancellation } from '../jobs/cancellation.ts';
 import type { ApiSettings } from '../settings.ts';
-import { JOB_READER, KEYS, REDIS, SETTINGS } from '../tokens.ts';
+import { JOB_INDEX, JOB_READER, KEYS, REDIS, SETTINGS } from '../tokens.ts';
 
 /** Jobs cancelled in one round, at most. */
 const ROUND = 100;
@@ -10,41 +10,55 @@ const ROUND = 100;
 /** Every node is back this long after Redis is (law 12), milliseconds. */
 const SETTLE_MS = 5_000;
 
-/** One reader's part in keeping a job alive. */
+/** One reader's part in keeping a job alive. The first call counts. */
 export interface Watch {
   /** the reader is gone */
   end(): void;
-  /** the creator has its answer, or the job its end: nobody needs to watch any more */
+  /** the reader has its answer and is not lost, though the job may go on */
+  answered(): void;
+  /** the job has ended: nobody needs to watch any more */
   jobEnded(): void;
 }
 
-const NO_WATCH: Watch = { end() {}, jobEnded() {} };
+const NO_WATCH: Watch = { end() {}, answered() {}, jobEnded() {} };
+
+/** The readers that one job has in this process. */
+interface Readers {
+  /** connected now */
+  count: number;
+  /** connections that made the job and have not had their answer, the lost ones included */
+  creators: number;
+}
 
 /** Cancels jobs that asked for it (`onDisconnect: "cancel"`) when nobody has watched them for the grace time.
  *
  *  Watchers may be on any node, and a node may die, so the decision rests on Redis alone (law 1): a sorted set holds
  *  each such job with a deadline. Every node with a watcher moves the deadline forward, three times per grace time; a
  *  node whose last watcher leaves sets it to now + grace; any node cancels what is overdue. A dead node moves nothing
- *  any more, so its jobs fall due within twice the grace time.
+ *  any more, so its jobs fall due within twice the grace time. Only a creating connection makes a deadline; other
+ *  readers move one that is there, since without one the creator was never lost.
  *
  *  After an outage every deadline is overdue although all readers are still there: a node that has seen one cancels
  *  nothing until the others have had time to come back and renew. */
 @Injectable()
 export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** watchers of this process, by job */
-  readonly #watchers = new Map<string, number>();
+  /** of this process, by job */
+  readonly #readers = new Map<string, Readers>();
+  /** jobs that lost their last reader while Redis could not be told */
+  readonly #untold = new Set<string>();
   readonly #graceMs: number;
   /** Redis's clock minus ours: deadlines of several machines need one clock */
   #clockOffsetMs = 0;
   /** from when on this node may cancel, ms of performance.now(); null: the last round failed */
   #settledAt: number | null = 0;
   #timer: NodeJS.Timeout | null = null;
-  #round: Promise<void> = Promise.resolve();
+  #round: Promise<void> | null = null;
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: KeySpace,
+    @Inject(JOB_INDEX) private readonly index: JobIndex,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
   ) {
@@ -53,7 +67,10 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
 
   onApplicationBootstrap(): void {
     this.#timer = setInterval(() => {
-      this.#round = this.#round.then(() => this.#renewAndCancel());
+      // a round that waits for a Redis that is away is not followed by a queue of others
+      this.#round ??= this.#renewAndCancel().finally(() => {
+        this.#round = null;
+      });
     }, this.#graceMs / 3);
   }
 
@@ -66,33 +83,54 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   watch(job: Pick<JobRecord, 'id' | 'request'>, { isCreator }: { readonly isCreator: boolean }): Watch {
     if (job.request.onDisconnect !== 'cancel') return NO_WATCH;
     const { id } = job;
-    this.#watchers.set(id, (this.#watchers.get(id) ?? 0) + 1);
-    // a watcher only prolongs: where there is no deadline, the job's creator was never lost
-    this.#attempt(
-      this.redis.zadd(this.keys.abandonedJobs, ...(isCreator ? [] : ['XX' as const]), 'GT', this.#deadline(2), id),
-    );
-    let ended = false;
+    const readers = this.#readers.get(id) ?? { count: 0, creators: 0 };
+    this.#readers.set(id, readers);
+    readers.count += 1;
+    if (isCreator) readers.creators += 1;
+    this.#attempt(this.#prolong([id], isCreator));
+    const leaving = (leave: () => void) => {
+      let left = false;
+      return () => {
+        if (left) return;
+        left = true;
+        readers.count -= 1;
+        if (readers.count === 0) this.#readers.delete(id);
+        leave();
+      };
+    };
     return {
-      end: () => {
-        if (ended) return;
-        ended = true;
-        if (this.#leave(id)) this.#attempt(this.redis.zadd(this.keys.abandonedJobs, 'XX', this.#deadline(1), id));
-      },
-      jobEnded: () => {
-        if (ended) return;
-        ended = true;
-        this.#leave(id);
-        this.#attempt(this.redis.zrem(this.keys.abandonedJobs, id));
-      },
+      end: leaving(() => this.#left(id, readers)),
+      answered: leaving(() => {
+        if (isCreator) readers.creators -= 1;
+        // another creating connection of this process keeps the deadline; one on another node renews it
+        if (readers.creators === 0) this.#forget(id);
+        else this.#left(id, readers);
+      }),
+      jobEnded: leaving(() => {
+        readers.creators = 0;
+        this.#forget(id);
+      }),
     };
   }
 
-  /** @returns whether it was the last of this process */
-  #leave(id: string): boolean {
-    const left = (this.#watchers.get(id) ?? 1) - 1;
-    if (left > 0) this.#watchers.set(id, left);
-    else this.#watchers.delete(id);
-    return left <= 0;
+  /** The job falls due unless somebody else watches it, here or on another node. */
+  #left(id: string, { count, creators }: Readers): void {
+    if (count > 0) return;
+    if (creators === 0) this.#attempt(this.redis.zadd(this.keys.abandonedJobs, 'XX', this.#deadline(1), id));
+    else this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), id).catch(() => this.#untold.add(id));
+  }
+
+  #forget(id: string): void {
+    this.#untold.delete(id);
+    this.#attempt(this.redis.zrem(this.keys.abandonedJobs, id));
+  }
+
+  /** @param made here: the deadlines are set where there are none. Another node may have moved one further. */
+  async #prolong(ids: readonly string[], made: boolean): Promise<void> {
+    if (ids.length === 0) return;
+    const ifThere = made ? [] : ['XX' as const];
+    const deadline = this.#deadline(2);
+    await this.redis.zadd(this.keys.abandonedJobs, ...ifThere, 'GT', ...ids.flatMap((id) => [deadline, id]));
   }
 
   #deadline(graces: number): number {
@@ -116,24 +154,25 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async #renew(): Promise<void> {
-    const deadline = this.#deadline(2);
-    const renewed = [...this.#watchers.keys()].flatMap((id) => [deadline, id]);
-    if (renewed.length > 0) await this.redis.zadd(this.keys.abandonedJobs, 'XX', 'GT', ...renewed);
+    for (const id of [...this.#untold]) {
+      await this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), id);
+      this.#untold.delete(id);
+    }
+    const ids = (made: boolean) =>
+      [...this.#readers].filter(([, { creators }]) => creators > 0 === made).map(([id]) => id);
+    await this.#prolong(ids(true), true);
+    await this.#prolong(ids(false), false);
   }
 
   async #cancelOverdue(): Promise<void> {
-    const overdue = await this.redis.zrangebyscore(
-      this.keys.abandonedJobs,
-      '-inf',
-      this.#deadline(0),
-      'LIMIT',
-      0,
-      ROUND,
-    );
+    const { abandonedJobs } = this.keys;
+    const overdue = await this.redis.zrangebyscore(abandonedJobs, '-inf', this.#deadline(0), 'LIMIT', 0, ROUND);
     for (const id of overdue) {
       const job = await this.reader.get(id);
+      // a reader may have come back while the others of this round were cancelled
+      if (!(await this.index.claimAbandoned(id, this.#deadline(0), this.#deadline(2)))) continue;
       if (job !== null) await this.cancellation.cancel(job, { by: 'disconnect', tenant: null });
-      await this.redis.zrem(this.keys.abandonedJobs, id);
+      await this.redis.zrem(abandonedJobs, id);
     }
   }
 

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Followers, FollowSink } from '@millrace/stream-log';
+import type { Readiness } from '../health/readiness.ts';
+import type { WatchLeases } from '../stream/watch-leases.ts';
+import type { TakenJob } from './intake.ts';
+import { WaitForJob } from './wait-for-job.ts';
+
+const JOB = { id: 'job', status: 'queued', attempt: 0, isNew: true } as TakenJob;
+
+/** A wait whose job says nothing until the test does. */
+function waiting({ fails = false } = {}) {
+  const [gone, drain] = [new AbortController(), new AbortController()];
+  const calls: string[] = [];
+  const attached = Promise.withResolvers<FollowSink>();
+  const followers = {
+    follow: async (_id: string, { sink }: { sink: FollowSink }) => {
+      if (fails) throw new Error('Redis is away');
+      attached.resolve(sink);
+      return { alreadyEnded: false, close: () => calls.push('closed') };
+    },
+  };
+  const watch = { end: () => calls.push('lost'), answered: () => calls.push('answered') };
+  const wait = new WaitForJob(
+    followers as unknown as Followers,
+    { watch: () => watch } as unknown as WatchLeases,
+    { drainSignal: drain.signal } as unknown as Readiness,
+  );
+  const done = wait.run(JOB, { waitMs: 300_000, gone: gone.signal });
+  return { done, gone, drain, calls, attached: attached.promise };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('waiting for a job', () => {
+  it('ends with the job, and keeps no timer', async () => {
+    const { done, calls, attached } = waiting();
+    (await attached).end('terminal');
+    await done;
+    expect(calls).toEqual(['closed', 'answered']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('ends when the time is up', async () => {
+    const { done, calls, attached } = waiting();
+    await attached;
+    jest.advanceTimersByTime(300_000);
+    await done;
+    expect(calls).toEqual(['closed', 'answered']);
+  });
+
+  it.each([
+    ['the client is gone', 'gone', 'lost'],
+    ['the node is to stop', 'drain', 'answered'],
+  ] as const)('ends when %s, and keeps no timer', async (_, who, outcome) => {
+    const { done, calls, attached, ...signals } = waiting();
+    await attached;
+    signals[who].abort();
+    await done;
+    expect(calls).toEqual(['closed', outcome]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('keeps no timer when the job cannot be followed', async () => {
+    const { done } = waiting({ fails: true });
+    await expect(done).rejects.toThrow('Redis is away');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
