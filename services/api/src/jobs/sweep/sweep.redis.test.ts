@@ -72,6 +72,31 @@ describe('the sweep (law 15)', () => {
     }
   });
 
+  it('goes on with the next page where one cannot be swept', async () => {
+    const node = await deployment.node();
+    const { openJobs } = deployment.keys;
+    const page = Array.from({ length: 200 }, (_, place) => `page-${place}-${crypto.randomUUID()}`);
+    await deployment.redis.zadd(openJobs, ...page.flatMap((id, place) => [place, id]));
+    const broken = page[0] ?? '';
+    await deployment.redis.set(deployment.keys.record(broken), 'no record at all');
+    const lost = await submit(node);
+    await lose(lost);
+    await age(lost);
+    expect(await node.api.nest.get(Sweep).run()).toBe(1);
+    expect(await deployment.redis.exists(entryOf(lost))).toBe(1);
+    await deployment.redis.del(deployment.keys.record(broken));
+    await deployment.redis.zrem(openJobs, ...page);
+  });
+
+  it('drops queued hints of jobs that are not open', async () => {
+    const node = await deployment.node();
+    const open = await submit(node);
+    await deployment.redis.zadd(deployment.keys.queuedJobs, 1, 'written-too-late');
+    await node.api.nest.get(Sweep).run();
+    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, 'written-too-late')).toBeNull();
+    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, open)).not.toBeNull();
+  });
+
   it('runs by itself', async () => {
     const node = await deployment.node();
     const id = await submit(node);

@@ -42,20 +42,25 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.#running;
   }
 
-  /** Looks through all jobs that are not known to have ended, once.
+  /** Looks through all jobs that are not known to have ended, once. A page that cannot be swept is left to the next
+   *  round.
    *  @returns how many were queued again */
   async run(): Promise<number> {
     let requeued = 0;
     let cursor: string | null = null;
     do {
       const page = await this.index.open({ olderThanMs: MIN_AGE_MS, limit: BATCH, cursor: cursor ?? undefined });
-      requeued += await this.#sweepPage(page.ids);
+      requeued += await this.#sweepPage(page.ids).catch((error: unknown) => {
+        this.logger.debug({ err: error }, 'page not swept');
+        return 0;
+      });
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
+    await this.index.prune();
     return requeued;
   }
 
-  // jitter keeps the nodes of a deployment from sweeping in step
+  // jitter keeps the nodes of a deployment from sweeping in step; downwards, since a timer has an upper bound
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(
@@ -67,7 +72,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
           )
           .finally(() => this.#schedule());
       },
-      this.#everyMs * (0.75 + Math.random() / 2),
+      this.#everyMs * (0.75 + Math.random() / 4),
     );
   }
 
