@@ -58,7 +58,9 @@ export class OpenStreams {
     if (!this.#connections.delete(connection)) return;
     this.metrics.openStreams.set(this.size);
     const durationMs = Math.round(performance.now() - connection.openedAt);
-    this.logger.info({ requestId: connection.jobId, reason: connection.reason, durationMs }, 'closed');
+    const { jobId: requestId, reason, fault } = connection;
+    if (reason === 'failed') this.logger.error({ requestId, reason, durationMs, at: framesOf(fault) }, 'closed');
+    else this.logger.info({ requestId, reason, durationMs }, 'closed');
     if (this.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
@@ -101,4 +103,11 @@ export class OpenStreams {
       }
     }
   }
+}
+
+/** Where it was thrown, without the message: a parser's quotes what it read. */
+function framesOf(fault: unknown): string[] {
+  if (!(fault instanceof Error)) return [];
+  const frames = (fault.stack ?? '').split('\n').map((line) => line.trim());
+  return [fault.name, ...frames.filter((line) => line.startsWith('at '))];
 }

@@ -8,9 +8,9 @@ import type { FastifyReply } from 'fastify';
 const SLICE_BYTES = 64 * 1024;
 
 /** Why a connection ended: `finished` after a clean end of the body, `aborted` broken off by the format,
- *  `stalled` by a reader who took nothing, `drained` at shutdown, `corrupt` by a log that cannot be framed, `lost` by
- *  the other side. */
-export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'corrupt' | 'lost';
+ *  `stalled` by a reader who took nothing, `drained` at shutdown, `corrupt` by a log that cannot be framed, `failed` by
+ *  a fault of ours, `lost` by the other side. */
+export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'corrupt' | 'failed' | 'lost';
 
 export interface StreamObserver {
   /** events were written (or will be, as soon as the reader has room) */
@@ -37,6 +37,8 @@ export class StreamConnection implements FollowSink {
   blockedSince: number | null = null;
   saidText = false;
   reason: CloseReason = 'lost';
+  /** what was thrown while a batch was taken: a fault of ours */
+  fault: unknown = null;
   readonly #reply: FastifyReply;
   readonly #response: ServerResponse;
   readonly #format: WireFormat;
@@ -85,24 +87,20 @@ export class StreamConnection implements FollowSink {
     if (this.#closed) following.close();
   }
 
+  /** @throws what nobody foresaw; the follower then ends this reader as `failed` */
   batch(batch: EventBatch): boolean {
-    if (this.#closed || this.#response.writableEnded || this.#outcome !== 'continue') return false;
-    this.start();
-    const encoded = this.#encode(batch);
-    if (encoded === null) return false;
-    const { bytes, outcome } = encoded;
-    this.#outcome = outcome;
-    this.#observer.relayed(this, batch, bytes?.length ?? 0);
-    // a `reset` after a loss of the log comes even to a reader who is full
-    this.#rest = this.#rest === null || bytes === null ? (this.#rest ?? bytes) : Buffer.concat([this.#rest, bytes]);
-    if (this.blockedSince !== null || !this.#write()) return false;
-    this.#conclude();
-    return outcome === 'continue';
+    try {
+      return this.#take(batch);
+    } catch (error) {
+      this.fault = error;
+      throw error;
+    }
   }
 
-  end(reason: 'terminal' | 'closed'): void {
+  end(reason: 'terminal' | 'closed' | 'failed'): void {
     // the terminal event has been given to `batch`, which knows how its format ends; without one the client comes back
     if (reason === 'closed') this.close('drained');
+    if (reason === 'failed') this.abort('failed');
   }
 
   /** Says "still here", unless something is waiting to be read anyway. */
@@ -129,7 +127,7 @@ export class StreamConnection implements FollowSink {
   abort(reason: CloseReason): void {
     if (this.#closed) return;
     this.reason = reason;
-    this.#response.destroy();
+    this.#breakOff();
   }
 
   /** Lets go of everything; the response itself is somebody else's, or gone. */
@@ -139,6 +137,21 @@ export class StreamConnection implements FollowSink {
     this.#rest = null;
     this.#following?.close();
     this.#observer.closed(this);
+  }
+
+  #take(batch: EventBatch): boolean {
+    if (this.#closed || this.#response.writableEnded || this.#outcome !== 'continue') return false;
+    this.start();
+    const encoded = this.#encode(batch);
+    if (encoded === null) return false;
+    const { bytes, outcome } = encoded;
+    this.#outcome = outcome;
+    this.#observer.relayed(this, batch, bytes?.length ?? 0);
+    // a `reset` after a loss of the log comes even to a reader who is full
+    this.#rest = this.#rest === null || bytes === null ? (this.#rest ?? bytes) : Buffer.concat([this.#rest, bytes]);
+    if (this.blockedSince !== null || !this.#write()) return false;
+    this.#conclude();
+    return outcome === 'continue';
   }
 
   /** @returns null for a batch that would break out of its frame: only a corrupt log holds one, and nobody gets it */

@@ -1,8 +1,10 @@
 import { on, once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Followers } from '@millrace/stream-log';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment, finish, say, submit, type TestNode } from '../testing/deployment.ts';
+import { FOLLOWERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 
 let redis: TestRedis;
@@ -23,6 +25,7 @@ afterAll(async () => {
 
 const streamOf = (at: TestNode, id: string) => `${at.url}/jobs/${id}/stream`;
 const openStreams = (at: TestNode) => at.api.nest.get(OpenStreams).size;
+const followersOf = (at: TestNode) => at.api.nest.get<Followers>(FOLLOWERS);
 
 describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('resumes after any event on another node, without gap or repeat', async () => {
@@ -153,6 +156,57 @@ describe('open streams (PROTOCOL §3)', () => {
       'attached',
       'closed',
     ]);
+  });
+
+  it('leave no watcher and no topic behind when readers leave mid-stream (law 9)', async () => {
+    const at = await deployment.node();
+    const id = await submit(at);
+    const writer = await deployment.begin(id);
+    const [a, b] = [await readSse(streamOf(at, id)), await readSse(streamOf(at, id))];
+    await say(writer, ['x']);
+    await Promise.all([a, b].map((stream) => stream.until(({ event }) => event === 'message')));
+    expect(followersOf(at).counts).toEqual({ watchers: 2, topics: 1 });
+    await a.close();
+    await eventually(() => followersOf(at).counts.watchers === 1);
+    await b.close();
+    await eventually(() => followersOf(at).counts.topics === 0);
+    expect(followersOf(at).counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
+  it('leave none behind either when the reader is gone before it is attached (law 9)', async () => {
+    const at = await deployment.node();
+    const id = await submit(at);
+    const followers = followersOf(at);
+    const follow = followers.follow.bind(followers);
+    const [leaving, followed] = [new AbortController(), Promise.withResolvers<void>()];
+    jest.spyOn(followers, 'follow').mockImplementationOnce(async (...job) => {
+      leaving.abort();
+      await eventually(() => openStreams(at) === 0);
+      const following = await follow(...job);
+      expect(followers.counts).toEqual({ watchers: 1, topics: 1 });
+      followed.resolve();
+      return following;
+    });
+    await expect(fetch(streamOf(at, id), { signal: leaving.signal })).rejects.toThrow();
+    await followed.promise;
+    await eventually(() => followers.counts.topics === 0);
+    expect(followers.counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
+  it('are broken off by a fault of ours, which is logged once, and can be resumed', async () => {
+    const at = await deployment.node();
+    const id = await submit(at);
+    await deployment.answer(id, ['a']);
+    jest.spyOn(at.api.nest.get(OpenStreams), 'relayed').mockImplementationOnce(() => {
+      throw new TypeError('a fault that quotes the prompt');
+    });
+    expect((await rawRequest(streamOf(at, id))).end).toBe('broken');
+    await eventually(() => openStreams(at) === 0);
+    const lines = at.log.filter(({ level, requestId }) => level === 'error' && requestId === id);
+    expect(lines).toMatchObject([{ msg: 'closed', reason: 'failed', at: expect.arrayContaining(['TypeError']) }]);
+    expect(JSON.stringify(at.log)).not.toContain('quotes the prompt');
+    await using stream = await readSse(streamOf(at, id));
+    expect((await stream.collect()).at(-1)).toMatchObject({ event: 'done' });
   });
 
   it('are cut off when the reader takes nothing, while others of the same job have it all', async () => {

@@ -1,0 +1,169 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import type { StoredEvent } from '@millrace/contracts';
+import type { EventBatch } from '@millrace/stream-log';
+import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
+import type { FastifyReply } from 'fastify';
+import { StreamConnection } from './stream-connection.ts';
+
+const SLICE_BYTES = 64 * 1024;
+
+/** A response whose socket has room or not, as the test says. */
+class Response extends EventEmitter {
+  hasRoom = true;
+  headersSent = false;
+  writableEnded = false;
+  destroyed = false;
+  readonly req = { httpVersionMinor: 1 };
+  readonly #written: Buffer[] = [];
+
+  get written(): string {
+    return Buffer.concat(this.#written).toString();
+  }
+
+  get bytes(): number {
+    return Buffer.concat(this.#written).length;
+  }
+
+  setHeader(): void {}
+
+  writeHead(): void {
+    this.headersSent = true;
+  }
+
+  flushHeaders(): void {}
+
+  write(bytes: Buffer): boolean {
+    this.#written.push(bytes);
+    return this.hasRoom;
+  }
+
+  end(): void {
+    this.writableEnded = true;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
+function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
+  const response = new Response();
+  const calls: string[] = [];
+  const reply = { raw: response, hijack() {}, getHeaders: () => ({}) };
+  const connection = new StreamConnection({
+    jobId: 'job',
+    reply: reply as unknown as FastifyReply,
+    format,
+    observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
+  });
+  connection.feedFrom({
+    position: '0-0',
+    alreadyEnded: false,
+    resume: () => calls.push('resume'),
+    close: () => calls.push('unfollow'),
+  });
+  connection.start();
+  calls.length = 0;
+  return { connection, response, calls };
+}
+
+let seq = 0;
+function batchOf(type: StoredEvent['type'], data: object): EventBatch {
+  const id = `1-${++seq}` as const;
+  return {
+    prev: `1-${seq - 1}`,
+    last: id,
+    events: [{ id, type, data: JSON.stringify(data) }],
+    replay: false,
+    runner: null,
+  };
+}
+const text = (said: string) => batchOf('text', { text: said });
+
+describe('a connection whose reader is slow (law 10)', () => {
+  it('takes batches while there is room, and refuses more when there is none', () => {
+    const { connection, response } = connect();
+    expect(connection.batch(text('a'))).toBe(true);
+    expect(connection.blockedSince).toBeNull();
+    response.hasRoom = false;
+    expect(connection.batch(text('b'))).toBe(false);
+    expect(connection.blockedSince).not.toBeNull();
+  });
+
+  it('asks for more once, when the socket has drained', () => {
+    const { connection, response, calls } = connect();
+    response.hasRoom = false;
+    connection.batch(text('a'));
+    expect(calls).toEqual(['relayed']);
+    response.hasRoom = true;
+    response.emit('drain');
+    expect(calls).toEqual(['relayed', 'resume']);
+    expect(connection.blockedSince).toBeNull();
+    expect(connection.batch(text('b'))).toBe(true);
+  });
+
+  it('hands a large batch over slice by slice, and asks for more only after the last', () => {
+    const { connection, response, calls } = connect();
+    const before = response.bytes;
+    response.hasRoom = false;
+    expect(connection.batch(text('x'.repeat(3 * SLICE_BYTES)))).toBe(false);
+    for (const slices of [1, 2, 3]) {
+      expect(response.bytes - before).toBe(slices * SLICE_BYTES);
+      expect(calls).not.toContain('resume');
+      response.emit('drain');
+    }
+    // the socket took the last slice, and is full again
+    expect(calls).not.toContain('resume');
+    response.emit('drain');
+    expect(calls).toEqual(['relayed', 'resume']);
+  });
+
+  it('keeps what comes although it is full, and writes it first', () => {
+    const { connection, response } = connect();
+    response.hasRoom = false;
+    connection.batch(text('a'));
+    const before = response.bytes;
+    expect(connection.batch(batchOf('reset', { attempt: 0, reason: 'log-lost' }))).toBe(false);
+    connection.beat();
+    expect(response.bytes).toBe(before);
+    response.hasRoom = true;
+    response.emit('drain');
+    expect(response.written).toMatch(/event: reset\n.*\n\n$/);
+  });
+
+  it('ends after the terminal event has been taken, not before', () => {
+    const { connection, response, calls } = connect();
+    response.hasRoom = false;
+    connection.batch(batchOf('cancelled', { by: 'owner' }));
+    connection.end('terminal');
+    expect(response.writableEnded).toBe(false);
+    response.emit('drain');
+    expect(response.writableEnded).toBe(true);
+    expect(calls).toEqual(['relayed']);
+    expect(connection.reason).toBe('finished');
+  });
+});
+
+describe('a connection that ends', () => {
+  it.each([
+    ['SSE', new SseFormat({ retryMs: 1_000 })],
+    ['bare text', new TextFormat()],
+  ])('is broken off by a fault of ours, so that the client comes back (%s)', (_, format) => {
+    const { connection, response, calls } = connect(format);
+    connection.end('failed');
+    expect([response.destroyed, response.writableEnded]).toEqual([true, false]);
+    expect(calls).toEqual(['unfollow', 'closed: failed']);
+    expect(connection.batch(text('late'))).toBe(false);
+  });
+
+  it('lets go once, and of a follower that came too late too', () => {
+    const { connection, response, calls } = connect();
+    response.destroy();
+    connection.release();
+    expect(calls).toEqual(['unfollow', 'closed: lost']);
+    connection.feedFrom({ position: '0-0', alreadyEnded: false, resume() {}, close: () => calls.push('late') });
+    expect(calls.at(-1)).toBe('late');
+  });
+});
