@@ -108,6 +108,31 @@ describe('a writer', () => {
     expect(log.at(-1)).toMatchObject({ type: 'error' });
   });
 
+  it('that is over its limit says so, or that somebody else had ended the job', async () => {
+    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'x'.repeat(2_000));
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LIMIT_EXCEEDED' });
+    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    const failed = writer.fail({ code: 'MODEL_ERROR', message: 'too long', retryable: false });
+    await expect(failed).rejects.toMatchObject({ code: 'JOB_CLOSED' });
+  });
+
+  it('refuses at once what cannot be written, and goes on', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const data = { callId: '1', name: 't', content: circular as unknown as string, isError: false };
+    expect(() => writer.emit({ type: 'tool_result', data })).toThrow(TypeError);
+    expect(() => say(writer, ['no text'] as unknown as string)).toThrow(TypeError);
+    say(writer, 'goes on');
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe('goes on');
+  });
+
   it('notices by its next append that Redis lost what it had acknowledged, and gives the job back', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
@@ -192,9 +217,9 @@ describe('a writer', () => {
 });
 
 describe('the cancel watcher (law 7)', () => {
-  async function watcherOf(d: Deployment) {
+  async function watcherOf(d: Deployment, redis = d.connection()) {
     const hub = new ChannelHub({ connection: d.connection(), sharded: false });
-    const watcher = new CancelWatcher(d.connection(), hub, d.keys);
+    const watcher = new CancelWatcher(redis, hub, d.keys);
     await watcher.start();
     return {
       watcher,
@@ -206,9 +231,11 @@ describe('the cancel watcher (law 7)', () => {
     };
   }
 
-  it('stops a silent attempt as soon as its job is cancelled', async () => {
+  it('stops a silent attempt by the control channel alone, as soon as its job is cancelled', async () => {
     await using d = Deployment.single(server.url);
-    using w = await watcherOf(d);
+    const unable = d.connection();
+    unable.disconnect();
+    using w = await watcherOf(d, unable);
     const id = await d.job();
     const writer = await d.begin(id);
     using _watch = w.watcher.watch(writer);

@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventId, LOG_START } from '@millrace/contracts';
-import { startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { JobNotFound, LogExpired } from './errors.ts';
 import { Deployment, DONE, Recorder, say, textOf } from './testing/deployment.ts';
 
@@ -165,6 +166,42 @@ describe('a gap', () => {
     for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
+  it('is found when the channel had lost its subscription, which is then renewed', async () => {
+    await using d = Deployment.single(server.url);
+    const subscriber = d.connection();
+    const node = d.node({ subscriber });
+    const id = await d.job();
+    const recorder = await Recorder.follow(node, id);
+    await recorder.until(({ types }) => types.includes('accepted'));
+    await subscriber.unsubscribe(d.keys.channel(id));
+    const writer = await d.begin(id);
+    await recorder.until(({ types }) => types.includes('started'));
+    const subscribers = async () => (await d.redis.call('PUBSUB', 'NUMSUB', d.keys.channel(id))) as [string, number];
+    await eventually(async () => (await subscribers())[1] === 1);
+    await writer.done(DONE);
+    expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
+  it('is mended by a reader whose read of the log failed, once Redis answers', async () => {
+    await using d = Deployment.single(server.url);
+    const reads = d.connection();
+    const node = d.node({ reads });
+    const id = await d.job();
+    const recorder = new Recorder();
+    recorder.room = 1;
+    recorder.following = await node.follow(id, { after: LOG_START, sink: recorder });
+    await recorder.until(({ types }) => types.includes('accepted'));
+    await answer(d, id);
+    const gone = once(reads, 'end');
+    reads.disconnect();
+    await gone;
+    recorder.room = Number.POSITIVE_INFINITY;
+    recorder.following.resume();
+    await new Promise(setImmediate);
+    await reads.connect();
+    expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
   it('becomes a reset, never a silent hole, when Redis lost the end of the log', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
@@ -206,6 +243,7 @@ describe('closing a node', () => {
     node.close();
     expect(recorder.ended).toBe('closed');
     expect(node.counts).toEqual({ watchers: 0, topics: 0 });
-    while (((await d.redis.call('PUBSUB', 'CHANNELS', d.keys.channel(id))) as string[]).length > 0);
+    const channels = async () => (await d.redis.call('PUBSUB', 'CHANNELS', d.keys.channel(id))) as string[];
+    await eventually(async () => (await channels()).length === 0);
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isTerminal } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { IdempotencyMismatch } from './errors.ts';
+import { scriptsOf } from './scripts.ts';
 import { Deployment, DONE, REQUEST, say, textOf } from './testing/deployment.ts';
 
 let server: TestRedis;
@@ -162,6 +163,69 @@ describe('one terminal event', () => {
     expect(await d.canceller.cancel(id, { by: 'owner', tenant: 'other' })).toBe('not-found');
     expect(await d.canceller.cancel('no-such-job-here', { by: 'owner', tenant: null })).toBe('not-found');
     expect((await d.reader.get(id))?.status).toBe('queued');
+  });
+});
+
+describe('what is stored is published (law 3)', () => {
+  it('each event once, in one message with its siblings, also when an append is sent twice', async () => {
+    await using d = Deployment.single(server.url);
+    const subscriber = d.connection();
+    const id = 'published-request-id';
+    const heard: string[] = [];
+    const terminal = new Promise<void>((resolve) => {
+      subscriber.on('message', (_channel, payload: string) => {
+        const lines = payload.split('\n').slice(1);
+        heard.push(...lines);
+        if (lines.some((line) => line.includes(' done '))) resolve();
+      });
+    });
+    await subscriber.subscribe(d.keys.channel(id));
+    await d.job({}, id);
+    await d.begin(id, 'one');
+    const run = scriptsOf(d.redis);
+    const args = ['PUBLISH', 60_000, 1, 'one', 2, 100, 1_000, 'text', '{"text":"a"}'];
+    for (let sent = 0; sent < 3; sent++) await run('append', d.keys.ofJob(id), args);
+    await (await d.begin(id, 'two')).done(DONE);
+    await terminal;
+    expect(heard).toEqual((await d.log(id)).map((event) => `${event.id} ${event.type} ${event.data}`));
+  });
+});
+
+describe('the fence (law 2)', () => {
+  it('holds for a close whose place in the log would fit', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const zombie = await d.begin(id);
+    await d.begin(id);
+    await expect(zombie.done(DONE)).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    expect((await d.reader.get(id))?.status).toBe('active');
+  });
+
+  it('holds for an attempt that has let go', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await (await d.begin(id, 'runner')).release('handover');
+    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1_000, 'text', '{"text":"a"}'];
+    expect(await scriptsOf(d.redis)('append', d.keys.ofJob(id), args)).toBe(-1);
+  });
+
+  it('holds between two runners of the same number, where a fail-over lost the begin of the first', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const backup = await d.redis.hgetall(d.keys.record(id));
+    const first = await d.begin(id, 'first');
+    await d.redis.del(d.keys.record(id));
+    await d.redis.hset(d.keys.record(id), backup);
+    await d.loseAfter(id, '0-1');
+    const second = await d.begin(id, 'second');
+    expect(second.attempt).toBe(first.attempt);
+    say(first, 'lost');
+    await expect(first.flush()).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    expect(await first.release('log-lost')).toBe(false);
+    await expect(first.done(DONE)).rejects.toThrow();
+    say(second, 'kept');
+    await second.done(DONE);
+    expect(textOf(await d.log(id))).toBe('kept');
   });
 });
 

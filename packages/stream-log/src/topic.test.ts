@@ -137,6 +137,37 @@ describe('a gap (law 6)', () => {
   });
 });
 
+describe('another history (law 1)', () => {
+  it('of the same attempt number starts everyone afresh, instead of joining on to the first', async () => {
+    const { log, topic } = setup();
+    const recorder = follow(topic);
+    await log.answerRead();
+    for (let i = 0; i < 3; i++) topic.receive({ ...log.append(), runner: 'first' });
+    log.events.length = 0;
+    topic.receive({ ...log.append(), runner: 'second' });
+    await log.answerRead();
+    topic.receive({ ...log.append(), runner: 'second' });
+    expect(recorder.ids).toEqual(['1-1', '1-2', '1-3', '0-0', '1-1', '1-2']);
+  });
+});
+
+describe('a sink that throws', () => {
+  it('ends alone: the other watchers of the job miss nothing', async () => {
+    const { log, topic } = setup();
+    const bad = follow(topic);
+    const good = follow(topic);
+    await log.answerRead();
+    await log.answerRead();
+    bad.batch = () => {
+      throw new Error('broken sink');
+    };
+    for (let i = 0; i < 3; i++) topic.receive(log.append());
+    expect(bad.ended).toBe('failed');
+    expect(good.ids).toEqual(['1-1', '1-2', '1-3']);
+    expect(topic.watchers.size).toBe(1);
+  });
+});
+
 describe('a full reader (law 10)', () => {
   it('is given nothing more until it has room, then reads the log from where it stood', async () => {
     const { log, topic } = setup();

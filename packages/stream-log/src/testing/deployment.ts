@@ -77,10 +77,10 @@ export class Deployment implements AsyncDisposable {
     return connection;
   }
 
-  /** A node that follows, with connections of its own. */
-  node(): Followers {
-    const hub = new ChannelHub({ connection: this.connection(), sharded: this.redis.isCluster });
-    const followers = new Followers(this.connection(), hub, this.keys);
+  /** A node that follows, with connections of its own, or with those that a test wants to play with. */
+  node({ reads = this.connection(), subscriber = this.connection() } = {}): Followers {
+    const hub = new ChannelHub({ connection: subscriber, sharded: this.redis.isCluster });
+    const followers = new Followers(reads, hub, this.keys);
     this.#closers.unshift(() => {
       followers.close();
       hub.close();
