@@ -138,6 +138,19 @@ describe('the same id or key, sent again (PROTOCOL §2)', () => {
     expect(await other.json()).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
   });
 
+  it('queues a job again that was recorded and fell before the queue (law 15)', async () => {
+    const id = newId();
+    const { queuePrefix } = deployment.keys;
+    const [entry, waiting] = [`${queuePrefix}:jobs:${id}`, `${queuePrefix}:jobs:wait`];
+    await submit(node, { 'x-request-id': id });
+    // what a node leaves behind that dies between record and queue
+    await deployment.redis.multi().del(entry).lrem(waiting, 0, id).exec();
+    for (let time = 0; time < 2; time += 1) await submit(node, { 'x-request-id': id });
+    expect(await deployment.redis.exists(entry)).toBe(1);
+    const queued = await deployment.redis.lrange(waiting, 0, -1);
+    expect(queued.filter((queuedId) => queuedId === id)).toEqual([id]);
+  });
+
   it('takes a body with its defaults written out for the same', async () => {
     const id = await submit(node, {}, { query: 'hi' });
     const again = { onCrash: 'restart', pipeline: 'chat', query: 'hi' };
