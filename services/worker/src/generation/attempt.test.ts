@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import type { StreamEvent } from '@millrace/contracts';
+import { createLogger } from '@millrace/runtime';
+import type { Begun } from '@millrace/stream-log';
+import type { PipelineEvent } from '../pipelines/pipeline.ts';
+import { Attempt } from './attempt.ts';
+import { WorkerMetrics } from './metrics.ts';
+
+type Begin = Extract<Begun, { kind: 'begun' }>;
+
+/** A writer of which the test decides when it has room, and what it can store. */
+class Writer {
+  readonly signal = new AbortController().signal;
+  readonly calls: string[] = [];
+  room: Promise<void> = Promise.resolve();
+
+  emit({ type, data }: StreamEvent): void {
+    this.calls.push(`emit ${type} ${JSON.stringify(data)}`);
+  }
+
+  drained(): Promise<void> {
+    return this.room;
+  }
+
+  async done(): Promise<void> {
+    this.calls.push('done');
+  }
+
+  async fail({ code }: { code: string }): Promise<void> {
+    this.calls.push(`fail ${code}`);
+  }
+}
+
+function attempt(writer: Writer, run: () => AsyncGenerator<PipelineEvent, undefined, void>): Attempt {
+  const request = { messages: [], pipeline: 'p', model: 'm', timeoutMs: 60_000 };
+  const begun = { kind: 'begun', request, tenant: 't', attempt: 1, writer, queueMs: 0, elapsedMs: 0 };
+  return new Attempt('job', begun as unknown as Begin, {
+    watcher: { watch: () => ({ [Symbol.dispose]() {} }) },
+    pipelines: { find: () => ({ run }) },
+    limits: { firstTokenMs: 60_000, tokenGapMs: 60_000 },
+    retry: { retries: 0, minDelayMs: 0, maxDelayMs: 0 },
+    metrics: new WorkerMetrics(),
+    logger: createLogger({ service: 'test', level: 'silent' }),
+  });
+}
+
+const text = (said: string) => ({ type: 'text', data: { text: said } }) as const;
+
+describe('an attempt', () => {
+  it('asks the pipeline for nothing more while the writer has no room (law 10)', async () => {
+    const writer = new Writer();
+    const room = Promise.withResolvers<void>();
+    writer.room = room.promise;
+    const asked = Promise.withResolvers<void>();
+    let pulls = 0;
+    const running = attempt(writer, async function* () {
+      pulls += 1;
+      yield text('a');
+      pulls += 1;
+      asked.resolve();
+      yield text('b');
+      return undefined;
+    }).run();
+    // whatever could still happen by itself has happened when a macrotask gets its turn
+    await new Promise(setImmediate);
+    expect([pulls, writer.calls]).toEqual([1, ['emit text {"text":"a"}']]);
+    room.resolve();
+    await asked.promise;
+    expect(await running).toBe('completed');
+    expect(writer.calls).toEqual(['emit text {"text":"a"}', 'emit text {"text":"b"}', 'done']);
+  });
+
+  it('ends with INTERNAL when the writer cannot serialise an event', async () => {
+    const writer = new Writer();
+    writer.emit = () => {
+      throw new TypeError('cannot be serialised');
+    };
+    const outcome = await attempt(writer, async function* () {
+      yield text('a');
+      return undefined;
+    }).run();
+    expect([outcome, writer.calls]).toEqual(['failed', ['fail INTERNAL']]);
+  });
+});
