@@ -13,6 +13,7 @@ import {
 import { startHeartbeat } from './heartbeat.ts';
 import { logOutages } from './outage-log.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+import { sentinelConnector } from './sentinel-connector.ts';
 
 /** A connection to one server (found directly or through sentinels) or to a cluster. */
 export type RedisConnection = Redis | Cluster;
@@ -71,7 +72,9 @@ function openConnection(address: RedisAddress, role: RedisRole, name: string, ma
     return new Kind([...address.nodes], clusterOptions(address, role, name, maxBlockMs));
   }
   const options = { ...nodeOptions(address, role, name, maxBlockMs), retryStrategy: reconnectDelayMs };
-  if (address.mode === 'sentinel') return new Redis({ ...options, ...sentinelOptions(address) });
+  if (address.mode === 'sentinel') {
+    return new Redis({ ...options, ...sentinelOptions(address), Connector: sentinelConnector });
+  }
   const [server] = address.nodes;
   return new Redis({ ...options, ...server, db: address.db });
 }
