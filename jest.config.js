@@ -25,6 +25,7 @@ export default {
     {
       ...common,
       displayName: 'e2e',
+      setupFilesAfterEnv: ['<rootDir>/tests/e2e/timeout.ts'],
       testMatch: ['<rootDir>/tests/e2e/**/*.test.ts'],
     },
   ],

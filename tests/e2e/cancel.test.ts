@@ -5,7 +5,7 @@ import { idOf, System } from './system.ts';
 let system: System;
 beforeAll(async () => {
   system = await System.start();
-}, 60_000);
+});
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
 /** From the DELETE's answer to the end of the model's connection, milliseconds. */
@@ -90,7 +90,7 @@ describe('with API keys', () => {
   beforeAll(async () => {
     const keys = 'alpha:user:alpha-secret-1,beta:user:beta-secret-01,ops:admin:ops-secret-001';
     api = await spawnService('api', { ...system.env, MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
-  }, 30_000);
+  });
   afterAll(() => api[Symbol.asyncDispose]());
 
   it('another tenant finds nothing to cancel, look at or watch (404); an admin cancels it', async () => {
@@ -158,5 +158,5 @@ describe('onDisconnect: cancel', () => {
     await gates[1]?.finish();
     await elsewhere.collect();
     expect(elsewhere.terminal()?.event).toBe('done');
-  }, 30_000);
+  });
 });
