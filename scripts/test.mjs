@@ -1,14 +1,12 @@
 /**
  * `npm test`: makes everything ready, then runs all tests. Arguments go to Jest: `npm test -- --selectProjects redis`.
  */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import path from 'node:path';
 import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
 import { projectEnvironment } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
-import { inProject, projectRoot } from './project.mjs';
-import { stopSignals } from './stop-signals.mjs';
+import { inProject } from './project.mjs';
+import { runNode } from './run-node.mjs';
 
 /**
  * Jest's arguments: the caller's, with a bound on the workers unless the caller gave one.
@@ -27,25 +25,16 @@ function jestArguments(given) {
  */
 const withProgram = (env, program) => ({ ...env, PATH: `${path.dirname(program)}${path.delimiter}${env['PATH']}` });
 
-await runScript(async () => {
-  const signals = stopSignals();
-  await bootstrapNode();
-  const { nginx } = await bootstrapForTests();
-  const jest = spawn(
-    process.execPath,
-    [inProject('node_modules/jest/bin/jest.js'), ...jestArguments(process.argv.slice(2))],
-    {
-      cwd: projectRoot,
-      stdio: 'inherit',
+await runScript(() =>
+  runNode(async () => {
+    await bootstrapNode();
+    const { nginx } = await bootstrapForTests();
+    return {
+      args: [inProject('node_modules/jest/bin/jest.js'), ...jestArguments(process.argv.slice(2))],
       env: {
         ...withProgram(projectEnvironment(), nginx),
         NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --experimental-vm-modules --no-warnings`.trim(),
       },
-    },
-  );
-  void signals.first.then(() => jest.kill('SIGTERM'));
-  process.exitCode = await new Promise((resolve, reject) => {
-    jest.once('error', reject);
-    jest.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
-  });
-});
+    };
+  }),
+);
