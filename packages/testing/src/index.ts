@@ -14,6 +14,7 @@ export {
   type ModelUsage,
 } from './model/model-step.ts';
 export { SimulatedModel, startModel } from './model/start-model.ts';
+export { FaultProxy, type FaultProxyOptions, startFaultProxy } from './network/start-fault-proxy.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
 export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';

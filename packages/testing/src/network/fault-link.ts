@@ -1,0 +1,91 @@
+import { connect, type Socket } from 'node:net';
+import { FaultLine } from './fault-line.ts';
+
+/** What is wrong with the network at this moment; shared by all connections of a proxy. */
+export interface NetworkWeather {
+  /** each way, milliseconds */
+  latencyMs: number;
+  /** each way and connection, bytes per second; `Infinity` when not throttled */
+  bytesPerSecond: number;
+  /** nothing that is sent arrives, not even the end of a connection */
+  blackhole: boolean;
+}
+
+export interface FaultLinkOptions {
+  readonly client: Socket;
+  /** a port on 127.0.0.1 */
+  readonly target: number;
+  readonly weather: NetworkWeather;
+  /** the limit of {@link FaultLink.cutAfter} was reached */
+  readonly onCut: () => void;
+  /** both sides are gone */
+  readonly onOver: () => void;
+}
+
+/** One connection through a fault proxy: the client's socket and the one to the target. */
+export class FaultLink {
+  private readonly client: Socket;
+  private readonly upstream: Socket;
+  private remaining = Number.POSITIVE_INFINITY;
+  // bytes have vanished: no later one may be delivered, as TCP never delivers beyond a hole
+  private holed = false;
+  private endedUnheard = false;
+
+  constructor(private readonly options: FaultLinkOptions) {
+    this.client = options.client;
+    this.upstream = connect({ host: '127.0.0.1', port: options.target, noDelay: true, allowHalfOpen: true });
+    this.join(this.client, this.upstream, (bytes) => bytes);
+    this.join(this.upstream, this.client, (bytes) => this.counted(bytes));
+  }
+
+  /** Resets it once so many bytes more have come from the target. */
+  cutAfter(bytes: number): void {
+    this.remaining = bytes;
+  }
+
+  /** RST to both sides. */
+  reset(): void {
+    this.client.resetAndDestroy();
+    this.upstream.resetAndDestroy();
+  }
+
+  /** The packets arrive again: an end that the other side could not hear of is heard of now. */
+  reveal(): void {
+    if (this.endedUnheard || this.client.destroyed || this.upstream.destroyed) this.reset();
+  }
+
+  private join(from: Socket, to: Socket, admit: (bytes: Buffer) => Buffer): void {
+    const { weather, onOver } = this.options;
+    const line = new FaultLine(to, weather);
+    from.on('data', (bytes: Buffer) => {
+      if (weather.blackhole) this.holed = true;
+      if (this.holed) return;
+      const mayCut = this.remaining > 0;
+      line.send(admit(bytes), from);
+      if (mayCut && this.remaining <= 0) line.afterAll(() => this.cut());
+    });
+    from.on('end', () => {
+      if (weather.blackhole || this.holed) this.endedUnheard = true;
+      else line.afterAll(() => to.end());
+    });
+    from.on('error', () => {
+      // a reset or a refusal: `close` follows
+    });
+    from.on('close', (hadError) => {
+      // half closed, it still reads what the other side says
+      if (!weather.blackhole && (hadError || this.holed)) to.resetAndDestroy();
+      if (to.destroyed) onOver();
+    });
+  }
+
+  private cut(): void {
+    this.options.onCut();
+    this.reset();
+  }
+
+  private counted(bytes: Buffer): Buffer {
+    const admitted = bytes.subarray(0, Math.min(bytes.length, this.remaining));
+    this.remaining -= admitted.length;
+    return admitted;
+  }
+}

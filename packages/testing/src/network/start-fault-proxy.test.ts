@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../latches/eventually.ts';
+import { type FaultProxy, startFaultProxy } from './start-fault-proxy.ts';
+
+let echo: Server;
+let served: Set<Socket>;
+let proxy: FaultProxy;
+let clients: Client[];
+
+beforeEach(async () => {
+  served = new Set();
+  echo = createServer((socket) => {
+    served.add(socket);
+    socket.on('error', () => undefined).on('close', () => served.delete(socket));
+    socket.pipe(socket);
+  });
+  echo.listen(0, '127.0.0.1');
+  await once(echo, 'listening');
+  const address = echo.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+  proxy = await startFaultProxy({ target: address.port });
+  clients = [];
+});
+
+afterEach(async () => {
+  for (const client of clients) client.socket.destroy();
+  await proxy[Symbol.asyncDispose]();
+  for (const socket of served) socket.destroy();
+  echo.close();
+  await once(echo, 'close');
+});
+
+/** A connection through the proxy that keeps what it hears. */
+class Client {
+  heard = '';
+  error: string | undefined;
+
+  constructor(readonly socket: Socket) {
+    socket.on('data', (bytes) => {
+      this.heard += bytes;
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.error = error.code;
+    });
+  }
+
+  static async open(): Promise<Client> {
+    const socket = connect(proxy.port, '127.0.0.1');
+    const client = new Client(socket);
+    clients.push(client);
+    await once(socket, 'connect');
+    return client;
+  }
+
+  /** Says something and waits until it has come back. */
+  async echo(text: string): Promise<void> {
+    const wanted = this.heard + text;
+    this.socket.write(text);
+    await eventually(() => this.heard === wanted, { everyMs: 2 });
+  }
+
+  closed(): Promise<unknown> {
+    return this.socket.closed ? Promise.resolve() : new Promise((resolve) => this.socket.once('close', resolve));
+  }
+}
+
+describe('a fault proxy', () => {
+  it('passes everything on, in order, and the end of a connection too', async () => {
+    const client = await Client.open();
+    const long = Array.from({ length: 100_000 }, (_, i) => `${i} `).join('');
+    await client.echo(long);
+    client.socket.end('last');
+    await client.closed();
+    expect([client.heard === `${long}last`, client.error]).toEqual([true, undefined]);
+    await eventually(() => proxy.open === 0 && served.size === 0);
+  });
+
+  it('delays each way by the latency, and keeps the order when it is healed', async () => {
+    const client = await Client.open();
+    proxy.latency(60);
+    const before = performance.now();
+    await client.echo('slow');
+    expect(performance.now() - before).toBeGreaterThanOrEqual(118);
+    client.socket.write(' first');
+    await eventually(() => proxy.open === 1);
+    proxy.heal();
+    client.socket.write(' second');
+    await eventually(() => client.heard === 'slow first second');
+  });
+
+  it('throttles to so many bytes per second', async () => {
+    const client = await Client.open();
+    proxy.throttle(10_000);
+    const before = performance.now();
+    await client.echo('x'.repeat(2_000));
+    expect(performance.now() - before).toBeGreaterThan(150);
+    expect(() => proxy.throttle(0)).toThrow(RangeError);
+  });
+
+  it('resets all connections there are, on both sides; a new one works', async () => {
+    const [one, other] = [await Client.open(), await Client.open()];
+    await Promise.all([one.echo('a'), other.echo('b')]);
+    proxy.reset();
+    await Promise.all([one.closed(), other.closed()]);
+    expect([one.error, other.error]).toEqual(['ECONNRESET', 'ECONNRESET']);
+    await eventually(() => served.size === 0);
+    await (await Client.open()).echo('works');
+  });
+
+  it('cuts each connection after so many bytes from the target, and counts the cuts', async () => {
+    proxy.cutAfter(5);
+    for (const cuts of [1, 2]) {
+      const client = await Client.open();
+      client.socket.write('0123456789');
+      await client.closed();
+      expect([client.heard, client.error, proxy.cuts]).toEqual(['01234', 'ECONNRESET', cuts]);
+    }
+    proxy.heal();
+    await (await Client.open()).echo('0123456789');
+  });
+
+  it('asks anew where to cut each connection', async () => {
+    const limits = [2, 4];
+    proxy.cutAfter(() => limits.shift() ?? Number.POSITIVE_INFINITY);
+    const heard: string[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      const client = await Client.open();
+      client.socket.write('012345');
+      await client.closed();
+      heard.push(client.heard);
+    }
+    expect(heard).toEqual(['01', '0123']);
+  });
+
+  it('blackholed, accepts and swallows without a reset; healed, only new connections and idle ones work', async () => {
+    const [talking, idle] = [await Client.open(), await Client.open()];
+    await Promise.all([talking.echo('a'), idle.echo('b')]);
+    proxy.blackhole(true);
+    const late = await Client.open();
+    talking.socket.write('lost');
+    late.socket.write('lost');
+    await expect(eventually(() => talking.socket.closed || late.heard !== '', { timeoutMs: 200 })).rejects.toThrow();
+    proxy.heal();
+    await idle.echo('still there');
+    await (await Client.open()).echo('new');
+    talking.socket.write('more');
+    await expect(eventually(() => talking.heard !== 'a', { timeoutMs: 100 })).rejects.toThrow();
+  });
+
+  it('blackholed, hides the end of a connection from the other side until it is healed', async () => {
+    const client = await Client.open();
+    await client.echo('a');
+    proxy.blackhole(true);
+    client.socket.destroy();
+    await expect(eventually(() => served.size === 0, { timeoutMs: 100 })).rejects.toThrow();
+    proxy.heal();
+    await eventually(() => served.size === 0);
+  });
+});

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { FaultLink, type NetworkWeather } from './fault-link.ts';
+
+export interface FaultProxyOptions {
+  /** the port on 127.0.0.1 that connections are passed on to */
+  readonly target: number;
+}
+
+/** A network between two parts, which does what a test wants: every connection to {@link port} is passed on to the
+ *  target, through whatever faults are set. A fault holds for the connections there are and for those to come. */
+export class FaultProxy implements AsyncDisposable {
+  private readonly links = new Set<FaultLink>();
+  private readonly weather: NetworkWeather = {
+    latencyMs: 0,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    blackhole: false,
+  };
+  private readonly server: Server;
+  private nextCut: () => number = () => Number.POSITIVE_INFINITY;
+  private cutCount = 0;
+
+  constructor(private readonly options: FaultProxyOptions) {
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.pass(client));
+  }
+
+  /** on 127.0.0.1 */
+  get port(): number {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy is not listening');
+    return address.port;
+  }
+
+  /** connections that are open now */
+  get open(): number {
+    return this.links.size;
+  }
+
+  /** connections that {@link cutAfter} has cut so far */
+  get cuts(): number {
+    return this.cutCount;
+  }
+
+  /** Delays every byte, each way.
+   *  @param ms milliseconds */
+  latency(ms: number): void {
+    this.weather.latencyMs = ms;
+  }
+
+  /** Lets so many bytes per second through, for each connection and way. */
+  throttle(bytesPerSecond: number): void {
+    if (!(bytesPerSecond > 0)) throw new RangeError(`${bytesPerSecond} bytes per second never arrive: use blackhole`);
+    this.weather.bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Resets (RST) all connections there are. */
+  reset(): void {
+    for (const link of this.links) link.reset();
+  }
+
+  /** Resets each connection once so many bytes have come from the target.
+   *  @param bytes asked for each connection; those there are count from now on */
+  cutAfter(bytes: number | (() => number)): void {
+    this.nextCut = typeof bytes === 'number' ? () => bytes : bytes;
+    for (const link of this.links) link.cutAfter(this.nextCut());
+  }
+
+  /** Swallows whatever is sent, and the end of connections too; new ones are accepted and hear nothing. When it is
+   *  over, a connection that lost bytes stays as dead as it is, like one that a firewall has forgotten. */
+  blackhole(on: boolean): void {
+    this.weather.blackhole = on;
+    if (on) return;
+    for (const link of this.links) link.reveal();
+  }
+
+  /** Ends every fault. */
+  heal(): void {
+    this.latency(0);
+    this.throttle(Number.POSITIVE_INFINITY);
+    this.cutAfter(Number.POSITIVE_INFINITY);
+    this.blackhole(false);
+  }
+
+  async listen(): Promise<void> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.reset();
+    await closed;
+  }
+
+  private pass(client: Socket): void {
+    const link: FaultLink = new FaultLink({
+      client,
+      target: this.options.target,
+      weather: this.weather,
+      onCut: () => {
+        this.cutCount += 1;
+      },
+      onOver: () => this.links.delete(link),
+    });
+    link.cutAfter(this.nextCut());
+    this.links.add(link);
+  }
+}
+
+/** Starts a fault proxy on a free port of loopback: `await using proxy = await startFaultProxy({ target: redis.port })`. */
+export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const proxy = new FaultProxy(options);
+  await proxy.listen();
+  return proxy;
+}
