@@ -78,7 +78,9 @@ describe('on a cluster of three (law 13)', () => {
     await using d = Deployment.cluster(cluster.ports);
     const index = new JobIndex(d.redis, d.keys, d.limits);
     const limits = { maxQueued: 10, maxOpenPerTenant: 10 };
-    for (const id of ['a', 'b']) expect(await index.admit({ id, tenant: 't' }, limits)).toBe('admitted');
+    for (const id of ['a', 'b']) {
+      expect(await index.admit({ id, tenant: 't' }, limits)).toMatchObject({ outcome: 'admitted' });
+    }
     await index.left({ id: 'a', tenant: 't' });
     expect((await index.list({ tenant: 't', limit: 5 })).ids).toEqual(['b', 'a']);
     expect((await index.open({ olderThanMs: 0, limit: 5 })).ids).toEqual(['b']);

@@ -16,7 +16,7 @@ export {
 } from './errors.ts';
 export { Followers, type FollowOptions } from './followers.ts';
 export { IdempotencyKeys } from './idempotency-keys.ts';
-export { type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
+export { type Admission, type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
 export { KeySpace } from './keys.ts';
 export type { LogLimits } from './limits.ts';
 export { JobOpener, type NewJob } from './opener.ts';

@@ -17,7 +17,7 @@ describe('the index of jobs', () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);
     const limits = { maxQueued: 5, maxOpenPerTenant: 3 };
-    const admit = (id: string, tenant: string) => index.admit({ id, tenant }, limits);
+    const admit = (id: string, tenant: string) => index.admit({ id, tenant }, limits).then(({ outcome }) => outcome);
     const first = await Promise.all(Array.from({ length: 6 }, (_, i) => admit(`a${i}`, 'a')));
     expect(first.filter((outcome) => outcome === 'admitted')).toHaveLength(3);
     expect(first.filter((outcome) => outcome === 'rate-limited')).toHaveLength(3);

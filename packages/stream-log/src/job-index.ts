@@ -7,6 +7,13 @@ export interface AdmissionLimits {
   readonly maxOpenPerTenant: number;
 }
 
+/** Where a job may stand in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
+const MAX_PRIORITY = 2 ** 21 - 1;
+
+export type Admission =
+  /** `priority`: see {@link JobIndex} */
+  { readonly outcome: 'admitted'; readonly priority: number } | { readonly outcome: 'queue-full' | 'rate-limited' };
+
 export interface JobPage {
   readonly ids: readonly string[];
   /** where the next page starts; null at the end */
@@ -16,7 +23,20 @@ export interface JobPage {
 /** Which jobs there are: to count, to list, and to find what fell between record and queue (law 15).
  *
  *  It is kept beside the records, not with them: they live in slots of their own. So it is written *before* a record
- *  is opened and cleared *after* it was closed, and its entries are hints that whoever reads them checks. */
+ *  is opened and cleared *after* it was closed, and its entries are hints that whoever reads them checks.
+ *
+ *  It also says who is next, so that tenants are served round robin whatever they have queued (self-clocked fair
+ *  queueing). An admitted job gets the turn `1 + max(last open turn of its tenant, turn last taken)`, and the queue
+ *  takes jobs by turn, then by arrival. Why nobody starves: a tenant has one job per turn, turns are taken in order,
+ *  and no newcomer gets a turn that has been taken. So before a waiting job of turn `t` comes, at most, one job of each
+ *  other tenant for every turn from the one now being taken to `t`, however many they have queued. A tenant that was
+ *  idle joins at the present turn: it has saved up nothing and owes nothing. No clock is involved.
+ *
+ *  What the queue gets is a priority: the turn, counted from a base that moves up whenever no job is queued, within
+ *  BullMQ's range. Beyond it, after 2,097,151 turns in which the queue was never once empty, newcomers stand in order
+ *  of arrival behind all others until it is. A job that a worker has had before goes first, with priority 0: bases
+ *  have moved since, and its turn is past.
+ *  @see docs/adr/0017-fairness-across-tenants.md */
 export class JobIndex {
   readonly #run: RunScript;
   /** how long a job stays in the lists, ms: no record lives longer */
@@ -31,17 +51,26 @@ export class JobIndex {
     this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
   }
 
-  /** Counts a job in; one that is known already always gets in. */
-  async admit(
-    job: { id: string; tenant: string },
-    limits: AdmissionLimits,
-  ): Promise<'admitted' | 'queue-full' | 'rate-limited'> {
+  /** Counts a job in; one that is known already always gets in, and keeps its turn. */
+  async admit(job: { id: string; tenant: string }, limits: AdmissionLimits): Promise<Admission> {
     const { openJobs, queuedJobs, allJobs } = this.keys;
-    const keys = [openJobs, queuedJobs, allJobs, this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
-    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs];
-    const reply = await this.#run('admit', keys, args);
-    if (reply === -1) return 'queue-full';
-    return reply === -2 ? 'rate-limited' : 'admitted';
+    const own = [this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
+    const keys = [openJobs, queuedJobs, allJobs, ...own, this.keys.turns];
+    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
+    const reply = Number(await this.#run('admit', keys, args));
+    if (reply === -1) return { outcome: 'queue-full' };
+    return reply === -2 ? { outcome: 'rate-limited' } : { outcome: 'admitted', priority: reply };
+  }
+
+  /** The place in the queue of a job that is queued again: the one it had, or first in line when a worker has had it.
+   *  @returns 0 for first in line, also where its turn is not known */
+  async priorityOf(job: { id: string; tenant: string; attempt: number }): Promise<number> {
+    if (job.attempt > 0) return 0;
+    const [turn, base] = await Promise.all([
+      this.redis.zscore(this.keys.openJobsOf(job.tenant), job.id),
+      this.redis.hget(this.keys.turns, 'base'),
+    ]);
+    return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
   }
 
   /** Takes back an admission whose job was not opened.
@@ -52,14 +81,14 @@ export class JobIndex {
     await this.#remove(job.id, alone ? [openJobs, queuedJobs, allJobs, ...own] : own);
   }
 
-  /** A worker took the job. */
+  /** A worker took the job: newcomers stand behind its turn. */
   async taken(id: string): Promise<void> {
-    await this.#remove(id, [this.keys.queuedJobs]);
+    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], [id]);
   }
 
-  /** A worker gave the job back to the queue. */
+  /** A worker gave the job back to the queue, where it is first in line. */
   async released(id: string): Promise<void> {
-    await this.redis.zadd(this.keys.queuedJobs, 'NX', Date.now() * 1000, id);
+    await this.redis.zadd(this.keys.queuedJobs, 'NX', 0, id);
   }
 
   /** Drops the hints of queued jobs that are not open any more: one written late outlives its job. */
@@ -84,7 +113,7 @@ export class JobIndex {
     return { ids, nextCursor: ids.length < query.limit ? null : (reply.at(-1) ?? null) };
   }
 
-  /** @returns 1 for the oldest queued job; null when it is not queued */
+  /** @returns 1 for the job that is next; null when it is not queued. Of the jobs of one turn, any may be first. */
   async queuePosition(id: string): Promise<number | null> {
     const rank = await this.redis.zrank(this.keys.queuedJobs, id);
     return rank === null ? null : rank + 1;

@@ -46,11 +46,12 @@ export class KeySpace {
     return `${this.#prefix}:{idempotency:${digest}}`;
   }
 
-  /** sorted sets of request ids by arrival (µs) */
+  /** sorted set of request ids by arrival (µs), as are all that do not say otherwise */
   get openJobs(): string {
     return `${this.#index}:open`;
   }
 
+  /** by turn: the order in which they are taken */
   get queuedJobs(): string {
     return `${this.#index}:queued`;
   }
@@ -59,12 +60,18 @@ export class KeySpace {
     return `${this.#index}:jobs`;
   }
 
+  /** by turn */
   openJobsOf(tenant: string): string {
     return `${this.#index}:tenant:${tenant}:open`;
   }
 
   jobsOf(tenant: string): string {
     return `${this.#index}:tenant:${tenant}:jobs`;
+  }
+
+  /** hash: where the turns of the queue stand, see `admit.lua` */
+  get turns(): string {
+    return `${this.#index}:turns`;
   }
 
   /** sorted set: jobs to cancel when nobody watches them, scored by the deadline (ms) */

@@ -141,13 +141,13 @@ describe('the same id or key, sent again (PROTOCOL §2)', () => {
   it('queues a job again that was recorded and fell before the queue (law 15)', async () => {
     const id = newId();
     const { queuePrefix } = deployment.keys;
-    const [entry, waiting] = [`${queuePrefix}:jobs:${id}`, `${queuePrefix}:jobs:wait`];
+    const [entry, waiting] = [`${queuePrefix}:jobs:${id}`, `${queuePrefix}:jobs:prioritized`];
     await submit(node, { 'x-request-id': id });
     // what a node leaves behind that dies between record and queue
-    await deployment.redis.multi().del(entry).lrem(waiting, 0, id).exec();
+    await deployment.redis.multi().del(entry).zrem(waiting, id).exec();
     for (let time = 0; time < 2; time += 1) await submit(node, { 'x-request-id': id });
     expect(await deployment.redis.exists(entry)).toBe(1);
-    const queued = await deployment.redis.lrange(waiting, 0, -1);
+    const queued = await deployment.redis.zrange(waiting, '0', '-1');
     expect(queued.filter((queuedId) => queuedId === id)).toEqual([id]);
   });
 

@@ -25,7 +25,8 @@ function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' 
   };
   const reader = { get: () => called('read', () => record ?? null) };
   const index = {
-    admit: () => called('admit', () => verdict),
+    admit: () => called('admit', () => ({ outcome: verdict, priority: 7 })),
+    priorityOf: async () => 8,
     withdraw: (_: object, alone: boolean) => called(`withdraw ${alone}`, () => undefined),
   };
   const opener = { open: () => called('open', open) };
@@ -43,7 +44,9 @@ const answered = (...names: string[]) => names.flatMap((name) => [name, `${name}
 describe('the intake of a job (law 15)', () => {
   it('counts it in before it is recorded: a node that dies in between leaves nothing that a sweep cannot find', async () => {
     const { intake, calls } = intakeOver();
-    expect(await intake.take(JOB, { mayExist: false })).toMatchObject({ id: 'job', status: 'queued', isNew: true });
+    expect(await intake.take(JOB, { mayExist: false })).toMatchObject({
+      ...{ id: 'job', status: 'queued', isNew: true, priority: 7 },
+    });
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
@@ -59,7 +62,9 @@ describe('the intake of a job (law 15)', () => {
   it('turns nobody away who comes back to a job', async () => {
     const record = { tenant: 'alice', status: 'active' };
     const { intake, calls } = intakeOver({ verdict: 'queue-full', record, open: async () => 'existing' });
-    expect(await intake.take(JOB, { mayExist: true })).toMatchObject({ status: 'active', isNew: false });
+    expect(await intake.take(JOB, { mayExist: true })).toMatchObject({
+      ...{ status: 'active', isNew: false, priority: 8 },
+    });
     expect(calls).toEqual(answered('read', 'open', 'read'));
   });
 

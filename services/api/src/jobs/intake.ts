@@ -10,6 +10,8 @@ export interface TakenJob {
   readonly id: string;
   readonly status: JobStatus;
   readonly attempt: number;
+  /** its place in the queue while it is queued. @see JobIndex */
+  readonly priority: number;
   readonly request: JobRequest;
   /** false: the same request had been taken before */
   readonly isNew: boolean;
@@ -31,23 +33,34 @@ export class Intake {
   async take(job: NewJob, { mayExist }: { readonly mayExist: boolean }): Promise<TakenJob> {
     // limits are for new work: whoever comes back to a job is never turned away
     const isKnown = mayExist && (await this.reader.get(job.id)) !== null;
-    if (!isKnown) await this.#admit(job);
+    const admitted = isKnown ? null : await this.#admit(job);
     const outcome = await this.#open(job, isKnown);
+    const { id, tenant, request } = job;
     if (outcome === 'opened') {
-      return { id: job.id, status: 'queued', attempt: 0, request: job.request, isNew: true };
+      const priority = admitted ?? (await this.index.priorityOf({ id, tenant, attempt: 0 }));
+      return { id, status: 'queued', attempt: 0, priority, request, isNew: true };
     }
     const record = await this.reader.get(job.id);
     if (record === null) throw new Unavailable(); // it expired this very moment; a new try makes a new job
-    return { id: job.id, status: record.status, attempt: record.attempt, request: record.request, isNew: false };
+    const { status, attempt } = record;
+    return {
+      id,
+      status,
+      attempt,
+      priority: await this.index.priorityOf(record),
+      request: record.request,
+      isNew: false,
+    };
   }
 
-  async #admit(job: NewJob): Promise<void> {
+  /** @returns its place in the queue */
+  async #admit(job: NewJob): Promise<number> {
     const verdict = await this.index.admit(job, {
       maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
       maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
     });
-    if (verdict === 'queue-full') throw new QueueFull();
-    if (verdict === 'rate-limited') throw new RateLimited();
+    if (verdict.outcome === 'admitted') return verdict.priority;
+    throw verdict.outcome === 'queue-full' ? new QueueFull() : new RateLimited();
   }
 
   async #open(job: NewJob, isKnown: boolean): Promise<'opened' | 'existing'> {

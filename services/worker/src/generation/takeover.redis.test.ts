@@ -97,6 +97,25 @@ describe('a worker that ends', () => {
     await eventually(async () => (await deployment.queued()) === 0);
   });
 
+  it('hands them over as the first in line, wherever they had stood', async () => {
+    await using model = await startModel();
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const first = model.gated();
+    const ending = await deployment.worker({ MILLRACE_WORKER_GRACE_MS: '50', MILLRACE_WORKER_CONCURRENCY: '1' });
+    const id = await deployment.submit({}, 5_000);
+    await first.say('half');
+    const later = [await deployment.submit(), await deployment.submit()];
+    await ending.close();
+
+    const second = model.gated();
+    await deployment.worker({ MILLRACE_WORKER_CONCURRENCY: '1' });
+    await second.request;
+    expect(await deployment.reader.get(id)).toMatchObject({ status: 'active', attempt: 2 });
+    for (const other of later)
+      expect(await deployment.reader.get(other)).toMatchObject({ status: 'queued', attempt: 0 });
+    await second.finish();
+  });
+
   it('lets them end within the grace time, and takes nothing new', async () => {
     await using model = await startModel();
     await using deployment = new Deployment(redis.url, model.baseUrl);

@@ -10,6 +10,12 @@ import { LOGGER, REDIS } from '../../tokens.ts';
 export const QUEUE_NAME = 'jobs';
 const ENTRY_NAME = 'generate';
 
+interface QueuedJob {
+  readonly id: string;
+  /** 0 is first in line, then smaller is earlier; equal ones go by arrival. @see JobIndex */
+  readonly priority: number;
+}
+
 /** Puts jobs into the queue that the workers take from. An entry carries the id alone: the request is in the record. */
 @Injectable()
 export class JobQueue {
@@ -23,21 +29,15 @@ export class JobQueue {
   }
 
   /** Queues a job that was just taken in. */
-  async accept({
-    id,
-    request,
-  }: {
-    readonly id: string;
-    readonly request: { readonly pipeline: string };
-  }): Promise<void> {
-    await this.enqueue({ id });
-    this.metrics.jobCreated(request.pipeline);
-    this.logger.info({ requestId: id }, 'accepted');
+  async accept(job: QueuedJob & { readonly request: { readonly pipeline: string } }): Promise<void> {
+    await this.enqueue(job);
+    this.metrics.jobCreated(job.request.pipeline);
+    this.logger.info({ requestId: job.id }, 'accepted');
   }
 
   /** Queues a job; one that is in the queue already, or being worked on, stays as it is. */
-  async enqueue({ id }: { readonly id: string }): Promise<void> {
-    await this.queue.add(ENTRY_NAME, {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
+  async enqueue({ id, priority }: QueuedJob): Promise<void> {
+    await this.queue.add(ENTRY_NAME, {}, { jobId: id, priority, removeOnComplete: true, removeOnFail: true });
   }
 
   /** Takes out a job that no worker has yet. */

@@ -23,7 +23,7 @@ async function age(id: string): Promise<void> {
 /** Takes a job out of the queue, as a Redis that lost its last writes would. */
 async function lose(id: string): Promise<void> {
   await deployment.redis.del(entryOf(id));
-  await deployment.redis.lrem(`${deployment.keys.queuePrefix}:jobs:wait`, 0, id);
+  await deployment.redis.zrem(`${deployment.keys.queuePrefix}:jobs:prioritized`, id);
 }
 
 const entryOf = (id: string) => `${deployment.keys.queuePrefix}:jobs:${id}`;

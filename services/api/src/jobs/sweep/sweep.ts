@@ -88,9 +88,13 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     );
     const missing = new Set(await this.queue.missing(open.map(({ id }) => id)));
     const lost = open.filter(({ id }) => missing.has(id));
-    await Promise.all(lost.map((job) => this.queue.enqueue(job)));
+    await Promise.all(lost.map((job) => this.#enqueue(job)));
     for (const { id, attempt } of lost) this.logger.warn({ requestId: id, attempt }, 'queued again');
     return lost.length;
+  }
+
+  async #enqueue(job: JobOutline): Promise<void> {
+    await this.queue.enqueue({ id: job.id, priority: await this.index.priorityOf(job) });
   }
 
   /** An admission whose record was never made, or has expired. */

@@ -74,6 +74,7 @@ export class JobConsumer
   async #run(job: Job, id: string, token: string | undefined, signal: AbortSignal): Promise<void> {
     const outcome = await this.runner.run(id, randomUUID(), signal).catch(async (error: unknown) => {
       this.logger.error({ requestId: id, err: error }, 'run failed');
+      await job.changePriority({ priority: 0 });
       await job.moveToDelayed(Date.now() + AFTER_BUG_MS, token);
       throw new DelayedError();
     });
@@ -128,6 +129,8 @@ export class JobConsumer
 /** The entry waits again, first in line, for any worker.
  *  @throws WaitingError always: BullMQ's way to be told that the entry has been moved */
 async function handBack(job: Job, token: string | undefined): Promise<never> {
+  // where it stood among those that no worker has had is past: their turns may count from a new base by now
+  await job.changePriority({ priority: 0 });
   await job.moveToWait(token);
   throw new WaitingError();
 }

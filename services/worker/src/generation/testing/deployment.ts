@@ -71,7 +71,7 @@ export class Deployment implements AsyncDisposable {
 
   /** Opens a job and queues it, as the API does.
    *  @returns its request id */
-  async submit(request: Partial<JobRequest> & { readonly query?: string } = {}): Promise<string> {
+  async submit(request: Partial<JobRequest> & { readonly query?: string } = {}, priority = 1): Promise<string> {
     const { query = 'hi', ...rest } = request;
     const id = newRequestId();
     await this.#opener.open({
@@ -86,17 +86,17 @@ export class Deployment implements AsyncDisposable {
         ...rest,
       },
     });
-    await this.enqueue(id);
+    await this.enqueue(id, priority);
     return id;
   }
 
-  async enqueue(id: string): Promise<void> {
-    await this.#queue.add('generate', {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
+  async enqueue(id: string, priority = 1): Promise<void> {
+    await this.#queue.add('generate', {}, { jobId: id, priority, removeOnComplete: true, removeOnFail: true });
   }
 
   /** Entries that wait, run or failed. */
   async queued(): Promise<number> {
-    return this.#queue.getJobCountByTypes('waiting', 'active', 'delayed', 'failed', 'completed');
+    return this.#queue.getJobCountByTypes('waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed');
   }
 
   /** The job's record once it has a status. */

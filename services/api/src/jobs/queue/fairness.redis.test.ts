@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobView } from '@millrace/contracts';
+import { JobIndex } from '@millrace/stream-log';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { Worker } from 'bullmq';
+import { Deployment, submit, type TestNode } from '../../testing/deployment.ts';
+import { Sweep } from '../sweep/sweep.ts';
+import { QUEUE_NAME } from './job-queue.ts';
+
+const TENANTS = ['alice', 'bob', 'carol'];
+const ENV = {
+  MILLRACE_AUTH: 'apikey',
+  MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${tenant}-secret`).join(),
+  MILLRACE_SWEEP_MS: '600000',
+};
+const as = (tenant: string) => ({ authorization: `Bearer ${tenant}-secret` });
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+}, 60_000);
+afterAll(() => redis.stop());
+
+/** An API node, and a worker's hand that takes one entry at a time from the real queue. */
+class Shop implements AsyncDisposable {
+  readonly #tenants = new Map<string, string>();
+
+  private constructor(
+    readonly deployment: Deployment,
+    readonly node: TestNode,
+    readonly worker: Worker,
+    readonly index: JobIndex,
+  ) {}
+
+  static async open(): Promise<Shop> {
+    const deployment = new Deployment(redis.url, ENV);
+    const node = await deployment.node();
+    const { keys } = deployment;
+    const connection = { url: redis.url, maxRetriesPerRequest: null };
+    const worker = new Worker(QUEUE_NAME, null, { connection, prefix: keys.queuePrefix, autorun: false });
+    const limits = { unfinishedRetentionMs: 60_000, recordRetentionMs: 60_000 };
+    return new Shop(deployment, node, worker, new JobIndex(deployment.redis, keys, limits));
+  }
+
+  async submit(tenant: string, count = 1): Promise<string[]> {
+    const ids: string[] = [];
+    while (ids.length < count) {
+      const batch = Math.min(50, count - ids.length);
+      ids.push(...(await Promise.all(Array.from({ length: batch }, () => submit(this.node, as(tenant))))));
+    }
+    for (const id of ids) this.#tenants.set(id, tenant);
+    return ids;
+  }
+
+  /** @returns whose job was next, and its id */
+  async take(): Promise<{ id: string; tenant: string } | null> {
+    const id = (await this.worker.getNextJob('token', { block: false }))?.id;
+    if (id === undefined) return null;
+    await this.index.taken(id);
+    return { id, tenant: this.#tenants.get(id) ?? 'nobody' };
+  }
+
+  async position(id: string, tenant: string): Promise<number | undefined> {
+    const answer = await fetch(`${this.node.url}/jobs/${id}`, { headers: as(tenant) });
+    return ((await answer.json()) as JobView).queuePosition;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker.close(true);
+    await this.deployment[Symbol.asyncDispose]();
+  }
+}
+
+describe('the queue across tenants', () => {
+  it('takes a newcomer within two pick-ups while another tenant is 1,000 jobs ahead', async () => {
+    await using shop = await Shop.open();
+    await shop.submit('alice', 1_000);
+    for (let i = 0; i < 10; i++) await shop.take();
+    const [id = ''] = await shop.submit('bob');
+    expect(await shop.position(id, 'bob')).toBeLessThanOrEqual(2);
+    const next = [await shop.take(), await shop.take()];
+    expect(next.map((job) => job?.id)).toContain(id);
+  }, 60_000);
+
+  it('is served round robin, whatever its lengths', async () => {
+    await using shop = await Shop.open();
+    await shop.submit('alice', 6);
+    await shop.submit('bob', 3);
+    await shop.submit('carol', 1);
+    const order: string[] = [];
+    for (let job = await shop.take(); job !== null; job = await shop.take()) order.push(job.tenant);
+    expect(order).toEqual(['alice', 'bob', 'carol', 'alice', 'bob', 'alice', 'bob', 'alice', 'alice', 'alice']);
+  });
+
+  it('gives a job that was lost its place back, by a sweep or by the same POST', async () => {
+    await using shop = await Shop.open();
+    const { deployment, node } = shop;
+    const [first = '', , third = ''] = await shop.submit('alice', 3);
+    const prioritized = `${deployment.keys.queuePrefix}:jobs:prioritized`;
+    const places = await deployment.redis.zrange(prioritized, '0', '-1');
+    expect(places).toHaveLength(3);
+    const lost = [first, third];
+    for (const id of lost) {
+      await deployment.redis.multi().del(`${deployment.keys.queuePrefix}:jobs:${id}`).zrem(prioritized, id).exec();
+    }
+    await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, first);
+    expect(await node.api.nest.get(Sweep).run()).toBe(1);
+    await submit(node, { ...as('alice'), 'x-request-id': third });
+    expect(await deployment.redis.zrange(prioritized, '0', '-1')).toEqual(places);
+  });
+});
