@@ -2,10 +2,15 @@ import { type EventId, LOG_START, type StoredEvent, type StreamEventType } from 
 import type { KeySpace } from './keys.ts';
 import { isFinished, type JobOutline, type JobRecord, OUTLINE_FIELDS, parseOutline, parseRecord } from './record.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
+import { Turns } from './turns.ts';
 
 /** A long answer is read page by page; a slow reader holds one of them, so it is bounded by both. */
 const PAGE_EVENTS = 512;
-const PAGE_BYTES = 262_144;
+const PAGE_BYTES = 65_536;
+
+/** Pages on their way at a time: when a node dies, thousands of readers come to another one at once, and their pages must
+ *  not stand before every other command in the connection's queue. */
+const PAGES_AT_ONCE = 16;
 
 export interface LogPage {
   /** oldest first */
@@ -20,6 +25,7 @@ type PageReply = [full: number, entries: StreamEntry[]];
 /** Reads records and logs. Never writes. */
 export class JobReader {
   readonly #run: RunScript;
+  readonly #turns = new Turns(PAGES_AT_ONCE);
 
   constructor(
     readonly redis: RedisConnection,
@@ -53,7 +59,9 @@ export class JobReader {
     const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
     // no id is smaller than this one's, so there is nothing to exclude
     const start = after === LOG_START ? '-' : `(${after}`;
-    const [full, entries] = (await this.#run('page', [this.keys.log(id)], [start, maxEvents, maxBytes])) as PageReply;
+    const args = [start, maxEvents, maxBytes];
+    const reply = await this.#turns.take(() => this.#run('page', [this.keys.log(id)], args));
+    const [full, entries] = reply as PageReply;
     return { events: entries.map(parseEntry), full: full === 1 };
   }
 
