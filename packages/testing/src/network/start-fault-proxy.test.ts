@@ -109,6 +109,18 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('works');
   });
 
+  it('refuses whoever comes until it is healed', async () => {
+    const client = await Client.open();
+    proxy.refuse(true);
+    await client.closed();
+    // reset before or after `connect`, as it happens
+    const late = new Client(connect(proxy.port, '127.0.0.1'));
+    await late.closed();
+    expect([client.error, late.error]).toEqual(['ECONNRESET', 'ECONNRESET']);
+    proxy.heal();
+    await (await Client.open()).echo('works');
+  });
+
   it('cuts each connection after so many bytes from the target, and counts the cuts', async () => {
     proxy.cutAfter(5);
     for (const cuts of [1, 2]) {

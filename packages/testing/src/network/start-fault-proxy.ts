@@ -19,6 +19,7 @@ export class FaultProxy implements AsyncDisposable {
   private readonly server: Server;
   private nextCut: () => number = () => Number.POSITIVE_INFINITY;
   private cutCount = 0;
+  private refusing = false;
 
   constructor(private readonly options: FaultProxyOptions) {
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.pass(client));
@@ -65,6 +66,12 @@ export class FaultProxy implements AsyncDisposable {
     for (const link of this.links) link.cutAfter(this.nextCut());
   }
 
+  /** Resets all connections, and new ones as soon as they are made. */
+  refuse(on: boolean): void {
+    this.refusing = on;
+    if (on) this.reset();
+  }
+
   /** Swallows whatever is sent, and the end of connections too; new ones are accepted and hear nothing. When it is
    *  over, a connection that lost bytes stays as dead as it is, like one that a firewall has forgotten. */
   blackhole(on: boolean): void {
@@ -78,6 +85,7 @@ export class FaultProxy implements AsyncDisposable {
     this.latency(0);
     this.throttle(Number.POSITIVE_INFINITY);
     this.cutAfter(Number.POSITIVE_INFINITY);
+    this.refuse(false);
     this.blackhole(false);
   }
 
@@ -94,6 +102,10 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   private pass(client: Socket): void {
+    if (this.refusing) {
+      client.resetAndDestroy();
+      return;
+    }
     const link: FaultLink = new FaultLink({
       client,
       target: this.options.target,
