@@ -33,6 +33,9 @@ for _, place in ipairs({ 1, 3, 5 }) do redis.call('ZADD', KEYS[place], arrival, 
 for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.format('%.0f', turn), id) end
 
 local oldest = string.format('(%.0f', now - retention_ms * 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', oldest)
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', oldest)
+-- of a tenant who never comes again nothing may stay
+for _, place in ipairs({ 3, 5 }) do
+  redis.call('ZREMRANGEBYSCORE', KEYS[place], '-inf', oldest)
+  redis.call('PEXPIRE', KEYS[place], retention_ms)
+end
 return priority(turn)

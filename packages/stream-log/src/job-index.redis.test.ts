@@ -33,6 +33,21 @@ describe('the index of jobs', () => {
     expect(await admit('a9', 'a')).toBe('admitted');
   });
 
+  it('leaves no list behind when no more jobs come', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    const job = { id: 'last', tenant: 't' };
+    await index.admit(job, ROOMY);
+    await index.taken(job.id);
+    await index.left(job);
+    const retentionMs = d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
+    for (const list of [d.keys.allJobs, d.keys.jobsOf('t')]) {
+      const leftMs = await d.redis.pttl(list);
+      expect(leftMs).toBeGreaterThan(0);
+      expect(leftMs).toBeLessThanOrEqual(retentionMs);
+    }
+  });
+
   it('counts an id that comes again after its job had ended', async () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);
