@@ -1,4 +1,4 @@
-/** Three projects: `unit` needs nothing, `redis` needs a Redis, `e2e` the built system. */
+/** Four projects: `unit` needs nothing, `redis` needs a Redis, `e2e` the built system; `faults` breaks that for minutes. */
 const common = {
   testEnvironment: 'node',
   // Jest adds `import` or `require` itself, by who asks: named here, `import` would give ES modules to CommonJS
@@ -27,6 +27,12 @@ export default {
       displayName: 'e2e',
       setupFilesAfterEnv: ['<rootDir>/tests/e2e/timeout.ts'],
       testMatch: ['<rootDir>/tests/e2e/**/*.test.ts'],
+    },
+    {
+      ...common,
+      displayName: 'faults',
+      setupFilesAfterEnv: ['<rootDir>/tests/faults/timeout.ts'],
+      testMatch: ['<rootDir>/tests/faults/**/*.test.ts'],
     },
   ],
 };

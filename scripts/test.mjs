@@ -1,5 +1,6 @@
 /**
- * `npm test`: makes everything ready, then runs all tests. Arguments go to Jest: `npm test -- --selectProjects redis`.
+ * `npm test`: makes everything ready, then runs all tests but the fault matrix, which takes minutes and has the machine
+ * for itself (`npm run test:faults`). Arguments go to Jest: `npm test -- --selectProjects redis`.
  */
 import path from 'node:path';
 import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
@@ -9,13 +10,16 @@ import { inProject } from './project.mjs';
 import { runNode } from './run-node.mjs';
 
 /**
- * Jest's arguments: the caller's, with a bound on the workers unless the caller gave one.
+ * Jest's arguments: the caller's, with a bound on the workers and the projects unless the caller gave them.
  * @param {readonly string[]} given
  */
 function jestArguments(given) {
-  const bounded = given.some((argument) => /^(-w|--maxWorkers|-i$|--runInBand$)/.test(argument));
+  const gave = (/** @type {RegExp} */ option) => given.some((argument) => option.test(argument));
   // The Redis and end-to-end tests start processes of their own: more than two files at once only slow each other down.
-  return bounded ? [...given] : ['--maxWorkers=2', ...given];
+  const workers = gave(/^(-w|--maxWorkers|-i$|--runInBand$)/) ? [] : ['--maxWorkers=2'];
+  // last, since it takes every plain word that follows it
+  const projects = gave(/^--(selectProjects|ignoreProjects)/) ? [] : ['--selectProjects', 'unit', 'redis', 'e2e'];
+  return [...workers, ...given, ...projects];
 }
 
 /**

@@ -1,11 +1,14 @@
 import {
+  type FaultProxy,
   freePort,
   newKeyPrefix,
   readSse,
+  type ServiceName,
   type SimulatedModel,
   type SpawnedService,
   type SseReader,
   spawnService,
+  startFaultProxy,
   startModel,
   startNginx,
   startRedis,
@@ -17,7 +20,12 @@ import { proxyFiles } from '../../infra/nginx/render.mjs';
 export interface SystemOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly bufferStreams?: boolean;
+  /** let the network between Redis and the services fail: {@link System.network} */
+  readonly faulty?: boolean;
 }
+
+/** The way to Redis of all services of a kind. */
+export type RedisNetwork = Readonly<Record<ServiceName, FaultProxy>>;
 
 export interface CreateOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -34,10 +42,12 @@ export class System implements AsyncDisposable {
     readonly workers: SpawnedService[],
     readonly proxy: TestNginx,
     readonly env: Readonly<Record<string, string>>,
+    private readonly ways: RedisNetwork | null,
   ) {}
 
-  static async start({ env = {}, bufferStreams = false }: SystemOptions = {}): Promise<System> {
+  static async start({ env = {}, bufferStreams = false, faulty = false }: SystemOptions = {}): Promise<System> {
     const [model, redis] = await Promise.all([startModel(), startRedis({ kind: 'process' })]);
+    const ways = faulty ? await waysTo(redis) : null;
     const all = {
       REDIS_URL: redis.url,
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
@@ -45,11 +55,25 @@ export class System implements AsyncDisposable {
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
       ...env,
     };
-    const [apis, workers] = await Promise.all([spawnTwo('api', all), spawnTwo('worker', all)]);
+    const [apis, workers] = await Promise.all([
+      spawnTwo('api', through(ways, 'api', all)),
+      spawnTwo('worker', through(ways, 'worker', all)),
+    ]);
     const port = await freePort();
     const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
     const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes, bufferStreams });
-    return new System(model, redis, apis, workers, await startNginx({ files, port }), all);
+    return new System(model, redis, apis, workers, await startNginx({ files, port }), all, ways);
+  }
+
+  /** The network to Redis, of a system that was started `faulty`. */
+  get network(): RedisNetwork {
+    if (this.ways === null) throw new Error('the system was not started faulty');
+    return this.ways;
+  }
+
+  /** The environment of a further service of a kind. */
+  envOf(name: ServiceName): Readonly<Record<string, string>> {
+    return through(this.ways, name, this.env);
   }
 
   /** as clients reach it: through nginx */
@@ -86,6 +110,8 @@ export class System implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.proxy.stop();
     await Promise.all([...this.apis, ...this.workers].map((service) => service[Symbol.asyncDispose]()));
+    const ways = this.ways === null ? [] : Object.values(this.ways);
+    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()));
     await Promise.all([this.model[Symbol.asyncDispose](), this.redis.stop()]);
   }
 }
@@ -102,6 +128,18 @@ export function facts(stream: SseReader): string[] {
   return stream.events.map(({ id, event, data }) => `${id} ${event} ${JSON.stringify(data)}`);
 }
 
-function spawnTwo(name: 'api' | 'worker', env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
+async function waysTo(redis: TestRedis): Promise<RedisNetwork> {
+  const [api, worker] = await Promise.all([
+    startFaultProxy({ target: redis.port }),
+    startFaultProxy({ target: redis.port }),
+  ]);
+  return { api, worker };
+}
+
+function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Record<string, string>>) {
+  return ways === null ? env : { ...env, REDIS_URL: `redis://127.0.0.1:${ways[name].port}` };
+}
+
+function spawnTwo(name: ServiceName, env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
   return Promise.all([spawnService(name, env), spawnService(name, env)]);
 }

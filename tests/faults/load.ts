@@ -1,0 +1,96 @@
+import type { ModelStep } from '@millrace/testing';
+import { idOf, type System } from '../e2e/system.ts';
+import { faultsIn } from './history.ts';
+import { Watcher } from './watcher.ts';
+
+export interface LoadOptions {
+  /** jobs, each of them with an answer of its own */
+  readonly jobs: number;
+  /** how many watch each job, its creator among them */
+  readonly watchersPerJob?: number;
+  /** between two tokens of an answer, milliseconds */
+  readonly stepMs?: number;
+  /** where the watcher with this number connects, asked each time; nginx when left out */
+  readonly at?: (index: number) => string;
+}
+
+/** Many answers that go on until {@link Load.finish}, all watched, each different from the others. */
+export class Load implements Disposable {
+  readonly watchers: { readonly id: string; readonly prompt: string; readonly watcher: Watcher }[] = [];
+  private finishing = false;
+
+  private constructor(private readonly system: System) {}
+
+  /** Settled when every watcher has had its first text. */
+  static async start(system: System, options: LoadOptions): Promise<Load> {
+    const load = new Load(system);
+    const name = crypto.randomUUID().slice(0, 8);
+    await Promise.all(
+      Array.from({ length: options.jobs }, (_, index) => load.open(`${name}-${index}`, index, options)),
+    );
+    await load.flows();
+    return load;
+  }
+
+  /** Settled when every watcher has had a text that was sent off from now on.
+   *  @returns how long the last one took, milliseconds */
+  async flows(): Promise<number> {
+    const since = performance.now();
+    const first = this.watchers.map(({ watcher }) =>
+      watcher.until(({ event, at }) => event === 'message' && at > since),
+    );
+    return Math.max(...(await Promise.all(first)).map(({ at }) => at - since));
+  }
+
+  /** Lets every answer come to its end, and every watcher hear of it. */
+  async finish(): Promise<void> {
+    this.finishing = true;
+    await Promise.all(this.watchers.map(({ watcher }) => watcher.over));
+  }
+
+  /** @returns every way in which any watcher's events are not what the model said; see {@link faultsIn} */
+  async faults(): Promise<string[]> {
+    const faults: string[] = [];
+    for (const { id, prompt, watcher } of this.watchers) {
+      await using log = await this.system.watch(id);
+      await log.collect();
+      const said = this.system.model.requests.findLast((request) => request.prompt === prompt)?.said ?? '';
+      faults.push(...faultsIn({ name: `${prompt} (${id})`, seen: watcher.events, log: log.events, said }));
+    }
+    return faults;
+  }
+
+  /** How many jobs were begun a second time. */
+  get restarts(): number {
+    return this.watchers.filter(({ watcher }) => watcher.events.some(({ event }) => event === 'reset')).length;
+  }
+
+  get longestSilenceMs(): number {
+    return Math.max(...this.watchers.map(({ watcher }) => watcher.longestSilenceMs));
+  }
+
+  /** connections that had to be made again */
+  get resumptions(): number {
+    return this.watchers.reduce((sum, { watcher }) => sum + watcher.connections - 1, 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.finishing = true;
+    for (const { watcher } of this.watchers) watcher.close();
+  }
+
+  private async open(prompt: string, index: number, { watchersPerJob = 1, stepMs = 50, at }: LoadOptions) {
+    this.system.model.answer(() => this.tokens(prompt), { to: prompt, stepMs });
+    const url = (watcher: number) => at?.(index * watchersPerJob + watcher) ?? this.system.url;
+    const created = await this.system.ask(prompt, { at: url(0) });
+    const id = idOf(created);
+    for (let watcher = 0; watcher < watchersPerJob; watcher += 1) {
+      const stream = () => `${url(watcher)}/jobs/${id}/stream`;
+      this.watchers.push({ id, prompt, watcher: new Watcher(stream, watcher === 0 ? created : null) });
+    }
+  }
+
+  private *tokens(prompt: string): Generator<ModelStep> {
+    for (let index = 0; !this.finishing; index += 1) yield `${prompt}:${index} `;
+  }
+}

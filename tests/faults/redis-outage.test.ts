@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SpawnedService } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { Load } from './load.ts';
+import { callMeanwhile, newJob, recovery } from './outage.ts';
+
+const RECOVERY_MS = 5_000;
+
+let system: System;
+beforeEach(async () => {
+  system = await System.start({ faulty: true });
+});
+afterEach(() => system[Symbol.asyncDispose](), 30_000);
+
+/** Takes Redis away in one way, brings it back in another, and holds the service to its promise.
+ *  @param ms how long it is away */
+async function outage(ms: number, away: () => Promise<void> | void, back: () => Promise<void> | void): Promise<void> {
+  const pids = servicesOf(system).map(({ pid }) => pid);
+  using load = await Load.start(system, { jobs: 30, at: (index) => [system.url, system.node(index)][index % 2] ?? '' });
+  await away();
+  const meanwhile = await callMeanwhile(system, load.watchers[0]?.id ?? '', ms);
+  await back();
+  const { streamsMs, newJobMs } = await recovery(system, load);
+  await load.finish();
+  figures({
+    streamsMs,
+    newJobMs,
+    slowestCallMs: meanwhile.slowestMs,
+    calls: meanwhile.count,
+    takenOver: load.restarts,
+  });
+
+  expect(await load.faults()).toEqual([]);
+  expect(meanwhile.wrong).toEqual([]);
+  expect(streamsMs).toBeLessThanOrEqual(RECOVERY_MS);
+  expect(newJobMs).toBeLessThanOrEqual(RECOVERY_MS);
+  // no restart was needed
+  expect(
+    servicesOf(system)
+      .filter(({ child }) => child.running)
+      .map(({ pid }) => pid),
+  ).toEqual(pids);
+}
+
+function servicesOf({ apis, workers }: System): SpawnedService[] {
+  return [...apis, ...workers];
+}
+
+describe('Redis gone', () => {
+  it.each([1, 10])('for %i s (process stopped, then started with its data): all resume within 5 s', async (seconds) => {
+    await outage(
+      seconds * 1_000,
+      () => system.redis.shutDown(),
+      () => system.redis.start(),
+    );
+  });
+
+  it('blackholed (packets vanish, no reset) for 20 s: all resume within 5 s, no request hangs', async () => {
+    const ways = Object.values(system.network);
+    const blackhole = (on: boolean) => {
+      for (const way of ways) way.blackhole(on);
+    };
+    await outage(
+      20_000,
+      () => blackhole(true),
+      () => blackhole(false),
+    );
+  });
+
+  it('restarted without its data: streams end in reset or error, never in silence or a hole; new jobs work', async () => {
+    using load = await Load.start(system, { jobs: 30, at: (index) => system.node(index) });
+    await system.redis.shutDown();
+    // nobody may see the old data once more before it is thrown away
+    for (const way of Object.values(system.network)) way.refuse(true);
+    await system.redis.start();
+    const admin = new Redis(system.redis.url);
+    await admin.flushall();
+    admin.disconnect();
+    for (const way of Object.values(system.network)) way.refuse(false);
+
+    const since = performance.now();
+    const ends = load.watchers.map(({ watcher }) =>
+      watcher.until(({ event }) => event === 'error' || event === 'reset'),
+    );
+    const [newJobMs] = await Promise.all([newJob(system), ...ends]);
+    figures({ newJobMs, streamsMs: performance.now() - since });
+    for (const { watcher } of load.watchers) expect(watcher.events.at(-1)?.event).toMatch(/^(error|reset)$/);
+    expect(newJobMs).toBeLessThanOrEqual(RECOVERY_MS);
+  });
+});

@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { idOf, type System } from '../e2e/system.ts';
+import { Watcher } from './watcher.ts';
+
+const BETWEEN_REQUESTS_MS = 50;
+const ANSWER = Array.from({ length: 10 }, (_, index) => `word ${index} `);
+
+/** Short requests through nginx, one after the other, until it is stopped: each makes a job and reads it to its end. */
+export class Traffic {
+  /** one line for each request that was refused, or whose stream was not the whole answer */
+  readonly failures: string[] = [];
+  private running = true;
+  private readonly over: Promise<number>;
+
+  constructor(private readonly system: System) {
+    system.model.answer(ANSWER, { to: /^traffic/, stepMs: 20 });
+    this.over = this.run();
+  }
+
+  /** @returns how many requests there were, when the last one has ended */
+  stop(): Promise<number> {
+    this.running = false;
+    return this.over;
+  }
+
+  private async run(): Promise<number> {
+    const requests: Promise<void>[] = [];
+    while (this.running) {
+      requests.push(this.request(`traffic ${requests.length}`));
+      await delay(BETWEEN_REQUESTS_MS);
+    }
+    await Promise.all(requests);
+    return requests.length;
+  }
+
+  private async request(prompt: string): Promise<void> {
+    try {
+      const created = await this.system.ask(prompt);
+      const watcher = new Watcher(() => `${this.system.url}/jobs/${idOf(created)}/stream`, created);
+      await watcher.over;
+      if (watcher.text !== ANSWER.join('')) this.failures.push(`${prompt}: ${JSON.stringify(watcher.events)}`);
+      if (watcher.refusals.length > 0) this.failures.push(`${prompt}: resumption refused with ${watcher.refusals}`);
+      if (watcher.events.some(({ event }) => event === 'reset')) this.failures.push(`${prompt}: restarted`);
+    } catch (error) {
+      this.failures.push(`${prompt}: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { deferred, readSse, type SseEvent, type SseReader } from '@millrace/testing';
+
+const TERMINAL = new Set(['done', 'error', 'cancelled']);
+// a client would wait for as long as the server asks; this one is greedy, so that what it measures is the server's
+const RECONNECT_MS = 50;
+
+/** A client that obeys the protocol: whenever its connection is lost it resumes after the last event that it has seen,
+ *  until the terminal one. @see PROTOCOL.md §4 */
+export class Watcher {
+  /** over all connections, in order of arrival */
+  readonly events: SseEvent[] = [];
+  /** statuses that a resumption was refused with, and 0 for no answer at all */
+  readonly refusals: number[] = [];
+  connections: number;
+  /** settles after the terminal event */
+  readonly over: Promise<void>;
+  private readonly waiters = new Set<() => void>();
+  private readonly closing = new AbortController();
+
+  /** @param url where the stream is resumed, asked each time */
+  constructor(
+    private readonly url: () => string,
+    first: SseReader | null,
+  ) {
+    this.connections = first === null ? 0 : 1;
+    this.over = this.watch(first);
+  }
+
+  /** Settles at the first event, here already or yet to come, that matches. */
+  async until(matches: (event: SseEvent) => boolean): Promise<SseEvent> {
+    for (let index = 0; ; index += 1) {
+      while (index >= this.events.length) {
+        const news = deferred();
+        this.waiters.add(news.resolve);
+        await news.promise;
+      }
+      const event = this.events[index];
+      if (event !== undefined && matches(event)) return event;
+    }
+  }
+
+  /** what a client that obeys `reset` shows at the end */
+  get text(): string {
+    return [...textById(this.events).values()].at(-1) ?? '';
+  }
+
+  get terminal(): SseEvent | undefined {
+    return this.events.find(({ event }) => TERMINAL.has(event));
+  }
+
+  /** The longest time without an event between the first text and the end, milliseconds. */
+  get longestSilenceMs(): number {
+    const times = this.events.slice(this.events.findIndex(({ event }) => event === 'message')).map(({ at }) => at);
+    return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private async watch(first: SseReader | null): Promise<void> {
+    let reader = first;
+    while (!this.closing.signal.aborted) {
+      if (reader !== null) for await (const event of reader) this.take(event);
+      if (this.terminal !== undefined) return;
+      reader = await this.reconnect();
+    }
+  }
+
+  private async reconnect(): Promise<SseReader | null> {
+    await delay(RECONNECT_MS);
+    this.connections += 1;
+    const last = this.events.at(-1)?.id;
+    const headers: Record<string, string> = {
+      accept: 'text/event-stream',
+      ...(last === undefined ? {} : { 'last-event-id': last }),
+    };
+    try {
+      const response = await fetch(this.url(), { headers, signal: this.closing.signal });
+      if (response.status === 200) return await readSse(response, { signal: this.closing.signal });
+      this.refusals.push(response.status);
+      await response.body?.cancel();
+    } catch {
+      this.refusals.push(0); // reset before there was an answer: it is tried again
+    }
+    return null;
+  }
+
+  private take(event: SseEvent): void {
+    this.events.push(event);
+    for (const wake of this.waiters) wake();
+    this.waiters.clear();
+  }
+}
+
+/** The whole text as it stood after each event, by event id. Where two readers know the same id they agree on it, even
+ *  if one of them was given several deltas as one. */
+export function textById(events: readonly SseEvent[]): Map<string, string> {
+  const texts = new Map<string, string>();
+  let text = '';
+  for (const { id, event, data } of events) {
+    if (event === 'message') text += data.text;
+    if (event === 'reset') text = '';
+    texts.set(id ?? '', text);
+  }
+  return texts;
+}
