@@ -16,6 +16,8 @@ import { JobQueue, QUEUE_NAME } from './job-queue.ts';
       useFactory: (factory: RedisFactory, keys: KeySpace) => ({
         connection: factory.connect('queue'),
         prefix: keys.queuePrefix,
+        // nobody reads BullMQ's own events: the log has ours
+        streams: { events: { maxLen: 100 } },
         // fail fast: a caller is waiting (law 12)
         skipWaitingForReady: true,
       }),
