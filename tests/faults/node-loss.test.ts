@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
-describe('an API node', () => {
+describe('nodes', () => {
   it('API node SIGKILL with 200 streams on it: all resume on the other node', async () => {
     // created on the node that dies, watched through nginx, which finds the one that is left
     let creating = true;
