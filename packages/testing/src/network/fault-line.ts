@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { NetworkWeather } from './fault-link.ts';
+import type { NetworkWeather } from './network-weather.ts';
 
 const MAX_WAITING_BYTES = 1_048_576;
 // a throttled line delivers this often, so that it trickles instead of coming in lumps

@@ -1,15 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { FaultLine } from './fault-line.ts';
-
-/** What is wrong with the network at this moment; shared by all connections of a proxy. */
-export interface NetworkWeather {
-  /** each way, milliseconds */
-  latencyMs: number;
-  /** each way and connection, bytes per second; `Infinity` when not throttled */
-  bytesPerSecond: number;
-  /** nothing that is sent arrives, not even the end of a connection */
-  blackhole: boolean;
-}
+import type { NetworkWeather } from './network-weather.ts';
 
 export interface FaultLinkOptions {
   readonly client: Socket;

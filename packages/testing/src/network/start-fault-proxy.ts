@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { FaultLink, type NetworkWeather } from './fault-link.ts';
+import { FaultLink } from './fault-link.ts';
+import type { NetworkWeather } from './network-weather.ts';
 
 export interface FaultProxyOptions {
   /** the port on 127.0.0.1 that connections are passed on to */
