@@ -220,6 +220,23 @@ describe('a gap', () => {
     expect(recorder.events.slice(reset + 1)).toEqual(await d.log(id));
   });
 
+  it('ends without a terminal event when the log of a finished job expires while it is read', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = await d.job();
+    const recorder = new Recorder();
+    recorder.room = 1;
+    recorder.following = await node.follow(id, { after: LOG_START, sink: recorder });
+    await recorder.until(({ types }) => types.includes('accepted'));
+    await answer(d, id);
+    await d.redis.pexpire(d.keys.log(id), 0);
+    recorder.room = Number.POSITIVE_INFINITY;
+    recorder.following.resume();
+    await recorder.until(({ ended }) => ended !== null);
+    expect([recorder.ended, recorder.types]).toEqual(['closed', ['accepted', 'reset']]);
+    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
   it('ends in reset and error when the job itself is gone from Redis', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();

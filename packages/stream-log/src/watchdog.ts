@@ -1,6 +1,7 @@
-import { compareEventIds, type EventId, eventId } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventId, type JobStatus } from '@millrace/contracts';
 import type { ChannelHub } from './channel-hub.ts';
 import type { KeySpace } from './keys.ts';
+import { isFinished } from './record.ts';
 import type { RedisConnection } from './scripts.ts';
 import type { Topic } from './topic.ts';
 
@@ -14,7 +15,7 @@ const SILENCE_MS = 2_000;
 const BATCH = 500;
 
 /** Finds what no message can tell: that the last message was the one that got lost (law 6), that Redis lost a part of
- *  the log, that a reader's Redis is back. One timer for the whole process. */
+ *  the log or let it expire, that a reader's Redis is back. One timer for the whole process. */
 export class Watchdog {
   readonly #timer: NodeJS.Timeout;
   #looking = false;
@@ -66,11 +67,17 @@ export class Watchdog {
     // the record was read after `before` had been received: if it is behind that, Redis lost something
     if (order < 0) topic.rewind();
     else if (order === 0) topic.levelAt = performance.now();
-    else if (topic.tip === before) await this.#mend(topic);
+    else if (topic.tip === before) await this.#mend(topic, isFinished(status as JobStatus));
   }
 
-  async #mend(topic: Topic): Promise<void> {
+  async #mend(topic: Topic, finished: boolean): Promise<void> {
+    const before = topic.tip;
     await topic.repair();
+    if (finished && topic.tip === before && (await this.redis.exists(this.keys.log(topic.id))) === 0) {
+      // the log expired before they had read it: they would wait for ever, and whoever comes back is told
+      for (const watcher of topic.watchers) watcher.end();
+      return;
+    }
     topic.levelAt = performance.now();
     // what was missed was published: perhaps this channel is not subscribed any more
     await this.hub.renew(this.keys.channel(topic.id));
