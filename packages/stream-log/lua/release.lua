@@ -1,5 +1,5 @@
 -- release: give a job back to the queue, so that its next attempt says why.
--- KEYS[1] record
+-- KEYS[1] record  KEYS[2] log                                                     (same {id} hash tag)
 -- ARGV[1] attempt that lets go  ARGV[2] its runner  ARGV[3] reason for the next attempt's `reset`
 -- ARGV[4] time to live of an unfinished job (ms)
 -- RETURNS 1 released | -1 fenced by a newer attempt | -2 the job has ended | -3 no such job
@@ -17,4 +17,6 @@ end
 if reason == 'log-lost' then redis.call('HSET', KEYS[1], 'said', 1) end
 redis.call('HSET', KEYS[1], 'status', 'queued', 'released', reason)
 redis.call('PEXPIRE', KEYS[1], ttl)
+-- together: a record that outlives the log of an unfinished job would be closed with a hole before its end
+redis.call('PEXPIRE', KEYS[2], ttl)
 return 1

@@ -106,7 +106,7 @@ export class AttemptWriter {
     this.abort(new AttemptFenced(this.id));
     while (this.#pumping !== null) await this.#pumping;
     const args = [this.attempt, runner, reason, limits.unfinishedRetentionMs];
-    return (await patiently(() => run('release', [keys.record(this.id)], args))) === 1;
+    return (await patiently(() => run('release', [keys.record(this.id), keys.log(this.id)], args))) === 1;
   }
 
   /** Stops the writer from outside: its job was cancelled or taken over, as the cancel watcher has learnt. */

@@ -53,7 +53,10 @@ describe('open', () => {
     say(writer, 'a');
     await writer.flush();
     for (const left of await timesToLive()) expect([left > 400_000, left <= 500_000]).toEqual([true, true]);
-    await writer.done(DONE);
+    for (const key of [d.keys.record(id), d.keys.log(id)]) await d.redis.pexpire(key, 100_000);
+    await writer.release('handover');
+    for (const left of await timesToLive()) expect([left > 400_000, left <= 500_000]).toEqual([true, true]);
+    await (await d.begin(id)).done(DONE);
     const [record = 0, log = 0] = await timesToLive();
     expect([record > 40_000, record <= 50_000, log > 30_000, log <= 40_000]).toEqual([true, true, true, true]);
   });
