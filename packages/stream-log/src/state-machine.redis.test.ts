@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newRequestId } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import fc from 'fast-check';
+import type { LogLimits } from './limits.ts';
+import { Deployment } from './testing/deployment.ts';
+import { JobModel } from './testing/job-model.ts';
+import { type JobStep, jobSteps, type RealJob } from './testing/job-steps.ts';
+
+// small enough that each of them is reached, and apart enough that a time to live tells which of them it is
+const LIMITS: LogLimits = {
+  unfinishedRetentionMs: 900_000,
+  recordRetentionMs: 600_000,
+  logRetentionMs: 300_000,
+  maxEvents: 45,
+  maxBytes: 1_000,
+  maxAttempts: 4,
+};
+const RETENTION_SLACK_MS = 200_000;
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+/** One step on both, then everything that is stored beside everything that should be. */
+class StepCommand implements fc.AsyncCommand<JobModel, RealJob> {
+  constructor(readonly step: JobStep) {}
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(model: JobModel, real: RealJob): Promise<void> {
+    // a claim is made of what the model knows before the step
+    const running = this.step.run(real, model);
+    const predicted = this.step.predict(model);
+    expect(await running).toEqual(predicted);
+    expect(await stored(real)).toEqual(expected(model));
+  }
+
+  toString(): string {
+    return this.step.name;
+  }
+}
+
+async function stored({ d, id }: RealJob) {
+  const [record, log, recordMs, logMs] = await Promise.all([
+    d.reader.get(id),
+    d.log(id),
+    d.redis.pttl(d.keys.record(id)),
+    d.redis.pttl(d.keys.log(id)),
+  ]);
+  return {
+    record: record && {
+      ...{ tenant: record.tenant, fingerprint: record.fingerprint, status: record.status, attempt: record.attempt },
+      lastEventId: record.lastEventId,
+      times: [record.startedAt, record.firstTokenAt, record.finishedAt].map((time) => time !== null),
+      keptMs: roundedUp(recordMs),
+    },
+    log: log.length === 0 ? null : log,
+    logKeptMs: record && roundedUp(logMs),
+  };
+}
+
+function expected(model: JobModel): Awaited<ReturnType<typeof stored>> {
+  const { job, log, finished, limits } = model;
+  const keptMs = finished ? limits.recordRetentionMs : limits.unfinishedRetentionMs;
+  const logKeptMs = finished ? limits.logRetentionMs : limits.unfinishedRetentionMs;
+  return {
+    record: job && {
+      ...{ tenant: job.tenant, fingerprint: job.fingerprint, status: job.status, attempt: job.attempt },
+      lastEventId: model.lastEventId,
+      times: [job.attempt > 0 && job.runner !== null, job.spoke, finished],
+      keptMs,
+    },
+    log,
+    logKeptMs: job && (log === null ? 0 : logKeptMs),
+  };
+}
+
+/** A time to live as the retention that it was set to; 0: there is no key. */
+function roundedUp(ttlMs: number): number {
+  const { unfinishedRetentionMs, recordRetentionMs, logRetentionMs } = LIMITS;
+  const set = [unfinishedRetentionMs, recordRetentionMs, logRetentionMs];
+  return set.find((ms) => ttlMs > ms - RETENTION_SLACK_MS && ttlMs <= ms) ?? Math.max(0, ttlMs);
+}
+
+describe('the state machine of a job', () => {
+  it('does, answers, stores and publishes what its model says, whoever asks for what and when', async () => {
+    await using d = Deployment.single(server.url, LIMITS);
+    const published = await publications(d);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.commands([jobSteps.map((step) => new StepCommand(step))], { maxCommands: 60, size: 'max' }),
+        async (commands) => {
+          const model = new JobModel(newRequestId(), LIMITS);
+          const real = { d, id: model.id };
+          // what a run that failed has left
+          await published();
+          await fc.asyncModelRun(() => ({ model, real }), commands);
+          expect(await published()).toEqual(model.published);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+});
+
+/** Listens to all channels of a deployment.
+ *  @returns what gives all that a job's scripts have published since the last question */
+async function publications(d: Deployment) {
+  const listener = d.connection();
+  const messages: [channel: string, payload: string][] = [];
+  let heard = Promise.withResolvers<void>();
+  listener.on('pmessage', (_pattern: string, channel: string, payload: string) => {
+    if (payload === 'that was all') heard.resolve();
+    else messages.push([channel === d.keys.control ? 'control' : 'live', payload]);
+  });
+  await listener.psubscribe(d.keys.channel('*'), d.keys.control);
+  return async () => {
+    heard = Promise.withResolvers<void>();
+    await d.redis.publish(d.keys.control, 'that was all');
+    await heard.promise;
+    return messages.splice(0);
+  };
+}

@@ -1,0 +1,206 @@
+import { LOG_START } from '@millrace/contracts';
+import fc from 'fast-check';
+import { AttemptWriter } from '../attempt-writer.ts';
+import { IdempotencyMismatch, StreamLogError } from '../errors.ts';
+import { scriptsOf } from '../scripts.ts';
+import { type Deployment, DONE, REQUEST } from './deployment.ts';
+import { type Claim, type JobModel, type Said, said } from './job-model.ts';
+
+const RUNNERS = ['runner-a', 'runner-b', 'runner-c'] as const;
+const TENANTS = ['default', 'other'] as const;
+const FAILURE = { code: 'MODEL_ERROR', message: 'm', retryable: false } as const;
+
+/** What is asked of a job: of the model, which answers what must come of it, and of Redis. */
+export interface JobStep {
+  readonly name: string;
+  /** @returns the answer */
+  readonly predict: (model: JobModel) => unknown;
+  /** @returns the answer, in the model's words */
+  readonly run: (real: RealJob, model: JobModel) => Promise<unknown>;
+}
+
+export interface RealJob {
+  readonly d: Deployment;
+  readonly id: string;
+}
+
+const opens = fc.record({ tenant: fc.constantFrom(...TENANTS), onCrash: fc.constantFrom('restart', 'fail') }).map(
+  ({ tenant, onCrash }): JobStep => ({
+    name: `open(${tenant}, ${onCrash})`,
+    predict: (model) => model.open({ tenant, fingerprint: onCrash, onCrash, model: REQUEST.model }),
+    run: async ({ d, id }) => {
+      const job = { id, tenant, fingerprint: onCrash, request: { ...REQUEST, onCrash }, metadata: {} };
+      return d.opener.open(job).catch((error: unknown) => {
+        if (error instanceof IdempotencyMismatch) return 'mismatch';
+        throw error;
+      });
+    },
+  }),
+);
+
+const begins = fc.constantFrom(...RUNNERS).map(
+  (runner): JobStep => ({
+    name: `begin(${runner})`,
+    predict: (model) => model.begin(runner),
+    run: async ({ d, id }) => {
+      const begun = await d.starter.begin(id, runner);
+      if (begun.kind === 'begun') return begun.attempt;
+      return begun.kind === 'refused' ? begun.reason : begun.kind;
+    },
+  }),
+);
+
+/** Mostly the job's own runner where it stands; else a zombie, a stranger, a repetition, or one who knows of more. */
+const claims = fc.record({
+  attempt: fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
+  seq: fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
+  runner: fc.oneof({ weight: 12, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
+});
+type Deviation = typeof claims extends fc.Arbitrary<infer T> ? T : never;
+
+function claimOf({ job }: JobModel, { attempt, seq, runner }: Deviation): Claim {
+  return {
+    attempt: Math.max(1, (job?.attempt ?? 0) + attempt),
+    seq: Math.max(0, (job?.seq ?? 0) + seq),
+    runner: runner ?? job?.runner ?? RUNNERS[0],
+  };
+}
+
+const sayings = fc.array(
+  fc
+    .record({ type: fc.constantFrom('text', 'reasoning'), text: fc.string({ maxLength: 30 }) })
+    .map(({ type, text }) => said(type, { text })),
+  { minLength: 1, maxLength: 20 },
+);
+
+const appends = fc.tuple(claims, sayings).map(
+  ([deviation, events]): JobStep => ({
+    name: `append(${JSON.stringify(deviation)}, ${events.length})`,
+    predict: (model) => model.append(claimOf(model, deviation), events),
+    run: (real, model) => append(real, claimOf(model, deviation), events),
+  }),
+);
+
+const repetitions = sayings.map(
+  (events): JobStep => ({
+    name: `append, twice the same (${events.length})`,
+    predict: (model) => {
+      const claim = claimOf(model, { attempt: 0, seq: 0, runner: null });
+      return [model.append(claim, events), model.append(claim, events)];
+    },
+    run: (real, model) => {
+      const claim = claimOf(model, { attempt: 0, seq: 0, runner: null });
+      return Promise.all([append(real, claim, events), append(real, claim, events)]);
+    },
+  }),
+);
+
+const REPLIES = new Map<unknown, string>([
+  [1, 'stored'],
+  [0, 'stored-already'],
+  [-1, 'ATTEMPT_FENCED'],
+  [-2, 'JOB_CLOSED'],
+  [-3, 'LOG_LOST'],
+  [-4, 'LOG_LIMIT_EXCEEDED'],
+]);
+
+/** By the script itself: only its reply tells a repetition from a new event. */
+async function append({ d, id }: RealJob, { attempt, runner, seq }: Claim, events: readonly Said[]) {
+  const args = [
+    'PUBLISH',
+    d.limits.unfinishedRetentionMs,
+    attempt,
+    runner,
+    seq + 1,
+    d.limits.maxEvents,
+    d.limits.maxBytes,
+  ];
+  const pairs = events.flatMap(({ type, data }) => [type, data]);
+  return REPLIES.get(await scriptsOf(d.redis)('append', d.keys.ofJob(id), [...args, ...pairs]));
+}
+
+function writer({ d, id }: RealJob, claim: Claim): AttemptWriter {
+  return new AttemptWriter({
+    run: scriptsOf(d.redis),
+    publish: 'PUBLISH',
+    keys: d.keys,
+    limits: d.limits,
+    id,
+    ...claim,
+  });
+}
+
+const finishes = fc.tuple(claims, fc.constantFrom('completed', 'failed')).map(
+  ([deviation, status]): JobStep => ({
+    name: `finish(${JSON.stringify(deviation)}, ${status})`,
+    predict: (model) => {
+      const event = status === 'completed' ? said('done', DONE) : said('error', FAILURE);
+      return model.finish(claimOf(model, deviation), status, event);
+    },
+    run: async (real, model) => {
+      const attempt = writer(real, claimOf(model, deviation));
+      const closing = status === 'completed' ? attempt.done(DONE) : attempt.fail(FAILURE);
+      return closing.then(
+        () => 'closed',
+        (error: unknown) => (error instanceof StreamLogError ? error.code : Promise.reject(error)),
+      );
+    },
+  }),
+);
+
+const cancels = fc.constantFrom(...TENANTS, null).map(
+  (tenant): JobStep => ({
+    name: `cancel(${tenant ?? 'admin'})`,
+    predict: (model) => model.cancel(tenant, said('cancelled', { by: 'owner' })),
+    run: ({ d, id }) => d.canceller.cancel(id, { by: 'owner', tenant }),
+  }),
+);
+
+const givesUp: JobStep = {
+  name: 'give up',
+  predict: (model) => model.giveUp(said('error', FAILURE)),
+  run: ({ d, id }) => d.starter.fail(id, FAILURE),
+};
+
+const releases = fc.tuple(claims, fc.constantFrom('handover', 'log-lost')).map(
+  ([deviation, reason]): JobStep => ({
+    name: `release(${JSON.stringify(deviation)}, ${reason})`,
+    predict: (model) => model.release(claimOf(model, deviation), reason),
+    run: (real, model) => writer(real, claimOf(model, deviation)).release(reason),
+  }),
+);
+
+const reads = fc
+  .record({ place: fc.nat(), events: fc.integer({ min: 1, max: 70 }), bytes: fc.integer({ min: 1, max: 1_600 }) })
+  .map(({ place, ...limits }): JobStep => {
+    const after = ({ log }: JobModel) => log?.[place % (log.length + 1)]?.id ?? LOG_START;
+    return {
+      name: `read(${place}, ${JSON.stringify(limits)})`,
+      predict: (model) => [model.page(after(model), limits), model.text],
+      run: ({ d, id }, model) => Promise.all([d.reader.page(id, after(model), limits), d.reader.text(id)]),
+    };
+  });
+
+const expiries = fc.constantFrom('log', 'record').map(
+  (key): JobStep => ({
+    name: `expire(${key})`,
+    predict: (model) => (key === 'log' ? model.expireLog() : model.expireRecord()),
+    run: async ({ d, id }) => {
+      await d.redis.pexpire(d.keys[key](id), 0);
+    },
+  }),
+);
+
+/** Any step of a job's life; those that end it are rare, so that it gets somewhere first. */
+export const jobSteps: fc.Arbitrary<JobStep> = fc.oneof(
+  { weight: 8, arbitrary: opens },
+  { weight: 8, arbitrary: begins },
+  { weight: 16, arbitrary: appends },
+  { weight: 4, arbitrary: repetitions },
+  { weight: 4, arbitrary: releases },
+  { weight: 6, arbitrary: reads },
+  { weight: 1, arbitrary: expiries },
+  { weight: 2, arbitrary: finishes },
+  { weight: 1, arbitrary: cancels },
+  { weight: 1, arbitrary: fc.constant(givesUp) },
+);
