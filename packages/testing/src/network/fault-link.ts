@@ -7,8 +7,6 @@ export interface FaultLinkOptions {
   /** a port on 127.0.0.1 */
   readonly target: number;
   readonly weather: NetworkWeather;
-  /** what becomes of the bytes from the target; see {@link FaultProxy.filter} */
-  readonly filter: (bytes: Buffer) => Buffer;
   /** the limit of {@link FaultLink.cutAfter} was reached */
   readonly onCut: () => void;
   /** both sides are gone */
@@ -28,12 +26,22 @@ export class FaultLink {
     this.client = options.client;
     this.upstream = connect({ host: '127.0.0.1', port: options.target, noDelay: true, allowHalfOpen: true });
     this.join(this.client, this.upstream, (bytes) => bytes);
-    this.join(this.upstream, this.client, (bytes) => this.counted(options.filter(bytes)));
+    this.join(this.upstream, this.client, (bytes) => this.counted(bytes));
   }
 
   /** Resets it once so many bytes more have come from the target. */
   cutAfter(bytes: number): void {
     this.remaining = bytes;
+  }
+
+  /** its port, as the target sees it */
+  get port(): number | undefined {
+    return this.upstream.localPort;
+  }
+
+  /** Lets nothing more through, either way. */
+  swallow(): void {
+    this.holed = true;
   }
 
   /** RST to both sides. */

@@ -146,18 +146,6 @@ describe('a fault proxy', () => {
     expect(heard).toEqual(['01', '0123']);
   });
 
-  it('delivers what a filter makes of the bytes of a connection that began under it', async () => {
-    const before = await Client.open();
-    await before.echo('a');
-    proxy.filter(() => (bytes) => Buffer.from(String(bytes).replaceAll('x', '')));
-    const client = await Client.open();
-    client.socket.write('1x2x3');
-    before.socket.write('x');
-    await eventually(() => client.heard === '123' && before.heard === 'ax');
-    proxy.heal();
-    await (await Client.open()).echo('x');
-  });
-
   it('blackholed, accepts and swallows without a reset; healed, only new connections and idle ones work', async () => {
     const [talking, idle] = [await Client.open(), await Client.open()];
     await Promise.all([talking.echo('a'), idle.echo('b')]);
@@ -181,5 +169,16 @@ describe('a fault proxy', () => {
     await expect(eventually(() => served.size === 0, { timeoutMs: 100 })).rejects.toThrow();
     proxy.heal();
     await eventually(() => served.size === 0);
+  });
+
+  it('swallows what single connections send, both ways, and leaves the others alone', async () => {
+    const [chosen, other] = [await Client.open(), await Client.open()];
+    await chosen.echo('a');
+    const [first] = served;
+    expect(proxy.swallow([first?.remotePort ?? 0, 1])).toBe(1);
+    chosen.socket.write('lost');
+    first?.write('lost');
+    await expect(eventually(() => chosen.heard !== 'a', { timeoutMs: 100 })).rejects.toThrow();
+    await other.echo('b');
   });
 });
