@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type EventId, LOG_START } from '@millrace/contracts';
-import { startRedisCluster, type TestRedisCluster } from '@millrace/testing';
+import { type EventId, LOG_START, newRequestId } from '@millrace/contracts';
+import { eventually, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
 import { CancelWatcher } from './cancel-watcher.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
@@ -37,6 +37,24 @@ describe('on a cluster of three (law 13)', () => {
       const log = await d.log(id);
       for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(log);
     }
+  });
+
+  it('wakes who has subscribed to a job with each of its scripts, in the slot of the job', async () => {
+    await using d = Deployment.cluster(cluster.ports);
+    const hub = new ChannelHub({ connection: d.connection(), sharded: true });
+    for (let i = 0; i < 6; i++) {
+      const id = newRequestId();
+      const heard: string[] = [];
+      const message = (payload: string) => void heard.push(...payload.split('\n').slice(1));
+      await hub.subscribe(d.keys.channel(id), { message, resubscribed: () => undefined });
+      await d.job({}, id);
+      say(await d.begin(id), 'a');
+      await eventually(() => heard.length === 3);
+      await d.canceller.cancel(id, { by: 'owner', tenant: null });
+      await eventually(() => heard.length === 4);
+      expect(heard.map((line) => line.split(' ')[1])).toEqual(['accepted', 'started', 'text', 'cancelled']);
+    }
+    hub.close();
   });
 
   it('resumes from every event', async () => {

@@ -43,23 +43,6 @@ describe('open', () => {
     await expect(d.opener.open({ ...job, fingerprint: 'g' })).rejects.toThrow(IdempotencyMismatch);
     await expect(d.opener.open({ ...job, tenant: 'other' })).rejects.toThrow(IdempotencyMismatch);
   });
-
-  it('lets record and log expire, each its time after the end, and both much later when the job never ends', async () => {
-    const limits = { recordRetentionMs: 50_000, logRetentionMs: 40_000, unfinishedRetentionMs: 500_000 };
-    await using d = Deployment.single(server.url, limits);
-    const id = await d.job();
-    const timesToLive = () => Promise.all([d.keys.record(id), d.keys.log(id)].map((key) => d.redis.pttl(key)));
-    const writer = await d.begin(id);
-    say(writer, 'a');
-    await writer.flush();
-    for (const left of await timesToLive()) expect([left > 400_000, left <= 500_000]).toEqual([true, true]);
-    for (const key of [d.keys.record(id), d.keys.log(id)]) await d.redis.pexpire(key, 100_000);
-    await writer.release('handover');
-    for (const left of await timesToLive()) expect([left > 400_000, left <= 500_000]).toEqual([true, true]);
-    await (await d.begin(id)).done(DONE);
-    const [record = 0, log = 0] = await timesToLive();
-    expect([record > 40_000, record <= 50_000, log > 30_000, log <= 40_000]).toEqual([true, true, true, true]);
-  });
 });
 
 describe('begin', () => {

@@ -28,6 +28,39 @@ describe('the settings of the API', () => {
     }
   });
 
+  it.each([
+    ['PORT', 0],
+    ['MILLRACE_MAX_BODY_BYTES', 1_024],
+    ['MILLRACE_MAX_QUEUED_JOBS', 1],
+    ['MILLRACE_MAX_JOBS_PER_TENANT', 1],
+    ['MILLRACE_MAX_TIMEOUT_MS', 1],
+    ['MILLRACE_MAX_WAIT_MS', 0],
+    ['MILLRACE_HEARTBEAT_MS', 100],
+    ['MILLRACE_RETRY_MS', 0],
+    ['MILLRACE_STALL_TIMEOUT_MS', 100],
+    ['MILLRACE_DISCONNECT_GRACE_MS', 100],
+    ['MILLRACE_DRAIN_MS', 0],
+    ['MILLRACE_SWEEP_MS', 100],
+  ])('take for %s whole numbers from %i on', (name, least) => {
+    expect(load({ [name]: String(least) })).toMatchObject({ [name]: least });
+    for (const bad of [least - 1, least + 0.5, 'many']) {
+      expect(() => load({ [name]: String(bad) })).toThrow(`${name}:`);
+    }
+  });
+
+  it('know no port beyond 65,535, and no third way to let callers in', () => {
+    expect(load({ PORT: '65535' }).PORT).toBe(65_535);
+    expect(() => load({ PORT: '65536' })).toThrow('PORT:');
+    expect(() => load({ MILLRACE_AUTH: 'apikeys' })).toThrow('MILLRACE_AUTH:');
+  });
+
+  it('let no job be forgotten while it runs, and no log outlive its record', () => {
+    const hour = { MILLRACE_UNFINISHED_RETENTION_SECONDS: '3600' };
+    expect(load({ ...hour, MILLRACE_MAX_TIMEOUT_MS: '3600000' }).MILLRACE_MAX_TIMEOUT_MS).toBe(3_600_000);
+    expect(() => load({ ...hour, MILLRACE_MAX_TIMEOUT_MS: '3600001' })).toThrow('MILLRACE_MAX_TIMEOUT_MS:');
+    expect(() => load({ MILLRACE_RECORD_RETENTION_SECONDS: '60' })).toThrow('MILLRACE_RECORD_RETENTION_SECONDS:');
+  });
+
   it('hold no time that a timer cannot', () => {
     const ofTimers = Object.keys(apiSettingsSchema.shape).filter((name) => name.endsWith('_MS'));
     expect(ofTimers).toHaveLength(8);
