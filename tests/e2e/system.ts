@@ -1,4 +1,5 @@
 import {
+  eventually,
   type FaultProxy,
   freePort,
   newKeyPrefix,
@@ -101,6 +102,11 @@ export class System implements AsyncDisposable {
 
   async job(id: string, at = this.url): Promise<Record<string, unknown>> {
     return (await fetch(`${at}/jobs/${id}`)).json() as Promise<Record<string, unknown>>;
+  }
+
+  /** The worker that has taken a job, as its log tells; of several the one that comes first among the workers. */
+  async runnerOf(id: string): Promise<SpawnedService> {
+    return eventually(() => this.workers.find(({ log }) => log.some(({ requestId }) => requestId === id)));
   }
 
   cancel(id: string, init: RequestInit = {}): Promise<Response> {

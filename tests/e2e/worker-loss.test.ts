@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, type SpawnedService, spawnService } from '@millrace/testing';
+import { spawnService } from '@millrace/testing';
 import { idOf, System } from './system.ts';
 
 let system: System;
@@ -11,15 +11,6 @@ afterEach(() => system[Symbol.asyncDispose](), 30_000);
 const TOKENS = Array.from({ length: 60 }, (_, i) => `t${i} `);
 const WHOLE = TOKENS.join('');
 
-/** The worker that has taken the job. */
-async function runnerOf(id: string): Promise<SpawnedService> {
-  const took = (worker: SpawnedService) => worker.log.some((line) => line['requestId'] === id);
-  await eventually(() => system.workers.some(took));
-  const runner = system.workers.find(took);
-  if (runner === undefined) throw new Error('no worker has logged the job');
-  return runner;
-}
-
 describe('a worker dies', () => {
   it('SIGKILL mid-stream: another takes over, says reset, and gives one whole answer', async () => {
     const gate = system.model.gated({ to: 'crash' });
@@ -28,7 +19,7 @@ describe('a worker dies', () => {
     await stream.until(({ event }) => event === 'message');
     system.model.answer(TOKENS, { to: 'crash' });
     const killedAt = performance.now();
-    await (await runnerOf(idOf(stream))).kill();
+    await (await system.runnerOf(idOf(stream))).kill();
     await stream.collect();
     const reset = stream.events.find(({ event }) => event === 'reset');
     expect(reset).toMatchObject({ data: { attempt: 2, reason: 'worker-lost' } });
@@ -42,7 +33,7 @@ describe('a worker dies', () => {
     await using stream = await system.ask({ query: 'fail', onCrash: 'fail' });
     await gate.say('half');
     await stream.until(({ event }) => event === 'message');
-    await (await runnerOf(idOf(stream))).kill();
+    await (await system.runnerOf(idOf(stream))).kill();
     await stream.collect();
     expect(stream.terminal()).toMatchObject({ event: 'error', data: { code: 'WORKER_LOST' } });
   });
@@ -53,7 +44,7 @@ describe('a worker dies', () => {
     await gate.say('first');
     await stream.until(({ event }) => event === 'message');
     const heir = system.model.gated({ to: 'stop' });
-    const zombie = await runnerOf(idOf(stream));
+    const zombie = await system.runnerOf(idOf(stream));
     zombie.pause();
     await stream.until(({ event }) => event === 'reset');
     await heir.say('second');

@@ -1,0 +1,100 @@
+import type { ModelGate, ModelRequest, SseEvent } from '@millrace/testing';
+import { type CreateOptions, idOf, type System } from '../e2e/system.ts';
+import { faultsIn } from './history.ts';
+import { Watcher } from './watcher.ts';
+
+const WORDS = 20;
+const AT_A_TIME = 10;
+
+/** A job whose first attempt says its answer word by word, when it is told to; every later one gives it all by itself, in about 100 ms.
+ *  Two watch it: its creator, and one who comes to see it. */
+export class GatedJob {
+  private spoken = 0;
+
+  private constructor(
+    private readonly system: System,
+    readonly prompt: string,
+    readonly words: readonly string[],
+    /** speaks for the model in the first attempt */
+    readonly gate: ModelGate,
+    readonly id: string,
+    readonly watchers: readonly Watcher[],
+  ) {}
+
+  /** POSTs it, and lets its watchers begin. */
+  static async open(system: System, options: CreateOptions = {}): Promise<GatedJob> {
+    const prompt = `gated ${crypto.randomUUID().slice(0, 8)}`;
+    const words = Array.from({ length: WORDS }, (_, index) => `${prompt}:${index} `);
+    system.model.answer(words, { to: prompt, stepMs: 5 });
+    const gate = system.model.gated({ to: prompt });
+    const created = await system.ask(prompt, options);
+    const id = idOf(created);
+    const url = () => `${system.url}/jobs/${id}/stream`;
+    return new GatedJob(system, prompt, words, gate, id, [new Watcher(url, created), new Watcher(url, null)]);
+  }
+
+  /** POSTs so many, a few at a time. */
+  static async openMany(system: System, count: number, options: CreateOptions = {}): Promise<GatedJob[]> {
+    const jobs: GatedJob[] = [];
+    while (jobs.length < count) {
+      const next = Array.from({ length: Math.min(AT_A_TIME, count - jobs.length) }, () =>
+        GatedJob.open(system, options),
+      );
+      jobs.push(...(await Promise.all(next)));
+    }
+    return jobs;
+  }
+
+  /** what it has asked of the model, one request per attempt that came so far */
+  get requests(): ModelRequest[] {
+    return this.system.model.requests.filter(({ prompt }) => prompt === this.prompt);
+  }
+
+  /** settles when every watcher has had the terminal event */
+  get over(): Promise<unknown> {
+    return Promise.all(this.watchers.map((watcher) => watcher.over));
+  }
+
+  /** Says the next words, and waits until every watcher has them; with none, until the model has been asked. */
+  async say(count: number): Promise<void> {
+    await this.gate.request;
+    const words = this.words.slice(this.spoken, this.spoken + count);
+    this.spoken += words.length;
+    for (const word of words) await this.gate.say(word);
+    const last = words.at(-1);
+    if (last === undefined) return;
+    const heard = ({ event, data }: SseEvent) => event === 'message' && data.text.endsWith(last);
+    await Promise.all(this.watchers.map((watcher) => watcher.until(heard)));
+  }
+
+  /** Says the words that are left, ends the answer, and waits for nobody to hear it. */
+  async finish(): Promise<void> {
+    for (const word of this.words.slice(this.spoken)) await this.gate.say(word);
+    this.spoken = this.words.length;
+    await this.gate.finish();
+  }
+
+  /** @returns the `started` event of an attempt, when every watcher has it; the one that was last to arrive */
+  async started(attempt: number): Promise<SseEvent> {
+    const isIt = ({ event, data }: SseEvent) => event === 'started' && data.attempt === attempt;
+    const seen = await Promise.all(this.watchers.map((watcher) => watcher.until(isIt)));
+    return seen.reduce((latest, event) => (event.at > latest.at ? event : latest));
+  }
+
+  /** Every way in which a watcher's events are not the log, or its text is not what the model said; of a cancelled job
+   *  only as much as was heard. See {@link faultsIn}. */
+  async faults(): Promise<string[]> {
+    await using log = await this.system.watch(this.id);
+    await log.collect();
+    const whole = this.requests.at(-1)?.said ?? '';
+    return this.watchers.flatMap(({ events: seen, terminal, text }, index) => {
+      const said = terminal?.event === 'cancelled' && whole.startsWith(text) ? text : whole;
+      return faultsIn({ name: `${this.prompt} (${this.id}), watcher ${index}`, seen, log: log.events, said });
+    });
+  }
+}
+
+/** @returns the faults of all of them; see {@link GatedJob.faults} */
+export async function faultsOf(jobs: readonly GatedJob[]): Promise<string[]> {
+  return (await Promise.all(jobs.map((job) => job.faults()))).flat();
+}

@@ -1,0 +1,36 @@
+import { KeySpace } from '@millrace/stream-log';
+import { Redis } from 'ioredis';
+import type { System } from '../e2e/system.ts';
+
+/** What Redis itself holds, past the service. */
+export class Store implements Disposable {
+  private readonly redis: Redis;
+  private readonly keys: KeySpace;
+
+  constructor({ redis, env }: System) {
+    this.redis = new Redis(redis.url);
+    this.keys = new KeySpace(env['MILLRACE_KEY_PREFIX'] ?? '');
+  }
+
+  /** @returns a job's log, one line per event */
+  async log(id: string): Promise<string[]> {
+    const entries = await this.redis.xrange(this.keys.log(id), '-', '+');
+    return entries.map(([eventId, fields]) => `${eventId} ${fields.join(' ')}`);
+  }
+
+  /** @returns whether BullMQ has an entry for the job, in any state */
+  async isQueued(id: string): Promise<boolean> {
+    return (await this.redis.exists(`${this.keys.queuePrefix}:jobs:${id}`)) === 1;
+  }
+
+  /** @returns the clients' ports of the connections with such names */
+  async portsOf(name: RegExp): Promise<number[]> {
+    const clients = String(await this.redis.client('LIST')).split('\n');
+    const named = clients.filter((line) => name.test(/\bname=(\S*)/.exec(line)?.[1] ?? ''));
+    return named.map((line) => Number(/\baddr=\S*:(\d+)/.exec(line)?.[1]));
+  }
+
+  [Symbol.dispose](): void {
+    this.redis.disconnect();
+  }
+}
