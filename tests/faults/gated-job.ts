@@ -6,8 +6,8 @@ import { Watcher } from './watcher.ts';
 const WORDS = 20;
 const AT_A_TIME = 10;
 
-/** A job whose first attempt says its answer word by word, when it is told to; every later one gives it all by itself, in about 100 ms.
- *  Two watch it: its creator, and one who comes to see it. */
+/** A job whose first attempt says its answer word by word, when it is told to; every later one gives it all
+ *  by itself, in about 100 ms. Two watch it: its creator, and one who comes to see it. */
 export class GatedJob {
   private spoken = 0;
 

@@ -23,7 +23,9 @@ describe('eventually', () => {
 });
 
 describe('freePort', () => {
-  it('gives a port that can be listened on', async () => {
-    expect(await freePort()).toBeGreaterThan(1_023);
+  it('gives a port that can be listened on, and that no outgoing connection takes meanwhile', async () => {
+    const ports = await Promise.all(Array.from({ length: 20 }, freePort));
+    expect(new Set(ports).size).toBe(20);
+    for (const port of ports) expect([port > 1_023, port < 32_768]).toEqual([true, true]);
   });
 });
