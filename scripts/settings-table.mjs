@@ -1,9 +1,9 @@
 /** The README's table of settings, made from the schemas that the services parse: `npm run docs:settings`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { withMarkedPart } from './marked-part.mjs';
 
-const START = '<!-- settings: made by `npm run docs:settings` -->';
-const END = '<!-- /settings -->';
+const MARKS = { start: '<!-- settings: made by `npm run docs:settings` -->', end: '<!-- /settings -->' };
 
 /** @typedef {{ name: string, type: string, default: string | null, description: string }} Row */
 
@@ -33,11 +33,7 @@ export function settingsTable(services) {
  * @param {string} readme
  * @param {string} table
  */
-export function withTable(readme, table) {
-  const [start, end] = [readme.indexOf(START), readme.indexOf(END)];
-  if (start === -1 || end === -1) throw new Error(`the README has no place for the table: ${START} … ${END}`);
-  return `${readme.slice(0, start + START.length)}\n\n${table}\n\n${readme.slice(end)}`;
-}
+export const withTable = (readme, table) => withMarkedPart(readme, MARKS, table);
 
 /** @param {string | null} value */
 function cell(value) {
