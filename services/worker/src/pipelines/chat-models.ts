@@ -1,6 +1,7 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { ChatOpenAI } from '@langchain/openai';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
+import { QuickCompletions } from './openai/quick-completions.ts';
 import { PipelineError } from './pipeline.ts';
 
 export interface OpenAiAccess {
@@ -36,7 +37,7 @@ export class ChatModels {
 
   #chatOpenAi(model: string, options: object): ChatOpenAI {
     const { apiKey, baseUrl } = this.openAi;
-    return new ChatOpenAI({
+    const fields = {
       ...options,
       model,
       // the client insists on a key, also where the server does not
@@ -45,8 +46,9 @@ export class ChatModels {
       useResponsesApi: false,
       streamUsage: true,
       // it would print what it cannot parse, which is what the model said
-      configuration: { logLevel: 'off', ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
-    });
+      configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
+    };
+    return new ChatOpenAI({ ...fields, completions: new QuickCompletions(fields) });
   }
 }
 

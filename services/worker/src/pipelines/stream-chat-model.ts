@@ -1,6 +1,7 @@
 import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
+import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
-import type { Runnable } from '@langchain/core/runnables';
+import { ensureConfig, type Runnable } from '@langchain/core/runnables';
 import type { FinishReason } from '@millrace/contracts';
 import { PipelineError, type PipelineEvent, type PipelineResult } from './pipeline.ts';
 import { ToolCallParts } from './tool-call-parts.ts';
@@ -20,7 +21,7 @@ export async function* streamChatModel(
   let finishReason: FinishReason | undefined;
 
   try {
-    for await (const chunk of await model.stream(messages, { signal })) {
+    for await (const chunk of await chunksOf(model, messages, signal)) {
       for (const event of saidIn(chunk)) yield event;
       for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
       // a provider may report its usage in parts: the input's first, the output's last
@@ -39,6 +40,16 @@ export async function* streamChatModel(
 
   yield* toolCalls.complete();
   return { finishReason, usage: { inputTokens, outputTokens } };
+}
+
+/** A chat model's chunks without the web stream that `stream` puts around them, which costs as much as making them. */
+function chunksOf(
+  model: Runnable<BaseLanguageModelInput, AIMessageChunk>,
+  messages: BaseLanguageModelInput,
+  signal: AbortSignal,
+) {
+  if (model instanceof BaseChatModel) return model._streamIterator(messages, ensureConfig({ signal }));
+  return model.stream(messages, { signal });
 }
 
 function brokenAnswer(): PipelineError {
