@@ -93,6 +93,8 @@ async function startWorker(settings) {
 
 /** @param {NodeJS.ProcessEnv} settings */
 async function startApi(settings) {
+  // nobody stands before it who would have to notice that it stops
+  const defaults = { MILLRACE_LINGER_MS: '0' };
   const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: inProject('services/web/dist') };
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   await startChild(
@@ -100,7 +102,7 @@ async function startApi(settings) {
       name: 'api',
       command: process.execPath,
       args: ['--enable-source-maps', inProject('services/api/dist/main.js')],
-      env: { ...projectEnvironment(), NODE_ENV: 'production', ...own, ...settings },
+      env: { ...defaults, ...projectEnvironment(), NODE_ENV: 'production', ...own, ...settings },
     },
     (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
   );

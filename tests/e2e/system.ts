@@ -18,6 +18,9 @@ import {
 } from '@millrace/testing';
 import { proxyFiles } from '../../infra/nginx/render.mjs';
 
+/** As long as docker-compose.yml gives the slowest of them. */
+const RESTART_MS = 45_000;
+
 export interface SystemOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly bufferStreams?: boolean;
@@ -54,6 +57,8 @@ export class System implements AsyncDisposable {
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
       OPENAI_BASE_URL: model.baseUrl,
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
+      // what the tests keep open themselves is not waited for
+      MILLRACE_LINGER_MS: '0',
       ...env,
     };
     const [apis, workers] = await Promise.all([
@@ -98,6 +103,17 @@ export class System implements AsyncDisposable {
   watch(id: string, { after, at = this.url }: { after?: string; at?: string } = {}): Promise<SseReader> {
     const headers: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
     return readSse(`${at}/jobs/${id}/stream`, { headers });
+  }
+
+  /** Stops a service as a deployment does (SIGTERM), then starts its successor on the same port.
+   *  @throws Error it did not end by itself, and well */
+  async restart(service: SpawnedService): Promise<void> {
+    const name: ServiceName = this.apis.includes(service) ? 'api' : 'worker';
+    const exit = await service.stop(RESTART_MS);
+    if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}`);
+    const services = name === 'api' ? this.apis : this.workers;
+    const successor = await spawnService(name, { ...this.envOf(name), PORT: String(service.port) });
+    services[services.indexOf(service)] = successor;
   }
 
   async job(id: string, at = this.url): Promise<Record<string, unknown>> {

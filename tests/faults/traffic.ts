@@ -2,8 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type System } from '../e2e/system.ts';
 import { Watcher } from './watcher.ts';
 
-const BETWEEN_REQUESTS_MS = 50;
 const ANSWER = Array.from({ length: 10 }, (_, index) => `word ${index} `);
+
+export interface TrafficOptions {
+  /** requests begun in each second */
+  readonly perSecond?: number;
+}
 
 /** Short requests through nginx, one after the other, until it is stopped: each makes a job and reads it to its end. */
 export class Traffic {
@@ -12,9 +16,12 @@ export class Traffic {
   private running = true;
   private readonly over: Promise<number>;
 
-  constructor(private readonly system: System) {
+  constructor(
+    private readonly system: System,
+    { perSecond = 20 }: TrafficOptions = {},
+  ) {
     system.model.answer(ANSWER, { to: /^traffic/, stepMs: 20 });
-    this.over = this.run();
+    this.over = this.run(1_000 / perSecond);
   }
 
   /** @returns how many requests there were, when the last one has ended */
@@ -23,11 +30,11 @@ export class Traffic {
     return this.over;
   }
 
-  private async run(): Promise<number> {
+  private async run(betweenMs: number): Promise<number> {
     const requests: Promise<void>[] = [];
     while (this.running) {
       requests.push(this.request(`traffic ${requests.length}`));
-      await delay(BETWEEN_REQUESTS_MS);
+      await delay(betweenMs);
     }
     await Promise.all(requests);
     return requests.length;

@@ -1,13 +1,14 @@
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
+import { Connections } from './http/connections.ts';
 import { corsOptions } from './http/cors.ts';
 import { fastifyAdapter, installRequestMetrics } from './http/fastify.ts';
-import { InFlight } from './http/in-flight.ts';
 import { NestLog } from './http/nest-log.ts';
 import { installDocs } from './http/openapi/docs.ts';
 import { installWebPage } from './http/web-page.ts';
@@ -22,9 +23,11 @@ export interface Api {
   readonly nest: NestFastifyApplication;
   /** @returns the URL it answers at */
   listen(): Promise<string>;
-  /** Turns unready and sends every stream elsewhere, without a terminal event. @see PROTOCOL.md §8 */
+  /** Turns unready and sends every stream elsewhere, without a terminal event. New requests are answered until a proxy
+   *  has had time to notice. @see PROTOCOL.md §8 */
   drain(): Promise<void>;
-  /** Ends everything, connections to Redis included. Streams that are still open are broken off. */
+  /** Takes no new connection, waits for requests under way and for a proxy to let go of its connections, and ends
+   *  everything, connections to Redis included. */
   close(): Promise<void>;
 }
 
@@ -32,32 +35,34 @@ export interface Api {
 export async function createApp(settings: ApiSettings, logger: Logger): Promise<Api> {
   const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
   const adapter = fastifyAdapter(settings);
-  const inFlight = new InFlight(adapter.getInstance());
+  const connections = new Connections(adapter.getInstance());
   const nest = await NestFactory.create<NestFastifyApplication>(
     appModule({ settings, logger, redisFactory }),
     adapter,
     { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
   );
+  const streams = nest.get(OpenStreams);
   installRequestMetrics(adapter, nest.get(Metrics));
   if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));
   await installDocs(nest);
   if (settings.MILLRACE_WEB_ROOT !== undefined) await installWebPage(nest, settings.MILLRACE_WEB_ROOT);
 
-  const drain = async (windowMs: number) => {
-    nest.get(Readiness).drain();
-    inFlight.drain();
-    await nest.get(OpenStreams).drain(windowMs);
-  };
+  const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = settings;
   return {
     nest,
     listen: async () => {
       await nest.listen({ port: settings.PORT, host: settings.HOST });
       return nest.getUrl();
     },
-    drain: () => drain(settings.MILLRACE_DRAIN_MS),
+    drain: async () => {
+      nest.get(Readiness).drain();
+      await Promise.all([streams.drain(drainMs), sleep(lingerMs)]);
+    },
     close: async () => {
-      await drain(0);
-      await inFlight.settle(ANSWER_MS);
+      nest.get(Readiness).drain();
+      await connections.stopListening();
+      streams.leave();
+      await connections.settle({ idleMs: lingerMs, answerMs: ANSWER_MS });
       await nest.close();
       redisFactory.close();
     },

@@ -2,10 +2,11 @@ import { createLogger, loadSettings, onShutdown, SettingsError } from '@millrace
 import { createApp } from './app.ts';
 import { type ApiSettings, apiSettingsSchema } from './settings.ts';
 
-/** Time beyond the drain window for answers under way and for closing connections, milliseconds. */
+/** Time beyond what the settings say, for answers under way and for closing connections, milliseconds. */
 const CLOSE_MS = 5_000;
 
 const settings = settingsOrExit();
+const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = settings;
 const logger = createLogger({ service: 'api', level: settings.MILLRACE_LOG_LEVEL });
 const api = await createApp(settings, logger);
 onShutdown(
@@ -13,7 +14,7 @@ onShutdown(
     { name: 'streams', run: api.drain },
     { name: 'server', run: api.close },
   ],
-  { graceMs: settings.MILLRACE_DRAIN_MS + CLOSE_MS, logger },
+  { graceMs: Math.max(drainMs, lingerMs) + lingerMs + CLOSE_MS, logger },
 );
 try {
   logger.info({ url: await api.listen() }, 'listening');

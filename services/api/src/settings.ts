@@ -66,6 +66,11 @@ export const apiSettingsSchema = z
     MILLRACE_DRAIN_MS: milliseconds(0)
       .default(5_000)
       .describe('On shutdown, the window over which open streams are closed, milliseconds'),
+    MILLRACE_LINGER_MS: milliseconds(0)
+      .default(5_000)
+      .describe(
+        'On shutdown, how long new connections are taken at least, then how long idle ones are kept, milliseconds: longer than a proxy keeps them; 0 without one',
+      ),
     MILLRACE_SWEEP_MS: milliseconds(100)
       .default(5_000)
       .describe('Time between two searches for jobs that fell out of the queue, milliseconds, with jitter'),

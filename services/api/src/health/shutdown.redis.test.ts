@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment, finish, post, say, submit } from '../testing/deployment.ts';
 
 let redis: TestRedis;
@@ -46,6 +46,30 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
     await eventually(() => node.log.some(({ msg }) => msg === 'accepted'));
     await node.api.drain();
     expect((await answer).status).toBe(202);
+  });
+
+  it('answers a POST on a connection that was there before, and its reader goes on elsewhere', async () => {
+    await using deployment = new Deployment(redis.url, { MILLRACE_LINGER_MS: '10000' });
+    const [node, other] = [await deployment.node(), await deployment.node()];
+    await (await fetch(`${node.url}/healthz`)).text(); // leaves an idle connection behind
+    const closed = node.api.close();
+    await eventually(() =>
+      rawRequest(`${node.url}/healthz`).then(
+        () => false,
+        () => true,
+      ),
+    );
+
+    await using stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
+    expect(await stream.ended).toBe('clean');
+    expect([stream.response.headers.get('connection'), stream.terminal()]).toEqual(['close', undefined]);
+    const id = stream.response.headers.get('x-request-id') ?? '';
+    await closed;
+    await deployment.answer(id, ['here']);
+    const cursor = stream.events.at(-1)?.id ?? '0-0';
+    await using resumed = await readSse(`${other.url}/jobs/${id}/stream`, { headers: { 'last-event-id': cursor } });
+    await resumed.collect();
+    expect(resumed.text()).toBe('here');
   });
 
   it('ends at once although streams are open and connections are kept alive', async () => {

@@ -8,9 +8,6 @@ import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
 import type { StreamConnection } from './stream-connection.ts';
 
-/** What a reader gets at least to take the rest of its body, milliseconds. */
-const FLUSH_MS = 250;
-
 /** How often stalled readers are looked for. */
 const TICK_MS = 1_000;
 
@@ -20,6 +17,7 @@ export class OpenStreams {
   readonly #connections = new Set<StreamConnection>();
   #timer: NodeJS.Timeout | null = null;
   #lastBeatAt = performance.now();
+  #leaving = false;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ApiSettings,
@@ -45,6 +43,7 @@ export class OpenStreams {
     this.metrics.streamOpened(after !== null);
     const resumed = after === null ? {} : { eventId: after };
     this.logger.info({ requestId: connection.jobId, ...resumed }, after === null ? 'attached' : 'resumed');
+    if (this.#leaving) this.#sendElsewhere(connection);
   }
 
   relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void {
@@ -66,26 +65,29 @@ export class OpenStreams {
     this.#timer = null;
   }
 
-  /** Sends every reader elsewhere, spread over a window so that they do not all arrive at once (PROTOCOL.md §8).
-   *  @param windowMs how long it may take, milliseconds */
+  /** Sends every reader elsewhere, spread over a window so that they do not all arrive at once (PROTOCOL.md §8). Some may
+   *  come back, for this node still answers: see {@link leave}.
+   *  @param windowMs how long it takes, milliseconds */
   async drain(windowMs: number): Promise<void> {
     const connections = [...this.#connections];
     const startedAt = performance.now();
-    // the last third of the window is left for bodies to flush
-    const stepMs = (windowMs * 2) / 3 / connections.length;
+    const stepMs = windowMs / connections.length;
     for (const [index, connection] of connections.entries()) {
       const aheadMs = index * stepMs - (performance.now() - startedAt);
       if (aheadMs > 0) await sleep(aheadMs);
       this.#sendElsewhere(connection);
     }
-    // who came back to this node meanwhile
+  }
+
+  /** Sends everybody elsewhere at once, and who comes later as soon as they have their headers. */
+  leave(): void {
+    this.#leaving = true;
     for (const connection of this.#connections) this.#sendElsewhere(connection);
-    const deadline = performance.now() + Math.max(windowMs / 3, FLUSH_MS);
-    while (this.size > 0 && performance.now() < deadline) await sleep(10);
-    for (const connection of this.#connections) connection.abort('drained');
   }
 
   #sendElsewhere(connection: StreamConnection): void {
+    // ended now, its request would have no answer: it has its turn when it is attached
+    if (!connection.started) return;
     // jitter: they shall not all come back in the same moment
     connection.close('drained', this.settings.MILLRACE_RETRY_MS * (0.5 + Math.random()));
   }

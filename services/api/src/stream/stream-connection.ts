@@ -65,6 +65,11 @@ export class StreamConnection implements FollowSink {
     return this.#closed;
   }
 
+  /** whether the headers are out: before, the request can still be answered in another way */
+  get started(): boolean {
+    return this.#response.headersSent;
+  }
+
   /** Sends the headers, so that the id is known before the first token. Idempotent. */
   start(): void {
     if (this.#response.headersSent || this.#closed) return;

@@ -40,6 +40,7 @@ export class Deployment implements AsyncDisposable {
       REDIS_URL: this.redisUrl,
       MILLRACE_KEY_PREFIX: this.prefix,
       MILLRACE_DRAIN_MS: '0',
+      MILLRACE_LINGER_MS: '0',
       ...this.env,
       ...env,
     });
