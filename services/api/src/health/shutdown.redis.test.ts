@@ -49,8 +49,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
   });
 
   it('answers a POST on a connection that was there before, and its reader goes on elsewhere', async () => {
-    await using deployment = new Deployment(redis.url, { MILLRACE_LINGER_MS: '10000' });
-    const [node, other] = [await deployment.node(), await deployment.node()];
+    await using deployment = new Deployment(redis.url);
+    const [node, other] = [await deployment.node({ MILLRACE_LINGER_MS: '10000' }), await deployment.node()];
     await (await fetch(`${node.url}/healthz`)).text(); // leaves an idle connection behind
     const closed = node.api.close();
     await eventually(() =>
