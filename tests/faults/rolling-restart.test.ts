@@ -18,7 +18,7 @@ afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
 describe('a deployment', () => {
   it('rolling restart of every API node and worker by SIGTERM under load: 0 failed, lost, repeated, restarted', async () => {
-    const traffic = new Traffic(system, { perSecond: REQUESTS_PER_SECOND });
+    using traffic = new Traffic(system, { perSecond: REQUESTS_PER_SECOND });
     const loads: Load[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       loads.push(await restartNodes());
@@ -40,7 +40,7 @@ describe('a deployment', () => {
 
 /** Restarts one API node after the other, while streams are on both. */
 async function restartNodes(): Promise<Load> {
-  const load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
+  using load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
   for (const node of [...system.apis]) await system.restart(node);
   await load.finish();
   return load;
@@ -48,7 +48,7 @@ async function restartNodes(): Promise<Load> {
 
 /** Restarts a worker; the jobs that it has come to their end within its grace time. */
 async function restartWorker(worker: SpawnedService): Promise<Load> {
-  const load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
+  using load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
   const restarted = system.restart(worker);
   await worker.logged(({ msg }) => msg === 'shutting down');
   await Promise.all([load.finish(), restarted]);

@@ -10,7 +10,7 @@ export interface TrafficOptions {
 }
 
 /** Short requests through nginx, one after the other, until it is stopped: each makes a job and reads it to its end. */
-export class Traffic {
+export class Traffic implements Disposable {
   /** one line for each request that was refused, or whose stream was not the whole answer */
   readonly failures: string[] = [];
   private running = true;
@@ -28,6 +28,10 @@ export class Traffic {
   stop(): Promise<number> {
     this.running = false;
     return this.over;
+  }
+
+  [Symbol.dispose](): void {
+    this.running = false;
   }
 
   private async run(betweenMs: number): Promise<number> {
