@@ -10,9 +10,16 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./ttft/ttft.ts')).measureTtft,
     },
   ],
+  [
+    'speed',
+    {
+      about: 'speed and cost per token, beside what a team would use instead of Millrace',
+      load: async () => (await import('./speed/speed.ts')).measureSpeed,
+    },
+  ],
 ]);
 
-const DEFAULT_ROUNDS = 5;
+const DEFAULT_ROUNDS = 3;
 
 const help = `usage: npm run bench -- [benchmark…] [--rounds N]
 
@@ -21,6 +28,8 @@ Runs the benchmarks named, or all there are so far:
 ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
 
   --rounds N  how often each case is measured, ${DEFAULT_ROUNDS} unless told; the figures are medians
+  --quick     one round
+  --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …) or these peers; keeps nothing
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and
@@ -28,11 +37,16 @@ writes its figures to bench/results/.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: String(DEFAULT_ROUNDS) }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    rounds: { type: 'string', default: String(DEFAULT_ROUNDS) },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
 
 if (values.help === true) console.log(help);
-else await run(positionals.length > 0 ? positionals : [...benchmarks.keys()], Number(values.rounds));
+else await run(positionals.length > 0 ? positionals : [...benchmarks.keys()], values.quick ? 1 : Number(values.rounds));
 
 async function run(names: readonly string[], rounds: number): Promise<void> {
   const entries = names.map((name) => benchmarks.get(name));
@@ -41,12 +55,13 @@ async function run(names: readonly string[], rounds: number): Promise<void> {
     process.exitCode = 64;
     return;
   }
+  const only = values.only.split(',').filter((name) => name !== '');
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort());
   try {
     for (const entry of entries) {
       const benchmark = await entry?.load();
-      await benchmark?.({ rounds, signal: stop.signal });
+      await benchmark?.({ rounds, only, signal: stop.signal });
     }
   } catch (error) {
     // stopped on purpose: what was started has been ended on the way here

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The kernel counts processor time in these, whatever its own tick (`getconf CLK_TCK`). */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time that processes have used so far, user and system together, microseconds.
+ *  @throws Error the machine has no /proc, or a process has ended */
+export function cpuMicros(pids: Iterable<number>): number {
+  let ticks = 0;
+  for (const pid of pids) ticks += ticksIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return (ticks * 1e6) / TICKS_PER_SECOND;
+}
+
+/** utime and stime of a line of /proc/<pid>/stat. @see proc(5) */
+export function ticksIn(stat: string): number {
+  // the name in the second field may hold blanks and brackets: count from behind it
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Memory of processes that is theirs alone, bytes: what two share is counted by neither.
+ *  @throws Error as {@link cpuMicros} */
+export function privateBytes(pids: Iterable<number>): number {
+  let kibibytes = 0;
+  for (const pid of pids) kibibytes += privateKibibytesIn(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  return kibibytes * 1024;
+}
+
+/** The private pages of a /proc/<pid>/smaps_rollup, KiB. */
+export function privateKibibytesIn(rollup: string): number {
+  const lines = rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm);
+  return [...lines].reduce((sum, [, kibibytes]) => sum + Number(kibibytes), 0);
+}
+
+/** A process and all that it started, directly or not. */
+export function processTree(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const parent = parentOf(Number(name));
+    if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const tree = [root];
+  for (const pid of tree) tree.push(...(children.get(pid) ?? []));
+  return tree;
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return null; // it has ended meanwhile
+  }
+}

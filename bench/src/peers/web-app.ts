@@ -1,0 +1,35 @@
+import { promptOf } from '@millrace/testing/paced-model';
+import { processTree } from '../measure/cpu.ts';
+import { startApp } from './app-process.ts';
+import { startOwnRedis } from './own-redis.ts';
+import type { RunningPeer } from './peer.ts';
+import { startPlainProxy } from './plain-proxy.ts';
+import { rawRequest } from './raw-request.ts';
+
+/** As many as Millrace has: an API and a worker. */
+const PROCESSES = 2;
+
+interface WebAppOptions {
+  /** answers `POST /chat` with `{"query"}` by a stream */
+  readonly script: URL;
+  readonly model: { readonly url: string };
+  /** whether it needs a Redis */
+  readonly redis: boolean;
+}
+
+/** Starts a web application that does everything in one process: two of these, with nginx before them. */
+export async function startWebApp({ script, model, redis: needsRedis }: WebAppOptions): Promise<RunningPeer> {
+  await using started = new AsyncDisposableStack();
+  const redis = needsRedis ? started.use(await startOwnRedis()) : null;
+  const env = { MODEL_URL: model.url, ...(redis === null ? {} : { REDIS_URL: redis.url }) };
+  const apps = await Promise.all(Array.from({ length: PROCESSES }, () => startApp(script, env)));
+  for (const app of apps) started.use(app);
+  const proxy = started.use(await startPlainProxy(apps.map(({ port }) => port)));
+  const running = started.move();
+  return {
+    ask: (plan) => ({ port: proxy.port, text: rawRequest({ path: '/chat', body: { query: promptOf(plan) } }) }),
+    pids: { app: apps.map(({ child }) => child.pid), nginx: processTree(proxy.child.pid) },
+    redisUrl: redis?.url ?? null,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}

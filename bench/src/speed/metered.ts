@@ -1,0 +1,94 @@
+import type { Load, LoadResult } from '../load/load.ts';
+import { cpuMicros } from '../measure/cpu.ts';
+import { RedisMeter } from '../measure/redis-meter.ts';
+import type { Role, RunningPeer } from '../peers/peer.ts';
+import type { Figures } from './figures.ts';
+import type { Stage } from './stage.ts';
+
+const ROLES: readonly Role[] = ['worker', 'relay', 'app', 'nginx'];
+
+/** What a peer used while something ran. Processor time in microseconds. */
+export interface Used {
+  readonly cpu: Readonly<Record<Role | 'redis' | 'model' | 'generator', number>>;
+  readonly scripts: number;
+  readonly commands: number;
+}
+
+/** Runs something and meters what a peer, the model and the generator use meanwhile. */
+export async function metered<Result>(
+  stage: Stage,
+  peer: RunningPeer,
+  run: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly used: Used }> {
+  using redis = peer.redisUrl === null ? undefined : new RedisMeter(peer.redisUrl);
+  const read = async () => ({
+    roles: ROLES.map((role) => cpuMicros(peer.pids[role] ?? [])),
+    model: cpuMicros([stage.model.pid]),
+    generator: cpuMicros([stage.generator.pid]),
+    redis: (await redis?.read()) ?? { cpuMicros: 0, scripts: 0, commands: 0 },
+  });
+  const before = await read();
+  const result = await run();
+  const after = await read();
+  const [worker = 0, relay = 0, app = 0, nginx = 0] = after.roles.map((micros, at) => micros - (before.roles[at] ?? 0));
+  return {
+    result,
+    used: {
+      cpu: {
+        ...{ worker, relay, app, nginx },
+        redis: after.redis.cpuMicros - before.redis.cpuMicros,
+        model: after.model - before.model,
+        generator: after.generator - before.generator,
+      },
+      scripts: after.redis.scripts - before.redis.scripts,
+      // the meter's own command, read once within what it counts
+      commands: Math.max(0, after.redis.commands - before.redis.commands - 1),
+    },
+  };
+}
+
+/** A load that a peer is put under, metered.
+ *  @throws Error a stream failed, or tokens were lost or repeated: what is wrong is not worth a time */
+export async function meteredLoad(
+  stage: Stage,
+  peer: RunningPeer,
+  load: Load,
+  tokensPerStream: number,
+): Promise<Figures> {
+  const { result, used } = await metered(stage, peer, () => stage.generator.run(load, { signal: stage.signal }));
+  const expected = load.streams * tokensPerStream;
+  if (result.tokens !== expected) throw new Error(`${result.tokens} tokens came, and ${expected} were said`);
+  return loadFigures(result, used);
+}
+
+/** A load and its cost as figures. Per token where nothing else is said. */
+function loadFigures(result: LoadResult, { cpu, scripts, commands }: Used): Figures {
+  const { tokens, wallMs, bytes, firstToken, delay, whole, ended } = result;
+  const perToken = (total: number) => rounded(total / tokens);
+  return {
+    tokensPerSecond: Math.round((tokens / wallMs) * 1e3),
+    streamsPerSecond: rounded((ended / wallMs) * 1e3),
+    firstTokenP50Ms: rounded(firstToken.p50),
+    firstTokenP99Ms: rounded(firstToken.p99),
+    delayP50Ms: rounded(delay.p50),
+    delayP95Ms: rounded(delay.p95),
+    delayP99Ms: rounded(delay.p99),
+    wholeP50Ms: rounded(whole.p50),
+    bytesPerToken: perToken(bytes),
+    workerMicros: perToken(cpu.worker),
+    relayMicros: perToken(cpu.relay),
+    appMicros: perToken(cpu.app),
+    nginxMicros: perToken(cpu.nginx),
+    redisMicros: perToken(cpu.redis),
+    allMicros: perToken(cpu.worker + cpu.relay + cpu.app + cpu.nginx + cpu.redis),
+    modelMicros: perToken(cpu.model),
+    generatorMicros: perToken(cpu.generator),
+    scriptsPer1000Tokens: Math.round((scripts / tokens) * 1e3),
+    commandsPer1000Tokens: Math.round((commands / tokens) * 1e3),
+  };
+}
+
+/** To three figures after the point: what follows is no measurement. */
+export function rounded(value: number): number {
+  return Number(value.toFixed(3));
+}

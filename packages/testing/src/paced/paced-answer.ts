@@ -1,0 +1,62 @@
+import { monotonicMicros, PLAIN_TOKEN, stampedToken } from './token.ts';
+import { FIRST_CHUNK, lastChunks, plainChunks, tokenChunk } from './token-chunks.ts';
+import type { TokenPlan } from './token-plan.ts';
+
+/** Where an answer is written: an HTTP response. */
+export interface AnswerSink {
+  /** @returns false when it wants no more until it has drained */
+  write(bytes: string | Uint8Array): boolean;
+  end(bytes: string): void;
+}
+
+/** Stamped tokens in one write of an answer without a pace. */
+const STAMPED_BATCH = 32;
+
+/** One answer while it is spoken. Knows what is due; when to look is its caller's affair. */
+export class PacedAnswer {
+  #said = 0;
+
+  /** @param askedAt when the request came, microseconds ({@link monotonicMicros}) */
+  constructor(
+    readonly plan: TokenPlan,
+    readonly sink: AnswerSink,
+    readonly askedAt: number,
+  ) {}
+
+  /** whether everything has been written */
+  ended = false;
+
+  /** Writes what is due by now, in one go.
+   *  @returns false when the sink must drain first */
+  speak(now = monotonicMicros()): boolean {
+    const { tokens, perSecond, firstTokenMs, stamped } = this.plan;
+    const speakingSince = this.askedAt + firstTokenMs * 1e3;
+    if (now < speakingSince) return true;
+    const due = perSecond === 0 ? tokens : Math.min(tokens, 1 + Math.floor(((now - speakingSince) * perSecond) / 1e6));
+    if (this.#said === 0 && due > 0) this.sink.write(FIRST_CHUNK);
+    const mayWriteOn = stamped ? this.#sayStamped(due) : this.#sayPlain(due);
+    if (this.#said === tokens) {
+      this.ended = true;
+      this.sink.end(lastChunks(tokens));
+    }
+    return mayWriteOn;
+  }
+
+  #sayPlain(due: number): boolean {
+    if (due === this.#said) return true;
+    if (due === this.#said + 1) {
+      this.#said = due;
+      return this.sink.write(tokenChunk(PLAIN_TOKEN));
+    }
+    const { bytes, tokens } = plainChunks(due - this.#said);
+    this.#said += tokens;
+    return this.sink.write(bytes);
+  }
+
+  #sayStamped(due: number): boolean {
+    const count = Math.min(due - this.#said, STAMPED_BATCH);
+    if (count === 0) return true;
+    this.#said += count;
+    return this.sink.write(tokenChunk(stampedToken(monotonicMicros())).repeat(count));
+  }
+}

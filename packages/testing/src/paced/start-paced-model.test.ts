@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type PacedModel, startPacedModel } from './start-paced-model.ts';
+import { monotonicMicros, PLAIN_TOKEN, stampedToken, stampOf, TOKEN_MARK } from './token.ts';
+import { planIn, promptOf, type TokenPlan } from './token-plan.ts';
+
+let model: PacedModel;
+beforeAll(async () => {
+  model = await startPacedModel();
+});
+afterAll(async () => model[Symbol.asyncDispose]());
+
+const fast: TokenPlan = { tokens: 1, perSecond: 0, firstTokenMs: 0, stamped: false };
+
+function ask(plan: TokenPlan): Promise<Response> {
+  const messages = [{ role: 'user', content: promptOf(plan) }];
+  return fetch(`${model.url}/chat/completions`, { method: 'POST', body: JSON.stringify({ messages }) });
+}
+
+/** What an OpenAI client would read: each chunk's text, then `[DONE]`. */
+async function said(answer: Response): Promise<string[]> {
+  const frames = (await answer.text()).split('\n\n').filter((frame) => frame !== '');
+  return frames.map((frame) => {
+    const data = frame.replace(/^data: /, '');
+    return data === '[DONE]' ? data : (JSON.parse(data).choices[0]?.delta.content ?? '');
+  });
+}
+
+describe('the paced model', () => {
+  it.each([1, 63, 64, 65, 1_000])('says %i tokens, a chunk each, as fast as it is read', async (tokens) => {
+    const chunks = await said(await ask({ ...fast, tokens }));
+    expect(chunks.filter((chunk) => chunk === PLAIN_TOKEN)).toHaveLength(tokens);
+    expect(chunks.at(-1)).toBe('[DONE]');
+  });
+
+  it('keeps the pace, and says when it wrote each token', async () => {
+    const askedAt = monotonicMicros();
+    const plan = { tokens: 11, perSecond: 100, firstTokenMs: 50, stamped: true };
+    const stamps = (await said(await ask(plan)))
+      .filter((chunk) => chunk.startsWith(TOKEN_MARK))
+      .map((chunk) => stampOf(chunk.slice(TOKEN_MARK.length)));
+    expect(stamps).toHaveLength(11);
+    // ten gaps of 10 ms after the first: it may be late, never early
+    expect((stamps[0] ?? 0) - askedAt).toBeGreaterThanOrEqual(50_000);
+    expect((stamps[10] ?? 0) - askedAt).toBeGreaterThanOrEqual(150_000);
+  });
+
+  it('refuses a prompt that is no plan', async () => {
+    const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] });
+    expect((await fetch(`${model.url}/chat/completions`, { method: 'POST', body })).status).toBe(400);
+  });
+});
+
+describe('a plan', () => {
+  it('comes out of the prompt as it went in', () => {
+    const plan = { tokens: 200, perSecond: 0.5, firstTokenMs: 300, stamped: true };
+    expect([planIn(promptOf(plan)), planIn(promptOf(fast))]).toEqual([plan, fast]);
+  });
+});
+
+describe('a stamp', () => {
+  it('comes out of the token as it went in', () => {
+    expect(stampOf(stampedToken(1_234_567_890).slice(1))).toBe(1_234_567_890);
+    expect(stampOf('short')).toBeNaN();
+  });
+});
