@@ -84,7 +84,7 @@ const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
 /** Measures requests that were answered whole. */
 export function installRequestMetrics(adapter: FastifyAdapter, metrics: Metrics): void {
   adapter.getInstance().addHook('onResponse', (request, reply, done) => {
-    const isStream = reply.raw.getHeader('x-accel-buffering') === 'no';
+    const isStream = reply.getHeader('x-accel-buffering') === 'no';
     const route = request.routeOptions.url ?? 'none';
     if (!isStream) metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);
     done();

@@ -8,7 +8,7 @@ import type { ApiSettings } from '../settings.ts';
 import { FOLLOWERS, SETTINGS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 import { StreamConnection, type StreamObserver } from './stream-connection.ts';
-import { type Watch, WatchLeases } from './watch-leases.ts';
+import { WatchLeases } from './watch-leases.ts';
 
 /** The media types that a stream may have, the preferred one first. */
 export const STREAM_TYPES = ['text/event-stream', 'text/plain'] as const;
@@ -26,7 +26,7 @@ export interface StreamRequest {
 /** Connects a response to a job's events: headers at once, then bytes until the job's end, the reader's or ours.
  *  It writes to the raw response: a callback per batch, no promise per event and reader. @see PROTOCOL.md §3 */
 @Injectable()
-export class Relay {
+export class Relay implements StreamObserver {
   readonly #formats: Readonly<Record<StreamType, WireFormat>>;
 
   constructor(
@@ -45,8 +45,14 @@ export class Relay {
    *  @throws JobNotFound, LogExpired before anything was sent */
   async open(reply: FastifyReply, { job, type, after, isCreator }: StreamRequest): Promise<void> {
     nameJob(reply, job.id);
-    const observer = this.#observe(this.leases.watch(job, { isCreator }));
-    const connection = new StreamConnection({ jobId: job.id, reply, format: this.#formats[type], observer });
+    const watch = this.leases.watch(job, { isCreator });
+    const connection = new StreamConnection({
+      jobId: job.id,
+      reply,
+      format: this.#formats[type],
+      watch,
+      observer: this,
+    });
     this.streams.add(connection);
     if (reply.raw.destroyed) {
       connection.release(); // the reader left while the job was looked up
@@ -70,17 +76,14 @@ export class Relay {
     this.streams.attached(connection, after);
   }
 
-  #observe(watch: Watch): StreamObserver {
-    return {
-      relayed: (connection, batch, bytes) => {
-        this.streams.relayed(connection, batch, bytes);
-        if (endsJob(batch)) watch.jobEnded();
-      },
-      closed: (connection) => {
-        this.streams.remove(connection);
-        watch.end();
-      },
-    };
+  relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void {
+    this.streams.relayed(connection, batch, bytes);
+    if (endsJob(batch)) connection.watch.jobEnded();
+  }
+
+  closed(connection: StreamConnection): void {
+    this.streams.remove(connection);
+    connection.watch.end();
   }
 }
 

@@ -25,8 +25,6 @@ class Response extends EventEmitter {
     return Buffer.concat(this.#written).length;
   }
 
-  setHeader(): void {}
-
   writeHead(): void {
     this.headersSent = true;
   }
@@ -51,11 +49,12 @@ class Response extends EventEmitter {
 function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
   const response = new Response();
   const calls: string[] = [];
-  const reply = { raw: response, hijack() {}, getHeaders: () => ({}) };
+  const reply = { raw: response, request: {}, hijack() {}, headers() {}, getHeaders: () => ({}) };
   const connection = new StreamConnection({
     jobId: 'job',
     reply: reply as unknown as FastifyReply,
     format,
+    watch: { end() {}, answered() {}, jobEnded() {} },
     observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
   });
   connection.feedFrom({

@@ -1,7 +1,8 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
 import type { FastifyReply } from 'fastify';
+import type { Watch } from './watch-leases.ts';
 
 /** The most that is handed to the socket at once. A larger frame goes in slices: a reader who is slow but alive is
  *  told from one who takes nothing, and Node's own buffer stays this small. */
@@ -23,6 +24,8 @@ interface ConnectionOptions {
   readonly jobId: string;
   readonly reply: FastifyReply;
   readonly format: WireFormat;
+  readonly watch: Watch;
+  /** one for all connections */
   readonly observer: StreamObserver;
 }
 
@@ -32,6 +35,8 @@ interface ConnectionOptions {
  *  `batch` answers false and the follower reads on in the log when there is room again (law 10). */
 export class StreamConnection implements FollowSink {
   readonly jobId: string;
+  /** its part in keeping the job alive */
+  readonly watch: Watch;
   readonly openedAt = performance.now();
   /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
   blockedSince: number | null = null;
@@ -49,15 +54,16 @@ export class StreamConnection implements FollowSink {
   #outcome: WireOutcome = 'continue';
   #closed = false;
 
-  constructor({ jobId, reply, format, observer }: ConnectionOptions) {
+  constructor({ jobId, reply, format, watch, observer }: ConnectionOptions) {
     this.jobId = jobId;
+    this.watch = watch;
     this.#reply = reply;
     this.#response = reply.raw;
     this.#format = format;
     this.#encoder = format.connect();
     this.#observer = observer;
     // on the response, never the request: a request closes when its body has been read (law 9)
-    this.#response.once('close', () => this.release());
+    this.#response.on('close', () => this.release());
     this.#response.on('drain', () => this.#drained());
   }
 
@@ -73,15 +79,18 @@ export class StreamConnection implements FollowSink {
   /** Sends the headers, so that the id is known before the first token. Idempotent. */
   start(): void {
     if (this.#response.headersSent || this.#closed) return;
-    this.#reply.hijack();
-    // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over
-    for (const [name, value] of Object.entries(this.#reply.getHeaders())) {
-      if (value !== undefined) this.#response.setHeader(name, value);
-    }
-    this.#response.setHeader('Content-Type', this.#format.contentType);
-    this.#response.setHeader('Cache-Control', 'no-cache, no-transform');
-    this.#response.setHeader('X-Accel-Buffering', 'no');
-    this.#response.writeHead(200);
+    const reply = this.#reply;
+    reply.hijack();
+    // Fastify keeps the request until the stream ends: a conversation of a megabyte is not to stay that long
+    reply.request.body = undefined;
+    reply.headers({
+      'Content-Type': this.#format.contentType,
+      'Cache-Control': 'no-cache, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
+    // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over;
+    // all at once, since Node would keep a copy of single ones
+    this.#response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
     this.#response.flushHeaders();
     if (this.#encoder.opening !== null) this.#response.write(this.#encoder.opening);
   }
