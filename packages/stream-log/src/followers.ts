@@ -2,7 +2,6 @@ import { compareEventIds, type EventId, LOG_START } from '@millrace/contracts';
 import type { ChannelHub } from './channel-hub.ts';
 import { JobNotFound, LogExpired } from './errors.ts';
 import type { KeySpace } from './keys.ts';
-import { parsePayload } from './payload.ts';
 import { JobReader } from './reader.ts';
 import type { RedisConnection } from './scripts.ts';
 import { Topic } from './topic.ts';
@@ -115,10 +114,7 @@ export class Followers {
       return held;
     }
     const topic = new Topic(id, this.#reader);
-    const confirmed = this.hub.subscribe(this.keys.channel(id), {
-      message: (payload) => topic.receive(parsePayload(payload)),
-      resubscribed: () => void topic.repair(),
-    });
+    const confirmed = this.hub.subscribe(this.keys.channel(id), topic);
     const entry = { topic, confirmed, users: 1 };
     this.#entries.set(id, entry);
     // an entry that was never confirmed must not serve the next who comes

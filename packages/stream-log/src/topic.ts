@@ -1,5 +1,6 @@
 import { compareEventIds, type EventId, eventPosition } from '@millrace/contracts';
-import { batchAfter, batchOf, type EventBatch } from './payload.ts';
+import type { ChannelListener } from './channel-hub.ts';
+import { batchAfter, batchOf, type EventBatch, parsePayload } from './payload.ts';
 import type { JobReader } from './reader.ts';
 
 /** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
@@ -11,6 +12,8 @@ export interface TopicWatcher {
   readonly position: EventId;
   /** a read of the log failed: somebody must call `resume()` */
   readonly stalled: boolean;
+  /** level with the log: it lives on what the channel brings */
+  readonly live: boolean;
   /** @returns false when it can take no more */
   receive(batch: EventBatch): boolean;
   resume(): void;
@@ -26,13 +29,12 @@ export interface TopicWatcher {
  *
  *  Invariant: a live watcher's position is at `tip` or after it. So a gap is seen here once, not by each watcher, and
  *  one read of the log mends it for all of them (law 6). */
-export class Topic {
+export class Topic implements ChannelListener {
   /** the last event that live watchers have been given; null until one of them, or the channel, has said */
   tip: EventId | null = null;
   /** when the channel, or the watchdog, was last known to be level with the log, ms of performance.now() */
   levelAt = performance.now();
   readonly watchers = new Set<TopicWatcher>();
-  #live = new Set<TopicWatcher>();
   #recent: EventBatch[] = [];
   #readers = 0;
   #repairing: Promise<void> | null = null;
@@ -46,6 +48,14 @@ export class Topic {
     readonly id: string,
     readonly reader: JobReader,
   ) {}
+
+  message(payload: string): void {
+    this.receive(parsePayload(payload));
+  }
+
+  resubscribed(): void {
+    void this.repair();
+  }
 
   /** Takes a batch from the channel. Its order and completeness are not relied upon. */
   receive(batch: EventBatch): void {
@@ -88,16 +98,12 @@ export class Topic {
       return false;
     }
     this.tip ??= watcher.position;
-    this.#live.add(watcher);
     return true;
   }
 
-  leave(watcher: TopicWatcher): void {
-    this.#live.delete(watcher);
-  }
-
   get hasLive(): boolean {
-    return this.#live.size > 0;
+    for (const { live } of this.watchers) if (live) return true;
+    return false;
   }
 
   /** The log is not what it was (Redis lost a part of it): everyone starts afresh. */
@@ -122,7 +128,7 @@ export class Topic {
     this.tip = batch.last;
     this.levelAt = performance.now();
     if (this.#readers > 0) this.#keep(batch);
-    for (const watcher of this.#live) watcher.receive(batch);
+    for (const watcher of this.watchers) if (watcher.live) watcher.receive(batch);
   }
 
   #keep(batch: EventBatch): void {

@@ -48,6 +48,10 @@ export class Watcher implements Following, TopicWatcher {
     return this.#state === 'stalled';
   }
 
+  get live(): boolean {
+    return this.#state === 'live';
+  }
+
   resume(): void {
     if (this.#state === 'full' || this.#state === 'stalled') void this.#read();
   }
@@ -55,7 +59,6 @@ export class Watcher implements Following, TopicWatcher {
   close(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#topic.leave(this);
     this.#topic.watchers.delete(this);
     this.#onLeave();
   }
@@ -102,7 +105,6 @@ export class Watcher implements Following, TopicWatcher {
       this.close();
       this.#sink.end('terminal');
     } else if (!takesMore) {
-      this.#topic.leave(this);
       this.#state = 'full';
     }
     return this.#active();
@@ -121,7 +123,6 @@ export class Watcher implements Following, TopicWatcher {
   }
 
   #readAgain(): void {
-    this.#topic.leave(this);
     if (this.#state === 'live') void this.#read();
   }
 
