@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { Child, eventually, freePort, startRedis, spawnService } from '@millrace/testing';
+import { Child, eventually, freePort, spawnService, startRedis } from '@millrace/testing';
 import { figures } from './figures.ts';
 import { Heap, INSPECTED, rssMiB } from './memory.ts';
 import { openMany, RawReader } from './raw-reader.ts';
@@ -40,7 +40,11 @@ describe('idle streams', () => {
     const barePort = await freePort();
     await using bare = await Child.start({
       command: process.execPath,
-      args: ['--no-warnings', '--experimental-strip-types', fileURLToPath(new URL('./bare-server.ts', import.meta.url))],
+      args: [
+        '--no-warnings',
+        '--experimental-strip-types',
+        fileURLToPath(new URL('./bare-server.ts', import.meta.url)),
+      ],
       env: { PATH: process.env['PATH'], PORT: String(barePort), ...INSPECTED },
     });
     await bare.line((line) => line === 'listening');

@@ -2,9 +2,9 @@
 -- KEYS[1] open jobs  KEYS[2] queued jobs  KEYS[3] all jobs  KEYS[4] the tenant's open jobs  KEYS[5] the tenant's jobs
 --         (sorted sets of request ids: 2 and 4 by turn, the others by arrival in µs)
 -- KEYS[6] turns: hash of `taken` (turn of the job last taken) and `base` (turn that priorities count from)
---                                                                                               (same hash tag)
+-- KEYS[7] leaving jobs (as in leave)                                                             (same hash tag)
 -- ARGV[1] request id  ARGV[2] most queued jobs  ARGV[3] most open jobs of a tenant  ARGV[4] retention (ms)
--- ARGV[5] largest priority
+-- ARGV[5] largest priority  ARGV[6] tenant
 -- RETURNS priority, from 1: admitted, now or before | -1 the queue is full | -2 the tenant has too many
 local id, most_queued, most_open, retention_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local turns = redis.call('HMGET', KEYS[6], 'taken', 'base')
@@ -31,6 +31,9 @@ local latest = tonumber(redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')[2] o
 local arrival = string.format('%.0f', math.max(now, latest + 1))
 for _, place in ipairs({ 1, 3, 5 }) do redis.call('ZADD', KEYS[place], arrival, id) end
 for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.format('%.0f', turn), id) end
+
+-- the id may have been another job's, of which the record is gone
+redis.call('ZREM', KEYS[7], id .. ':' .. ARGV[6])
 
 local oldest = string.format('(%.0f', now - retention_ms * 1000)
 -- of a tenant who never comes again nothing may stay

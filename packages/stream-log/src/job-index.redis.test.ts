@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { IdempotencyKeys } from './idempotency-keys.ts';
@@ -41,11 +42,27 @@ describe('the index of jobs', () => {
     await index.taken(job.id);
     await index.left(job);
     const retentionMs = d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
-    for (const list of [d.keys.allJobs, d.keys.jobsOf('t')]) {
+    for (const list of [d.keys.allJobs, d.keys.jobsOf('t'), d.keys.leavingJobs]) {
       const leftMs = await d.redis.pttl(list);
       expect(leftMs).toBeGreaterThan(0);
       expect(leftMs).toBeLessThanOrEqual(retentionMs);
     }
+  });
+
+  it('lists a job until its record is gone, and then holds nothing of it', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, { ...d.limits, recordRetentionMs: 300 });
+    const listed = async () => (await index.list({ tenant: null, limit: 10 })).ids;
+    for (const id of ['early', 'again', 'open']) await index.admit({ id, tenant: id }, ROOMY);
+    await index.left({ id: 'early', tenant: 'early' });
+    await index.left({ id: 'again', tenant: 'again' });
+    expect([await index.forget(10), await listed()]).toEqual([0, ['open', 'again', 'early']]);
+    await delay(310);
+    // its id comes again at the last moment: that is a new job
+    await index.admit({ id: 'again', tenant: 'again' }, ROOMY);
+    expect([await index.forget(10), await listed()]).toEqual([1, ['again', 'open']]);
+    expect((await index.list({ tenant: 'early', limit: 10 })).ids).toEqual([]);
+    expect(await d.redis.exists(d.keys.leavingJobs, d.keys.jobsOf('early'))).toBe(0);
   });
 
   it('counts an id that comes again after its job had ended', async () => {

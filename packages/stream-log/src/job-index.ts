@@ -39,8 +39,10 @@ export interface JobPage {
  *  @see docs/adr/0017-fairness-across-tenants.md */
 export class JobIndex {
   readonly #run: RunScript;
-  /** how long a job stays in the lists, ms: no record lives longer */
+  /** how long a job stays in the lists at the most, ms: no record lives longer */
   readonly #retentionMs: number;
+  /** how long a record outlives the end of its job, ms */
+  readonly #recordMs: number;
 
   constructor(
     readonly redis: RedisConnection,
@@ -49,14 +51,15 @@ export class JobIndex {
   ) {
     this.#run = scriptsOf(redis);
     this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
+    this.#recordMs = limits.recordRetentionMs;
   }
 
   /** Counts a job in; one that is known already always gets in, and keeps its turn. */
   async admit(job: { id: string; tenant: string }, limits: AdmissionLimits): Promise<Admission> {
     const { openJobs, queuedJobs, allJobs } = this.keys;
     const own = [this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
-    const keys = [openJobs, queuedJobs, allJobs, ...own, this.keys.turns];
-    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
+    const keys = [openJobs, queuedJobs, allJobs, ...own, this.keys.turns, this.keys.leavingJobs];
+    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY, job.tenant];
     const reply = Number(await this.#run('admit', keys, args));
     if (reply === -1) return { outcome: 'queue-full' };
     return reply === -2 ? { outcome: 'rate-limited' } : { outcome: 'admitted', priority: reply };
@@ -97,9 +100,26 @@ export class JobIndex {
     if (stale.length > 0) await this.redis.zrem(this.keys.queuedJobs, ...stale);
   }
 
-  /** The job has ended. */
+  /** The job has ended: it counts no more, and is listed until its record is gone. */
   async left(job: { id: string; tenant: string }): Promise<void> {
-    await this.#remove(job.id, [this.keys.openJobs, this.keys.queuedJobs, this.keys.openJobsOf(job.tenant)]);
+    const { openJobs, queuedJobs, leavingJobs } = this.keys;
+    const keys = [openJobs, queuedJobs, this.keys.openJobsOf(job.tenant), leavingJobs];
+    await this.#run('leave', keys, [job.id, job.tenant, this.#recordMs, this.#retentionMs]);
+  }
+
+  /** Takes jobs out of the lists whose records are gone.
+   *  @param limit how many at the most
+   *  @returns how many were due: fewer than `limit` when none is left */
+  async forget(limit: number): Promise<number> {
+    const { leavingJobs, allJobs } = this.keys;
+    const now = Math.floor((await this.#micros()) / 1e3);
+    const due = await this.redis.zrange(leavingJobs, '-inf', String(now), 'BYSCORE', 'LIMIT', 0, limit);
+    const byTenant = Map.groupBy(due.map(idAndTenant), ({ tenant }) => tenant);
+    for (const [tenant, jobs] of byTenant) {
+      const keys = [leavingJobs, allJobs, this.keys.jobsOf(tenant)];
+      await this.#run('forget', keys, [tenant, now, ...jobs.map(({ id }) => id)]);
+    }
+    return due.length;
   }
 
   /** Newest first.
@@ -122,8 +142,7 @@ export class JobIndex {
   /** Jobs that are not known to have ended, oldest first: what a sweep looks through.
    *  @param olderThanMs by Redis's clock, milliseconds */
   async open(query: { olderThanMs: number; limit: number; cursor?: string | undefined }): Promise<JobPage> {
-    const [seconds, micros] = await this.redis.time();
-    const youngest = Number(seconds) * 1e6 + Number(micros) - query.olderThanMs * 1e3;
+    const youngest = (await this.#micros()) - query.olderThanMs * 1e3;
     const from = query.cursor === undefined ? '-inf' : `(${query.cursor}`;
     const { openJobs } = this.keys;
     const reply = await this.redis.zrange(
@@ -150,9 +169,21 @@ export class JobIndex {
     return (await this.#run('claim', [this.keys.abandonedJobs], [id, nowMs, untilMs])) === 1;
   }
 
+  /** Redis's clock, µs since the epoch. */
+  async #micros(): Promise<number> {
+    const [seconds, micros] = await this.redis.time();
+    return Number(seconds) * 1e6 + Number(micros);
+  }
+
   async #remove(id: string, keys: readonly string[]): Promise<void> {
     const transaction = this.redis.multi();
     for (const key of keys) transaction.zrem(key, id);
     await transaction.exec();
   }
+}
+
+/** A member of the set of leaving jobs. No request id has a colon. */
+function idAndTenant(member: string): { id: string; tenant: string } {
+  const colon = member.indexOf(':');
+  return { id: member.slice(0, colon), tenant: member.slice(colon + 1) };
 }

@@ -69,6 +69,11 @@ export class KeySpace {
     return `${this.#index}:tenant:${tenant}:jobs`;
   }
 
+  /** ended jobs, `<request id>:<tenant>`, by when their record is gone (ms) */
+  get leavingJobs(): string {
+    return `${this.#index}:leaving`;
+  }
+
   /** hash: where the turns of the queue stand, see `admit.lua` */
   get turns(): string {
     return `${this.#index}:turns`;

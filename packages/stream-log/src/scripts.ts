@@ -7,7 +7,19 @@ export type RedisConnection = Redis | Cluster;
 type Argument = string | number;
 
 /** The Lua scripts, by name, with their number of keys. One change of a job is one script (law 3). */
-const KEYS = { open: 3, begin: 3, append: 3, close: 3, release: 2, page: 1, admit: 6, take: 2, claim: 1 } as const;
+const KEYS = {
+  open: 3,
+  begin: 3,
+  append: 3,
+  close: 3,
+  release: 2,
+  page: 1,
+  admit: 7,
+  take: 2,
+  leave: 4,
+  forget: 3,
+  claim: 1,
+} as const;
 
 type ScriptName = keyof typeof KEYS;
 

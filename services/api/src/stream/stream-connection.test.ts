@@ -49,7 +49,8 @@ class Response extends EventEmitter {
 function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
   const response = new Response();
   const calls: string[] = [];
-  const reply = { raw: response, request: {}, hijack() {}, headers() {}, getHeaders: () => ({}) };
+  const request: { body: unknown } = { body: { query: 'a long conversation' } };
+  const reply = { raw: response, request, hijack() {}, headers() {}, getHeaders: () => ({}) };
   const connection = new StreamConnection({
     jobId: 'job',
     reply: reply as unknown as FastifyReply,
@@ -65,7 +66,7 @@ function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
   });
   connection.start();
   calls.length = 0;
-  return { connection, response, calls };
+  return { connection, response, request, calls };
 }
 
 let seq = 0;
@@ -142,6 +143,12 @@ describe('a connection whose reader is slow (law 10)', () => {
     expect(response.writableEnded).toBe(true);
     expect(calls).toEqual(['relayed']);
     expect(connection.reason).toBe('finished');
+  });
+});
+
+describe('a connection that has begun', () => {
+  it('does not keep the request’s body for as long as it is open', () => {
+    expect(connect().request.body).toBeUndefined();
   });
 });
 

@@ -8,6 +8,7 @@ import { JobQueue } from '../queue/job-queue.ts';
 /** A younger job may still be on its way to the queue. */
 const MIN_AGE_MS = 5_000;
 const BATCH = 200;
+const FORGOTTEN_AT_ONCE = 1_000;
 
 /** Finds what fell between record and queue, and queues it (law 15): a node that died after it had recorded a job, a
  *  queue entry that was lost. Every node sweeps; two at once do no harm, since an id is queued at most once and an
@@ -57,7 +58,14 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
     await this.index.prune();
+    await this.#forgetExpired();
     return requeued;
+  }
+
+  /** What has no record any more is listed no longer. */
+  async #forgetExpired(): Promise<void> {
+    let due = FORGOTTEN_AT_ONCE;
+    while (due === FORGOTTEN_AT_ONCE && !this.#stopped) due = await this.index.forget(FORGOTTEN_AT_ONCE);
   }
 
   // jitter keeps the nodes of a deployment from sweeping in step; downwards, since a timer has an upper bound
