@@ -27,19 +27,22 @@ export class Connections {
   #leaving = false;
 
   constructor(fastify: FastifyInstance) {
+    // one function for all: a listener of its own would be kept with every stream for as long as that is open
+    const closed = () => {
+      this.#open -= 1;
+    };
+    const answered = () => {
+      this.#requests -= 1;
+    };
     this.#server = fastify.server;
     this.#server.on('connection', (socket) => {
       this.#accepted += 1;
       this.#open += 1;
-      socket.once('close', () => {
-        this.#open -= 1;
-      });
+      socket.on('close', closed);
     });
     fastify.addHook('onRequest', (_request, reply, done) => {
       this.#requests += 1;
-      reply.raw.once('close', () => {
-        this.#requests -= 1;
-      });
+      reply.raw.on('close', answered);
       // no further request is to come on this connection
       if (this.#leaving) reply.header('Connection', 'close');
       done();
