@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deferred, startRedis, type TestRedis } from '@millrace/testing';
 import { ChannelHub } from './channel-hub.ts';
+import { SubscriptionUnconfirmed } from './errors.ts';
 import { Deployment } from './testing/deployment.ts';
 
 let server: TestRedis;
@@ -39,7 +40,7 @@ describe('the hub of channels', () => {
     await server.pause();
     await expect(
       hub.subscribe(d.keys.control, { message: () => undefined, resubscribed: () => undefined }),
-    ).rejects.toThrow('in time');
+    ).rejects.toThrow(SubscriptionUnconfirmed);
     await server.resume();
     await connection.ping();
     expect(await d.redis.publish(d.keys.control, 'x')).toBe(0);

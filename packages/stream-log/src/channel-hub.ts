@@ -1,3 +1,4 @@
+import { SubscriptionUnconfirmed } from './errors.ts';
 import type { RedisConnection } from './scripts.ts';
 
 export interface ChannelListener {
@@ -53,7 +54,7 @@ export class ChannelHub {
   }
 
   /** Resolves when Redis has confirmed. One listener per channel.
-   *  @throws Error when it does not in time; the channel is then not subscribed */
+   *  @throws SubscriptionUnconfirmed it does not in time; the channel is then not subscribed */
   async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     this.#listeners.set(channel, listener);
     try {
@@ -117,10 +118,7 @@ export class ChannelHub {
 
   async #confirm(channels: string[]): Promise<void> {
     const timeout = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => timeout.reject(new Error('Redis did not confirm a subscription in time')),
-      this.#confirmTimeoutMs,
-    );
+    const timer = setTimeout(() => timeout.reject(new SubscriptionUnconfirmed()), this.#confirmTimeoutMs);
     try {
       await Promise.race([
         timeout.promise,

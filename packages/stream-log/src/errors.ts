@@ -77,3 +77,12 @@ export class LogWriteFailed extends StreamLogError {
     super(jobId, `Redis refuses to store events of job ${jobId}`);
   }
 }
+
+/** Redis did not confirm a subscription in time: it is away, or slow. */
+export class SubscriptionUnconfirmed extends Error {
+  readonly code = 'SUBSCRIPTION_UNCONFIRMED';
+  constructor() {
+    super('Redis did not confirm a subscription in time');
+    this.name = new.target.name;
+  }
+}

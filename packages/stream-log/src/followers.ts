@@ -64,7 +64,8 @@ export class Followers {
    *  A cursor beyond the log's end, or of a log that was lost, gives a `reset` first and then all there is.
    *  @throws JobNotFound
    *  @throws LogExpired
-   *  @throws Error Redis does not answer, or does not confirm the subscription in time
+   *  @throws SubscriptionUnconfirmed
+   *  @throws Error Redis does not answer
    *  @see PROTOCOL.md §4 */
   async follow(id: string, options: FollowOptions): Promise<Following> {
     const entry = this.#acquire(id);

@@ -13,6 +13,7 @@ export {
   LogLost,
   LogWriteFailed,
   StreamLogError,
+  SubscriptionUnconfirmed,
 } from './errors.ts';
 export { Followers, type FollowOptions } from './followers.ts';
 export { IdempotencyKeys } from './idempotency-keys.ts';

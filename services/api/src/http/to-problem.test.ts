@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { IdempotencyMismatch, JobNotFound, LogExpired } from '@millrace/stream-log';
+import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
 import { NotFoundException, PayloadTooLargeException } from '@nestjs/common';
 import { problemBody } from './problem.filter.ts';
 import { toProblem } from './to-problem.ts';
@@ -15,6 +15,7 @@ describe('what the caller is told', () => {
     ['a large body', new PayloadTooLargeException(), 413, 'PAYLOAD_TOO_LARGE'],
     ['a dead Redis', named('MaxRetriesPerRequestError', 'x'), 503, 'UNAVAILABLE'],
     ['a slow Redis', new Error('Command timed out'), 503, 'UNAVAILABLE'],
+    ['a subscription that Redis did not confirm', new SubscriptionUnconfirmed(), 503, 'UNAVAILABLE'],
     ['a refused connection', Object.assign(new Error(), { code: 'ECONNREFUSED' }), 503, 'UNAVAILABLE'],
     ['a loading Redis', named('ReplyError', 'LOADING Redis is loading the dataset in memory'), 503, 'UNAVAILABLE'],
     [

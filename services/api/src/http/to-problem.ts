@@ -1,5 +1,5 @@
 import type { ProblemCode } from '@millrace/contracts';
-import { IdempotencyMismatch, JobNotFound, LogExpired } from '@millrace/stream-log';
+import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
 import { HttpException } from '@nestjs/common';
 import { LogGone, Problem, Unavailable, UnknownJob } from './problem.ts';
 import { isRedisFailure } from './redis-failure.ts';
@@ -12,7 +12,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
   }
-  if (isRedisFailure(error)) return new Unavailable({ cause: error });
+  if (error instanceof SubscriptionUnconfirmed || isRedisFailure(error)) return new Unavailable({ cause: error });
   const status = clientErrorStatus(error);
   if (status !== null) return httpProblem(status);
   return new Problem('INTERNAL', 'The failure has been logged.');
