@@ -14,7 +14,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,services,scripts,bench}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{packages,services,scripts,bench,tests/chaos}/**/*.test.ts'],
       testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.redis\\.test\\.ts$'],
     },
     {

@@ -18,12 +18,16 @@ export class Watcher {
   private readonly waiters = new Set<() => void>();
   private readonly closing = new AbortController();
 
-  /** @param url where the stream is resumed, asked each time */
+  /** @param url where the stream is resumed, asked each time
+   *  @param first the stream that it begins with; null to open one
+   *  @param headers sent with each request, besides those of a resumption */
   constructor(
     private readonly url: () => string,
     first: SseReader | null,
+    private readonly headers: Readonly<Record<string, string>> = {},
   ) {
     this.connections = first === null ? 0 : 1;
+    this.closing.signal.addEventListener('abort', () => void first?.close(), { once: true });
     this.over = this.watch(first);
   }
 
@@ -74,6 +78,7 @@ export class Watcher {
     const last = this.events.at(-1)?.id;
     const headers: Record<string, string> = {
       accept: 'text/event-stream',
+      ...this.headers,
       ...(last === undefined ? {} : { 'last-event-id': last }),
     };
     try {

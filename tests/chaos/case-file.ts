@@ -1,0 +1,52 @@
+import type { SseEvent } from '@millrace/testing';
+import type { Struck } from './strikes.ts';
+import type { Seen } from './testimony.ts';
+import type { Offended } from './verdict.ts';
+
+/** Everything about a job whose promise was broken: its plan, the log, what each reader saw and when, the faults that
+ *  struck meanwhile, and what the services wrote about it.
+ *  @param logged lines of the services
+ *  @param startedAt `performance.now()` at the beginning of the run */
+export function caseFileOf(
+  { testimony, offences }: Offended,
+  struck: readonly Struck[],
+  logged: readonly string[],
+  startedAt: number,
+): string {
+  const { plan, id, asks, seen, read, log } = testimony;
+  const time = (at: number) => `${((at - startedAt) / 1_000).toFixed(3).padStart(9)} s`;
+  const times = [...asks.map(({ at }) => at), ...seen.flatMap(({ events }) => events.map(({ at }) => at))];
+  const [from, until] = [Math.min(...times), Math.max(...times)];
+  const meanwhile = struck.filter((strike) => strike.from <= until && strike.until >= from - 10_000);
+  return [
+    `job ${id}`,
+    ...[...Map.groupBy(offences, ({ defect, what }) => `${defect}: ${what}`)].map(([text, all]) => {
+      return `  ${text}${all.length > 1 ? ` (${all.length} times)` : ''}`;
+    }),
+    `plan: ${JSON.stringify(plan)}`,
+    'requests:',
+    ...asks.map(({ what, at, answeredAt, status, id: told, end }) => {
+      return `  ${time(at)}  ${what} → ${status} ${told ?? ''} ${end ?? ''} after ${Math.round(answeredAt - at)} ms`;
+    }),
+    'faults meanwhile, and 10 s before:',
+    ...meanwhile.map(({ kind, what, from: at, until: end }) => `  ${time(at)} to ${time(end)}  ${kind} ${what}`),
+    'log:',
+    ...log.map((entry) => `  ${told(entry)}`),
+    ...seen.flatMap((reader) => testimonyOf(reader, time)),
+    ...read.map(({ text, clean }) => `bare text, ${clean ? 'ended well' : 'broken off'}: ${JSON.stringify(text)}`),
+    'logged:',
+    ...logged.map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+function testimonyOf({ name, events, refusals, connections, left }: Seen, time: (at: number) => string): string[] {
+  const refused = refusals.length === 0 ? '' : `, refused with ${refusals.join(' ')}`;
+  return [
+    `${name}: ${connections} connections${refused}${left ? ', left' : ''}`,
+    ...events.map((event) => `  ${time(event.at)}  ${told(event)}`),
+  ];
+}
+
+function told({ id, event, data }: SseEvent): string {
+  return `${id} ${event} ${JSON.stringify(data)}`;
+}

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { caseFileOf } from './case-file.ts';
+import { evidenceOf } from './evidence.ts';
+import { loadOf } from './job-plan.ts';
+import { Load } from './load.ts';
+import { showProgress } from './progress.ts';
+import { tableOf } from './report.ts';
+import { scheduleOf } from './schedule.ts';
+import { Stage } from './stage.ts';
+import { type Struck, strikeAll } from './strikes.ts';
+import { verdictOn } from './verdict.ts';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly minutes: number;
+}
+
+// the longest way to an end after the last fault: a take-over (12 s), a long answer (18 s), a silent model (25 s). Twice
+// that, for a machine that is busy with other things
+const SETTLE_MS = 110_000;
+
+/** Runs the built system under load and faults, and prints how it went.
+ *  @returns whether every promise was kept */
+export async function runChaos({ seed, minutes }: ChaosOptions): Promise<boolean> {
+  await using stage = await Stage.start();
+  const load = new Load(stage);
+  const struck: Struck[] = [];
+  const startedAt = performance.now();
+  console.log(`seed ${seed}, ${minutes} min of faults: the same choices each time, at times that a real system shifts`);
+  {
+    using _progress = showProgress(startedAt, load, struck);
+    const over = load.run(loadOf(seed, minutes), startedAt);
+    await strikeAll(stage, scheduleOf(seed, minutes), startedAt, struck);
+    stage.heal();
+    await settled(over);
+  }
+  const testimonies = await evidenceOf(stage, load.jobs);
+  for (const job of load.jobs) job.close();
+
+  const verdict = verdictOn(testimonies, struck);
+  console.log(tableOf(testimonies, struck, verdict, stage.crashes));
+  const [first] = verdict.offended;
+  const well = first === undefined && stage.crashes.length === 0;
+  if (first !== undefined) {
+    const logged = first.testimony.id === null ? [] : stage.logOf(first.testimony.id);
+    console.log(`\nthe first of ${verdict.offended.length}: ${caseFileOf(first, struck, logged, startedAt)}`);
+  }
+  for (const crash of stage.crashes) console.log(`\n${crash}`);
+  console.log(
+    well ? '\nall is well' : `\nfailed; to have it again: npm run chaos -- --minutes ${minutes} --seed ${seed}`,
+  );
+  return well;
+}
+
+/** Waits for the load, but not for ever: what is not over by then hangs. */
+async function settled(over: Promise<void>): Promise<void> {
+  const patience = new AbortController();
+  const timeUp = delay(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => {
+    // aborted: the load was over first
+  });
+  await Promise.race([over, timeUp]);
+  patience.abort();
+}

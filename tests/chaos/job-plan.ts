@@ -1,0 +1,89 @@
+import { Random } from './random.ts';
+
+/** How the model answers, each time that it is asked:
+ *  `speaks`, `refuses once` (429, then speaks), `refuses` (429), `resets` or `garbles` in the midst, `falls silent`. */
+export type Temper = 'speaks' | 'refuses once' | 'refuses' | 'resets' | 'garbles' | 'falls silent';
+
+/** What a creator asks for: the stream, bare text, the job at once, or the finished job. */
+type Form = 'stream' | 'text' | 'json' | 'wait';
+
+/** Somebody who watches a job. Times count from the job's acceptance, milliseconds. */
+export interface Visit {
+  readonly joinsMs: number;
+  /** null: stays to the end */
+  readonly leavesMs: number | null;
+}
+
+/** All that will be done with one job. Times without a remark count from its acceptance, milliseconds. */
+export interface JobPlan {
+  readonly index: number;
+  /** after the beginning of the run, milliseconds */
+  readonly atMs: number;
+  readonly tenant: string;
+  /** what makes a repeated request the same one */
+  readonly identity: 'request id' | 'idempotency key';
+  readonly form: Form;
+  readonly onDisconnect: 'continue' | 'cancel';
+  readonly onCrash: 'restart' | 'fail';
+  readonly temper: Temper;
+  /** of a whole answer */
+  readonly tokens: number;
+  /** between two tokens, milliseconds */
+  readonly stepMs: number;
+  /** the creator's, where it reads a stream */
+  readonly leavesMs: number | null;
+  readonly visits: readonly Visit[];
+  /** when the request is sent again */
+  readonly repeatsMs: readonly number[];
+  readonly cancelsMs: number | null;
+}
+
+/** Who the callers are. */
+export const TENANTS = ['red', 'green', 'blue'] as const;
+
+const BETWEEN_JOBS_MS = [100, 600] as const;
+
+/** The load of a run: the same for the same seed and length.
+ *  @returns in order of time */
+export function loadOf(seed: number, minutes: number): JobPlan[] {
+  // a sequence of its own: the faults of the run come from the seed itself
+  const random = new Random(new Random(seed).seed() + 1);
+  const jobs: JobPlan[] = [];
+  for (let atMs = 0; atMs < minutes * 60_000; atMs += random.int(...BETWEEN_JOBS_MS)) {
+    jobs.push(jobOf(jobs.length, atMs, new Random(random.seed())));
+  }
+  return jobs;
+}
+
+function jobOf(index: number, atMs: number, random: Random): JobPlan {
+  const long = random.chance(40);
+  const tokens = long ? random.int(100, 250) : random.int(1, 30);
+  const stepMs = long ? random.int(20, 60) : random.int(5, 30);
+  const moment = () => random.int(0, Math.ceil(tokens * stepMs * 1.2));
+  const often = (percent: number) => (random.chance(percent) ? moment() : null);
+  return {
+    index,
+    atMs,
+    tenant: random.pick(TENANTS),
+    identity: random.chance(50) ? 'request id' : 'idempotency key',
+    form: random.pick(['stream', 'stream', 'stream', 'text', 'json', 'wait']),
+    onDisconnect: random.chance(10) ? 'cancel' : 'continue',
+    onCrash: random.chance(10) ? 'fail' : 'restart',
+    temper: temperOf(random),
+    tokens,
+    stepMs,
+    leavesMs: often(10),
+    visits: Array.from({ length: random.int(0, 3) }, () => visit(moment(), often(30))),
+    repeatsMs: random.chance(15) ? Array.from({ length: random.int(1, 3) }, moment) : [],
+    cancelsMs: often(15),
+  };
+}
+
+function visit(joinsMs: number, staysMs: number | null): Visit {
+  return { joinsMs, leavesMs: staysMs === null ? null : joinsMs + staysMs };
+}
+
+function temperOf(random: Random): Temper {
+  if (random.chance(85)) return 'speaks';
+  return random.pick(['refuses once', 'refuses once', 'refuses', 'resets', 'garbles', 'falls silent']);
+}

@@ -1,0 +1,39 @@
+/** The command line of the chaos run that `npm run chaos` starts, once all that it needs is there. */
+import { parseArgs } from 'node:util';
+import { runChaos } from './chaos.ts';
+
+const help = `usage: npm run chaos -- [--minutes N] [--seed N]
+
+Runs the built system (two API nodes, two workers, nginx, Redis) under a mixed load while one fault after the other strikes,
+then judges what every client has seen. Exits with 1 when something was lost, repeated or reordered, hung, ended twice, or
+came from an attempt that had been replaced, and shows the first job to which that happened.
+
+  --minutes N  how long faults strike, 5 unless told; a while more for the last jobs to end
+  --seed N     of all choices, any unless told; the same seed and minutes choose the same again
+  --help       this text`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+
+if (values.help === true) {
+  console.log(help);
+} else if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+  console.error(help);
+  process.exitCode = 64;
+} else {
+  // what is still running ends with this process
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => process.exit(code));
+  const well = await runChaos({ minutes, seed });
+  // requests of jobs that hang would keep the process alive
+  process.exit(well ? 0 : 1);
+}

@@ -1,0 +1,59 @@
+import { DEFECTS, partsOf } from './offence.ts';
+import type { Struck } from './strikes.ts';
+import type { Testimony } from './testimony.ts';
+import type { Verdict } from './verdict.ts';
+
+type Row = readonly [name: string, figure: number];
+
+/** The table that a run ends with. */
+export function tableOf(
+  testimonies: readonly Testimony[],
+  struck: readonly Struck[],
+  verdict: Verdict,
+  crashes: readonly string[],
+): string {
+  const faults = [...Map.groupBy(struck, ({ kind }) => kind)].map(([kind, all]): Row => [kind, all.length]);
+  const tempers = [...Map.groupBy(testimonies, ({ plan }) => plan.temper)]
+    .filter(([temper]) => temper !== 'speaks')
+    .map(([temper, all]): Row => [`model ${temper}`, all.length]);
+  return [
+    ...section('load', loadOf(testimonies)),
+    ...section(
+      'faults',
+      [...faults, ...tempers].sort(([one], [other]) => one.localeCompare(other)),
+    ),
+    ...section('must be 0', [
+      ...DEFECTS.map((defect): Row => [defect, verdict.counts[defect]]),
+      ['services that ended unasked', crashes.length],
+    ]),
+  ].join('\n');
+}
+
+function loadOf(testimonies: readonly Testimony[]): Row[] {
+  const asks = testimonies.flatMap((testimony) => testimony.asks);
+  const seen = testimonies.flatMap((testimony) => testimony.seen);
+  const log = testimonies.flatMap((testimony) => testimony.log);
+  const ended = (event: string) => log.filter((entry) => entry.event === event).length;
+  return [
+    ['jobs', testimonies.length],
+    ['completed', ended('done')],
+    ['cancelled', ended('cancelled')],
+    ['failed', ended('error')],
+    ['events stored', log.length],
+    ['events received', sum(seen.map(({ events }) => events.length))],
+    ['readers', seen.length + sum(testimonies.map(({ read }) => read.length))],
+    ['resumes', sum(seen.map(({ connections }) => Math.max(0, connections - 1)))],
+    ['requests', asks.length],
+    ['answered with 503', asks.filter(({ status }) => status === 503).length],
+    ['lost and sent again', asks.filter(({ status }) => status === 0).length],
+    ['take-overs', log.filter(({ id, event }) => event === 'started' && partsOf(id)[0] > 1).length],
+  ];
+}
+
+function section(title: string, rows: readonly Row[]): string[] {
+  return [`\n${title}`, ...rows.map(([name, figure]) => `  ${name.padEnd(32)}${String(figure).padStart(8)}`)];
+}
+
+function sum(figures: readonly number[]): number {
+  return figures.reduce((total, figure) => total + figure, 0);
+}

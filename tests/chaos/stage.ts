@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type FaultProxy,
+  type ServiceName,
+  type SpawnedService,
+  spawnService,
+  startFaultProxy,
+} from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { System } from '../e2e/system.ts';
+import { TENANTS } from './job-plan.ts';
+
+const ENV = {
+  MILLRACE_AUTH: 'apikey',
+  MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${secretOf(tenant)}`).join(','),
+  MILLRACE_MODEL_RETRIES: '2',
+  MILLRACE_RETRY_MIN_DELAY_MS: '50',
+  MILLRACE_RETRY_MAX_DELAY_MS: '200',
+  // longer than a worker is ever frozen: awake again it must not take its own sleep for the model's silence
+  MILLRACE_FIRST_TOKEN_TIMEOUT_MS: '25000',
+  MILLRACE_TOKEN_GAP_TIMEOUT_MS: '25000',
+  // shorter than a long answer, so that there are hand-overs
+  MILLRACE_WORKER_GRACE_MS: '2000',
+  MILLRACE_DRAIN_MS: '2000',
+};
+
+// beyond all grace times of a service that is asked to end
+const STOP_MS = 30_000;
+const STARTS = 5;
+const BETWEEN_STARTS_MS = 500;
+
+/** The built system with faulty networks: between it and its clients, and between its services and Redis. */
+export class Stage implements AsyncDisposable {
+  /** one line for each service that ended unasked, or not as it should */
+  readonly crashes: string[] = [];
+  /** all that ever ran */
+  private readonly services: SpawnedService[] = [];
+  private readonly asked = new WeakSet<SpawnedService>();
+
+  private constructor(
+    readonly system: System,
+    /** the network between the clients and nginx */
+    readonly clients: FaultProxy,
+    /** past every faulty network */
+    readonly redis: Redis,
+  ) {
+    for (const service of [...system.apis, ...system.workers]) this.guard(service);
+  }
+
+  static async start(): Promise<Stage> {
+    const system = await System.start({ faulty: true, env: ENV });
+    const clients = await startFaultProxy({ target: Number(new URL(system.url).port) });
+    // waits for as long as Redis is away
+    const redis = new Redis(system.redis.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    redis.on('error', () => {
+      // Redis is stopped now and then: the connection comes back by itself
+    });
+    return new Stage(system, clients, redis);
+  }
+
+  /** as clients reach it */
+  get url(): string {
+    return `http://127.0.0.1:${this.clients.port}`;
+  }
+
+  /** One of the services of a kind, by any number. */
+  service(name: ServiceName, number: number): SpawnedService {
+    const services = this.servicesOf(name);
+    const service = services[number % services.length];
+    if (service === undefined) throw new RangeError(`there is no ${name}`);
+    return service;
+  }
+
+  /** Ends a service, and starts one in its place.
+   *  @param how asked to end (SIGTERM), or killed (SIGKILL)
+   *  @param awayMs from its end to the start of the new one, milliseconds; one that is asked to end takes its time beside it
+   *  @returns settled when the new one is ready and the old one has ended */
+  async replace(name: ServiceName, number: number, how: 'SIGTERM' | 'SIGKILL', awayMs: number): Promise<void> {
+    const old = this.service(name, number);
+    this.asked.add(old);
+    const ended = how === 'SIGKILL' ? old.kill() : this.stopped(old);
+    if (how === 'SIGKILL' || name === 'api') await ended;
+    await delay(awayMs);
+    const services = this.servicesOf(name);
+    // nginx knows the nodes by their ports
+    services[services.indexOf(old)] = await this.started(name, name === 'api' ? old.port : null);
+    await ended;
+  }
+
+  /** What the services have logged about a job, each line with the process that wrote it. */
+  logOf(id: string): string[] {
+    return this.services.flatMap(({ pid, child }) =>
+      child.lines.filter((line) => line.includes(id)).map((line) => `pid ${pid}  ${line}`),
+    );
+  }
+
+  /** Ends whatever is wrong with the networks. */
+  heal(): void {
+    this.clients.heal();
+    for (const way of Object.values(this.system.network)) way.heal();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const service of [...this.system.apis, ...this.system.workers]) this.asked.add(service);
+    this.heal();
+    this.redis.disconnect();
+    await this.clients[Symbol.asyncDispose]();
+    await this.system[Symbol.asyncDispose]();
+  }
+
+  private servicesOf(name: ServiceName): SpawnedService[] {
+    return name === 'api' ? this.system.apis : this.system.workers;
+  }
+
+  private async stopped(service: SpawnedService): Promise<void> {
+    const { code, signal } = await service.stop(STOP_MS);
+    if (code !== 0) this.crashes.push(`pid ${service.pid} answered SIGTERM with ${signal ?? `exit code ${code}`}`);
+  }
+
+  /** As a supervisor does it: a service that cannot start, because Redis is away, is started again. */
+  private async started(name: ServiceName, port: number | null): Promise<SpawnedService> {
+    const env = { ...this.system.envOf(name), ...(port === null ? {} : { PORT: String(port) }) };
+    for (let start = 1; ; start += 1) {
+      try {
+        const service = await spawnService(name, env);
+        this.guard(service);
+        return service;
+      } catch (error) {
+        if (start === STARTS) throw error;
+        await delay(BETWEEN_STARTS_MS);
+      }
+    }
+  }
+
+  private guard(service: SpawnedService): void {
+    this.services.push(service);
+    void service.child.exited.then(({ code, signal }) => {
+      if (this.asked.has(service)) return;
+      const last = service.child.lines.slice(-5).join('\n');
+      this.crashes.push(`pid ${service.pid} ended by itself with ${signal ?? `exit code ${code}`}:\n${last}`);
+    });
+  }
+}
+
+/** What a tenant shows to be let in. */
+export function headersOf(tenant: string): Readonly<Record<string, string>> {
+  return { authorization: `Bearer ${secretOf(tenant)}` };
+}
+
+function secretOf(tenant: string): string {
+  return `the-secret-of-${tenant}`;
+}

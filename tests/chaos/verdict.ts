@@ -1,0 +1,39 @@
+import { judgeLog } from './judge-log.ts';
+import { judgeRead, judgeSeen } from './judge-reader.ts';
+import { judgeRequests } from './judge-requests.ts';
+import { DEFECTS, type Defect, type Offence } from './offence.ts';
+import type { Struck } from './strikes.ts';
+import type { Testimony } from './testimony.ts';
+
+/** A job whose promise was broken, and how. */
+export interface Offended {
+  readonly testimony: Testimony;
+  readonly offences: readonly Offence[];
+}
+
+/** What a run has shown. */
+export interface Verdict {
+  readonly counts: Readonly<Record<Defect, number>>;
+  /** in the order in which the jobs began; none when all is well */
+  readonly offended: readonly Offended[];
+}
+
+/** Judges a run by all that is known of its jobs. */
+export function verdictOn(testimonies: readonly Testimony[], struck: readonly Struck[]): Verdict {
+  const offended = testimonies
+    .map((testimony) => ({ testimony, offences: offencesOf(testimony, struck) }))
+    .filter(({ offences }) => offences.length > 0);
+  const all = offended.flatMap(({ offences }) => offences);
+  const counts = DEFECTS.map((defect) => [defect, all.filter((offence) => offence.defect === defect).length]);
+  return { counts: Object.fromEntries(counts), offended };
+}
+
+function offencesOf(testimony: Testimony, struck: readonly Struck[]): Offence[] {
+  const { plan, seen, read, log } = testimony;
+  return [
+    ...judgeRequests(testimony, struck),
+    ...judgeLog(testimony),
+    ...seen.flatMap((reader) => judgeSeen(reader, log)),
+    ...read.flatMap((reader) => judgeRead(reader, log, plan)),
+  ];
+}
