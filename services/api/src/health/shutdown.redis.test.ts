@@ -129,4 +129,16 @@ describe('a Redis that is away (law 12)', () => {
     await stream.collect();
     expect(stream.text()).toBe('still here');
   });
+
+  it('may be away while a node starts, which takes jobs as soon as Redis is there', async () => {
+    await using own = await startRedis();
+    await using deployment = new Deployment(own.url);
+    await own.kill();
+    const node = await deployment.node();
+    // by the second answer everything that was sent at the start has been given up
+    for (let time = 0; time < 2; time += 1) expect((await post(node, { query: 'x' })).status).toBe(503);
+    await own.start();
+    await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
+    await submit(node);
+  }, 15_000);
 });

@@ -18,6 +18,8 @@ import { JobQueue, QUEUE_NAME } from './job-queue.ts';
         prefix: keys.queuePrefix,
         // nobody reads BullMQ's own events: the log has ours
         streams: { events: { maxLen: 100 } },
+        // its question for the version would be asked once: unanswered, the queue would never take anything again
+        skipVersionCheck: true,
         // fail fast: a caller is waiting (law 12)
         skipWaitingForReady: true,
       }),
