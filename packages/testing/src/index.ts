@@ -14,10 +14,11 @@ export {
   type ModelUsage,
 } from './model/model-step.ts';
 export { SimulatedModel, startModel } from './model/start-model.ts';
-export { FaultProxy, type FaultProxyOptions, startFaultProxy } from './network/start-fault-proxy.ts';
+export { type ByteFilter, FaultProxy, type FaultProxyOptions, startFaultProxy } from './network/start-fault-proxy.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
 export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';
+export { MessageLoss } from './redis/message-loss.ts';
 export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
 export { type RedisClusterOptions, startRedisCluster, type TestRedisCluster } from './redis/start-redis-cluster.ts';
 export { startSentinel, type TestSentinel } from './redis/start-sentinel.ts';

@@ -7,6 +7,8 @@ export interface FaultLinkOptions {
   /** a port on 127.0.0.1 */
   readonly target: number;
   readonly weather: NetworkWeather;
+  /** what becomes of the bytes from the target; see {@link FaultProxy.filter} */
+  readonly filter: (bytes: Buffer) => Buffer;
   /** the limit of {@link FaultLink.cutAfter} was reached */
   readonly onCut: () => void;
   /** both sides are gone */
@@ -26,7 +28,7 @@ export class FaultLink {
     this.client = options.client;
     this.upstream = connect({ host: '127.0.0.1', port: options.target, noDelay: true, allowHalfOpen: true });
     this.join(this.client, this.upstream, (bytes) => bytes);
-    this.join(this.upstream, this.client, (bytes) => this.counted(bytes));
+    this.join(this.upstream, this.client, (bytes) => this.counted(options.filter(bytes)));
   }
 
   /** Resets it once so many bytes more have come from the target. */

@@ -146,6 +146,18 @@ describe('a fault proxy', () => {
     expect(heard).toEqual(['01', '0123']);
   });
 
+  it('delivers what a filter makes of the bytes of a connection that began under it', async () => {
+    const before = await Client.open();
+    await before.echo('a');
+    proxy.filter(() => (bytes) => Buffer.from(String(bytes).replaceAll('x', '')));
+    const client = await Client.open();
+    client.socket.write('1x2x3');
+    before.socket.write('x');
+    await eventually(() => client.heard === '123' && before.heard === 'ax');
+    proxy.heal();
+    await (await Client.open()).echo('x');
+  });
+
   it('blackholed, accepts and swallows without a reset; healed, only new connections and idle ones work', async () => {
     const [talking, idle] = [await Client.open(), await Client.open()];
     await Promise.all([talking.echo('a'), idle.echo('b')]);

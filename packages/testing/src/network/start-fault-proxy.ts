@@ -8,6 +8,9 @@ export interface FaultProxyOptions {
   readonly target: number;
 }
 
+/** Gets what the target sends on one connection, piece by piece, and says what is delivered instead. */
+export type ByteFilter = (bytes: Buffer) => Buffer;
+
 /** A network between two parts, which does what a test wants: every connection to {@link port} is passed on to the
  *  target, through whatever faults are set. A fault holds for the connections there are and for those to come. */
 export class FaultProxy implements AsyncDisposable {
@@ -19,6 +22,7 @@ export class FaultProxy implements AsyncDisposable {
   };
   private readonly server: Server;
   private nextCut: () => number = () => Number.POSITIVE_INFINITY;
+  private nextFilter: () => ByteFilter = () => (bytes) => bytes;
   private cutCount = 0;
   private refusing = false;
 
@@ -67,6 +71,13 @@ export class FaultProxy implements AsyncDisposable {
     for (const link of this.links) link.cutAfter(this.nextCut());
   }
 
+  /** Lets somebody decide what of the target's bytes is delivered, on connections to come: on those there are it would
+   *  begin in the midst of a message.
+   *  @param next asked for each connection */
+  filter(next: () => ByteFilter): void {
+    this.nextFilter = next;
+  }
+
   /** Resets all connections, and new ones as soon as they are made. */
   refuse(on: boolean): void {
     this.refusing = on;
@@ -90,11 +101,12 @@ export class FaultProxy implements AsyncDisposable {
     return links.length;
   }
 
-  /** Ends every fault that can end. */
+  /** Ends every fault that can end. A connection that has a filter keeps it. */
   heal(): void {
     this.latency(0);
     this.throttle(Number.POSITIVE_INFINITY);
     this.cutAfter(Number.POSITIVE_INFINITY);
+    this.filter(() => (bytes) => bytes);
     this.refuse(false);
     this.blackhole(false);
   }
@@ -120,6 +132,7 @@ export class FaultProxy implements AsyncDisposable {
       client,
       target: this.options.target,
       weather: this.weather,
+      filter: this.nextFilter(),
       onCut: () => {
         this.cutCount += 1;
       },

@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually, MessageLoss } from '@millrace/testing';
+import { System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { Load } from './load.ts';
+
+const JOBS = 50;
+
+let system: System;
+beforeEach(async () => {
+  system = await System.start({ faulty: true });
+});
+afterEach(() => system[Symbol.asyncDispose](), 30_000);
+
+describe('the very last published message', () => {
+  it('lost: every watcher ends within 3 s', async () => {
+    const loss = new MessageLoss((payload) => /^\S+ done /m.test(payload));
+    const { api } = system.network;
+    api.filter(() => loss.filter());
+    api.reset(); // connections from before the filter go
+    for (const { url } of system.apis) await eventually(async () => (await fetch(`${url}/readyz`)).ok);
+
+    // of each job one watcher on each node
+    using load = await Load.start(system, { jobs: JOBS, watchersPerJob: 2, at: (index) => system.node(index) });
+    const since = performance.now();
+    await load.finish();
+    const endsMs = load.watchers.map(({ watcher }) => (watcher.terminal?.at ?? Number.NaN) - since);
+    figures({ lost: loss.count, soonestMs: Math.min(...endsMs), latestMs: Math.max(...endsMs) });
+    expect(await load.faults()).toEqual([]);
+    expect([loss.count, load.restarts, load.resumptions]).toEqual([2 * JOBS, 0, 0]);
+    expect(Math.max(...endsMs)).toBeLessThanOrEqual(3_000);
+  });
+});
