@@ -26,6 +26,8 @@ export interface SystemOptions {
   readonly bufferStreams?: boolean;
   /** let the network between Redis and the services fail: {@link System.network} */
   readonly faulty?: boolean;
+  /** a Redis that stays the caller's: a cluster, say; a single one of the system's own when left out */
+  readonly redis?: { readonly url: string };
 }
 
 /** The way to Redis of all services of a kind. */
@@ -41,7 +43,7 @@ export interface CreateOptions {
 export class System implements AsyncDisposable {
   private constructor(
     readonly model: SimulatedModel,
-    readonly redis: TestRedis,
+    private readonly ownRedis: TestRedis | null,
     readonly apis: SpawnedService[],
     readonly workers: SpawnedService[],
     readonly proxy: TestNginx,
@@ -49,11 +51,15 @@ export class System implements AsyncDisposable {
     private readonly ways: RedisNetwork | null,
   ) {}
 
-  static async start({ env = {}, bufferStreams = false, faulty = false }: SystemOptions = {}): Promise<System> {
-    const [model, redis] = await Promise.all([startModel(), startRedis({ kind: 'process' })]);
-    const ways = faulty ? await waysTo(redis) : null;
+  static async start(options: SystemOptions = {}): Promise<System> {
+    const { env = {}, bufferStreams = false, faulty = false, redis } = options;
+    const [model, own] = await Promise.all([
+      startModel(),
+      redis === undefined ? startRedis({ kind: 'process' }) : null,
+    ]);
+    const ways = faulty && own !== null ? await waysTo(own) : null;
     const all = {
-      REDIS_URL: redis.url,
+      REDIS_URL: own?.url ?? redis?.url ?? '',
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
       OPENAI_BASE_URL: model.baseUrl,
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
@@ -68,10 +74,16 @@ export class System implements AsyncDisposable {
     const port = await freePort();
     const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
     const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes, bufferStreams });
-    return new System(model, redis, apis, workers, await startNginx({ files, port }), all, ways);
+    return new System(model, own, apis, workers, await startNginx({ files, port }), all, ways);
   }
 
-  /** The network to Redis, of a system that was started `faulty`. */
+  /** The system's own Redis. */
+  get redis(): TestRedis {
+    if (this.ownRedis === null) throw new Error('the system runs on a Redis of the caller');
+    return this.ownRedis;
+  }
+
+  /** The network to the system's own Redis, when it was started `faulty`. */
   get network(): RedisNetwork {
     if (this.ways === null) throw new Error('the system was not started faulty');
     return this.ways;
@@ -134,7 +146,7 @@ export class System implements AsyncDisposable {
     await Promise.all([...this.apis, ...this.workers].map((service) => service[Symbol.asyncDispose]()));
     const ways = this.ways === null ? [] : Object.values(this.ways);
     await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()));
-    await Promise.all([this.model[Symbol.asyncDispose](), this.redis.stop()]);
+    await Promise.all([this.model[Symbol.asyncDispose](), this.ownRedis?.stop()]);
   }
 }
 

@@ -19,7 +19,13 @@ export { Child, type ChildCommand, type ChildExit } from './process/child-proces
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
 export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';
 export { MessageLoss } from './redis/message-loss.ts';
+export { severReplication, untilPromoted } from './redis/replication.ts';
 export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
-export { type RedisClusterOptions, startRedisCluster, type TestRedisCluster } from './redis/start-redis-cluster.ts';
+export {
+  type RedisClusterOptions,
+  startRedisCluster,
+  type TestRedisCluster,
+  type TestShard,
+} from './redis/start-redis-cluster.ts';
 export { startSentinel, type TestSentinel } from './redis/start-sentinel.ts';
 export type { TestRedis } from './redis/test-redis.ts';

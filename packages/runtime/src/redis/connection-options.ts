@@ -81,8 +81,9 @@ export function clusterOptions(address: RedisAddress, role: RedisRole, name: str
   const { retryStrategy: _, ...redisOptions } = nodeOptions(address, role, name, maxBlockMs);
   return {
     redisOptions,
+    // For the whole. A node that is lost is given up at once, and its commands go to whoever has its slots: were it tried
+    // again, those that wait for it would be forgotten when it leaves the cluster.
     clusterRetryStrategy: reconnectDelayMs,
-    clusterNodeRetryStrategy: reconnectDelayMs,
     slotsRefreshInterval: SLOTS_REFRESH_MS,
     // a failover takes as long as the cluster's node timeout (15 s by default), at one redirection per 100 ms
     maxRedirections: role === 'worker' || role === 'blocking' ? 600 : 16,

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { eventually, startRedisCluster, startSentinel } from '@millrace/testing';
+import { eventually, startRedisCluster, startSentinel, untilPromoted } from '@millrace/testing';
 import { createLogger } from '../logger.ts';
 import { type RedisFactory, redisFactory } from './redis-factory.ts';
 
@@ -38,6 +39,31 @@ describe('redisFactory on a cluster', () => {
     await cluster.untilOk();
     expect(await patient).toBe('kept');
     expect(await eventually(() => command.get('{job}'), { timeoutMs: 5_000 })).toBe('kept');
+  }, 60_000);
+});
+
+describe('redisFactory on a cluster that loses a master', () => {
+  it('answers every command that was under way, whatever node it was for, once the replica is promoted', async () => {
+    await using cluster = await startRedisCluster({ replicasPerMaster: 1 });
+    using factory = openFactory(cluster.url);
+    const worker = factory.connect('worker');
+    const keys = Array.from({ length: 12 }, (_, index) => `{${index}}`);
+    await Promise.all(keys.map((key) => worker.set(key, 'kept')));
+    const { master, replica } = await cluster.shardOf('{0}');
+    await master.kill();
+
+    // of those sent while the cluster is down, some are tried on whatever node: also on the one that is dead
+    let promoted = false;
+    const answers: Promise<string | null>[] = [];
+    const asking = (async () => {
+      for (; !promoted; await delay(20)) answers.push(...keys.map((key) => worker.get(key)));
+    })();
+    await untilPromoted(replica);
+    promoted = true;
+    await asking;
+    const promotedAt = performance.now();
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['kept']));
+    expect(performance.now() - promotedAt).toBeLessThan(5_000);
   }, 60_000);
 });
 

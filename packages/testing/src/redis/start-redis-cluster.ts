@@ -15,6 +15,12 @@ export interface RedisClusterOptions {
   readonly nodeTimeoutMs?: number;
 }
 
+/** A master as it was at the start, and the first of its replicas. */
+export interface TestShard {
+  readonly master: TestRedis;
+  readonly replica: TestRedis;
+}
+
 /** A Redis Cluster of real `redis-server` processes. */
 export interface TestRedisCluster extends AsyncDisposable {
   /** `redis+cluster://…` with every node */
@@ -22,6 +28,9 @@ export interface TestRedisCluster extends AsyncDisposable {
   readonly ports: readonly number[];
   readonly masters: readonly TestRedis[];
   readonly replicas: readonly TestRedis[];
+  /** The shard that has a key; asked of the first master.
+   *  @throws Error it has no replica */
+  shardOf(key: string): Promise<TestShard>;
   /** Settles when every running node sees the cluster as a whole. */
   untilOk(): Promise<void>;
   stop(): Promise<void>;
@@ -51,11 +60,19 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     throw error;
   }
   const ports = nodes.map(({ redis }) => redis.port);
+  const shardOf = async (key: string): Promise<TestShard> => {
+    const slot = await withConnection(ports[0] ?? 0, (redis) => redis.call('CLUSTER', 'KEYSLOT', key));
+    const index = Math.floor((Number(slot) * masterCount) / SLOTS);
+    const [master, replica] = [masters[index], replicas[index]];
+    if (master === undefined || replica === undefined) throw new Error('the shard has no replica');
+    return { master: master.redis, replica: replica.redis };
+  };
   return {
     url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
     ports,
     masters: masters.map(({ redis }) => redis),
     replicas: replicas.map(({ redis }) => redis),
+    shardOf,
     untilOk,
     stop,
     [Symbol.asyncDispose]: stop,
