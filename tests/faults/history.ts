@@ -8,34 +8,69 @@ export interface Testimony {
   readonly name: string;
   readonly seen: readonly SseEvent[];
   readonly log: readonly SseEvent[];
+  /** in the last attempt */
   readonly said: string;
+  /** in the attempts before */
+  readonly saidBefore?: readonly string[];
 }
 
 /** Every way in which a watcher's events are not the job's one history: lost, repeated, reordered, ended twice.
+ *  Where Redis lost a part of the log, and its readers were told so, they have a history before that and one after it.
  *  @returns one line for each; none when all is well */
-export function faultsIn({ name, seen, log, said }: Testimony): string[] {
-  const faults: string[] = [];
-  const ids = seen.map(({ id }) => id ?? '');
-  for (const [index, id] of ids.entries()) {
-    const before = ids[index - 1];
-    if (before !== undefined && order(before, id) >= 0) faults.push(`${name}: ${id} came after ${before}`);
+export function faultsIn({ name, seen, log, said, saidBefore = [] }: Testimony): string[] {
+  const histories = historiesOf(seen);
+  const last = histories.at(-1) ?? [];
+  const faults = histories.flatMap((events) => disorderIn(name, events));
+  for (const events of histories.slice(0, -1)) {
+    const text = wholeText(events);
+    if (events.some(({ event }) => TERMINAL.has(event))) faults.push(`${name}: went on after its end`);
+    if (![...saidBefore, said].some((words) => words.startsWith(text))) faults.push(`${name}: nobody said ${text}`);
   }
-  const ends = seen.filter(({ event }) => TERMINAL.has(event)).length;
-  const last = seen.at(-1);
-  if (ends !== 1 || !TERMINAL.has(last?.event ?? '')) faults.push(`${name}: ${ends} ends, the last is ${last?.event}`);
-  if (told(seen) !== told(log)) faults.push(`${name}: saw ${told(seen)}, the log holds ${told(log)}`);
+  const ends = last.filter(({ event }) => TERMINAL.has(event)).length;
+  const end = last.at(-1)?.event;
+  if (ends !== 1 || !TERMINAL.has(end ?? '')) faults.push(`${name}: ${ends} ends, the last is ${end}`);
+  if (told(last) !== told(log)) faults.push(`${name}: saw ${told(last)}, the log holds ${told(log)}`);
 
   const truth = textById(log);
-  for (const [id, text] of textById(seen)) {
+  for (const [id, text] of textById(last)) {
     const expected = truth.get(id);
     if (expected !== undefined && expected !== text) {
       faults.push(`${name}: at ${id} the text has ${text.length} characters, the log's ${expected.length}`);
       break;
     }
   }
-  const whole = [...textById(seen).values()].at(-1) ?? '';
+  const whole = wholeText(last);
   if (whole !== said) faults.push(`${name}: the text is ${JSON.stringify(whole)}, said was ${JSON.stringify(said)}`);
   return faults;
+}
+
+/** Cuts where the log was lost: that `reset` is of no log, and the events after it begin afresh. */
+function historiesOf(seen: readonly SseEvent[]): SseEvent[][] {
+  const histories: SseEvent[][] = [[]];
+  for (const event of seen) {
+    if (isLogLost(event)) histories.push([]);
+    else histories.at(-1)?.push(event);
+  }
+  return histories;
+}
+
+/** Whether an event says that Redis lost a part of the log, or all of it. */
+export function isLogLost({ id, event }: SseEvent): boolean {
+  return event === 'reset' && id === '0-0';
+}
+
+function disorderIn(name: string, events: readonly SseEvent[]): string[] {
+  const faults: string[] = [];
+  const ids = events.map(({ id }) => id ?? '');
+  for (const [index, id] of ids.entries()) {
+    const before = ids[index - 1];
+    if (before !== undefined && order(before, id) >= 0) faults.push(`${name}: ${id} came after ${before}`);
+  }
+  return faults;
+}
+
+function wholeText(events: readonly SseEvent[]): string {
+  return [...textById(events).values()].at(-1) ?? '';
 }
 
 /** All but the text, of which the parts may differ. */

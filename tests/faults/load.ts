@@ -54,8 +54,10 @@ export class Load implements Disposable {
     for (const { id, prompt, watcher } of this.watchers) {
       await using log = await this.system.watch(id);
       await log.collect();
-      const said = this.system.model.requests.findLast((request) => request.prompt === prompt)?.said ?? '';
-      faults.push(...faultsIn({ name: `${prompt} (${id})`, seen: watcher.events, log: log.events, said }));
+      const answers = this.system.model.requests.filter((request) => request.prompt === prompt);
+      const [said = '', ...saidBefore] = answers.map((answer) => answer.said).toReversed();
+      const name = `${prompt} (${id})`;
+      faults.push(...faultsIn({ name, seen: watcher.events, log: log.events, said, saidBefore }));
     }
     return faults;
   }

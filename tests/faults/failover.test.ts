@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  severReplication,
+  startRedisCluster,
+  startSentinel,
+  type TestRedisCluster,
+  type TestSentinel,
+  type TestShard,
+  untilPromoted,
+} from '@millrace/testing';
+import { System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { isLogLost } from './history.ts';
+import { Load } from './load.ts';
+import { recovery } from './outage.ts';
+
+const RECOVERY_MS = 5_000;
+const JOBS = 30;
+
+/** Which master has a key, and its replica. */
+type ShardOf = (key: string) => Promise<TestShard>;
+
+interface FailOver {
+  readonly system: System;
+  readonly shardOf: ShardOf;
+  /** the one whose master dies */
+  readonly shard: TestShard;
+  /** the replica has got everything; otherwise it lacks what the master acknowledged last */
+  readonly inStep: boolean;
+}
+
+let stack: AsyncDisposableStack;
+afterEach(() => stack.disposeAsync(), 60_000);
+
+/** The system on a Redis, both of which end with the test. */
+async function systemOn(redis: TestRedisCluster | TestSentinel): Promise<System> {
+  stack = new AsyncDisposableStack();
+  stack.use(redis);
+  return stack.use(await System.start({ redis }));
+}
+
+/** Kills a master while answers run, and holds the service to its promise from the replica's promotion on. */
+async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<void> {
+  const services = [...system.apis, ...system.workers];
+  using load = await Load.start(system, { jobs: JOBS, watchersPerJob: 2, at: (index) => system.node(index) });
+  if (!inStep) {
+    await severReplication(shard.master, shard.replica);
+    // now everybody has seen what the replica will never have
+    await load.flows();
+    await load.flows();
+  }
+  const losers = inStep ? [] : await watchersOn(shard, load, shardOf);
+  const killedAt = performance.now();
+  await shard.master.kill();
+  await untilPromoted(shard.replica);
+  const promotedAt = performance.now();
+  const { streamsMs, newJobMs } = await recovery(system, load);
+  const resets = await Promise.all(losers.map(({ watcher }) => watcher.until(isLogLost)));
+  await load.finish();
+  figures({
+    promotionMs: promotedAt - killedAt,
+    streamsMs,
+    newJobMs,
+    lost: losers.length,
+    resetMs: Math.max(0, ...resets.map(({ at }) => at - promotedAt)),
+    restarts: load.restarts,
+  });
+
+  expect(await load.faults()).toEqual([]);
+  expect(load.watchers.filter(({ watcher }) => watcher.terminal?.event !== 'done')).toEqual([]);
+  expect(Math.max(streamsMs, newJobMs, ...resets.map(({ at }) => at - promotedAt))).toBeLessThanOrEqual(RECOVERY_MS);
+  // no restart was needed
+  expect(services.filter(({ child }) => !child.running)).toEqual([]);
+}
+
+async function watchersOn(shard: TestShard, load: Load, shardOf: ShardOf): Promise<Load['watchers']> {
+  const found: Load['watchers'] = [];
+  for (const watcher of load.watchers) {
+    if ((await shardOf(`{${watcher.id}}`)).master === shard.master) found.push(watcher);
+  }
+  return found;
+}
+
+/** The shard that has the queue, or the first of the others. */
+async function shardFor(system: System, shardOf: ShardOf, hasQueue: boolean): Promise<TestShard> {
+  const queue = await shardOf(`{${system.env['MILLRACE_KEY_PREFIX']}:queue}`);
+  if (hasQueue) return queue;
+  for (let key = 0; ; key += 1) {
+    const shard = await shardOf(String(key));
+    if (shard.master !== queue.master) return shard;
+  }
+}
+
+const REPLICAS = [
+  { replica: 'its replica promoted', inStep: true },
+  { replica: 'a replica promoted that lacks acknowledged writes', inStep: false },
+];
+const MASTERS = [
+  { holding: 'the queue', hasQueue: true },
+  { holding: 'no queue', hasQueue: false },
+];
+const CASES = MASTERS.flatMap((master) => REPLICAS.map((replica) => ({ ...master, ...replica })));
+
+describe('a master of a three-node cluster', () => {
+  it.each(CASES)(
+    'holding $holding killed with $replica: resume ≤ 5 s after promotion',
+    async ({ hasQueue, inStep }) => {
+      const cluster = await startRedisCluster({ replicasPerMaster: 1 });
+      const system = await systemOn(cluster);
+      const shard = await shardFor(system, cluster.shardOf, hasQueue);
+      await failOver({ system, shardOf: cluster.shardOf, shard, inStep });
+    },
+  );
+});
+
+describe('Sentinel fail-over', () => {
+  it.each(REPLICAS)('with $replica: resume ≤ 5 s after promotion', async ({ inStep }) => {
+    const shard = await startSentinel();
+    await failOver({ system: await systemOn(shard), shardOf: async () => shard, shard, inStep });
+  });
+});
