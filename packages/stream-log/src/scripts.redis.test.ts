@@ -99,6 +99,21 @@ describe('begin', () => {
   });
 });
 
+describe('append', () => {
+  it('keeps the time of the first token, whatever comes after it', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'first');
+    await writer.flush();
+    const longAgo = 1_000;
+    await d.redis.hset(d.keys.record(id), 'firstTokenAt', longAgo);
+    say(writer, 'second');
+    await writer.flush();
+    expect((await d.reader.get(id))?.firstTokenAt).toBe(longAgo);
+  });
+});
+
 describe('one terminal event', () => {
   it('is all that a race of done, cancels and failure leaves, whoever wins', async () => {
     await using d = Deployment.single(server.url);

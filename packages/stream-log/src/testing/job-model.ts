@@ -38,6 +38,8 @@ interface ModelJob {
 export class JobModel {
   job: ModelJob | null = null;
   log: StoredEvent[] | null = null;
+  /** which of them have not been written for some time: a write gives both their whole time to live again */
+  readonly aged = { record: false, log: false };
   /** every message, oldest first: the channel and what it says */
   readonly published: [channel: 'live' | 'control', payload: string][] = [];
 
@@ -149,6 +151,7 @@ export class JobModel {
     if (job.attempt < attempt) Object.assign(job, { attempt, seq: 0, owesReset: true });
     if (reason === 'log-lost') job.owesReset = true;
     Object.assign(job, { status: 'queued', released: reason });
+    this.#renew();
     return true;
   }
 
@@ -158,6 +161,10 @@ export class JobModel {
     while (count < Math.min(limits.events, rest.length) && bytes < limits.bytes)
       bytes += rest[count++]?.data.length ?? 0;
     return { events: rest.slice(0, count), full: count === limits.events || count < rest.length };
+  }
+
+  age(): void {
+    Object.assign(this.aged, { record: this.job !== null, log: this.log !== null });
   }
 
   expireLog(): void {
@@ -188,10 +195,15 @@ export class JobModel {
     if (tell) this.published.push(['control', this.id]);
   }
 
+  #renew(): void {
+    Object.assign(this.aged, { record: false, log: false });
+  }
+
   #store(job: ModelJob, said: readonly Said[], before = this.lastEventId): void {
     const events = said.map((event) => ({ id: eventId(job.attempt, ++job.seq), ...event }));
     job.events += events.length;
     this.log?.push(...events);
+    this.#renew();
     const lines = events.map(({ id, type, data }) => `${id} ${type} ${data}`);
     this.published.push(['live', [`${before} ${job.runner ?? '-'}`, ...lines].join('\n')]);
   }

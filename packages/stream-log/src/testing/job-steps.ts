@@ -10,6 +10,9 @@ const RUNNERS = ['runner-a', 'runner-b', 'runner-c'] as const;
 const TENANTS = ['default', 'other'] as const;
 const FAILURE = { code: 'MODEL_ERROR', message: 'm', retryable: false } as const;
 
+/** What a key of a job that was long silent has left, milliseconds. */
+export const AGED_MS = 50_000;
+
 /** What is asked of a job: of the model, which answers what must come of it, and of Redis. */
 export interface JobStep {
   readonly name: string;
@@ -52,9 +55,9 @@ const begins = fc.constantFrom(...RUNNERS).map(
 
 /** Mostly the job's own runner where it stands; else a zombie, a stranger, a repetition, or one who knows of more. */
 const claims = fc.record({
-  attempt: fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
-  seq: fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
-  runner: fc.oneof({ weight: 12, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
+  attempt: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
+  seq: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
+  runner: fc.oneof({ weight: 6, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
 });
 type Deviation = typeof claims extends fc.Arbitrary<infer T> ? T : never;
 
@@ -181,7 +184,7 @@ const reads = fc
     };
   });
 
-const expiries = fc.constantFrom('log', 'record').map(
+const expiries = fc.constantFrom('log', 'log', 'record').map(
   (key): JobStep => ({
     name: `expire(${key})`,
     predict: (model) => (key === 'log' ? model.expireLog() : model.expireRecord()),
@@ -191,6 +194,14 @@ const expiries = fc.constantFrom('log', 'record').map(
   }),
 );
 
+const ages: JobStep = {
+  name: 'time passes',
+  predict: (model) => model.age(),
+  run: async ({ d, id }) => {
+    await Promise.all([d.keys.record(id), d.keys.log(id)].map((key) => d.redis.pexpire(key, AGED_MS)));
+  },
+};
+
 /** Any step of a job's life; those that end it are rare, so that it gets somewhere first. */
 export const jobSteps: fc.Arbitrary<JobStep> = fc.oneof(
   { weight: 8, arbitrary: opens },
@@ -199,8 +210,9 @@ export const jobSteps: fc.Arbitrary<JobStep> = fc.oneof(
   { weight: 4, arbitrary: repetitions },
   { weight: 4, arbitrary: releases },
   { weight: 6, arbitrary: reads },
-  { weight: 1, arbitrary: expiries },
-  { weight: 2, arbitrary: finishes },
+  { weight: 2, arbitrary: fc.constant(ages) },
+  { weight: 2, arbitrary: expiries },
+  { weight: 3, arbitrary: finishes },
   { weight: 1, arbitrary: cancels },
   { weight: 1, arbitrary: fc.constant(givesUp) },
 );
