@@ -1,4 +1,4 @@
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { createParser } from 'eventsource-parser';
 import { isJobEventType, type JobEvent } from './job-event.ts';
 import { MillraceError } from './millrace-error.ts';
 import { type Request, reaching, type Transport } from './transport.ts';
@@ -56,12 +56,16 @@ export class Connection {
       await this.close();
       throw new MillraceError('BAD_ANSWER', 'the answer is not a stream of events', { status: this.response.status });
     }
-    const arrived: JobEvent[] = [];
+    const arrived: Message[] = [];
+    // an event without an id of its own has the one before it, as the standard says; the parser names only what it saw
+    let lastId = '';
     const parser = createParser({
-      onEvent(message) {
+      onId(id) {
+        lastId = id;
+      },
+      onEvent({ event, data }) {
         notes.alive();
-        const event = jobEvent(message);
-        if (event !== null) arrived.push(event);
+        arrived.push({ id: lastId, type: event ?? 'text', data });
       },
       onComment: () => notes.alive(),
       onRetry: (retryMs) => notes.retry(retryMs),
@@ -72,7 +76,8 @@ export class Connection {
       },
       maxBufferSize: MAX_EVENT_CHARS,
     });
-    const decoder = new TextDecoder();
+    // the parser takes off the one byte order mark that there may be
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const reader = this.response.body?.getReader();
     if (reader === undefined) return;
     try {
@@ -80,7 +85,9 @@ export class Connection {
         const { done, value } = await reaching(this.caller, () => this.silence.during(() => reader.read()));
         if (done) return;
         parser.feed(decoder.decode(value, { stream: true }));
-        yield* arrived.splice(0);
+        for (const message of arrived.splice(0)) {
+          if (isJobEventType(message.type)) yield jobEvent(message);
+        }
       }
     } finally {
       // the connection may be broken already, and nobody waits for its end
@@ -94,8 +101,13 @@ export class Connection {
   }
 }
 
-function jobEvent({ id = '', event: type = 'text', data }: EventSourceMessage): JobEvent | null {
-  if (!isJobEventType(type)) return null;
+interface Message {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+}
+
+function jobEvent({ id, type, data }: Message): JobEvent {
   try {
     return { id, type, data: JSON.parse(data) } as JobEvent;
   } catch (cause) {
