@@ -103,6 +103,36 @@ describe('SSE frames', () => {
     );
   });
 
+  it('is one event, byte for byte, or none: whatever id, type and data say, nothing is injected (property: CVE-2026-35515, CVE-2026-44214)', () => {
+    const id = fc.oneof({ weight: 3, arbitrary: fc.constant('1-1') }, nastyText);
+    const type = fc.oneof({ weight: 3, arbitrary: fc.constantFrom<string>('text', 'tool_call', 'done') }, nastyText);
+    const json = fc.oneof(nastyText, fc.dictionary(nastyText, nastyText)).map((value) => JSON.stringify(value));
+    fc.assert(
+      fc.property(
+        id,
+        type,
+        fc.oneof({ weight: 3, arbitrary: json }, nastyText),
+        fc.nat(60),
+        (...[eventId, name, data, size]) => {
+          const event = { id: eventId, type: name, data } as StoredEvent;
+          let bytes: Buffer | null;
+          try {
+            bytes = sse.encode({ events: [event], replay: false }).bytes;
+          } catch (error) {
+            expect(error).toBeInstanceOf(UnframableEvent);
+            return;
+          }
+          // a lone surrogate has no UTF-8; in JSON it stands escaped
+          const carried = data.toWellFormed();
+          expect(parse(bytes, size + 1)).toEqual([
+            { id: eventId, event: name === 'text' ? undefined : name, data: carried },
+          ]);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('carries 1 MiB in one delta', () => {
     const text = 'é\n😀 data:'.repeat(110_000);
     const { bytes } = sse.encode({ events: [stored(1, 'text', { text })], replay: true });
