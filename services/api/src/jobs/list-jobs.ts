@@ -2,9 +2,9 @@ import type { JobStatus, JobView } from '@millrace/contracts';
 import type { JobIndex, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, requireAdmin } from '../auth/caller.ts';
-import { InvalidCursor } from '../http/problem.ts';
 import { JOB_INDEX, JOB_READER } from '../tokens.ts';
 import { viewOf } from './job-view.ts';
+import { readListCursor, writeListCursor } from './list-cursor.ts';
 
 /** Pages of the index that one request reads at most: a rare status must not make it read everything. */
 const MAX_PAGES = 20;
@@ -36,7 +36,7 @@ export class ListJobs {
     if (tenant !== undefined && tenant !== caller.tenant) requireAdmin(caller);
     const whose = tenant ?? (caller.isAdmin ? null : caller.tenant);
     const items: JobView[] = [];
-    let place = cursor === undefined ? undefined : readCursor(cursor);
+    let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const page = await this.index.list({ tenant: whose, limit: limit - items.length, cursor: place });
       for (const job of await this.reader.outlines(page.ids)) {
@@ -47,16 +47,6 @@ export class ListJobs {
       place = page.nextCursor;
       if (items.length === limit) break;
     }
-    return { items, nextCursor: place === undefined ? null : writeCursor(place) };
+    return { items, nextCursor: place === undefined ? null : writeListCursor(place) };
   }
-}
-
-function writeCursor(place: string): string {
-  return Buffer.from(place).toString('base64url');
-}
-
-function readCursor(cursor: string): string {
-  const place = Buffer.from(cursor, 'base64url').toString();
-  if (!/^\d{1,20}$/.test(place)) throw new InvalidCursor();
-  return place;
 }
