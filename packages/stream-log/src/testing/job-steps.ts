@@ -55,9 +55,9 @@ const begins = fc.constantFrom(...RUNNERS).map(
 
 /** Mostly the job's own runner where it stands; else a zombie, a stranger, a repetition, or one who knows of more. */
 const claims = fc.record({
-  attempt: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
-  seq: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
-  runner: fc.oneof({ weight: 6, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
+  attempt: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
+  seq: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
+  runner: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
 });
 type Deviation = typeof claims extends fc.Arbitrary<infer T> ? T : never;
 
@@ -208,7 +208,7 @@ export const jobSteps: fc.Arbitrary<JobStep> = fc.oneof(
   { weight: 8, arbitrary: begins },
   { weight: 16, arbitrary: appends },
   { weight: 4, arbitrary: repetitions },
-  { weight: 4, arbitrary: releases },
+  { weight: 6, arbitrary: releases },
   { weight: 6, arbitrary: reads },
   { weight: 2, arbitrary: fc.constant(ages) },
   { weight: 2, arbitrary: expiries },
