@@ -7,11 +7,18 @@ import { refuseBodiesOfStrangers } from '../auth/authenticator.ts';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { problemBody } from './problem.filter.ts';
+import { InvalidRequest } from './problem.ts';
 import { installRequestIds } from './request-id.ts';
 import { httpProblem, toProblem } from './to-problem.ts';
+import { takeRefusedBodies } from './unread-body.ts';
 
 /** A request must have come in whole by then; the answer may take as long as it likes. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often it is looked for requests that are late. */
+const LATE_CHECK_MS = 2_000;
+
+/** No id is longer than a head may be: one that no job can have is unknown, not too long. */
+const MAX_ID_CHARS = 16_384;
 
 /** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
  *  request's path and query are nobody's business). */
@@ -19,7 +26,9 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.MILLRACE_MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    routerOptions: { maxParamLength: 256 },
+    // without a Host Node answers by itself, with nothing: `refuseWithoutHost` says what is wrong
+    http: { connectionsCheckingInterval: LATE_CHECK_MS, requireHostHeader: false },
+    routerOptions: { maxParamLength: MAX_ID_CHARS },
     // HEAD on a stream would be a stream without end
     exposeHeadRoutes: false,
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
@@ -31,7 +40,10 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   });
   const fastify = adapter.getInstance();
   takeOnlyJson(fastify);
+  takeRefusedBodies(fastify);
+  passOverExpectations(fastify);
   installRequestIds(fastify);
+  refuseWithoutHost(fastify);
   refuseBodiesOfStrangers(fastify, settings);
   fastify.addHook('onRequest', (request, reply, done) => {
     // bare text is what a model said: no browser shall take it for a page
@@ -47,9 +59,35 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
 function takeOnlyJson(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body, done);
+  // what is no UTF-8 is refused (RFC 8259 §8.1): a prompt is not to be changed in silence
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
+    try {
+      void parse(request, utf8.decode(body), done);
+    } catch {
+      done(httpProblem(400));
+    }
+  });
+}
+
+/** An `Expect` other than `100-continue` may be ignored (RFC 9110 §10.1.1); Node would answer 417 with nothing. */
+function passOverExpectations(fastify: FastifyInstance): void {
+  fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
+}
+
+/** @see RFC 9112 §3.2 */
+function refuseWithoutHost(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { httpVersion } = request.raw;
+    done(
+      httpVersion === '1.1' && request.headers.host === undefined
+        ? new InvalidRequest('The header Host is missing.')
+        : undefined,
+    );
   });
 }
 
