@@ -12,6 +12,25 @@ describe('proxyFiles', () => {
     expect(server()).toContain('proxy_set_header Host $http_host;');
   });
 
+  it('speaks HTTP/1.1 with an empty Connection, repeats no POST, and is patient with a silent stream (nginx’s traps)', () => {
+    const rules = server().replaceAll(/#.*/g, '');
+    // before 1.29.7 it would be 1.0, which has no chunks: streams would come in full buffers
+    expect(rules).toContain('proxy_http_version 1.1;');
+    expect(rules).toContain('proxy_set_header Connection "";');
+    expect(rules).not.toMatch(/upgrade/i);
+    // a prompt would run twice
+    expect(rules).toContain('proxy_next_upstream error timeout;');
+    expect(rules).not.toContain('non_idempotent');
+    // counted between two reads: it must outlast the silence of a model, whose end is the API's to say
+    expect(rules).toContain('proxy_read_timeout 1h;');
+  });
+
+  it('refuses with paths, never with a named location: a head that cannot be read has no path to come from', () => {
+    const pages = server().match(/error_page [^;]*\b(?:400|494)\b[^;]*;/g) ?? [];
+    expect(pages).toHaveLength(2);
+    for (const page of pages) expect(page).not.toContain('@');
+  });
+
   it('buffers the streams only when asked to', () => {
     expect(server()).toContain('proxy_buffering off;');
     expect(server({ bufferStreams: true })).not.toContain('proxy_buffering off;');

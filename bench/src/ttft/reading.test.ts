@@ -16,7 +16,7 @@ function answer(contentType: string, chunks: [atMs: number, text: string | Buffe
 const opening = 'retry: 1000\n\nid: 0-1\nevent: accepted\ndata: {"id":"x","status":"queued"}\n\n';
 
 describe('readAnswer', () => {
-  it('does not take the first byte of an event stream for its first token', () => {
+  it('does not take the first byte of an event stream for its first token (early flushHeaders)', () => {
     const stream = answer('text/event-stream; charset=utf-8', [
       [9, opening],
       [20, 'id: 1-1\nevent: started\ndata: {"attempt":1,"model":"m"}\n\n'],

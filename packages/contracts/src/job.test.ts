@@ -45,5 +45,5 @@ describe('request ids', () => {
     'has:a:colon:in:it',
     'has a space in it',
     'newline-in-it-aaaa\n',
-  ])('refuses %j', (id) => expect(requestIdSchema.safeParse(id).success).toBe(false));
+  ])('refuses %j (BullMQ: no ":", not all digits)', (id) => expect(requestIdSchema.safeParse(id).success).toBe(false));
 });

@@ -66,7 +66,7 @@ describe('a writer', () => {
     expect(await d.reader.text(id)).toBe(deltas.join(''));
   });
 
-  it('stores an append once that is sent twice (law 4)', async () => {
+  it('stores an append once that is sent twice, as ioredis does (law 4)', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
     await d.begin(id, 'runner');
@@ -77,7 +77,7 @@ describe('a writer', () => {
     expect(textOf(await d.log(id))).toBe('once');
   });
 
-  it('that was taken over cannot write (law 2)', async () => {
+  it('that was taken over cannot write: no id is given twice (law 2, LangGraph #8112)', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
     const zombie = await d.begin(id);
@@ -245,7 +245,7 @@ describe('the cancel watcher (law 7)', () => {
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
 
-  it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone', async () => {
+  it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
     await using d = Deployment.single(server.url);
     using w = await watcherOf(d);
     w.hub.unsubscribe(d.keys.control);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('the hub of channels', () => {
-  it('says that messages may have been missed only when Redis has confirmed every channel again (law 6)', async () => {
+  it('says that messages may have been missed only when Redis has confirmed every channel again (law 6, ioredis)', async () => {
     await using d = Deployment.single(server.url);
     const connection = d.connection();
     await connection.ping();

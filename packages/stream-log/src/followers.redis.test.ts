@@ -102,7 +102,7 @@ describe('a follower', () => {
     expect(node.counts).toEqual({ watchers: 0, topics: 0 });
   });
 
-  it('says that there is nothing to follow when the cursor is the terminal event', async () => {
+  it('says that there is nothing to follow when the cursor is the terminal event (aegra #472)', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
     await answer(d, id);
@@ -138,7 +138,7 @@ describe('a gap', () => {
     for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('is found by the watchdog when the very last message was the lost one (law 6)', async () => {
+  it('is found by the watchdog when the very last message was the lost one (law 6, resumable-stream #47)', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
     const id = await d.job();

@@ -77,7 +77,7 @@ describe('attaching (law 5)', () => {
     expect(recorder.ids).toEqual(['1-1', '1-2']);
   });
 
-  it('reads on when more was published meanwhile than it keeps', async () => {
+  it('reads on when more was published meanwhile than it keeps (Dify #32586)', async () => {
     const { log, topic } = setup();
     log.append();
     const recorder = follow(topic);
@@ -100,7 +100,7 @@ describe('attaching (law 5)', () => {
     expect(second.ids.slice(-2)).toEqual(['0-0', '1-1']);
   });
 
-  it('does not read before the subscription is confirmed', async () => {
+  it('does not read before the subscription is confirmed (LibreChat #11710)', async () => {
     const confirmation = Promise.withResolvers<void>();
     const asked: string[] = [];
     const answer = (command: string) => async () => {
@@ -138,7 +138,7 @@ describe('a gap (law 6)', () => {
 });
 
 describe('another history (law 1)', () => {
-  it('of the same attempt number starts everyone afresh, instead of joining on to the first', async () => {
+  it('of the same attempt number starts everyone afresh, instead of joining on to the first (LibreChat #11842)', async () => {
     const { log, topic } = setup();
     const recorder = follow(topic);
     await log.answerRead();

@@ -139,7 +139,7 @@ describe('SSE frames', () => {
     expect(textOf(parse(bytes, 65_536))).toBe(text);
   });
 
-  it.each(['\r', '\n', '\r\n', '\0'])('refuses %j in id, type and data', (breaker) => {
+  it.each(['\r', '\n', '\r\n', '\0'])('refuses %j in id, type and data (CVE-2026-35515, CVE-2026-44214)', (breaker) => {
     const good = stored(1, 'done', {});
     const bad: Record<string, unknown>[] = [
       { ...good, id: `1-1${breaker}` },

@@ -72,7 +72,7 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
     expect(resumed.text()).toBe('here');
   });
 
-  it('ends at once although streams are open and connections are kept alive', async () => {
+  it('ends at once although streams are open and connections are kept alive (NestJS)', async () => {
     await using deployment = new Deployment(redis.url);
     const node = await deployment.node();
     await using stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });

@@ -51,7 +51,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(a.text()).toBe('xyz');
   });
 
-  it('answers 204 when the cursor is the terminal event', async () => {
+  it('answers 204 when the cursor is the terminal event (aegra #472)', async () => {
     const id = await submit(node);
     await deployment.answer(id, ['a']);
     const last = (await deployment.reader.get(id))?.lastEventId ?? '';

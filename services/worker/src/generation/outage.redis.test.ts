@@ -5,7 +5,7 @@ import { DRAIN_DELAY_SECONDS } from './queue/consumer-options.ts';
 import { Deployment } from './testing/deployment.ts';
 
 describe('a worker whose Redis was away', () => {
-  it('consumes again within 5 s, although the outage was longer than it blocks, and says so meanwhile', async () => {
+  it('consumes again within 5 s, although the outage was longer than drainDelay, and is unready meanwhile (BullMQ)', async () => {
     await using redis = await startRedis();
     await using model = await startModel();
     await using deployment = new Deployment(redis.url, model.baseUrl);
@@ -26,7 +26,7 @@ describe('a worker whose Redis was away', () => {
     expect(performance.now() - backAt).toBeLessThan(5_000);
   }, 40_000);
 
-  it('goes on with a running answer and loses nothing of it', async () => {
+  it('goes on with a running answer and loses nothing of it (Dify #41712)', async () => {
     await using redis = await startRedis();
     await using model = await startModel();
     await using deployment = new Deployment(redis.url, model.baseUrl);

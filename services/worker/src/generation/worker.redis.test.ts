@@ -150,6 +150,20 @@ describe('a cancel', () => {
     expect(deployment.log).toContainEqual(expect.objectContaining({ msg: 'cancelled', requestId: id, attempt: 1 }));
   });
 
+  it('is the end of the queue entry too, which is not retried (BullMQ)', async () => {
+    await using model = await startModel();
+    await using deployment = new Deployment(redis.url, model.baseUrl);
+    const gate = model.gated({ to: 'cancelled' });
+    model.answer(['next'], { to: 'next' });
+    await deployment.worker();
+    const id = await deployment.submit({ query: 'cancelled' });
+    await gate.request;
+    await deployment.canceller.cancel(id, { by: 'owner', tenant: null });
+    await eventually(async () => (await deployment.queued()) === 0);
+    await deployment.end(await deployment.submit({ query: 'next' }));
+    expect(model.requests.map(({ prompt }) => prompt)).toEqual(['cancelled', 'next']);
+  });
+
   it('frees the slot of a pipeline that ignores its signal', async () => {
     await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
     await deployment.worker({ MILLRACE_PIPELINES: './services/worker/src/generation/testing/deaf.mjs' });
