@@ -245,6 +245,20 @@ describe('the cancel watcher (law 7)', () => {
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
 
+  it('finds out at once that its job was closed after its begin and before it was watched', async () => {
+    await using d = Deployment.single(server.url);
+    const writer = await d.begin(await d.job());
+    await d.canceller.cancel(writer.id, { by: 'owner', tenant: null });
+    const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+    // its first renewal comes a second after this
+    using w = await watcherOf(d);
+    const watchedAt = performance.now();
+    w.watcher.watch(writer);
+    await aborted;
+    expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
+    expect(performance.now() - watchedAt).toBeLessThan(500);
+  });
+
   it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
     await using d = Deployment.single(server.url);
     using w = await watcherOf(d);

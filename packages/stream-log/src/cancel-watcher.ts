@@ -13,7 +13,7 @@ const RENEWAL_MS = 1_000;
 export class CancelWatcher {
   readonly #writers = new Map<string, AttemptWriter>();
   readonly #timer: NodeJS.Timeout;
-  #checking = false;
+  #renewing = false;
 
   /** @param hub plain (not sharded): the control channel belongs to no job */
   constructor(
@@ -21,20 +21,22 @@ export class CancelWatcher {
     readonly hub: ChannelHub,
     readonly keys: KeySpace,
   ) {
-    this.#timer = setInterval(() => void this.#check(), RENEWAL_MS);
+    this.#timer = setInterval(() => void this.#renew(), RENEWAL_MS);
   }
 
   /** Resolves when the control channel is confirmed. */
   async start(): Promise<void> {
     await this.hub.subscribe(this.keys.control, {
       message: (id) => this.#closed(id),
-      resubscribed: () => void this.#check(),
+      resubscribed: () => void this.#renew(),
     });
   }
 
-  /** Watches an attempt until the returned object is disposed of. */
+  /** Watches an attempt until the returned object is disposed of; what became of its job before is found out at once. */
   watch(writer: AttemptWriter): Disposable {
     this.#writers.set(writer.id, writer);
+    // closed between its begin and this moment: whoever heard of it then did not know the attempt
+    void this.#check([writer]);
     return {
       [Symbol.dispose]: () => {
         // a newer attempt of the same job may run in this process already
@@ -52,16 +54,20 @@ export class CancelWatcher {
     this.#writers.get(id)?.abort(new JobClosed(id));
   }
 
-  /** ioredis pipelines the commands of one tick: all jobs of a process in one round trip. */
-  async #check(): Promise<void> {
-    if (this.#checking || this.#writers.size === 0) return;
-    this.#checking = true;
+  /** The renewal: all jobs of a process, round by round. */
+  async #renew(): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    await this.#check([...this.#writers.values()]);
+    this.#renewing = false;
+  }
+
+  /** ioredis pipelines the commands of one tick: all of them in one round trip. Never rejects. */
+  async #check(writers: readonly AttemptWriter[]): Promise<void> {
     try {
-      await Promise.all([...this.#writers.values()].map((writer) => this.#checkOne(writer)));
+      await Promise.all(writers.map((writer) => this.#checkOne(writer)));
     } catch {
       // Redis is away, which the connection has logged; the next round asks again
-    } finally {
-      this.#checking = false;
     }
   }
 

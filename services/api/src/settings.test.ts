@@ -40,6 +40,7 @@ describe('the settings of the API', () => {
     ['MILLRACE_STALL_TIMEOUT_MS', 100],
     ['MILLRACE_DISCONNECT_GRACE_MS', 100],
     ['MILLRACE_DRAIN_MS', 0],
+    ['MILLRACE_LINGER_MS', 0],
     ['MILLRACE_SWEEP_MS', 100],
   ])('take for %s whole numbers from %i on', (name, least) => {
     expect(load({ [name]: String(least) })).toMatchObject({ [name]: least });
