@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { eventually, startRedisCluster, startSentinel, untilPromoted } from '@millrace/testing';
+import { Cluster } from 'ioredis';
 import { createLogger } from '../logger.ts';
 import { type RedisFactory, redisFactory } from './redis-factory.ts';
 
@@ -64,6 +65,34 @@ describe('redisFactory on a cluster that loses a master', () => {
     const promotedAt = performance.now();
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['kept']));
     expect(performance.now() - promotedAt).toBeLessThan(5_000);
+  }, 60_000);
+});
+
+describe('redisFactory on a cluster that is down', () => {
+  it('settles whoever waits for a connection, also for a duplicate as BullMQ makes them', async () => {
+    await using cluster = await startRedisCluster();
+    using factory = openFactory(cluster.url);
+    const given = factory.connect('blocking');
+    if (!(given instanceof Cluster)) throw new Error('not a connection to a cluster');
+    await given.ping();
+    const duplicate = given.duplicate();
+    duplicate.on('error', () => undefined);
+    try {
+      await duplicate.ping();
+      await cluster.masters[0]?.kill();
+      await eventually(async () => String(await given.cluster('INFO')).includes('cluster_state:fail'), {
+        timeoutMs: 20_000,
+      });
+      for (const connection of [given, duplicate]) {
+        connection.disconnect();
+        await once(connection, 'end');
+        await expect(connection.connect()).rejects.toThrow('Connection is closed.');
+      }
+      await cluster.masters[0]?.start();
+      for (const connection of [given, duplicate]) await eventually(() => connection.ping(), { timeoutMs: 10_000 });
+    } finally {
+      duplicate.disconnect();
+    }
   }, 60_000);
 });
 

@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 import { SettingsError } from '../settings/settings-error.ts';
 import { BoundedCluster } from './bounded-cluster.ts';
@@ -11,6 +11,7 @@ import {
   sentinelOptions,
 } from './connection-options.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { LastingCluster } from './lasting-cluster.ts';
 import { logOutages } from './outage-log.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 import { sentinelConnector } from './sentinel-connector.ts';
@@ -68,7 +69,7 @@ export function redisFactory(url: string, { name, logger }: RedisFactoryOptions)
 
 function openConnection(address: RedisAddress, role: RedisRole, name: string, maxBlockMs: number): RedisConnection {
   if (address.mode === 'cluster') {
-    const Kind = role === 'worker' || role === 'blocking' ? Cluster : BoundedCluster;
+    const Kind = role === 'worker' || role === 'blocking' ? LastingCluster : BoundedCluster;
     return new Kind([...address.nodes], clusterOptions(address, role, name, maxBlockMs));
   }
   const options = { ...nodeOptions(address, role, name, maxBlockMs), retryStrategy: reconnectDelayMs };
