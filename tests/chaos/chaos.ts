@@ -13,6 +13,8 @@ import { verdictOn } from './verdict.ts';
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
+  /** gives up, and ends all that was started */
+  readonly signal: AbortSignal;
 }
 
 // the longest way to an end after the last fault: a take-over (12 s), a long answer (18 s), a silent model (25 s). Twice
@@ -20,9 +22,17 @@ export interface ChaosOptions {
 const SETTLE_MS = 110_000;
 
 /** Runs the built system under load and faults, and prints how it went.
- *  @returns whether every promise was kept */
-export async function runChaos({ seed, minutes }: ChaosOptions): Promise<boolean> {
+ *  @returns whether every promise was kept
+ *  @throws the signal's reason */
+export async function runChaos(options: ChaosOptions): Promise<boolean> {
   await using stage = await Stage.start();
+  options.signal.throwIfAborted();
+  const stopped = Promise.withResolvers<never>();
+  options.signal.addEventListener('abort', () => stopped.reject(options.signal.reason));
+  return await Promise.race([stopped.promise, runOn(stage, options)]);
+}
+
+async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boolean> {
   const load = new Load(stage);
   const struck: Struck[] = [];
   const startedAt = performance.now();
@@ -30,34 +40,29 @@ export async function runChaos({ seed, minutes }: ChaosOptions): Promise<boolean
   {
     using _progress = showProgress(startedAt, load, struck);
     const over = load.run(loadOf(seed, minutes), startedAt);
-    await strikeAll(stage, scheduleOf(seed, minutes), startedAt, struck);
-    stage.heal();
-    await settled(over);
+    const quiet = strikeAll(stage, scheduleOf(seed, minutes), startedAt, struck).then(() => stage.heal());
+    await Promise.all([quiet, Promise.race([over, quiet.then(patience)])]);
   }
   const testimonies = await evidenceOf(stage, load.jobs);
-  for (const job of load.jobs) job.close();
+  load.close();
 
   const verdict = verdictOn(testimonies, struck);
   console.log(tableOf(testimonies, struck, verdict, stage.crashes));
   const [first] = verdict.offended;
-  const well = first === undefined && stage.crashes.length === 0;
   if (first !== undefined) {
     const logged = first.testimony.id === null ? [] : stage.logOf(first.testimony.id);
     console.log(`\nthe first of ${verdict.offended.length}: ${caseFileOf(first, struck, logged, startedAt)}`);
   }
   for (const crash of stage.crashes) console.log(`\n${crash}`);
+  const well = first === undefined && stage.crashes.length === 0;
   console.log(
     well ? '\nall is well' : `\nfailed; to have it again: npm run chaos -- --minutes ${minutes} --seed ${seed}`,
   );
   return well;
 }
 
-/** Waits for the load, but not for ever: what is not over by then hangs. */
-async function settled(over: Promise<void>): Promise<void> {
-  const patience = new AbortController();
-  const timeUp = delay(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => {
-    // aborted: the load was over first
-  });
-  await Promise.race([over, timeUp]);
-  patience.abort();
+/** The time that the last jobs are given: what is not over by then hangs. */
+async function patience(): Promise<void> {
+  // nobody waits for it where the load is over first, nor does the process
+  await delay(SETTLE_MS, undefined, { ref: false });
 }

@@ -26,6 +26,11 @@ export class Load {
     await Promise.all(runs);
   }
 
+  /** Lets go of whatever is still open. */
+  close(): void {
+    for (const job of this.jobs) job.close();
+  }
+
   private prepare(plan: JobPlan): void {
     let calls = 0;
     const answer = () => {

@@ -27,13 +27,15 @@ if (values.help === true) {
   console.error(help);
   process.exitCode = 64;
 } else {
-  // what is still running ends with this process
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => process.exit(code));
-  const well = await runChaos({ minutes, seed });
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const code = await runChaos({ minutes, seed, signal: stop.signal }).then(
+    (well) => (well ? 0 : 1),
+    (error: unknown) => {
+      if (!stop.signal.aborted) console.error(error, `\nseed ${seed}, ${minutes} min`);
+      return stop.signal.aborted ? 130 : 1;
+    },
+  );
   // requests of jobs that hang would keep the process alive
-  process.exit(well ? 0 : 1);
+  process.exit(code);
 }
