@@ -72,6 +72,25 @@ describe('the sweep (law 15)', () => {
     }
   });
 
+  it('takes jobs out of the lists when their record is gone', async () => {
+    const node = await deployment.node();
+    const { allJobs, leavingJobs } = deployment.keys;
+    const id = await submit(node);
+    await deployment.answer(id, ['a']);
+    await age(id);
+    await node.api.nest.get(Sweep).run();
+    const due = Number(await deployment.redis.zscore(leavingJobs, `${id}:default`));
+    expect(due).toBeGreaterThan(Date.now());
+    expect(await deployment.redis.zscore(allJobs, id)).not.toBeNull();
+    // as if it were a record's time later
+    await deployment.redis.del(deployment.keys.record(id));
+    await deployment.redis.zadd(leavingJobs, 1, `${id}:default`);
+    await node.api.nest.get(Sweep).run();
+    for (const key of [allJobs, deployment.keys.jobsOf('default')]) {
+      expect(await deployment.redis.zscore(key, id)).toBeNull();
+    }
+  });
+
   it('goes on with the next page where one cannot be swept', async () => {
     const node = await deployment.node();
     const { openJobs } = deployment.keys;
