@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelStep } from '@millrace/testing';
 import { idOf, type System } from '../e2e/system.ts';
 import { faultsIn } from './history.ts';
@@ -71,6 +72,18 @@ export class Load implements Disposable {
     return Math.max(...this.watchers.map(({ watcher }) => watcher.longestSilenceMs));
   }
 
+  /** How long each token of this span of time took from the model to a watcher, milliseconds.
+   *  @param from and `until`: as performance.now() */
+  delaysMs(from: number, until: number): number[] {
+    const messages = this.watchers.flatMap(({ watcher }) => watcher.events.filter(({ event }) => event === 'message'));
+    return messages.flatMap(({ at, data }) =>
+      [...String(data.text).matchAll(/:(\S+) /g)]
+        .map(([, saidAt]) => Number(saidAt))
+        .filter((saidAt) => saidAt >= from && saidAt < until)
+        .map((saidAt) => at - saidAt),
+    );
+  }
+
   /** connections that had to be made again */
   get resumptions(): number {
     return this.watchers.reduce((sum, { watcher }) => sum + watcher.connections - 1, 0);
@@ -82,7 +95,7 @@ export class Load implements Disposable {
   }
 
   private async open(prompt: string, index: number, { watchersPerJob = 1, stepMs = 50, at }: LoadOptions) {
-    this.system.model.answer(() => this.tokens(prompt), { to: prompt, stepMs });
+    this.system.model.answer(() => this.tokens(prompt, stepMs), { to: prompt });
     const url = (watcher: number) => at?.(index * watchersPerJob + watcher) ?? this.system.url;
     const created = await this.system.ask(prompt, { at: url(0) });
     const id = idOf(created);
@@ -92,7 +105,8 @@ export class Load implements Disposable {
     }
   }
 
-  private *tokens(prompt: string): Generator<ModelStep> {
-    for (let index = 0; !this.finishing; index += 1) yield `${prompt}:${index} `;
+  /** Each token bears the moment at which the model said it. */
+  private async *tokens(prompt: string, stepMs: number): AsyncGenerator<ModelStep> {
+    for (; !this.finishing; await delay(stepMs)) yield `${prompt}:${performance.now()} `;
   }
 }
