@@ -28,6 +28,8 @@ export interface SystemOptions {
   readonly faulty?: boolean;
   /** a Redis that stays the caller's: a cluster, say; a single one of the system's own when left out */
   readonly redis?: { readonly url: string };
+  /** API processes, and as many workers; 2 when left out */
+  readonly processes?: number;
 }
 
 /** The way to Redis of all services of a kind. */
@@ -52,7 +54,7 @@ export class System implements AsyncDisposable {
   ) {}
 
   static async start(options: SystemOptions = {}): Promise<System> {
-    const { env = {}, bufferStreams = false, faulty = false, redis } = options;
+    const { env = {}, bufferStreams = false, faulty = false, redis, processes = 2 } = options;
     const [model, own] = await Promise.all([
       startModel(),
       redis === undefined ? startRedis({ kind: 'process' }) : null,
@@ -68,8 +70,8 @@ export class System implements AsyncDisposable {
       ...env,
     };
     const [apis, workers] = await Promise.all([
-      spawnTwo('api', through(ways, 'api', all)),
-      spawnTwo('worker', through(ways, 'worker', all)),
+      spawn(processes, 'api', through(ways, 'api', all)),
+      spawn(processes, 'worker', through(ways, 'worker', all)),
     ]);
     const port = await freePort();
     const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
@@ -174,6 +176,6 @@ function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Rec
   return ways === null ? env : { ...env, REDIS_URL: `redis://127.0.0.1:${ways[name].port}` };
 }
 
-function spawnTwo(name: ServiceName, env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
-  return Promise.all([spawnService(name, env), spawnService(name, env)]);
+function spawn(count: number, name: ServiceName, env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
+  return Promise.all(Array.from({ length: count }, () => spawnService(name, env)));
 }

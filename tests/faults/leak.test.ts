@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { describe, expect, it } from '@jest/globals';
+import { eventually, type SpawnedService } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { Heap, INSPECTED } from './memory.ts';
+import { openMany } from './raw-reader.ts';
+
+const JOBS = 50_000;
+const WARM_UP = 3_000;
+const AT_ONCE = 100;
+const RETENTION_SECONDS = 5;
+/** 60 bytes for each job would be seen. */
+const HEAP_MIB = 3;
+/** What Redis holds without any job; BullMQ's events are the last few of the queue. */
+const LASTING = /:\{pipelines\}$|:index\}:turns$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
+
+/** What a run leaves behind. */
+interface Remains {
+  readonly apiMiB: number;
+  readonly workerMiB: number;
+  /** open files and sockets */
+  readonly apiFiles: number;
+  readonly workerFiles: number;
+  readonly channels: number;
+  readonly clients: number;
+}
+
+describe('a leak check', () => {
+  it('50,000 jobs through one API and one worker: heap, sockets, keys and subscriptions are as before', async () => {
+    await using system = await System.start({
+      processes: 1,
+      env: {
+        MILLRACE_LOG_RETENTION_SECONDS: String(RETENTION_SECONDS),
+        MILLRACE_RECORD_RETENTION_SECONDS: String(RETENTION_SECONDS),
+        MILLRACE_SWEEP_MS: '1000',
+        MILLRACE_WORKER_CONCURRENCY: String(AT_ONCE),
+        MILLRACE_LOG_LEVEL: 'warn',
+        ...INSPECTED,
+      },
+    });
+    const [api, worker] = [system.apis[0], system.workers[0]];
+    if (api === undefined || worker === undefined) throw new Error('there is one of each');
+    const redis = new Redis(system.redis.url);
+    try {
+      await run(system, api.url, WARM_UP);
+      await eventually(() => forgotten(redis), { timeoutMs: 60_000, everyMs: 500 });
+      const before = await remains(redis, api, worker);
+      const since = performance.now();
+      await run(system, api.url, JOBS);
+      const tookMs = performance.now() - since;
+      const keys = await eventually(() => forgotten(redis), { timeoutMs: 60_000, everyMs: 500 });
+      const left = await remains(redis, api, worker);
+      figures({
+        jobs: JOBS,
+        jobsPerSecond: (JOBS * 1_000) / tookMs,
+        apiMiB: left.apiMiB,
+        apiGrownKiB: (left.apiMiB - before.apiMiB) * 1024,
+        workerMiB: left.workerMiB,
+        workerGrownKiB: (left.workerMiB - before.workerMiB) * 1024,
+        files: left.apiFiles + left.workerFiles,
+        keys,
+        channels: left.channels,
+      });
+      expect(left.apiMiB - before.apiMiB).toBeLessThanOrEqual(HEAP_MIB);
+      expect(left.workerMiB - before.workerMiB).toBeLessThanOrEqual(HEAP_MIB);
+      const { channels, clients } = before;
+      expect(left).toMatchObject({ channels, clients });
+      // the worker keeps idle connections to the model for the next job
+      expect(left.apiFiles).toBeLessThanOrEqual(before.apiFiles);
+      expect(left.workerFiles).toBeLessThanOrEqual(before.workerFiles + AT_ONCE);
+    } finally {
+      redis.disconnect();
+    }
+  }, 480_000);
+});
+
+/** Runs short jobs to their ends: most are streamed to the end, some left midway, some never watched. */
+async function run(system: System, url: string, count: number): Promise<void> {
+  system.model.answer(['short ', 'answer']);
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+  const kinds = ['stream', 'stream', 'stream', 'leave', 'json'] as const;
+  await openMany(count, (index) => ask(agent, url, kinds[index % kinds.length] ?? 'stream'), AT_ONCE);
+  agent.destroy();
+  // what the test itself would keep
+  system.model.requests.length = 0;
+}
+
+async function ask(agent: Agent, url: string, kind: 'stream' | 'leave' | 'json'): Promise<void> {
+  const accept = kind === 'json' ? 'application/json' : 'text/event-stream';
+  const headers = { 'content-type': 'application/json', accept };
+  const outgoing = request(`${url}/jobs`, {
+    method: 'POST',
+    headers,
+    ...(kind === 'leave' ? { agent: false } : { agent }),
+  });
+  outgoing.end('{"query":"short"}');
+  const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+  if (kind === 'leave') return void answer.destroy();
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  if (kind === 'stream' && !text.includes('event: done')) throw new Error(`a job did not end: ${text}`);
+}
+
+/** @returns how many keys there are that belong to no job
+ *  @throws Error there are others; quotes some */
+async function forgotten(redis: Redis): Promise<number> {
+  const keys = await redis.keys('*');
+  const left = keys.filter((key) => !LASTING.test(key));
+  if (left.length > 0) throw new Error(`${left.length} keys are left: ${left.slice(0, 10).join(' ')}`);
+  return keys.length;
+}
+
+async function remains(redis: Redis, api: SpawnedService, worker: SpawnedService): Promise<Remains> {
+  using apiHeap = await Heap.of(api);
+  using workerHeap = await Heap.of(worker);
+  const files = async ({ pid }: SpawnedService) => (await readdir(`/proc/${pid}/fd`)).length;
+  return {
+    apiMiB: await apiHeap.liveMiB(),
+    workerMiB: await workerHeap.liveMiB(),
+    apiFiles: await files(api),
+    workerFiles: await files(worker),
+    channels: ((await redis.pubsub('CHANNELS', '*')) as string[]).length,
+    clients: String(await redis.client('LIST'))
+      .trim()
+      .split('\n').length,
+  };
+}
