@@ -67,11 +67,11 @@ describe('idle streams', () => {
     });
     figures({
       streams: STREAMS,
-      bytesEach: cost.rssKiB * 1024,
-      bytesOfLiveHeapEach: cost.heapKiB * 1024,
-      bytesEachWithGarbage: cost.rawKiB * 1024,
-      bytesOfBareHttpEach: least.rssKiB * 1024,
-      bytesOfBareHttpEachWithGarbage: least.rawKiB * 1024,
+      perStreamKiB: cost.rssKiB,
+      perStreamUncollectedKiB: cost.rawKiB,
+      heapPerStreamKiB: cost.heapKiB,
+      bareHttpKiB: least.rssKiB,
+      bareHttpUncollectedKiB: least.rawKiB,
       twoHeartbeatsMs: beatsMs,
     });
     expect(cost.rssKiB).toBeLessThanOrEqual(BOUND_KIB);
