@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually, startModel, startRedisCluster } from '@millrace/testing';
+import { eventually, severReplication, startModel, startRedisCluster, untilPromoted } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
 describe('a worker on Redis Cluster', () => {
@@ -21,4 +21,30 @@ describe('a worker on Redis Cluster', () => {
     expect((await (await gate.request).ended).at - answeredAt).toBeLessThan(250);
     await eventually(async () => (await deployment.queued()) === 0);
   }, 60_000);
+
+  it.each([
+    ['it has everything', false],
+    ['it lacks the last writes', true],
+  ])(
+    'takes jobs again when the replica of the queue’s master is promoted and %s',
+    async (_, severed) => {
+      // down for longer than BullMQ waits before it renews the connection that it fetches with
+      await using cluster = await startRedisCluster({ replicasPerMaster: 1, nodeTimeoutMs: 4_000 });
+      await using model = await startModel();
+      model.answer(['whole']);
+      await using deployment = new Deployment(cluster.url, model.baseUrl);
+      await deployment.worker();
+      expect((await deployment.end(await deployment.submit(), 15_000))[0]).toBe('done');
+
+      const { master, replica } = await cluster.shardOf(deployment.keys.queuePrefix);
+      if (severed) {
+        await severReplication(master, replica);
+        expect((await deployment.end(await deployment.submit(), 15_000))[0]).toBe('done');
+      }
+      await master.kill();
+      await untilPromoted(replica);
+      expect((await deployment.end(await deployment.submit(), 5_000))[0]).toBe('done');
+    },
+    60_000,
+  );
 });
