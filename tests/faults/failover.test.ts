@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  type SseEvent,
   severReplication,
   startRedisCluster,
   startSentinel,
@@ -10,7 +11,6 @@ import {
 } from '@millrace/testing';
 import { System } from '../e2e/system.ts';
 import { figures } from './figures.ts';
-import { isLogLost } from './history.ts';
 import { Load } from './load.ts';
 import { recovery } from './outage.ts';
 
@@ -55,7 +55,7 @@ async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<v
   await untilPromoted(shard.replica);
   const promotedAt = performance.now();
   const { streamsMs, newJobMs } = await recovery(system, load);
-  const resets = await Promise.all(losers.map(({ watcher }) => watcher.until(isLogLost)));
+  const resets = await Promise.all(losers.map(({ watcher }) => watcher.until(tellsOfLoss)));
   await load.finish();
   figures({
     promotionMs: promotedAt - killedAt,
@@ -79,6 +79,11 @@ async function watchersOn(shard: TestShard, load: Load, shardOf: ShardOf): Promi
     if ((await shardOf(`{${watcher.id}}`)).master === shard.master) found.push(watcher);
   }
   return found;
+}
+
+/** A `reset` of no attempt, where a reader is ahead of the log, or that of the next attempt, which may come first. */
+function tellsOfLoss({ event, data }: SseEvent): boolean {
+  return event === 'reset' && data.reason === 'log-lost';
 }
 
 /** The shard that has the queue, or the first of the others. */

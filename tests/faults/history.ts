@@ -48,15 +48,10 @@ export function faultsIn({ name, seen, log, said, saidBefore = [] }: Testimony):
 function historiesOf(seen: readonly SseEvent[]): SseEvent[][] {
   const histories: SseEvent[][] = [[]];
   for (const event of seen) {
-    if (isLogLost(event)) histories.push([]);
+    if (event.event === 'reset' && event.id === '0-0') histories.push([]);
     else histories.at(-1)?.push(event);
   }
   return histories;
-}
-
-/** Whether an event says that Redis lost a part of the log, or all of it. */
-export function isLogLost({ id, event }: SseEvent): boolean {
-  return event === 'reset' && id === '0-0';
 }
 
 function disorderIn(name: string, events: readonly SseEvent[]): string[] {
