@@ -2,7 +2,7 @@
 interface RunOptions {
   /** how often each case is measured; the figures are medians of these */
   readonly rounds: number;
-  /** what to measure of a benchmark that measures many things; all of it when empty. Such a run keeps nothing */
+  /** what to measure of a benchmark that measures many things; all of it when empty */
   readonly only: readonly string[];
   /** aborted when the run is to end early: what was started is then ended in order */
   readonly signal: AbortSignal;

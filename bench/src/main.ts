@@ -29,7 +29,8 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
 
   --rounds N  how often each case is measured, ${DEFAULT_ROUNDS} unless told; the figures are medians
   --quick     one round
-  --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …) or these peers; keeps nothing
+  --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
+              or these peers, which keeps nothing
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and

@@ -30,6 +30,13 @@ export class MeasuredFigures {
   }
 }
 
+/** What two runs measured: of what both have, the later.
+ *  @param earlier keeps its order */
+export function mergedFigures(earlier: readonly Measured[], later: readonly Measured[]): Measured[] {
+  const again = new Set(later.map(({ of }) => of));
+  return [...earlier.filter(({ of }) => !again.has(of)), ...later];
+}
+
 /** The median of a figure, undefined where it was not measured. */
 export function figureOf(measured: readonly Measured[], of: string, peer: string, name: string): number | undefined {
   return measured.find((each) => each.of === of && each.peer === peer)?.medians[name];

@@ -6,6 +6,7 @@ export const LABELS: Readonly<Record<string, string>> = {
   langgraph: 'LangGraph server (dev)',
   naive: 'naive: BullMQ + PUBLISH + Nest @Sse',
   millrace: 'Millrace',
+  'millrace, one event per token': 'Millrace, one event per token',
   'millrace-worker': 'Millrace, from the worker on',
   nchan: 'nchan (nginx, C)',
   'bare-langchain': 'bare loop: ChatOpenAI.stream()',

@@ -69,6 +69,17 @@ const TABLES: readonly PeerTable[] = [
     columns: [{ head: 'CPU per event and reader µs', figure: 'microsPerEventAndReader' }, ...DELAY],
   },
   {
+    of: 'resume',
+    title: 'Resume of an answer of 10,000 tokens, ms from request to last byte, by the share of it that was missed',
+    columns: [
+      { head: 'events in the log', figure: 'events' },
+      { head: 'all', figure: 'wholeMs' },
+      { head: 'half', figure: 'halfMs' },
+      { head: 'a tenth', figure: 'tenthMs' },
+      { head: 'a hundredth', figure: 'hundredthMs' },
+    ],
+  },
+  {
     of: 'tiny',
     title: 'Tiny answers (3 tokens), 100 at a time',
     columns: [
@@ -81,15 +92,15 @@ const TABLES: readonly PeerTable[] = [
   },
 ];
 
-/** The figures beside their targets, then peer beside peer, in Markdown. */
-export function speedReport(result: SpeedResult): string {
-  return [targetsReport(result), ...TABLES.map((each) => peersReport(each, result.measured)), failuresReport(result)]
+/** The figures peer beside peer, in Markdown. */
+export function speedTables(result: SpeedResult): string {
+  return [...TABLES.map((each) => peersReport(each, result.measured)), failuresReport(result)]
     .filter((part) => part !== '')
     .join('\n\n');
 }
 
-/** Every target with what was measured. */
-function targetsReport({ machine, rounds, seconds, measured }: SpeedResult): string {
+/** Every target with what was measured, in Markdown. */
+export function targetsTable({ machine, rounds, seconds, measured }: SpeedResult): string {
   const rows = verdicts(TARGETS, measured).map((each) => [
     each.target.figure,
     measuredOf(each),
@@ -104,7 +115,9 @@ function targetsReport({ machine, rounds, seconds, measured }: SpeedResult): str
 }
 
 function peersReport({ of, title, columns }: PeerTable, measured: readonly Measured[]): string {
-  const peers = Object.keys(LABELS).filter((peer) => measured.some((each) => each.of === of && each.peer === peer));
+  const there = measured.filter((each) => each.of === of).map(({ peer }) => peer);
+  const named = Object.keys(LABELS).filter((peer) => there.includes(peer));
+  const peers = [...named, ...there.filter((peer) => !named.includes(peer))];
   if (peers.length === 0) return '';
   const rows = peers.map((peer) => [
     labelOf(peer),
@@ -136,7 +149,7 @@ function limitOf({ limit, target }: Verdict): string {
 }
 
 /** Three figures or more, a dash where there is nothing to say. */
-function formatFigure(value: number | undefined): string {
+export function formatFigure(value: number | undefined): string {
   if (value === undefined || value === 0) return '–';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString('en-GB', { maximumFractionDigits: digits });

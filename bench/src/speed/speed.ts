@@ -9,9 +9,9 @@ import { IDLE_MEMORY_CASES } from './cases/idle-memory.ts';
 import { LOAD_CASES } from './cases/loads.ts';
 import { RESUME_CASES } from './cases/resume.ts';
 import { TINY_JOB_CASES } from './cases/tiny-jobs.ts';
-import { MeasuredFigures } from './figures.ts';
-import { keep } from './keep.ts';
-import { speedReport } from './report.ts';
+import { type Measured, MeasuredFigures } from './figures.ts';
+import { keep, mergedWithKept } from './keep.ts';
+import { speedTables, targetsTable } from './report.ts';
 import type { Failure } from './result.ts';
 import { openStage, type Stage, warmUp } from './stage.ts';
 
@@ -47,9 +47,15 @@ export const measureSpeed: Benchmark = async ({ rounds, only, signal }) => {
     measured: measured.all(),
     failures,
   };
-  console.log(`\n${speedReport(result)}`);
-  if (only.length === 0) await keep(result);
+  console.log(`\n${targetsTable(result)}\n\n${speedTables(result)}`);
+  if (isWhole(measured.all(), only)) await keep(only.length === 0 ? result : await mergedWithKept(result));
 };
+
+/** Whether every figure was measured of all its peers: of a part nothing can be compared. */
+function isWhole(measured: readonly Measured[], only: readonly string[]): boolean {
+  const of = new Set(CASES.map((each) => each.of));
+  return measured.length > 0 && only.every((name) => of.has(name));
+}
 
 interface Round {
   readonly cases: readonly Case[];

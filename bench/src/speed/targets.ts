@@ -145,7 +145,7 @@ export const TARGETS: readonly Target[] = [
     figure: 'resume of a 10,000-token answer, request to last byte',
     unit: 'ms',
     target: '≤ 15',
-    value: of('resume', 'wholeMs'),
+    value: of('resume', 'wholeMs', 'millrace, one event per token'),
     limit: at(15),
   },
   {

@@ -1,4 +1,5 @@
 import { formatMs } from '../measure/table.ts';
+import { cardSvg, escaped, MARGIN } from '../pictures/card.ts';
 import type { Marks } from './reading.ts';
 
 /** A picture of who has what when. */
@@ -9,7 +10,6 @@ export interface Timeline {
 }
 
 const WIDTH = 760;
-const MARGIN = 28;
 const HEAD = 98;
 const ROW = 78;
 const BAR = 16;
@@ -18,15 +18,11 @@ const TICK_MS = 500;
 /** marks nearer than this to each other share one label */
 const TOGETHER = 30;
 
-// a card of its own, so that it reads on any page; the colours follow the reader's scheme
 const STYLE = `
-    .card { fill: #ffffff; stroke: #d0d7de } .ink { fill: #1f2328 } .dim { fill: #59636e } .wait { fill: #d8dee4 }
-    .text { fill: #0969da } .mark { stroke: #1f2328; stroke-width: 2 } .grid { stroke: #d8dee4 }
+    .wait { fill: #d8dee4 } .text { fill: #0969da } .mark { stroke: #1f2328; stroke-width: 2 }
     @media (prefers-color-scheme: dark) {
-      .card { fill: #0d1117; stroke: #3d444d } .ink { fill: #f0f6fc } .dim { fill: #9198a1 } .wait { fill: #3d444d }
-      .text { fill: #4493f8 } .mark { stroke: #f0f6fc } .grid { stroke: #30363d }
-    }
-    text { font: 13px system-ui, sans-serif } .title { font-weight: 600; font-size: 16px } .label { font-weight: 600 }`;
+      .wait { fill: #3d444d } .text { fill: #4493f8 } .mark { stroke: #f0f6fc }
+    }`;
 
 /** Draws one bar per row, from the request to the end of the answer: grey while there is nothing to read, coloured
  *  while text comes, with its four marks named beneath.
@@ -37,20 +33,14 @@ export function timelineSvg({ title, subtitle, rows }: Timeline): string {
   const scaleMs = Math.ceil(latestMs / TICK_MS) * TICK_MS;
   const x = (ms: number) => MARGIN + (ms / scaleMs) * (WIDTH - 2 * MARGIN);
   const spoken = rows.map(({ label, marks }) => `${label}: first token after ${formatMs(marks.firstTokenMs)} ms`);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title description">`,
-    `  <title id="title">${escaped(title)}</title>`,
-    `  <desc id="description">${escaped(spoken.join('; '))}</desc>`,
-    `  <style>${STYLE}\n  </style>`,
-    `  <rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="10"/>`,
-    `  <text class="ink title" x="${MARGIN}" y="34">${escaped(title)}</text>`,
-    `  <text class="dim" x="${MARGIN}" y="54">${escaped(subtitle)}</text>`,
-    ...legend(76),
-    ...axis(scaleMs, x, height),
-    ...rows.flatMap(({ label, marks }, index) => row(label, marks, x, HEAD + index * ROW)),
-    '</svg>',
-    '',
-  ].join('\n');
+  return cardSvg({
+    ...{ width: WIDTH, height, title, subtitle, spoken: spoken.join('; '), style: STYLE },
+    content: [
+      ...legend(76),
+      ...axis(scaleMs, x, height),
+      ...rows.flatMap(({ label, marks }, index) => row(label, marks, x, HEAD + index * ROW)),
+    ],
+  });
 }
 
 type Scale = (ms: number) => number;
@@ -107,8 +97,4 @@ function labelsOf(marks: Marks, x: Scale): { at: number; text: string }[] {
 function anchorOf(at: number): 'start' | 'middle' | 'end' {
   if (at < WIDTH / 4) return 'start';
   return at > (WIDTH * 3) / 4 ? 'end' : 'middle';
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
