@@ -6,7 +6,7 @@ interface RedisCounts {
   readonly cpuMicros: number;
   /** scripts run */
   readonly scripts: number;
-  /** commands that clients sent; what scripts call is not among them */
+  /** commands run, also those that scripts call */
   readonly commands: number;
 }
 

@@ -26,8 +26,8 @@ export interface Bars {
 }
 
 const WIDTH = 760;
-const LABELS = 250;
-const VALUES = 110;
+const LABELS = 268;
+const VALUES = 128;
 const HEAD = 76;
 const LEGEND = 26;
 const TITLE = 30;

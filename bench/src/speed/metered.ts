@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TokenPlan } from '@millrace/testing/paced-model';
 import type { Load, LoadResult } from '../load/load.ts';
 import { cpuMicros } from '../measure/cpu.ts';
 import { RedisMeter } from '../measure/redis-meter.ts';
@@ -47,32 +49,39 @@ export async function metered<Result>(
   };
 }
 
-/** A load that a peer is put under, metered.
+/** A load that a peer is put under, metered from when the first answer may speak: where the plan lets all be opened before,
+ *  what opening costs is in no figure.
  *  @throws Error a stream failed, or tokens were lost or repeated: what is wrong is not worth a time */
-export async function meteredLoad(
-  stage: Stage,
-  peer: RunningPeer,
-  load: Load,
-  tokensPerStream: number,
-): Promise<Figures> {
-  const { result, used } = await metered(stage, peer, () => stage.generator.run(load, { signal: stage.signal }));
-  const expected = load.streams * tokensPerStream;
+export async function meteredLoad(stage: Stage, peer: RunningPeer, load: Load, plan: TokenPlan): Promise<Figures> {
+  const { tokens, firstTokenMs } = plan;
+  const { result, used } = await metered(stage, peer, await begun(stage, load, firstTokenMs));
+  const expected = load.streams * tokens;
   if (result.tokens !== expected) throw new Error(`${result.tokens} tokens came, and ${expected} were said`);
-  return loadFigures(result, used);
+  return loadFigures({ ...result, wallMs: result.wallMs - firstTokenMs }, used);
+}
+
+/** @returns what runs the load to its end, or waits for that where it had to begin before */
+async function begun(stage: Stage, load: Load, firstTokenMs: number): Promise<() => Promise<LoadResult>> {
+  const run = () => stage.generator.run(load, { signal: stage.signal });
+  if (firstTokenMs === 0) return run;
+  const running = run();
+  running.catch(() => undefined); // whoever waits for it below hears of it
+  await delay(firstTokenMs);
+  return () => running;
 }
 
 /** A load and its cost as figures. Per token where nothing else is said. */
-function loadFigures(result: LoadResult, { cpu, scripts, commands }: Used): Figures {
-  const { tokens, wallMs, bytes, firstToken, delay, whole, ended } = result;
+function loadFigures(result: LoadResult, { cpu, scripts }: Used): Figures {
+  const { tokens, wallMs, bytes, firstToken, delay: late, whole, ended } = result;
   const perToken = (total: number) => rounded(total / tokens);
   return {
     tokensPerSecond: Math.round((tokens / wallMs) * 1e3),
     streamsPerSecond: rounded((ended / wallMs) * 1e3),
     firstTokenP50Ms: rounded(firstToken.p50),
     firstTokenP99Ms: rounded(firstToken.p99),
-    delayP50Ms: rounded(delay.p50),
-    delayP95Ms: rounded(delay.p95),
-    delayP99Ms: rounded(delay.p99),
+    delayP50Ms: rounded(late.p50),
+    delayP95Ms: rounded(late.p95),
+    delayP99Ms: rounded(late.p99),
     wholeP50Ms: rounded(whole.p50),
     bytesPerToken: perToken(bytes),
     workerMicros: perToken(cpu.worker),
@@ -84,7 +93,6 @@ function loadFigures(result: LoadResult, { cpu, scripts, commands }: Used): Figu
     modelMicros: perToken(cpu.model),
     generatorMicros: perToken(cpu.generator),
     scriptsPer1000Tokens: Math.round((scripts / tokens) * 1e3),
-    commandsPer1000Tokens: Math.round((commands / tokens) * 1e3),
   };
 }
 

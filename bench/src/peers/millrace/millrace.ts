@@ -21,12 +21,14 @@ export interface RunningMillrace extends RunningPeer {
 }
 
 /** A load of thousands of streams is one caller here, and all of them are to run at a time. Nothing else differs from
- *  the defaults, but that what is quiet in the peers (a line per transition) is quiet here. */
+ *  the defaults, but that what is quiet in the peers (a line per transition) is quiet here, and that it ends at once. */
 const SETTINGS = {
   MILLRACE_WORKER_CONCURRENCY: '6000',
   MILLRACE_MAX_JOBS_PER_TENANT: '100000',
   MILLRACE_MAX_QUEUED_JOBS: '100000',
   MILLRACE_LOG_LEVEL: 'warn',
+  MILLRACE_DRAIN_MS: '0',
+  MILLRACE_LINGER_MS: '0',
   MILLRACE_PIPELINES: fileURLToPath(new URL('stamping-pipeline.ts', import.meta.url)),
 };
 

@@ -9,9 +9,9 @@ export const GROWTH_CASES: readonly Case[] = [
   ...[1, 10, 100, 1_000, 5_000].map(withReaders),
 ];
 
-/** Each stream says a token a second, once all are open: 500 a second are opened. */
+/** Each stream says a token a second, once all are open: 300 a second are opened. */
 function withStreams(streams: number): Case {
-  const overMs = 2 * streams;
+  const overMs = 3 * streams;
   const plan = { tokens: 6, perSecond: 1, firstTokenMs: overMs, stamped: true };
   return {
     of: 'growth: streams',
@@ -21,7 +21,7 @@ function withStreams(streams: number): Case {
     measure: async (stage) => {
       const { port, text } = stage.millrace.ask(plan);
       const load = { port, request: text, streams, atOnce: streams, overMs, stamped: true };
-      const { allMicros = 0, delayP50Ms = 0 } = await meteredLoad(stage, stage.millrace, load, plan.tokens);
+      const { allMicros = 0, delayP50Ms = 0 } = await meteredLoad(stage, stage.millrace, load, plan);
       return { cpuMs: rounded((allMicros * streams * plan.tokens) / 1e3), allMicros, delayP50Ms };
     },
   };
@@ -35,9 +35,10 @@ function withTokens(tokens: number): Case {
     title: `growth: an answer of ${tokens} tokens`,
     everyRound: false,
     measure: async (stage) => {
-      const { port, text } = stage.millrace.ask({ tokens, perSecond: 0, firstTokenMs: 0, stamped: false });
+      const plan = { tokens, perSecond: 0, firstTokenMs: 0, stamped: false };
+      const { port, text } = stage.millrace.ask(plan);
       const load = { port, request: text, streams: 1, atOnce: 1, overMs: 0, stamped: false };
-      const { wholeP50Ms = 0 } = await meteredLoad(stage, stage.millrace, load, tokens);
+      const { wholeP50Ms = 0 } = await meteredLoad(stage, stage.millrace, load, plan);
       return { wholeMs: wholeP50Ms };
     },
   };
