@@ -1,0 +1,211 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SpawnedService, SseEvent } from '@millrace/testing';
+import { System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { faultsOf, GatedJob } from './gated-job.ts';
+import { type SeededRandom, seededRandom } from './random.ts';
+import { expectRest } from './rest.ts';
+
+const JOBS = 40;
+// shorter than by default, and long enough that no worker is taken for dead on a busy machine
+const LOCK_MS = 5_000;
+const STALL_CHECK_MS = 1_000;
+const SWEEP_MS = 1_000;
+// a sweep looks for what is older than 5 s
+const REST_MS = 5_000 + SWEEP_MS + LOCK_MS + STALL_CHECK_MS;
+const BETWEEN_ASKS_MS = 2;
+const STAGGER_MS = 25;
+const OUTAGE_MS = 3_000;
+/** From the DELETE's answer to the end of the model's connection, milliseconds: what PROTOCOL.md §6 promises, and as much
+ *  again for a machine that is busy with all of this. */
+const ABORT_WITHIN_MS = 500;
+
+const ENV = {
+  MILLRACE_WORKER_LOCK_MS: String(LOCK_MS),
+  MILLRACE_WORKER_STALL_CHECK_MS: String(STALL_CHECK_MS),
+  MILLRACE_SWEEP_MS: String(SWEEP_MS),
+};
+
+let system: System;
+afterEach(() => system[Symbol.asyncDispose](), 30_000);
+
+/** A job that a client has cancelled, or has tried to. */
+interface Cancel {
+  readonly job: GatedJob;
+  /** what the last DELETE was answered with, and when that was */
+  readonly status: number;
+  readonly at: number;
+  readonly asks: number;
+}
+
+/** DELETEs a job, again and again while the answer is one of those that ask for patience. */
+async function cancel(id: string, patientWith: readonly number[] = []): Promise<Omit<Cancel, 'job'>> {
+  for (let asks = 1; ; asks += 1) {
+    const { status, body } = await system.cancel(id);
+    await body?.cancel();
+    if (!patientWith.includes(status)) return { status, at: performance.now(), asks };
+    await delay(BETWEEN_ASKS_MS);
+  }
+}
+
+/** Expects of every job that it has ended once, as its DELETE said, and stays as it is; prints the figures of the race.
+ *  @returns how long after a DELETE's answer the last model call was aborted, milliseconds */
+async function judge(cancels: readonly Cancel[], { seed }: SeededRandom): Promise<number> {
+  const jobs = cancels.map(({ job }) => job);
+  await Promise.all(jobs.map(({ over }) => over));
+  const endings = cancels.map(({ job, status }) => `${status} ${job.watchers[0]?.terminal?.event}`);
+  const calls = cancels.flatMap(({ job, at }) => job.requests.map(({ ended }) => ({ ended, cancelledAt: at })));
+  const ends = await Promise.all(calls.map(async ({ ended, cancelledAt }) => ({ ...(await ended), cancelledAt })));
+  const aborted = ends.filter(({ by }) => by === 'client');
+  const abortedMs = Math.max(0, ...aborted.map(({ at, cancelledAt }) => at - cancelledAt));
+  const begun = (attempt: number) => jobs.filter((job) => job.watchers[0]?.events.some(startOf(attempt)));
+  figures({
+    ...{ seed, jobs: jobs.length },
+    cancelled: endings.filter((ending) => ending === '200 cancelled').length,
+    finished: endings.filter((ending) => ending === '409 done').length,
+    askedAgain: cancels.filter(({ asks }) => asks > 1).length,
+    ...{ begun: begun(1).length, takenOver: begun(2).length },
+    ...{ aborted: aborted.length, abortedMs },
+  });
+  expect(endings.filter((ending) => !['200 cancelled', '409 done'].includes(ending))).toEqual([]);
+  expect(await faultsOf(jobs)).toEqual([]);
+  await expectRest(system, jobs, REST_MS);
+  return abortedMs;
+}
+
+/** Races, one begun a little after the other, so that each has the machine to itself at its moment. */
+function staggered<Entrant>(entrants: readonly Entrant[], race: (entrant: Entrant, index: number) => Promise<Cancel>) {
+  return Promise.all(
+    entrants.map(async (entrant, index) => {
+      await delay(index * STAGGER_MS);
+      return race(entrant, index);
+    }),
+  );
+}
+
+describe('cancel racing with', () => {
+  beforeEach(async () => {
+    system = await System.start({ env: ENV });
+  });
+
+  it('enqueue', async () => {
+    const random = seededRandom();
+    const ids = Array.from({ length: JOBS }, () => crypto.randomUUID());
+    const cancels = await staggered(ids, async (id) => {
+      // begins before the POST: until the record is there, nobody knows the job
+      const cancelling = cancel(id, [404]);
+      await delay(random.next(5));
+      const job = await GatedJob.open(system, { headers: { 'x-request-id': id } });
+      return { job, ...(await cancelling) };
+    });
+    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+  });
+
+  it('pick-up', async () => {
+    const random = seededRandom();
+    const entrants = Array.from({ length: JOBS }, () => crypto.randomUUID());
+    const cancels = await staggered(entrants, async (id) => {
+      const opening = GatedJob.open(system, { headers: { 'x-request-id': id } });
+      await delay(random.next(40));
+      const answer = await cancel(id, [404]);
+      return { job: await opening, ...answer };
+    });
+    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+  });
+
+  it('first token', async () => {
+    const random = seededRandom();
+    const jobs = await GatedJob.openMany(system, JOBS);
+    await Promise.all(jobs.map(({ gate }) => gate.request));
+    const cancels = await staggered(jobs, async (job) => {
+      const [answer] = await Promise.all([
+        delay(random.next(10)).then(() => cancel(job.id)),
+        delay(random.next(10)).then(() => job.gate.say('first ')),
+      ]);
+      return { job, ...answer };
+    });
+    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+  });
+
+  it('last token', async () => {
+    const random = seededRandom();
+    const jobs = await GatedJob.openMany(system, JOBS);
+    await Promise.all(jobs.map((job) => job.say(job.words.length - 1)));
+    const cancels = await staggered(jobs, async (job) => {
+      const [answer] = await Promise.all([
+        delay(random.next(10)).then(() => cancel(job.id)),
+        delay(random.next(10)).then(() => job.finish()),
+      ]);
+      return { job, ...answer };
+    });
+    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+  });
+
+  it.each([
+    ['killed', (worker: SpawnedService) => worker.kill()],
+    ['frozen, and awake again', (worker: SpawnedService) => worker.pause()],
+  ])('take-over (from a worker that is %s)', async (_how, strike) => {
+    const random = seededRandom();
+    const jobs = await GatedJob.openMany(system, JOBS);
+    await Promise.all(jobs.map((job) => job.say(5)));
+    const runners = await Promise.all(jobs.map(({ id }) => system.runnerOf(id)));
+    const [zombie, heir] = system.workers;
+    if (zombie === undefined || heir === undefined) throw new Error('there are two workers');
+    const lost = jobs.filter((_, index) => runners[index] === zombie);
+    const others = jobs.filter((job) => !lost.includes(job));
+    await strike(zombie);
+    const race = async (job: GatedJob, index: number): Promise<Cancel> => {
+      // a few milliseconds before the next attempt begins, or when it has
+      if (index % 2 === 1) await job.started(2);
+      else await heir.logged(({ msg, requestId }) => msg === 'worker lost' && requestId === job.id);
+      await delay(random.next(30));
+      return { job, ...(await cancel(job.id)) };
+    };
+    const cancels = await Promise.all(lost.map(race));
+    if (zombie.child.running) zombie.resume();
+    await Promise.all(others.map((job) => job.finish()));
+    await Promise.all(others.map(({ over }) => over));
+    await judge(cancels, random);
+    expect(await faultsOf(others)).toEqual([]);
+  });
+});
+
+describe('cancel racing with a Redis outage', () => {
+  beforeEach(async () => {
+    system = await System.start({ faulty: true, env: ENV });
+  });
+
+  it.each([
+    ['stopped', () => system.redis.shutDown(), () => system.redis.start()],
+    ['blackholed', () => blackhole(true), () => blackhole(false)],
+  ])('(%s)', async (_way, away, back) => {
+    const random = seededRandom();
+    const jobs = await GatedJob.openMany(system, JOBS);
+    await Promise.all(jobs.map((job) => job.say(5)));
+    const outage = async () => {
+      await delay((JOBS / 2) * STAGGER_MS);
+      await away();
+      await delay(OUTAGE_MS);
+      await back();
+    };
+    const race = async (job: GatedJob, index: number): Promise<Cancel> => {
+      const [answer] = await Promise.all([
+        delay(random.next(20)).then(() => cancel(job.id, [503])),
+        // some have said all that they had to say, and some would go on
+        index % 2 === 0 ? job.finish() : job.gate.say('more '),
+      ]);
+      return { job, ...answer };
+    };
+    const [cancels] = await Promise.all([staggered(jobs, race), outage()]);
+    await judge(cancels, random);
+  });
+});
+
+async function blackhole(on: boolean): Promise<void> {
+  for (const way of Object.values(system.network)) way.blackhole(on);
+}
+
+function startOf(attempt: number) {
+  return ({ event, data }: SseEvent) => event === 'started' && data.attempt === attempt;
+}
