@@ -1,3 +1,4 @@
+export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './http/exchange.ts';
 export { type RawAnswer, type RawRequestOptions, rawRequest } from './http/raw-request.ts';
 export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/read-sse.ts';
 export { type Deferred, deferred } from './latches/deferred.ts';
