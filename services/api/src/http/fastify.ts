@@ -23,22 +23,37 @@ const MAX_ID_CHARS = 16_384;
 /** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
  *  request's path and query are nobody's business). */
 export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
+  const inAnswer = new WeakMap<Socket, FastifyRequest>();
   const adapter = new FastifyAdapter({
     bodyLimit: settings.MILLRACE_MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // without a Host Node answers by itself, with nothing: `refuseWithoutHost` says what is wrong
-    http: { connectionsCheckingInterval: LATE_CHECK_MS, requireHostHeader: false },
+    http: {
+      // said here too: Fastify sets it on a server that was made without it, and Node then looks at heads alone
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: LATE_CHECK_MS,
+      // without a Host Node answers by itself, with nothing: `refuseWithoutHost` says what is wrong
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: MAX_ID_CHARS },
     // HEAD on a stream would be a stream without end
     exposeHeadRoutes: false,
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
     forceCloseConnections: true,
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, inAnswer.get(socket)),
     frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
       sendProblem(reply, error);
     },
   });
   const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw;
+    inAnswer.set(socket, request);
+    reply.raw.once('close', () => {
+      if (inAnswer.get(socket) === request) inAnswer.delete(socket);
+    });
+    done();
+  });
   takeOnlyJson(fastify);
   takeRefusedBodies(fastify);
   passOverExpectations(fastify);
@@ -91,9 +106,11 @@ function refuseWithoutHost(fastify: FastifyInstance): void {
   });
 }
 
-/** Answers what is no HTTP request that could be routed: the parser gave up, and no hook or filter ever runs. */
-function refuseConnection(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** Answers what is no HTTP request that could be routed: the parser gave up, and no hook or filter ever runs.
+ *  @param current the request that is being answered on this connection. When it had come in whole, the fault is in what
+ *    came behind it, and an answer now would be taken for its own */
+function refuseConnection(error: ConnectionError, socket: Socket, current: FastifyRequest | undefined): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || current?.raw.complete === true) {
     socket.destroy();
     return;
   }

@@ -17,6 +17,12 @@ describe('what the caller is told', () => {
     ['a slow Redis', new Error('Command timed out'), 503, 'UNAVAILABLE'],
     ['a subscription that Redis did not confirm', new SubscriptionUnconfirmed(), 503, 'UNAVAILABLE'],
     ['a refused connection', Object.assign(new Error(), { code: 'ECONNREFUSED' }), 503, 'UNAVAILABLE'],
+    [
+      'a client that broke off its body',
+      Object.assign(new Error('aborted'), { code: 'ECONNRESET', statusCode: 400 }),
+      400,
+      'INVALID_REQUEST',
+    ],
     ['a loading Redis', named('ReplyError', 'LOADING Redis is loading the dataset in memory'), 503, 'UNAVAILABLE'],
     [
       'a full Redis',

@@ -12,9 +12,10 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
   }
-  if (error instanceof SubscriptionUnconfirmed || isRedisFailure(error)) return new Unavailable({ cause: error });
+  // before Redis is asked about: a client that breaks off its body is an ECONNRESET too
   const status = clientErrorStatus(error);
   if (status !== null) return httpProblem(status);
+  if (error instanceof SubscriptionUnconfirmed || isRedisFailure(error)) return new Unavailable({ cause: error });
   return new Problem('INTERNAL', 'The failure has been logged.');
 }
 
