@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { createLogger } from '../logger.ts';
@@ -36,6 +36,14 @@ function asSingle(connection: unknown): Redis {
 }
 
 describe('redisFactory on a single Redis', () => {
+  it('sends the commands of one turn in one write', async () => {
+    const redis = asSingle(factory.connect('command'));
+    await redis.ping();
+    const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];
+    await Promise.all([redis.ping(), redis.set('a', 'b'), redis.get('a')]);
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
+  });
+
   it('fails a command of the API within 2 s while Redis is away, and resumes soon after it is back', async () => {
     const redis = factory.connect('command');
     await redis.ping();

@@ -1,6 +1,7 @@
 import { type Cluster, Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 import { SettingsError } from '../settings/settings-error.ts';
+import { BatchingRedis } from './batching-redis.ts';
 import { BoundedCluster } from './bounded-cluster.ts';
 import {
   BULLMQ_MAX_BLOCK_MS,
@@ -74,10 +75,10 @@ function openConnection(address: RedisAddress, role: RedisRole, name: string, ma
   }
   const options = { ...nodeOptions(address, role, name, maxBlockMs), retryStrategy: reconnectDelayMs };
   if (address.mode === 'sentinel') {
-    return new Redis({ ...options, ...sentinelOptions(address), Connector: sentinelConnector });
+    return new BatchingRedis({ ...options, ...sentinelOptions(address), Connector: sentinelConnector });
   }
   const [server] = address.nodes;
-  return new Redis({ ...options, ...server, db: address.db });
+  return new BatchingRedis({ ...options, ...server, db: address.db });
 }
 
 function closeConnection(connection: RedisConnection): void {
