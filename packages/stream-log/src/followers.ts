@@ -96,12 +96,12 @@ export class Followers {
   async #attachAt(id: string, cursor: EventId): Promise<{ after: EventId | null; ended: boolean }> {
     const standing = await this.#reader.standing(id);
     if (standing === null) throw new JobNotFound(id);
-    const { record, logExists, finished } = standing;
+    const { lastEventId, logExists, finished } = standing;
     if (!logExists && finished) throw new LogExpired(id);
-    const ahead = compareEventIds(cursor, record.lastEventId);
+    const ahead = compareEventIds(cursor, lastEventId);
     // an append between the two reads of `standing` can make a good cursor look ahead, so the log has the last word
     if (ahead > 0 && (await this.#reader.page(id, cursor, { events: 1 })).events.length === 0) {
-      const again = await this.#reader.get(id);
+      const again = await this.#reader.standing(id);
       if (again === null) throw new JobNotFound(id);
       if (compareEventIds(cursor, again.lastEventId) > 0) return { after: null, ended: false };
     }

@@ -1,4 +1,11 @@
-import { type EventId, LOG_START, type StoredEvent, type StreamEventType } from '@millrace/contracts';
+import {
+  type EventId,
+  eventId,
+  type JobStatus,
+  LOG_START,
+  type StoredEvent,
+  type StreamEventType,
+} from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import { isFinished, type JobOutline, type JobRecord, OUTLINE_FIELDS, parseOutline, parseRecord } from './record.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
@@ -17,6 +24,13 @@ export interface LogPage {
   readonly events: StoredEvent[];
   /** the page is full: there may be another one */
   readonly full: boolean;
+}
+
+/** How far a job has come. */
+export interface Standing {
+  readonly lastEventId: EventId;
+  readonly logExists: boolean;
+  readonly finished: boolean;
 }
 
 type StreamEntry = [id: string, fields: string[]];
@@ -83,10 +97,16 @@ export class JobReader {
     }
   }
 
-  /** Where a reader stands: all that an attach has to know, in one round trip. */
-  async standing(id: string): Promise<{ record: JobRecord; logExists: boolean; finished: boolean } | null> {
-    const [record, logExists] = await Promise.all([this.get(id), this.logExists(id)]);
-    return record && { record, logExists, finished: isFinished(record.status) };
+  /** How far a job has come: all that an attach has to know, in one round trip and without the request, which may be large.
+   *  @returns null when there is no such job, or no more */
+  async standing(id: string): Promise<Standing | null> {
+    const [[status, attempt, seq], logExists] = await Promise.all([
+      this.redis.hmget(this.keys.record(id), 'status', 'attempt', 'seq'),
+      this.logExists(id),
+    ]);
+    if (!status) return null;
+    const lastEventId = eventId(Number(attempt), Number(seq));
+    return { lastEventId, logExists, finished: isFinished(status as JobStatus) };
   }
 }
 

@@ -91,8 +91,9 @@ export class StreamConnection implements FollowSink {
     // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over;
     // all at once, since Node would keep a copy of single ones
     this.#response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
-    this.#response.flushHeaders();
-    if (this.#encoder.opening !== null) this.#response.write(this.#encoder.opening);
+    // headers go with the first bytes of the body, or by themselves where there are none yet
+    if (this.#encoder.opening === null) this.#response.flushHeaders();
+    else this.#response.write(this.#encoder.opening);
   }
 
   /** Attaches what feeds this connection. The reader may be gone by now. */
