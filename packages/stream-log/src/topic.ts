@@ -6,6 +6,14 @@ import type { JobReader } from './reader.ts';
 /** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
 const MAX_RECENT = 128;
 
+/** What the log holds after an event. */
+export interface TopicPage {
+  /** null: nothing */
+  readonly batch: EventBatch | null;
+  /** there may be more */
+  readonly full: boolean;
+}
+
 /** A reader as its topic sees it. */
 export interface TopicWatcher {
   /** the last event that it was given */
@@ -37,6 +45,8 @@ export class Topic implements ChannelListener {
   readonly watchers = new Set<TopicWatcher>();
   #recent: EventBatch[] = [];
   #readers = 0;
+  /** being read for watchers, by the event that they come after */
+  readonly #pages = new Map<EventId, Promise<TopicPage>>();
   #repairing: Promise<void> | null = null;
   #repairAgain = false;
   /** who ran the attempt of `tip`, as the channel said; null: not known */
@@ -85,6 +95,23 @@ export class Topic implements ChannelListener {
     if (this.#readers === 0) this.#recent = [];
   }
 
+  /** Reads the log for a watcher that has begun to read. Those who want the same page meanwhile share it, and its bytes.
+   *  They miss nothing: whoever asked first is reading still, so that what has come since it asked is kept (law 5). */
+  page(after: EventId): Promise<TopicPage> {
+    const known = this.#pages.get(after);
+    if (known !== undefined) return known;
+    const page = this.#readAfter(after).finally(() => {
+      if (this.#pages.get(after) === page) this.#pages.delete(after);
+    });
+    this.#pages.set(after, page);
+    return page;
+  }
+
+  async #readAfter(after: EventId): Promise<TopicPage> {
+    const { events, full } = await this.reader.page(this.id, after);
+    return { batch: events.length === 0 ? null : batchOf(after, events, full), full };
+  }
+
   /** Tries to make a watcher live that has read the log up to its position: gives it what came meanwhile.
    *  @returns false when the kept batches do not join on to its position, or it is full: it reads on */
   join(watcher: TopicWatcher): boolean {
@@ -112,6 +139,8 @@ export class Topic implements ChannelListener {
     this.#runner = null;
     this.#history += 1;
     this.#recent = [];
+    // newcomers shall not be given the log that was lost
+    this.#pages.clear();
     this.levelAt = performance.now();
     for (const watcher of this.watchers) watcher.rewind();
   }
@@ -153,8 +182,8 @@ export class Topic implements ChannelListener {
   async #readPage(): Promise<boolean> {
     const [from, history] = [this.tip, this.#history];
     if (from === null) return false;
-    const { events, full } = await this.reader.page(this.id, from);
-    if (events.length > 0 && history === this.#history) this.receive(batchOf(from, events, full));
+    const { batch, full } = await this.#readAfter(from);
+    if (batch !== null && history === this.#history) this.receive(batch);
     return full;
   }
 }

@@ -127,15 +127,14 @@ export class Watcher implements Following, TopicWatcher {
   }
 
   async #read(): Promise<void> {
-    const { reader, id } = this.#topic;
     this.#state = 'reading';
     this.#topic.beginReading();
     try {
       while (this.#reading()) {
         const from = this.position;
-        const { events, full } = await reader.page(id, from);
+        const { batch, full } = await this.#topic.page(from);
         if (!this.#reading() || this.position !== from) continue;
-        if (events.length > 0 && !this.#give(batchOf(from, events, full))) return;
+        if (batch !== null && !this.#give(batch)) return;
         if (!full && this.#topic.join(this)) this.#state = 'live';
       }
     } catch {
