@@ -6,7 +6,7 @@ import { Load } from './load.ts';
 import { Traffic } from './traffic.ts';
 
 const ROUNDS = 2;
-const REQUESTS_PER_SECOND = 60;
+const REQUESTS_PER_SECOND = 40;
 const JOBS = 20;
 
 let system: System;
