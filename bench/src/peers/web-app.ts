@@ -4,7 +4,7 @@ import { startApp } from './app-process.ts';
 import { startOwnRedis } from './own-redis.ts';
 import type { RunningPeer } from './peer.ts';
 import { startPlainProxy } from './plain-proxy.ts';
-import { rawRequest } from './raw-request.ts';
+import { requestText } from './request-text.ts';
 
 /** As many as Millrace has: an API and a worker. */
 const PROCESSES = 2;
@@ -27,7 +27,7 @@ export async function startWebApp({ script, model, redis: needsRedis }: WebAppOp
   const proxy = started.use(await startPlainProxy(apps.map(({ port }) => port)));
   const running = started.move();
   return {
-    ask: (plan) => ({ port: proxy.port, text: rawRequest({ path: '/chat', body: { query: promptOf(plan) } }) }),
+    ask: (plan) => ({ port: proxy.port, text: requestText({ path: '/chat', body: { query: promptOf(plan) } }) }),
     pids: { app: apps.map(({ child }) => child.pid), nginx: processTree(proxy.child.pid) },
     redisUrl: redis?.url ?? null,
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -72,11 +72,10 @@ async function begun(stage: Stage, load: Load, firstTokenMs: number): Promise<()
 
 /** A load and its cost as figures. Per token where nothing else is said. */
 function loadFigures(result: LoadResult, { cpu, scripts }: Used): Figures {
-  const { tokens, wallMs, bytes, firstToken, delay: late, whole, ended } = result;
+  const { tokens, wallMs, bytes, firstToken, delay: late, whole } = result;
   const perToken = (total: number) => rounded(total / tokens);
   return {
     tokensPerSecond: Math.round((tokens / wallMs) * 1e3),
-    streamsPerSecond: rounded((ended / wallMs) * 1e3),
     firstTokenP50Ms: rounded(firstToken.p50),
     firstTokenP99Ms: rounded(firstToken.p99),
     delayP50Ms: rounded(late.p50),

@@ -7,7 +7,7 @@ import { promptOf, type TokenPlan } from '@millrace/testing/paced-model';
 import { processTree } from '../../measure/cpu.ts';
 import type { Peer, RunningPeer } from '../peer.ts';
 import { startPlainProxy } from '../plain-proxy.ts';
-import { rawRequest } from '../raw-request.ts';
+import { requestText } from '../request-text.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
@@ -67,7 +67,7 @@ const WITHOUT_NETWORK = {
 
 /** A run without a thread, token by token, kept so that it can be resumed. */
 function request(plan: TokenPlan): string {
-  return rawRequest({
+  return requestText({
     path: '/runs/stream',
     body: {
       assistant_id: 'chat',

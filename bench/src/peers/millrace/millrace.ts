@@ -6,7 +6,7 @@ import { proxyFiles } from '../../../../infra/nginx/render.mjs';
 import { processTree } from '../../measure/cpu.ts';
 import { startOwnRedis } from '../own-redis.ts';
 import type { RawRequest, RunningPeer } from '../peer.ts';
-import { rawRequest } from '../raw-request.ts';
+import { requestText } from '../request-text.ts';
 
 /** The built system, with more about it than the other peers have. */
 export interface RunningMillrace extends RunningPeer {
@@ -53,13 +53,13 @@ export async function startMillrace(
   const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes: [`127.0.0.1:${api.port}`] });
   const proxy = started.use(await startNginx({ files, port }));
   const running = started.move();
-  const create = (body: object) => ({ port, text: rawRequest({ path: '/jobs', body }) });
+  const create = (body: object) => ({ port, text: requestText({ path: '/jobs', body }) });
   return {
     ask: (plan) => create({ query: promptOf(plan) }),
     askStamping: (plan) => create({ query: promptOf({ ...plan, stamped: false }), pipeline: 'stamping' }),
     watch: (id, { after, pastNginx = false } = {}) => ({
       port: pastNginx ? api.port : port,
-      text: rawRequest({
+      text: requestText({
         method: 'GET',
         path: `/jobs/${id}/stream`,
         headers: after === undefined ? {} : { 'last-event-id': after },

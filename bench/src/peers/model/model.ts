@@ -1,6 +1,6 @@
 import { promptOf } from '@millrace/testing/paced-model';
 import type { Peer } from '../peer.ts';
-import { rawRequest } from '../raw-request.ts';
+import { requestText } from '../request-text.ts';
 
 /** Nobody between: the generator asks the model itself. The ceiling of both. */
 export const modelItself: Peer = {
@@ -8,7 +8,7 @@ export const modelItself: Peer = {
   start: async ({ url }) => ({
     ask: (plan) => ({
       port: Number(new URL(url).port),
-      text: rawRequest({
+      text: requestText({
         path: '/v1/chat/completions',
         body: { model: 'paced', stream: true, messages: [{ role: 'user', content: promptOf(plan) }] },
       }),

@@ -4,7 +4,7 @@ import { startApp } from '../app-process.ts';
 import { startOwnRedis } from '../own-redis.ts';
 import type { Peer, RunningPeer } from '../peer.ts';
 import { startPlainProxy } from '../plain-proxy.ts';
-import { rawRequest } from '../raw-request.ts';
+import { requestText } from '../request-text.ts';
 
 /** What most articles describe: a queue, pub/sub and Nest's server-sent events. */
 export const naive: Peer = {
@@ -23,7 +23,7 @@ async function startNaive(model: { readonly url: string }): Promise<RunningPeer>
   return {
     ask: (plan) => {
       const path = `/chat/stream?query=${encodeURIComponent(promptOf(plan))}`;
-      return { port: proxy.port, text: rawRequest({ method: 'GET', path }) };
+      return { port: proxy.port, text: requestText({ method: 'GET', path }) };
     },
     pids: { worker: [worker.child.pid], relay: [api.child.pid], nginx: processTree(proxy.child.pid) },
     redisUrl: redis.url,

@@ -3,7 +3,7 @@ import type { LoadResult } from '../../load/load.ts';
 import { cpuMicros } from '../../measure/cpu.ts';
 import type { RunningMillrace } from '../../peers/millrace/millrace.ts';
 import { startNchan } from '../../peers/nchan/nchan.ts';
-import { rawRequest } from '../../peers/raw-request.ts';
+import { requestText } from '../../peers/request-text.ts';
 import { runScript } from '../../peers/run-script.ts';
 import type { Case } from '../case.ts';
 import type { Figures } from '../figures.ts';
@@ -54,7 +54,7 @@ async function fanOutOfNchan(stage: Stage): Promise<Figures | null> {
   const prompt = promptOf(planFor(READERS, tokens));
   const publishUrl = `http://127.0.0.1:${nchan.port}${nchan.publishPath}`;
   const published = runScript(PUBLISHER, { MODEL_URL: stage.model.url, PROMPT: prompt, PUBLISH_URL: publishUrl });
-  const request = rawRequest({ method: 'GET', path: nchan.subscribePath });
+  const request = requestText({ method: 'GET', path: nchan.subscribePath });
   const figures = await fanOut(stage, { port: nchan.port, request, readers: READERS, tokens, pids: nchan.pids });
   await published;
   return figures;

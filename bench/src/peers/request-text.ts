@@ -7,7 +7,7 @@ interface RequestParts {
 }
 
 /** A request as it goes over the wire, whose answer ends with the connection. */
-export function rawRequest({ method = 'POST', path, body, headers = {} }: RequestParts): string {
+export function requestText({ method = 'POST', path, body, headers = {} }: RequestParts): string {
   const json = body === undefined ? '' : JSON.stringify(body);
   const fields = {
     host: '127.0.0.1',
