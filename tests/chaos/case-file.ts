@@ -1,7 +1,13 @@
 import type { SseEvent } from '@millrace/testing';
+import { type Offence, partsOf } from './offence.ts';
 import type { Struck } from './strikes.ts';
 import type { Seen } from './testimony.ts';
 import type { Offended } from './verdict.ts';
+
+// one fault may harm a thousand events
+const MOST_OFFENCES = 20;
+
+const FOLD = '             …';
 
 /** Everything about a job whose promise was broken: its plan, the log, what each reader saw and when, the faults that
  *  struck meanwhile, and what the services wrote about it.
@@ -20,9 +26,7 @@ export function caseFileOf(
   const meanwhile = struck.filter((strike) => strike.from <= until && strike.until >= from - 10_000);
   return [
     `job ${id}`,
-    ...[...Map.groupBy(offences, ({ defect, what }) => `${defect}: ${what}`)].map(([text, all]) => {
-      return `  ${text}${all.length > 1 ? ` (${all.length} times)` : ''}`;
-    }),
+    ...summaryOf(offences),
     `plan: ${JSON.stringify(plan)}`,
     'requests:',
     ...asks.map(({ what, at, answeredAt, status, id: told, end }) => {
@@ -31,7 +35,7 @@ export function caseFileOf(
     'faults meanwhile, and 10 s before:',
     ...meanwhile.map(({ kind, what, from: at, until: end }) => `  ${time(at)} to ${time(end)}  ${kind} ${what}`),
     'log:',
-    ...log.map((entry) => `  ${told(entry)}`),
+    ...folded(log, (entry) => `  ${told(entry)}`),
     ...seen.flatMap((reader) => testimonyOf(reader, time)),
     ...read.map(({ text, clean }) => `bare text, ${clean ? 'ended well' : 'broken off'}: ${JSON.stringify(text)}`),
     'logged:',
@@ -39,12 +43,34 @@ export function caseFileOf(
   ].join('\n');
 }
 
+function summaryOf(offences: readonly Offence[]): string[] {
+  const kinds = [...Map.groupBy(offences, ({ defect, what }) => `${defect}: ${what}`)];
+  const lines = kinds.map(([text, all]) => `  ${text}${all.length > 1 ? ` (${all.length} times)` : ''}`);
+  const more = lines.splice(MOST_OFFENCES).length;
+  return more === 0 ? lines : [...lines, `  and ${more} more`];
+}
+
 function testimonyOf({ name, events, refusals, connections, left }: Seen, time: (at: number) => string): string[] {
   const refused = refusals.length === 0 ? '' : `, refused with ${refusals.join(' ')}`;
   return [
     `${name}: ${connections} connections${refused}${left ? ', left' : ''}`,
-    ...events.map((event) => `  ${time(event.at)}  ${told(event)}`),
+    ...folded(events, (event) => `  ${time(event.at)}  ${told(event)}`),
   ];
+}
+
+/** Of texts that follow one on the other only the first and the last. */
+function folded(events: readonly SseEvent[], line: (event: SseEvent) => string): string[] {
+  const joins = (one: SseEvent | undefined, other: SseEvent | undefined) => {
+    const [[attempt, seq], [nextAttempt, nextSeq]] = [partsOf(one?.id), partsOf(other?.id)];
+    return one?.event === 'message' && other?.event === 'message' && attempt === nextAttempt && nextSeq === seq + 1;
+  };
+  const lines: string[] = [];
+  for (const [index, event] of events.entries()) {
+    const [before, after] = [events[index - 1], events[index + 1]];
+    if (!joins(before, event) || !joins(event, after)) lines.push(line(event));
+    else if (lines.at(-1) !== FOLD) lines.push(FOLD);
+  }
+  return lines;
 }
 
 function told({ id, event, data }: SseEvent): string {

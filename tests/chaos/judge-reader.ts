@@ -8,6 +8,8 @@ import type { Read, Seen } from './testimony.ts';
 
 // no answer at all, or unavailable: a client comes again
 const MAY_REFUSE = new Set([0, 503]);
+// of the reset that says that the log is another one now
+const LOG_LOST = '0-0';
 
 /** Judges what one reader has seen: the log from its beginning, without gap or repeat, in order, up to the end, or up to
  *  where it left. */
@@ -39,6 +41,12 @@ function judgeIds(name: string, events: readonly SseEvent[]): Offence[] {
   const seen = new Set<string>();
   let top = '0-0';
   for (const { id = '' } of events) {
+    if (id === LOG_LOST) {
+      // what follows is a replay from the beginning; that the log was lost is counted as such
+      seen.clear();
+      top = id;
+      continue;
+    }
     if (seen.has(id)) offences.push({ defect: 'repeated', what: `${name}: ${id} came again` });
     else if (compareIds(id, top) < 0) offences.push({ defect: 'reordered', what: `${name}: ${id} came after ${top}` });
     seen.add(id);
@@ -54,7 +62,7 @@ function judgeFacts(name: string, events: readonly SseEvent[], log: readonly Sse
   for (const { id, event, data } of events) {
     const entry = truth.get(id);
     if (entry === undefined) {
-      const defect = id === '0-0' ? 'lost' : 'zombie';
+      const defect = id === LOG_LOST ? 'lost' : 'zombie';
       offences.push({ defect, what: `${name}: ${id} ${event} is not in the log` });
     } else if (entry.event !== event || (event !== 'message' && JSON.stringify(entry.data) !== JSON.stringify(data))) {
       offences.push({ defect: 'double-ended', what: `${name}: ${id} is ${event}, in the log ${entry.event}` });

@@ -130,6 +130,11 @@ describe('the verdict', () => {
     expect(Object.keys(counted(testimony))).toContain(defect);
   });
 
+  it('counts a log that was lost once, and not the replay after it', () => {
+    const replayed = [...PLAIN.slice(0, 4), entry('0-0', 'reset'), ...PLAIN];
+    expect(counted(forged(PLAIN, { seen: [seenBy(replayed)] }))).toEqual({ lost: 1 });
+  });
+
   it('counts nothing else for one event in the wrong place', () => {
     const [first, second, third] = spoken(1, 2, words(1));
     if (first === undefined || second === undefined || third === undefined) throw new Error('four words');
