@@ -114,7 +114,9 @@ export class Stage implements AsyncDisposable {
 
   private async stopped(service: SpawnedService): Promise<void> {
     const { code, signal } = await service.stop(STOP_MS);
-    if (code !== 0) this.crashes.push(`pid ${service.pid} answered SIGTERM with ${signal ?? `exit code ${code}`}`);
+    if (code === 0) return;
+    const last = service.child.lines.slice(-5).join('\n');
+    this.crashes.push(`pid ${service.pid} answered SIGTERM with ${signal ?? `exit code ${code}`}:\n${last}`);
   }
 
   /** As a supervisor does it: a service that cannot start, because Redis is away, is started again. */
