@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { eventually, startRedisCluster, startSentinel, untilPromoted } from '@millrace/testing';
-import { Cluster } from 'ioredis';
+import { eventually, startRedisCluster, startSentinel, type TestRedis, untilPromoted } from '@millrace/testing';
+import { Cluster, Redis } from 'ioredis';
 import { createLogger } from '../logger.ts';
 import { type RedisFactory, redisFactory } from './redis-factory.ts';
 
@@ -51,6 +51,7 @@ describe('redisFactory on a cluster that loses a master', () => {
     const keys = Array.from({ length: 12 }, (_, index) => `{${index}}`);
     await Promise.all(keys.map((key) => worker.set(key, 'kept')));
     const { master, replica } = await cluster.shardOf('{0}');
+    await eventually(async () => (await sizeOf(replica)) === (await sizeOf(master)));
     await master.kill();
 
     // of those sent while the cluster is down, some are tried on whatever node: also on the one that is dead
@@ -166,4 +167,14 @@ async function slowSentinel(port: number) {
       server.close();
     },
   };
+}
+
+/** @returns how many keys a node has */
+async function sizeOf({ url }: TestRedis): Promise<number> {
+  const redis = new Redis(url);
+  try {
+    return await redis.dbsize();
+  } finally {
+    redis.disconnect();
+  }
 }
