@@ -18,6 +18,8 @@ interface Entry {
   readonly topic: Topic;
   /** resolves when the channel is confirmed */
   readonly confirmed: Promise<void>;
+  /** when the first of its present users came, ms of performance.now() */
+  readonly since: number;
   users: number;
 }
 
@@ -58,6 +60,13 @@ export class Followers {
     let watchers = 0;
     for (const { topic } of this.#entries.values()) watchers += topic.watchers.size;
     return { watchers, topics: this.#entries.size };
+  }
+
+  /** @param ms a time, milliseconds
+   *  @returns the ids of the jobs that have been followed here for that long without a break */
+  followedFor(ms: number): string[] {
+    const latest = performance.now() - ms;
+    return [...this.#entries].filter(([, { since }]) => since <= latest).map(([id]) => id);
   }
 
   /** Starts to give a job's events to `sink`. The first may be given before this resolves.
@@ -116,7 +125,7 @@ export class Followers {
     }
     const topic = new Topic(id, this.#reader);
     const confirmed = this.hub.subscribe(this.keys.channel(id), topic);
-    const entry = { topic, confirmed, users: 1 };
+    const entry = { topic, confirmed, since: performance.now(), users: 1 };
     this.#entries.set(id, entry);
     // an entry that was never confirmed must not serve the next who comes
     confirmed.catch(() => this.#forget(id, entry));

@@ -77,6 +77,23 @@ describe('the index of jobs', () => {
     expect((await index.list({ tenant: 't', limit: 10 })).ids).toEqual(['again']);
   });
 
+  it('counts a job in again of which it has lost all, also beyond the limits, and leaves alone whom it knows', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    const open = async () => (await index.open({ olderThanMs: 0, limit: 10 })).ids;
+    const limits = { maxQueued: 2, maxOpenPerTenant: 2 };
+    for (const id of ['first', 'second']) await index.admit({ id, tenant: 't' }, limits);
+    const lost = { tenant: 't', attempt: 0, status: 'queued' as const };
+    await index.restore({ ...lost, id: 'queued' });
+    await index.restore({ ...lost, id: 'active', attempt: 1, status: 'active' });
+    await index.restore({ ...lost, id: 'released', attempt: 1 });
+    await index.restore({ ...lost, id: 'first' });
+    expect(await open()).toEqual(['first', 'second', 'queued', 'active', 'released']);
+    const places = ['released', 'first', 'second', 'queued', 'active'].map((id) => index.queuePosition(id));
+    expect(await Promise.all(places)).toEqual([1, 2, 3, 4, null]);
+    expect(await index.admit({ id: 'new', tenant: 't' }, limits)).toEqual({ outcome: 'queue-full' });
+  });
+
   it('drops what was noted of a job after it had ended', async () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);

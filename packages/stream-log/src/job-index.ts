@@ -1,3 +1,4 @@
+import type { JobStatus } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
@@ -9,6 +10,11 @@ export interface AdmissionLimits {
 
 /** Where a job may stand in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
 const MAX_PRIORITY = 2 ** 21 - 1;
+
+const NO_LIMITS: AdmissionLimits = {
+  maxQueued: Number.MAX_SAFE_INTEGER,
+  maxOpenPerTenant: Number.MAX_SAFE_INTEGER,
+};
 
 export type Admission =
   /** `priority`: see {@link JobIndex} */
@@ -74,6 +80,15 @@ export class JobIndex {
       this.redis.hget(this.keys.turns, 'base'),
     ]);
     return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
+  }
+
+  /** Counts a job in again of which Redis has lost the entries: whatever the limits, it was let in once. It is listed as
+   *  one that has just arrived. */
+  async restore(job: { id: string; tenant: string; attempt: number; status: JobStatus }): Promise<void> {
+    await this.admit(job, NO_LIMITS);
+    // what a worker has had waits no more, or is first in line
+    if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.id);
+    else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.id);
   }
 
   /** Takes back an admission whose job was not opened.

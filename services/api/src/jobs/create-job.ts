@@ -7,6 +7,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { Intake, type TakenJob } from './intake.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { RequestPolicy } from './request-policy.ts';
+import { AskedFor } from './sweep/asked-for.ts';
 
 export interface CreateJobCommand {
   readonly caller: Caller;
@@ -29,6 +30,7 @@ export class CreateJob {
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(AskedFor) private readonly askedFor: AskedFor,
   ) {}
 
   async run({ caller, body, requestId, idempotencyKey }: CreateJobCommand): Promise<CreatedJob> {
@@ -49,8 +51,12 @@ export class CreateJob {
   }
 
   async #enqueue(job: TakenJob): Promise<void> {
-    if (job.isNew) await this.queue.accept(job);
-    // a job that was found may have lost its way to the queue (law 15); the same id is queued at most once
-    else if (!isFinished(job.status)) await this.queue.enqueue(job);
+    if (job.isNew) {
+      await this.queue.accept(job);
+    } else if (!isFinished(job.status)) {
+      // it may have lost its way to the queue, and its place in the index (law 15); an id is queued at most once
+      this.askedFor.note(job.id);
+      await this.queue.enqueue(job);
+    }
   }
 }

@@ -1,10 +1,11 @@
 import type { JobView } from '@millrace/contracts';
-import type { JobIndex, JobReader } from '@millrace/stream-log';
+import { isFinished, type JobIndex, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, reachOf } from '../auth/caller.ts';
 import { UnknownJob } from '../http/problem.ts';
 import { JOB_INDEX, JOB_READER } from '../tokens.ts';
 import { viewOf } from './job-view.ts';
+import { AskedFor } from './sweep/asked-for.ts';
 
 /** One job with its text so far. @see PROTOCOL.md §5 */
 @Injectable()
@@ -12,6 +13,7 @@ export class LookAtJob {
   constructor(
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(AskedFor) private readonly askedFor: AskedFor,
   ) {}
 
   /** @throws UnknownJob */
@@ -23,6 +25,7 @@ export class LookAtJob {
       this.reader.text(id),
       job.status === 'queued' ? this.index.queuePosition(id) : null,
     ]);
+    if (!isFinished(job.status) && position === null) this.askedFor.note(id);
     return { ...viewOf(job), text, ...(position === null ? {} : { queuePosition: position }) };
   }
 }

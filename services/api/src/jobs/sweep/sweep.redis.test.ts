@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Worker } from 'bullmq';
 import { Deployment, submit } from '../../testing/deployment.ts';
+import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 
 let redis: TestRedis;
@@ -18,6 +20,16 @@ afterAll(async () => {
 /** Makes a job look as old as if it had been admitted a minute ago. */
 async function age(id: string): Promise<void> {
   await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, id);
+}
+
+/** Takes a job out of the index, as a Redis would that has the index and not the record, and lost its last writes. */
+async function unlist(id: string): Promise<void> {
+  await Promise.all(indexKeys().map((key) => deployment.redis.zrem(key, id)));
+}
+
+function indexKeys(): string[] {
+  const { openJobs, queuedJobs, allJobs } = deployment.keys;
+  return [openJobs, queuedJobs, allJobs, deployment.keys.openJobsOf('default'), deployment.keys.jobsOf('default')];
 }
 
 /** Takes a job out of the queue, as a Redis that lost its last writes would. */
@@ -124,4 +136,57 @@ describe('the sweep (law 15)', () => {
     await deployment.node({ MILLRACE_SWEEP_MS: '100' });
     await eventually(async () => (await deployment.redis.exists(entryOf(id))) === 1);
   });
+});
+
+describe('a job of which index and queue have both lost all, and only the record is there (law 15)', () => {
+  const isLost = async (id: string) => {
+    const places = await Promise.all(indexKeys().map((key) => deployment.redis.zscore(key, id)));
+    return places.every((place) => place === null) && (await deployment.redis.exists(entryOf(id))) === 0;
+  };
+
+  it('runs when somebody waits for it: who follows it, attaches to it later, looks at it, or sends it again', async () => {
+    const node = await deployment.node({ MILLRACE_SWEEP_MS: '100' });
+    const following = await readSse(`${node.url}/jobs`, { body: { query: 'followed' } });
+    const followed = following.response.headers.get('x-request-id') ?? '';
+    const [attached, looked, repeated, begun] = await Promise.all(Array.from({ length: 4 }, () => submit(node)));
+    await deployment.begin(begun ?? '');
+    const ids = [followed, attached, looked, repeated, begun].map((id) => id ?? '');
+    await Promise.all(ids.flatMap((id) => [unlist(id), lose(id)]));
+    expect(await Promise.all(ids.map(isLost))).toEqual(ids.map(() => true));
+
+    const streams = [attached, begun].map((id) => readSse(`${node.url}/jobs/${id}/stream`));
+    await fetch(`${node.url}/jobs/${looked}`);
+    await submit(node, { 'x-request-id': repeated ?? '' });
+    const { queuePrefix: prefix } = deployment.keys;
+    const connection = { url: redis.url, maxRetriesPerRequest: null };
+    const runs: string[] = [];
+    const work = async ({ id = '' }: { id?: string | undefined }) => {
+      runs.push(id);
+      await deployment.answer(id, ['a']);
+    };
+    const worker = new Worker(QUEUE_NAME, work, { connection, prefix, removeOnComplete: { count: 0 } });
+    try {
+      for (const stream of [following, ...(await Promise.all(streams))]) {
+        await stream.ended;
+        expect(stream.terminal()?.event).toBe('done');
+      }
+      await eventually(() => ids.every((id) => runs.includes(id)), { timeoutMs: 10_000 });
+      expect(ids.map((id) => runs.filter((run) => run === id).length)).toEqual(ids.map(() => 1));
+    } finally {
+      await worker.close();
+    }
+  }, 30_000);
+
+  it('is counted and listed again where only the index has lost it', async () => {
+    const node = await deployment.node({ MILLRACE_SWEEP_MS: '100' });
+    const id = await submit(node);
+    await unlist(id);
+    await fetch(`${node.url}/jobs/${id}`);
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, id)) !== null, {
+      timeoutMs: 10_000,
+    });
+    expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);
+    const { items } = (await (await fetch(`${node.url}/jobs`)).json()) as { items: { id: string }[] };
+    expect(items.map((job) => job.id)).toContain(id);
+  }, 20_000);
 });

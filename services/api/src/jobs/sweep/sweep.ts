@@ -1,9 +1,10 @@
 import type { Logger } from '@millrace/runtime';
-import { isFinished, type JobIndex, type JobOutline, type JobReader } from '@millrace/stream-log';
+import { type Followers, isFinished, type JobIndex, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
-import { JOB_INDEX, JOB_READER, LOGGER, SETTINGS } from '../../tokens.ts';
+import { FOLLOWERS, JOB_INDEX, JOB_READER, LOGGER, SETTINGS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
+import { AskedFor } from './asked-for.ts';
 
 /** A younger job may still be on its way to the queue. */
 const MIN_AGE_MS = 5_000;
@@ -12,7 +13,11 @@ const FORGOTTEN_AT_ONCE = 1_000;
 
 /** Finds what fell between record and queue, and queues it (law 15): a node that died after it had recorded a job, a
  *  queue entry that was lost. Every node sweeps; two at once do no harm, since an id is queued at most once and an
- *  entry whose job has ended does nothing. */
+ *  entry whose job has ended does nothing.
+ *
+ *  Redis may lose index and queue together, which have slots of their own on a cluster, and keep the record. Such a job
+ *  is found by those who wait for it: a node knows whom its callers follow or ask for, and looks after those of them
+ *  that the index does not name. */
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
@@ -27,6 +32,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(JOB_INDEX) private readonly index: JobIndex,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(AskedFor) private readonly askedFor: AskedFor,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
@@ -43,20 +50,20 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.#running;
   }
 
-  /** Looks through all jobs that are not known to have ended, once. A page that cannot be swept is left to the next
-   *  round.
+  /** Looks through all jobs that are not known to have ended, once, and those that somebody waits for here. A page that
+   *  cannot be swept is left to the next round.
    *  @returns how many were queued again */
   async run(): Promise<number> {
+    const waitedFor = new Set([...this.followers.followedFor(MIN_AGE_MS), ...this.askedFor.take(MIN_AGE_MS)]);
     let requeued = 0;
     let cursor: string | null = null;
     do {
       const page = await this.index.open({ olderThanMs: MIN_AGE_MS, limit: BATCH, cursor: cursor ?? undefined });
-      requeued += await this.#sweepPage(page.ids).catch((error: unknown) => {
-        this.logger.debug({ err: error }, 'page not swept');
-        return 0;
-      });
+      for (const id of page.ids) waitedFor.delete(id);
+      requeued += await this.#unlessItFails(this.#sweepPage(page.ids));
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
+    requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor]));
     await this.index.prune();
     await this.#forgetExpired();
     return requeued;
@@ -94,8 +101,26 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
         else open.push(job);
       }),
     );
-    const missing = new Set(await this.queue.missing(open.map(({ id }) => id)));
-    const lost = open.filter(({ id }) => missing.has(id));
+    return this.#requeue(open);
+  }
+
+  /** Jobs that the index does not name. Most have just ended; what has not is to be found there again. */
+  async #sweepUnlisted(ids: readonly string[]): Promise<number> {
+    let requeued = 0;
+    for (let start = 0; start < ids.length && !this.#stopped; start += BATCH) {
+      const jobs = await this.reader.outlines(ids.slice(start, start + BATCH));
+      const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
+      await Promise.all(open.map((job) => this.index.restore(job)));
+      for (const { id, attempt } of open) this.logger.warn({ requestId: id, attempt }, 'listed again');
+      requeued += await this.#requeue(open);
+    }
+    return requeued;
+  }
+
+  /** @returns how many of the jobs were not in the queue */
+  async #requeue(jobs: readonly JobOutline[]): Promise<number> {
+    const missing = new Set(await this.queue.missing(jobs.map(({ id }) => id)));
+    const lost = jobs.filter(({ id }) => missing.has(id));
     await Promise.all(lost.map((job) => this.#enqueue(job)));
     for (const { id, attempt } of lost) this.logger.warn({ requestId: id, attempt }, 'queued again');
     return lost.length;
@@ -103,6 +128,14 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #enqueue(job: JobOutline): Promise<void> {
     await this.queue.enqueue({ id: job.id, priority: await this.index.priorityOf(job) });
+  }
+
+  /** @returns what was swept; 0 for a page that could not be */
+  #unlessItFails(swept: Promise<number>): Promise<number> {
+    return swept.catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'page not swept');
+      return 0;
+    });
   }
 
   /** An admission whose record was never made, or has expired. */
