@@ -51,15 +51,16 @@ export class System implements AsyncDisposable {
     readonly proxy: TestNginx,
     readonly env: Readonly<Record<string, string>>,
     private readonly ways: RedisNetwork | null,
+    private readonly parts: AsyncDisposableStack,
   ) {}
 
+  /** @throws Error a part did not start; those that did have ended */
   static async start(options: SystemOptions = {}): Promise<System> {
     const { env = {}, bufferStreams = false, faulty = false, redis, processes = 2 } = options;
-    const [model, own] = await Promise.all([
-      startModel(),
-      redis === undefined ? startRedis({ kind: 'process' }) : null,
-    ]);
-    const ways = faulty && own !== null ? await waysTo(own) : null;
+    await using parts = new AsyncDisposableStack();
+    const model = parts.use(await startModel());
+    const own = redis === undefined ? parts.use(await startRedis({ kind: 'process' })) : null;
+    const ways = faulty && own !== null ? { api: await wayTo(own, parts), worker: await wayTo(own, parts) } : null;
     const all = {
       REDIS_URL: own?.url ?? redis?.url ?? '',
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
@@ -69,14 +70,18 @@ export class System implements AsyncDisposable {
       MILLRACE_LINGER_MS: '0',
       ...env,
     };
-    const [apis, workers] = await Promise.all([
-      spawn(processes, 'api', through(ways, 'api', all)),
-      spawn(processes, 'worker', through(ways, 'worker', all)),
+    const [apis, workers]: [SpawnedService[], SpawnedService[]] = [[], []];
+    // asked when it ends: a restart puts others in their places
+    parts.defer(() => endAll([...apis, ...workers]));
+    await spawnAll([
+      ...spawning(apis, processes, 'api', through(ways, 'api', all)),
+      ...spawning(workers, processes, 'worker', through(ways, 'worker', all)),
     ]);
     const port = await freePort();
     const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
     const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes, bufferStreams });
-    return new System(model, own, apis, workers, await startNginx({ files, port }), all, ways);
+    const proxy = parts.use(await startNginx({ files, port }));
+    return new System(model, own, apis, workers, proxy, all, ways, parts.move());
   }
 
   /** The system's own Redis. */
@@ -143,12 +148,13 @@ export class System implements AsyncDisposable {
     return fetch(`${this.url}/jobs/${id}`, { ...init, method: 'DELETE' });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.proxy.stop();
-    await Promise.all([...this.apis, ...this.workers].map((service) => service[Symbol.asyncDispose]()));
-    const ways = this.ways === null ? [] : Object.values(this.ways);
-    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()));
-    await Promise.all([this.model[Symbol.asyncDispose](), this.ownRedis?.stop()]);
+  /** Lets something end before the system does: a client that would come back for ever, say. */
+  use<T extends Disposable>(part: T): T {
+    return this.parts.use(part);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.parts.disposeAsync();
   }
 }
 
@@ -164,18 +170,30 @@ export function facts(stream: SseReader): string[] {
   return stream.events.map(({ id, event, data }) => `${id} ${event} ${JSON.stringify(data)}`);
 }
 
-async function waysTo(redis: TestRedis): Promise<RedisNetwork> {
-  const [api, worker] = await Promise.all([
-    startFaultProxy({ target: redis.port }),
-    startFaultProxy({ target: redis.port }),
-  ]);
-  return { api, worker };
+async function wayTo(redis: TestRedis, parts: AsyncDisposableStack): Promise<FaultProxy> {
+  return parts.use(await startFaultProxy({ target: redis.port }));
 }
 
 function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Record<string, string>>) {
   return ways === null ? env : { ...env, REDIS_URL: `redis://127.0.0.1:${ways[name].port}` };
 }
 
-function spawn(count: number, name: ServiceName, env: Readonly<Record<string, string>>): Promise<SpawnedService[]> {
-  return Promise.all(Array.from({ length: count }, () => spawnService(name, env)));
+/** Starts services side by side; each is among its kind when it is ready, also when another does not start.
+ *  @throws Error of the first that did not, when none is on its way any more */
+async function spawnAll(starts: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(starts);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+function spawning(
+  services: SpawnedService[],
+  count: number,
+  name: ServiceName,
+  env: Readonly<Record<string, string>>,
+): Promise<void>[] {
+  return Array.from({ length: count }, async () => void services.push(await spawnService(name, env)));
+}
+
+async function endAll(services: readonly SpawnedService[]): Promise<void> {
+  await Promise.all(services.map((service) => service[Symbol.asyncDispose]()));
 }
