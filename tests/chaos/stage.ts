@@ -79,7 +79,7 @@ export class Stage implements AsyncDisposable {
   async replace(name: ServiceName, number: number, how: 'SIGTERM' | 'SIGKILL', awayMs: number): Promise<void> {
     const old = this.service(name, number);
     this.asked.add(old);
-    const ended = how === 'SIGKILL' ? old.kill() : this.stopped(old);
+    const ended = how === 'SIGKILL' ? old.kill() : this.stopped(name, old);
     if (how === 'SIGKILL' || name === 'api') await ended;
     await delay(awayMs);
     const services = this.servicesOf(name);
@@ -113,11 +113,11 @@ export class Stage implements AsyncDisposable {
     return name === 'api' ? this.system.apis : this.system.workers;
   }
 
-  private async stopped(service: SpawnedService): Promise<void> {
+  private async stopped(name: ServiceName, service: SpawnedService): Promise<void> {
     const { code, signal } = await service.stop(STOP_MS);
     if (code === 0) return;
     // while Redis is away a worker cannot hand its jobs over: they are taken over
-    if (this.system.workers.includes(service) && service.child.lines.some((line) => line.includes(TOO_LONG))) return;
+    if (name === 'worker' && service.child.lines.some((line) => line.includes(TOO_LONG))) return;
     const last = service.child.lines.slice(-5).join('\n');
     this.crashes.push(`pid ${service.pid} answered SIGTERM with ${signal ?? `exit code ${code}`}:\n${last}`);
   }
