@@ -8,7 +8,9 @@ let run: LoadRun | undefined;
 process.on('disconnect', () => process.exit(0));
 process.on('message', (command: LoadCommand) => {
   if (command.kind === 'stop') run?.stop();
-  else {
+  else if (command.kind === 'mark') {
+    if (run !== undefined) report({ kind: 'mark', mark: run.mark() });
+  } else {
     run = new LoadRun(command.load, {
       onOpen: () => report({ kind: 'open' }),
       onDone: (result) => report({ kind: 'done', result }),

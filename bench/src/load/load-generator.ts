@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Load, LoadCommand, LoadReport, LoadResult } from './load.ts';
+import type { Load, LoadCommand, LoadMark, LoadReport, LoadResult } from './load.ts';
 
 /** A load that was begun: it ends by itself, or when it is told to. */
 export interface RunningLoad {
@@ -63,6 +63,14 @@ export class LoadGenerator implements AsyncDisposable {
     if (stopped.aborted) throw new Error(`the load took longer than ${timeoutMs} ms: ${JSON.stringify(result)}`);
     if (result.failed > 0) throw new Error(`${result.failed} of ${load.streams} streams failed: ${result.failure}`);
     return result;
+  }
+
+  /** What the load under way has brought since it was last asked.
+   *  @throws Error the generator ended */
+  async mark(): Promise<LoadMark> {
+    const answer = this.report('mark');
+    this.send({ kind: 'mark' });
+    return (await answer).mark;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { monotonicMicros } from '@millrace/testing/paced-model';
 import { SpreadOfTimes } from '../measure/spread.ts';
-import type { Load, LoadResult } from './load.ts';
+import type { Load, LoadMark, LoadResult } from './load.ts';
 import { TokenScanner } from './token-scanner.ts';
 
 /** One read's worth, shared by all connections: Node reads and calls back in one go. */
@@ -32,6 +32,7 @@ export class LoadRun {
   #failed = 0;
   #failure: string | null = null;
   #tokens = 0;
+  #sinceMark = { tokens: 0, delay: new SpreadOfTimes() };
   #bytes = 0;
 
   constructor(load: Load, events: LoadEvents) {
@@ -41,6 +42,13 @@ export class LoadRun {
     const first = Math.min(atOnce, streams);
     if (overMs === 0) for (let nth = 0; nth < first; nth += 1) this.#begin();
     else this.#beginOver(first, overMs);
+  }
+
+  /** What came since it was last asked. */
+  mark(): LoadMark {
+    const { tokens, delay } = this.#sinceMark;
+    this.#sinceMark = { tokens: 0, delay: new SpreadOfTimes() };
+    return { tokens, delay: delay.spread };
   }
 
   /** Breaks off what is open. */
@@ -76,10 +84,11 @@ export class LoadRun {
         }
         this.#bytes += length;
         const first = scanner.tokens === 0;
-        const onStamp = this.#load.stamped ? (micros: number) => this.#delay.add(now - micros) : null;
+        const onStamp = this.#load.stamped ? (micros: number) => this.#late(now - micros) : null;
         const found = scanner.read(bytes.subarray(0, length), onStamp);
         if (first && found > 0) this.#firstToken.add(now - beganAt);
         this.#tokens += found;
+        this.#sinceMark.tokens += found;
         return true;
       },
     };
@@ -91,6 +100,11 @@ export class LoadRun {
       status = 'lost';
     });
     socket.on('close', () => this.#close(socket, status.startsWith('2'), beganAt));
+  }
+
+  #late(micros: number): void {
+    this.#delay.add(micros);
+    this.#sinceMark.delay.add(micros);
   }
 
   #close(socket: Socket, wasAnswered: boolean, beganAt: number): void {

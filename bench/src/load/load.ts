@@ -33,11 +33,21 @@ export interface LoadResult {
   readonly whole: Spread;
 }
 
-/** From the generator's parent. `stop` ends what is open, and with it the load. */
-export type LoadCommand = { readonly kind: 'run'; readonly load: Load } | { readonly kind: 'stop' };
+/** What came since the mark before, or since the load began. */
+export interface LoadMark {
+  readonly tokens: number;
+  readonly delay: Spread;
+}
+
+/** From the generator's parent. `mark` asks for a {@link LoadMark}; `stop` ends what is open, and with it the load. */
+export type LoadCommand =
+  | { readonly kind: 'run'; readonly load: Load }
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'stop' };
 
 /** To the generator's parent. `open`: every stream of the load has the head of its answer. */
 export type LoadReport =
   | { readonly kind: 'ready' }
   | { readonly kind: 'open' }
+  | { readonly kind: 'mark'; readonly mark: LoadMark }
   | { readonly kind: 'done'; readonly result: LoadResult };

@@ -17,7 +17,6 @@ export async function mergedWithKept(result: SpeedResult): Promise<SpeedResult> 
   const again = new Set(result.measured.map(({ of }) => of));
   return {
     ...result,
-    seconds: kept.seconds + result.seconds,
     measured: mergedFigures(kept.measured, result.measured),
     failures: [...kept.failures.filter(({ of }) => !again.has(of)), ...result.failures],
   };

@@ -49,30 +49,44 @@ export async function metered<Result>(
   };
 }
 
-/** A load that a peer is put under, metered from when the first answer may speak: where the plan lets all be opened before,
- *  what opening costs is in no figure.
+/** Of a load with a pace, what counts is the time in which all answers speak: what it costs to open and to end them, and
+ *  how late a token is beside that, is in no figure. Of one without, all of it counts.
  *  @throws Error a stream failed, or tokens were lost or repeated: what is wrong is not worth a time */
 export async function meteredLoad(stage: Stage, peer: RunningPeer, load: Load, plan: TokenPlan): Promise<Figures> {
-  const { tokens, firstTokenMs } = plan;
-  const { result, used } = await metered(stage, peer, await begun(stage, load, firstTokenMs));
-  const expected = load.streams * tokens;
-  if (result.tokens !== expected) throw new Error(`${result.tokens} tokens came, and ${expected} were said`);
-  return loadFigures({ ...result, wallMs: result.wallMs - firstTokenMs }, used);
-}
-
-/** @returns what runs the load to its end, or waits for that where it had to begin before */
-async function begun(stage: Stage, load: Load, firstTokenMs: number): Promise<() => Promise<LoadResult>> {
-  const run = () => stage.generator.run(load, { signal: stage.signal });
-  if (firstTokenMs === 0) return run;
+  const run = async () => {
+    const result = await stage.generator.run(load, { signal: stage.signal });
+    const expected = load.streams * plan.tokens;
+    if (result.tokens !== expected) throw new Error(`${result.tokens} tokens came, and ${expected} were said`);
+    return result;
+  };
+  const windowMs = plan.perSecond === 0 ? 0 : (plan.tokens / plan.perSecond) * 1e3 - load.overMs;
+  if (windowMs <= 0) {
+    const { result, used } = await metered(stage, peer, run);
+    return loadFigures(result, result, used);
+  }
   const running = run();
   running.catch(() => undefined); // whoever waits for it below hears of it
-  await delay(firstTokenMs);
-  return () => running;
+  await delay(load.overMs + plan.firstTokenMs);
+  await stage.generator.mark();
+  const { result: wallMs, used } = await metered(stage, peer, () => timed(() => delay(windowMs)));
+  const mark = await stage.generator.mark();
+  return loadFigures(await running, { ...mark, wallMs }, used);
 }
 
-/** A load and its cost as figures. Per token where nothing else is said. */
-function loadFigures(result: LoadResult, { cpu, scripts }: Used): Figures {
-  const { tokens, wallMs, bytes, firstToken, delay: late, whole } = result;
+/** @returns how long it took, milliseconds */
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const beganAt = performance.now();
+  await run();
+  return performance.now() - beganAt;
+}
+
+/** A load and its cost as figures. Per token where nothing else is said.
+ *  @param counted what came while it was metered */
+function loadFigures(
+  { tokens: allTokens, bytes, firstToken, whole }: LoadResult,
+  { tokens, wallMs, delay: late }: Pick<LoadResult, 'tokens' | 'wallMs' | 'delay'>,
+  { cpu, scripts }: Used,
+): Figures {
   const perToken = (total: number) => rounded(total / tokens);
   return {
     tokensPerSecond: Math.round((tokens / wallMs) * 1e3),
@@ -82,7 +96,7 @@ function loadFigures(result: LoadResult, { cpu, scripts }: Used): Figures {
     delayP95Ms: rounded(late.p95),
     delayP99Ms: rounded(late.p99),
     wholeP50Ms: rounded(whole.p50),
-    bytesPerToken: perToken(bytes),
+    bytesPerToken: rounded(bytes / allTokens),
     workerMicros: perToken(cpu.worker),
     relayMicros: perToken(cpu.relay),
     appMicros: perToken(cpu.app),

@@ -61,9 +61,9 @@ export function growthPicture({ measured }: SpeedResult): Curves {
     title: 'How the cost grows',
     subtitle: 'logarithmic scales; the dashed line is growth in proportion',
     curves: [
-      curve('growth: streams', 'cpuMs', {
+      curve('growth: streams', 'cpuMsPerSecond', {
         title: 'streams',
-        of: 'CPU ms for 6 tokens each, all processes',
+        of: 'CPU ms per second, all processes',
         over: 'streams at 1 token/s',
       }),
       curve('growth: tokens', 'wholeMs', {

@@ -9,10 +9,10 @@ export const GROWTH_CASES: readonly Case[] = [
   ...[1, 10, 100, 1_000, 5_000].map(withReaders),
 ];
 
-/** Each stream says a token a second, once all are open: 300 a second are opened. */
+/** Each stream says a token a second: 300 a second are opened, and for five seconds all speak. */
 function withStreams(streams: number): Case {
   const overMs = 3 * streams;
-  const plan = { tokens: 6, perSecond: 1, firstTokenMs: overMs, stamped: true };
+  const plan = { tokens: Math.ceil(overMs / 1e3) + 5, perSecond: 1, firstTokenMs: 0, stamped: true };
   return {
     of: 'growth: streams',
     peer: String(streams),
@@ -21,8 +21,12 @@ function withStreams(streams: number): Case {
     measure: async (stage) => {
       const { port, text } = stage.millrace.ask(plan);
       const load = { port, request: text, streams, atOnce: streams, overMs, stamped: true };
-      const { allMicros = 0, delayP50Ms = 0 } = await meteredLoad(stage, stage.millrace, load, plan);
-      return { cpuMs: rounded((allMicros * streams * plan.tokens) / 1e3), allMicros, delayP50Ms };
+      const {
+        allMicros = 0,
+        tokensPerSecond = 0,
+        delayP50Ms = 0,
+      } = await meteredLoad(stage, stage.millrace, load, plan);
+      return { cpuMsPerSecond: rounded((allMicros * tokensPerSecond) / 1e3), allMicros, delayP50Ms };
     },
   };
 }

@@ -66,12 +66,12 @@ const LOADS: readonly SharedLoad[] = [
   {
     of: 'paced',
     title: '200 answers at 50 tokens/s',
-    // all are open before the first one speaks: their beginning is in no figure
-    plan: { tokens: 150, perSecond: 50, firstTokenMs: 2_000, stamped: true },
+    // a second between the opening of the last and the time that counts
+    plan: { tokens: 200, perSecond: 50, firstTokenMs: 1_000, stamped: true },
     ...{ streams: 200, atOnce: 200, overMs: 1_000 },
     peers: [
       ...['model', 'direct', 'resumable-stream'],
-      { peer: 'langgraph', streams: 10, plan: { tokens: 60, perSecond: 20 } },
+      { peer: 'langgraph', streams: 10, plan: { tokens: 80, perSecond: 20 } },
       { peer: 'naive', streams: 60 },
       'millrace',
     ],
@@ -79,7 +79,7 @@ const LOADS: readonly SharedLoad[] = [
   {
     of: 'crowd',
     title: '1,000 answers at 5 tokens/s',
-    plan: { tokens: 20, perSecond: 5, firstTokenMs: 4_000, stamped: true },
+    plan: { tokens: 35, perSecond: 5, firstTokenMs: 1_000, stamped: true },
     ...{ streams: 1_000, atOnce: 1_000, overMs: 3_000 },
     peers: ['model', 'direct', 'resumable-stream', 'millrace', 'millrace-worker'],
   },
