@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { FaultLine } from './fault-line.ts';
 import type { NetworkWeather } from './network-weather.ts';
+import { resetSocket } from './reset-socket.ts';
 
 export interface FaultLinkOptions {
   readonly client: Socket;
@@ -48,8 +49,8 @@ export class FaultLink {
 
   /** RST to both sides. */
   reset(): void {
-    this.client.resetAndDestroy();
-    this.upstream.resetAndDestroy();
+    resetSocket(this.client);
+    resetSocket(this.upstream);
   }
 
   /** The packets arrive again: an end that the other side could not hear of is heard of now. */
@@ -76,7 +77,7 @@ export class FaultLink {
     });
     from.on('close', (hadError) => {
       // half closed, it still reads what the other side says
-      if (!weather.blackhole && (hadError || this.holed)) to.resetAndDestroy();
+      if (!weather.blackhole && (hadError || this.holed)) resetSocket(to);
       if (to.destroyed) onOver();
     });
   }

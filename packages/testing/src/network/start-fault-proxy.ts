@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FaultLink } from './fault-link.ts';
 import type { NetworkWeather } from './network-weather.ts';
+import { resetSocket } from './reset-socket.ts';
 
 export interface FaultProxyOptions {
   /** the port on 127.0.0.1 that connections are passed on to */
@@ -125,7 +126,7 @@ export class FaultProxy implements AsyncDisposable {
 
   private pass(client: Socket): void {
     if (this.refusing) {
-      client.resetAndDestroy();
+      resetSocket(client);
       return;
     }
     const link: FaultLink = new FaultLink({
