@@ -30,7 +30,8 @@ export class GatedJob {
     const created = await system.ask(prompt, options);
     const id = idOf(created);
     const url = () => `${system.url}/jobs/${id}/stream`;
-    return new GatedJob(system, prompt, words, gate, id, [new Watcher(url, created), new Watcher(url, null)]);
+    const watchers = [created, null].map((first) => system.use(new Watcher(url, first)));
+    return new GatedJob(system, prompt, words, gate, id, watchers);
   }
 
   /** POSTs so many, a few at a time. */

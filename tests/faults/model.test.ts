@@ -105,7 +105,7 @@ async function failure({ fault, steps }: Row, prompt: string) {
   system.model.answer(steps, { to: prompt, stepMs: 20 });
   const created = await system.ask({ query: prompt, ...(fault === 'endless answer' ? { timeoutMs: WHOLE_MS } : {}) });
   const url = `${system.url}/jobs/${idOf(created)}/stream`;
-  const watcher = new Watcher(() => url, created);
+  const watcher = system.use(new Watcher(() => url, created));
   await watcher.over;
   await using log = await system.watch(idOf(created));
   await log.collect();

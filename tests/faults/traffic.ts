@@ -47,7 +47,8 @@ export class Traffic implements Disposable {
   private async request(prompt: string): Promise<void> {
     try {
       const created = await this.system.ask(prompt);
-      const watcher = new Watcher(() => `${this.system.url}/jobs/${idOf(created)}/stream`, created);
+      const url = `${this.system.url}/jobs/${idOf(created)}/stream`;
+      const watcher = this.system.use(new Watcher(() => url, created));
       await watcher.over;
       if (watcher.text !== ANSWER.join('')) this.failures.push(`${prompt}: ${JSON.stringify(watcher.events)}`);
       if (watcher.refusals.length > 0) this.failures.push(`${prompt}: resumption refused with ${watcher.refusals}`);

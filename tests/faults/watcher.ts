@@ -7,13 +7,13 @@ const RECONNECT_MS = 50;
 
 /** A client that obeys the protocol: whenever its connection is lost it resumes after the last event that it has seen,
  *  until the terminal one. @see PROTOCOL.md §4 */
-export class Watcher {
+export class Watcher implements Disposable {
   /** over all connections, in order of arrival */
   readonly events: SseEvent[] = [];
   /** statuses that a resumption was refused with, and 0 for no answer at all */
   readonly refusals: number[] = [];
   connections: number;
-  /** settles after the terminal event */
+  /** settles after the terminal event, or when it was closed */
   readonly over: Promise<void>;
   private readonly waiters = new Set<() => void>();
   private readonly closing = new AbortController();
@@ -59,8 +59,13 @@ export class Watcher {
     return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }
 
+  /** Comes back no more; {@link over} settles, terminal event or not. */
   close(): void {
     this.closing.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   private async watch(first: SseReader | null): Promise<void> {
