@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, submit } from '../../testing/deployment.ts';
+import { Deployment, say, submit } from '../../testing/deployment.ts';
 import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 
@@ -51,12 +51,17 @@ describe('the sweep (law 15)', () => {
     expect(await node.api.nest.get(Sweep).run()).toBe(0);
   });
 
-  it('queues a running job again whose queue entry is lost', async () => {
+  it('queues a running job again whose queue entry is lost, unless it goes on all the same', async () => {
     const node = await deployment.node();
     const id = await submit(node);
-    await deployment.begin(id);
+    const writer = await deployment.begin(id);
     await lose(id);
     await age(id);
+    for (const word of ['a', 'b', 'c']) {
+      expect(await node.api.nest.get(Sweep).run()).toBe(0);
+      await say(writer, [word]);
+    }
+    expect(await node.api.nest.get(Sweep).run()).toBe(0);
     expect(await node.api.nest.get(Sweep).run()).toBe(1);
     expect(await deployment.redis.exists(entryOf(id))).toBe(1);
   });

@@ -1,3 +1,4 @@
+import type { EventId } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { type Followers, isFinished, type JobIndex, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
@@ -23,6 +24,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
   /** who may own an entry whose record is gone */
   readonly #tenants: readonly string[];
+  /** running jobs that the last sweep found without an entry, and how far they had come */
+  #adrift: ReadonlyMap<string, EventId> = new Map();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -55,15 +58,17 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  @returns how many were queued again */
   async run(): Promise<number> {
     const waitedFor = new Set([...this.followers.followedFor(MIN_AGE_MS), ...this.askedFor.take(MIN_AGE_MS)]);
+    const adrift = new Map<string, EventId>();
     let requeued = 0;
     let cursor: string | null = null;
     do {
       const page = await this.index.open({ olderThanMs: MIN_AGE_MS, limit: BATCH, cursor: cursor ?? undefined });
       for (const id of page.ids) waitedFor.delete(id);
-      requeued += await this.#unlessItFails(this.#sweepPage(page.ids));
+      requeued += await this.#unlessItFails(this.#sweepPage(page.ids, adrift));
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
-    requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor]));
+    requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor], adrift));
+    this.#adrift = adrift;
     await this.index.prune();
     await this.#forgetExpired();
     return requeued;
@@ -91,7 +96,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     );
   }
 
-  async #sweepPage(ids: readonly string[]): Promise<number> {
+  async #sweepPage(ids: readonly string[], adrift: Map<string, EventId>): Promise<number> {
     const jobs = await this.reader.outlines(ids);
     const open: JobOutline[] = [];
     await Promise.all(
@@ -101,26 +106,34 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
         else open.push(job);
       }),
     );
-    return this.#requeue(open);
+    return this.#requeue(open, adrift);
   }
 
   /** Jobs that the index does not name. Most have just ended; what has not is to be found there again. */
-  async #sweepUnlisted(ids: readonly string[]): Promise<number> {
+  async #sweepUnlisted(ids: readonly string[], adrift: Map<string, EventId>): Promise<number> {
     let requeued = 0;
     for (let start = 0; start < ids.length && !this.#stopped; start += BATCH) {
       const jobs = await this.reader.outlines(ids.slice(start, start + BATCH));
       const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
       await Promise.all(open.map((job) => this.index.restore(job)));
       for (const { id, attempt } of open) this.logger.warn({ requestId: id, attempt }, 'listed again');
-      requeued += await this.#requeue(open);
+      requeued += await this.#requeue(open, adrift);
     }
     return requeued;
   }
 
-  /** @returns how many of the jobs were not in the queue */
-  async #requeue(jobs: readonly JobOutline[]): Promise<number> {
+  /** Queues those of the jobs that have no entry. A running one may have a worker still, which would be fenced: as long
+   *  as it says something between two sweeps it is left alone.
+   *  @param adrift takes the running ones, for the next sweep
+   *  @returns how many were queued */
+  async #requeue(jobs: readonly JobOutline[], adrift: Map<string, EventId>): Promise<number> {
     const missing = new Set(await this.queue.missing(jobs.map(({ id }) => id)));
-    const lost = jobs.filter(({ id }) => missing.has(id));
+    const lost = jobs.filter(({ id, status, lastEventId }) => {
+      if (!missing.has(id)) return false;
+      if (status !== 'active' || this.#adrift.get(id) === lastEventId) return true;
+      adrift.set(id, lastEventId);
+      return false;
+    });
     await Promise.all(lost.map((job) => this.#enqueue(job)));
     for (const { id, attempt } of lost) this.logger.warn({ requestId: id, attempt }, 'queued again');
     return lost.length;
