@@ -15,6 +15,8 @@ describe('a target', () => {
   it('is met at its limit', () => {
     const both = ['millrace', 'direct'].map((peer) => measured('whole', peer, { tokensPerSecond: 20_000 }));
     expect(verdictOn(whole, ...both)).toMatchObject({ verdict: 'met', value: 20_000, limit: 20_000 });
+    const bytes = measured('talk', 'millrace', { bytesPerToken: 50 });
+    expect(verdictOn('bytes on the wire per token, light load', bytes)?.verdict).toBe('met');
   });
 
   it('that is missed says by which factor', () => {
