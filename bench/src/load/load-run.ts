@@ -7,6 +7,8 @@ import { TokenScanner } from './token-scanner.ts';
 /** One read's worth, shared by all connections: Node reads and calls back in one go. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
 
+const RESET = Buffer.from('event: reset');
+
 /** `HTTP/1.1 200` */
 const STATUS_AT = 9;
 
@@ -32,6 +34,7 @@ export class LoadRun {
   #failed = 0;
   #failure: string | null = null;
   #tokens = 0;
+  #resets = 0;
   #sinceMark = { tokens: 0, delay: new SpreadOfTimes() };
   #bytes = 0;
 
@@ -88,6 +91,7 @@ export class LoadRun {
         const found = scanner.read(bytes.subarray(0, length), onStamp);
         if (first && found > 0) this.#firstToken.add(now - beganAt);
         this.#tokens += found;
+        if (bytes.subarray(0, length).includes(RESET)) this.#resets += 1;
         this.#sinceMark.tokens += found;
         return true;
       },
@@ -123,6 +127,7 @@ export class LoadRun {
       failed: this.#failed,
       failure: this.#failure,
       tokens: this.#tokens,
+      resets: this.#resets,
       bytes: this.#bytes,
       wallMs: (monotonicMicros() - this.#startedAt) / 1e3,
       firstToken: this.#firstToken.spread,

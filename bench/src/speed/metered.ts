@@ -56,8 +56,8 @@ export async function meteredLoad(stage: Stage, peer: RunningPeer, load: Load, p
   const run = async () => {
     const result = await stage.generator.run(load, { signal: stage.signal });
     const expected = load.streams * plan.tokens;
-    if (result.tokens !== expected) throw new Error(`${result.tokens} tokens came, and ${expected} were said`);
-    return result;
+    if (result.tokens === expected) return result;
+    throw new Error(`${result.tokens} tokens came of ${expected}; ${result.resets} answers began afresh`);
   };
   const windowMs = plan.perSecond === 0 ? 0 : (plan.tokens / plan.perSecond) * 1e3 - load.overMs;
   if (windowMs <= 0) {
