@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually, type SpawnedService } from '@millrace/testing';
+import { idOf, System } from '../e2e/system.ts';
+import { figures } from './figures.ts';
+import { Load } from './load.ts';
+import { childrenOf, rssMiB } from './memory.ts';
+import { percentile } from './percentile.ts';
+import { StoppedReaders } from './stopped-readers.ts';
+import { textById } from './watcher.ts';
+
+const STALL_MS = 15_000;
+/** The look-out for stalled readers goes round once a second. */
+const LATE_MS = 3_000;
+const READERS = 1_000;
+const BOUND_MIB = 300;
+const SPAN_MS = 4_000;
+/** For what has just been started, or cut, to be over: it would make the others look slow without stopped readers. */
+const SETTLE_MS = 3_000;
+/** What the machine itself varies by, where a delay is of a few milliseconds. */
+const NOISE_MS = 10;
+/** Between nginx and the API segments are loopback's, and each connection is worth 4 MB of the kernel's memory. */
+const READERS_OF_NGINX = 100;
+/** 4 KiB of buffer for each, and what nginx needs for a connection. */
+const NGINX_MIB = 20;
+
+let system: System;
+beforeEach(async () => {
+  system = await System.start({ env: { MILLRACE_STALL_TIMEOUT_MS: String(STALL_MS) } });
+});
+afterEach(() => system[Symbol.asyncDispose](), 30_000);
+
+interface LongJob {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** @param kiB more than the kernel keeps for a connection
+ *  @returns a job that has ended */
+async function longJob(kiB: number): Promise<LongJob> {
+  const words = Array.from({ length: kiB / 32 }, (_, index) => `${index} ${'x'.repeat(32 * 1024)} `);
+  system.model.answer(words, { to: 'long' });
+  await using stream = await system.ask('long');
+  await stream.until(({ event }) => event === 'done');
+  return { id: idOf(stream), text: words.join('') };
+}
+
+/** Readers of a job that a node has let go of: why, and after how long, milliseconds. */
+function closed(api: SpawnedService, { id }: LongJob): { reason: unknown; ms: number }[] {
+  return api.log
+    .filter(({ msg, requestId }) => msg === 'closed' && requestId === id)
+    .map(({ reason, durationMs }) => ({ reason, ms: Number(durationMs) }))
+    .filter(({ reason }) => reason !== 'finished');
+}
+
+/** Settled when a node writes next to nothing any more: its readers take nothing, and their buffers are full. */
+async function untilFull({ url }: SpawnedService): Promise<void> {
+  const relayed = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^millrace_bytes_relayed_total\{.*\} (\S+)$/m.exec(text)?.[1]);
+  };
+  let before = await relayed();
+  const isQuiet = async () => {
+    const now = await relayed();
+    const grown = now - before;
+    before = now;
+    return grown < 1_000_000;
+  };
+  await eventually(isQuiet, { timeoutMs: 60_000, everyMs: 500 });
+}
+
+/** Lets readers that were cut come back after the last event that they had.
+ *  @returns what is wrong with the text that they then have */
+async function gaps({ id, text }: LongJob, readers: StoppedReaders): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const [index, first] of (await readers.rest()).entries()) {
+    const after = first.at(-1)?.id;
+    if (after === undefined || first.some(({ event }) => event === 'done')) wrong.push(`${index} was not cut midway`);
+    await using second = await system.watch(id, after === undefined ? {} : { after });
+    const all = [...textById([...first, ...(await second.collect())]).values()].at(-1);
+    if (all !== text) wrong.push(`${index} resumed after ${after} with a gap`);
+  }
+  return wrong;
+}
+
+describe('readers that stop reading', () => {
+  it('1,000 of them: ≤ 300 MiB, no effect on others, disconnected after 15 s, resumable without a gap', async () => {
+    const [api] = system.apis;
+    if (api === undefined) throw new Error('there is a node');
+    const job = await longJob(1_024);
+    using load = await Load.start(system, { jobs: 20, at: () => api.url });
+    const delays = async (ms: number) => {
+      const from = performance.now();
+      await delay(ms);
+      return load.delaysMs(from, performance.now());
+    };
+    await delay(SETTLE_MS);
+    const without = await delays(SPAN_MS);
+    const before = await rssMiB(api.pid);
+    await using readers = await StoppedReaders.open(`${api.url}/jobs/${job.id}/stream`, READERS);
+    await untilFull(api);
+    const beside = await delays(2 * SPAN_MS);
+    const addedMiB = (await rssMiB(api.pid)) - before;
+    const cutSoFar = closed(api, job).length;
+    await eventually(() => closed(api, job).length >= READERS, { timeoutMs: 40_000, everyMs: 250 });
+    await delay(SETTLE_MS);
+    without.push(...(await delays(SPAN_MS)));
+    await load.finish();
+
+    const ends = closed(api, job);
+    const cutAfterMs = ends.map(({ ms }) => ms);
+    const [p99Without, p99Beside] = [percentile(without, 0.99), percentile(beside, 0.99)];
+    figures({
+      readers: READERS,
+      addedMiB,
+      p99WithoutMs: p99Without,
+      p99BesideMs: p99Beside,
+      p99BesidePercent: (100 * p99Beside) / p99Without,
+      firstCutAfterMs: Math.min(...cutAfterMs),
+      lastCutAfterMs: Math.max(...cutAfterMs),
+    });
+    expect(cutSoFar).toBe(0);
+    expect(ends.map(({ reason }) => reason)).toEqual(ends.map(() => 'stalled'));
+    expect(await gaps(job, readers)).toEqual([]);
+    expect(await load.faults()).toEqual([]);
+    expect(addedMiB).toBeLessThanOrEqual(BOUND_MIB);
+    expect(Math.min(...cutAfterMs)).toBeGreaterThanOrEqual(STALL_MS);
+    expect(Math.max(...cutAfterMs)).toBeLessThanOrEqual(STALL_MS + LATE_MS);
+    expect(p99Beside).toBeLessThanOrEqual(Math.max(1.2 * p99Without, p99Without + NOISE_MS));
+  });
+
+  it('100 of them through nginx: its memory stays bounded, disconnected after 15 s, resumable without a gap', async () => {
+    const job = await longJob(7 * 1_024);
+    const nginxMiB = async () => {
+      const pids = [system.proxy.child.pid, ...(await childrenOf(system.proxy.child.pid))];
+      return (await Promise.all(pids.map(rssMiB))).reduce((sum, mib) => sum + mib, 0);
+    };
+    const before = await nginxMiB();
+    await using readers = await StoppedReaders.open(`${system.url}/jobs/${job.id}/stream`, READERS_OF_NGINX);
+    await Promise.all(system.apis.map(untilFull));
+    const addedMiB = (await nginxMiB()) - before;
+    const ends = () => system.apis.flatMap((api) => closed(api, job));
+    await eventually(() => ends().length >= READERS_OF_NGINX, { timeoutMs: 40_000, everyMs: 250 });
+    const cutAfterMs = ends().map(({ ms }) => ms);
+    figures({
+      readers: READERS_OF_NGINX,
+      nginxAddedMiB: addedMiB,
+      firstCutAfterMs: Math.min(...cutAfterMs),
+      lastCutAfterMs: Math.max(...cutAfterMs),
+    });
+    expect(await gaps(job, readers)).toEqual([]);
+    expect(addedMiB).toBeLessThanOrEqual(NGINX_MIB);
+    expect(Math.min(...cutAfterMs)).toBeGreaterThanOrEqual(STALL_MS);
+    expect(Math.max(...cutAfterMs)).toBeLessThanOrEqual(STALL_MS + LATE_MS);
+  });
+});
