@@ -22,7 +22,9 @@ export function reliabilityTable(runs) {
   const rows = Map.groupBy(runs, ({ row }) => row);
   const lines = [...rows].map(([row, measured]) => {
     const [fault = row, promise = ''] = row.split(/: (.*)/s);
-    const names = [...new Set(measured.flatMap(({ figures }) => Object.keys(figures)))];
+    const measuredNames = measured.flatMap(({ figures }) => Object.keys(figures));
+    // a seed is there to repeat a run, and tells nothing of it
+    const names = [...new Set(measuredNames)].filter((name) => name !== 'seed');
     const figures = names.map((name) =>
       figure(
         name,

@@ -24,6 +24,8 @@ const ENV = {
   MILLRACE_SWEEP_MS: String(SWEEP_MS),
 };
 
+const HOLDS = 'one terminal event, nothing after it, and the job never runs again';
+
 let system: System;
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -85,7 +87,7 @@ describe('cancel racing with', () => {
     system = await System.start({ env: ENV });
   });
 
-  it('enqueue', async () => {
+  it(`enqueue: ${HOLDS}`, async () => {
     const random = seededRandom();
     const ids = Array.from({ length: JOBS }, () => crypto.randomUUID());
     const cancels = await staggered(ids, async (id) => {
@@ -98,7 +100,7 @@ describe('cancel racing with', () => {
     await judge(cancels, random);
   });
 
-  it('pick-up', async () => {
+  it(`pick-up: ${HOLDS}`, async () => {
     const random = seededRandom();
     const entrants = Array.from({ length: JOBS }, () => crypto.randomUUID());
     const cancels = await staggered(entrants, async (id) => {
@@ -110,7 +112,7 @@ describe('cancel racing with', () => {
     await judge(cancels, random);
   });
 
-  it('first token', async () => {
+  it(`first token: ${HOLDS}`, async () => {
     const random = seededRandom();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map(({ gate }) => gate.request));
@@ -124,7 +126,7 @@ describe('cancel racing with', () => {
     await judge(cancels, random);
   });
 
-  it('last token', async () => {
+  it(`last token: ${HOLDS}`, async () => {
     const random = seededRandom();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(job.words.length - 1)));
@@ -141,7 +143,7 @@ describe('cancel racing with', () => {
   it.each([
     ['killed', (worker: SpawnedService) => worker.kill()],
     ['frozen, and awake again', (worker: SpawnedService) => worker.pause()],
-  ])('take-over (from a worker that is %s)', async (_how, strike) => {
+  ])(`take-over (from a worker that is %s): ${HOLDS}`, async (_how, strike) => {
     const random = seededRandom();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(5)));
@@ -175,7 +177,7 @@ describe('cancel racing with a Redis outage', () => {
   it.each([
     ['stopped', () => system.redis.shutDown(), () => system.redis.start()],
     ['blackholed', () => blackhole(true), () => blackhole(false)],
-  ])('(%s)', async (_way, away, back) => {
+  ])(`(%s): ${HOLDS}`, async (_way, away, back) => {
     const random = seededRandom();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(5)));
