@@ -11,6 +11,8 @@ import { System } from '../e2e/system.ts';
 import { TENANTS } from './job-plan.ts';
 
 const ENV = {
+  // a job whose model is silent may lose its worker a dozen times in here
+  MILLRACE_MAX_ATTEMPTS: '1000',
   MILLRACE_AUTH: 'apikey',
   MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${secretOf(tenant)}`).join(','),
   MILLRACE_MODEL_RETRIES: '2',
