@@ -45,8 +45,8 @@ export class Topic implements ChannelListener {
   readonly watchers = new Set<TopicWatcher>();
   #recent: EventBatch[] = [];
   #readers = 0;
-  /** being read for watchers, by the event that they come after */
-  readonly #pages = new Map<EventId, Promise<TopicPage>>();
+  /** being read for watchers, by the event that they come after; null while nothing is: most topics are idle */
+  #pages: Map<EventId, Promise<TopicPage>> | null = null;
   #repairing: Promise<void> | null = null;
   #repairAgain = false;
   /** who ran the attempt of `tip`, as the channel said; null: not known */
@@ -98,11 +98,13 @@ export class Topic implements ChannelListener {
   /** Reads the log for a watcher that has begun to read. Those who want the same page meanwhile share it, and its bytes.
    *  They miss nothing: whoever asked first is reading still, so that what has come since it asked is kept (law 5). */
   page(after: EventId): Promise<TopicPage> {
-    const known = this.#pages.get(after);
+    const known = this.#pages?.get(after);
     if (known !== undefined) return known;
     const page = this.#readAfter(after).finally(() => {
-      if (this.#pages.get(after) === page) this.#pages.delete(after);
+      if (this.#pages?.get(after) === page) this.#pages.delete(after);
+      if (this.#pages?.size === 0) this.#pages = null;
     });
+    this.#pages ??= new Map();
     this.#pages.set(after, page);
     return page;
   }
@@ -140,7 +142,7 @@ export class Topic implements ChannelListener {
     this.#history += 1;
     this.#recent = [];
     // newcomers shall not be given the log that was lost
-    this.#pages.clear();
+    this.#pages = null;
     this.levelAt = performance.now();
     for (const watcher of this.watchers) watcher.rewind();
   }

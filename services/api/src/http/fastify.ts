@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -46,12 +46,14 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     },
   });
   const fastify = adapter.getInstance();
+  // one function for all of them: thousands of streams keep it
+  function answered(this: ServerResponse): void {
+    const { socket } = this.req;
+    if (inAnswer.get(socket)?.raw === this.req) inAnswer.delete(socket);
+  }
   fastify.addHook('onRequest', (request, reply, done) => {
-    const { socket } = request.raw;
-    inAnswer.set(socket, request);
-    reply.raw.once('close', () => {
-      if (inAnswer.get(socket) === request) inAnswer.delete(socket);
-    });
+    inAnswer.set(request.raw.socket, request);
+    reply.raw.on('close', answered);
     done();
   });
   takeOnlyJson(fastify);

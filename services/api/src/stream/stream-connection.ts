@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Watch } from './watch-leases.ts';
 
 /** The most that is handed to the socket at once. A larger frame goes in slices: a reader who is slow but alive is
@@ -81,8 +81,6 @@ export class StreamConnection implements FollowSink {
     if (this.#response.headersSent || this.#closed) return;
     const reply = this.#reply;
     reply.hijack();
-    // Fastify keeps the request until the stream ends: a conversation of a megabyte is not to stay that long
-    reply.request.body = undefined;
     reply.headers({
       'Content-Type': this.#format.contentType,
       'Cache-Control': 'no-cache, no-transform',
@@ -94,6 +92,7 @@ export class StreamConnection implements FollowSink {
     // headers go with the first bytes of the body, or by themselves where there are none yet
     if (this.#encoder.opening === null) this.#response.flushHeaders();
     else this.#response.write(this.#encoder.opening);
+    forget(reply.request);
   }
 
   /** Attaches what feeds this connection. The reader may be gone by now. */
@@ -217,4 +216,12 @@ export class StreamConnection implements FollowSink {
     // until it has been taken: a reader who does not is cut off like any other
     this.blockedSince = performance.now();
   }
+}
+
+/** Fastify keeps a request until its answer ends. What nobody reads any more, a conversation of a megabyte perhaps, is not
+ *  to stay for as long as a stream. */
+function forget(request: FastifyRequest): void {
+  request.body = undefined;
+  request.raw.headers = {};
+  request.raw.rawHeaders = [];
 }
