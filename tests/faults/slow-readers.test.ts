@@ -17,9 +17,8 @@ const BOUND_MIB = 300;
 const SPAN_MS = 4_000;
 /** For what has just been started, or cut, to be over: it would make the others look slow without stopped readers. */
 const SETTLE_MS = 3_000;
-/** What two cores vary by that run the system and all of its readers: a pause of theirs is in the p99 of one span or the
- *  other. What was measured stands in docs/reliability.md. */
-const NOISE_MS = 100;
+/** What the machine itself varies by, where a delay is of a few milliseconds. */
+const NOISE_MS = 10;
 /** Between nginx and the API segments are loopback's, and each connection is worth 4 MB of the kernel's memory. */
 const READERS_OF_NGINX = 100;
 /** 4 KiB of buffer for each, and what nginx needs for a connection. */
