@@ -18,6 +18,11 @@ import { OpenStreams } from './stream/open-streams.ts';
 /** Requests under way get this long before a node closes: a dead Redis answers within 2 s. */
 const ANSWER_MS = 2_500;
 
+/** Connections that the kernel takes in while this process is busy; Node's default is 511. Beyond it a proxy's SYN is
+ *  dropped, and it comes again after a second: a crowd that arrives at once would be told that no node answers. Linux
+ *  takes no more than `net.core.somaxconn`, which is 4,096. */
+const BACKLOG = 4_096;
+
 /** A running API node. */
 export interface Api {
   readonly nest: NestFastifyApplication;
@@ -51,7 +56,7 @@ export async function createApp(settings: ApiSettings, logger: Logger): Promise<
   return {
     nest,
     listen: async () => {
-      await nest.listen({ port: settings.PORT, host: settings.HOST });
+      await nest.listen({ port: settings.PORT, host: settings.HOST, backlog: BACKLOG });
       return nest.getUrl();
     },
     drain: async () => {
