@@ -33,10 +33,19 @@ function isDelta(event: StoredEvent): boolean {
   return event.type === 'text' || event.type === 'reasoning';
 }
 
+// a delta as it is written today; another worker's may have more fields. Linear: nothing in it can match in two ways
+const TEXT_ALONE = /^\{"text":"[^"\\]*(?:\\.[^"\\]*)*"\}$/;
+
+/** The text as it stands between the quotes of JSON. What is joined are these, since to parse and write each delta again
+ *  costs three times as much (0.3 µs to 0.1 µs for a token). Halves of a character are escaped, and stay so. */
+function quotedText({ data }: StoredEvent): string {
+  if (TEXT_ALONE.test(data)) return data.slice('{"text":"'.length, -'"}'.length);
+  return JSON.stringify((JSON.parse(data) as { text: string }).text).slice(1, -1);
+}
+
 function joined(run: readonly StoredEvent[]): StoredEvent {
   const last = run.at(-1);
   if (last === undefined) throw new RangeError('a run of deltas has at least one');
   if (run.length === 1) return last;
-  const text = run.map((event) => (JSON.parse(event.data) as { text: string }).text).join('');
-  return { id: last.id, type: last.type, data: JSON.stringify({ text }) };
+  return { id: last.id, type: last.type, data: `{"text":"${run.map(quotedText).join('')}"}` };
 }

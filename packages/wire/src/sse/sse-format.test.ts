@@ -173,6 +173,18 @@ describe('merging of a replay', () => {
     ]);
   });
 
+  it('joins the text of deltas that say more than text, or say it in another way', () => {
+    const data = [
+      '{"text":"a","note":"b"}',
+      '{ "text": "\\u00e9\\"" }',
+      '{"text":"\\\\"}',
+      '{"note":"\\"","text":"d"}',
+    ];
+    const events = data.map((json, index) => ({ ...stored(index + 1, 'text', {}), data: json }));
+    const messages = parse(sse.encode({ events, replay: true }).bytes);
+    expect([messages.length, textOf(messages)]).toEqual([1, 'aé"\\d']);
+  });
+
   it('passes live events one by one', () => {
     const events = [stored(1, 'text', { text: 'a' }), stored(2, 'text', { text: 'b' })];
     expect(parse(sse.encode({ events, replay: false }).bytes)).toHaveLength(2);
