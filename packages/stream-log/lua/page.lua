@@ -1,20 +1,26 @@
 -- page: read events from a place in the log, a bounded number of them and, roughly, of bytes.
 -- KEYS[1] log
 -- ARGV[1] where to start: '-', or '(' and the id of the event before  ARGV[2] most events  ARGV[3] bytes after which to stop
--- RETURNS {1 when there may be more, otherwise 0; entries as XRANGE gives them}
+-- RETURNS {1 when there may be more, otherwise 0; a line `<id> <type> <data>` per event, as they are published}
 local start, most_events, most_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
--- small steps: what is read and not returned is wasted, and one event may be 32 KiB
-local STEP = 32
+-- Events of a step. What is read and not returned is wasted, and one event may be 32 KiB: the first step is small, the
+-- next as large as the page has room for at the mean so far. A step costs as much as five events.
+local step, MOST_STEP = 16, 128
 
-local entries, bytes = {}, 0
-while #entries < most_events do
-  local step = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', math.min(STEP, most_events - #entries))
-  for _, entry in ipairs(step) do
-    if bytes >= most_bytes then return { 1, entries } end
-    entries[#entries + 1] = entry
-    bytes = bytes + #entry[2][2]
+-- one string, since a client reads it fifteen times as fast as an array per event
+local lines, count, bytes = {}, 0, 0
+while count < most_events do
+  local asked = math.min(step, most_events - count)
+  local entries = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', asked)
+  for i = 1, #entries do
+    if bytes >= most_bytes then return { 1, table.concat(lines, '\n') } end
+    local id, fields = entries[i][1], entries[i][2]
+    count = count + 1
+    lines[count] = id .. ' ' .. fields[1] .. ' ' .. fields[2]
+    bytes = bytes + #fields[2]
   end
-  if #step < STEP then break end
-  start = '(' .. step[#step][1]
+  if #entries < asked then break end
+  start = '(' .. entries[asked][1]
+  step = math.max(1, math.min(MOST_STEP, math.ceil((most_bytes - bytes) * count / bytes)))
 end
-return { #entries == most_events and 1 or 0, entries }
+return { count == most_events and 1 or 0, table.concat(lines, '\n') }

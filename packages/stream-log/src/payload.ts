@@ -14,12 +14,16 @@ export interface EventBatch {
   readonly replay: boolean;
 }
 
-/** Reads what a script published: the id before and the runner, then a line `<id> <type> <data>` per event.
- *  JSON has no raw line feed, and neither ids nor types have a space. */
+/** Reads what a script published: the id before and the runner, then a line per event. */
 export function parsePayload(payload: string): EventBatch {
   const [head = '', ...lines] = payload.split('\n');
   const [prev, runner = null] = head.split(' ');
   return { ...batchOf(prev as EventId, lines.map(parseLine), false), runner };
+}
+
+/** Reads what `page.lua` returns: a line per event, nothing where there is none. */
+export function parseLines(lines: string): StoredEvent[] {
+  return lines === '' ? [] : lines.split('\n').map(parseLine);
 }
 
 /** @param events at least one */
@@ -35,6 +39,7 @@ export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
   return { ...batchOf(id, events, batch.replay), runner: batch.runner };
 }
 
+/** A line is `<id> <type> <data>`: JSON has no raw line feed, and neither ids nor types have a space. */
 function parseLine(line: string): StoredEvent {
   const afterId = line.indexOf(' ');
   const afterType = line.indexOf(' ', afterId + 1);

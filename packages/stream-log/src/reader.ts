@@ -1,12 +1,6 @@
-import {
-  type EventId,
-  eventId,
-  type JobStatus,
-  LOG_START,
-  type StoredEvent,
-  type StreamEventType,
-} from '@millrace/contracts';
+import { type EventId, eventId, type JobStatus, LOG_START, type StoredEvent } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
+import { parseLines } from './payload.ts';
 import { isFinished, type JobOutline, type JobRecord, OUTLINE_FIELDS, parseOutline, parseRecord } from './record.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 import { Turns } from './turns.ts';
@@ -33,8 +27,7 @@ export interface Standing {
   readonly finished: boolean;
 }
 
-type StreamEntry = [id: string, fields: string[]];
-type PageReply = [full: number, entries: StreamEntry[]];
+type PageReply = [full: number, lines: string];
 
 /** Reads records and logs. Never writes. */
 export class JobReader {
@@ -75,8 +68,8 @@ export class JobReader {
     const start = after === LOG_START ? '-' : `(${after}`;
     const args = [start, maxEvents, maxBytes];
     const reply = await this.#turns.take(() => this.#run('page', [this.keys.log(id)], args));
-    const [full, entries] = reply as PageReply;
-    return { events: entries.map(parseEntry), full: full === 1 };
+    const [full, lines] = reply as PageReply;
+    return { events: parseLines(lines), full: full === 1 };
   }
 
   /** The answer so far, or whole: all text after the last `reset`.
@@ -108,9 +101,4 @@ export class JobReader {
     const lastEventId = eventId(Number(attempt), Number(seq));
     return { lastEventId, logExists, finished: isFinished(status as JobStatus) };
   }
-}
-
-function parseEntry([id, fields]: StreamEntry): StoredEvent {
-  const [type = '', data = ''] = fields;
-  return { id: id as EventId, type: type as StreamEventType, data };
 }
