@@ -6,7 +6,7 @@ import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 import { Turns } from './turns.ts';
 
 /** A long answer is read page by page; a slow reader holds one of them, so it is bounded by both. */
-const PAGE_EVENTS = 512;
+const PAGE_EVENTS = 1_024;
 const PAGE_BYTES = 65_536;
 
 /** Pages on their way at a time: when a node dies, thousands of readers come to another one at once, and their pages must

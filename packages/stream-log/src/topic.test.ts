@@ -14,6 +14,8 @@ import { Watcher } from './watcher.ts';
 class HandheldLog {
   readonly events: StoredEvent[] = [];
   readonly reads: { after: EventId; answer: () => void }[] = [];
+  /** events of a page */
+  pageSize = Number.POSITIVE_INFINITY;
   readonly #asked: (() => void)[] = [];
 
   append(): EventBatch {
@@ -25,8 +27,9 @@ class HandheldLog {
 
   page = (_id: string, after: EventId): Promise<LogPage> => {
     const found = this.events.filter((event) => compareEventIds(event.id, after) > 0);
+    const page = { events: found.slice(0, this.pageSize), full: found.length > this.pageSize };
     const { promise, resolve } = Promise.withResolvers<LogPage>();
-    this.reads.push({ after, answer: () => resolve({ events: found, full: false }) });
+    this.reads.push({ after, answer: () => resolve(page) });
     for (const wake of this.#asked.splice(0)) wake();
     return promise;
   };
@@ -189,6 +192,47 @@ describe('a sink that throws', () => {
     expect(bad.ended).toBe('failed');
     expect(good.ids).toEqual(['1-1', '1-2', '1-3']);
     expect(topic.watchers.size).toBe(1);
+  });
+});
+
+describe('a reader of many pages', () => {
+  it('is given a page while the next is read', async () => {
+    const { log, topic } = setup();
+    log.pageSize = 1;
+    for (let i = 0; i < 4; i++) log.append();
+    const recorder = follow(topic);
+    await log.answerRead();
+    const readMeanwhile: (EventId | undefined)[] = [];
+    const take = recorder.batch.bind(recorder);
+    recorder.batch = (batch) => {
+      readMeanwhile.push(log.reads[0]?.after);
+      return take(batch);
+    };
+    await log.answerRead();
+    expect(readMeanwhile).toEqual(['1-2']);
+    while (log.reads.length > 0) await log.answerRead();
+    expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
+  });
+
+  it('is not given a page that was asked for before it stopped to read: what came meanwhile was not kept (law 5)', async () => {
+    const { log, topic } = setup();
+    for (let i = 0; i < 3; i++) log.append();
+    const live = follow(topic);
+    await log.answerRead();
+    log.pageSize = 1;
+    const slow = follow(topic);
+    slow.room = 2;
+    await log.answerRead();
+    await log.answerRead();
+    expect(slow.ids).toEqual(['1-1', '1-2']);
+    topic.receive(log.append());
+    slow.room = Number.POSITIVE_INFINITY;
+    slow.following?.resume();
+    while (log.reads.length > 0) await log.answerRead();
+    expect([slow.ids, live.ids]).toEqual([
+      ['1-1', '1-2', '1-3', '1-4'],
+      ['1-1', '1-2', '1-3', '1-4'],
+    ]);
   });
 });
 

@@ -92,7 +92,10 @@ export class Topic implements ChannelListener {
 
   endReading(): void {
     this.#readers -= 1;
-    if (this.#readers === 0) this.#recent = [];
+    if (this.#readers > 0) return;
+    this.#recent = [];
+    // what is published from now on is not kept: newcomers shall not be given a page that was asked for before
+    this.#pages = null;
   }
 
   /** Reads the log for a watcher that has begun to read. Those who want the same page meanwhile share it, and its bytes.
@@ -107,6 +110,15 @@ export class Topic implements ChannelListener {
     this.#pages ??= new Map();
     this.#pages.set(after, page);
     return page;
+  }
+
+  /** Asks for a page that will be wanted in a moment; if not, it is let go when it comes.
+   *  @returns when the request is on its way: connections send at the end of a turn, which would be after its user's work */
+  ask(after: EventId): Promise<void> {
+    this.page(after).catch(() => {
+      // who wants the page hears of it
+    });
+    return new Promise((resolve) => process.nextTick(resolve));
   }
 
   async #readAfter(after: EventId): Promise<TopicPage> {

@@ -130,9 +130,11 @@ export class Watcher implements Following, TopicWatcher {
     this.#state = 'reading';
     this.#topic.beginReading();
     try {
-      while (this.#reading()) {
+      for (let pages = 0; this.#reading(); pages += 1) {
         const from = this.position;
         const { batch, full } = await this.#topic.page(from);
+        // who has taken a page takes the next one, too: Redis reads on while this one is encoded and written
+        if (batch !== null && full && pages > 0) await this.#topic.ask(batch.last);
         if (!this.#reading() || this.position !== from) continue;
         if (batch !== null && !this.#give(batch)) return;
         if (!full && this.#topic.join(this)) this.#state = 'live';
