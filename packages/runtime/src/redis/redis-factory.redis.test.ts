@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
@@ -41,6 +42,15 @@ describe('redisFactory on a single Redis', () => {
     await redis.ping();
     const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];
     await Promise.all([redis.ping(), redis.set('a', 'b'), redis.get('a')]);
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
+  });
+
+  it('sends what several callbacks of one turn say in one write, as when many models speak at once', async () => {
+    const redis = asSingle(factory.connect('worker'));
+    await redis.ping();
+    const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];
+    const aCallback = () => setImmediate().then(() => redis.ping());
+    await Promise.all([aCallback(), aCallback(), aCallback()]);
     expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
   });
 
