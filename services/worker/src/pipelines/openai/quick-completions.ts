@@ -1,8 +1,14 @@
 import type { CallbackManagerForLLMRun } from '@langchain/core/callbacks/manager';
 import type { BaseMessage } from '@langchain/core/messages';
 import type { ChatGenerationChunk } from '@langchain/core/outputs';
-import { ChatOpenAICompletions, type OpenAIClient, wrapOpenAIClientError } from '@langchain/openai';
-import { type CompletionChunk, readCompletion } from './completion-stream.ts';
+import {
+  ChatOpenAICompletions,
+  type ChatOpenAIFields,
+  type OpenAIClient,
+  wrapOpenAIClientError,
+} from '@langchain/openai';
+import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
+import { pushedFetch } from './pushed-fetch.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
 type WholeRequest = OpenAIClient.Chat.ChatCompletionCreateParamsNonStreaming;
@@ -12,6 +18,10 @@ type WholeRequest = OpenAIClient.Chat.ChatCompletionCreateParamsNonStreaming;
  *  parent's, and a test holds every chunk to be the parent's.
  *  @see docs/adr/0019-a-quicker-path-through-langchain.md */
 export class QuickCompletions extends ChatOpenAICompletions {
+  constructor(fields: ChatOpenAIFields) {
+    super({ ...fields, configuration: { fetch: pushedFetch, ...fields.configuration } });
+  }
+
   override completionWithRetry(
     request: StreamingRequest,
     options?: OpenAIClient.RequestOptions,
@@ -34,7 +44,7 @@ export class QuickCompletions extends ChatOpenAICompletions {
         throw wrapOpenAIClientError(error);
       }
     });
-    return readCompletion(response, options.signal ?? null);
+    return new CompletionStream(response, options.signal ?? null);
   }
 
   override async *_streamResponseChunks(
