@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type EventId, LOG_START } from '@millrace/contracts';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type EventId, LOG_START, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from './errors.ts';
 import { Deployment, DONE, Recorder, say, textOf } from './testing/deployment.ts';
 
@@ -89,6 +90,36 @@ describe('a follower', () => {
     await writer.done(DONE);
     const recorder = await (await Recorder.follow(d.node(), id)).terminal();
     expect(recorder.events).toEqual(await d.log(id));
+  });
+
+  it('of a job that it expected has all of it without reading the log', async () => {
+    await using d = Deployment.single(server.url);
+    const reads = d.connection();
+    const node = d.node({ reads });
+    await reads.ping();
+    const asked = jest.spyOn(reads as Redis, 'sendCommand');
+    const id = newRequestId();
+    const expected = node.expect(id);
+    await expected.confirmed;
+    await d.job({}, id);
+    const recorder = await Recorder.follow(node, id);
+    expected[Symbol.dispose]();
+    await answer(d, id);
+    expect((await recorder.terminal()).events).toEqual(await d.log(id));
+    expect(asked).not.toHaveBeenCalled();
+    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+  });
+
+  it('lets go of a job that it expected and that never came', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = newRequestId();
+    const expected = node.expect(id);
+    await expected.confirmed;
+    expect(await d.redis.pubsub('NUMSUB', d.keys.channel(id))).toEqual([d.keys.channel(id), 1]);
+    expected[Symbol.dispose]();
+    await eventually(async () => (await d.redis.pubsub('NUMSUB', d.keys.channel(id)))[1] === 0);
+    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
   });
 
   it('refuses an unknown job, and one whose log has expired', async () => {

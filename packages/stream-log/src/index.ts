@@ -15,7 +15,7 @@ export {
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';
-export { Followers, type FollowOptions } from './followers.ts';
+export { type Expectation, Followers, type FollowOptions } from './followers.ts';
 export { IdempotencyKeys } from './idempotency-keys.ts';
 export { type Admission, type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
 export { KeySpace } from './keys.ts';

@@ -148,6 +148,61 @@ describe('attaching (law 5)', () => {
   });
 });
 
+describe('a job that is followed before it is stored (law 5)', () => {
+  /** A topic whose channel was confirmed while nothing was stored, as `Followers.expect` has it. */
+  function expected() {
+    const { log, topic } = setup();
+    topic.beginReading();
+    topic.keepsAll = true;
+    return { log, topic };
+  }
+
+  it('is had from the channel alone', async () => {
+    const { log, topic } = expected();
+    topic.receive(log.append());
+    const recorder = follow(topic);
+    await settle();
+    topic.receive(log.append());
+    expect(recorder.ids).toEqual(['1-1', '1-2']);
+    expect(log.reads).toHaveLength(0);
+  });
+
+  it('is read when the subscription was lost in between', async () => {
+    const { log, topic } = expected();
+    log.append();
+    topic.resubscribed();
+    const recorder = follow(topic);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['1-1']);
+  });
+
+  it('is read when the first message was lost', async () => {
+    const { log, topic } = expected();
+    log.append();
+    topic.receive(log.append());
+    const recorder = follow(topic);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['1-1', '1-2']);
+  });
+
+  it('is read when more was published than is kept', async () => {
+    const { log, topic } = expected();
+    for (let i = 0; i < 300; i++) topic.receive(log.append());
+    const recorder = follow(topic);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
+  });
+
+  it('is read by who comes when nobody has kept anything any more', async () => {
+    const { log, topic } = expected();
+    topic.receive(log.append());
+    topic.endReading();
+    const recorder = follow(topic);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['1-1']);
+  });
+});
+
 describe('a gap (law 6)', () => {
   it('is mended by one read of the log for all watchers', async () => {
     const { log, topic } = setup();

@@ -1,4 +1,4 @@
-import { compareEventIds, type EventId, eventPosition } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventPosition, LOG_START } from '@millrace/contracts';
 import type { ChannelListener } from './channel-hub.ts';
 import { batchAfter, batchOf, type EventBatch, parsePayload } from './payload.ts';
 import type { JobReader } from './reader.ts';
@@ -13,6 +13,8 @@ export interface TopicPage {
   /** there may be more */
   readonly full: boolean;
 }
+
+const NOTHING: TopicPage = { batch: null, full: false };
 
 /** A reader as its topic sees it. */
 export interface TopicWatcher {
@@ -43,6 +45,8 @@ export class Topic implements ChannelListener {
   /** when the channel, or the watchdog, was last known to be level with the log, ms of performance.now() */
   levelAt = performance.now();
   readonly watchers = new Set<TopicWatcher>();
+  /** nothing was stored when the channel was confirmed, and all that it brought since is kept: there is no log to read */
+  keepsAll = false;
   #recent: EventBatch[] = [];
   #readers = 0;
   /** being read for watchers, by the event that they come after; null while nothing is: most topics are idle */
@@ -64,6 +68,7 @@ export class Topic implements ChannelListener {
   }
 
   resubscribed(): void {
+    this.keepsAll = false;
     void this.repair();
   }
 
@@ -96,11 +101,17 @@ export class Topic implements ChannelListener {
     this.#recent = [];
     // what is published from now on is not kept: newcomers shall not be given a page that was asked for before
     this.#pages = null;
+    this.keepsAll = false;
   }
 
   /** Reads the log for a watcher that has begun to read. Those who want the same page meanwhile share it, and its bytes.
    *  They miss nothing: whoever asked first is reading still, so that what has come since it asked is kept (law 5). */
   page(after: EventId): Promise<TopicPage> {
+    if (this.keepsAll && after === LOG_START) {
+      // once: where what was kept does not join on after all, the log is read
+      this.keepsAll = false;
+      return Promise.resolve(NOTHING);
+    }
     const known = this.#pages?.get(after);
     if (known !== undefined) return known;
     const page = this.#readAfter(after).finally(() => {
@@ -153,6 +164,7 @@ export class Topic implements ChannelListener {
     this.#runner = null;
     this.#history += 1;
     this.#recent = [];
+    this.keepsAll = false;
     // newcomers shall not be given the log that was lost
     this.#pages = null;
     this.levelAt = performance.now();
@@ -176,7 +188,10 @@ export class Topic implements ChannelListener {
 
   #keep(batch: EventBatch): void {
     // readers that are this far behind find it all in the log
-    if (this.#recent.length >= MAX_RECENT) this.#recent = [];
+    if (this.#recent.length >= MAX_RECENT) {
+      this.#recent = [];
+      this.keepsAll = false;
+    }
     this.#recent.push(batch);
   }
 

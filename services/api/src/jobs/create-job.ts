@@ -1,8 +1,8 @@
 import { type CreateJobBody, newRequestId } from '@millrace/contracts';
-import { type IdempotencyKeys, isFinished } from '@millrace/stream-log';
+import { type Followers, type IdempotencyKeys, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { IDEMPOTENCY_KEYS } from '../tokens.ts';
+import { FOLLOWERS, IDEMPOTENCY_KEYS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { Intake, type TakenJob } from './intake.ts';
 import { JobQueue } from './queue/job-queue.ts';
@@ -15,9 +15,12 @@ export interface CreateJobCommand {
   /** chosen by the client */
   readonly requestId: string | null;
   readonly idempotencyKey: string | null;
+  /** the caller follows the job at once */
+  readonly follows: boolean;
 }
 
-export interface CreatedJob extends TakenJob {
+/** To be disposed of when it has been answered. */
+export interface CreatedJob extends TakenJob, Disposable {
   /** resolves when the job is in the queue: whoever answers awaits it, after having sent its own SUBSCRIBE */
   readonly enqueued: Promise<void>;
 }
@@ -31,23 +34,32 @@ export class CreateJob {
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(AskedFor) private readonly askedFor: AskedFor,
+    @Inject(FOLLOWERS) private readonly followers: Followers,
   ) {}
 
-  async run({ caller, body, requestId, idempotencyKey }: CreateJobCommand): Promise<CreatedJob> {
+  async run({ caller, body, requestId, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
     const request = await this.policy.resolve(body);
     const candidate = requestId ?? newRequestId();
     // a key stands for the id that it was first sent with
     const id =
       idempotencyKey === null ? candidate : await this.idempotencyKeys.claim(caller.tenant, idempotencyKey, candidate);
-    const job = await this.intake.take(
-      { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-      { mayExist: requestId !== null || id !== candidate },
-    );
-    const enqueued = this.#enqueue(job);
-    enqueued.catch(() => {
-      // reported to whoever awaits it; unawaited it is the sweep's to mend
-    });
-    return { ...job, enqueued };
+    const mayExist = requestId !== null || id !== candidate;
+    // subscribed to before it is stored, it need not be looked up; beside the admission that takes no time of its own
+    const expected = follows && !mayExist ? this.followers.expect(id) : null;
+    try {
+      const job = await this.intake.take(
+        { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
+        { mayExist, ready: expected?.confirmed },
+      );
+      const enqueued = this.#enqueue(job);
+      enqueued.catch(() => {
+        // reported to whoever awaits it; unawaited it is the sweep's to mend
+      });
+      return { ...job, enqueued, [Symbol.dispose]: () => expected?.[Symbol.dispose]() };
+    } catch (error) {
+      expected?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   async #enqueue(job: TakenJob): Promise<void> {

@@ -50,6 +50,26 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
+  it('records nothing before what has to be there is there, and counts it in meanwhile', async () => {
+    const { intake, calls } = intakeOver();
+    const ready = Promise.withResolvers<void>();
+    const taken = intake.take(JOB, { mayExist: false, ready: ready.promise });
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(calls).toEqual(answered('admit'));
+    ready.resolve();
+    await taken;
+    expect(calls).toEqual(answered('admit', 'open'));
+  });
+
+  it('records nothing when what has to be there does not come', async () => {
+    const { intake, calls } = intakeOver();
+    const ready = Promise.reject(new Error('not confirmed'));
+    await expect(intake.take(JOB, { mayExist: false, ready })).rejects.toThrow('not confirmed');
+    await new Promise(setImmediate);
+    expect(calls).toEqual(answered('admit'));
+  });
+
   it.each([
     ['queue-full', 'QUEUE_FULL'],
     ['rate-limited', 'RATE_LIMITED'],

@@ -17,6 +17,13 @@ export interface TakenJob {
   readonly isNew: boolean;
 }
 
+interface TakeOptions {
+  /** false when nobody else can know the id: saves the look at the record */
+  readonly mayExist: boolean;
+  /** what has to be there before the job is recorded */
+  readonly ready?: Promise<void> | undefined;
+}
+
 /** Counts a job in and records it, in this order: what is recorded is always counted, and a sweep finds it (law 15). */
 @Injectable()
 export class Intake {
@@ -27,13 +34,13 @@ export class Intake {
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
   ) {}
 
-  /** @param mayExist false when nobody else can know the id: saves the look at the record
-   *  @throws QueueFull, RateLimited
-   *  @throws IdempotencyMismatch another body, or another tenant, holds the id */
-  async take(job: NewJob, { mayExist }: { readonly mayExist: boolean }): Promise<TakenJob> {
+  /** @throws QueueFull, RateLimited
+   *  @throws IdempotencyMismatch another body, or another tenant, holds the id
+   *  @throws what `ready` does */
+  async take(job: NewJob, { mayExist, ready }: TakeOptions): Promise<TakenJob> {
     // limits are for new work: whoever comes back to a job is never turned away
     const isKnown = mayExist && (await this.reader.get(job.id)) !== null;
-    const admitted = isKnown ? null : await this.#admit(job);
+    const [admitted] = await Promise.all([isKnown ? null : this.#admit(job), ready]);
     const outcome = await this.#open(job, isKnown);
     const { id, tenant, request } = job;
     if (outcome === 'opened') {

@@ -35,7 +35,8 @@ export class JobsController {
   ): Promise<void> {
     const wanted = wantedAnswer(request);
     const [requestId, idempotencyKey] = [chosenRequestId(request), idempotencyKeyOf(request)];
-    const job = await this.createJob.run({ caller, body, requestId, idempotencyKey });
+    const follows = wanted.type !== 'application/json';
+    using job = await this.createJob.run({ caller, body, requestId, idempotencyKey, follows });
     await this.answer.send(reply, job, caller, wanted);
   }
 
