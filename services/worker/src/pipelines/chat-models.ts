@@ -1,6 +1,7 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { ChatOpenAI } from '@langchain/openai';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
+import { CompletionRequests } from './openai/completion-requests.ts';
 import { QuickCompletions } from './openai/quick-completions.ts';
 import { PipelineError } from './pipeline.ts';
 
@@ -18,9 +19,11 @@ export interface ChatModelOptions {
   readonly maxTokens?: number | undefined;
 }
 
-/** Makes LangChain chat models. One per job (0.1 ms): temperature and token limit belong to the model object, and what
- *  is worth sharing, Node's keep-alive connections, is shared by the whole process anyway. */
+/** Makes LangChain chat models. One per job (20 µs): temperature and token limit belong to the model object. What is worth
+ *  sharing is shared by the whole process: OpenAI's client, and Node's keep-alive connections. */
 export class ChatModels {
+  readonly #requests = new CompletionRequests();
+
   constructor(readonly openAi: OpenAiAccess) {}
 
   /** @throws PipelineError the provider's package is not installed, or no provider has that name */
@@ -48,7 +51,7 @@ export class ChatModels {
       // it would print what it cannot parse, which is what the model said
       configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     };
-    return new ChatOpenAI({ ...fields, completions: new QuickCompletions(fields) });
+    return new ChatOpenAI({ ...fields, completions: new QuickCompletions(fields, this.#requests) });
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -7,6 +7,8 @@ import { type BaseMessageChunk, HumanMessage } from '@langchain/core/messages';
 import type { ChatGeneration, ChatGenerationChunk, LLMResult } from '@langchain/core/outputs';
 import { ChatOpenAI, ChatOpenAICompletions } from '@langchain/openai';
 import fc from 'fast-check';
+import { CompletionRequests } from './completion-requests.ts';
+import { pushedFetch } from './pushed-fetch.ts';
 import { QuickCompletions } from './quick-completions.ts';
 
 /** What the server does with the next requests: parts of the body, byte for byte, and then its end or its reset. */
@@ -18,7 +20,9 @@ interface Answer {
 
 let answer: Answer = { parts: [] };
 const requests: unknown[] = [];
+const heads: IncomingHttpHeaders[] = [];
 const server = createServer(async (request, response) => {
+  heads.push(request.headers);
   requests.push(JSON.parse(Buffer.concat(await request.toArray()).toString()));
   await play(answer, response);
 });
@@ -220,6 +224,26 @@ describe('the quicker completions', () => {
     expect(await bound(quick())).toEqual(await bound(parent()));
     expect(requests.at(-1)).toMatchObject({ tools });
     expect(requests.at(-1)).toEqual(requests.at(-2));
+  });
+
+  it('send the head that their parent sends, however many models share it, and what a call adds to it', async () => {
+    answer = ANSWERS['text'] ?? answer;
+    const shared = new CompletionRequests();
+    const fields = fieldsWith({});
+    const configuration = { ...fields.configuration, fetch: pushedFetch, defaultHeaders: { 'x-team': 'a' } };
+    const slow = new ChatOpenAI({ ...fields, configuration });
+    const quicks = ['a', 'b'].map(() => {
+      const completions = new QuickCompletions({ ...fields, configuration }, shared);
+      return new ChatOpenAI({ ...fields, configuration, completions });
+    });
+    for (const headers of [{}, { 'x-call': 'b' }]) {
+      const options = { headers } as object;
+      heads.length = 0;
+      for (const model of [slow, ...quicks]) for await (const _ of await model.stream('hi', options));
+      const [expected, ...sent] = heads;
+      expect(expected).toMatchObject({ authorization: 'Bearer k', 'x-team': 'a', ...headers });
+      expect(sent).toEqual([expected, expected]);
+    }
   });
 
   it('find the chunks wherever the bytes are cut', async () => {

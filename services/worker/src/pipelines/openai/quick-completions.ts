@@ -7,6 +7,7 @@ import {
   type OpenAIClient,
   wrapOpenAIClientError,
 } from '@langchain/openai';
+import { CompletionRequests } from './completion-requests.ts';
 import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
 import { pushedFetch } from './pushed-fetch.ts';
 
@@ -18,8 +19,12 @@ type WholeRequest = OpenAIClient.Chat.ChatCompletionCreateParamsNonStreaming;
  *  parent's, and a test holds every chunk to be the parent's.
  *  @see docs/adr/0019-a-quicker-path-through-langchain.md */
 export class QuickCompletions extends ChatOpenAICompletions {
-  constructor(fields: ChatOpenAIFields) {
+  readonly #requests: CompletionRequests;
+
+  /** @param requests shared by all models of one server and key */
+  constructor(fields: ChatOpenAIFields, requests = new CompletionRequests()) {
     super({ ...fields, configuration: { fetch: pushedFetch, ...fields.configuration } });
+    this.#requests = requests;
   }
 
   override completionWithRetry(
@@ -36,10 +41,13 @@ export class QuickCompletions extends ChatOpenAICompletions {
   ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
     if (!request.stream) return super.completionWithRetry(request, options);
     const { maxRetries, ...clientOptions } = options;
+    // LangChain makes one where there is none
+    if (this.#requests.client !== null) this.client = this.#requests.client;
     const allOptions = this._getClientOptions(clientOptions);
+    this.#requests.client = this.client;
     const response = await this.caller.callWithOptions(maxRetries === undefined ? {} : { maxRetries }, async () => {
       try {
-        return await this.client.chat.completions.create(request, allOptions).asResponse();
+        return await this.#requests.post(this.client, request, allOptions, this.clientConfig.fetch ?? fetch);
       } catch (error) {
         throw wrapOpenAIClientError(error);
       }
