@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
+import type { Redis } from 'ioredis';
 import { CancelWatcher } from './cancel-watcher.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { scriptsOf } from './scripts.ts';
@@ -257,6 +258,28 @@ describe('the cancel watcher (law 7)', () => {
     await aborted;
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
     expect(performance.now() - watchedAt).toBeLessThan(500);
+  });
+
+  it('asks only for jobs that store nothing: an append that was stored has asked the same', async () => {
+    await using d = Deployment.single(server.url);
+    const redis = d.connection() as Redis;
+    const asked: string[] = [];
+    const timesAsked = ({ id }: { id: string }) => asked.filter((key) => key === d.keys.record(id)).length;
+    const thrice = Promise.withResolvers<void>();
+    const [silent, talking] = [await d.begin(await d.job()), await d.begin(await d.job())];
+    const send = redis.sendCommand.bind(redis);
+    redis.sendCommand = (command, ...rest) => {
+      if (command.name === 'hmget') asked.push(String(command.args[0]));
+      if (timesAsked(silent) === 3) thrice.resolve();
+      return send(command, ...rest);
+    };
+    using w = await watcherOf(d, redis);
+    using _silent = w.watcher.watch(silent);
+    using _talking = w.watcher.watch(talking);
+    const talk = setInterval(() => say(talking, 'x'), 20);
+    await thrice.promise;
+    clearInterval(talk);
+    expect(timesAsked(talking)).toBe(1);
   });
 
   it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {

@@ -60,6 +60,11 @@ export class AttemptWriter {
     return this.#said;
   }
 
+  /** of the last event that Redis has stored: it grows as long as the job is this attempt's own */
+  get storedSeq(): number {
+    return this.#seq;
+  }
+
   /** Queues an event and sees to its storing. After the signal is aborted it does nothing.
    *  @throws TypeError the event's data cannot be written as JSON, or its text is no string */
   emit(event: StreamEvent): void {

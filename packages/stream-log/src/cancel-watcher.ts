@@ -4,14 +4,26 @@ import { AttemptFenced, JobClosed, LogLost } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import type { RedisConnection } from './scripts.ts';
 
-/** How often a worker asks whether its jobs are still its own, milliseconds. */
+/** The longest a running job is not known to be still its attempt's own, milliseconds. */
 const RENEWAL_MS = 1_000;
 
+/** How often jobs are gone through for those that must be asked for. In step, a thousand of them would hold the process
+ *  for 15 ms; as it is, each has its own time, and one that speaks is never asked for. */
+const TICK_MS = 100;
+
+interface Watched {
+  readonly writer: AttemptWriter;
+  /** what it had stored when it was last gone through */
+  storedSeq: number;
+  /** when its job was last known to be its own, ms of performance.now() */
+  ownAt: number;
+}
+
 /** Tells running attempts that somebody else closed or took over their job (law 7): at once by the control channel,
- *  and within a second by looking at the records, for a message that was lost. The third way is the refusal of the
- *  attempt's next append. One per process. */
+ *  and within a second by looking at the records of those that store nothing, for a message that was lost. The third way
+ *  is the refusal of the attempt's next append. One per process. */
 export class CancelWatcher {
-  readonly #writers = new Map<string, AttemptWriter>();
+  readonly #watched = new Map<string, Watched>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
 
@@ -21,26 +33,27 @@ export class CancelWatcher {
     readonly hub: ChannelHub,
     readonly keys: KeySpace,
   ) {
-    this.#timer = setInterval(() => void this.#renew(), RENEWAL_MS);
+    this.#timer = setInterval(() => void this.#renew(this.#silent()), TICK_MS);
   }
 
   /** Resolves when the control channel is confirmed. */
   async start(): Promise<void> {
     await this.hub.subscribe(this.keys.control, {
       message: (id) => this.#closed(id),
-      resubscribed: () => void this.#renew(),
+      resubscribed: () => void this.#renew([...this.#watched.values()]),
     });
   }
 
   /** Watches an attempt until the returned object is disposed of; what became of its job before is found out at once. */
   watch(writer: AttemptWriter): Disposable {
-    this.#writers.set(writer.id, writer);
+    const watched = { writer, storedSeq: writer.storedSeq, ownAt: performance.now() };
+    this.#watched.set(writer.id, watched);
     // closed between its begin and this moment: whoever heard of it then did not know the attempt
-    void this.#check([writer]);
+    void this.#check([watched]);
     return {
       [Symbol.dispose]: () => {
         // a newer attempt of the same job may run in this process already
-        if (this.#writers.get(writer.id) === writer) this.#writers.delete(writer.id);
+        if (this.#watched.get(writer.id) === watched) this.#watched.delete(writer.id);
       },
     };
   }
@@ -51,28 +64,43 @@ export class CancelWatcher {
   }
 
   #closed(id: string): void {
-    this.#writers.get(id)?.abort(new JobClosed(id));
+    this.#watched.get(id)?.writer.abort(new JobClosed(id));
   }
 
-  /** The renewal: all jobs of a process, round by round. */
-  async #renew(): Promise<void> {
+  /** Those whose time has come. An append that was stored has asked the same of the record: at the earliest a tick before
+   *  it is seen here, and the job's time may come a tick before it is next looked at. */
+  #silent(): Watched[] {
+    const now = performance.now();
+    const silent: Watched[] = [];
+    for (const watched of this.#watched.values()) {
+      const { storedSeq } = watched.writer;
+      if (storedSeq !== watched.storedSeq) Object.assign(watched, { storedSeq, ownAt: now });
+      else if (now - watched.ownAt >= RENEWAL_MS - 2 * TICK_MS) silent.push(watched);
+    }
+    return silent;
+  }
+
+  async #renew(watched: readonly Watched[]): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    await this.#check([...this.#writers.values()]);
+    await this.#check(watched);
     this.#renewing = false;
   }
 
   /** ioredis pipelines the commands of one tick: all of them in one round trip. Never rejects. */
-  async #check(writers: readonly AttemptWriter[]): Promise<void> {
+  async #check(watched: readonly Watched[]): Promise<void> {
     try {
-      await Promise.all(writers.map((writer) => this.#checkOne(writer)));
+      await Promise.all(watched.map((each) => this.#checkOne(each)));
     } catch {
       // Redis is away, which the connection has logged; the next round asks again
     }
   }
 
-  async #checkOne(writer: AttemptWriter): Promise<void> {
+  async #checkOne(watched: Watched): Promise<void> {
+    const { writer } = watched;
+    const askedAt = performance.now();
     const [status, attempt] = await this.redis.hmget(this.keys.record(writer.id), 'status', 'attempt');
+    watched.ownAt = askedAt;
     if (status === null || Number(attempt) < writer.attempt) writer.abort(new LogLost(writer.id));
     else if (Number(attempt) > writer.attempt) writer.abort(new AttemptFenced(writer.id));
     else if (status === 'queued') writer.abort(new AttemptFenced(writer.id));
