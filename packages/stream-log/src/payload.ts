@@ -33,10 +33,30 @@ export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: b
   return { prev, last: last.id, runner: null, events, replay };
 }
 
+/** Makes one batch of those that follow on each other. What does not is left as it is. */
+export function joined(batches: readonly EventBatch[]): readonly EventBatch[] {
+  if (batches.length < 2) return batches;
+  const runs: EventBatch[][] = [];
+  for (const batch of batches) {
+    const run = runs.at(-1);
+    const before = run?.at(-1);
+    if (run !== undefined && before?.last === batch.prev && before.runner === batch.runner) run.push(batch);
+    else runs.push([batch]);
+  }
+  return runs.map(joinedRun);
+}
+
 /** @returns the part of `batch` that comes after `id`, which its last event does */
 export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
   const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
   return { ...batchOf(id, events, batch.replay), runner: batch.runner };
+}
+
+function joinedRun([first, ...rest]: readonly EventBatch[]): EventBatch {
+  if (first === undefined) throw new RangeError('a run has at least one batch');
+  if (rest.length === 0) return first;
+  const events = [first, ...rest].flatMap((batch) => batch.events);
+  return { ...batchOf(first.prev, events, false), runner: first.runner };
 }
 
 /** A line is `<id> <type> <data>`: JSON has no raw line feed, and neither ids nor types have a space. */

@@ -203,6 +203,44 @@ describe('a job that is followed before it is stored (law 5)', () => {
   });
 });
 
+describe('what the channel brings in one turn of the loop', () => {
+  const payloadOf = ({ prev, events }: EventBatch, runner: string) =>
+    [`${prev} ${runner}`, ...events.map(({ id, type, data }) => `${id} ${type} ${data}`)].join('\n');
+
+  it('comes to the watchers as one batch', async () => {
+    const { log, topic } = setup();
+    const recorder = follow(topic);
+    await log.answerRead();
+    const batches: EventBatch[] = [];
+    recorder.batch = (batch) => batches.push(batch) > 0;
+    for (let i = 0; i < 3; i++) topic.message(payloadOf(log.append(), 'a'));
+    expect(batches).toEqual([]);
+    await settle();
+    topic.message(payloadOf(log.append(), 'a'));
+    await settle();
+    const [first, ...later] = log.events;
+    expect(batches).toEqual([
+      { prev: LOG_START, last: '1-3', runner: 'a', replay: false, events: [first, ...later.slice(0, 2)] },
+      { prev: '1-3', last: '1-4', runner: 'a', replay: false, events: later.slice(2) },
+    ]);
+  });
+
+  it('is not joined across a gap, nor across a change of the runner', async () => {
+    const { log, topic } = setup();
+    const recorder = follow(topic);
+    await log.answerRead();
+    topic.message(payloadOf(log.append(), 'a'));
+    log.append();
+    topic.message(payloadOf(log.append(), 'a'));
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['1-1', '1-2', '1-3']);
+    topic.message(payloadOf(log.append(), 'a'));
+    topic.message(payloadOf(log.append(), 'b'));
+    await settle();
+    expect([recorder.ids.length, recorder.ids.at(-1)]).toEqual([5, '0-0']);
+  });
+});
+
 describe('a gap (law 6)', () => {
   it('is mended by one read of the log for all watchers', async () => {
     const { log, topic } = setup();

@@ -1,6 +1,6 @@
 import { compareEventIds, type EventId, eventPosition, LOG_START } from '@millrace/contracts';
 import type { ChannelListener } from './channel-hub.ts';
-import { batchAfter, batchOf, type EventBatch, parsePayload } from './payload.ts';
+import { batchAfter, batchOf, type EventBatch, joined, parsePayload } from './payload.ts';
 import type { JobReader } from './reader.ts';
 
 /** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
@@ -47,6 +47,8 @@ export class Topic implements ChannelListener {
   readonly watchers = new Set<TopicWatcher>();
   /** nothing was stored when the channel was confirmed, and all that it brought since is kept: there is no log to read */
   keepsAll = false;
+  /** what the channel has brought in this turn of the loop; null: nothing */
+  #arrived: EventBatch[] | null = null;
   #recent: EventBatch[] = [];
   #readers = 0;
   /** being read for watchers, by the event that they come after; null while nothing is: most topics are idle */
@@ -63,8 +65,23 @@ export class Topic implements ChannelListener {
     readonly reader: JobReader,
   ) {}
 
+  /** Messages of one turn of the loop go on together: a process that cannot keep up writes more with each write, and
+   *  so it does. */
   message(payload: string): void {
-    this.receive(parsePayload(payload));
+    const batch = parsePayload(payload);
+    if (this.#arrived === null) {
+      this.#arrived = [batch];
+      process.nextTick(endTurn, this);
+    } else {
+      this.#arrived.push(batch);
+    }
+  }
+
+  /** The turn of the loop is over that messages came in. */
+  takeArrived(): void {
+    const arrived = this.#arrived ?? [];
+    this.#arrived = null;
+    for (const batch of joined(arrived)) this.receive(batch);
   }
 
   resubscribed(): void {
@@ -215,4 +232,9 @@ export class Topic implements ChannelListener {
     if (batch !== null && history === this.#history) this.receive(batch);
     return full;
   }
+}
+
+/** One function for all topics: a closure for each message would cost as much as reading it. */
+function endTurn(topic: Topic): void {
+  topic.takeArrived();
 }
