@@ -14,6 +14,8 @@ class Response extends EventEmitter {
   headersSent = false;
   writableEnded = false;
   destroyed = false;
+  /** what came with the end */
+  last = '';
   readonly req = { httpVersionMinor: 1 };
   readonly #written: Buffer[] = [];
 
@@ -36,7 +38,8 @@ class Response extends EventEmitter {
     return this.hasRoom;
   }
 
-  end(): void {
+  end(last?: Buffer): void {
+    this.last = last?.toString() ?? '';
     this.writableEnded = true;
   }
 
@@ -139,10 +142,12 @@ describe('a connection whose reader is slow (law 10)', () => {
   it('ends after the terminal event has been taken, not before', () => {
     const { connection, response, calls } = connect();
     response.hasRoom = false;
-    connection.batch(batchOf('cancelled', { by: 'owner' }));
+    connection.batch(batchOf('error', { message: 'x'.repeat(SLICE_BYTES) }));
     connection.end('terminal');
-    expect(response.writableEnded).toBe(false);
-    response.emit('drain');
+    for (const _slice of [1, 2]) {
+      expect(response.writableEnded).toBe(false);
+      response.emit('drain');
+    }
     expect(response.writableEnded).toBe(true);
     expect(calls).toEqual(['relayed']);
     expect(connection.reason).toBe('finished');
@@ -150,6 +155,15 @@ describe('a connection whose reader is slow (law 10)', () => {
 });
 
 describe('a connection that has begun', () => {
+  it('sends the last frame and the end of the body together', () => {
+    const { connection, response } = connect();
+    const before = response.written;
+    connection.batch(batchOf('done', {}));
+    expect(response.written).toBe(before);
+    expect(response.last).toMatch(/^id: .*\nevent: done\n/);
+    expect([connection.reason, response.writableEnded]).toEqual(['finished', true]);
+  });
+
   it('keeps neither body nor headers of the request for as long as it is open', () => {
     expect(connect().request).toEqual({ body: undefined, raw: { headers: {}, rawHeaders: [] } });
   });

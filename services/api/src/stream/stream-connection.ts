@@ -1,12 +1,9 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ResponseBody } from './response-body.ts';
 import type { Watch } from './watch-leases.ts';
-
-/** The most that is handed to the socket at once. A larger frame goes in slices: a reader who is slow but alive is
- *  told from one who takes nothing, and Node's own buffer stays this small. */
-const SLICE_BYTES = 64 * 1024;
 
 /** Why a connection ended: `finished` after a clean end of the body, `aborted` broken off by the format,
  *  `stalled` by a reader who took nothing, `drained` at shutdown, `corrupt` by a log that cannot be framed, `failed` by
@@ -38,19 +35,16 @@ export class StreamConnection implements FollowSink {
   /** its part in keeping the job alive */
   readonly watch: Watch;
   readonly openedAt = performance.now();
-  /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
-  blockedSince: number | null = null;
   saidText = false;
   reason: CloseReason = 'lost';
   /** what was thrown while a batch was taken: a fault of ours */
   fault: unknown = null;
   readonly #reply: FastifyReply;
-  readonly #response: ServerResponse;
+  readonly #body: ResponseBody;
   readonly #format: WireFormat;
   readonly #encoder: WireEncoder;
   readonly #observer: StreamObserver;
   #following: Following | null = null;
-  #rest: Buffer | null = null;
   #outcome: WireOutcome = 'continue';
   #closed = false;
 
@@ -58,13 +52,12 @@ export class StreamConnection implements FollowSink {
     this.jobId = jobId;
     this.watch = watch;
     this.#reply = reply;
-    this.#response = reply.raw;
+    this.#body = new ResponseBody(reply.raw, () => this.#drained());
     this.#format = format;
     this.#encoder = format.connect();
     this.#observer = observer;
     // on the response, never the request: a request closes when its body has been read (law 9)
-    this.#response.on('close', () => this.release());
-    this.#response.on('drain', () => this.#drained());
+    reply.raw.on('close', () => this.release());
   }
 
   get closed(): boolean {
@@ -73,12 +66,17 @@ export class StreamConnection implements FollowSink {
 
   /** whether the headers are out: before, the request can still be answered in another way */
   get started(): boolean {
-    return this.#response.headersSent;
+    return this.#body.begun;
+  }
+
+  /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
+  get blockedSince(): number | null {
+    return this.#body.blockedSince;
   }
 
   /** Sends the headers, so that the id is known before the first token. Idempotent. */
   start(): void {
-    if (this.#response.headersSent || this.#closed) return;
+    if (this.#body.begun || this.#closed) return;
     const reply = this.#reply;
     reply.hijack();
     reply.headers({
@@ -88,10 +86,7 @@ export class StreamConnection implements FollowSink {
     });
     // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over;
     // all at once, since Node would keep a copy of single ones
-    this.#response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
-    // headers go with the first bytes of the body, or by themselves where there are none yet
-    if (this.#encoder.opening === null) this.#response.flushHeaders();
-    else this.#response.write(this.#encoder.opening);
+    this.#body.begin(reply.getHeaders() as OutgoingHttpHeaders, this.#encoder.opening);
     forget(reply.request);
   }
 
@@ -120,50 +115,51 @@ export class StreamConnection implements FollowSink {
   /** Says "still here", unless something is waiting to be read anyway. */
   beat(): void {
     const { heartbeat } = this.#encoder;
-    const { headersSent, writableEnded } = this.#response;
-    if (heartbeat === null || this.blockedSince !== null || !headersSent || writableEnded) return;
-    this.#rest = heartbeat;
-    this.#write();
+    const { blockedSince, begun, ended } = this.#body;
+    if (heartbeat !== null && blockedSince === null && begun && !ended) this.#body.write(heartbeat);
   }
 
   /** Ends the body without a terminal event: the client comes back, not before `retryMs` where the format can say so.
    *  Where nothing but a clean end could be said, the connection is broken off instead. */
   close(reason: CloseReason, retryMs?: number): void {
-    if (this.#closed || this.#response.writableEnded) return;
+    if (this.#closed || this.#body.ended) return;
     this.reason = reason;
     const retry = this.#encoder.retry(retryMs ?? 0);
     // the rest of a half-written frame would never be read to its end
-    if (retry === null || this.#rest !== null || !this.#response.headersSent) this.#response.destroy();
-    else this.#endBody(retryMs === undefined ? undefined : retry);
+    if (retry === null || this.#body.isMidway || !this.#body.begun) this.#body.breakOff();
+    else this.#body.end(retryMs === undefined ? undefined : retry);
   }
 
   /** Breaks the connection off. */
   abort(reason: CloseReason): void {
     if (this.#closed) return;
     this.reason = reason;
-    this.#breakOff();
+    this.#body.breakOff();
   }
 
   /** Lets go of everything; the response itself is somebody else's, or gone. */
   release(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#rest = null;
+    this.#body.release();
     this.#following?.close();
     this.#observer.closed(this);
   }
 
   #take(batch: EventBatch): boolean {
-    if (this.#closed || this.#response.writableEnded || this.#outcome !== 'continue') return false;
+    if (this.#closed || this.#body.ended || this.#outcome !== 'continue') return false;
     this.start();
     const encoded = this.#encode(batch);
     if (encoded === null) return false;
     const { bytes, outcome } = encoded;
     this.#outcome = outcome;
     this.#observer.relayed(this, batch, bytes?.length ?? 0);
+    if (outcome === 'end' && this.#body.takesWhole(bytes)) {
+      this.#conclude(bytes);
+      return false;
+    }
     // a `reset` after a loss of the log comes even to a reader who is full
-    this.#rest = this.#rest === null || bytes === null ? (this.#rest ?? bytes) : Buffer.concat([this.#rest, bytes]);
-    if (this.blockedSince !== null || !this.#write()) return false;
+    if (!this.#body.write(bytes)) return false;
     this.#conclude();
     return outcome === 'continue';
   }
@@ -179,42 +175,17 @@ export class StreamConnection implements FollowSink {
     }
   }
 
-  /** No clean end: HTTP/1.1 readers miss the last chunk; to HTTP/1.0 the mere end is clean, so they get a reset. */
-  #breakOff(): void {
-    if (this.#response.req.httpVersionMinor === 0) this.#response.socket?.resetAndDestroy();
-    else this.#response.destroy();
-  }
-
-  /** @returns false when the socket is full */
-  #write(): boolean {
-    while (this.#rest !== null) {
-      const slice = this.#rest.length <= SLICE_BYTES ? this.#rest : this.#rest.subarray(0, SLICE_BYTES);
-      this.#rest = slice.length < this.#rest.length ? this.#rest.subarray(slice.length) : null;
-      if (this.#response.write(slice)) continue;
-      this.blockedSince = performance.now();
-      return false;
-    }
-    return true;
-  }
-
   #drained(): void {
-    this.blockedSince = null;
-    if (this.#closed || !this.#write()) return;
+    if (this.#closed) return;
     this.#conclude();
     if (this.#outcome === 'continue') this.#following?.resume();
   }
 
-  #conclude(): void {
+  #conclude(lastBytes?: Buffer): void {
     if (this.#outcome === 'continue') return;
     this.reason = this.#outcome === 'end' ? 'finished' : 'aborted';
-    if (this.#outcome === 'end') this.#endBody();
-    else this.#breakOff();
-  }
-
-  #endBody(lastBytes?: Buffer): void {
-    this.#response.end(lastBytes);
-    // until it has been taken: a reader who does not is cut off like any other
-    this.blockedSince = performance.now();
+    if (this.#outcome === 'end') this.#body.end(lastBytes);
+    else this.#body.breakOff();
   }
 }
 
