@@ -7,7 +7,7 @@ describe('proxyFiles', () => {
 
   it('fills in every variable of its own and none of nginx', () => {
     expect(server()).not.toMatch(/\$\{/);
-    expect(server()).toContain('listen 127.0.0.1:8080;');
+    expect(server()).toContain('listen 127.0.0.1:8080 backlog=4096;');
     expect(server()).toContain('server 127.0.0.1:3001 max_fails=1 fail_timeout=1s; server 127.0.0.1:3002');
     expect(server()).toContain('proxy_set_header Host $http_host;');
   });
