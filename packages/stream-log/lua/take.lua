@@ -1,14 +1,18 @@
--- take: a worker took the job: it waits no more, and newcomers queue behind its turn.
+-- take: a worker took jobs: they wait no more, and newcomers queue behind their turns.
 -- KEYS[1] queued jobs (sorted set, by turn)  KEYS[2] turns (hash, as in admit)                     (same hash tag)
--- ARGV[1] request id
--- RETURNS 1 it was queued | 0 it was not
-local id = ARGV[1]
-local turn = redis.call('ZSCORE', KEYS[1], id)
-if not turn then return 0 end
-turn = tonumber(turn)
-redis.call('ZREM', KEYS[1], id)
--- never backwards: workers take side by side, and a job that was given back has turn 0
-if turn > tonumber(redis.call('HGET', KEYS[2], 'taken') or 0) then
-  redis.call('HSET', KEYS[2], 'taken', string.format('%.0f', turn))
+-- ARGV[1…] request ids
+-- RETURNS how many of them were queued
+local latest, queued = 0, 0
+for _, turn in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(ARGV))) do
+  if turn then
+    queued = queued + 1
+    latest = math.max(latest, tonumber(turn))
+  end
 end
-return 1
+if queued == 0 then return 0 end
+redis.call('ZREM', KEYS[1], unpack(ARGV))
+-- never backwards: workers take side by side, and a job that was given back has turn 0
+if latest > tonumber(redis.call('HGET', KEYS[2], 'taken') or 0) then
+  redis.call('HSET', KEYS[2], 'taken', string.format('%.0f', latest))
+end
+return queued

@@ -34,6 +34,21 @@ describe('the index of jobs', () => {
     expect(await admit('a9', 'a')).toBe('admitted');
   });
 
+  it('takes and dismisses many jobs of several tenants at once, each as if it came alone', async () => {
+    await using d = Deployment.single(server.url);
+    const index = new JobIndex(d.redis, d.keys, d.limits);
+    const jobs = ['a', 'b'].flatMap((tenant) => [1, 2, 3].map((nth) => ({ id: `${tenant}${nth}`, tenant })));
+    for (const job of jobs) await index.admit(job, ROOMY);
+    await Promise.all([...jobs.slice(0, 5).map(({ id }) => index.taken(id)), index.taken('unknown')]);
+    expect(await d.redis.zrange(d.keys.queuedJobs, '0', '-1')).toEqual(['b3']);
+    // the turn of `a3`, the last that was taken
+    expect(await d.redis.hget(d.keys.turns, 'taken')).toBe('3');
+    await Promise.all(jobs.slice(0, 5).map((job) => index.left(job)));
+    expect(await d.redis.zrange(d.keys.openJobs, '0', '-1')).toEqual(['b3']);
+    expect(await d.redis.zrange(d.keys.openJobsOf('a'), '0', '-1')).toEqual([]);
+    expect(await d.redis.zrange(d.keys.leavingJobs, '0', '-1')).toEqual(['a1:a', 'a2:a', 'a3:a', 'b1:b', 'b2:b']);
+  });
+
   it('leaves no list behind when no more jobs come', async () => {
     await using d = Deployment.single(server.url);
     const index = new JobIndex(d.redis, d.keys, d.limits);

@@ -1,4 +1,5 @@
 import type { JobStatus } from '@millrace/contracts';
+import { Gathered } from './gathered.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
@@ -49,6 +50,8 @@ export class JobIndex {
   readonly #retentionMs: number;
   /** how long a record outlives the end of its job, ms */
   readonly #recordMs: number;
+  readonly #taken = new Gathered<string>((ids) => this.#take(ids));
+  readonly #left = new Gathered<{ id: string; tenant: string }>((jobs) => this.#leave(jobs));
 
   constructor(
     readonly redis: RedisConnection,
@@ -100,8 +103,8 @@ export class JobIndex {
   }
 
   /** A worker took the job: newcomers stand behind its turn. */
-  async taken(id: string): Promise<void> {
-    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], [id]);
+  taken(id: string): Promise<void> {
+    return this.#taken.add(id);
   }
 
   /** A worker gave the job back to the queue, where it is first in line. */
@@ -116,10 +119,8 @@ export class JobIndex {
   }
 
   /** The job has ended: it counts no more, and is listed until its record is gone. */
-  async left(job: { id: string; tenant: string }): Promise<void> {
-    const { openJobs, queuedJobs, leavingJobs } = this.keys;
-    const keys = [openJobs, queuedJobs, this.keys.openJobsOf(job.tenant), leavingJobs];
-    await this.#run('leave', keys, [job.id, job.tenant, this.#recordMs, this.#retentionMs]);
+  left(job: { id: string; tenant: string }): Promise<void> {
+    return this.#left.add(job);
   }
 
   /** Takes jobs out of the lists whose records are gone.
@@ -182,6 +183,21 @@ export class JobIndex {
    *  @returns whether the caller is to cancel it */
   async claimAbandoned(id: string, nowMs: number, untilMs: number): Promise<boolean> {
     return (await this.#run('claim', [this.keys.abandonedJobs], [id, nowMs, untilMs])) === 1;
+  }
+
+  async #take(ids: readonly string[]): Promise<void> {
+    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], ids);
+  }
+
+  async #leave(jobs: readonly { id: string; tenant: string }[]): Promise<void> {
+    const { openJobs, queuedJobs, leavingJobs } = this.keys;
+    const byTenant = Map.groupBy(jobs, ({ tenant }) => tenant);
+    await Promise.all(
+      [...byTenant].map(([tenant, own]) => {
+        const keys = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), leavingJobs];
+        return this.#run('leave', keys, [tenant, this.#recordMs, this.#retentionMs, ...own.map(({ id }) => id)]);
+      }),
+    );
   }
 
   /** Redis's clock, µs since the epoch. */
