@@ -193,7 +193,7 @@ describe('a writer', () => {
     say(writer, 'x'.repeat(400_000));
     say(writer, 'x'.repeat(400_000));
     let resolved = false;
-    const drained = writer.drained().then(() => {
+    const drained = writer.drained()?.then(() => {
       resolved = true;
     });
     await Promise.resolve();

@@ -44,7 +44,8 @@ export class AttemptWriter {
   #seq: number;
   #said = false;
   #closing = false;
-  #pumping: Promise<void> | null = null;
+  #storing = false;
+  #allStored: PromiseWithResolvers<void> | null = null;
   #roomMade: PromiseWithResolvers<void> | null = null;
 
   constructor(options: AttemptWriterOptions) {
@@ -71,12 +72,13 @@ export class AttemptWriter {
     if (this.signal.aborted) return;
     this.#pending.add(event);
     this.#said = true;
-    this.#pumping ??= this.#pump();
+    if (!this.#storing) this.#store();
   }
 
-  /** Resolves as soon as little enough waits to be stored; at once in the usual case. Never rejects. */
-  drained(): Promise<void> {
-    if (this.#pending.units < HIGH_WATER_UNITS || this.signal.aborted) return Promise.resolve();
+  /** Resolves as soon as little enough waits to be stored. Never rejects.
+   *  @returns null in the usual case: there is room */
+  drained(): Promise<void> | null {
+    if (this.#pending.units < HIGH_WATER_UNITS || this.signal.aborted) return null;
     this.#roomMade ??= Promise.withResolvers();
     return this.#roomMade.promise;
   }
@@ -84,7 +86,7 @@ export class AttemptWriter {
   /** Resolves when all that was said is stored.
    *  @throws the signal's reason once nothing more can be written */
   async flush(): Promise<void> {
-    while (this.#pumping !== null) await this.#pumping;
+    await this.#idle();
     this.signal.throwIfAborted();
   }
 
@@ -98,7 +100,7 @@ export class AttemptWriter {
   /** Ends the job with an error. What was said before stays in the log, as far as it fits.
    *  @throws StreamLogError somebody else owns or ended the job */
   async fail(error: JobError): Promise<void> {
-    while (this.#pumping !== null) await this.#pumping;
+    await this.#idle();
     const reason: unknown = this.signal.reason;
     if (reason !== undefined && !(reason instanceof LogLimitExceeded)) throw reason;
     await this.#close('failed', 'error', error, ['error', JSON.stringify(error)]);
@@ -109,7 +111,7 @@ export class AttemptWriter {
   async release(reason: 'handover' | 'log-lost'): Promise<boolean> {
     const { run, keys, limits, runner } = this.#options;
     this.abort(new AttemptFenced(this.id));
-    while (this.#pumping !== null) await this.#pumping;
+    await this.#idle();
     const args = [this.attempt, runner, reason, limits.unfinishedRetentionMs];
     return (await patiently(() => run('release', [keys.record(this.id), keys.log(this.id)], args))) === 1;
   }
@@ -127,22 +129,41 @@ export class AttemptWriter {
     this.#roomMade?.resolve();
   }
 
-  /** Never rejects: what goes wrong is in the signal. */
-  async #pump(): Promise<void> {
-    try {
-      while (!this.#pending.empty) await this.#store(this.#pending.take());
-    } catch (error) {
-      this.#end(new LogWriteFailed(this.id, error));
-    } finally {
-      this.#pumping = null;
+  /** Resolves when nothing is on its way to Redis, and nothing waits for it. Never rejects. */
+  async #idle(): Promise<void> {
+    while (this.#storing) {
+      this.#allStored ??= Promise.withResolvers();
+      await this.#allStored.promise;
     }
   }
 
-  async #store(pairs: readonly string[]): Promise<void> {
-    const reply = await patiently(
-      () => this.#append(pairs),
-      () => this.signal.aborted,
+  /** Stores what waits. By callbacks, not by an async function at each step: this is the path of every token. */
+  #store(): void {
+    this.#storing = true;
+    const pairs = this.#pending.take();
+    const tried = this.#append(pairs);
+    tried.then(
+      (reply) => this.#stored(pairs, reply),
+      () => this.#storePatiently(pairs, tried),
     );
+  }
+
+  /** Never rejects: what goes wrong is in the signal. */
+  async #storePatiently(pairs: readonly string[], tried: Promise<unknown>): Promise<void> {
+    let reply: unknown;
+    try {
+      reply = await patiently(
+        () => this.#append(pairs),
+        () => this.signal.aborted,
+        tried,
+      );
+    } catch (error) {
+      this.#end(new LogWriteFailed(this.id, error));
+    }
+    this.#stored(pairs, reply);
+  }
+
+  #stored(pairs: readonly string[], reply: unknown): void {
     const Refusal = REFUSALS.get(reply);
     if (Refusal) this.abort(new Refusal(this.id));
     else this.#seq += pairs.length / 2;
@@ -150,6 +171,13 @@ export class AttemptWriter {
       this.#roomMade.resolve();
       this.#roomMade = null;
     }
+    this.#storing = false;
+    if (!this.#pending.empty) {
+      this.#store();
+      return;
+    }
+    this.#allStored?.resolve();
+    this.#allStored = null;
   }
 
   #append(pairs: readonly string[]): Promise<unknown> {

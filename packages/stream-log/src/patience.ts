@@ -9,15 +9,17 @@ const MAX_CLOSED = 25;
 /** Tries until Redis answers: for a worker, which rides out an outage, and for commands that may be sent twice. The
  *  connection logs the outage.
  *  @param givesUp asked after each failure
+ *  @param tried the first try, where it has been made already
  *  @returns undefined when given up
  *  @throws what Redis will not take later either */
 export async function patiently(
   command: () => Promise<unknown>,
   givesUp: () => boolean = () => false,
+  tried?: Promise<unknown>,
 ): Promise<unknown> {
-  for (let closed = 0; ; ) {
+  for (let closed = 0, reply = tried; ; reply = undefined) {
     try {
-      return await command();
+      return await (reply ?? command());
     } catch (error) {
       closed = isClosed(error) ? closed + 1 : 0;
       if (!isPassing(error) || closed > MAX_CLOSED) throw error;

@@ -12,13 +12,13 @@ type Begin = Extract<Begun, { kind: 'begun' }>;
 class Writer {
   readonly signal = new AbortController().signal;
   readonly calls: string[] = [];
-  room: Promise<void> = Promise.resolve();
+  room: Promise<void> | null = null;
 
   emit({ type, data }: StreamEvent): void {
     this.calls.push(`emit ${type} ${JSON.stringify(data)}`);
   }
 
-  drained(): Promise<void> {
+  drained(): Promise<void> | null {
     return this.room;
   }
 

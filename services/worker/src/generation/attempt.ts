@@ -16,7 +16,7 @@ import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { Outcome, WorkerMetrics } from './metrics.ts';
-import { abandon, orAborted } from './or-aborted.ts';
+import { abandon, UntilAborted } from './or-aborted.ts';
 import { returnedResult, saidEvent } from './said-event.ts';
 
 /** What an attempt needs of its worker. */
@@ -78,14 +78,18 @@ export class Attempt {
       onRetry: (failure) => this.#retried(failure),
     });
     deadlines.firstToken();
+    using aborted = new UntilAborted(signal);
     try {
       let next = first;
       while (!next.done) {
-        deadlines.hold();
         this.#publish(next.value);
-        await orAborted(writer.drained(), signal);
+        const room = writer.drained();
+        if (room !== null) {
+          deadlines.hold();
+          await aborted.wait(room);
+        }
         deadlines.listen();
-        next = await orAborted(events.next(), signal);
+        next = await aborted.wait(events.next());
       }
       return returnedResult(next.value, this.begun.request.pipeline);
     } catch (error) {
