@@ -1,8 +1,7 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
-import { ChatOpenAI } from '@langchain/openai';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
 import { CompletionRequests } from './openai/completion-requests.ts';
-import { QuickCompletions } from './openai/quick-completions.ts';
+import { QuickChat } from './openai/quick-chat.ts';
 import { PipelineError } from './pipeline.ts';
 
 export interface OpenAiAccess {
@@ -38,7 +37,7 @@ export class ChatModels {
     return provider === 'openai' ? this.#chatOpenAi(name, options) : otherProvider(provider, name, options);
   }
 
-  #chatOpenAi(model: string, options: object): ChatOpenAI {
+  #chatOpenAi(model: string, options: object): QuickChat {
     const { apiKey, baseUrl } = this.openAi;
     const fields = {
       ...options,
@@ -51,7 +50,7 @@ export class ChatModels {
       // it would print what it cannot parse, which is what the model said
       configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     };
-    return new ChatOpenAI({ ...fields, completions: new QuickCompletions(fields, this.#requests) });
+    return new QuickChat(fields, this.#requests);
   }
 }
 

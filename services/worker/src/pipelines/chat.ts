@@ -7,10 +7,10 @@ import { streamChatModel } from './stream-chat-model.ts';
 export function chatPipeline(systemPrompt: string): Pipeline {
   return definePipeline({
     name: 'chat',
-    async *run({ messages }, { chatModel, signal }) {
+    run({ messages }, { chatModel, signal }) {
       const needsPrompt = systemPrompt !== '' && !messages.some(({ role }) => role === 'system');
       const conversation = needsPrompt ? [{ role: 'system' as const, content: systemPrompt }, ...messages] : messages;
-      return yield* streamChatModel(await chatModel(), toLangChainMessages(conversation), { signal });
+      return streamChatModel(chatModel(), toLangChainMessages(conversation), { signal });
     },
   });
 }

@@ -3,15 +3,19 @@ import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ensureConfig, type Runnable } from '@langchain/core/runnables';
 import type { FinishReason } from '@millrace/contracts';
+import { QuickChat } from './openai/quick-chat.ts';
+import type { Said } from './openai/said-stream.ts';
 import { PipelineError, type PipelineEvent, type PipelineResult } from './pipeline.ts';
 import { ToolCallParts } from './tool-call-parts.ts';
+
+type ChatModel = Runnable<BaseLanguageModelInput, AIMessageChunk>;
 
 /** Streams one call of a chat model: text and reasoning exactly as the model says them, its tool calls complete,
  *  then why it stopped and what it cost.
  *  @param model also with tools bound to it
  *  @throws what the model throws; PipelineError when its answer breaks off */
 export async function* streamChatModel(
-  model: Runnable<BaseLanguageModelInput, AIMessageChunk>,
+  model: ChatModel | Promise<ChatModel>,
   messages: BaseLanguageModelInput,
   { signal }: { readonly signal: AbortSignal },
 ): AsyncGenerator<PipelineEvent, PipelineResult, void> {
@@ -21,7 +25,7 @@ export async function* streamChatModel(
   let finishReason: FinishReason | undefined;
 
   try {
-    for await (const chunk of await chunksOf(model, messages, signal)) {
+    for await (const chunk of await chunksOf(await model, messages, signal)) {
       for (const event of saidIn(chunk)) yield event;
       for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
       // a provider may report its usage in parts: the input's first, the output's last
@@ -43,13 +47,15 @@ export async function* streamChatModel(
 }
 
 /** A chat model's chunks without the web stream that `stream` puts around them, which costs as much as making them. */
-function chunksOf(
-  model: Runnable<BaseLanguageModelInput, AIMessageChunk>,
+async function chunksOf(
+  model: ChatModel,
   messages: BaseLanguageModelInput,
   signal: AbortSignal,
-) {
-  if (model instanceof BaseChatModel) return model._streamIterator(messages, ensureConfig({ signal }));
-  return model.stream(messages, { signal });
+): Promise<AsyncIterable<Said>> {
+  const config = ensureConfig({ signal });
+  const said = model instanceof QuickChat ? await model.said(messages, config) : null;
+  if (said !== null) return said;
+  return model instanceof BaseChatModel ? model._streamIterator(messages, config) : model.stream(messages, { signal });
 }
 
 function brokenAnswer(): PipelineError {
@@ -57,7 +63,7 @@ function brokenAnswer(): PipelineError {
 }
 
 /** Empty deltas (a role, a finish reason) say nothing. */
-function* saidIn({ content, additional_kwargs: extra }: AIMessageChunk): Generator<PipelineEvent> {
+function* saidIn({ content, additional_kwargs: extra }: Said): Generator<PipelineEvent> {
   const reasoning = extra['reasoning_content'];
   if (typeof reasoning === 'string' && reasoning !== '') yield { type: 'reasoning', data: { text: reasoning } };
 
@@ -91,7 +97,7 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   refusal: 'content_filter',
 };
 
-function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: AIMessageChunk) {
+function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: Said) {
   for (const field of FINISH_REASON_FIELDS) {
     const reason: unknown = metadata[field] ?? extra[field];
     if (isText(reason)) return FINISH_REASONS[reason.toLowerCase()] ?? reason.toLowerCase().slice(0, 64);

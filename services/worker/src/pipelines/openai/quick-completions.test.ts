@@ -7,8 +7,10 @@ import { type BaseMessageChunk, HumanMessage } from '@langchain/core/messages';
 import type { ChatGeneration, ChatGenerationChunk, LLMResult } from '@langchain/core/outputs';
 import { ChatOpenAI, ChatOpenAICompletions } from '@langchain/openai';
 import fc from 'fast-check';
+import { streamChatModel } from '../stream-chat-model.ts';
 import { CompletionRequests } from './completion-requests.ts';
 import { pushedFetch } from './pushed-fetch.ts';
+import { QuickChat } from './quick-chat.ts';
 import { QuickCompletions } from './quick-completions.ts';
 
 /** What the server does with the next requests: parts of the body, byte for byte, and then its end or its reset. */
@@ -72,6 +74,16 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   text: { parts: [ROLE, chunk({ content: 'Hello' }), chunk({ content: ' wörld 🌊' }), STOP, USAGE, DONE] },
   'text in one read': { parts: [ROLE + chunk({ content: 'a' }) + chunk({ content: 'b' }) + STOP + USAGE + DONE] },
   'no usage, no [DONE]': { parts: [ROLE, chunk({ content: 'a' }), STOP] },
+  'usage that grows with each chunk': {
+    parts: [
+      ROLE,
+      ...[1, 2].map((tokens) =>
+        chunk({ content: 'a' }, null, { usage: { prompt_tokens: 3, completion_tokens: tokens } }),
+      ),
+      STOP,
+      DONE,
+    ],
+  },
   'usage beside the last delta': {
     parts: [ROLE, chunk({ content: 'a' }, 'stop', { usage: { prompt_tokens: 1 } }), DONE],
   },
@@ -145,6 +157,20 @@ const parent: Model = (more = {}) => new ChatOpenAI(fieldsWith(more));
 const quick: Model = (more = {}) =>
   new ChatOpenAI({ ...fieldsWith(more), completions: new QuickCompletions(fieldsWith(more)) });
 
+/** What a pipeline makes of an answer: its events and its result, or how it failed. */
+async function saidBy(model: ChatOpenAI, signal = new AbortController().signal): Promise<unknown> {
+  const events: unknown[] = [];
+  const running = streamChatModel(model, 'hi', { signal });
+  try {
+    for (let next = await running.next(); ; next = await running.next()) {
+      if (next.done) return { events, result: next.value };
+      events.push(next.value);
+    }
+  } catch (error) {
+    return { events, failed: failure(error) };
+  }
+}
+
 /** All that can be seen of a chunk. LangChain names a message that the model gave no name by the random id of its run. */
 function seen(message: BaseMessageChunk): unknown {
   return JSON.parse(
@@ -191,6 +217,29 @@ describe('the quicker completions', () => {
     const expected = await stream(parent());
     expect(await stream(quick())).toEqual(expected);
     expect(requests.at(-1)).toEqual(requests.at(-2));
+  });
+
+  it.each(names)('say of %s, past the messages, what a pipeline makes of their parent’s', async (name) => {
+    answer = ANSWERS[name] ?? answer;
+    const expected = await saidBy(parent());
+    expect(await saidBy(new QuickChat(fieldsWith({})))).toEqual(expected);
+    expect(requests.at(-1)).toEqual(requests.at(-2));
+  });
+
+  it('go past no message that somebody listens for', async () => {
+    answer = ANSWERS['text'] ?? answer;
+    const ends: unknown[] = [];
+    const callbacks = [{ handleLLMEnd: ({ generations }: LLMResult) => void ends.push(generations[0]?.[0]?.text) }];
+    expect(await saidBy(new QuickChat(fieldsWith({ callbacks })))).toEqual(await saidBy(parent({ callbacks })));
+    expect(ends).toEqual(['Hello wörld 🌊', 'Hello wörld 🌊']);
+  });
+
+  it('end a pipeline that is aborted with the signal’s reason', async () => {
+    answer = { parts: [ROLE, chunk({ content: 'a' })], end: 'stay' };
+    expect(await saidBy(new QuickChat(fieldsWith({})), AbortSignal.timeout(50))).toMatchObject({
+      events: [{ type: 'text', data: { text: 'a' } }],
+      failed: { name: 'TimeoutError' },
+    });
   });
 
   it.each(names)('tell callbacks the same of %s', async (name) => {

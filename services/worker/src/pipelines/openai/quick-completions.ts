@@ -4,6 +4,7 @@ import type { ChatGenerationChunk } from '@langchain/core/outputs';
 import {
   ChatOpenAICompletions,
   type ChatOpenAIFields,
+  convertMessagesToCompletionsMessageParams,
   type OpenAIClient,
   wrapOpenAIClientError,
 } from '@langchain/openai';
@@ -53,6 +54,17 @@ export class QuickCompletions extends ChatOpenAICompletions {
       }
     });
     return new CompletionStream(response, options.signal ?? null);
+  }
+
+  /** The chunks of an answer, as the server sends them.
+   *  @throws what the model throws */
+  chunks(messages: BaseMessage[], options: this['ParsedCallOptions']): Promise<AsyncIterable<CompletionChunk>> {
+    const request = {
+      ...this.invocationParams(options, { streaming: true }),
+      messages: convertMessagesToCompletionsMessageParams({ messages, model: this.model }),
+      stream: true as const,
+    };
+    return this.completionWithRetry(request, options);
   }
 
   override async *_streamResponseChunks(
