@@ -1,4 +1,4 @@
-import { type CreateJobBody, newRequestId } from '@millrace/contracts';
+import type { CreateJobBody } from '@millrace/contracts';
 import { type Followers, type IdempotencyKeys, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -12,8 +12,9 @@ import { AskedFor } from './sweep/asked-for.ts';
 export interface CreateJobCommand {
   readonly caller: Caller;
   readonly body: CreateJobBody;
-  /** chosen by the client */
-  readonly requestId: string | null;
+  readonly requestId: string;
+  /** the client chose the id; otherwise nobody else can know it */
+  readonly isChosen: boolean;
   readonly idempotencyKey: string | null;
   /** the caller follows the job at once */
   readonly follows: boolean;
@@ -37,13 +38,12 @@ export class CreateJob {
     @Inject(FOLLOWERS) private readonly followers: Followers,
   ) {}
 
-  async run({ caller, body, requestId, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
+  async run({ caller, body, requestId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
     const request = await this.policy.resolve(body);
-    const candidate = requestId ?? newRequestId();
     // a key stands for the id that it was first sent with
     const id =
-      idempotencyKey === null ? candidate : await this.idempotencyKeys.claim(caller.tenant, idempotencyKey, candidate);
-    const mayExist = requestId !== null || id !== candidate;
+      idempotencyKey === null ? requestId : await this.idempotencyKeys.claim(caller.tenant, idempotencyKey, requestId);
+    const mayExist = isChosen || id !== requestId;
     // subscribed to before it is stored, it need not be looked up; beside the admission that takes no time of its own
     const expected = follows && !mayExist ? this.followers.expect(id) : null;
     try {

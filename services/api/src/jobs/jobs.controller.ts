@@ -3,7 +3,7 @@ import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type Caller, TheCaller } from '../auth/caller.ts';
-import { chosenRequestId, idempotencyKeyOf, nameRequest } from '../http/request-id.ts';
+import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
@@ -34,9 +34,15 @@ export class JobsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const wanted = wantedAnswer(request);
-    const [requestId, idempotencyKey] = [chosenRequestId(request), idempotencyKeyOf(request)];
-    const follows = wanted.type !== 'application/json';
-    using job = await this.createJob.run({ caller, body, requestId, idempotencyKey, follows });
+    const chosen = chosenRequestId(request);
+    using job = await this.createJob.run({
+      ...{ caller, body },
+      // the answer has a fresh one already
+      requestId: chosen ?? requestIdOf(request, reply),
+      isChosen: chosen !== null,
+      idempotencyKey: idempotencyKeyOf(request),
+      follows: wanted.type !== 'application/json',
+    });
     await this.answer.send(reply, job, caller, wanted);
   }
 
