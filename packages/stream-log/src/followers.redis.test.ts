@@ -110,6 +110,20 @@ describe('a follower', () => {
     expect(node.counts).toEqual({ watchers: 0, topics: 0 });
   });
 
+  it('of a job that was stored here has its first event at once, and not twice', async () => {
+    await using d = Deployment.single(server.url);
+    const node = d.node();
+    const id = newRequestId();
+    using expected = node.expect(id);
+    await expected.confirmed;
+    expected.stored();
+    const recorder = await Recorder.follow(node, id);
+    expect(recorder.ids).toEqual(['0-1']);
+    await d.job({}, id);
+    await answer(d, id);
+    expect((await recorder.terminal()).events).toEqual(await d.log(id));
+  });
+
   it('lets go of a job that it expected and that never came', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();

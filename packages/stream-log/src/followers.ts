@@ -2,6 +2,8 @@ import { compareEventIds, type EventId, LOG_START } from '@millrace/contracts';
 import type { ChannelHub } from './channel-hub.ts';
 import { JobNotFound, LogExpired } from './errors.ts';
 import type { KeySpace } from './keys.ts';
+import { acceptedEvent } from './opener.ts';
+import { batchOf } from './payload.ts';
 import { JobReader } from './reader.ts';
 import type { RedisConnection } from './scripts.ts';
 import { Topic } from './topic.ts';
@@ -19,6 +21,9 @@ export interface Expectation extends Disposable {
   /** Resolves when the channel is confirmed: the job may now be stored.
    *  Rejects with SubscriptionUnconfirmed, or as Redis does. */
   readonly confirmed: Promise<void>;
+  /** The job is stored, as its caller has seen to: what follows it need not wait for the channel to say so. Its first event
+   *  then goes out with the head of an answer, one write for both. */
+  stored(): void;
 }
 
 interface Entry {
@@ -87,6 +92,7 @@ export class Followers {
       confirmed: entry.confirmed.then(() => {
         entry.topic.keepsAll = true;
       }),
+      stored: () => entry.topic.receive(batchOf(LOG_START, [acceptedEvent(id)], false)),
       [Symbol.dispose]: () => {
         entry.topic.endReading();
         this.#leave(id, entry);

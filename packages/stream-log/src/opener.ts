@@ -1,4 +1,4 @@
-import type { JobRequest } from '@millrace/contracts';
+import { eventId, type JobRequest, type StoredEvent } from '@millrace/contracts';
 import { IdempotencyMismatch } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
@@ -11,6 +11,11 @@ export interface NewJob {
   readonly fingerprint: string;
   readonly request: JobRequest;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The first event of every job. */
+export function acceptedEvent(id: string): StoredEvent {
+  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id, status: 'queued' }) };
 }
 
 /** Stores new jobs: record and `accepted` event at once. */
@@ -36,7 +41,7 @@ export class JobOpener {
       this.limits.unfinishedRetentionMs,
       job.tenant,
       job.fingerprint,
-      JSON.stringify({ id: job.id, status: 'queued' }),
+      acceptedEvent(job.id).data,
       ...['request', JSON.stringify(job.request)],
       ...['pipeline', job.request.pipeline],
       ...['model', job.request.model],

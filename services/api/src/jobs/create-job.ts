@@ -51,6 +51,7 @@ export class CreateJob {
         { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
         { mayExist, ready: expected?.confirmed },
       );
+      if (job.isNew) expected?.stored();
       const enqueued = this.#enqueue(job);
       enqueued.catch(() => {
         // reported to whoever awaits it; unawaited it is the sweep's to mend
