@@ -1,7 +1,7 @@
 import type { StoredEvent } from '@millrace/contracts';
 
 /** What a format is given: some consecutive events of one job.
- *  One object is shared by all watchers of the job in a process, so a format may cache its bytes by it. */
+ *  One object is shared by all watchers of the job in a process, so a format may keep its bytes on it, by a symbol. */
 export interface WireBatch {
   readonly events: readonly StoredEvent[];
   /** a full page of a long backlog: adjacent deltas may be merged into fewer, larger frames */

@@ -3,6 +3,13 @@ import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../wire-format
 import { sseFrame } from './frame.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 
+/** Kept on the batch itself: a WeakMap's entry costs as much as the encoding, 0.5 µs, and the collector more. */
+const ENCODED = Symbol('as server-sent events');
+
+interface EncodedBatch extends WireBatch {
+  [ENCODED]?: Encoded;
+}
+
 /** Server-sent events. Nothing depends on the connection: a batch is encoded once and its bytes are shared by all
  *  watchers of the job, for as long as somebody holds the batch.
  *  @see PROTOCOL.md §3 */
@@ -10,7 +17,6 @@ export class SseFormat implements WireFormat, WireEncoder {
   readonly contentType = 'text/event-stream';
   readonly opening: Buffer;
   readonly heartbeat = Buffer.from(': hb\n\n');
-  private readonly encoded = new WeakMap<WireBatch, Encoded>();
 
   /** @param retryMs how long a client waits before it reconnects, milliseconds */
   constructor({ retryMs }: { readonly retryMs: number }) {
@@ -21,13 +27,9 @@ export class SseFormat implements WireFormat, WireEncoder {
     return this;
   }
 
-  encode(batch: WireBatch): Encoded {
-    let encoded = this.encoded.get(batch);
-    if (encoded === undefined) {
-      encoded = encodeBatch(batch);
-      this.encoded.set(batch, encoded);
-    }
-    return encoded;
+  encode(batch: EncodedBatch): Encoded {
+    batch[ENCODED] ??= encodeBatch(batch);
+    return batch[ENCODED];
   }
 
   retry(delayMs: number): Buffer {

@@ -1,24 +1,21 @@
 import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../wire-format.ts';
 import { readTextBatch, type TextBatch, utf8, wholeCharacters } from './text-batch.ts';
 
+/** Kept on the batch itself, as `SseFormat` does. */
+const READ = Symbol('as bare text');
+
+interface TextOfBatch extends WireBatch {
+  [READ]?: TextBatch;
+}
+
 /** The bare answer, no framing: `answer += chunk` is the whole client. A clean end of the body means that the answer
  *  is whole; whatever else happens (error, cancel, a reset after something was sent) breaks the connection off.
  *  @see PROTOCOL.md §2 */
 export class TextFormat implements WireFormat {
   readonly contentType = 'text/plain; charset=utf-8';
-  private readonly batches = new WeakMap<WireBatch, TextBatch>();
 
   connect(): WireEncoder {
-    return new TextEncoderOfConnection((batch) => this.read(batch));
-  }
-
-  private read(batch: WireBatch): TextBatch {
-    let read = this.batches.get(batch);
-    if (read === undefined) {
-      read = readTextBatch(batch.events);
-      this.batches.set(batch, read);
-    }
-    return read;
+    return new TextEncoderOfConnection();
   }
 }
 
@@ -29,10 +26,9 @@ class TextEncoderOfConnection implements WireEncoder {
   private half = '';
   private saidSomething = false;
 
-  constructor(private readonly read: (batch: WireBatch) => TextBatch) {}
-
-  encode(batch: WireBatch): Encoded {
-    const { text, whole, bytes, resets, outcome } = this.read(batch);
+  encode(batch: TextOfBatch): Encoded {
+    batch[READ] ??= readTextBatch(batch.events);
+    const { text, whole, bytes, resets, outcome } = batch[READ];
     // what has been sent cannot be taken back
     if (resets && this.saidSomething) return { bytes: null, outcome: 'abort' };
     const owed = resets ? text : this.half + text;
