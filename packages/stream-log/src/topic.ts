@@ -146,7 +146,7 @@ export class Topic implements ChannelListener {
     this.page(after).catch(() => {
       // who wants the page hears of it
     });
-    return new Promise((resolve) => process.nextTick(resolve));
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   async #readAfter(after: EventId): Promise<TopicPage> {
