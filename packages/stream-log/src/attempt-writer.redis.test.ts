@@ -3,6 +3,7 @@ import { startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { CancelWatcher } from './cancel-watcher.ts';
 import { ChannelHub } from './channel-hub.ts';
+import { JobClosed } from './errors.ts';
 import { scriptsOf } from './scripts.ts';
 import { Deployment, DONE, say, textOf } from './testing/deployment.ts';
 
@@ -13,28 +14,41 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('a writer', () => {
-  it('sends the first token alone and merges what comes while an append is in flight', async () => {
+  it('merges what comes in one turn, and what comes while an append is in flight', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
-    for (const token of ['a', 'b', 'c', 'd']) say(writer, token);
+    for (const token of ['a', 'b']) say(writer, token);
+    // the next tick sends it; no reply comes before the turn is over
+    await new Promise((resolve) => process.nextTick(resolve));
+    for (const token of ['c', 'd']) say(writer, token);
+    await Promise.resolve().then(() => say(writer, 'e'));
     await writer.done(DONE);
     const texts = (await d.log(id)).filter(({ type }) => type === 'text').map(({ data }) => data);
-    expect(texts).toEqual(['{"text":"a"}', '{"text":"bcd"}']);
+    expect(texts).toEqual(['{"text":"ab"}', '{"text":"cde"}']);
+  });
+
+  it('stores nothing of what an abort comes before', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    writer.abort(new JobClosed(id));
+    await expect(writer.flush()).rejects.toThrow(JobClosed);
+    expect(await d.log(id)).toHaveLength(2);
   });
 
   it('merges nothing across another event', async () => {
     await using d = Deployment.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
-    say(writer, '0');
     say(writer, 'a');
     writer.emit({ type: 'tool_call', data: { callId: '1', name: 't', arguments: '{}' } });
     say(writer, 'b');
     writer.emit({ type: 'reasoning', data: { text: 'r' } });
     writer.emit({ type: 'reasoning', data: { text: 's' } });
     await writer.flush();
-    expect((await d.log(id)).slice(3).map(({ type, data }) => `${type} ${data}`)).toEqual([
+    expect((await d.log(id)).slice(2).map(({ type, data }) => `${type} ${data}`)).toEqual([
       'text {"text":"a"}',
       'tool_call {"callId":"1","name":"t","arguments":"{}"}',
       'text {"text":"b"}',
@@ -178,6 +192,7 @@ describe('a writer', () => {
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'half');
+    await writer.flush();
     expect(await writer.release('handover')).toBe(true);
     expect((await d.reader.get(id))?.status).toBe('queued');
     say(writer, 'late');

@@ -28,8 +28,8 @@ export interface AttemptWriterOptions {
   readonly seq: number;
 }
 
-/** Writes one attempt's events. The first goes out at once; while one append is in flight, what comes meanwhile is
- *  merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
+/** Writes one attempt's events. What one turn brings goes out at its end; while one append is in flight, what comes
+ *  meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
  *
  *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and a log that
  *  lost something is noticed by the next append instead of going on with a hole in it. */
@@ -72,7 +72,11 @@ export class AttemptWriter {
     if (this.signal.aborted) return;
     this.#pending.add(event);
     this.#said = true;
-    if (!this.#storing) this.#store();
+    if (this.#storing) return;
+    this.#storing = true;
+    // what the same read of the model's answer brings goes along: a short answer is one append, and nothing is later for
+    // it, as the connection writes at the end of the turn
+    process.nextTick(() => this.#storeOrRest());
   }
 
   /** Resolves as soon as little enough waits to be stored. Never rejects.
@@ -139,7 +143,6 @@ export class AttemptWriter {
 
   /** Stores what waits. By callbacks, not by an async function at each step: this is the path of every token. */
   #store(): void {
-    this.#storing = true;
     const pairs = this.#pending.take();
     const tried = this.#append(pairs);
     tried.then(
@@ -171,11 +174,15 @@ export class AttemptWriter {
       this.#roomMade.resolve();
       this.#roomMade = null;
     }
-    this.#storing = false;
+    this.#storeOrRest();
+  }
+
+  #storeOrRest(): void {
     if (!this.#pending.empty) {
       this.#store();
       return;
     }
+    this.#storing = false;
     this.#allStored?.resolve();
     this.#allStored = null;
   }
