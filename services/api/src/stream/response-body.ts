@@ -62,7 +62,8 @@ export class ResponseBody {
     return bytes !== null && this.blockedSince === null && bytes.length <= SLICE_BYTES;
   }
 
-  /** Ends the body cleanly, when nothing of it waits any more. Blocked until that has been taken: a reader who does not is cut off like any other. */
+  /** Ends the body cleanly, when nothing of it waits any more. Blocked until that has been taken: a reader who does not
+   *  is cut off like any other. */
   end(lastBytes?: Buffer): void {
     this.ended = true;
     this.#response.end(lastBytes);
