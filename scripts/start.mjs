@@ -79,7 +79,7 @@ async function startWorker(settings) {
     {
       name: 'worker',
       command: process.execPath,
-      args: ['--enable-source-maps', inProject('services/worker/dist/main.js')],
+      args: ['--enable-source-maps', '--min-semi-space-size=16', inProject('services/worker/dist/main.js')],
       env: {
         ...projectEnvironment(),
         NODE_ENV: 'production',
