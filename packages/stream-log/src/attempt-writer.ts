@@ -39,6 +39,7 @@ export class AttemptWriter {
   /** Aborted, with an error of errors.ts as its reason, once nothing more can be written. */
   readonly signal: AbortSignal;
   readonly #options: AttemptWriterOptions;
+  readonly #keys: readonly string[];
   readonly #abort = new AbortController();
   readonly #pending = new PendingEvents();
   #seq: number;
@@ -50,6 +51,7 @@ export class AttemptWriter {
 
   constructor(options: AttemptWriterOptions) {
     this.#options = options;
+    this.#keys = options.keys.ofJob(options.id);
     this.id = options.id;
     this.attempt = options.attempt;
     this.#seq = options.seq;
@@ -188,8 +190,8 @@ export class AttemptWriter {
   }
 
   #append(pairs: readonly string[]): Promise<unknown> {
-    const { run, publish, keys, limits, runner } = this.#options;
-    return run('append', keys.ofJob(this.id), [
+    const { run, publish, limits, runner } = this.#options;
+    return run('append', this.#keys, [
       ...[publish, limits.unfinishedRetentionMs],
       ...[this.attempt, runner, this.#seq + 1, limits.maxEvents, limits.maxBytes],
       ...pairs,
@@ -197,7 +199,7 @@ export class AttemptWriter {
   }
 
   async #close(status: string, type: 'done' | 'error', data: object, fields: readonly string[]): Promise<void> {
-    const { run, publish, keys, limits, runner } = this.#options;
+    const { run, publish, limits, runner } = this.#options;
     const args = [
       ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
       ...[this.attempt, this.#seq, '', status, type, JSON.stringify(data), '', this.id, runner],
@@ -206,7 +208,7 @@ export class AttemptWriter {
     this.#closing = true;
     let outcome: StreamLogError | null = null;
     try {
-      const reply = await patiently(() => run('close', keys.ofJob(this.id), args));
+      const reply = await patiently(() => run('close', this.#keys, args));
       const Refusal = REFUSALS.get(reply);
       if (Refusal) outcome = new Refusal(this.id);
     } catch (error) {

@@ -27,6 +27,11 @@ const sources = Object.fromEntries(
   Object.keys(KEYS).map((name) => [name, readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8')]),
 ) as Record<ScriptName, string>;
 
+const COMMANDS = Object.fromEntries(Object.keys(KEYS).map((name) => [name, `millrace:${name}`])) as Record<
+  ScriptName,
+  string
+>;
+
 /** Runs a script by its digest; ioredis sends the source where the server does not know it (SCRIPT FLUSH, fail-over).
  *  @returns the script's reply, as its header says */
 export type RunScript = (name: ScriptName, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
@@ -34,17 +39,14 @@ export type RunScript = (name: ScriptName, keys: readonly string[], args: readon
 /** Makes the scripts known to a connection. */
 export function scriptsOf(redis: RedisConnection): RunScript {
   const commands = redis as unknown as Record<string, (...args: Argument[]) => Promise<unknown>>;
-  for (const [name, numberOfKeys] of Object.entries(KEYS)) {
-    redis.defineCommand(commandName(name), { numberOfKeys, lua: sources[name as ScriptName] });
+  for (const name of Object.keys(KEYS) as ScriptName[]) {
+    redis.defineCommand(COMMANDS[name], { numberOfKeys: KEYS[name], lua: sources[name] });
   }
-  return async (name, keys, args) => commands[commandName(name)]?.(...keys, ...args);
+  // no promise of its own around that of the command: this is the path of every token
+  return (name, keys, args) => commands[COMMANDS[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
 }
 
 /** The command that wakes followers: on a cluster the sharded one, which stays within the job's slot (law 13). */
 export function publishCommand(redis: RedisConnection): 'PUBLISH' | 'SPUBLISH' {
   return redis.isCluster ? 'SPUBLISH' : 'PUBLISH';
-}
-
-function commandName(script: string): string {
-  return `millrace:${script}`;
 }
