@@ -45,6 +45,14 @@ describe('redisFactory on a single Redis', () => {
     expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
   });
 
+  it('lets no more than eight commands of one turn wait for each other', async () => {
+    const redis = asSingle(factory.connect('command'));
+    await redis.ping();
+    const writes = jest.spyOn(redis.stream, '_writev');
+    await Promise.all(Array.from({ length: 20 }, () => redis.ping()));
+    expect(writes).toHaveBeenCalledTimes(3);
+  });
+
   it('sends what several callbacks of one turn say in one write, as when many models speak at once', async () => {
     const redis = asSingle(factory.connect('worker'));
     await redis.ping();
