@@ -5,8 +5,9 @@ import { startMillrace } from '../../peers/millrace/millrace.ts';
 import type { Case } from '../case.ts';
 import { rounded } from '../metered.ts';
 
-const STREAMS = 2_000;
-const FEW = 50;
+const STREAMS = 4_000;
+/** enough that all code has run often: what a process compiles and grows by once is no stream's */
+const FEW = 500;
 /** nobody says a word while this is measured */
 const SILENT = { tokens: 1, perSecond: 0, firstTokenMs: 600_000, stamped: false };
 
