@@ -19,14 +19,17 @@ const SPAN_MS = 4_000;
 const SETTLE_MS = 3_000;
 /** What the machine itself varies by, where a delay is of a few milliseconds. */
 const NOISE_MS = 10;
-/** Between nginx and the API segments are loopback's, and each connection is worth 4 MB of the kernel's memory. */
+/** Between nginx and the API segments are loopback's, and each connection is worth 4 MB of the kernel's memory, or more. */
 const READERS_OF_NGINX = 100;
+/** More than the kernel keeps for any of them. */
+const NGINX_JOB_KIB = 16 * 1_024;
 /** 4 KiB of buffer for each, and what nginx needs for a connection. */
 const NGINX_MIB = 20;
 
 let system: System;
 beforeEach(async () => {
-  system = await System.start({ env: { MILLRACE_STALL_TIMEOUT_MS: String(STALL_MS) } });
+  const env = { MILLRACE_STALL_TIMEOUT_MS: String(STALL_MS), MILLRACE_MAX_LOG_BYTES: String(2_048 * NGINX_JOB_KIB) };
+  system = await System.start({ env });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -130,7 +133,7 @@ describe('readers that stop reading', () => {
   });
 
   it('100 of them through nginx: its memory stays bounded, disconnected after 15 s, resumable without a gap', async () => {
-    const job = await longJob(7 * 1_024);
+    const job = await longJob(NGINX_JOB_KIB);
     const nginxMiB = async () => {
       const pids = [system.proxy.child.pid, ...(await childrenOf(system.proxy.child.pid))];
       return (await Promise.all(pids.map(rssMiB))).reduce((sum, mib) => sum + mib, 0);
@@ -140,7 +143,11 @@ describe('readers that stop reading', () => {
     await Promise.all(system.apis.map(untilFull));
     const addedMiB = (await nginxMiB()) - before;
     const ends = () => system.apis.flatMap((api) => closed(api, job));
-    await eventually(() => ends().length >= READERS_OF_NGINX, { timeoutMs: 40_000, everyMs: 250 });
+    const allCut = () => {
+      expect(ends()).toHaveLength(READERS_OF_NGINX);
+      return true;
+    };
+    await eventually(allCut, { timeoutMs: 40_000, everyMs: 250 });
     const cutAfterMs = ends().map(({ ms }) => ms);
     figures({
       readers: READERS_OF_NGINX,
