@@ -28,7 +28,9 @@ export async function startWebApp({ script, model, redis: needsRedis }: WebAppOp
   const running = started.move();
   return {
     ask: (plan) => ({ port: proxy.port, text: requestText({ path: '/chat', body: { query: promptOf(plan) } }) }),
-    pids: { app: apps.map(({ child }) => child.pid), nginx: processTree(proxy.child.pid) },
+    get pids() {
+      return { app: apps.map(({ child }) => child.pid), nginx: processTree(proxy.child.pid) };
+    },
     redisUrl: redis?.url ?? null,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -41,7 +41,9 @@ async function startLangGraph(model: { readonly url: string }): Promise<RunningP
   const running = started.move();
   return {
     ask: (plan) => ({ port: proxy.port, text: request(plan) }),
-    pids: { app: processTree(child.pid), nginx: processTree(proxy.child.pid) },
+    get pids() {
+      return { app: processTree(child.pid), nginx: processTree(proxy.child.pid) };
+    },
     redisUrl: null,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

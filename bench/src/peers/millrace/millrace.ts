@@ -67,7 +67,9 @@ export async function startMillrace(
     }),
     url: proxy.url,
     api,
-    pids: { worker: [worker.pid], relay: [api.pid], nginx: processTree(proxy.child.pid) },
+    get pids() {
+      return { worker: [worker.pid], relay: [api.pid], nginx: processTree(proxy.child.pid) };
+    },
     redisUrl: redis.url,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

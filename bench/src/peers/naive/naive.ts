@@ -25,7 +25,9 @@ async function startNaive(model: { readonly url: string }): Promise<RunningPeer>
       const path = `/chat/stream?query=${encodeURIComponent(promptOf(plan))}`;
       return { port: proxy.port, text: requestText({ method: 'GET', path }) };
     },
-    pids: { worker: [worker.child.pid], relay: [api.child.pid], nginx: processTree(proxy.child.pid) },
+    get pids() {
+      return { worker: [worker.child.pid], relay: [api.child.pid], nginx: processTree(proxy.child.pid) };
+    },
     redisUrl: redis.url,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -25,7 +25,9 @@ export async function startNchan(): Promise<RunningNchan | null> {
   const nginx = await startNginx({ files: { 'nginx.conf': nchanConf(port, module) }, port });
   return {
     port,
-    pids: processTree(nginx.child.pid),
+    get pids() {
+      return processTree(nginx.child.pid);
+    },
     publishPath: '/publish',
     subscribePath: '/subscribe',
     [Symbol.asyncDispose]: () => nginx.stop(),
