@@ -294,7 +294,8 @@ describe('the cancel watcher (law 7)', () => {
     const talk = setInterval(() => say(talking, 'x'), 20);
     await thrice.promise;
     clearInterval(talk);
-    expect(timesAsked(talking)).toBe(1);
+    // once at its beginning; once more, perhaps, where the machine kept an append waiting for as long as a job may be silent
+    expect(timesAsked(talking)).toBeLessThan(timesAsked(silent));
   });
 
   it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
