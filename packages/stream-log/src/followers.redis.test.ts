@@ -4,6 +4,7 @@ import { type EventId, LOG_START, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from './errors.ts';
+import type { Followers } from './followers.ts';
 import { Deployment, DONE, Recorder, say, textOf } from './testing/deployment.ts';
 
 let server: TestRedis;
@@ -22,6 +23,11 @@ async function answer(d: Deployment, id: string): Promise<void> {
     await writer.flush();
   }
   await writer.done(DONE);
+}
+
+/** Until the first connection of a node is there: as after each later one, its log would be read once to be sure. */
+async function connected(node: Followers): Promise<void> {
+  await eventually(() => node.ready);
 }
 
 describe('a follower', () => {
@@ -96,7 +102,7 @@ describe('a follower', () => {
     await using d = Deployment.single(server.url);
     const reads = d.connection();
     const node = d.node({ reads });
-    await reads.ping();
+    await Promise.all([reads.ping(), connected(node)]);
     const asked = jest.spyOn(reads as Redis, 'sendCommand');
     const id = newRequestId();
     const expected = node.expect(id);
@@ -113,6 +119,7 @@ describe('a follower', () => {
   it('of a job that was stored here has its first event at once, and not twice', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
+    await connected(node);
     const id = newRequestId();
     using expected = node.expect(id);
     await expected.confirmed;
