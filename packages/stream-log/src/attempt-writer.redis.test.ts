@@ -278,33 +278,24 @@ describe('the cancel watcher (law 7)', () => {
   it('asks only for jobs that store nothing: an append that was stored has asked the same', async () => {
     await using d = Deployment.single(server.url);
     const redis = d.connection() as Redis;
+    const asked: string[] = [];
+    const timesAsked = ({ id }: { id: string }) => asked.filter((key) => key === d.keys.record(id)).length;
     const thrice = Promise.withResolvers<void>();
     const [silent, talking] = [await d.begin(await d.job()), await d.begin(await d.job())];
-    let timesSilentAsked = 0;
-    let storedAt = performance.now();
-    const silences: number[] = [];
     const send = redis.sendCommand.bind(redis);
     redis.sendCommand = (command, ...rest) => {
-      const record = command.name === 'hmget' ? String(command.args[0]) : null;
-      if (record === d.keys.record(talking.id)) silences.push(performance.now() - storedAt);
-      if (record === d.keys.record(silent.id)) timesSilentAsked += 1;
-      if (timesSilentAsked === 3) thrice.resolve();
+      if (command.name === 'hmget') asked.push(String(command.args[0]));
+      if (timesAsked(silent) === 3) thrice.resolve();
       return send(command, ...rest);
     };
     using w = await watcherOf(d, redis);
     using _silent = w.watcher.watch(silent);
     using _talking = w.watcher.watch(talking);
-    const talk = setInterval(async () => {
-      say(talking, 'x');
-      await talking.flush();
-      storedAt = performance.now();
-    }, 20);
+    const talk = setInterval(() => say(talking, 'x'), 20);
     await thrice.promise;
     clearInterval(talk);
-    const [atItsBeginning, ...later] = silences;
-    expect(atItsBeginning).toBeDefined();
-    // unless the machine kept an append waiting for as long as a job may be silent
-    expect(later.filter((ms) => ms < 790)).toEqual([]);
+    // once at its beginning; once more, perhaps, where the machine kept an append waiting for as long as a job may be silent
+    expect(timesAsked(talking)).toBeLessThan(timesAsked(silent));
   });
 
   it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
