@@ -1,3 +1,4 @@
+import { jobRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
 import type { SseEvent } from '@millrace/testing';
 import type { JobRun } from './job-run.ts';
@@ -9,7 +10,7 @@ export async function evidenceOf(stage: Stage, jobs: readonly JobRun[]): Promise
   const keys = new KeySpace(stage.system.env['MILLRACE_KEY_PREFIX'] ?? '');
   return Promise.all(
     jobs.map(async ({ plan, id, asks, seen, read }) => {
-      const log = id === null ? [] : (await stage.redis.xrange(keys.log(id), '-', '+')).map(eventOf);
+      const log = id === null ? [] : (await stage.redis.xrange(keys.log(jobRef('default', id)), '-', '+')).map(eventOf);
       return { plan, id, asks, seen, read, log };
     }),
   );

@@ -1,3 +1,4 @@
+import { jobRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
 import type { System } from '../e2e/system.ts';
@@ -14,13 +15,13 @@ export class Store implements Disposable {
 
   /** @returns a job's log, one line per event */
   async log(id: string): Promise<string[]> {
-    const entries = await this.redis.xrange(this.keys.log(id), '-', '+');
+    const entries = await this.redis.xrange(this.keys.log(jobRef('default', id)), '-', '+');
     return entries.map(([eventId, fields]) => `${eventId} ${fields.join(' ')}`);
   }
 
   /** @returns whether BullMQ has an entry for the job, in any state */
   async isQueued(id: string): Promise<boolean> {
-    return (await this.redis.exists(`${this.keys.queuePrefix}:jobs:${id}`)) === 1;
+    return (await this.redis.exists(`${this.keys.queuePrefix}:jobs:${jobRef('default', id)}`)) === 1;
   }
 
   /** @returns the clients' ports of the connections with such names */

@@ -5,6 +5,7 @@ export type ProblemCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'JOB_NOT_FOUND'
+  | 'AMBIGUOUS_ID'
   | 'JOB_FINISHED'
   | 'LOG_EXPIRED'
   | 'PAYLOAD_TOO_LARGE'
@@ -13,6 +14,7 @@ export type ProblemCode =
   | 'MODEL_NOT_ALLOWED'
   | 'IDEMPOTENCY_MISMATCH'
   | 'RATE_LIMITED'
+  | 'QUOTA_EXCEEDED'
   | 'QUEUE_FULL'
   | 'UNAVAILABLE'
   | 'INTERNAL';

@@ -18,6 +18,7 @@ export {
   modelSettings,
   recordOutlivesLog,
   redisSettings,
+  slotSettings,
   streamLogSettings,
 } from './settings/shared-settings.ts';
 export { onShutdown, type ShutdownOptions, type ShutdownStep } from './shutdown.ts';

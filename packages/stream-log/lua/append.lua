@@ -1,5 +1,5 @@
 -- append: store an attempt's next events and publish them, unless a newer attempt or an end owns the job.
--- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
+-- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
 -- ARGV[3] attempt  ARGV[4] its runner  ARGV[5] seq of the first event
 -- ARGV[6] most events of a log  ARGV[7] most bytes of a log  ARGV[8…] type, data (JSON) pairs

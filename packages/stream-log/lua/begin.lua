@@ -1,13 +1,13 @@
 -- begin: make the caller the job's runner, in a new attempt that fences the one before it.
--- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
+-- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
 -- ARGV[3] runner, unique per pick-up: asked again, it gets the attempt it has  ARGV[4] most attempts
--- RETURNS {1, attempt, seq, tenant, request, createdAt, startedAt, now (ms)}
+-- RETURNS {1, attempt, seq, request, createdAt, startedAt, now (ms)}
 --       | {-1} no such job | {-2} ended
---       | {-3, tenant} it had said something and asked to fail then | {-4, tenant} too many attempts
+--       | {-3} it had said something and asked to fail then | {-4} too many attempts
 local publish, ttl, runner, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
-local names = { 'status', 'attempt', 'seq', 'runner', 'said', 'released', 'onCrash', 'model', 'tenant', 'request',
+local names = { 'status', 'attempt', 'seq', 'runner', 'said', 'released', 'onCrash', 'model', 'request',
   'createdAt', 'startedAt', 'events', 'bytes' }
 local values, job = redis.call('HMGET', KEYS[1], unpack(names)), {}
 for i, name in ipairs(names) do job[name] = values[i] end
@@ -18,10 +18,10 @@ if job.status ~= 'queued' and job.status ~= 'active' then return { -2 } end
 local time = redis.call('TIME')
 local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 if job.runner == runner and job.status == 'active' then
-  return { 1, tonumber(job.attempt), tonumber(job.seq), job.tenant, job.request, job.createdAt, job.startedAt, now }
+  return { 1, tonumber(job.attempt), tonumber(job.seq), job.request, job.createdAt, job.startedAt, now }
 end
-if job.said and job.onCrash == 'fail' then return { -3, job.tenant } end
-if tonumber(job.attempt) >= most then return { -4, job.tenant } end
+if job.said and job.onCrash == 'fail' then return { -3 } end
+if tonumber(job.attempt) >= most then return { -4 } end
 
 local attempt, seq, bytes = job.attempt + 1, 0, tonumber(job.bytes)
 local payload = { job.attempt .. '-' .. job.seq .. ' ' .. runner }
@@ -44,4 +44,4 @@ redis.call('HSET', KEYS[1], 'status', 'active', 'attempt', attempt, 'seq', seq, 
 redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call(publish, KEYS[3], table.concat(payload, '\n'))
-return { 1, attempt, seq, job.tenant, job.request, job.createdAt, job.startedAt or now, now }
+return { 1, attempt, seq, job.request, job.createdAt, job.startedAt or now, now }

@@ -1,21 +1,19 @@
 -- open: store a new job's record and its `accepted` event, or recognise the job that holds the id already.
--- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {id} hash tag)
+-- KEYS[1] record  KEYS[2] log  KEYS[3] channel                           (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
--- ARGV[3] tenant  ARGV[4] fingerprint of the body  ARGV[5] data of `accepted` (JSON)
--- ARGV[6…] further fields of the record: name, value pairs
--- RETURNS 1 opened | 0 the same job exists | -1 another job, or another tenant's, holds the id
-local publish, ttl, tenant, fingerprint, accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- ARGV[3] fingerprint of the body  ARGV[4] data of `accepted` (JSON)
+-- ARGV[5…] further fields of the record: name, value pairs
+-- RETURNS 1 opened | 0 the same job exists | -1 another job of the tenant holds the id
+local publish, ttl, fingerprint, accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local held = redis.call('HMGET', KEYS[1], 'tenant', 'fingerprint')
-if held[1] then
-  return (held[1] == tenant and held[2] == fingerprint) and 0 or -1
-end
+local held = redis.call('HGET', KEYS[1], 'fingerprint')
+if held then return held == fingerprint and 0 or -1 end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local fields = { 'tenant', tenant, 'fingerprint', fingerprint, 'status', 'queued', 'attempt', 0, 'seq', 1,
+local fields = { 'fingerprint', fingerprint, 'status', 'queued', 'attempt', 0, 'seq', 1,
   'events', 1, 'bytes', #accepted, 'createdAt', string.format('%d', now) }
-for i = 6, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 5, #ARGV do fields[#fields + 1] = ARGV[i] end
 
 -- a log that outlived its record belongs to a job that is gone
 redis.call('DEL', KEYS[2])

@@ -1,5 +1,6 @@
--- release: give a job back to the queue, so that its next attempt says why.
--- KEYS[1] record  KEYS[2] log                                                     (same {id} hash tag)
+#!lua flags=allow-oom
+-- release: give a job back to the queue, so that its next attempt says why; also when Redis is full.
+-- KEYS[1] record  KEYS[2] log                                                     (same {tenant.id} hash tag)
 -- ARGV[1] attempt that lets go  ARGV[2] its runner  ARGV[3] reason for the next attempt's `reset`
 -- ARGV[4] time to live of an unfinished job (ms)
 -- RETURNS 1 released | -1 fenced by a newer attempt | -2 the job has ended | -3 no such job

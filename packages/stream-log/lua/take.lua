@@ -1,6 +1,6 @@
 -- take: a worker took jobs: they wait no more, and newcomers queue behind their turns.
 -- KEYS[1] queued jobs (sorted set, by turn)  KEYS[2] turns (hash, as in admit)                     (same hash tag)
--- ARGV[1…] request ids
+-- ARGV[1…] references
 -- RETURNS how many of them were queued
 local latest, queued = 0, 0
 for _, turn in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(ARGV))) do

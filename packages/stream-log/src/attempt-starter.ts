@@ -1,4 +1,4 @@
-import type { JobError, JobRequest } from '@millrace/contracts';
+import type { JobError, JobRef, JobRequest } from '@millrace/contracts';
 import { AttemptWriter } from './attempt-writer.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
@@ -9,7 +9,6 @@ export type Begun =
   | {
       readonly kind: 'begun';
       readonly request: JobRequest;
-      readonly tenant: string;
       readonly attempt: number;
       readonly writer: AttemptWriter;
       /** acceptance → first attempt, milliseconds */
@@ -22,10 +21,10 @@ export type Begun =
   /** there is no record: it expired, or Redis lost it */
   | { readonly kind: 'missing' }
   /** it may not run again: it had said something and asked to fail then, or it has had its attempts */
-  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts'; readonly tenant: string };
+  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts' };
 
-type BegunReply = [code: 1, attempt: number, seq: number, tenant: string, request: string, ...times: string[]];
-type Reply = BegunReply | [code: -1 | -2] | [code: -3 | -4, tenant: string];
+type BegunReply = [code: 1, attempt: number, seq: number, request: string, ...times: string[]];
+type Reply = BegunReply | [code: -1 | -2 | -3 | -4];
 
 /** Takes jobs over for a worker. */
 export class AttemptStarter {
@@ -43,47 +42,46 @@ export class AttemptStarter {
 
   /** Starts the next attempt; whoever ran the job before is fenced from this moment on (law 2).
    *  @param runner unique per pick-up of the queue entry */
-  async begin(id: string, runner: string): Promise<Begun> {
+  async begin(ref: JobRef, runner: string): Promise<Begun> {
     const { unfinishedRetentionMs, maxAttempts } = this.limits;
     const args = [this.#publish, unfinishedRetentionMs, runner, maxAttempts];
-    const reply = (await patiently(() => this.#run('begin', this.keys.ofJob(id), args))) as Reply;
+    const reply = (await patiently(() => this.#run('begin', this.keys.ofJob(ref), args))) as Reply;
     switch (reply[0]) {
       case 1:
-        return this.#begun(id, runner, reply);
+        return this.#begun(ref, runner, reply);
       case -1:
         return { kind: 'missing' };
       case -2:
         return { kind: 'ended' };
       case -3:
-        return { kind: 'refused', reason: 'already-said', tenant: reply[1] };
+        return { kind: 'refused', reason: 'already-said' };
       case -4:
-        return { kind: 'refused', reason: 'too-many-attempts', tenant: reply[1] };
+        return { kind: 'refused', reason: 'too-many-attempts' };
       default:
         throw new Error(`begin.lua answered ${String(reply)}`);
     }
   }
 
   /** Ends a refused job with an error.
-   *  @returns false when it had ended by itself meanwhile, or is gone */
-  async fail(id: string, error: JobError): Promise<boolean> {
+   *  @returns what it keeps in Redis, bytes; null when it had ended by itself meanwhile, or is gone */
+  async fail(ref: JobRef, error: JobError): Promise<number | null> {
     const { recordRetentionMs, logRetentionMs } = this.limits;
-    const reply = await this.#run('close', this.keys.ofJob(id), [
+    const reply = await this.#run('close', this.keys.ofJob(ref), [
       ...[this.#publish, recordRetentionMs, logRetentionMs],
-      ...['', '', '', 'failed', 'error', JSON.stringify(error), this.keys.control, id, ''],
+      ...['', '', 'failed', 'error', JSON.stringify(error), this.keys.control, ref, ''],
       ...['error', JSON.stringify(error)],
     ]);
-    return reply === 1;
+    return Number(reply) > 0 ? Number(reply) : null;
   }
 
-  #begun(id: string, runner: string, [, attempt, seq, tenant, request, ...times]: BegunReply): Begun {
+  #begun(ref: JobRef, runner: string, [, attempt, seq, request, ...times]: BegunReply): Begun {
     const [createdAt = 0, startedAt = 0, now = 0] = times.map(Number);
     const { keys, limits } = this;
     return {
       kind: 'begun',
       request: JSON.parse(request) as JobRequest,
-      tenant,
       attempt,
-      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, id, runner, attempt, seq }),
+      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, ref, runner, attempt, seq }),
       queueMs: startedAt - createdAt,
       elapsedMs: now - createdAt,
     };

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
+import type { AttemptWriter } from './attempt-writer.ts';
 import { CancelWatcher } from './cancel-watcher.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { JobClosed } from './errors.ts';
@@ -129,7 +131,7 @@ describe('a writer', () => {
     const writer = await d.begin(id);
     say(writer, 'x'.repeat(2_000));
     await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LIMIT_EXCEEDED' });
-    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    await d.canceller.cancel(id, 'owner');
     const failed = writer.fail({ code: 'MODEL_ERROR', message: 'too long', retryable: false });
     await expect(failed).rejects.toMatchObject({ code: 'JOB_CLOSED' });
   });
@@ -194,7 +196,7 @@ describe('a writer', () => {
     say(writer, 'half');
     await writer.flush();
     expect(await writer.release('handover')).toBe(true);
-    expect((await d.reader.get(id))?.status).toBe('queued');
+    expect((await d.reader.outline(id))?.status).toBe('queued');
     say(writer, 'late');
     await d.begin(id);
     const log = await d.log(id);
@@ -256,7 +258,7 @@ describe('the cancel watcher (law 7)', () => {
     const writer = await d.begin(id);
     using _watch = w.watcher.watch(writer);
     const aborted = new Promise<void>((resolve) => writer.signal.addEventListener('abort', () => resolve()));
-    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    await d.canceller.cancel(id, 'owner');
     await aborted;
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
@@ -264,7 +266,7 @@ describe('the cancel watcher (law 7)', () => {
   it('finds out at once that its job was closed after its begin and before it was watched', async () => {
     await using d = Deployment.single(server.url);
     const writer = await d.begin(await d.job());
-    await d.canceller.cancel(writer.id, { by: 'owner', tenant: null });
+    await d.canceller.cancel(writer.ref, 'owner');
     const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
     // its first renewal comes a second after this
     using w = await watcherOf(d);
@@ -279,7 +281,7 @@ describe('the cancel watcher (law 7)', () => {
     await using d = Deployment.single(server.url);
     const redis = d.connection() as Redis;
     const asked: string[] = [];
-    const timesAsked = ({ id }: { id: string }) => asked.filter((key) => key === d.keys.record(id)).length;
+    const timesAsked = ({ ref }: AttemptWriter) => asked.filter((key) => key === d.keys.record(ref)).length;
     const thrice = Promise.withResolvers<void>();
     const [silent, talking] = [await d.begin(await d.job()), await d.begin(await d.job())];
     const send = redis.sendCommand.bind(redis);
@@ -304,15 +306,15 @@ describe('the cancel watcher (law 7)', () => {
     w.hub.unsubscribe(d.keys.control);
     const attempts = await Promise.all(
       ['JOB_CLOSED', 'ATTEMPT_FENCED', 'LOG_LOST'].map(async (code) => {
-        const id = await d.job();
-        return { code, id, writer: await d.begin(id) };
+        const writer = await d.begin(await d.job());
+        return { code, writer };
       }),
     );
-    const [cancelled, takenOver, lost] = attempts;
+    const [cancelled, takenOver, lost] = attempts.map(({ writer }) => writer.ref) as [JobRef, JobRef, JobRef];
     for (const { writer } of attempts) w.watcher.watch(writer);
-    await d.canceller.cancel(cancelled?.id ?? '', { by: 'owner', tenant: null });
-    await d.begin(takenOver?.id ?? '');
-    await d.redis.del(d.keys.record(lost?.id ?? ''));
+    await d.canceller.cancel(cancelled, 'owner');
+    await d.begin(takenOver);
+    await d.redis.del(d.keys.record(lost));
     for (const { code, writer } of attempts) {
       if (!writer.signal.aborted) await new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
       expect(writer.signal.reason).toMatchObject({ code });

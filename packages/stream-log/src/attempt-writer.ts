@@ -1,4 +1,4 @@
-import type { JobError, StreamEvent, StreamEventData } from '@millrace/contracts';
+import type { JobError, JobRef, StreamEvent, StreamEventData } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
@@ -9,7 +9,7 @@ import type { RunScript } from './scripts.ts';
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
 const HIGH_WATER_UNITS = 262_144;
 
-const REFUSALS = new Map<unknown, new (jobId: string) => StreamLogError>([
+const REFUSALS = new Map<unknown, new (ref: JobRef) => StreamLogError>([
   [-1, AttemptFenced],
   [-2, JobClosed],
   [-3, LogLost],
@@ -21,7 +21,7 @@ export interface AttemptWriterOptions {
   readonly publish: string;
   readonly keys: KeySpace;
   readonly limits: LogLimits;
-  readonly id: string;
+  readonly ref: JobRef;
   readonly runner: string;
   readonly attempt: number;
   /** of the last event that begin.lua stored */
@@ -34,7 +34,7 @@ export interface AttemptWriterOptions {
  *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and a log that
  *  lost something is noticed by the next append instead of going on with a hole in it. */
 export class AttemptWriter {
-  readonly id: string;
+  readonly ref: JobRef;
   readonly attempt: number;
   /** Aborted, with an error of errors.ts as its reason, once nothing more can be written. */
   readonly signal: AbortSignal;
@@ -43,6 +43,7 @@ export class AttemptWriter {
   readonly #abort = new AbortController();
   readonly #pending = new PendingEvents();
   #seq: number;
+  #keptBytes: number | null = null;
   #said = false;
   #closing = false;
   #storing = false;
@@ -51,8 +52,8 @@ export class AttemptWriter {
 
   constructor(options: AttemptWriterOptions) {
     this.#options = options;
-    this.#keys = options.keys.ofJob(options.id);
-    this.id = options.id;
+    this.#keys = options.keys.ofJob(options.ref);
+    this.ref = options.ref;
     this.attempt = options.attempt;
     this.#seq = options.seq;
     this.signal = this.#abort.signal;
@@ -66,6 +67,11 @@ export class AttemptWriter {
   /** of the last event that Redis has stored: it grows as long as the job is this attempt's own */
   get storedSeq(): number {
     return this.#seq;
+  }
+
+  /** what the job that this attempt has ended keeps in Redis, bytes; null where it has not, or the script's word was lost */
+  get keptBytes(): number | null {
+    return this.#keptBytes;
   }
 
   /** Queues an event and sees to its storing. After the signal is aborted it does nothing.
@@ -116,10 +122,10 @@ export class AttemptWriter {
    *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
   async release(reason: 'handover' | 'log-lost'): Promise<boolean> {
     const { run, keys, limits, runner } = this.#options;
-    this.abort(new AttemptFenced(this.id));
+    this.abort(new AttemptFenced(this.ref));
     await this.#idle();
     const args = [this.attempt, runner, reason, limits.unfinishedRetentionMs];
-    return (await patiently(() => run('release', [keys.record(this.id), keys.log(this.id)], args))) === 1;
+    return (await patiently(() => run('release', [keys.record(this.ref), keys.log(this.ref)], args))) === 1;
   }
 
   /** Stops the writer from outside: its job was cancelled or taken over, as the cancel watcher has learnt. */
@@ -163,14 +169,14 @@ export class AttemptWriter {
         tried,
       );
     } catch (error) {
-      this.#end(new LogWriteFailed(this.id, error));
+      this.#end(new LogWriteFailed(this.ref, error));
     }
     this.#stored(pairs, reply);
   }
 
   #stored(pairs: readonly string[], reply: unknown): void {
     const Refusal = REFUSALS.get(reply);
-    if (Refusal) this.abort(new Refusal(this.id));
+    if (Refusal) this.abort(new Refusal(this.ref));
     else this.#seq += pairs.length / 2;
     if (this.#roomMade && this.#pending.units < HIGH_WATER_UNITS) {
       this.#roomMade.resolve();
@@ -202,20 +208,21 @@ export class AttemptWriter {
     const { run, publish, limits, runner } = this.#options;
     const args = [
       ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
-      ...[this.attempt, this.#seq, '', status, type, JSON.stringify(data), '', this.id, runner],
+      ...[this.attempt, this.#seq, status, type, JSON.stringify(data), '', this.ref, runner],
       ...fields,
     ];
     this.#closing = true;
     let outcome: StreamLogError | null = null;
     try {
       const reply = await patiently(() => run('close', this.#keys, args));
+      if (Number(reply) > 0) this.#keptBytes = Number(reply);
       const Refusal = REFUSALS.get(reply);
-      if (Refusal) outcome = new Refusal(this.id);
+      if (Refusal) outcome = new Refusal(this.ref);
     } catch (error) {
-      outcome = new LogWriteFailed(this.id, error);
+      outcome = new LogWriteFailed(this.ref, error);
     }
     // from here on nothing of this attempt may be written, whatever the outcome was
-    this.#end(outcome ?? new JobClosed(this.id));
+    this.#end(outcome ?? new JobClosed(this.ref));
     if (outcome !== null) throw outcome;
   }
 }

@@ -1,3 +1,4 @@
+import type { JobRef } from '@millrace/contracts';
 import type { AttemptWriter } from './attempt-writer.ts';
 import type { ChannelHub } from './channel-hub.ts';
 import { AttemptFenced, JobClosed, LogLost } from './errors.ts';
@@ -23,7 +24,7 @@ interface Watched {
  *  and within a second by looking at the records of those that store nothing, for a message that was lost. The third way
  *  is the refusal of the attempt's next append. One per process. */
 export class CancelWatcher {
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched = new Map<JobRef, Watched>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
 
@@ -39,7 +40,7 @@ export class CancelWatcher {
   /** Resolves when the control channel is confirmed. */
   async start(): Promise<void> {
     await this.hub.subscribe(this.keys.control, {
-      message: (id) => this.#closed(id),
+      message: (ref) => this.#closed(ref as JobRef),
       resubscribed: () => void this.#renew([...this.#watched.values()]),
     });
   }
@@ -47,13 +48,13 @@ export class CancelWatcher {
   /** Watches an attempt until the returned object is disposed of; what became of its job before is found out at once. */
   watch(writer: AttemptWriter): Disposable {
     const watched = { writer, storedSeq: writer.storedSeq, ownAt: performance.now() };
-    this.#watched.set(writer.id, watched);
+    this.#watched.set(writer.ref, watched);
     // closed between its begin and this moment: whoever heard of it then did not know the attempt
     void this.#check([watched]);
     return {
       [Symbol.dispose]: () => {
         // a newer attempt of the same job may run in this process already
-        if (this.#watched.get(writer.id) === watched) this.#watched.delete(writer.id);
+        if (this.#watched.get(writer.ref) === watched) this.#watched.delete(writer.ref);
       },
     };
   }
@@ -63,8 +64,8 @@ export class CancelWatcher {
     this.hub.unsubscribe(this.keys.control);
   }
 
-  #closed(id: string): void {
-    this.#watched.get(id)?.writer.abort(new JobClosed(id));
+  #closed(ref: JobRef): void {
+    this.#watched.get(ref)?.writer.abort(new JobClosed(ref));
   }
 
   /** Those whose time has come. An append that was stored has asked the same of the record: at the earliest a tick before
@@ -99,11 +100,11 @@ export class CancelWatcher {
   async #checkOne(watched: Watched): Promise<void> {
     const { writer } = watched;
     const askedAt = performance.now();
-    const [status, attempt] = await this.redis.hmget(this.keys.record(writer.id), 'status', 'attempt');
+    const [status, attempt] = await this.redis.hmget(this.keys.record(writer.ref), 'status', 'attempt');
     watched.ownAt = askedAt;
-    if (status === null || Number(attempt) < writer.attempt) writer.abort(new LogLost(writer.id));
-    else if (Number(attempt) > writer.attempt) writer.abort(new AttemptFenced(writer.id));
-    else if (status === 'queued') writer.abort(new AttemptFenced(writer.id));
-    else if (status !== 'active') writer.abort(new JobClosed(writer.id));
+    if (status === null || Number(attempt) < writer.attempt) writer.abort(new LogLost(writer.ref));
+    else if (Number(attempt) > writer.attempt) writer.abort(new AttemptFenced(writer.ref));
+    else if (status === 'queued') writer.abort(new AttemptFenced(writer.ref));
+    else if (status !== 'active') writer.abort(new JobClosed(writer.ref));
   }
 }

@@ -1,12 +1,14 @@
-import type { CancelledBy } from '@millrace/contracts';
+import type { CancelledBy, JobRef } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
-export type CancelOutcome = 'cancelled' | 'already-cancelled' | 'finished' | 'not-found';
+export type CancelOutcome =
+  /** `keptBytes`: what the ended job keeps in Redis */
+  | { readonly kind: 'cancelled'; readonly keptBytes: number }
+  | { readonly kind: 'already-cancelled' | 'finished' | 'not-found' };
 
-const OUTCOMES = new Map<unknown, CancelOutcome>([
-  [1, 'cancelled'],
+const OUTCOMES = new Map<number, Exclude<CancelOutcome['kind'], 'cancelled'>>([
   [0, 'already-cancelled'],
   [-2, 'finished'],
   [-5, 'not-found'],
@@ -26,19 +28,20 @@ export class JobCanceller {
     this.#publish = publishCommand(redis);
   }
 
-  /** @param who.tenant the only tenant whose job this may be; null for an admin or the system
-   *  @see PROTOCOL.md §6 */
-  async cancel(id: string, who: { by: CancelledBy; tenant: string | null }): Promise<CancelOutcome> {
-    const reply = await this.#run('close', this.keys.ofJob(id), [
-      this.#publish,
-      this.limits.recordRetentionMs,
-      this.limits.logRetentionMs,
-      ...['', '', who.tenant ?? ''],
-      ...['cancelled', 'cancelled', JSON.stringify({ by: who.by })],
-      ...[this.keys.control, id, ''],
-    ]);
-    const outcome = OUTCOMES.get(reply);
-    if (outcome === undefined) throw new Error(`close.lua answered ${String(reply)} to a cancel`);
-    return outcome;
+  /** @see PROTOCOL.md §6 */
+  async cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome> {
+    const reply = Number(
+      await this.#run('close', this.keys.ofJob(ref), [
+        this.#publish,
+        this.limits.recordRetentionMs,
+        this.limits.logRetentionMs,
+        ...['', '', 'cancelled', 'cancelled', JSON.stringify({ by })],
+        ...[this.keys.control, ref, ''],
+      ]),
+    );
+    if (reply > 0) return { kind: 'cancelled', keptBytes: reply };
+    const kind = OUTCOMES.get(reply);
+    if (kind === undefined) throw new Error(`close.lua answered ${reply} to a cancel`);
+    return { kind };
   }
 }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type EventId, LOG_START, newRequestId } from '@millrace/contracts';
+import { type EventId, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
 import { eventually, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
 import { CancelWatcher } from './cancel-watcher.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
+import { JobCatalogue } from './job-catalogue.ts';
 import { JobIndex } from './job-index.ts';
+import { TenantSlots } from './tenant-slots.ts';
 import { Deployment, DONE, Recorder, say } from './testing/deployment.ts';
 
 let cluster: TestRedisCluster;
@@ -43,14 +45,14 @@ describe('on a cluster of three (law 13)', () => {
     await using d = Deployment.cluster(cluster.ports);
     const hub = new ChannelHub({ connection: d.connection(), sharded: true });
     for (let i = 0; i < 6; i++) {
-      const id = newRequestId();
+      const id = jobRef('default', newRequestId());
       const heard: string[] = [];
       const message = (payload: string) => void heard.push(...payload.split('\n').slice(1));
       await hub.subscribe(d.keys.channel(id), { message, resubscribed: () => undefined });
       await d.job({}, id);
       say(await d.begin(id), 'a');
       await eventually(() => heard.length === 3);
-      await d.canceller.cancel(id, { by: 'owner', tenant: null });
+      await d.canceller.cancel(id, 'owner');
       await eventually(() => heard.length === 4);
       expect(heard.map((line) => line.split(' ')[1])).toEqual(['accepted', 'started', 'text', 'cancelled']);
     }
@@ -84,7 +86,7 @@ describe('on a cluster of three (law 13)', () => {
       const writer = await d.begin(id);
       using _watch = watcher.watch(writer);
       const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
-      await d.canceller.cancel(id, { by: 'owner', tenant: null });
+      await d.canceller.cancel(id, 'owner');
       await aborted;
       expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
     }
@@ -95,13 +97,27 @@ describe('on a cluster of three (law 13)', () => {
   it('keeps its index and its idempotency keys', async () => {
     await using d = Deployment.cluster(cluster.ports);
     const index = new JobIndex(d.redis, d.keys, d.limits);
-    const limits = { maxQueued: 10, maxOpenPerTenant: 10 };
-    for (const id of ['a', 'b']) {
-      expect(await index.admit({ id, tenant: 't' }, limits)).toMatchObject({ outcome: 'admitted' });
+    const catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
+    const slots = new TenantSlots(d.redis, d.keys, 1);
+    const limits = { maxQueued: 10, maxOpenPerTenant: 10, maxStoredBytesPerTenant: 1_000 };
+    for (const ref of ['t.a', 't.b'] as const) {
+      const job = { ref, keptBytes: 100, requestBytes: 100 };
+      expect(await index.admit(job, limits)).toMatchObject({ outcome: 'admitted' });
     }
-    await index.left({ id: 'a', tenant: 't' });
-    expect((await index.list({ tenant: 't', limit: 5 })).ids).toEqual(['b', 'a']);
-    expect((await index.open({ olderThanMs: 0, limit: 5 })).ids).toEqual(['b']);
+    expect([await slots.pickUp('t.a'), await slots.pickUp('t.b')]).toEqual([
+      { kind: 'taken' },
+      { kind: 'full', most: 1 },
+    ]);
+    expect(await slots.park('t.b', 1)).toBe(false);
+    const unparked = new Promise((resolve) => {
+      index.onUnparked = resolve;
+    });
+    await index.left({ ref: 't.a', keptBytes: 50 });
+    expect(await unparked).toEqual(['t.b']);
+    expect(await catalogue.storedBytesOf('t')).toBe(250);
+    expect((await catalogue.list({ tenant: 't', limit: 5 })).refs).toEqual(['t.b', 't.a']);
+    expect((await catalogue.open({ olderThanMs: 0, limit: 5 })).refs).toEqual(['t.b']);
+    expect(await catalogue.holdersOf('b')).toEqual(['t.b']);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     expect(await keys.claim('t', 'k', 'one')).toBe('one');
     expect(await keys.claim('t', 'k', 'two')).toBe('one');

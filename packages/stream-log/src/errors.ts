@@ -1,8 +1,10 @@
+import { idOf, type JobRef } from '@millrace/contracts';
+
 /** What can be wrong with a job's log. `code` tells them apart; the message never holds a prompt or a token. */
 export abstract class StreamLogError extends Error {
   abstract readonly code: string;
   constructor(
-    readonly jobId: string,
+    readonly ref: JobRef,
     message: string,
   ) {
     super(message);
@@ -13,56 +15,56 @@ export abstract class StreamLogError extends Error {
 /** There is no record of this id: it never was, or its retention is over. */
 export class JobNotFound extends StreamLogError {
   readonly code = 'JOB_NOT_FOUND';
-  constructor(jobId: string) {
-    super(jobId, `no job has the id ${jobId}`);
+  constructor(ref: JobRef) {
+    super(ref, `no job has the id ${idOf(ref)}`);
   }
 }
 
 /** The record is there, the log is not any more. */
 export class LogExpired extends StreamLogError {
   readonly code = 'LOG_EXPIRED';
-  constructor(jobId: string) {
-    super(jobId, `the log of job ${jobId} has expired`);
+  constructor(ref: JobRef) {
+    super(ref, `the log of job ${idOf(ref)} has expired`);
   }
 }
 
-/** Another body, or another tenant, holds the id. */
+/** Another body of the same tenant holds the id. */
 export class IdempotencyMismatch extends StreamLogError {
   readonly code = 'IDEMPOTENCY_MISMATCH';
-  constructor(jobId: string) {
-    super(jobId, `the id ${jobId} stands for another request`);
+  constructor(ref: JobRef) {
+    super(ref, `the id ${idOf(ref)} stands for another request`);
   }
 }
 
 /** Somebody else ended the job: a cancel, or a runner that gave it up. Abort reason of a writer. */
 export class JobClosed extends StreamLogError {
   readonly code = 'JOB_CLOSED';
-  constructor(jobId: string) {
-    super(jobId, `job ${jobId} has been ended`);
+  constructor(ref: JobRef) {
+    super(ref, `job ${idOf(ref)} has been ended`);
   }
 }
 
 /** A newer attempt, or the queue, owns the job. Abort reason of a writer. */
 export class AttemptFenced extends StreamLogError {
   readonly code = 'ATTEMPT_FENCED';
-  constructor(jobId: string) {
-    super(jobId, `another attempt owns job ${jobId}`);
+  constructor(ref: JobRef) {
+    super(ref, `another attempt owns job ${idOf(ref)}`);
   }
 }
 
 /** The log would grow past its limits; nothing of the last batch was stored. Abort reason of a writer. */
 export class LogLimitExceeded extends StreamLogError {
   readonly code = 'LOG_LIMIT_EXCEEDED';
-  constructor(jobId: string) {
-    super(jobId, `the log of job ${jobId} has reached its limit`);
+  constructor(ref: JobRef) {
+    super(ref, `the log of job ${idOf(ref)} has reached its limit`);
   }
 }
 
 /** Redis has lost the record, or events that it had acknowledged (no persistence, or a fail-over). */
 export class LogLost extends StreamLogError {
   readonly code = 'LOG_LOST';
-  constructor(jobId: string) {
-    super(jobId, `Redis has lost a part of job ${jobId}`);
+  constructor(ref: JobRef) {
+    super(ref, `Redis has lost a part of job ${idOf(ref)}`);
   }
 }
 
@@ -71,10 +73,10 @@ export class LogLost extends StreamLogError {
 export class LogWriteFailed extends StreamLogError {
   readonly code = 'LOG_WRITE_FAILED';
   constructor(
-    jobId: string,
+    ref: JobRef,
     override readonly cause: unknown,
   ) {
-    super(jobId, `Redis refuses to store events of job ${jobId}`);
+    super(ref, `Redis refuses to store events of job ${idOf(ref)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
 import { JobIndex } from './job-index.ts';
@@ -10,10 +11,12 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
-const ROOMY = { maxQueued: 1_000_000, maxOpenPerTenant: 1_000_000 };
+const ROOMY = { maxQueued: 1_000_000, maxOpenPerTenant: 1_000_000, maxStoredBytesPerTenant: 1_000_000 };
 
 interface Entry {
-  readonly id: string;
+  readonly ref: JobRef;
+  readonly keptBytes: 1;
+  readonly requestBytes: 0;
   readonly tenant: string;
   readonly priority: number;
 }
@@ -34,10 +37,10 @@ class Line {
 
   async add(tenant: string): Promise<Entry> {
     this.#made += 1;
-    const id = `${tenant}-${this.#made}`;
-    const admission = await this.index.admit({ id, tenant }, ROOMY);
+    const job = { ref: jobRef(tenant, String(this.#made)), keptBytes: 1, requestBytes: 0 } as const;
+    const admission = await this.index.admit(job, ROOMY);
     if (admission.outcome !== 'admitted') throw new Error(admission.outcome);
-    const entry = { id, tenant, priority: admission.priority };
+    const entry = { ...job, tenant, priority: admission.priority };
     const place = this.#waiting.findIndex(({ priority }) => priority > entry.priority);
     this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, entry);
     return entry;
@@ -45,7 +48,7 @@ class Line {
 
   async take(): Promise<Entry | undefined> {
     const entry = this.#waiting.shift();
-    if (entry !== undefined) await this.index.taken(entry.id);
+    if (entry !== undefined) await this.index.taken(entry.ref);
     return entry;
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type EventId, LOG_START, newRequestId } from '@millrace/contracts';
+import { type EventId, type JobRef, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from './errors.ts';
@@ -16,7 +16,7 @@ afterAll(() => server.stop());
 const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);
 
 /** Says TOKENS, each in an event of its own, and ends the job. */
-async function answer(d: Deployment, id: string): Promise<void> {
+async function answer(d: Deployment, id: JobRef): Promise<void> {
   const writer = await d.begin(id);
   for (const token of TOKENS) {
     say(writer, token);
@@ -104,7 +104,7 @@ describe('a follower', () => {
     const node = d.node({ reads });
     await Promise.all([reads.ping(), connected(node)]);
     const asked = jest.spyOn(reads as Redis, 'sendCommand');
-    const id = newRequestId();
+    const id = jobRef('default', newRequestId());
     const expected = node.expect(id);
     await expected.confirmed;
     await d.job({}, id);
@@ -120,7 +120,7 @@ describe('a follower', () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
     await connected(node);
-    const id = newRequestId();
+    const id = jobRef('default', newRequestId());
     using expected = node.expect(id);
     await expected.confirmed;
     expected.stored();
@@ -134,7 +134,7 @@ describe('a follower', () => {
   it('lets go of a job that it expected and that never came', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
-    const id = newRequestId();
+    const id = jobRef('default', newRequestId());
     const expected = node.expect(id);
     await expected.confirmed;
     expect(await d.redis.pubsub('NUMSUB', d.keys.channel(id))).toEqual([d.keys.channel(id), 1]);
@@ -146,7 +146,7 @@ describe('a follower', () => {
   it('refuses an unknown job, and one whose log has expired', async () => {
     await using d = Deployment.single(server.url);
     const node = d.node();
-    await expect(Recorder.follow(node, 'no-such-job-here')).rejects.toThrow(JobNotFound);
+    await expect(Recorder.follow(node, 'default.no-such-job-here')).rejects.toThrow(JobNotFound);
     const id = await d.job();
     await answer(d, id);
     await d.redis.del(d.keys.log(id));
@@ -266,7 +266,7 @@ describe('a gap', () => {
     }
     await recorder.until(({ text }) => text === 'abc');
     await d.loseAfter(id, '1-2');
-    await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    await d.canceller.cancel(id, 'owner');
     await recorder.terminal();
     const reset = recorder.events.findIndex(({ type }) => type === 'reset');
     expect(recorder.events.slice(reset + 1)).toEqual(await d.log(id));

@@ -1,4 +1,4 @@
-import { compareEventIds, type EventId, LOG_START } from '@millrace/contracts';
+import { compareEventIds, type EventId, type JobRef, LOG_START } from '@millrace/contracts';
 import type { ChannelHub } from './channel-hub.ts';
 import { JobNotFound, LogExpired } from './errors.ts';
 import type { KeySpace } from './keys.ts';
@@ -48,7 +48,7 @@ const NOTHING_TO_FOLLOW: Following = {
  *  meanwhile, drop by id what the log already gave. One topic per followed job, any number of watchers per topic. */
 export class Followers {
   readonly #reader: JobReader;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<JobRef, Entry>();
   readonly #watchdog: Watchdog;
 
   /** @param hub of this process; sharded on a cluster
@@ -75,27 +75,27 @@ export class Followers {
   }
 
   /** @param ms a time, milliseconds
-   *  @returns the ids of the jobs that have been followed here for that long without a break */
-  followedFor(ms: number): string[] {
+   *  @returns the jobs that have been followed here for that long without a break */
+  followedFor(ms: number): JobRef[] {
     const latest = performance.now() - ms;
-    return [...this.#entries].filter(([, { since }]) => since <= latest).map(([id]) => id);
+    return [...this.#entries].filter(([, { since }]) => since <= latest).map(([ref]) => ref);
   }
 
   /** Subscribes to a job that nobody has stored yet. Whoever stores it only once that is confirmed, and follows it before
    *  disposing of the expectation, has all of it from the channel: the log was empty, so that there is nothing to read
    *  (law 5), which spares a new job's reader two round trips.
-   *  @param id of which nobody else can know */
-  expect(id: string): Expectation {
-    const entry = this.#acquire(id);
+   *  @param ref of which nobody else can know */
+  expect(ref: JobRef): Expectation {
+    const entry = this.#acquire(ref);
     entry.topic.beginReading();
     return {
       confirmed: entry.confirmed.then(() => {
         entry.topic.keepsAll = true;
       }),
-      stored: () => entry.topic.receive(batchOf(LOG_START, [acceptedEvent(id)], false)),
+      stored: () => entry.topic.receive(batchOf(LOG_START, [acceptedEvent(ref)], false)),
       [Symbol.dispose]: () => {
         entry.topic.endReading();
-        this.#leave(id, entry);
+        this.#leave(ref, entry);
       },
     };
   }
@@ -107,24 +107,24 @@ export class Followers {
    *  @throws SubscriptionUnconfirmed
    *  @throws Error Redis does not answer
    *  @see PROTOCOL.md §4 */
-  async follow(id: string, options: FollowOptions): Promise<Following> {
-    const entry = this.#acquire(id);
+  async follow(ref: JobRef, options: FollowOptions): Promise<Following> {
+    const entry = this.#acquire(ref);
     try {
       await entry.confirmed;
       const fromChannel = entry.topic.keepsAll && options.after === LOG_START;
       const { after, ended } = fromChannel
         ? { after: LOG_START, ended: false }
-        : await this.#attachAt(id, options.after);
+        : await this.#attachAt(ref, options.after);
       if (ended) {
-        this.#leave(id, entry);
+        this.#leave(ref, entry);
         return NOTHING_TO_FOLLOW;
       }
-      const watcher = new Watcher(entry.topic, after ?? LOG_START, options.sink, () => this.#leave(id, entry));
+      const watcher = new Watcher(entry.topic, after ?? LOG_START, options.sink, () => this.#leave(ref, entry));
       if (after === null) options.sink.batch(logLost());
       watcher.resume();
       return watcher;
     } catch (error) {
-      this.#leave(id, entry);
+      this.#leave(ref, entry);
       throw error;
     }
   }
@@ -136,43 +136,43 @@ export class Followers {
   }
 
   /** @returns where to start: null for "from the beginning, and say that the log was lost" */
-  async #attachAt(id: string, cursor: EventId): Promise<{ after: EventId | null; ended: boolean }> {
-    const standing = await this.#reader.standing(id);
-    if (standing === null) throw new JobNotFound(id);
+  async #attachAt(ref: JobRef, cursor: EventId): Promise<{ after: EventId | null; ended: boolean }> {
+    const standing = await this.#reader.standing(ref);
+    if (standing === null) throw new JobNotFound(ref);
     const { lastEventId, logExists, finished } = standing;
-    if (!logExists && finished) throw new LogExpired(id);
+    if (!logExists && finished) throw new LogExpired(ref);
     const ahead = compareEventIds(cursor, lastEventId);
     // an append between the two reads of `standing` can make a good cursor look ahead, so the log has the last word
-    if (ahead > 0 && (await this.#reader.page(id, cursor, { events: 1 })).events.length === 0) {
-      const again = await this.#reader.standing(id);
-      if (again === null) throw new JobNotFound(id);
+    if (ahead > 0 && (await this.#reader.page(ref, cursor, { events: 1 })).events.length === 0) {
+      const again = await this.#reader.standing(ref);
+      if (again === null) throw new JobNotFound(ref);
       if (compareEventIds(cursor, again.lastEventId) > 0) return { after: null, ended: false };
     }
     return { after: cursor, ended: finished && ahead === 0 };
   }
 
-  #acquire(id: string): Entry {
-    const held = this.#entries.get(id);
+  #acquire(ref: JobRef): Entry {
+    const held = this.#entries.get(ref);
     if (held) {
       held.users += 1;
       return held;
     }
-    const topic = new Topic(id, this.#reader);
-    const confirmed = this.hub.subscribe(this.keys.channel(id), topic);
+    const topic = new Topic(ref, this.#reader);
+    const confirmed = this.hub.subscribe(this.keys.channel(ref), topic);
     const entry = { topic, confirmed, since: performance.now(), users: 1 };
-    this.#entries.set(id, entry);
+    this.#entries.set(ref, entry);
     // an entry that was never confirmed must not serve the next who comes
-    confirmed.catch(() => this.#forget(id, entry));
+    confirmed.catch(() => this.#forget(ref, entry));
     return entry;
   }
 
-  #leave(id: string, entry: Entry): void {
+  #leave(ref: JobRef, entry: Entry): void {
     entry.users -= 1;
-    if (entry.users === 0 && this.#forget(id, entry)) this.hub.unsubscribe(this.keys.channel(id));
+    if (entry.users === 0 && this.#forget(ref, entry)) this.hub.unsubscribe(this.keys.channel(ref));
   }
 
-  #forget(id: string, entry: Entry): boolean {
-    return this.#entries.get(id) === entry && this.#entries.delete(id);
+  #forget(ref: JobRef, entry: Entry): boolean {
+    return this.#entries.get(ref) === entry && this.#entries.delete(ref);
   }
 
   *#topics(): Iterable<Topic> {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
-import type { RedisConnection } from './scripts.ts';
+import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
-/** Which request id a client's idempotency key stands for. */
+/** Which request id a tenant's idempotency key stands for. */
 export class IdempotencyKeys {
+  readonly #run: RunScript;
   /** how long a key is remembered after its last use, ms: it must outlive the job that it stands for */
   readonly #retentionMs: number;
 
@@ -13,17 +14,31 @@ export class IdempotencyKeys {
     readonly keys: KeySpace,
     limits: Pick<LogLimits, 'recordRetentionMs' | 'unfinishedRetentionMs'>,
   ) {
+    this.#run = scriptsOf(redis);
     this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
+  }
+
+  /** @returns the id that the key stands for; null for a new key. Writes nothing. */
+  find(tenant: string, key: string): Promise<string | null> {
+    return this.redis.get(this.#name(tenant, key));
   }
 
   /** Whoever comes first decides; all others get the same id, at once or later.
    *  @param candidate the id it shall stand for if it is new */
   async claim(tenant: string, key: string, candidate: string): Promise<string> {
-    const digest = createHash('sha256').update(`${tenant}\0${key}`).digest('base64url');
-    const name = this.keys.idempotency(digest);
+    const name = this.#name(tenant, key);
     const held = await this.redis.set(name, candidate, 'PX', this.#retentionMs, 'NX', 'GET');
     if (held === null) return candidate;
     await this.redis.pexpire(name, this.#retentionMs);
     return held;
+  }
+
+  /** Lets go of a key whose request was refused, unless it stands for another id. */
+  async unclaim(tenant: string, key: string, id: string): Promise<void> {
+    await this.#run('unclaim', [this.#name(tenant, key)], [id]);
+  }
+
+  #name(tenant: string, key: string): string {
+    return this.keys.idempotency(tenant, createHash('sha256').update(`${tenant}\0${key}`).digest('base64url'));
   }
 }

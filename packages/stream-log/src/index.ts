@@ -17,12 +17,15 @@ export {
 } from './errors.ts';
 export { type Expectation, Followers, type FollowOptions } from './followers.ts';
 export { IdempotencyKeys } from './idempotency-keys.ts';
-export { type Admission, type AdmissionLimits, JobIndex, type JobPage } from './job-index.ts';
+export { JobCatalogue, type JobPage } from './job-catalogue.ts';
+export { type Admission, type AdmissionLimits, type EndedJob, JobIndex } from './job-index.ts';
 export { KeySpace } from './keys.ts';
 export type { LogLimits } from './limits.ts';
-export { JobOpener, type NewJob } from './opener.ts';
+export { NewJob } from './new-job.ts';
+export { JobOpener } from './opener.ts';
 export type { EventBatch } from './payload.ts';
 export { JobReader } from './reader.ts';
-export { isFinished, type JobOutline, type JobRecord } from './record.ts';
+export { isFinished, type JobOutline } from './record.ts';
 export type { RedisConnection } from './scripts.ts';
+export { type SlotPolicy, TenantSlots } from './tenant-slots.ts';
 export type { Following, FollowSink } from './watcher.ts';

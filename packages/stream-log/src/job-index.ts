@@ -1,12 +1,15 @@
-import type { JobStatus } from '@millrace/contracts';
-import { Gathered } from './gathered.ts';
+import { type JobRef, type JobStatus, tenantOf } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
+import { MicroBatcher } from './micro-batcher.ts';
+import type { NewJob } from './new-job.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
 export interface AdmissionLimits {
   readonly maxQueued: number;
   readonly maxOpenPerTenant: number;
+  /** bytes that one tenant's jobs have in Redis */
+  readonly maxStoredBytesPerTenant: number;
 }
 
 /** Where a job may stand in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
@@ -15,19 +18,28 @@ const MAX_PRIORITY = 2 ** 21 - 1;
 const NO_LIMITS: AdmissionLimits = {
   maxQueued: Number.MAX_SAFE_INTEGER,
   maxOpenPerTenant: Number.MAX_SAFE_INTEGER,
+  maxStoredBytesPerTenant: Number.MAX_SAFE_INTEGER,
 };
 
 export type Admission =
   /** `priority`: see {@link JobIndex} */
-  { readonly outcome: 'admitted'; readonly priority: number } | { readonly outcome: 'queue-full' | 'rate-limited' };
+  | { readonly outcome: 'admitted'; readonly priority: number }
+  | { readonly outcome: 'queue-full' | 'too-many-jobs' | 'too-many-bytes' };
 
-export interface JobPage {
-  readonly ids: readonly string[];
-  /** where the next page starts; null at the end */
-  readonly nextCursor: string | null;
+const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted'>>([
+  [-1, 'queue-full'],
+  [-2, 'too-many-jobs'],
+  [-3, 'too-many-bytes'],
+]);
+
+/** A job that has ended. */
+export interface EndedJob {
+  readonly ref: JobRef;
+  /** what it keeps in Redis; null where that is not known: what was counted last then stays */
+  readonly keptBytes: number | null;
 }
 
-/** Which jobs there are: to count, to list, and to find what fell between record and queue (law 15).
+/** Which jobs are open, whose they are and who is next; it finds what fell between record and queue (law 15).
  *
  *  It is kept beside the records, not with them: they live in slots of their own. So it is written *before* a record
  *  is opened and cleared *after* it was closed, and its entries are hints that whoever reads them checks.
@@ -45,41 +57,44 @@ export interface JobPage {
  *  have moved since, and its turn is past.
  *  @see docs/adr/0017-fairness-across-tenants.md */
 export class JobIndex {
+  /** Called with the parked jobs that got the slots of jobs that ended, or were given back: they are to be queued.
+   *  @see TenantSlots */
+  onUnparked: (refs: readonly JobRef[]) => void = () => undefined;
   readonly #run: RunScript;
   /** how long a job stays in the lists at the most, ms: no record lives longer */
   readonly #retentionMs: number;
-  /** how long a record outlives the end of its job, ms */
-  readonly #recordMs: number;
-  readonly #taken = new Gathered<string>((ids) => this.#take(ids));
-  readonly #left = new Gathered<{ id: string; tenant: string }>((jobs) => this.#leave(jobs));
+  readonly #taken = new MicroBatcher<JobRef>((refs) => this.#take(refs));
+  readonly #left = new MicroBatcher<EndedJob>((jobs) => this.#leave(jobs));
 
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
-    limits: Pick<LogLimits, 'recordRetentionMs' | 'unfinishedRetentionMs'>,
+    readonly limits: Pick<LogLimits, 'recordRetentionMs' | 'logRetentionMs' | 'unfinishedRetentionMs'>,
   ) {
     this.#run = scriptsOf(redis);
     this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
-    this.#recordMs = limits.recordRetentionMs;
   }
 
   /** Counts a job in; one that is known already always gets in, and keeps its turn. */
-  async admit(job: { id: string; tenant: string }, limits: AdmissionLimits): Promise<Admission> {
-    const { openJobs, queuedJobs, allJobs } = this.keys;
-    const own = [this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
-    const keys = [openJobs, queuedJobs, allJobs, ...own, this.keys.turns, this.keys.leavingJobs];
-    const args = [job.id, limits.maxQueued, limits.maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY, job.tenant];
-    const reply = Number(await this.#run('admit', keys, args));
-    if (reply === -1) return { outcome: 'queue-full' };
-    return reply === -2 ? { outcome: 'rate-limited' } : { outcome: 'admitted', priority: reply };
+  async admit(job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'>, limits: AdmissionLimits): Promise<Admission> {
+    const { openJobs, queuedJobs, allJobs, turns, leavingJobs, leavingLogs, holders } = this.keys;
+    const tenant = tenantOf(job.ref);
+    const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
+    const keys = [openJobs, queuedJobs, allJobs, ...own, turns, leavingJobs, leavingLogs, holders];
+    const { maxQueued, maxOpenPerTenant, maxStoredBytesPerTenant } = limits;
+    const args = [job.ref, maxQueued, maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
+    const bytes = [job.keptBytes + job.requestBytes, maxStoredBytesPerTenant];
+    const reply = Number(await this.#run('admit', [...keys, this.keys.storedBytesOf(tenant)], [...args, ...bytes]));
+    const outcome = REFUSALS.get(reply);
+    return outcome === undefined ? { outcome: 'admitted', priority: reply } : { outcome };
   }
 
   /** The place in the queue of a job that is queued again: the one it had, or first in line when a worker has had it.
    *  @returns 0 for first in line, also where its turn is not known */
-  async priorityOf(job: { id: string; tenant: string; attempt: number }): Promise<number> {
+  async priorityOf(job: { readonly ref: JobRef; readonly attempt: number }): Promise<number> {
     if (job.attempt > 0) return 0;
     const [turn, base] = await Promise.all([
-      this.redis.zscore(this.keys.openJobsOf(job.tenant), job.id),
+      this.redis.zscore(this.keys.openJobsOf(tenantOf(job.ref)), job.ref),
       this.redis.hget(this.keys.turns, 'base'),
     ]);
     return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
@@ -87,29 +102,43 @@ export class JobIndex {
 
   /** Counts a job in again of which Redis has lost the entries: whatever the limits, it was let in once. It is listed as
    *  one that has just arrived. */
-  async restore(job: { id: string; tenant: string; attempt: number; status: JobStatus }): Promise<void> {
-    await this.admit(job, NO_LIMITS);
+  async restore(job: {
+    readonly ref: JobRef;
+    readonly attempt: number;
+    readonly status: JobStatus;
+    readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
+  }): Promise<void> {
+    const { kept, request, log } = job.bytes;
+    await this.admit({ ref: job.ref, keptBytes: kept + log, requestBytes: request }, NO_LIMITS);
     // what a worker has had waits no more, or is first in line
-    if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.id);
-    else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.id);
+    if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.ref);
+    else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.ref);
   }
 
-  /** Takes back an admission whose job was not opened.
-   *  @param alone false when the id is another tenant's job: only this tenant's entries go */
-  async withdraw(job: { id: string; tenant: string }, alone = true): Promise<void> {
-    const { openJobs, queuedJobs, allJobs } = this.keys;
-    const own = [this.keys.openJobsOf(job.tenant), this.keys.jobsOf(job.tenant)];
-    await this.#remove(job.id, alone ? [openJobs, queuedJobs, allJobs, ...own] : own);
+  /** Takes back an admission whose job was not opened. */
+  async dropAdmission(ref: JobRef): Promise<void> {
+    const tenant = tenantOf(ref);
+    const { openJobs, queuedJobs, allJobs, leavingJobs, leavingLogs, holders } = this.keys;
+    const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
+    const lists = [openJobs, queuedJobs, allJobs, ...own, leavingJobs, leavingLogs, this.keys.parkedJobsOf(tenant)];
+    await this.#run('drop', [...lists, holders, this.keys.storedBytesOf(tenant)], [ref]);
   }
 
   /** A worker took the job: newcomers stand behind its turn. */
-  taken(id: string): Promise<void> {
-    return this.#taken.add(id);
+  taken(ref: JobRef): Promise<void> {
+    return this.#taken.add(ref);
   }
 
   /** A worker gave the job back to the queue, where it is first in line. */
-  async released(id: string): Promise<void> {
-    await this.redis.zadd(this.keys.queuedJobs, 'NX', 0, id);
+  async released(ref: JobRef): Promise<void> {
+    await Promise.all([this.redis.zadd(this.keys.queuedJobs, 'NX', 0, ref), this.freed(ref)]);
+  }
+
+  /** A job has let go of its slot without having ended here: another of its tenant may have it. */
+  async freed(ref: JobRef): Promise<void> {
+    const tenant = tenantOf(ref);
+    const keys = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
+    this.#unparked(await this.#run('free', keys, [ref]));
   }
 
   /** Drops the hints of queued jobs that are not open any more: one written late outlives its job. */
@@ -119,60 +148,15 @@ export class JobIndex {
   }
 
   /** The job has ended: it counts no more, and is listed until its record is gone. */
-  left(job: { id: string; tenant: string }): Promise<void> {
+  left(job: EndedJob): Promise<void> {
     return this.#left.add(job);
   }
 
-  /** Takes jobs out of the lists whose records are gone.
-   *  @param limit how many at the most
-   *  @returns how many were due: fewer than `limit` when none is left */
-  async forget(limit: number): Promise<number> {
-    const { leavingJobs, allJobs } = this.keys;
-    const now = Math.floor((await this.#micros()) / 1e3);
-    const due = await this.redis.zrange(leavingJobs, '-inf', String(now), 'BYSCORE', 'LIMIT', 0, limit);
-    const byTenant = Map.groupBy(due.map(idAndTenant), ({ tenant }) => tenant);
-    for (const [tenant, jobs] of byTenant) {
-      const keys = [leavingJobs, allJobs, this.keys.jobsOf(tenant)];
-      await this.#run('forget', keys, [tenant, now, ...jobs.map(({ id }) => id)]);
-    }
-    return due.length;
-  }
-
-  /** Newest first.
-   *  @param tenant null for all tenants
-   *  @param cursor of the page before */
-  async list(query: { tenant: string | null; limit: number; cursor?: string | undefined }): Promise<JobPage> {
-    const key = query.tenant === null ? this.keys.allJobs : this.keys.jobsOf(query.tenant);
-    const from = query.cursor === undefined ? '+inf' : `(${query.cursor}`;
-    const reply = await this.redis.zrange(key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, query.limit, 'WITHSCORES');
-    const ids = reply.filter((_, i) => i % 2 === 0);
-    return { ids, nextCursor: ids.length < query.limit ? null : (reply.at(-1) ?? null) };
-  }
-
-  /** @returns 1 for the job that is next; null when it is not queued. Of the jobs of one turn, any may be first. */
-  async queuePosition(id: string): Promise<number | null> {
-    const rank = await this.redis.zrank(this.keys.queuedJobs, id);
-    return rank === null ? null : rank + 1;
-  }
-
-  /** Jobs that are not known to have ended, oldest first: what a sweep looks through.
-   *  @param olderThanMs by Redis's clock, milliseconds */
-  async open(query: { olderThanMs: number; limit: number; cursor?: string | undefined }): Promise<JobPage> {
-    const youngest = (await this.#micros()) - query.olderThanMs * 1e3;
-    const from = query.cursor === undefined ? '-inf' : `(${query.cursor}`;
-    const { openJobs } = this.keys;
-    const reply = await this.redis.zrange(
-      openJobs,
-      from,
-      String(youngest),
-      'BYSCORE',
-      'LIMIT',
-      0,
-      query.limit,
-      'WITHSCORES',
-    );
-    const ids = reply.filter((_, i) => i % 2 === 0);
-    return { ids, nextCursor: ids.length < query.limit ? null : (reply.at(-1) ?? null) };
+  /** @returns from 1: the tenant's own queued jobs up to this one, and one for all others together where any of theirs
+   *    goes before it; null when it is not queued */
+  async queuePosition(ref: JobRef): Promise<number | null> {
+    const keys = [this.keys.queuedJobs, this.keys.openJobsOf(tenantOf(ref))];
+    return (await this.#run('position', keys, [ref])) as number | null;
   }
 
   /** Claims a job of `abandonedJobs` just before it is cancelled. Of several nodes one gets it, and none when a reader
@@ -181,40 +165,31 @@ export class JobIndex {
    *  @param nowMs by Redis's clock, milliseconds since the epoch, as is `untilMs`
    *  @param untilMs when the job falls due again
    *  @returns whether the caller is to cancel it */
-  async claimAbandoned(id: string, nowMs: number, untilMs: number): Promise<boolean> {
-    return (await this.#run('claim', [this.keys.abandonedJobs], [id, nowMs, untilMs])) === 1;
+  async claimAbandoned(ref: JobRef, nowMs: number, untilMs: number): Promise<boolean> {
+    return (await this.#run('claim', [this.keys.abandonedJobs], [ref, nowMs, untilMs])) === 1;
   }
 
-  async #take(ids: readonly string[]): Promise<void> {
-    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], ids);
+  async #take(refs: readonly JobRef[]): Promise<void> {
+    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], refs);
   }
 
-  async #leave(jobs: readonly { id: string; tenant: string }[]): Promise<void> {
-    const { openJobs, queuedJobs, leavingJobs } = this.keys;
-    const byTenant = Map.groupBy(jobs, ({ tenant }) => tenant);
+  async #leave(jobs: readonly EndedJob[]): Promise<void> {
+    const { openJobs, queuedJobs, leavingJobs, leavingLogs } = this.keys;
+    const { recordRetentionMs, logRetentionMs } = this.limits;
+    const byTenant = Map.groupBy(jobs, ({ ref }) => tenantOf(ref));
     await Promise.all(
-      [...byTenant].map(([tenant, own]) => {
-        const keys = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), leavingJobs];
-        return this.#run('leave', keys, [tenant, this.#recordMs, this.#retentionMs, ...own.map(({ id }) => id)]);
+      [...byTenant].map(async ([tenant, ended]) => {
+        const lists = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), leavingJobs, leavingLogs];
+        const own = [this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
+        const times = [recordRetentionMs, logRetentionMs, this.#retentionMs];
+        const pairs = ended.flatMap(({ ref, keptBytes }) => [ref, keptBytes ?? '']);
+        this.#unparked(await this.#run('leave', [...lists, ...own], [...times, ...pairs]));
       }),
     );
   }
 
-  /** Redis's clock, µs since the epoch. */
-  async #micros(): Promise<number> {
-    const [seconds, micros] = await this.redis.time();
-    return Number(seconds) * 1e6 + Number(micros);
+  #unparked(reply: unknown): void {
+    const refs = reply as JobRef[];
+    if (refs.length > 0) this.onUnparked(refs);
   }
-
-  async #remove(id: string, keys: readonly string[]): Promise<void> {
-    const transaction = this.redis.multi();
-    for (const key of keys) transaction.zrem(key, id);
-    await transaction.exec();
-  }
-}
-
-/** A member of the set of leaving jobs. No request id has a colon. */
-function idAndTenant(member: string): { id: string; tenant: string } {
-  const colon = member.indexOf(':');
-  return { id: member.slice(0, colon), tenant: member.slice(colon + 1) };
 }

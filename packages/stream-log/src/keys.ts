@@ -1,11 +1,14 @@
+import type { JobRef } from '@millrace/contracts';
+
 /** Every Redis key and channel of a deployment. Nothing else spells one.
  *
- *  All keys of one job share the hash tag `{id}`, so that a script touches one slot of a cluster;
- *  the index has a tag of its own, and so has the queue. @see ARCHITECTURE.md, law 13 */
+ *  All keys of one job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster, and two tenants
+ *  that choose the same id never meet; the index has a tag of its own, and so has the queue.
+ *  @see ARCHITECTURE.md, laws 13 and 14 */
 export class KeySpace {
   /** BullMQ's own prefix: `{<prefix>:queue}` */
   readonly queuePrefix: string;
-  /** where a runner hears that somebody else closed its job; message: the request id */
+  /** where a runner hears that somebody else closed its job; message: the job's reference */
   readonly control: string;
   /** hash: pipeline name → when a worker last announced it, ms since the epoch */
   readonly pipelines: string;
@@ -22,31 +25,31 @@ export class KeySpace {
   }
 
   /** hash: all that is known of a job but its events */
-  record(id: string): string {
-    return `${this.#prefix}:{${id}}:record`;
+  record(ref: JobRef): string {
+    return `${this.#prefix}:{${ref}}:record`;
   }
 
   /** stream: the job's events, entry id = event id, one field: type → data */
-  log(id: string): string {
-    return `${this.#prefix}:{${id}}:log`;
+  log(ref: JobRef): string {
+    return `${this.#prefix}:{${ref}}:log`;
   }
 
   /** channel: what `append` and its siblings stored, as in payload.ts */
-  channel(id: string): string {
-    return `${this.#prefix}:{${id}}:live`;
+  channel(ref: JobRef): string {
+    return `${this.#prefix}:{${ref}}:live`;
   }
 
   /** KEYS of every script of a job */
-  ofJob(id: string): [record: string, log: string, channel: string] {
-    return [this.record(id), this.log(id), this.channel(id)];
+  ofJob(ref: JobRef): [record: string, log: string, channel: string] {
+    return [this.record(ref), this.log(ref), this.channel(ref)];
   }
 
-  /** string: the request id that an idempotency key stands for */
-  idempotency(digest: string): string {
-    return `${this.#prefix}:{idempotency:${digest}}`;
+  /** string: the request id that a tenant's idempotency key stands for */
+  idempotency(tenant: string, digest: string): string {
+    return `${this.#prefix}:{${tenant}:idempotency:${digest}}`;
   }
 
-  /** sorted set of request ids by arrival (µs), as are all that do not say otherwise */
+  /** sorted set of references by arrival (µs), as are all that do not say otherwise */
   get openJobs(): string {
     return `${this.#index}:open`;
   }
@@ -60,6 +63,11 @@ export class KeySpace {
     return `${this.#index}:jobs`;
   }
 
+  /** `<id>/<tenant>`, all of score 0: the tenants that hold an id are neighbours */
+  get holders(): string {
+    return `${this.#index}:holders`;
+  }
+
   /** by turn */
   openJobsOf(tenant: string): string {
     return `${this.#index}:tenant:${tenant}:open`;
@@ -69,14 +77,49 @@ export class KeySpace {
     return `${this.#index}:tenant:${tenant}:jobs`;
   }
 
-  /** ended jobs, `<request id>:<tenant>`, by when their record is gone (ms) */
+  /** hash: reference → bytes that the job has in Redis, and `total` */
+  storedBytesOf(tenant: string): string {
+    return `${this.#index}:tenant:${tenant}:stored`;
+  }
+
+  /** set of references: jobs that hold a slot of a worker, while slots are shared out */
+  runningJobsOf(tenant: string): string {
+    return `${this.#index}:tenant:${tenant}:running`;
+  }
+
+  /** by turn: queued jobs that wait for a slot of their tenant's share, outside the queue */
+  parkedJobsOf(tenant: string): string {
+    return `${this.#index}:tenant:${tenant}:parked`;
+  }
+
+  /** ended jobs, by when their record is gone (ms) */
   get leavingJobs(): string {
     return `${this.#index}:leaving`;
+  }
+
+  /** ended jobs whose log goes before their record, by when (ms) */
+  get leavingLogs(): string {
+    return `${this.#index}:leaving-logs`;
   }
 
   /** hash: where the turns of the queue stand, see `admit.lua` */
   get turns(): string {
     return `${this.#index}:turns`;
+  }
+
+  /** hash: worker → `<slots> <last seen, ms>` */
+  get workers(): string {
+    return `${this.#index}:workers`;
+  }
+
+  /** string: how slots are shared out, see `pickup.lua` */
+  get slotPolicy(): string {
+    return `${this.#index}:slot-policy`;
+  }
+
+  /** string: what a node writes to learn whether Redis takes writes, in the slot that every creation writes to */
+  get writeProbe(): string {
+    return `${this.#index}:write-probe`;
   }
 
   /** sorted set: jobs to cancel when nobody watches them, scored by the deadline (ms) */

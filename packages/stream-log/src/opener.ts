@@ -1,21 +1,13 @@
-import { eventId, type JobRequest, type StoredEvent } from '@millrace/contracts';
+import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contracts';
 import { IdempotencyMismatch } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import type { LogLimits } from './limits.ts';
+import type { NewJob } from './new-job.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 
-export interface NewJob {
-  readonly id: string;
-  readonly tenant: string;
-  /** digest of the body: the same id with another body is another request */
-  readonly fingerprint: string;
-  readonly request: JobRequest;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 /** The first event of every job. */
-export function acceptedEvent(id: string): StoredEvent {
-  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id, status: 'queued' }) };
+export function acceptedEvent(ref: JobRef): StoredEvent {
+  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id: idOf(ref), status: 'queued' }) };
 }
 
 /** Stores new jobs: record and `accepted` event at once. */
@@ -33,22 +25,22 @@ export class JobOpener {
   }
 
   /** Asked twice for the same job, it makes one.
-   *  @throws IdempotencyMismatch another body, or another tenant, holds the id
+   *  @throws IdempotencyMismatch another body holds the id
    *  @see PROTOCOL.md §2 */
   async open(job: NewJob): Promise<'opened' | 'existing'> {
-    const reply = await this.#run('open', this.keys.ofJob(job.id), [
-      this.#publish,
-      this.limits.unfinishedRetentionMs,
-      job.tenant,
-      job.fingerprint,
-      acceptedEvent(job.id).data,
-      ...['request', JSON.stringify(job.request)],
-      ...['pipeline', job.request.pipeline],
-      ...['model', job.request.model],
-      ...['onCrash', job.request.onCrash],
-      ...['metadata', JSON.stringify(job.metadata)],
+    const { ref, fingerprint, request } = job;
+    const reply = await this.#run('open', this.keys.ofJob(ref), [
+      ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref).data],
+      ...['request', job.requestJson],
+      ...['requestBytes', job.requestBytes],
+      ...['keptBytes', job.keptBytes],
+      ...['pipeline', request.pipeline],
+      ...['model', request.model],
+      ...['onCrash', request.onCrash],
+      ...['onDisconnect', request.onDisconnect],
+      ...['metadata', job.metadataJson],
     ]);
-    if (reply === -1) throw new IdempotencyMismatch(job.id);
+    if (reply === -1) throw new IdempotencyMismatch(ref);
     return reply === 1 ? 'opened' : 'existing';
   }
 }

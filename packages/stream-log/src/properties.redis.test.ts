@@ -4,6 +4,7 @@ import {
   type EventId,
   eventPosition,
   isTerminal,
+  type JobRef,
   LOG_START,
   newRequestId,
   type StoredEvent,
@@ -67,11 +68,11 @@ class Story {
   private constructor(
     readonly d: Deployment,
     readonly nodes: readonly [Followers, Followers],
-    readonly id: string,
+    readonly id: JobRef,
   ) {}
 
   static async begin(d: Deployment, nodes: readonly [Followers, Followers]): Promise<Story> {
-    const story = new Story(d, nodes, await d.job({}, newRequestId()));
+    const story = new Story(d, nodes, await d.job());
     await story.#takeOver();
     story.#readers = await Promise.all([0, 1, 2].map((i) => Reader.attach(story.#nodeOf(i), story.id)));
     return story;
@@ -88,12 +89,12 @@ class Story {
     else if (next.kind === 'cut') await this.#readers[next.reader]?.cut(this.#nodeOf(next.reader + 1));
     else if (next.kind === 'kill-subscribers') await d.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     else if (next.kind === 'expire') await this.#expire();
-    else await d.canceller.cancel(id, { by: 'owner', tenant: null });
+    else await d.canceller.cancel(id, 'owner');
   }
 
   /** Ends the job and compares what everybody has seen with what was stored. */
   async holds(): Promise<void> {
-    await this.d.canceller.cancel(this.id, { by: 'owner', tenant: null });
+    await this.d.canceller.cancel(this.id, 'owner');
     const history = this.#history ?? (await this.d.log(this.id));
     expect(history.map((event) => event.id)).toEqual([...history.map((event) => event.id)].sort(compareEventIds));
     const ends = history.filter(({ type }) => isTerminal(type));
@@ -151,12 +152,12 @@ class Reader {
 
   private constructor(
     recorder: Recorder,
-    readonly id: string,
+    readonly id: JobRef,
   ) {
     this.#recorder = recorder;
   }
 
-  static async attach(node: Followers, id: string): Promise<Reader> {
+  static async attach(node: Followers, id: JobRef): Promise<Reader> {
     return new Reader(await Recorder.follow(node, id), id);
   }
 

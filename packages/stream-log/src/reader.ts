@@ -1,7 +1,7 @@
-import { type EventId, eventId, type JobStatus, LOG_START, type StoredEvent } from '@millrace/contracts';
+import { type EventId, eventId, type JobRef, type JobStatus, LOG_START, type StoredEvent } from '@millrace/contracts';
 import type { KeySpace } from './keys.ts';
 import { parseLines } from './payload.ts';
-import { isFinished, type JobOutline, type JobRecord, OUTLINE_FIELDS, parseOutline, parseRecord } from './record.ts';
+import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from './scripts.ts';
 import { Turns } from './turns.ts';
 
@@ -41,44 +41,41 @@ export class JobReader {
     this.#run = scriptsOf(redis);
   }
 
-  /** @returns null when there is no such job, or no more */
-  async get(id: string): Promise<JobRecord | null> {
-    return parseRecord(id, await this.redis.hgetall(this.keys.record(id)));
+  /** A look never carries the request across: it may be a megabyte.
+   *  @returns null when there is no such job, or no more */
+  async outline(ref: JobRef): Promise<JobOutline | null> {
+    const values = await this.redis.hmget(this.keys.record(ref), ...OUTLINE_FIELDS);
+    return parseOutline(ref, Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]])));
   }
 
-  /** Many at once, in the order asked for, without their requests: ioredis pipelines commands of one tick. */
-  async outlines(ids: readonly string[]): Promise<(JobOutline | null)[]> {
-    return Promise.all(
-      ids.map(async (id) => {
-        const values = await this.redis.hmget(this.keys.record(id), ...OUTLINE_FIELDS);
-        return parseOutline(id, Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]])));
-      }),
-    );
+  /** Many at once, in the order asked for: ioredis pipelines commands of one tick. */
+  outlines(refs: readonly JobRef[]): Promise<(JobOutline | null)[]> {
+    return Promise.all(refs.map((ref) => this.outline(ref)));
   }
 
-  async logExists(id: string): Promise<boolean> {
-    return (await this.redis.exists(this.keys.log(id))) === 1;
+  async logExists(ref: JobRef): Promise<boolean> {
+    return (await this.redis.exists(this.keys.log(ref))) === 1;
   }
 
   /** Reads what comes after an event; its cost grows with what is read, not with the log.
    *  @param limits of one page; at least one event is read, whatever its size */
-  async page(id: string, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
+  async page(ref: JobRef, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
     const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
     // no id is smaller than this one's, so there is nothing to exclude
     const start = after === LOG_START ? '-' : `(${after}`;
     const args = [start, maxEvents, maxBytes];
-    const reply = await this.#turns.take(() => this.#run('page', [this.keys.log(id)], args));
+    const reply = await this.#turns.take(() => this.#run('page', [this.keys.log(ref)], args));
     const [full, lines] = reply as PageReply;
     return { events: parseLines(lines), full: full === 1 };
   }
 
   /** The answer so far, or whole: all text after the last `reset`.
    *  @returns null when the log has expired */
-  async text(id: string): Promise<string | null> {
+  async text(ref: JobRef): Promise<string | null> {
     const parts: string[] = [];
     let after: EventId = LOG_START;
     for (;;) {
-      const { events, full }: LogPage = await this.page(id, after);
+      const { events, full }: LogPage = await this.page(ref, after);
       for (const event of events) {
         if (event.type === 'reset') parts.length = 0;
         if (event.type === 'text') parts.push((JSON.parse(event.data) as { text: string }).text);
@@ -92,10 +89,10 @@ export class JobReader {
 
   /** How far a job has come: all that an attach has to know, in one round trip and without the request, which may be large.
    *  @returns null when there is no such job, or no more */
-  async standing(id: string): Promise<Standing | null> {
+  async standing(ref: JobRef): Promise<Standing | null> {
     const [[status, attempt, seq], logExists] = await Promise.all([
-      this.redis.hmget(this.keys.record(id), 'status', 'attempt', 'seq'),
-      this.logExists(id),
+      this.redis.hmget(this.keys.record(ref), 'status', 'attempt', 'seq'),
+      this.logExists(ref),
     ]);
     if (!status) return null;
     const lastEventId = eventId(Number(attempt), Number(seq));

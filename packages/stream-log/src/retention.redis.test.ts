@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newRequestId } from '@millrace/contracts';
+import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { AttemptWriter } from './attempt-writer.ts';
 import { Deployment, DONE, say } from './testing/deployment.ts';
@@ -22,7 +22,7 @@ async function expiresIn({ redis }: Deployment, key: string, ms: number): Promis
 describe('retention (law 11)', () => {
   it('begins anew with every write of a job, so that one that never ends is forgotten too', async () => {
     await using d = Deployment.single(server.url, LIMITS);
-    const id = newRequestId();
+    const id = jobRef('default', newRequestId());
     const expectRenewed = async () => {
       for (const key of [d.keys.record(id), d.keys.log(id)]) {
         expect(await expiresIn(d, key, LIMITS.unfinishedRetentionMs)).toBe(true);
@@ -41,10 +41,10 @@ describe('retention (law 11)', () => {
     await expectRenewed();
   });
 
-  it.each<[string, (d: Deployment, id: string, writer: AttemptWriter) => Promise<unknown>]>([
+  it.each<[string, (d: Deployment, id: JobRef, writer: AttemptWriter) => Promise<unknown>]>([
     ['done', (_d, _id, writer) => writer.done(DONE)],
     ['an error', (_d, _id, writer) => writer.fail(ERROR)],
-    ['a cancel', (d, id) => d.canceller.cancel(id, { by: 'owner', tenant: null })],
+    ['a cancel', (d, id) => d.canceller.cancel(id, 'owner')],
     ['an error of a job that may not run again', (d, id) => d.starter.fail(id, ERROR)],
   ])('of record and log ends each its own time after %s', async (_end, end) => {
     await using d = Deployment.single(server.url, LIMITS);
@@ -61,6 +61,6 @@ describe('retention (law 11)', () => {
     say(writer, 'a');
     await writer.done(DONE);
     await eventually(async () => (await d.redis.exists(d.keys.record(id), d.keys.log(id))) === 0);
-    expect(await d.reader.get(id)).toBeNull();
+    expect(await d.reader.outline(id)).toBeNull();
   });
 });

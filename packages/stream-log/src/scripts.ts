@@ -14,11 +14,18 @@ const KEYS = {
   close: 3,
   release: 2,
   page: 1,
-  admit: 7,
+  admit: 10,
+  drop: 10,
   take: 2,
-  leave: 4,
-  forget: 3,
+  leave: 8,
+  purge: 5,
+  weigh: 1,
+  pickup: 4,
+  park: 3,
+  free: 2,
+  position: 2,
   claim: 1,
+  unclaim: 1,
 } as const;
 
 type ScriptName = keyof typeof KEYS;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newRequestId } from '@millrace/contracts';
+import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
 import type { LogLimits } from './limits.ts';
@@ -46,17 +46,19 @@ class StepCommand implements fc.AsyncCommand<JobModel, RealJob> {
   }
 }
 
-async function stored({ d, id }: RealJob) {
+async function stored({ d, ref }: RealJob) {
   const [record, log, recordMs, logMs] = await Promise.all([
-    d.reader.get(id),
-    d.log(id),
-    d.redis.pttl(d.keys.record(id)),
-    d.redis.pttl(d.keys.log(id)),
+    d.reader.outline(ref),
+    d.log(ref),
+    d.redis.pttl(d.keys.record(ref)),
+    d.redis.pttl(d.keys.log(ref)),
   ]);
   return {
     record: record && {
-      ...{ tenant: record.tenant, fingerprint: record.fingerprint, status: record.status, attempt: record.attempt },
+      ...{ fingerprint: record.fingerprint, status: record.status, attempt: record.attempt },
       lastEventId: record.lastEventId,
+      requestKept: (await d.redis.hexists(d.keys.record(ref), 'request')) === 1,
+      logBytes: record.bytes.log,
       times: [record.startedAt, record.firstTokenAt, record.finishedAt].map((time) => time !== null),
       keptMs: roundedUp(recordMs),
     },
@@ -72,8 +74,10 @@ function expected(model: JobModel): Awaited<ReturnType<typeof stored>> {
   const logKeptMs = aged.log ? AGED_MS : (unfinished ?? limits.logRetentionMs);
   return {
     record: job && {
-      ...{ tenant: job.tenant, fingerprint: job.fingerprint, status: job.status, attempt: job.attempt },
+      ...{ fingerprint: job.fingerprint, status: job.status, attempt: job.attempt },
       lastEventId: model.lastEventId,
+      requestKept: !finished,
+      logBytes: job.bytes,
       times: [job.attempt > 0 && job.runner !== null, job.spoke, finished],
       keptMs,
     },
@@ -97,8 +101,8 @@ describe('the state machine of a job', () => {
       fc.asyncProperty(
         fc.commands([jobSteps.map((step) => new StepCommand(step))], { maxCommands: 60, size: 'max' }),
         async (commands) => {
-          const model = new JobModel(newRequestId(), LIMITS);
-          const real = { d, id: model.id };
+          const model = new JobModel(jobRef('default', newRequestId()), LIMITS);
+          const real = { d, ref: model.ref };
           // what a run that failed has left
           await published();
           await fc.asyncModelRun(() => ({ model, real }), commands);
@@ -120,7 +124,7 @@ async function publications(d: Deployment) {
     if (payload === 'that was all') heard.resolve();
     else messages.push([channel === d.keys.control ? 'control' : 'live', payload]);
   });
-  await listener.psubscribe(d.keys.channel('*'), d.keys.control);
+  await listener.psubscribe(d.keys.channel('*' as JobRef), d.keys.control);
   return async () => {
     heard = Promise.withResolvers<void>();
     await d.redis.publish(d.keys.control, 'that was all');

@@ -55,7 +55,7 @@ function follow(topic: Topic, after: EventId = LOG_START): Recorder {
 
 function setup() {
   const log = new HandheldLog();
-  return { log, topic: new Topic('a-request-id-0001', log as unknown as JobReader) };
+  return { log, topic: new Topic('default.a-request-id-0001', log as unknown as JobReader) };
 }
 
 describe('attaching (law 5)', () => {
@@ -138,7 +138,7 @@ describe('attaching (law 5)', () => {
     const redis = new Proxy({}, { get: (_, command: string) => answer(command) });
     const hub = { subscribe: () => confirmation.promise, unsubscribe: () => undefined };
     const followers = new Followers(redis as RedisConnection, hub as unknown as ChannelHub, new KeySpace('test'));
-    const following = followers.follow('a-request-id-0001', { after: LOG_START, sink: new Recorder() });
+    const following = followers.follow('default.a-request-id-0001', { after: LOG_START, sink: new Recorder() });
     await settle();
     expect(asked).toEqual([]);
     confirmation.resolve();

@@ -1,4 +1,4 @@
-import { compareEventIds, type EventId, eventPosition, LOG_START } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventPosition, type JobRef, LOG_START } from '@millrace/contracts';
 import type { ChannelListener } from './channel-hub.ts';
 import { batchAfter, batchOf, type EventBatch, joined, parsePayload } from './payload.ts';
 import type { JobReader } from './reader.ts';
@@ -61,7 +61,7 @@ export class Topic implements ChannelListener {
   #history = 0;
 
   constructor(
-    readonly id: string,
+    readonly ref: JobRef,
     readonly reader: JobReader,
   ) {}
 
@@ -150,7 +150,7 @@ export class Topic implements ChannelListener {
   }
 
   async #readAfter(after: EventId): Promise<TopicPage> {
-    const { events, full } = await this.reader.page(this.id, after);
+    const { events, full } = await this.reader.page(this.ref, after);
     return { batch: events.length === 0 ? null : batchOf(after, events, full), full };
   }
 

@@ -56,7 +56,7 @@ export class Watchdog {
   /** ioredis pipelines the commands of one tick: a batch is one round trip. */
   async #compare(topic: Topic): Promise<void> {
     const before = topic.tip;
-    const [status, attempt, seq] = await this.redis.hmget(this.keys.record(topic.id), 'status', 'attempt', 'seq');
+    const [status, attempt, seq] = await this.redis.hmget(this.keys.record(topic.ref), 'status', 'attempt', 'seq');
     if (before === null) return;
     if (status === null) {
       for (const watcher of topic.watchers) watcher.lose();
@@ -73,13 +73,13 @@ export class Watchdog {
   async #mend(topic: Topic, finished: boolean): Promise<void> {
     const before = topic.tip;
     await topic.repair();
-    if (finished && topic.tip === before && (await this.redis.exists(this.keys.log(topic.id))) === 0) {
+    if (finished && topic.tip === before && (await this.redis.exists(this.keys.log(topic.ref))) === 0) {
       // the log expired before they had read it: they would wait for ever, and whoever comes back is told
       for (const watcher of topic.watchers) watcher.end();
       return;
     }
     topic.levelAt = performance.now();
     // what was missed was published: perhaps this channel is not subscribed any more
-    await this.hub.renew(this.keys.channel(topic.id));
+    await this.hub.renew(this.keys.channel(topic.ref));
   }
 }

@@ -5,10 +5,12 @@ import {
   Followers,
   IdempotencyKeys,
   JobCanceller,
+  JobCatalogue,
   JobIndex,
   JobOpener,
   JobReader,
   KeySpace,
+  TenantSlots,
 } from '@millrace/stream-log';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from './settings.ts';
@@ -16,6 +18,7 @@ import {
   FOLLOWERS,
   IDEMPOTENCY_KEYS,
   JOB_CANCELLER,
+  JOB_CATALOGUE,
   JOB_INDEX,
   JOB_OPENER,
   JOB_READER,
@@ -24,6 +27,7 @@ import {
   REDIS,
   REDIS_FACTORY,
   SETTINGS,
+  TENANT_SLOTS,
 } from './tokens.ts';
 
 export interface Outside {
@@ -46,6 +50,7 @@ export class PortsModule implements OnApplicationShutdown {
       connection: redisFactory.connect('subscriber'),
       sharded: redisFactory.mode === 'cluster',
     });
+    const reader = new JobReader(redis, keys);
     const ports = new Map<symbol, unknown>([
       [SETTINGS, settings],
       [LOGGER, logger],
@@ -53,9 +58,11 @@ export class PortsModule implements OnApplicationShutdown {
       [REDIS, redis],
       [KEYS, keys],
       [JOB_OPENER, new JobOpener(redis, keys, limits)],
-      [JOB_READER, new JobReader(redis, keys)],
+      [JOB_READER, reader],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
       [JOB_INDEX, new JobIndex(redis, keys, limits)],
+      [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
+      [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [FOLLOWERS, new Followers(redis, hub, keys)],
     ]);

@@ -1,4 +1,11 @@
-import { logSettings, modelSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import {
+  logSettings,
+  modelSettings,
+  recordOutlivesLog,
+  redisSettings,
+  slotSettings,
+  streamLogSettings,
+} from '@millrace/runtime';
 import { z } from 'zod';
 import { parseApiKeys } from './auth/api-keys.ts';
 
@@ -45,6 +52,13 @@ export const apiSettingsSchema = z
       .min(1)
       .default(1000)
       .describe('Unfinished jobs of one tenant before its new ones get 429'),
+    MILLRACE_MAX_STORED_BYTES_PER_TENANT: integer()
+      .min(1_048_576)
+      .optional()
+      .describe(
+        'Bytes that one tenant’s prompts, answers and records may have in Redis before its new jobs get 429; default: with keys a share of Redis’s maxmemory (80 % of it, divided by the tenants with keys, by 4 at most), 1 GiB where that is not set; without keys no limit',
+      ),
+    ...slotSettings,
     MILLRACE_MAX_TIMEOUT_MS: milliseconds(1)
       .default(600_000)
       .describe('Longest wall clock of an attempt, milliseconds; caps timeoutMs and is its default'),

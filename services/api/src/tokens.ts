@@ -10,5 +10,7 @@ export const JOB_OPENER = Symbol('JobOpener');
 export const JOB_READER = Symbol('JobReader');
 export const JOB_CANCELLER = Symbol('JobCanceller');
 export const JOB_INDEX = Symbol('JobIndex');
+export const JOB_CATALOGUE = Symbol('JobCatalogue');
+export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
 export const FOLLOWERS = Symbol('Followers');

@@ -6,6 +6,7 @@ import {
   JobIndex,
   KeySpace,
   type RedisConnection,
+  TenantSlots,
 } from '@millrace/stream-log';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import pRetry from 'p-retry';
@@ -46,12 +47,18 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
         new JobIndex(redis, keys, logLimits(settings)),
     },
     {
+      provide: TenantSlots,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
+    },
+    {
       provide: CancelWatcher,
       inject: [COMMANDS, CONTROL_HUB, KeySpace],
       useFactory: startCancelWatcher,
     },
   ],
-  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, JobIndex, CancelWatcher],
+  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, JobIndex, TenantSlots, CancelWatcher],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(

@@ -1,4 +1,11 @@
-import { logSettings, modelSettings, recordOutlivesLog, redisSettings, streamLogSettings } from '@millrace/runtime';
+import {
+  logSettings,
+  modelSettings,
+  recordOutlivesLog,
+  redisSettings,
+  slotSettings,
+  streamLogSettings,
+} from '@millrace/runtime';
 import { z } from 'zod';
 
 /** Node's timers fire at once beyond this, milliseconds. */
@@ -34,6 +41,7 @@ export const workerSettingsSchema = z
       .max(10_000)
       .default(50)
       .describe('Jobs that one worker runs at a time'),
+    ...slotSettings,
     OPENAI_API_KEY: z
       .string()
       .optional()

@@ -37,6 +37,16 @@ export const modelSettings = {
     ),
 };
 
+/** How the workers' slots are shared out among tenants: read by both sides, so that it holds wherever it is set. */
+export const slotSettings = {
+  MILLRACE_MAX_ACTIVE_PER_TENANT: integer()
+    .min(1)
+    .optional()
+    .describe(
+      'Jobs of one tenant that run at a time, on all workers together; default: with keys a fifth of all slots, at least one, is left to others; without keys no limit',
+    ),
+};
+
 /** What is logged. */
 export const logSettings = {
   MILLRACE_LOG_LEVEL: z

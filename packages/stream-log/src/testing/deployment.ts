@@ -1,5 +1,5 @@
-import type { EventId, JobRequest, StoredEvent } from '@millrace/contracts';
-import { compareEventIds, eventPosition, isTerminal, LOG_START, newRequestId } from '@millrace/contracts';
+import type { EventId, JobRef, JobRequest, StoredEvent } from '@millrace/contracts';
+import { compareEventIds, eventPosition, isTerminal, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
 import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { AttemptStarter, type Begun } from '../attempt-starter.ts';
@@ -9,6 +9,7 @@ import { ChannelHub } from '../channel-hub.ts';
 import { Followers } from '../followers.ts';
 import { KeySpace } from '../keys.ts';
 import type { LogLimits } from '../limits.ts';
+import { NewJob } from '../new-job.ts';
 import { JobOpener } from '../opener.ts';
 import type { EventBatch } from '../payload.ts';
 import { JobReader } from '../reader.ts';
@@ -89,27 +90,26 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** A job that is queued. */
-  async job(request: Partial<JobRequest> = {}, id = newRequestId()): Promise<string> {
-    const job = { id, tenant: 'default', fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} };
-    await this.opener.open(job);
-    return id;
+  async job(request: Partial<JobRequest> = {}, ref = jobRef('default', newRequestId())): Promise<JobRef> {
+    await this.opener.open(new NewJob({ ref, fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} }));
+    return ref;
   }
 
   /** A job that a worker has taken. */
-  async begin(id: string, runner = newRequestId()): Promise<AttemptWriter> {
-    return begun(await this.starter.begin(id, runner)).writer;
+  async begin(ref: JobRef, runner = newRequestId()): Promise<AttemptWriter> {
+    return begun(await this.starter.begin(ref, runner)).writer;
   }
 
-  async log(id: string): Promise<StoredEvent[]> {
-    return (await this.reader.page(id, LOG_START, { events: 1e9, bytes: 1e9 })).events;
+  async log(ref: JobRef): Promise<StoredEvent[]> {
+    return (await this.reader.page(ref, LOG_START, { events: 1e9, bytes: 1e9 })).events;
   }
 
   /** Leaves what a fail-over to a replica leaves that had not got the events after `last` of the present attempt. */
-  async loseAfter(id: string, last: EventId): Promise<void> {
-    const kept = (await this.log(id)).filter((event) => compareEventIds(event.id, last) <= 0);
-    await this.redis.del(this.keys.log(id));
-    for (const event of kept) await this.redis.xadd(this.keys.log(id), event.id, event.type, event.data);
-    await this.redis.hset(this.keys.record(id), 'seq', eventPosition(last).seq);
+  async loseAfter(ref: JobRef, last: EventId): Promise<void> {
+    const kept = (await this.log(ref)).filter((event) => compareEventIds(event.id, last) <= 0);
+    await this.redis.del(this.keys.log(ref));
+    for (const event of kept) await this.redis.xadd(this.keys.log(ref), event.id, event.type, event.data);
+    await this.redis.hset(this.keys.record(ref), 'seq', eventPosition(last).seq);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,9 +137,9 @@ export class Recorder implements FollowSink {
   room = Number.POSITIVE_INFINITY;
   readonly #waiters = new Set<() => void>();
 
-  static async follow(node: Followers, id: string, after: EventId = LOG_START): Promise<Recorder> {
+  static async follow(node: Followers, ref: JobRef, after: EventId = LOG_START): Promise<Recorder> {
     const recorder = new Recorder();
-    recorder.following = await node.follow(id, { after, sink: recorder });
+    recorder.following = await node.follow(ref, { after, sink: recorder });
     return recorder;
   }
 

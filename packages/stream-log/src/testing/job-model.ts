@@ -1,5 +1,5 @@
-import type { EventId, JobStatus, StoredEvent, StreamEventType } from '@millrace/contracts';
-import { eventId, LOG_START } from '@millrace/contracts';
+import type { EventId, JobRef, JobStatus, StoredEvent, StreamEventType } from '@millrace/contracts';
+import { eventId, idOf, LOG_START } from '@millrace/contracts';
 import type { LogLimits } from '../limits.ts';
 
 /** Who writes, and where it believes the log to end: right, behind, or ahead. */
@@ -17,7 +17,6 @@ export type Refusal = 'ATTEMPT_FENCED' | 'JOB_CLOSED' | 'LOG_LOST' | 'LOG_LIMIT_
 
 /** What the record of a job says. */
 interface ModelJob {
-  readonly tenant: string;
   readonly fingerprint: string;
   readonly onCrash: 'restart' | 'fail';
   readonly model: string;
@@ -44,7 +43,7 @@ export class JobModel {
   readonly published: [channel: 'live' | 'control', payload: string][] = [];
 
   constructor(
-    readonly id: string,
+    readonly ref: JobRef,
     readonly limits: LogLimits,
   ) {}
 
@@ -64,15 +63,14 @@ export class JobModel {
     return texts.map(({ data }) => (JSON.parse(data) as { text: string }).text).join('');
   }
 
-  open(job: Pick<ModelJob, 'tenant' | 'fingerprint' | 'onCrash' | 'model'>): 'opened' | 'existing' | 'mismatch' {
+  open(job: Pick<ModelJob, 'fingerprint' | 'onCrash' | 'model'>): 'opened' | 'existing' | 'mismatch' {
     if (this.job !== null) {
-      const same = this.job.tenant === job.tenant && this.job.fingerprint === job.fingerprint;
-      return same ? 'existing' : 'mismatch';
+      return this.job.fingerprint === job.fingerprint ? 'existing' : 'mismatch';
     }
     const nothing = { seq: 0, events: 0, bytes: 0, runner: null, spoke: false, owesReset: false, released: null };
     this.job = { ...job, ...nothing, status: 'queued', attempt: 0 };
     this.log = [];
-    const accepted = JSON.stringify({ id: this.id, status: 'queued' });
+    const accepted = JSON.stringify({ id: idOf(this.ref), status: 'queued' });
     this.job.bytes += accepted.length;
     this.#store(this.job, [{ type: 'accepted', data: accepted }]);
     return 'opened';
@@ -127,9 +125,9 @@ export class JobModel {
     return 'closed';
   }
 
-  cancel(tenant: string | null, event: Said): 'cancelled' | 'already-cancelled' | 'finished' | 'not-found' {
+  cancel(event: Said): 'cancelled' | 'already-cancelled' | 'finished' | 'not-found' {
     const { job } = this;
-    if (job === null || (tenant !== null && job.tenant !== tenant)) return 'not-found';
+    if (job === null) return 'not-found';
     if (this.finished) return job.status === 'cancelled' ? 'already-cancelled' : 'finished';
     this.#end(job, 'cancelled', event, 'tell the runner');
     return 'cancelled';
@@ -191,8 +189,9 @@ export class JobModel {
   #end(job: ModelJob, status: 'completed' | 'failed' | 'cancelled', event: Said, tell?: 'tell the runner'): void {
     job.status = status;
     this.log ??= [];
+    job.bytes += bytesOf([event]);
     this.#store(job, [event]);
-    if (tell) this.published.push(['control', this.id]);
+    if (tell) this.published.push(['control', this.ref]);
   }
 
   #renew(): void {

@@ -26,11 +26,6 @@ export const TheCaller = createParamDecorator((_: unknown, context: ExecutionCon
   callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** Whose jobs a caller may touch: its own tenant's, or null: all. */
-export function reachOf(caller: Caller): string | null {
-  return caller.isAdmin ? null : caller.tenant;
-}
-
 /** @throws Forbidden */
 export function requireAdmin(caller: Caller): void {
   if (!caller.isAdmin) throw new Forbidden();

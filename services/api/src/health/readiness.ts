@@ -1,14 +1,19 @@
-import type { Followers, RedisConnection } from '@millrace/stream-log';
+import type { Followers, KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { FOLLOWERS, REDIS } from '../tokens.ts';
+import { FOLLOWERS, KEYS, REDIS } from '../tokens.ts';
 
-/** Whether this node may be sent requests: Redis answers, subscriptions are confirmed, and it is not about to stop. */
+/** How long the probe is kept, milliseconds: nothing of it may stay. */
+const PROBE_KEPT_MS = 10_000;
+
+/** Whether this node may be sent requests: Redis answers and takes writes, subscriptions are confirmed, and it is not about
+ *  to stop. */
 @Injectable()
 export class Readiness {
   readonly #drain = new AbortController();
 
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(KEYS) private readonly keys: KeySpace,
     @Inject(FOLLOWERS) private readonly followers: Followers,
   ) {}
 
@@ -25,17 +30,20 @@ export class Readiness {
   async obstacles(): Promise<string[]> {
     const obstacles: string[] = [];
     if (this.drainSignal.aborted) obstacles.push('draining');
-    if (!(await this.#redisAnswers())) obstacles.push('redis');
+    const redis = await this.#redisObstacle();
+    if (redis !== null) obstacles.push(redis);
     if (!this.followers.ready) obstacles.push('subscriptions');
     return obstacles;
   }
 
-  async #redisAnswers(): Promise<boolean> {
+  /** A Redis that is full, or a replica, answers a PING and takes no job. */
+  async #redisObstacle(): Promise<string | null> {
     try {
-      await this.redis.ping();
-      return true;
-    } catch {
-      return false; // the connection logs its outages
+      await this.redis.set(this.keys.writeProbe, '1', 'PX', PROBE_KEPT_MS);
+      return null;
+    } catch (error) {
+      // the connection logs its outages
+      return error instanceof Error && error.name === 'ReplyError' ? 'redis-writes' : 'redis';
     }
   }
 }

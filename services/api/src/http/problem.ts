@@ -13,6 +13,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   UNAUTHENTICATED: { status: 401, title: 'A valid key is needed' },
   FORBIDDEN: { status: 403, title: 'The caller may not do this' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
+  AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },
   JOB_FINISHED: { status: 409, title: 'The job has finished' },
   LOG_EXPIRED: { status: 410, title: 'The log of the job has expired' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
@@ -21,6 +22,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   MODEL_NOT_ALLOWED: { status: 422, title: 'The model is not allowed' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'The id stands for another request' },
   RATE_LIMITED: { status: 429, title: 'Too many jobs are in flight' },
+  QUOTA_EXCEEDED: { status: 429, title: 'The tenant has used up what it may have' },
   QUEUE_FULL: { status: 503, title: 'The queue is full' },
   UNAVAILABLE: { status: 503, title: 'The service is unavailable' },
   INTERNAL: { status: 500, title: 'Something went wrong in the service' },
@@ -82,6 +84,13 @@ export class UnknownJob extends Problem {
   }
 }
 
+/** For admins alone: everybody else names a job of its own tenant. */
+export class AmbiguousId extends Problem {
+  constructor(tenants: readonly string[]) {
+    super('AMBIGUOUS_ID', `Several tenants hold this id (${tenants.join(', ')}): add ?tenant= and one of them.`);
+  }
+}
+
 export class JobFinished extends Problem {
   constructor() {
     super('JOB_FINISHED', 'The job has finished and cannot be cancelled any more.');
@@ -120,6 +129,15 @@ export class RateLimited extends Problem {
   constructor() {
     super('RATE_LIMITED', 'Too many of your jobs are unfinished; try again when one has ended.', {
       headers: { 'Retry-After': '5' },
+    });
+  }
+}
+
+/** The tenant's prompts, answers and records fill what is its own of the store. */
+export class StorageFull extends Problem {
+  constructor() {
+    super('QUOTA_EXCEEDED', 'Your jobs take too much room; try again when some have ended or expired.', {
+      headers: { 'Retry-After': '60' },
     });
   }
 }

@@ -8,9 +8,9 @@ const named = (name: string, message: string) => Object.assign(new Error(message
 
 describe('what the caller is told', () => {
   it.each<[string, unknown, number, string]>([
-    ['an unknown job', new JobNotFound('x'), 404, 'JOB_NOT_FOUND'],
-    ['an expired log', new LogExpired('x'), 410, 'LOG_EXPIRED'],
-    ['another request’s id', new IdempotencyMismatch('x'), 422, 'IDEMPOTENCY_MISMATCH'],
+    ['an unknown job', new JobNotFound('t.x'), 404, 'JOB_NOT_FOUND'],
+    ['an expired log', new LogExpired('t.x'), 410, 'LOG_EXPIRED'],
+    ['another request’s id', new IdempotencyMismatch('t.x'), 422, 'IDEMPOTENCY_MISMATCH'],
     ['an unknown path', new NotFoundException(), 404, 'INVALID_REQUEST'],
     ['a large body', new PayloadTooLargeException(), 413, 'PAYLOAD_TOO_LARGE'],
     ['a dead Redis', named('MaxRetriesPerRequestError', 'x'), 503, 'UNAVAILABLE'],

@@ -1,4 +1,4 @@
-import type { CancelledBy } from '@millrace/contracts';
+import { type CancelledBy, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { CancelOutcome, JobCanceller, JobIndex } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -15,18 +15,14 @@ export class Cancellation {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** When this returns, the terminal event is stored and nothing can follow it (law 7).
-   *  @param who.tenant the only tenant whose job this may be; null for all */
-  async cancel(
-    job: { readonly id: string; readonly tenant: string },
-    who: { readonly by: CancelledBy; readonly tenant: string | null },
-  ): Promise<CancelOutcome> {
-    const outcome = await this.canceller.cancel(job.id, who);
-    if (outcome !== 'cancelled') return outcome;
-    this.logger.info({ requestId: job.id, by: who.by }, 'cancelled');
+  /** When this returns, the terminal event is stored and nothing can follow it (law 7). */
+  async cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome['kind']> {
+    const outcome = await this.canceller.cancel(ref, by);
+    if (outcome.kind !== 'cancelled') return outcome.kind;
+    this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), by }, 'cancelled');
     // The job has ended, whatever becomes of these: the sweep clears the index, and a queue entry whose job has ended
     // does nothing.
-    await Promise.allSettled([this.index.left(job), this.queue.remove(job.id)]);
-    return outcome;
+    await Promise.allSettled([this.index.left({ ref, keptBytes: outcome.keptBytes }), this.queue.remove(ref)]);
+    return outcome.kind;
   }
 }

@@ -1,4 +1,4 @@
-import type { CreateJobBody } from '@millrace/contracts';
+import { type CreateJobBody, jobRef } from '@millrace/contracts';
 import { type Followers, type IdempotencyKeys, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -40,17 +40,18 @@ export class CreateJob {
 
   async run({ caller, body, requestId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
     const request = await this.policy.resolve(body);
+    const { tenant } = caller;
     // a key stands for the id that it was first sent with
-    const id =
-      idempotencyKey === null ? requestId : await this.idempotencyKeys.claim(caller.tenant, idempotencyKey, requestId);
-    const mayExist = isChosen || id !== requestId;
+    const held = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
+    const id = held ?? requestId;
+    const mayExist = isChosen || held !== null;
     // subscribed to before it is stored, it need not be looked up; beside the admission that takes no time of its own
-    const expected = follows && !mayExist ? this.followers.expect(id) : null;
+    const expected = follows && !mayExist ? this.followers.expect(jobRef(tenant, id)) : null;
     try {
-      const job = await this.intake.take(
-        { id, tenant: caller.tenant, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-        { mayExist, ready: expected?.confirmed },
-      );
+      const job = await this.intake.take({
+        ...{ tenant, id, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
+        ...{ idempotencyKey, mayExist, ready: expected?.confirmed },
+      });
       if (job.isNew) expected?.stored();
       const enqueued = this.#enqueue(job);
       enqueued.catch(() => {
@@ -68,7 +69,7 @@ export class CreateJob {
       await this.queue.accept(job);
     } else if (!isFinished(job.status)) {
       // it may have lost its way to the queue, and its place in the index (law 15); an id is queued at most once
-      this.askedFor.note(job.id);
+      this.askedFor.note(job.ref);
       await this.queue.enqueue(job);
     }
   }

@@ -45,7 +45,7 @@ export class CreationAnswer {
     await job.enqueued;
     if (wanted.waitMs !== null) await this.#wait(reply, job, wanted.waitMs);
     if (reply.raw.destroyed) return; // whoever waited is gone
-    const view = await this.lookAtJob.run(job.id, caller);
+    const view = await this.lookAtJob.run({ id: job.id, caller, tenant: caller.tenant });
     const isWhole = wanted.waitMs !== null && isFinished(view.status);
     void reply.code(isWhole ? 200 : 202).send(view);
   }

@@ -1,20 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JobIndex, JobOpener, JobReader, NewJob } from '@millrace/stream-log';
-import { IdempotencyMismatch } from '@millrace/stream-log';
+import {
+  type Admission,
+  type IdempotencyKeys,
+  IdempotencyMismatch,
+  type JobIndex,
+  type JobOpener,
+  type JobReader,
+} from '@millrace/stream-log';
 import type { ApiSettings } from '../settings.ts';
-import { Intake } from './intake.ts';
+import { Intake, type Submission } from './intake.ts';
+import type { StoredBytesLimit } from './stored-bytes-limit.ts';
 
-const JOB = { id: 'job', tenant: 'alice', fingerprint: 'f', request: {}, metadata: {} } as unknown as NewJob;
+const JOB = {
+  ...{ tenant: 'alice', id: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
+  request: { pipeline: 'chat', onDisconnect: 'continue' },
+} as unknown as Submission;
 
 interface Store {
-  readonly verdict?: 'admitted' | 'queue-full' | 'rate-limited';
+  readonly verdict?: Admission['outcome'];
   /** what the record says, where there is one */
-  readonly record?: { readonly tenant: string; readonly status: string };
+  readonly record?: { readonly fingerprint: string; readonly status: string };
   readonly open?: () => Promise<'opened' | 'existing'>;
+  /** the id that the idempotency key stands for by the time it is claimed */
+  readonly held?: string;
 }
 
 /** An intake whose ports write down the order in which they are called. */
-function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' as const }: Store = {}) {
+function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' as const, held = 'job' }: Store = {}) {
   const calls: string[] = [];
   const called = async <T>(name: string, answer: () => T | Promise<T>): Promise<T> => {
     calls.push(name);
@@ -23,11 +35,17 @@ function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' 
     calls.push(`${name} answered`);
     return answer();
   };
-  const reader = { get: () => called('read', () => record ?? null) };
+  const reader = {
+    outline: (ref: string) => called(`read ${ref}`, () => (record ? { ref, id: 'job', ...record } : null)),
+  };
   const index = {
     admit: () => called('admit', () => ({ outcome: verdict, priority: 7 })),
     priorityOf: async () => 8,
-    withdraw: (_: object, alone: boolean) => called(`withdraw ${alone}`, () => undefined),
+    dropAdmission: (ref: string) => called(`drop ${ref}`, () => undefined),
+  };
+  const idempotencyKeys = {
+    claim: () => called('claim', () => held),
+    unclaim: (_tenant: string, _key: string, id: string) => called(`unclaim ${id}`, () => undefined),
   };
   const opener = { open: () => called('open', open) };
   const intake = new Intake(
@@ -35,6 +53,8 @@ function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' 
     reader as unknown as JobReader,
     index as unknown as JobIndex,
     opener as unknown as JobOpener,
+    idempotencyKeys as unknown as IdempotencyKeys,
+    { most: 1 } as StoredBytesLimit,
   );
   return { intake, calls };
 }
@@ -44,8 +64,8 @@ const answered = (...names: string[]) => names.flatMap((name) => [name, `${name}
 describe('the intake of a job (law 15)', () => {
   it('counts it in before it is recorded: a node that dies in between leaves nothing that a sweep cannot find', async () => {
     const { intake, calls } = intakeOver();
-    expect(await intake.take(JOB, { mayExist: false })).toMatchObject({
-      ...{ id: 'job', status: 'queued', isNew: true, priority: 7 },
+    expect(await intake.take(JOB)).toMatchObject({
+      ...{ ref: 'alice.job', id: 'job', status: 'queued', isNew: true, priority: 7 },
     });
     expect(calls).toEqual(answered('admit', 'open'));
   });
@@ -53,7 +73,7 @@ describe('the intake of a job (law 15)', () => {
   it('records nothing before what has to be there is there, and counts it in meanwhile', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.withResolvers<void>();
-    const taken = intake.take(JOB, { mayExist: false, ready: ready.promise });
+    const taken = intake.take({ ...JOB, ready: ready.promise });
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(calls).toEqual(answered('admit'));
@@ -62,42 +82,55 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
-  it('records nothing when what has to be there does not come', async () => {
+  it('records nothing when what has to be there does not come, and counts it out again', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.reject(new Error('not confirmed'));
-    await expect(intake.take(JOB, { mayExist: false, ready })).rejects.toThrow('not confirmed');
-    await new Promise(setImmediate);
-    expect(calls).toEqual(answered('admit'));
+    await expect(intake.take({ ...JOB, ready })).rejects.toThrow('not confirmed');
+    expect(calls).toEqual(answered('admit', 'drop alice.job'));
   });
 
   it.each([
     ['queue-full', 'QUEUE_FULL'],
-    ['rate-limited', 'RATE_LIMITED'],
-  ] as const)('records nothing that was not let in (%s)', async (verdict, code) => {
+    ['too-many-jobs', 'RATE_LIMITED'],
+    ['too-many-bytes', 'QUOTA_EXCEEDED'],
+  ] as const)('writes nothing for a request that is not let in (%s), not even its key', async (verdict, code) => {
     const { intake, calls } = intakeOver({ verdict });
-    await expect(intake.take(JOB, { mayExist: false })).rejects.toMatchObject({ code });
+    await expect(intake.take({ ...JOB, idempotencyKey: 'k' })).rejects.toMatchObject({ code });
     expect(calls).toEqual(answered('admit'));
   });
 
   it('turns nobody away who comes back to a job', async () => {
-    const record = { tenant: 'alice', status: 'active' };
-    const { intake, calls } = intakeOver({ verdict: 'queue-full', record, open: async () => 'existing' });
-    expect(await intake.take(JOB, { mayExist: true })).toMatchObject({
+    const record = { fingerprint: 'f', status: 'active' };
+    const { intake, calls } = intakeOver({ verdict: 'queue-full', record });
+    expect(await intake.take({ ...JOB, mayExist: true })).toMatchObject({
       ...{ status: 'active', isNew: false, priority: 8 },
     });
-    expect(calls).toEqual(answered('read', 'open', 'read'));
+    expect(calls).toEqual(answered('read alice.job'));
+  });
+
+  it('refuses another body under an id that is known, and writes nothing', async () => {
+    const { intake, calls } = intakeOver({ record: { fingerprint: 'g', status: 'active' } });
+    const again = intake.take({ ...JOB, mayExist: true, idempotencyKey: 'k' });
+    await expect(again).rejects.toBeInstanceOf(IdempotencyMismatch);
+    expect(calls).toEqual(answered('read alice.job'));
   });
 
   it('keeps the admission when nobody knows whether the record was made', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new Error('the reply was lost')) });
-    await expect(intake.take(JOB, { mayExist: false })).rejects.toThrow('the reply was lost');
+    await expect(intake.take(JOB)).rejects.toThrow('the reply was lost');
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
-  it('takes back only its own admission when another tenant got the id', async () => {
-    const open = () => Promise.reject(new IdempotencyMismatch('job'));
-    const { intake, calls } = intakeOver({ record: { tenant: 'bob', status: 'queued' }, open });
-    await expect(intake.take(JOB, { mayExist: false })).rejects.toBeInstanceOf(IdempotencyMismatch);
-    expect(calls).toEqual(answered('admit', 'open', 'read', 'withdraw false'));
+  it('lets go of its key when another body was recorded under the id meanwhile', async () => {
+    const { intake, calls } = intakeOver({ open: () => Promise.reject(new IdempotencyMismatch('alice.job')) });
+    await expect(intake.take({ ...JOB, idempotencyKey: 'k' })).rejects.toBeInstanceOf(IdempotencyMismatch);
+    expect(calls).toEqual(answered('admit', 'claim', 'open', 'unclaim job'));
+  });
+
+  it('goes over to the job of whoever sent the same key first, and takes its own admission back', async () => {
+    const record = { fingerprint: 'f', status: 'queued' };
+    const { intake, calls } = intakeOver({ held: 'first', record });
+    expect(await intake.take({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
+    expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'claim'));
   });
 });

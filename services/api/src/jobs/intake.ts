@@ -1,30 +1,50 @@
-import type { JobRequest, JobStatus } from '@millrace/contracts';
-import { IdempotencyMismatch, type JobIndex, type JobOpener, type JobReader, type NewJob } from '@millrace/stream-log';
+import { type JobRef, type JobRequest, type JobStatus, jobRef } from '@millrace/contracts';
+import {
+  type IdempotencyKeys,
+  IdempotencyMismatch,
+  type JobIndex,
+  type JobOpener,
+  type JobOutline,
+  type JobReader,
+  NewJob,
+} from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { QueueFull, RateLimited, Unavailable } from '../http/problem.ts';
+import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
-import { JOB_INDEX, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+import { IDEMPOTENCY_KEYS, JOB_INDEX, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+import { StoredBytesLimit } from './stored-bytes-limit.ts';
 
-/** A job as it was taken in, or found. */
-export interface TakenJob {
+/** A request that is to become a job, unless it is one already. */
+export interface Submission {
+  readonly tenant: string;
   readonly id: string;
-  readonly status: JobStatus;
-  readonly attempt: number;
-  /** its place in the queue while it is queued. @see JobIndex */
-  readonly priority: number;
+  readonly fingerprint: string;
   readonly request: JobRequest;
-  /** false: the same request had been taken before */
-  readonly isNew: boolean;
-}
-
-interface TakeOptions {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** stands for `id`, unless it stands for another one; null: none was sent */
+  readonly idempotencyKey: string | null;
   /** false when nobody else can know the id: saves the look at the record */
   readonly mayExist: boolean;
   /** what has to be there before the job is recorded */
   readonly ready?: Promise<void> | undefined;
 }
 
-/** Counts a job in and records it, in this order: what is recorded is always counted, and a sweep finds it (law 15). */
+/** A job as it was taken in, or found. */
+export interface TakenJob {
+  readonly ref: JobRef;
+  readonly id: string;
+  readonly status: JobStatus;
+  readonly attempt: number;
+  readonly pipeline: string;
+  readonly onDisconnect: 'continue' | 'cancel';
+  /** its place in the queue while it is queued. @see JobIndex */
+  readonly priority: number;
+  /** false: the same request had been taken before */
+  readonly isNew: boolean;
+}
+
+/** Counts a job in and records it, in this order: what is recorded is always counted, and a sweep finds it (law 15). A
+ *  request that is refused leaves nothing behind: an idempotency key is written after the admission. */
 @Injectable()
 export class Intake {
   constructor(
@@ -32,57 +52,90 @@ export class Intake {
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JOB_INDEX) private readonly index: JobIndex,
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
+    @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
+    @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
   ) {}
 
-  /** @throws QueueFull, RateLimited
-   *  @throws IdempotencyMismatch another body, or another tenant, holds the id
+  /** @throws QueueFull, RateLimited, StorageFull
+   *  @throws IdempotencyMismatch another body holds the id
    *  @throws what `ready` does */
-  async take(job: NewJob, { mayExist, ready }: TakeOptions): Promise<TakenJob> {
+  async take(submission: Submission): Promise<TakenJob> {
+    const { tenant, id, fingerprint, request, metadata, mayExist } = submission;
+    const ref = jobRef(tenant, id);
     // limits are for new work: whoever comes back to a job is never turned away
-    const isKnown = mayExist && (await this.reader.get(job.id)) !== null;
-    const [admitted] = await Promise.all([isKnown ? null : this.#admit(job), ready]);
-    const outcome = await this.#open(job, isKnown);
-    const { id, tenant, request } = job;
-    if (outcome === 'opened') {
-      const priority = admitted ?? (await this.index.priorityOf({ id, tenant, attempt: 0 }));
-      return { id, status: 'queued', attempt: 0, priority, request, isNew: true };
+    const known = mayExist ? await this.reader.outline(ref) : null;
+    if (known !== null) {
+      if (known.fingerprint !== fingerprint) throw new IdempotencyMismatch(ref);
+      const held = await this.#claim(submission);
+      return held === id ? this.#found(known) : this.take({ ...submission, id: held });
     }
-    const record = await this.reader.get(job.id);
-    if (record === null) throw new Unavailable(); // it expired this very moment; a new try makes a new job
-    const { status, attempt } = record;
-    return {
-      id,
-      status,
-      attempt,
-      priority: await this.index.priorityOf(record),
-      request: record.request,
-      isNew: false,
-    };
+    const job = new NewJob({ ref, fingerprint, request, metadata });
+    const priority = await this.#admit(job, submission);
+    const held = await this.#claim(submission);
+    if (held !== id) {
+      // the same key was sent twice at once, and this one came second
+      await this.index.dropAdmission(ref);
+      return this.take({ ...submission, id: held, mayExist: true, ready: undefined });
+    }
+    return (await this.#open(job, submission)) === 'opened'
+      ? { ...{ ref, id, status: 'queued', attempt: 0, priority, isNew: true }, ...traitsOf(request) }
+      : this.#existing(ref);
+  }
+
+  async #existing(ref: JobRef): Promise<TakenJob> {
+    const outline = await this.reader.outline(ref);
+    if (outline === null) throw new Unavailable(); // it expired this very moment; a new try makes a new job
+    return this.#found(outline);
+  }
+
+  async #found(job: JobOutline): Promise<TakenJob> {
+    const { ref, id, status, attempt } = job;
+    return { ref, id, status, attempt, ...traitsOf(job), priority: await this.index.priorityOf(job), isNew: false };
   }
 
   /** @returns its place in the queue */
-  async #admit(job: NewJob): Promise<number> {
-    const verdict = await this.index.admit(job, {
+  async #admit(job: NewJob, { mayExist, ready }: Submission): Promise<number> {
+    const admission = this.index.admit(job, {
       maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
       maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
+      maxStoredBytesPerTenant: this.storedBytes.most,
     });
-    if (verdict.outcome === 'admitted') return verdict.priority;
-    throw verdict.outcome === 'queue-full' ? new QueueFull() : new RateLimited();
-  }
-
-  async #open(job: NewJob, isKnown: boolean): Promise<'opened' | 'existing'> {
-    try {
-      return await this.opener.open(job);
-    } catch (error) {
-      // After any other failure the record may be there or not: the sweep looks, and keeps or drops the admission.
-      if (error instanceof IdempotencyMismatch && !isKnown) await this.#withdrawFromOther(job);
-      throw error;
+    // beside the admission the confirmation takes no time of its own
+    const [verdict, readiness] = await Promise.allSettled([admission, ready]);
+    if (verdict.status === 'rejected') throw verdict.reason;
+    switch (verdict.value.outcome) {
+      case 'queue-full':
+        throw new QueueFull();
+      case 'too-many-jobs':
+        throw new RateLimited();
+      case 'too-many-bytes':
+        throw new StorageFull();
+      case 'admitted':
+        if (readiness.status === 'fulfilled') return verdict.value.priority;
+        if (!mayExist) await this.index.dropAdmission(job.ref);
+        throw readiness.reason;
     }
   }
 
-  /** Two tenants chose one id at the same moment, and this one lost: only its own entries go. */
-  async #withdrawFromOther(job: NewJob): Promise<void> {
-    const holder = await this.reader.get(job.id);
-    if (holder !== null && holder.tenant !== job.tenant) await this.index.withdraw(job, false);
+  /** @returns the id that the key stands for */
+  async #claim({ tenant, id, idempotencyKey }: Submission): Promise<string> {
+    return idempotencyKey === null ? id : this.idempotencyKeys.claim(tenant, idempotencyKey, id);
   }
+
+  async #open(job: NewJob, { tenant, id, idempotencyKey }: Submission): Promise<'opened' | 'existing'> {
+    try {
+      return await this.opener.open(job);
+    } catch (error) {
+      // Another body was recorded under the id since it was looked for; the admission is that job's. After any other
+      // failure the record may be there or not: the sweep looks, and keeps or drops the admission.
+      if (error instanceof IdempotencyMismatch && idempotencyKey !== null) {
+        await this.idempotencyKeys.unclaim(tenant, idempotencyKey, id);
+      }
+      throw error;
+    }
+  }
+}
+
+function traitsOf({ pipeline, onDisconnect }: Pick<JobRequest, 'pipeline' | 'onDisconnect'>) {
+  return { pipeline, onDisconnect };
 }

@@ -12,7 +12,7 @@ import { CreationAnswer, wantedAnswer } from './creation-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
 import { type JobList, ListJobs } from './list-jobs.ts';
 import { LookAtJob } from './look-at-job.ts';
-import { cancelQuerySchema, listQuerySchema } from './queries.ts';
+import { cancelQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
 
 /** Jobs: create, look, list, cancel. @see PROTOCOL.md §2, §5, §6 */
 @Controller()
@@ -49,11 +49,12 @@ export class JobsController {
   @Get('jobs/:id')
   look(
     @Param('id', JobIdPipe) id: string,
+    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
     @TheCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     nameRequest(reply, id);
-    return this.lookAtJob.run(id, caller);
+    return this.lookAtJob.run({ id, caller, tenant });
   }
 
   @Get('jobs')
@@ -67,18 +68,19 @@ export class JobsController {
   @Delete('jobs/:id')
   cancel(
     @Param('id', JobIdPipe) id: string,
+    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
     @TheCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     nameRequest(reply, id);
-    return this.cancelJob.run(id, caller);
+    return this.cancelJob.run({ id, caller, tenant });
   }
 
   @Delete('jobs')
   async cancelAll(
-    @Query(new ZodPipe(cancelQuerySchema)) { status }: z.output<typeof cancelQuerySchema>,
+    @Query(new ZodPipe(cancelQuerySchema)) filter: z.output<typeof cancelQuerySchema>,
     @TheCaller() caller: Caller,
   ): Promise<{ cancelled: number }> {
-    return { cancelled: await this.cancelJobs.run(status, caller) };
+    return { cancelled: await this.cancelJobs.run(filter, caller) };
   }
 }

@@ -13,6 +13,7 @@ import { LookAtJob } from './look-at-job.ts';
 import { Pipelines } from './pipelines.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { RequestPolicy } from './request-policy.ts';
+import { StoredBytesLimit } from './stored-bytes-limit.ts';
 import { AskedFor } from './sweep/asked-for.ts';
 import { Sweep } from './sweep/sweep.ts';
 import { WaitForJob } from './wait-for-job.ts';
@@ -23,6 +24,7 @@ import { WaitForJob } from './wait-for-job.ts';
   providers: [
     Pipelines,
     RequestPolicy,
+    StoredBytesLimit,
     Intake,
     CreateJob,
     CreationAnswer,

@@ -1,8 +1,8 @@
 import type { JobStatus, JobView } from '@millrace/contracts';
-import type { JobIndex, JobReader } from '@millrace/stream-log';
+import type { JobCatalogue, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, requireAdmin } from '../auth/caller.ts';
-import { JOB_INDEX, JOB_READER } from '../tokens.ts';
+import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 import { viewOf } from './job-view.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
@@ -27,7 +27,7 @@ export interface JobList {
 @Injectable()
 export class ListJobs {
   constructor(
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
   ) {}
 
@@ -38,10 +38,9 @@ export class ListJobs {
     const items: JobView[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.index.list({ tenant: whose, limit: limit - items.length, cursor: place });
-      for (const job of await this.reader.outlines(page.ids)) {
-        const isVisible = job !== null && (whose === null || job.tenant === whose);
-        if (isVisible && (status === undefined || job.status === status)) items.push(viewOf(job));
+      const page = await this.catalogue.list({ tenant: whose, limit: limit - items.length, cursor: place });
+      for (const job of await this.reader.outlines(page.refs)) {
+        if (job !== null && (status === undefined || job.status === status)) items.push(viewOf(job));
       }
       if (page.nextCursor === null) return { items, nextCursor: null };
       place = page.nextCursor;

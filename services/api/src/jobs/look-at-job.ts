@@ -1,9 +1,8 @@
 import type { JobView } from '@millrace/contracts';
 import { isFinished, type JobIndex, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Caller, reachOf } from '../auth/caller.ts';
-import { UnknownJob } from '../http/problem.ts';
 import { JOB_INDEX, JOB_READER } from '../tokens.ts';
+import { JobAccess, type NamedJob } from './job-access.ts';
 import { viewOf } from './job-view.ts';
 import { AskedFor } from './sweep/asked-for.ts';
 
@@ -11,21 +10,20 @@ import { AskedFor } from './sweep/asked-for.ts';
 @Injectable()
 export class LookAtJob {
   constructor(
+    @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JOB_INDEX) private readonly index: JobIndex,
     @Inject(AskedFor) private readonly askedFor: AskedFor,
   ) {}
 
-  /** @throws UnknownJob */
-  async run(id: string, caller: Caller): Promise<JobView> {
-    const job = await this.reader.get(id);
-    const reach = reachOf(caller);
-    if (job === null || (reach !== null && job.tenant !== reach)) throw new UnknownJob();
+  /** @throws UnknownJob, AmbiguousId */
+  async run(named: NamedJob): Promise<JobView> {
+    const job = await this.access.get(named);
     const [text, position] = await Promise.all([
-      this.reader.text(id),
-      job.status === 'queued' ? this.index.queuePosition(id) : null,
+      this.reader.text(job.ref),
+      job.status === 'queued' ? this.index.queuePosition(job.ref) : null,
     ]);
-    if (!isFinished(job.status) && position === null) this.askedFor.note(id);
+    if (!isFinished(job.status) && position === null) this.askedFor.note(job.ref);
     return { ...viewOf(job), text, ...(position === null ? {} : { queuePosition: position }) };
   }
 }

@@ -28,7 +28,7 @@ async function call(method: string, path: string, who?: string): Promise<{ statu
 describe('looking (PROTOCOL §5)', () => {
   it('shows a job with its text so far, then whole', async () => {
     const id = await submit(node, as('alice'));
-    const writer = await deployment.begin(id);
+    const writer = await deployment.begin(id, 'alice');
     await say(writer, ['so ', 'far']);
     const active = await call('GET', `/jobs/${id}`, 'alice');
     expect(active.body).toMatchObject({ id, status: 'active', attempt: 1, text: 'so far', finishedAt: null });
@@ -75,7 +75,7 @@ describe('looking (PROTOCOL §5)', () => {
 describe('cancelling (PROTOCOL §6)', () => {
   it('ends a queued job, twice, and takes it out of the queue', async () => {
     const id = await submit(node, as('alice'));
-    const entry = `${deployment.keys.queuePrefix}:jobs:${id}`;
+    const entry = `${deployment.keys.queuePrefix}:jobs:alice.${id}`;
     expect(await deployment.redis.exists(entry)).toBe(1);
     const first = await call('DELETE', `/jobs/${id}`, 'alice');
     expect(first).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
@@ -85,7 +85,7 @@ describe('cancelling (PROTOCOL §6)', () => {
 
   it('ends a running job for all watchers, and nothing comes after', async () => {
     const id = await submit(node, as('alice'));
-    const writer = await deployment.begin(id);
+    const writer = await deployment.begin(id, 'alice');
     await using stream = await readSse(`${node.url}/jobs/${id}/stream`, { headers: as('alice') });
     await say(writer, ['a']);
     await stream.until(({ event }) => event === 'message');
@@ -98,7 +98,7 @@ describe('cancelling (PROTOCOL §6)', () => {
 
   it('answers 409 for a job that has finished', async () => {
     const id = await submit(node, as('alice'));
-    await deployment.answer(id, ['a']);
+    await deployment.answer(id, ['a'], 'alice');
     expect(await call('DELETE', `/jobs/${id}`, 'alice')).toMatchObject({ status: 409, body: { code: 'JOB_FINISHED' } });
   });
 
@@ -132,13 +132,32 @@ describe('tenants', () => {
 
   it('cannot take each other’s ids, nor learn of each other’s keys', async () => {
     const id = await submit(node, { ...as('alice'), 'idempotency-key': 'shared' });
-    const theft = await fetch(`${node.url}/jobs`, {
-      method: 'POST',
-      headers: { ...as('bob'), 'content-type': 'application/json', 'x-request-id': id },
-      body: '{"query":"hi"}',
-    });
-    expect(theft.status).toBe(422);
     expect(await submit(node, { ...as('bob'), 'idempotency-key': 'shared' })).not.toBe(id);
+    // the same id is another job, whatever its body: nobody learns that it is taken
+    expect(await submit(node, { ...as('bob'), 'x-request-id': id }, { query: 'another question' })).toBe(id);
+    await deployment.answer(id, ['for alice'], 'alice');
+    await deployment.answer(id, ['for bob'], 'bob');
+    const text = async (who: string) => ((await call('GET', `/jobs/${id}`, who)).body as JobView).text;
+    expect([await text('alice'), await text('bob')]).toEqual(['for alice', 'for bob']);
+    expect((await call('DELETE', `/jobs/${id}`, 'bob')).status).toBe(409);
+  });
+
+  it('are told apart by an admin who names one, where both hold an id', async () => {
+    const id = await submit(node, as('alice'));
+    expect((await call('GET', `/jobs/${id}`, 'ops')).status).toBe(200);
+    await submit(node, { ...as('bob'), 'x-request-id': id });
+    for (const [method, path] of [
+      ['GET', `/jobs/${id}`],
+      ['GET', `/jobs/${id}/stream`],
+      ['DELETE', `/jobs/${id}`],
+    ] as const) {
+      expect(await call(method, path, 'ops')).toMatchObject({ status: 409, body: { code: 'AMBIGUOUS_ID' } });
+    }
+    expect((await call('DELETE', `/jobs/${id}?tenant=bob`, 'ops')).body).toMatchObject({ id, status: 'cancelled' });
+    expect((await call('GET', `/jobs/${id}?tenant=alice`, 'ops')).body).toMatchObject({ id, status: 'queued' });
+    // nobody else may ask for another tenant's, and is told nothing of it
+    expect(await call('GET', `/jobs/${id}?tenant=alice`, 'bob')).toMatchObject({ status: 404 });
+    expect((await call('GET', `/jobs/${id}?tenant=bob`, 'bob')).body).toMatchObject({ id, status: 'cancelled' });
   });
 
   it('are all seen by an admin, one by one if need be', async () => {

@@ -9,7 +9,14 @@ export const listQuerySchema = z.object({
   tenant: z.string().max(64).optional().describe('Only jobs of this tenant; for admins.'),
 });
 
+/** The query string of a path with a job's id. */
+export const jobQuerySchema = z.object({
+  tenant: z.string().max(64).optional().describe('Whose job an admin means, where several tenants hold the id.'),
+});
+
 /** The query string of `DELETE /jobs`. */
 export const cancelQuerySchema = z.object({
   status: z.enum(['queued', 'active']).describe('Cancel all jobs of this status.'),
+  tenant: z.string().max(64).optional().describe('Only jobs of this tenant.'),
+  pipeline: z.string().max(64).optional().describe('Only jobs of this pipeline.'),
 });

@@ -1,4 +1,4 @@
-import { LOG_START } from '@millrace/contracts';
+import { type JobRef, LOG_START } from '@millrace/contracts';
 import { type Followers, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
@@ -27,7 +27,7 @@ export class WaitForJob {
     if (isFinished(job.status)) return;
     const watch = this.leases.watch(job, { isCreator: true });
     try {
-      await this.#untilEnd(job.id, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
+      await this.#untilEnd(job.ref, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
     } finally {
       // an answer that is given was not lost, even if it says that the job goes on
       if (gone.aborted) watch.end();
@@ -35,7 +35,7 @@ export class WaitForJob {
     }
   }
 
-  async #untilEnd(id: string, waitMs: number, signal: AbortSignal): Promise<void> {
+  async #untilEnd(ref: JobRef, waitMs: number, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = () => over.resolve();
     // not AbortSignal.timeout: it would keep what it aborts in memory for the whole time, whoever has left
@@ -44,7 +44,7 @@ export class WaitForJob {
       signal.addEventListener('abort', stop);
       if (signal.aborted) return;
       const sink = { batch: () => true, end: stop };
-      const following = await this.followers.follow(id, { after: LOG_START, sink });
+      const following = await this.followers.follow(ref, { after: LOG_START, sink });
       if (!following.alreadyEnded && !signal.aborted) await over.promise;
       following.close();
     } finally {

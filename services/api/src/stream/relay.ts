@@ -1,5 +1,5 @@
-import { type EventId, isTerminal, LOG_START } from '@millrace/contracts';
-import type { EventBatch, Followers, JobRecord } from '@millrace/stream-log';
+import { type EventId, isTerminal, type JobRef, LOG_START } from '@millrace/contracts';
+import type { EventBatch, Followers } from '@millrace/stream-log';
 import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -15,7 +15,12 @@ export const STREAM_TYPES = ['text/event-stream', 'text/plain'] as const;
 export type StreamType = (typeof STREAM_TYPES)[number];
 
 export interface StreamRequest {
-  readonly job: Pick<JobRecord, 'id' | 'attempt' | 'request'>;
+  readonly job: {
+    readonly ref: JobRef;
+    readonly id: string;
+    readonly attempt: number;
+    readonly onDisconnect: 'continue' | 'cancel';
+  };
   readonly type: StreamType;
   /** start after this event; null: from the beginning */
   readonly after: EventId | null;
@@ -60,7 +65,7 @@ export class Relay implements StreamObserver {
     }
     try {
       const from = after ?? firstEvent(job, type);
-      const following = await this.followers.follow(job.id, { after: from, sink: connection });
+      const following = await this.followers.follow(job.ref, { after: from, sink: connection });
       connection.feedFrom(following);
       if (following.alreadyEnded) {
         connection.release();

@@ -1,9 +1,12 @@
-import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { negotiate } from '../http/accept.ts';
 import { nameRequest } from '../http/request-id.ts';
+import { ZodPipe } from '../http/zod-pipe.ts';
 import { JobIdPipe } from '../jobs/job-id.pipe.ts';
+import { jobQuerySchema } from '../jobs/queries.ts';
 import { cursorOf } from './cursor.ts';
 import { STREAM_TYPES } from './relay.ts';
 import { WatchJob } from './watch-job.ts';
@@ -16,6 +19,7 @@ export class StreamController {
   @Get(':id/stream')
   stream(
     @Param('id', JobIdPipe) id: string,
+    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
     @TheCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
@@ -23,6 +27,6 @@ export class StreamController {
     nameRequest(reply, id);
     const type = negotiate(request.headers.accept, STREAM_TYPES);
     const after = type === 'text/plain' ? null : cursorOf(request);
-    return this.watchJob.run(reply, { id, caller, type, after });
+    return this.watchJob.run(reply, { id, caller, tenant, type, after });
   }
 }

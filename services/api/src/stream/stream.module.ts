@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { HealthModule } from '../health/health.module.ts';
 import { CancellationModule } from '../jobs/cancellation.module.ts';
+import { JobAccess } from '../jobs/job-access.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Relay } from './relay.ts';
 import { StreamController } from './stream.controller.ts';
@@ -10,7 +11,7 @@ import { WatchLeases } from './watch-leases.ts';
 @Module({
   imports: [HealthModule, CancellationModule],
   controllers: [StreamController],
-  providers: [OpenStreams, WatchLeases, Relay, WatchJob],
-  exports: [Relay, WatchLeases, OpenStreams],
+  providers: [JobAccess, OpenStreams, WatchLeases, Relay, WatchJob],
+  exports: [JobAccess, Relay, WatchLeases, OpenStreams],
 })
 export class StreamModule {}

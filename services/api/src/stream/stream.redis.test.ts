@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Followers } from '@millrace/stream-log';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, say, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, finish, refOf, say, submit, type TestNode } from '../testing/deployment.ts';
 import { FOLLOWERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 
@@ -54,7 +54,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('answers 204 when the cursor is the terminal event (aegra #472)', async () => {
     const id = await submit(node);
     await deployment.answer(id, ['a']);
-    const last = (await deployment.reader.get(id))?.lastEventId ?? '';
+    const last = (await deployment.reader.outline(refOf(id)))?.lastEventId ?? '';
     const answer = await fetch(streamOf(other, id), { headers: { 'last-event-id': last } });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('x-request-id')).toBe(id);
@@ -80,7 +80,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('answers 410 when the log has expired and the record has not', async () => {
     const id = await submit(node);
     await deployment.answer(id, ['a']);
-    await deployment.redis.del(deployment.keys.log(id));
+    await deployment.redis.del(deployment.keys.log(refOf(id)));
     const answer = await fetch(streamOf(node, id));
     expect(answer.status).toBe(410);
     expect(await answer.json()).toMatchObject({ code: 'LOG_EXPIRED', requestId: id });
@@ -119,7 +119,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('breaks off rather than let a corrupt log forge frames', async () => {
     const id = await submit(other);
-    await deployment.redis.xadd(deployment.keys.log(id), '0-2', 'text', '{}\n\nid: 9-9\nevent: done\ndata: {}');
+    await deployment.redis.xadd(deployment.keys.log(refOf(id)), '0-2', 'text', '{}\n\nid: 9-9\nevent: done\ndata: {}');
     const answer = await rawRequest(streamOf(other, id));
     expect(answer.end).toBe('broken');
     expect(answer.bytes.toString()).not.toContain('9-9');

@@ -1,15 +1,10 @@
 import type { EventId } from '@millrace/contracts';
-import type { JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { type Caller, reachOf } from '../auth/caller.ts';
-import { UnknownJob } from '../http/problem.ts';
-import { JOB_READER } from '../tokens.ts';
+import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
 import { Relay, type StreamType } from './relay.ts';
 
-interface WatchRequest {
-  readonly id: string;
-  readonly caller: Caller;
+interface WatchRequest extends NamedJob {
   readonly type: StreamType;
   readonly after: EventId | null;
 }
@@ -18,15 +13,13 @@ interface WatchRequest {
 @Injectable()
 export class WatchJob {
   constructor(
-    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(Relay) private readonly relay: Relay,
   ) {}
 
-  /** @throws UnknownJob, LogExpired */
-  async run(reply: FastifyReply, { id, caller, type, after }: WatchRequest): Promise<void> {
-    const job = await this.reader.get(id);
-    const reach = reachOf(caller);
-    if (job === null || (reach !== null && job.tenant !== reach)) throw new UnknownJob();
+  /** @throws UnknownJob, AmbiguousId, LogExpired */
+  async run(reply: FastifyReply, { type, after, ...named }: WatchRequest): Promise<void> {
+    const job = await this.access.get(named);
     await this.relay.open(reply, { job, type, after, isCreator: false });
   }
 }

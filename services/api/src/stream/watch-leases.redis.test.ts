@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { JobIndex, type JobReader } from '@millrace/stream-log';
+import type { JobRef } from '@millrace/contracts';
+import { JobIndex } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import type { Cancellation } from '../jobs/cancellation.ts';
-import { Deployment, post, submit } from '../testing/deployment.ts';
+import { Deployment, post, refOf, submit } from '../testing/deployment.ts';
 import { OpenStreams } from './open-streams.ts';
 import { WatchLeases } from './watch-leases.ts';
 
@@ -21,7 +22,7 @@ afterAll(async () => {
 });
 
 const body = { query: 'hi', onDisconnect: 'cancel' };
-const statusOf = async (id: string) => (await deployment.reader.get(id))?.status;
+const statusOf = async (id: string) => (await deployment.reader.outline(refOf(id)))?.status;
 const idOf = (response: Response) => response.headers.get('x-request-id') ?? '';
 
 describe('onDisconnect: cancel (PROTOCOL §2)', () => {
@@ -31,7 +32,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const id = idOf(stream.response);
     await stream.close();
     await eventually(async () => (await statusOf(id)) === 'cancelled');
-    const { events } = await deployment.reader.page(id, '0-0');
+    const { events } = await deployment.reader.page(refOf(id), '0-0');
     expect(events.at(-1)).toMatchObject({ type: 'cancelled', data: '{"by":"disconnect"}' });
   });
 
@@ -50,7 +51,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
       body: JSON.stringify(body),
       signal: leaving.signal,
     });
-    await eventually(() => deployment.redis.zscore(deployment.keys.abandonedJobs, id));
+    await eventually(() => deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id)));
     leaving.abort();
     await expect(answer).rejects.toThrow();
     await eventually(async () => (await statusOf(id)) === 'cancelled');
@@ -59,7 +60,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
   it('lets a job go on whose creator had its answer', async () => {
     const node = await deployment.node();
     const id = await submit(node, { prefer: 'wait=0' }, body);
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, id)) === null);
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))) === null);
     expect(await statusOf(id)).toBe('queued');
   });
 
@@ -68,7 +69,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
     const id = idOf(stream.response);
     await stream.close();
-    expect(await deployment.redis.zscore(deployment.keys.abandonedJobs, id)).toBeNull();
+    expect(await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))).toBeNull();
   });
 
   it('lets it go on while somebody watches on another node, however long', async () => {
@@ -78,9 +79,9 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const watcher = await readSse(`${other.url}/jobs/${id}/stream`);
     await creator.close();
     // the deadline has moved on by several grace times
-    const atFirst = Number(await deployment.redis.zscore(deployment.keys.abandonedJobs, id));
+    const atFirst = Number(await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id)));
     await eventually(async () => {
-      const deadline = await deployment.redis.zscore(deployment.keys.abandonedJobs, id);
+      const deadline = await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id));
       return Number(deadline) > atFirst + 3 * GRACE_MS;
     });
     expect(await statusOf(id)).toBe('queued');
@@ -92,7 +93,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     // what a dead node leaves behind: a deadline that nobody moves
     const node = await deployment.node();
     const id = await submit(node, {}, body);
-    await deployment.redis.zadd(deployment.keys.abandonedJobs, Date.now() + 2 * GRACE_MS, id);
+    await deployment.redis.zadd(deployment.keys.abandonedJobs, Date.now() + 2 * GRACE_MS, refOf(id));
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });
 
@@ -102,7 +103,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const id = idOf(stream.response);
     await deployment.answer(id, ['a']);
     await stream.collect();
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, id)) === null);
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))) === null);
     expect(await statusOf(id)).toBe('completed');
   });
 
@@ -114,49 +115,44 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     const id = idOf(stream.response);
     const again = { accept: 'application/json', prefer: 'wait=0', 'x-request-id': id };
     expect((await post(node, body, again)).status).toBe(202);
-    expect(await slow.redis.zscore(slow.keys.abandonedJobs, id)).not.toBeNull();
+    expect(await slow.redis.zscore(slow.keys.abandonedJobs, refOf(id))).not.toBeNull();
   });
 
   it('spares a job whose reader comes back while it is about to be cancelled', async () => {
     await using quiet = new Deployment(redis.url);
     const { redis: connection, keys } = quiet;
     const settings = quiet.settings({ MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
-    await connection.zadd(keys.abandonedJobs, 1, 'comes-back', 2, 'stays-away');
+    const [returning, away] = [refOf('comes-back'), refOf('stays-away')];
+    await connection.zadd(keys.abandonedJobs, 1, returning, 2, away);
     const cancelled: string[] = [];
     const ended = Promise.withResolvers<void>();
-    const reader = {
-      get: async (id: string) => {
+    class RacingIndex extends JobIndex {
+      override async claimAbandoned(ref: JobRef, ...times: [nowMs: number, untilMs: number]): Promise<boolean> {
         // the reader's node moves the deadline, after the list of the overdue was read
-        if (id === 'comes-back') await connection.zadd(keys.abandonedJobs, 'XX', 'GT', Date.now() + 60_000, id);
-        return { id };
-      },
-    };
+        if (ref === returning) await connection.zadd(keys.abandonedJobs, 'XX', 'GT', Date.now() + 60_000, ref);
+        return super.claimAbandoned(ref, ...times);
+      }
+    }
     const cancellation = {
-      cancel: async ({ id }: { id: string }) => {
-        cancelled.push(id);
+      cancel: async (ref: JobRef) => {
+        cancelled.push(ref);
         ended.resolve();
       },
     };
-    const index = new JobIndex(connection, keys, { recordRetentionMs: 1, unfinishedRetentionMs: 1 });
-    const leases = new WatchLeases(
-      settings,
-      connection,
-      keys,
-      index,
-      reader as unknown as JobReader,
-      cancellation as unknown as Cancellation,
-    );
+    const limits = { recordRetentionMs: 1, logRetentionMs: 1, unfinishedRetentionMs: 1 };
+    const index = new RacingIndex(connection, keys, limits);
+    const leases = new WatchLeases(settings, connection, keys, index, cancellation as unknown as Cancellation);
     leases.onApplicationBootstrap();
     await ended.promise;
     await leases.onApplicationShutdown();
-    expect(cancelled).toEqual(['stays-away']);
-    expect(await connection.zscore(keys.abandonedJobs, 'comes-back')).not.toBeNull();
-    expect(await connection.zscore(keys.abandonedJobs, 'stays-away')).toBeNull();
+    expect(cancelled).toEqual([away]);
+    expect(await connection.zscore(keys.abandonedJobs, returning)).not.toBeNull();
+    expect(await connection.zscore(keys.abandonedJobs, away)).toBeNull();
   });
 });
 
 describe('onDisconnect: cancel, while the deadlines cannot be written', () => {
-  const deadlineOf = (d: Deployment, id: string) => d.redis.zscore(d.keys.abandonedJobs, id);
+  const deadlineOf = (d: Deployment, id: string) => d.redis.zscore(d.keys.abandonedJobs, refOf(id));
   const breakWrites = (d: Deployment) => d.redis.set(d.keys.abandonedJobs, 'no sorted set');
 
   it('is not lost by a creator that stays', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type JobIndex, type JobReader, KeySpace, type RedisConnection } from '@millrace/stream-log';
+import { type JobIndex, KeySpace, type RedisConnection } from '@millrace/stream-log';
 import type { Cancellation } from '../jobs/cancellation.ts';
 import type { ApiSettings } from '../settings.ts';
 import { WatchLeases } from './watch-leases.ts';
@@ -20,7 +20,6 @@ function leasesOver(time: () => Promise<unknown>): WatchLeases {
     { time } as unknown as RedisConnection,
     new KeySpace('test'),
     {} as JobIndex,
-    {} as JobReader,
     {} as Cancellation,
   );
 }

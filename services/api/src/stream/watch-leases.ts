@@ -1,8 +1,9 @@
-import type { JobIndex, JobReader, JobRecord, KeySpace, RedisConnection } from '@millrace/stream-log';
+import type { JobRef } from '@millrace/contracts';
+import type { JobIndex, KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Cancellation } from '../jobs/cancellation.ts';
 import type { ApiSettings } from '../settings.ts';
-import { JOB_INDEX, JOB_READER, KEYS, REDIS, SETTINGS } from '../tokens.ts';
+import { JOB_INDEX, KEYS, REDIS, SETTINGS } from '../tokens.ts';
 
 /** Jobs cancelled in one round, at most. */
 const ROUND = 100;
@@ -21,6 +22,11 @@ export interface Watch {
 }
 
 const NO_WATCH: Watch = { end() {}, answered() {}, jobEnded() {} };
+
+export interface WatchedJob {
+  readonly ref: JobRef;
+  readonly onDisconnect: 'continue' | 'cancel';
+}
 
 /** The readers that one job has in this process. */
 interface Readers {
@@ -43,9 +49,9 @@ interface Readers {
 @Injectable()
 export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdown {
   /** of this process, by job */
-  readonly #readers = new Map<string, Readers>();
+  readonly #readers = new Map<JobRef, Readers>();
   /** jobs that lost their last reader while Redis could not be told */
-  readonly #untold = new Set<string>();
+  readonly #untold = new Set<JobRef>();
   readonly #graceMs: number;
   /** Redis's clock minus ours: deadlines of several machines need one clock */
   #clockOffsetMs = 0;
@@ -59,7 +65,6 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: KeySpace,
     @Inject(JOB_INDEX) private readonly index: JobIndex,
-    @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
   ) {
     this.#graceMs = settings.MILLRACE_DISCONNECT_GRACE_MS;
@@ -80,57 +85,57 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   /** Counts a reader of a job in. Costs nothing for a job that goes on without readers. */
-  watch(job: Pick<JobRecord, 'id' | 'request'>, { isCreator }: { readonly isCreator: boolean }): Watch {
-    if (job.request.onDisconnect !== 'cancel') return NO_WATCH;
-    const { id } = job;
-    const readers = this.#readers.get(id) ?? { count: 0, creators: 0 };
-    this.#readers.set(id, readers);
+  watch(job: WatchedJob, { isCreator }: { readonly isCreator: boolean }): Watch {
+    if (job.onDisconnect !== 'cancel') return NO_WATCH;
+    const { ref } = job;
+    const readers = this.#readers.get(ref) ?? { count: 0, creators: 0 };
+    this.#readers.set(ref, readers);
     readers.count += 1;
     if (isCreator) readers.creators += 1;
-    this.#attempt(this.#prolong([id], isCreator));
+    this.#attempt(this.#prolong([ref], isCreator));
     const leaving = (leave: () => void) => {
       let left = false;
       return () => {
         if (left) return;
         left = true;
         readers.count -= 1;
-        if (readers.count === 0) this.#readers.delete(id);
+        if (readers.count === 0) this.#readers.delete(ref);
         leave();
       };
     };
     return {
-      end: leaving(() => this.#left(id, readers)),
+      end: leaving(() => this.#left(ref, readers)),
       answered: leaving(() => {
         if (isCreator) readers.creators -= 1;
         // another creating connection of this process keeps the deadline; one on another node renews it
-        if (readers.creators === 0) this.#forget(id);
-        else this.#left(id, readers);
+        if (readers.creators === 0) this.#forget(ref);
+        else this.#left(ref, readers);
       }),
       jobEnded: leaving(() => {
         readers.creators = 0;
-        this.#forget(id);
+        this.#forget(ref);
       }),
     };
   }
 
   /** The job falls due unless somebody else watches it, here or on another node. */
-  #left(id: string, { count, creators }: Readers): void {
+  #left(ref: JobRef, { count, creators }: Readers): void {
     if (count > 0) return;
-    if (creators === 0) this.#attempt(this.redis.zadd(this.keys.abandonedJobs, 'XX', this.#deadline(1), id));
-    else this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), id).catch(() => this.#untold.add(id));
+    if (creators === 0) this.#attempt(this.redis.zadd(this.keys.abandonedJobs, 'XX', this.#deadline(1), ref));
+    else this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), ref).catch(() => this.#untold.add(ref));
   }
 
-  #forget(id: string): void {
-    this.#untold.delete(id);
-    this.#attempt(this.redis.zrem(this.keys.abandonedJobs, id));
+  #forget(ref: JobRef): void {
+    this.#untold.delete(ref);
+    this.#attempt(this.redis.zrem(this.keys.abandonedJobs, ref));
   }
 
   /** @param made here: the deadlines are set where there are none. Another node may have moved one further. */
-  async #prolong(ids: readonly string[], made: boolean): Promise<void> {
-    if (ids.length === 0) return;
+  async #prolong(refs: readonly JobRef[], made: boolean): Promise<void> {
+    if (refs.length === 0) return;
     const ifThere = made ? [] : ['XX' as const];
     const deadline = this.#deadline(2);
-    await this.redis.zadd(this.keys.abandonedJobs, ...ifThere, 'GT', ...ids.flatMap((id) => [deadline, id]));
+    await this.redis.zadd(this.keys.abandonedJobs, ...ifThere, 'GT', ...refs.flatMap((ref) => [deadline, ref]));
   }
 
   #deadline(graces: number): number {
@@ -154,25 +159,24 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async #renew(): Promise<void> {
-    for (const id of [...this.#untold]) {
-      await this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), id);
-      this.#untold.delete(id);
+    for (const ref of [...this.#untold]) {
+      await this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), ref);
+      this.#untold.delete(ref);
     }
-    const ids = (made: boolean) =>
-      [...this.#readers].filter(([, { creators }]) => creators > 0 === made).map(([id]) => id);
-    await this.#prolong(ids(true), true);
-    await this.#prolong(ids(false), false);
+    const refs = (made: boolean) =>
+      [...this.#readers].filter(([, { creators }]) => creators > 0 === made).map(([ref]) => ref);
+    await this.#prolong(refs(true), true);
+    await this.#prolong(refs(false), false);
   }
 
   async #cancelOverdue(): Promise<void> {
     const { abandonedJobs } = this.keys;
     const overdue = await this.redis.zrangebyscore(abandonedJobs, '-inf', this.#deadline(0), 'LIMIT', 0, ROUND);
-    for (const id of overdue) {
-      const job = await this.reader.get(id);
+    for (const ref of overdue as JobRef[]) {
       // a reader may have come back while the others of this round were cancelled
-      if (!(await this.index.claimAbandoned(id, this.#deadline(0), this.#deadline(2)))) continue;
-      if (job !== null) await this.cancellation.cancel(job, { by: 'disconnect', tenant: null });
-      await this.redis.zrem(abandonedJobs, id);
+      if (!(await this.index.claimAbandoned(ref, this.#deadline(0), this.#deadline(2)))) continue;
+      await this.cancellation.cancel(ref, 'disconnect');
+      await this.redis.zrem(abandonedJobs, ref);
     }
   }
 

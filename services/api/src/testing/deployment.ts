@@ -1,8 +1,12 @@
+import { type JobRef, jobRef } from '@millrace/contracts';
 import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
 import { type Api, createApp } from '../app.ts';
 import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
+
+/** @returns the reference of a job of the tenant that everybody is without keys */
+export const refOf = (id: string): JobRef => jobRef('default', id);
 
 export type Env = Readonly<Record<string, string>>;
 
@@ -55,15 +59,15 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** Takes a job as a worker would. */
-  async begin(id: string): Promise<AttemptWriter> {
-    const begun = await this.#starter.begin(id, crypto.randomUUID());
+  async begin(id: string, tenant = 'default'): Promise<AttemptWriter> {
+    const begun = await this.#starter.begin(jobRef(tenant, id), crypto.randomUUID());
     if (begun.kind !== 'begun') throw new Error(`the job cannot be taken: ${begun.kind}`);
     return begun.writer;
   }
 
   /** Runs a job to its end, one append per delta. */
-  async answer(id: string, deltas: readonly string[]): Promise<void> {
-    const writer = await this.begin(id);
+  async answer(id: string, deltas: readonly string[], tenant = 'default'): Promise<void> {
+    const writer = await this.begin(id, tenant);
     await say(writer, deltas);
     await finish(writer);
   }

@@ -16,7 +16,7 @@ describe('a worker on Redis Cluster', () => {
     const id = await deployment.submit();
     await gate.say('a');
     await eventually(async () => (await deployment.reader.text(id)) === 'a');
-    await deployment.canceller.cancel(id, { by: 'owner', tenant: null });
+    await deployment.canceller.cancel(id, 'owner');
     const answeredAt = performance.now();
     expect((await (await gate.request).ended).at - answeredAt).toBeLessThan(250);
     await eventually(async () => (await deployment.queued()) === 0);

@@ -32,7 +32,7 @@ describe('what a caller learns of a failure', () => {
       true,
     ],
     ['a clock', new DeadlineExceeded('TIMEOUT', 'too long'), 'TIMEOUT', true, false],
-    ['a full log', new LogLimitExceeded('id'), 'MODEL_ERROR', false, false],
+    ['a full log', new LogLimitExceeded('t.id'), 'MODEL_ERROR', false, false],
     ['a missing pipeline', new PipelineMissing('x'), 'INTERNAL', true, false],
     ['a malformed event', new MalformedEvent('x', 'text: data.text'), 'INTERNAL', false, false],
     ['a bug', new TypeError(SECRET), 'INTERNAL', false, false],

@@ -1,5 +1,5 @@
 import type { Logger, RedisFactory } from '@millrace/runtime';
-import { AttemptStarter, CancelWatcher, JobIndex, KeySpace } from '@millrace/stream-log';
+import { AttemptStarter, CancelWatcher, JobIndex, KeySpace, TenantSlots } from '@millrace/stream-log';
 import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
@@ -11,6 +11,8 @@ import { WorkerMetrics } from './metrics.ts';
 import { DRAIN_DELAY_SECONDS } from './queue/consumer-options.ts';
 import { ConsumingWorker } from './queue/consuming-worker.ts';
 import { JobConsumer, jobConsumer } from './queue/job-consumer.ts';
+import { producer, Requeuer } from './queue/requeuer.ts';
+import { SlotAnnouncer } from './queue/slot-announcer.ts';
 
 /** From the queue to the log: the only part that knows BullMQ. */
 @Module({})
@@ -37,8 +39,29 @@ export function generationModule(settings: WorkerSettings): DynamicModule {
       WorkerMetrics,
       {
         provide: JobRunner,
-        inject: [AttemptStarter, JobIndex, CancelWatcher, PipelineRegistry, WorkerMetrics, SETTINGS, LOGGER],
+        inject: [
+          AttemptStarter,
+          JobIndex,
+          TenantSlots,
+          CancelWatcher,
+          PipelineRegistry,
+          WorkerMetrics,
+          SETTINGS,
+          LOGGER,
+        ],
         useFactory: jobRunner,
+      },
+      {
+        provide: Requeuer,
+        inject: [REDIS, KeySpace, JobIndex, TenantSlots, LOGGER],
+        useFactory: (redis: RedisFactory, keys: KeySpace, index: JobIndex, slots: TenantSlots, logger: Logger) =>
+          new Requeuer(producer(redis, keys), index, slots, logger),
+      },
+      {
+        provide: SlotAnnouncer,
+        inject: [TenantSlots, SETTINGS, LOGGER],
+        useFactory: (slots: TenantSlots, { MILLRACE_WORKER_CONCURRENCY: count }: WorkerSettings, logger: Logger) =>
+          new SlotAnnouncer(slots, count, logger),
       },
       { provide: JobConsumer, useClass: jobConsumer(settings) },
     ],
@@ -49,6 +72,7 @@ export function generationModule(settings: WorkerSettings): DynamicModule {
 function jobRunner(
   starter: AttemptStarter,
   index: JobIndex,
+  slots: TenantSlots,
   watcher: CancelWatcher,
   pipelines: PipelineRegistry,
   metrics: WorkerMetrics,
@@ -64,5 +88,5 @@ function jobRunner(
     minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
     maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
   };
-  return new JobRunner({ starter, index, watcher, pipelines, metrics, limits, retry, logger });
+  return new JobRunner({ starter, index, slots, watcher, pipelines, metrics, limits, retry, logger });
 }

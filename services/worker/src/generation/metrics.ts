@@ -4,8 +4,12 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 /** What became of a pick-up of a queue entry.
  *  - `completed`, `failed`, `cancelled`: the job has ended
  *  - `fenced`: another attempt owns it · `handed-over`, `log-lost`: it goes on in another attempt
+ *  - `parked`: its tenant has its share of the slots: it waits for one of them outside the queue
  *  - `void`: there was nothing to do: the job had ended, or its record is gone */
-export type Outcome = 'completed' | 'failed' | 'cancelled' | 'fenced' | 'handed-over' | 'log-lost' | 'void';
+type PickUpOutcome = 'completed' | 'failed' | 'cancelled' | 'fenced' | 'handed-over' | 'log-lost' | 'void' | 'parked';
+
+/** What became of a pick-up for which there was a slot. */
+export type Outcome = Exclude<PickUpOutcome, 'parked'>;
 
 /** The worker's own metrics; none has a label whose values a caller could choose. */
 export class WorkerMetrics {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobRef } from '@millrace/contracts';
 import { logLimits } from '@millrace/runtime';
 import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startModel, startRedis, type TestRedis } from '@millrace/testing';
@@ -16,14 +17,14 @@ afterAll(async () => redis[Symbol.asyncDispose]());
 const SHORT_LOCKS = { MILLRACE_WORKER_LOCK_MS: '1000', MILLRACE_WORKER_STALL_CHECK_MS: '500' };
 
 /** Takes a job, says something, and dies without a word. */
-async function dieWith(deployment: Deployment, id: string): Promise<void> {
+async function dieWith(deployment: Deployment, id: JobRef): Promise<void> {
   const connection = new Redis(deployment.redisUrl, { maxRetriesPerRequest: null });
   const starter = new AttemptStarter(connection, deployment.keys, logLimits(deployment.settings()));
   const taken = Promise.withResolvers<void>();
   const worker = new Worker(
     QUEUE_NAME,
     async (job) => {
-      const begun = await starter.begin(job.id ?? '', 'doomed');
+      const begun = await starter.begin(job.id as JobRef, 'doomed');
       if (begun.kind !== 'begun') throw new Error(begun.kind);
       begun.writer.emit({ type: 'text', data: { text: 'half an ans' } });
       await begun.writer.flush();
@@ -110,9 +111,9 @@ describe('a worker that ends', () => {
     const second = model.gated();
     await deployment.worker({ MILLRACE_WORKER_CONCURRENCY: '1' });
     await second.request;
-    expect(await deployment.reader.get(id)).toMatchObject({ status: 'active', attempt: 2 });
+    expect(await deployment.reader.outline(id)).toMatchObject({ status: 'active', attempt: 2 });
     for (const other of later)
-      expect(await deployment.reader.get(other)).toMatchObject({ status: 'queued', attempt: 0 });
+      expect(await deployment.reader.outline(other)).toMatchObject({ status: 'queued', attempt: 0 });
     await second.finish();
   });
 
@@ -131,7 +132,7 @@ describe('a worker that ends', () => {
     await closed;
     expect((await deployment.end(id))[0]).toBe('done');
     expect(await deployment.reader.text(id)).toBe('ab');
-    expect((await deployment.reader.get(later))?.status).toBe('queued');
+    expect((await deployment.reader.outline(later))?.status).toBe('queued');
     expect(model.requests).toHaveLength(1);
   });
 });
@@ -167,12 +168,14 @@ describe('a worker that was taken for dead', () => {
     expect((await (await first.request).ended).by).toBe('client');
     await second.say('new');
     // a lock that nobody renewed would be gone by then, and the job with it
-    const lostAgain = eventually(async () => (await deployment.reader.get(id))?.attempt === 3, { timeoutMs: 3_000 });
+    const lostAgain = eventually(async () => (await deployment.reader.outline(id))?.attempt === 3, {
+      timeoutMs: 3_000,
+    });
     await expect(lostAgain).rejects.toThrow();
     await second.finish();
     expect((await deployment.end(id))[0]).toBe('done');
     expect(await deployment.reader.text(id)).toBe('new');
-    expect((await deployment.reader.get(id))?.attempt).toBe(2);
+    expect((await deployment.reader.outline(id))?.attempt).toBe(2);
     await eventually(async () => (await deployment.queued()) === 0);
   }, 20_000);
 });
@@ -206,6 +209,6 @@ describe('a log of which Redis has lost a part', () => {
     await deployment.redis.del(deployment.keys.record(id), deployment.keys.log(id));
     expect((await (await gate.request).ended).by).toBe('client');
     await eventually(async () => (await deployment.queued()) === 0);
-    expect(await deployment.reader.get(id)).toBeNull();
+    expect(await deployment.reader.outline(id)).toBeNull();
   });
 });

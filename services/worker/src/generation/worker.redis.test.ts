@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { idOf } from '@millrace/contracts';
 import { deferred, eventually, freePort, startModel, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
@@ -64,7 +65,7 @@ describe('a worker', () => {
     await using model = await startModel();
     await using deployment = new Deployment(redis.url, model.baseUrl);
     const id = await deployment.submit();
-    await deployment.canceller.cancel(id, { by: 'owner', tenant: null });
+    await deployment.canceller.cancel(id, 'owner');
     await deployment.worker();
     await eventually(async () => (await deployment.queued()) === 0);
     expect(model.requests).toHaveLength(0);
@@ -117,7 +118,7 @@ describe('a pipeline that says what is no event', () => {
     expect([type, error]).toEqual(['error', { code: 'INTERNAL', message: expect.any(String), retryable: false }]);
     expect(await deployment.reader.text(id)).toBe('so far');
     expect(deployment.log).toContainEqual(
-      expect.objectContaining({ msg: 'failed', requestId: id, pipeline: 'malformed', field }),
+      expect.objectContaining({ msg: 'failed', requestId: idOf(id), pipeline: 'malformed', field }),
     );
     expect(JSON.stringify([deployment.log, error])).not.toContain('hush');
     await eventually(async () => (await deployment.queued()) === 0);
@@ -139,7 +140,7 @@ describe('a cancel', () => {
       await gate.say('a');
       await eventually(async () => (await deployment.reader.text(id)) === 'a');
     }
-    await deployment.canceller.cancel(id, { by: 'owner', tenant: null });
+    await deployment.canceller.cancel(id, 'owner');
     const answeredAt = performance.now();
     const { by, at } = await request.ended;
     expect(by).toBe('client');
@@ -147,7 +148,9 @@ describe('a cancel', () => {
     expect(await gate.say('late')).toBe(false);
     await eventually(async () => (await deployment.queued()) === 0);
     expect((await deployment.events(id)).at(-1)).toEqual(['cancelled', { by: 'owner' }]);
-    expect(deployment.log).toContainEqual(expect.objectContaining({ msg: 'cancelled', requestId: id, attempt: 1 }));
+    expect(deployment.log).toContainEqual(
+      expect.objectContaining({ msg: 'cancelled', requestId: idOf(id), attempt: 1 }),
+    );
   });
 
   it('is the end of the queue entry too, which is not retried (BullMQ)', async () => {
@@ -158,7 +161,7 @@ describe('a cancel', () => {
     await deployment.worker();
     const id = await deployment.submit({ query: 'cancelled' });
     await gate.request;
-    await deployment.canceller.cancel(id, { by: 'owner', tenant: null });
+    await deployment.canceller.cancel(id, 'owner');
     await eventually(async () => (await deployment.queued()) === 0);
     await deployment.end(await deployment.submit({ query: 'next' }));
     expect(model.requests.map(({ prompt }) => prompt)).toEqual(['cancelled', 'next']);
@@ -169,7 +172,7 @@ describe('a cancel', () => {
     await deployment.worker({ MILLRACE_PIPELINES: './services/worker/src/generation/testing/deaf.mjs' });
     const id = await deployment.submit({ pipeline: 'deaf' });
     await eventually(async () => (await deployment.reader.text(id)) === 'a');
-    await deployment.canceller.cancel(id, { by: 'admin', tenant: null });
+    await deployment.canceller.cancel(id, 'admin');
     await eventually(async () => (await deployment.queued()) === 0);
   });
 });

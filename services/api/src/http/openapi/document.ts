@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { cancelQuerySchema, listQuerySchema } from '../../jobs/queries.ts';
+import { cancelQuerySchema, jobQuerySchema, listQuerySchema } from '../../jobs/queries.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
 import { cancelledCount, createJob, eventId, health, job, jobList, ready, requestId, unready } from './schemas.ts';
 
@@ -57,6 +57,7 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
         'IDEMPOTENCY_MISMATCH',
         'LOG_EXPIRED',
         'RATE_LIMITED',
+        'QUOTA_EXCEEDED',
         'QUEUE_FULL',
       ),
     },
@@ -80,7 +81,7 @@ const jobPaths: ZodOpenApiPathsObject = {
     delete: {
       operationId: 'cancelJobs',
       tags: ['jobs'],
-      summary: 'Cancel all jobs of a status (admin)',
+      summary: 'Cancel all jobs of a status, a tenant, a pipeline (admin)',
       requestParams: { query: cancelQuerySchema },
       responses: {
         200: json('How many were cancelled.', cancelledCount),
@@ -94,18 +95,18 @@ const jobPaths: ZodOpenApiPathsObject = {
       operationId: 'getJob',
       tags: ['jobs'],
       summary: 'Look at a job',
-      requestParams: { path },
-      responses: { 200: json('The job.', job), ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND') },
+      requestParams: { path, query: jobQuerySchema },
+      responses: { 200: json('The job.', job), ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID') },
     },
     delete: {
       operationId: 'cancelJob',
       tags: ['jobs'],
       summary: 'Cancel a job',
       description: 'Atomic and idempotent: when the answer arrives, nothing can be added to the job any more.',
-      requestParams: { path },
+      requestParams: { path, query: jobQuerySchema },
       responses: {
         200: json('The cancelled job.', job),
-        ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND', 'JOB_FINISHED'),
+        ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),
       },
     },
   },
@@ -116,7 +117,9 @@ const jobPaths: ZodOpenApiPathsObject = {
       summary: 'Watch a job, or resume after an event',
       requestParams: {
         path,
-        query: z.object({ lastEventId: eventId.optional().describe('For clients that cannot set headers.') }),
+        query: jobQuerySchema.extend({
+          lastEventId: eventId.optional().describe('For clients that cannot set headers.'),
+        }),
         header: z.object({
           Accept: z.string().optional().describe('`text/event-stream` (default) or `text/plain`.'),
           'Last-Event-ID': eventId.optional().describe('Go on after this event; not with `text/plain`.'),
@@ -128,7 +131,14 @@ const jobPaths: ZodOpenApiPathsObject = {
           description: 'The cursor is the job’s last event: nothing will follow.',
           headers: z.object({ ...everyAnswer, ...jobHeaders }),
         },
-        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', 'UNAUTHENTICATED', 'JOB_NOT_FOUND', 'LOG_EXPIRED'),
+        ...problems(
+          'INVALID_REQUEST',
+          'INVALID_CURSOR',
+          'UNAUTHENTICATED',
+          'JOB_NOT_FOUND',
+          'AMBIGUOUS_ID',
+          'LOG_EXPIRED',
+        ),
       },
     },
   },

@@ -16,6 +16,7 @@ const retryAfter = z.number().int().describe('Seconds.');
 const CODE_HEADERS: Partial<Record<ProblemCode, z.ZodRawShape>> = {
   UNAUTHENTICATED: { 'WWW-Authenticate': z.literal('Bearer realm="millrace"') },
   RATE_LIMITED: { 'Retry-After': retryAfter },
+  QUOTA_EXCEEDED: { 'Retry-After': retryAfter },
   QUEUE_FULL: { 'Retry-After': retryAfter },
   UNAVAILABLE: { 'Retry-After': retryAfter },
 };

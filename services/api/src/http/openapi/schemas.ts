@@ -85,5 +85,8 @@ export const problem = z
 export const health = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 export const ready = z.object({ status: z.literal('ready') }).meta({ id: 'Ready' });
 export const unready = z
-  .object({ status: z.literal('unready'), obstacles: z.array(z.enum(['draining', 'redis', 'subscriptions'])) })
+  .object({
+    status: z.literal('unready'),
+    obstacles: z.array(z.enum(['draining', 'redis', 'redis-writes', 'subscriptions'])),
+  })
   .meta({ id: 'Unready' });

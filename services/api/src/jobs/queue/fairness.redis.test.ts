@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { JobView } from '@millrace/contracts';
+import { idOf, type JobRef, type JobView, jobRef, tenantOf } from '@millrace/contracts';
 import { JobIndex } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
@@ -23,8 +23,6 @@ afterAll(() => redis.stop());
 
 /** An API node, and a worker's hand that takes one entry at a time from the real queue. */
 class Shop implements AsyncDisposable {
-  readonly #tenants = new Map<string, string>();
-
   private constructor(
     readonly deployment: Deployment,
     readonly node: TestNode,
@@ -38,7 +36,7 @@ class Shop implements AsyncDisposable {
     const { keys } = deployment;
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const worker = new Worker(QUEUE_NAME, null, { connection, prefix: keys.queuePrefix, autorun: false });
-    const limits = { unfinishedRetentionMs: 60_000, recordRetentionMs: 60_000 };
+    const limits = { unfinishedRetentionMs: 60_000, recordRetentionMs: 60_000, logRetentionMs: 60_000 };
     return new Shop(deployment, node, worker, new JobIndex(deployment.redis, keys, limits));
   }
 
@@ -48,16 +46,15 @@ class Shop implements AsyncDisposable {
       const batch = Math.min(50, count - ids.length);
       ids.push(...(await Promise.all(Array.from({ length: batch }, () => submit(this.node, as(tenant))))));
     }
-    for (const id of ids) this.#tenants.set(id, tenant);
     return ids;
   }
 
   /** @returns whose job was next, and its id */
   async take(): Promise<{ id: string; tenant: string } | null> {
-    const id = (await this.worker.getNextJob('token', { block: false }))?.id;
-    if (id === undefined) return null;
-    await this.index.taken(id);
-    return { id, tenant: this.#tenants.get(id) ?? 'nobody' };
+    const ref = (await this.worker.getNextJob('token', { block: false }))?.id as JobRef | undefined;
+    if (ref === undefined) return null;
+    await this.index.taken(ref);
+    return { id: idOf(ref), tenant: tenantOf(ref) };
   }
 
   async position(id: string, tenant: string): Promise<number | undefined> {
@@ -99,11 +96,11 @@ describe('the queue across tenants', () => {
     const prioritized = `${deployment.keys.queuePrefix}:jobs:prioritized`;
     const places = await deployment.redis.zrange(prioritized, '0', '-1');
     expect(places).toHaveLength(3);
-    const lost = [first, third];
-    for (const id of lost) {
-      await deployment.redis.multi().del(`${deployment.keys.queuePrefix}:jobs:${id}`).zrem(prioritized, id).exec();
+    const lost = [first, third].map((id) => jobRef('alice', id));
+    for (const ref of lost) {
+      await deployment.redis.multi().del(`${deployment.keys.queuePrefix}:jobs:${ref}`).zrem(prioritized, ref).exec();
     }
-    await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, first);
+    await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, jobRef('alice', first));
     expect(await node.api.nest.get(Sweep).run()).toBe(1);
     await submit(node, { ...as('alice'), 'x-request-id': third });
     expect(await deployment.redis.zrange(prioritized, '0', '-1')).toEqual(places);

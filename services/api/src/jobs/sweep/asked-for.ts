@@ -1,3 +1,4 @@
+import type { JobRef } from '@millrace/contracts';
 import { Injectable } from '@nestjs/common';
 
 /** Beyond this many, askers are not noted: those who still wait will ask again. */
@@ -8,20 +9,20 @@ const MAX_NOTED = 10_000;
 @Injectable()
 export class AskedFor {
   /** when each was first asked for, ms of performance.now() */
-  readonly #since = new Map<string, number>();
+  readonly #since = new Map<JobRef, number>();
 
-  note(id: string): void {
-    if (this.#since.has(id) || this.#since.size >= MAX_NOTED) return;
-    this.#since.set(id, performance.now());
+  note(ref: JobRef): void {
+    if (this.#since.has(ref) || this.#since.size >= MAX_NOTED) return;
+    this.#since.set(ref, performance.now());
   }
 
   /** Takes out those that were noted long enough ago.
    *  @param olderThanMs milliseconds
-   *  @returns their ids */
-  take(olderThanMs: number): string[] {
+   *  @returns the jobs */
+  take(olderThanMs: number): JobRef[] {
     const latest = performance.now() - olderThanMs;
-    const due = [...this.#since].filter(([, since]) => since <= latest).map(([id]) => id);
-    for (const id of due) this.#since.delete(id);
+    const due = [...this.#since].filter(([, since]) => since <= latest).map(([ref]) => ref);
+    for (const ref of due) this.#since.delete(ref);
     return due;
   }
 }

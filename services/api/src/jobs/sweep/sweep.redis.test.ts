@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { idOf, type JobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, say, submit } from '../../testing/deployment.ts';
+import { Deployment, refOf, say, submit } from '../../testing/deployment.ts';
 import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 
@@ -19,12 +20,12 @@ afterAll(async () => {
 
 /** Makes a job look as old as if it had been admitted a minute ago. */
 async function age(id: string): Promise<void> {
-  await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, id);
+  await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, refOf(id));
 }
 
 /** Takes a job out of the index, as a Redis would that has the index and not the record, and lost its last writes. */
 async function unlist(id: string): Promise<void> {
-  await Promise.all(indexKeys().map((key) => deployment.redis.zrem(key, id)));
+  await Promise.all(indexKeys().map((key) => deployment.redis.zrem(key, refOf(id))));
 }
 
 function indexKeys(): string[] {
@@ -35,10 +36,10 @@ function indexKeys(): string[] {
 /** Takes a job out of the queue, as a Redis that lost its last writes would. */
 async function lose(id: string): Promise<void> {
   await deployment.redis.del(entryOf(id));
-  await deployment.redis.zrem(`${deployment.keys.queuePrefix}:jobs:prioritized`, id);
+  await deployment.redis.zrem(`${deployment.keys.queuePrefix}:jobs:prioritized`, refOf(id));
 }
 
-const entryOf = (id: string) => `${deployment.keys.queuePrefix}:jobs:${id}`;
+const entryOf = (id: string) => `${deployment.keys.queuePrefix}:jobs:${refOf(id)}`;
 
 describe('the sweep (law 15)', () => {
   it('queues a recorded job whose queue entry is missing, and only that', async () => {
@@ -78,13 +79,13 @@ describe('the sweep (law 15)', () => {
     const ended = await submit(node);
     await deployment.answer(ended, ['a']);
     const never = await submit(node);
-    await deployment.redis.del(deployment.keys.record(never));
+    await deployment.redis.del(deployment.keys.record(refOf(never)));
     await Promise.all([age(ended), age(never)]);
     await node.api.nest.get(Sweep).run();
     const { openJobs, queuedJobs } = deployment.keys;
     for (const id of [ended, never]) {
       for (const key of [openJobs, queuedJobs, deployment.keys.openJobsOf('default')]) {
-        expect(await deployment.redis.zscore(key, id)).toBeNull();
+        expect(await deployment.redis.zscore(key, refOf(id))).toBeNull();
       }
     }
   });
@@ -96,24 +97,24 @@ describe('the sweep (law 15)', () => {
     await deployment.answer(id, ['a']);
     await age(id);
     await node.api.nest.get(Sweep).run();
-    const due = Number(await deployment.redis.zscore(leavingJobs, `${id}:default`));
+    const due = Number(await deployment.redis.zscore(leavingJobs, refOf(id)));
     expect(due).toBeGreaterThan(Date.now());
-    expect(await deployment.redis.zscore(allJobs, id)).not.toBeNull();
+    expect(await deployment.redis.zscore(allJobs, refOf(id))).not.toBeNull();
     // as if it were a record's time later
-    await deployment.redis.del(deployment.keys.record(id));
-    await deployment.redis.zadd(leavingJobs, 1, `${id}:default`);
+    await deployment.redis.del(deployment.keys.record(refOf(id)));
+    await deployment.redis.zadd(leavingJobs, 1, refOf(id));
     await node.api.nest.get(Sweep).run();
     for (const key of [allJobs, deployment.keys.jobsOf('default')]) {
-      expect(await deployment.redis.zscore(key, id)).toBeNull();
+      expect(await deployment.redis.zscore(key, refOf(id))).toBeNull();
     }
   });
 
   it('goes on with the next page where one cannot be swept', async () => {
     const node = await deployment.node();
     const { openJobs } = deployment.keys;
-    const page = Array.from({ length: 200 }, (_, place) => `page-${place}-${crypto.randomUUID()}`);
-    await deployment.redis.zadd(openJobs, ...page.flatMap((id, place) => [place, id]));
-    const broken = page[0] ?? '';
+    const page = Array.from({ length: 200 }, (_, place) => refOf(`page-${place}-${crypto.randomUUID()}`));
+    await deployment.redis.zadd(openJobs, ...page.flatMap((ref, place) => [place, ref]));
+    const broken = page[0] ?? refOf('');
     await deployment.redis.set(deployment.keys.record(broken), 'no record at all');
     const lost = await submit(node);
     await lose(lost);
@@ -127,10 +128,10 @@ describe('the sweep (law 15)', () => {
   it('drops queued hints of jobs that are not open', async () => {
     const node = await deployment.node();
     const open = await submit(node);
-    await deployment.redis.zadd(deployment.keys.queuedJobs, 1, 'written-too-late');
+    await deployment.redis.zadd(deployment.keys.queuedJobs, 1, refOf('written-too-late'));
     await node.api.nest.get(Sweep).run();
-    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, 'written-too-late')).toBeNull();
-    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, open)).not.toBeNull();
+    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, refOf('written-too-late'))).toBeNull();
+    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, refOf(open))).not.toBeNull();
   });
 
   it('runs by itself', async () => {
@@ -145,7 +146,7 @@ describe('the sweep (law 15)', () => {
 
 describe('a job of which index and queue have both lost all, and only the record is there (law 15)', () => {
   const isLost = async (id: string) => {
-    const places = await Promise.all(indexKeys().map((key) => deployment.redis.zscore(key, id)));
+    const places = await Promise.all(indexKeys().map((key) => deployment.redis.zscore(key, refOf(id))));
     return places.every((place) => place === null) && (await deployment.redis.exists(entryOf(id))) === 0;
   };
 
@@ -166,8 +167,8 @@ describe('a job of which index and queue have both lost all, and only the record
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const runs: string[] = [];
     const work = async ({ id = '' }: { id?: string | undefined }) => {
-      runs.push(id);
-      await deployment.answer(id, ['a']);
+      runs.push(idOf(id as JobRef));
+      await deployment.answer(idOf(id as JobRef), ['a']);
     };
     const worker = new Worker(QUEUE_NAME, work, { connection, prefix, removeOnComplete: { count: 0 } });
     try {
@@ -187,7 +188,7 @@ describe('a job of which index and queue have both lost all, and only the record
     const id = await submit(node);
     await unlist(id);
     await fetch(`${node.url}/jobs/${id}`);
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, id)) !== null, {
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, refOf(id))) !== null, {
       timeoutMs: 10_000,
     });
     expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);

@@ -1,16 +1,25 @@
-import type { EventId } from '@millrace/contracts';
+import { type EventId, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { type Followers, isFinished, type JobIndex, type JobOutline, type JobReader } from '@millrace/stream-log';
+import {
+  type Followers,
+  isFinished,
+  type JobCatalogue,
+  type JobIndex,
+  type JobOutline,
+  type JobPage,
+  type JobReader,
+  type TenantSlots,
+} from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
-import { FOLLOWERS, JOB_INDEX, JOB_READER, LOGGER, SETTINGS } from '../../tokens.ts';
+import { FOLLOWERS, JOB_CATALOGUE, JOB_INDEX, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { AskedFor } from './asked-for.ts';
 
 /** A younger job may still be on its way to the queue. */
 const MIN_AGE_MS = 5_000;
 const BATCH = 200;
-const FORGOTTEN_AT_ONCE = 1_000;
+const PURGED_AT_ONCE = 1_000;
 
 /** Finds what fell between record and queue, and queues it (law 15): a node that died after it had recorded a job, a
  *  queue entry that was lost. Every node sweeps; two at once do no harm, since an id is queued at most once and an
@@ -22,10 +31,8 @@ const FORGOTTEN_AT_ONCE = 1_000;
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
-  /** who may own an entry whose record is gone */
-  readonly #tenants: readonly string[];
   /** running jobs that the last sweep found without an entry, and how far they had come */
-  #adrift: ReadonlyMap<string, EventId> = new Map();
+  #adrift: ReadonlyMap<JobRef, EventId> = new Map();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -33,6 +40,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
     @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
+    @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(FOLLOWERS) private readonly followers: Followers,
@@ -40,7 +49,6 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
-    this.#tenants = [...new Set(['default', ...settings.MILLRACE_API_KEYS.map(({ tenant }) => tenant)])];
   }
 
   onApplicationBootstrap(): void {
@@ -58,26 +66,30 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  @returns how many were queued again */
   async run(): Promise<number> {
     const waitedFor = new Set([...this.followers.followedFor(MIN_AGE_MS), ...this.askedFor.take(MIN_AGE_MS)]);
-    const adrift = new Map<string, EventId>();
+    const adrift = new Map<JobRef, EventId>();
     let requeued = 0;
     let cursor: string | null = null;
     do {
-      const page = await this.index.open({ olderThanMs: MIN_AGE_MS, limit: BATCH, cursor: cursor ?? undefined });
-      for (const id of page.ids) waitedFor.delete(id);
-      requeued += await this.#unlessItFails(this.#sweepPage(page.ids, adrift));
+      const page: JobPage = await this.catalogue.open({
+        olderThanMs: MIN_AGE_MS,
+        limit: BATCH,
+        cursor: cursor ?? undefined,
+      });
+      for (const ref of page.refs) waitedFor.delete(ref);
+      requeued += await this.#unlessItFails(this.#sweepPage(page.refs, adrift));
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
     requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
     await this.index.prune();
-    await this.#forgetExpired();
+    await this.#purgeExpired();
     return requeued;
   }
 
   /** What has no record any more is listed no longer. */
-  async #forgetExpired(): Promise<void> {
-    let due = FORGOTTEN_AT_ONCE;
-    while (due === FORGOTTEN_AT_ONCE && !this.#stopped) due = await this.index.forget(FORGOTTEN_AT_ONCE);
+  async #purgeExpired(): Promise<void> {
+    let due = PURGED_AT_ONCE;
+    while (due === PURGED_AT_ONCE && !this.#stopped) due = await this.catalogue.purgeExpired(PURGED_AT_ONCE);
   }
 
   // jitter keeps the nodes of a deployment from sweeping in step; downwards, since a timer has an upper bound
@@ -96,27 +108,28 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     );
   }
 
-  async #sweepPage(ids: readonly string[], adrift: Map<string, EventId>): Promise<number> {
-    const jobs = await this.reader.outlines(ids);
+  async #sweepPage(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
+    const jobs = await this.reader.outlines(refs);
     const open: JobOutline[] = [];
     await Promise.all(
       jobs.map(async (job, place) => {
-        if (job === null) await this.#forget(ids[place]);
-        else if (isFinished(job.status)) await this.index.left(job);
+        if (job === null) await this.#dropAdmission(refs[place]);
+        else if (isFinished(job.status)) await this.index.left({ ref: job.ref, keptBytes: storedBytes(job) });
         else open.push(job);
       }),
     );
+    await this.catalogue.weigh(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
     return this.#requeue(open, adrift);
   }
 
   /** Jobs that the index does not name. Most have just ended; what has not is to be found there again. */
-  async #sweepUnlisted(ids: readonly string[], adrift: Map<string, EventId>): Promise<number> {
+  async #sweepUnlisted(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
     let requeued = 0;
-    for (let start = 0; start < ids.length && !this.#stopped; start += BATCH) {
-      const jobs = await this.reader.outlines(ids.slice(start, start + BATCH));
+    for (let start = 0; start < refs.length && !this.#stopped; start += BATCH) {
+      const jobs = await this.reader.outlines(refs.slice(start, start + BATCH));
       const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
       await Promise.all(open.map((job) => this.index.restore(job)));
-      for (const { id, attempt } of open) this.logger.warn({ requestId: id, attempt }, 'listed again');
+      for (const { id, tenant, attempt } of open) this.logger.warn({ requestId: id, tenant, attempt }, 'listed again');
       requeued += await this.#requeue(open, adrift);
     }
     return requeued;
@@ -126,21 +139,24 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  as it says something between two sweeps it is left alone.
    *  @param adrift takes the running ones, for the next sweep
    *  @returns how many were queued */
-  async #requeue(jobs: readonly JobOutline[], adrift: Map<string, EventId>): Promise<number> {
-    const missing = new Set(await this.queue.missing(jobs.map(({ id }) => id)));
-    const lost = jobs.filter(({ id, status, lastEventId }) => {
-      if (!missing.has(id)) return false;
-      if (status !== 'active' || this.#adrift.get(id) === lastEventId) return true;
-      adrift.set(id, lastEventId);
+  async #requeue(jobs: readonly JobOutline[], adrift: Map<JobRef, EventId>): Promise<number> {
+    const attempts = new Map(jobs.map(({ ref, attempt }) => [ref, attempt]));
+    const missing = new Set(await this.queue.missing([...attempts.keys()]));
+    const lost = jobs.filter(({ ref, status, lastEventId }) => {
+      if (!missing.has(ref)) return false;
+      if (status !== 'active' || this.#adrift.get(ref) === lastEventId) return true;
+      adrift.set(ref, lastEventId);
       return false;
     });
-    await Promise.all(lost.map((job) => this.#enqueue(job)));
-    for (const { id, attempt } of lost) this.logger.warn({ requestId: id, attempt }, 'queued again');
-    return lost.length;
+    // those that are parked are not lost: they wait for a slot of their tenant
+    const refs = await this.slots.toQueueAgain(lost.map(({ ref }) => ref));
+    await Promise.all(refs.map((ref) => this.#enqueue({ ref, attempt: attempts.get(ref) ?? 0 })));
+    for (const ref of refs) this.logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'queued again');
+    return refs.length;
   }
 
-  async #enqueue(job: JobOutline): Promise<void> {
-    await this.queue.enqueue({ id: job.id, priority: await this.index.priorityOf(job) });
+  async #enqueue(job: { readonly ref: JobRef; readonly attempt: number }): Promise<void> {
+    await this.queue.enqueue({ ref: job.ref, priority: await this.index.priorityOf(job) });
   }
 
   /** @returns what was swept; 0 for a page that could not be */
@@ -152,8 +168,11 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** An admission whose record was never made, or has expired. */
-  async #forget(id: string | undefined): Promise<void> {
-    if (id === undefined) return;
-    await Promise.all(this.#tenants.map((tenant) => this.index.withdraw({ id, tenant })));
+  async #dropAdmission(ref: JobRef | undefined): Promise<void> {
+    if (ref !== undefined) await this.index.dropAdmission(ref);
   }
+}
+
+function storedBytes({ bytes }: JobOutline): number {
+  return bytes.kept + bytes.request + bytes.log;
 }

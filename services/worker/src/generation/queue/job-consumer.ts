@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import {
@@ -12,9 +13,10 @@ import {
 import { DelayedError, type Job, WaitingError } from 'bullmq';
 import type { WorkerSettings } from '../../settings.ts';
 import { LOGGER, SETTINGS } from '../../tokens.ts';
-import { JobRunner } from '../job-runner.ts';
+import { JobRunner, type Run } from '../job-runner.ts';
 import { consumerOptions, DRAIN_DELAY_SECONDS, QUEUE_NAME } from './consumer-options.ts';
 import type { ConsumingWorker } from './consuming-worker.ts';
+import { Requeuer } from './requeuer.ts';
 
 /** A worker whose last sign of consumption is older than this is not ready: two fetches of an idle worker, with room
  *  for BullMQ's watchdog. */
@@ -30,13 +32,14 @@ export class JobConsumer
   extends WorkerHost<ConsumingWorker>
   implements OnApplicationBootstrap, BeforeApplicationShutdown
 {
-  /** per request id, the pick-up that is running here now */
-  readonly #running = new Map<string, Promise<void>>();
+  /** per job, the pick-up that is running here now */
+  readonly #running = new Map<JobRef, Promise<Run>>();
   #locksRenewedAt = 0;
   #stopping = false;
 
   constructor(
     @Inject(JobRunner) readonly runner: JobRunner,
+    @Inject(Requeuer) readonly requeuer: Requeuer,
     @Inject(LOGGER) readonly logger: Logger,
     @Inject(SETTINGS) readonly settings: WorkerSettings,
   ) {
@@ -56,36 +59,38 @@ export class JobConsumer
     });
   }
 
-  /** BullMQ passes the signal only to a processor that declares three parameters. */
-  async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
-    const { id } = job;
-    if (id === undefined || signal === undefined) throw new TypeError('BullMQ called without a job id or a signal');
+  /** BullMQ passes the signal only to a processor that declares three parameters.
+   *  @returns what `completed` is told of the entry */
+  async process(job: Job, token?: string, signal?: AbortSignal): Promise<Run> {
+    if (job.id === undefined || signal === undefined) throw new TypeError('BullMQ called without a job id or a signal');
+    const ref = job.id as JobRef;
     // fetched while the worker was already ending
     if (this.#stopping) await handBack(job, token);
-    const run = this.#run(job, id, token, signal);
-    this.#running.set(id, run);
+    const run = this.#run(job, ref, token, signal);
+    this.#running.set(ref, run);
     try {
-      await run;
+      return await run;
     } finally {
-      await this.#successor(id, run);
+      await this.#successor(ref, run);
     }
   }
 
-  async #run(job: Job, id: string, token: string | undefined, signal: AbortSignal): Promise<void> {
-    const outcome = await this.runner.run(id, randomUUID(), signal).catch(async (error: unknown) => {
-      this.logger.error({ requestId: id, err: error }, 'run failed');
+  async #run(job: Job, ref: JobRef, token: string | undefined, signal: AbortSignal): Promise<Run> {
+    const run = await this.runner.run(ref, randomUUID(), signal).catch(async (error: unknown) => {
+      this.logger.error({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'run failed');
       await job.changePriority({ priority: 0 });
       await job.moveToDelayed(Date.now() + AFTER_BUG_MS, token);
       throw new DelayedError();
     });
-    if (outcome === 'handed-over' || outcome === 'log-lost') await handBack(job, token);
+    if (run.outcome === 'handed-over' || run.outcome === 'log-lost') await handBack(job, token);
+    return run;
   }
 
   /** BullMQ keeps its locks by job id. If this worker lost a job and picked it up again, the fenced run must not end
    *  first: BullMQ would then stop renewing the lock of the new one. */
-  async #successor(id: string, run: Promise<void>): Promise<void> {
-    const current = this.#running.get(id);
-    if (current === run || current === undefined) this.#running.delete(id);
+  async #successor(ref: JobRef, run: Promise<Run>): Promise<void> {
+    const current = this.#running.get(ref);
+    if (current === run || current === undefined) this.#running.delete(ref);
     else await current.catch(() => undefined); // its own caller handles it
   }
 
@@ -103,6 +108,12 @@ export class JobConsumer
     await closed;
   }
 
+  /** An entry has ended and is gone: only now may its job be parked, since nothing could queue it again before. */
+  @OnWorkerEvent('completed')
+  onCompleted(job: Job, run: Run): void {
+    if (run.outcome === 'parked') this.requeuer.park(job.id as JobRef, run.most);
+  }
+
   @OnWorkerEvent('locksRenewed')
   onLocksRenewed(): void {
     this.#locksRenewedAt = performance.now();
@@ -110,13 +121,13 @@ export class JobConsumer
 
   /** A lost lock ends no run: the log's fence decides who may write, and perhaps nobody took the job over yet. */
   @OnWorkerEvent('lockRenewalFailed')
-  onLockRenewalFailed(requestIds: string[]): void {
-    this.logger.warn({ requestIds }, 'lock lost');
+  onLockRenewalFailed(refs: string[]): void {
+    this.logger.warn({ jobs: refs }, 'lock lost');
   }
 
   @OnWorkerEvent('stalled')
-  onStalled(requestId: string): void {
-    this.logger.warn({ requestId }, 'worker lost');
+  onStalled(ref: string): void {
+    this.logger.warn({ requestId: idOf(ref as JobRef), tenant: tenantOf(ref as JobRef) }, 'worker lost');
   }
 
   @OnWorkerEvent('error')

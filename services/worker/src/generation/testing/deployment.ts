@@ -1,11 +1,12 @@
-import { type JobRequest, newRequestId, type StoredEvent } from '@millrace/contracts';
+import { type JobRef, type JobRequest, jobRef, newRequestId, type StoredEvent } from '@millrace/contracts';
 import { createLogger, loadSettings, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   JobCanceller,
   JobOpener,
+  type JobOutline,
   JobReader,
-  type JobRecord,
   KeySpace,
+  NewJob,
   type RedisConnection,
 } from '@millrace/stream-log';
 import { eventually, newKeyPrefix } from '@millrace/testing';
@@ -70,28 +71,37 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** Opens a job and queues it, as the API does.
-   *  @returns its request id */
-  async submit(request: Partial<JobRequest> & { readonly query?: string } = {}, priority = 1): Promise<string> {
-    const { query = 'hi', ...rest } = request;
-    const id = newRequestId();
-    await this.#opener.open({
-      ...{ id, tenant: 'default', fingerprint: id, metadata: {} },
-      request: {
-        messages: [{ role: 'user', content: query }],
-        pipeline: 'chat',
-        model: 'openai:simulated',
-        onDisconnect: 'continue',
-        onCrash: 'restart',
-        timeoutMs: 60_000,
-        ...rest,
-      },
-    });
-    await this.enqueue(id, priority);
-    return id;
+   *  @returns its reference */
+  async submit(
+    request: Partial<JobRequest> & {
+      readonly query?: string;
+      readonly tenant?: string;
+      readonly queued?: boolean;
+    } = {},
+    priority = 1,
+  ): Promise<JobRef> {
+    const { query = 'hi', tenant = 'default', queued = true, ...rest } = request;
+    const ref = jobRef(tenant, newRequestId());
+    await this.#opener.open(
+      new NewJob({
+        ...{ ref, fingerprint: ref, metadata: {} },
+        request: {
+          messages: [{ role: 'user', content: query }],
+          pipeline: 'chat',
+          model: 'openai:simulated',
+          onDisconnect: 'continue',
+          onCrash: 'restart',
+          timeoutMs: 60_000,
+          ...rest,
+        },
+      }),
+    );
+    if (queued) await this.enqueue(ref, priority);
+    return ref;
   }
 
-  async enqueue(id: string, priority = 1): Promise<void> {
-    await this.#queue.add('generate', {}, { jobId: id, priority, removeOnComplete: true, removeOnFail: true });
+  async enqueue(ref: JobRef, priority = 1): Promise<void> {
+    await this.#queue.add('generate', {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
   }
 
   /** Entries that wait, run or failed. */
@@ -100,25 +110,25 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** The job's record once it has a status. */
-  async reached(id: string, status: JobRecord['status'], timeoutMs = 5_000): Promise<JobRecord> {
+  async reached(ref: JobRef, status: JobOutline['status'], timeoutMs = 5_000): Promise<JobOutline> {
     const isThere = async () => {
-      const record = await this.reader.get(id);
+      const record = await this.reader.outline(ref);
       return record?.status === status ? record : null;
     };
     return eventually(isThere, { timeoutMs });
   }
 
   /** All events so far, as `[type, data]`. */
-  async events(id: string): Promise<[StoredEvent['type'], Record<string, unknown>][]> {
-    const { events } = await this.reader.page(id, '0-0', { events: 10_000 });
+  async events(ref: JobRef): Promise<[StoredEvent['type'], Record<string, unknown>][]> {
+    const { events } = await this.reader.page(ref, '0-0', { events: 10_000 });
     return events.map(({ type, data }) => [type, JSON.parse(data)]);
   }
 
   /** Waits for the end.
    *  @returns the terminal event's type and data */
-  async end(id: string, timeoutMs = 5_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
+  async end(ref: JobRef, timeoutMs = 5_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
     const ended = async () => {
-      const last = (await this.events(id)).at(-1);
+      const last = (await this.events(ref)).at(-1);
       return last !== undefined && ['done', 'error', 'cancelled'].includes(last[0]) ? last : null;
     };
     return eventually(ended, { timeoutMs });

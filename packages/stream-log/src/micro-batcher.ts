@@ -2,7 +2,7 @@
 const MOST = 500;
 
 /** Gathers what is asked for one by one while a turn's replies are gone through, and does it in one go. */
-export class Gathered<Item> {
+export class MicroBatcher<Item> {
   #items: Item[] = [];
   #done: Promise<void> | null = null;
 

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@millrace/runtime';
+import type { TenantSlots } from '@millrace/stream-log';
+import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
+
+/** How often a worker says that it is there, milliseconds; its slots count for three times as long. */
+const ANNOUNCE_MS = 5_000;
+
+/** Announces this worker's slots before it takes its first job, and withdraws them when it ends. */
+export class SlotAnnouncer implements OnModuleInit, BeforeApplicationShutdown {
+  readonly #worker = randomUUID();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    readonly slots: TenantSlots,
+    readonly count: number,
+    readonly logger: Logger,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.#timer = setInterval(() => void this.#announce(), ANNOUNCE_MS);
+    await this.#announce();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    // not waited for: without Redis it would wait for ever, and the word runs out by itself
+    this.slots.withdraw(this.#worker).catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'slots not withdrawn');
+    });
+  }
+
+  async #announce(): Promise<void> {
+    try {
+      await this.slots.announce(this.#worker, this.count);
+    } catch (error) {
+      this.logger.debug({ err: error }, 'slots not announced');
+    }
+  }
+}
