@@ -11,13 +11,17 @@ export function readableWarning(line) {
   if (entry === null) return line.trim() === '' ? null : line;
   const level = String(entry['level']);
   if (!shownLevels.has(level)) return null;
-  return [level, entry['msg'], entry['requestId'], describe(entry['err'] ?? entry['error'])].filter(Boolean).join(' ');
+  const error = entry['err'] ?? entry['error'] ?? null;
+  const why = [entry['reason'], error === null ? '' : describe(error)].filter(Boolean).join(', ');
+  return [level, entry['msg'], entry['requestId'], why && `(${why})`].filter(Boolean).join(' ');
 }
 
 /** @param {unknown} detail */
 function describe(detail) {
-  if (typeof detail === 'object' && detail !== null && 'message' in detail) return `(${String(detail.message)})`;
-  return typeof detail === 'string' ? `(${detail})` : '';
+  if (typeof detail === 'string') return detail;
+  // most errors are logged without their message, which may quote a prompt
+  const { message, type, code } = /** @type {Record<string, unknown>} */ (detail);
+  return String(message ?? [type, code].filter(Boolean).join(' '));
 }
 
 /**

@@ -10,6 +10,10 @@ describe('readableWarning', () => {
   it('shows a warning with its request and its cause', () => {
     const line = JSON.stringify({ level: 'warn', msg: 'model failed', requestId: 'r1', err: { message: 'no route' } });
     expect(readableWarning(line)).toBe('warn model failed r1 (no route)');
+    const crash = { level: 'fatal', msg: 'crashed', err: { type: 'TypeError', code: 'ERR_X' } };
+    expect(readableWarning(JSON.stringify(crash))).toBe('fatal crashed (TypeError ERR_X)');
+    const start = { level: 'fatal', msg: 'cannot start', reason: 'no such file', err: { type: 'Error' } };
+    expect(readableWarning(JSON.stringify(start))).toBe('fatal cannot start (no such file, Error)');
   });
 
   it('shows what came from below the logger as it is', () => {

@@ -18,4 +18,4 @@ export function chooseModel(env) {
 }
 
 /** @param {string} url */
-const withoutCredentials = (url) => url.replace(/\/\/[^@/]*@/, '//');
+const withoutCredentials = (url) => url.replace(/\/\/\S*@/, '//');

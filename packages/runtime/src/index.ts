@@ -1,4 +1,6 @@
-export { createLogger, type Logger, type LoggerSettings, withoutCredentials } from './logger.ts';
+export { logCrashes } from './crash.ts';
+export type { PlainErrorClass } from './log/error-outline.ts';
+export { createLogger, type Logger, type LoggerSettings } from './log/logger.ts';
 export { metricsRegistry } from './metrics.ts';
 export { BULLMQ_MAX_BLOCK_MS, type RedisRole } from './redis/connection-options.ts';
 export {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Child } from '@millrace/testing';
 
 const SHUTDOWN = new URL('./shutdown.ts', import.meta.url).href;
-const LOGGER = new URL('./logger.ts', import.meta.url).href;
+const LOGGER = new URL('./log/logger.ts', import.meta.url).href;
 
 /** A process that shuts down with these steps, `[name, body]`. */
 async function start(steps: Record<string, string>, graceMs = 10_000): Promise<Child> {

@@ -1,4 +1,4 @@
-import type { Logger } from './logger.ts';
+import type { Logger } from './log/logger.ts';
 
 /** One thing to do before the process ends. */
 export interface ShutdownStep {

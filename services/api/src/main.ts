@@ -1,5 +1,7 @@
-import { createLogger, loadSettings, onShutdown, SettingsError } from '@millrace/runtime';
+import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
+import { StreamLogError } from '@millrace/stream-log';
 import { createApp } from './app.ts';
+import { Problem } from './http/problem.ts';
 import { type ApiSettings, apiSettingsSchema } from './settings.ts';
 
 /** Time beyond what the settings say, for answers under way and for closing connections, milliseconds. */
@@ -7,19 +9,26 @@ const CLOSE_MS = 5_000;
 
 const settings = settingsOrExit();
 const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = settings;
-const logger = createLogger({ service: 'api', level: settings.MILLRACE_LOG_LEVEL });
-const api = await createApp(settings, logger);
-onShutdown(
-  [
-    { name: 'streams', run: api.drain },
-    { name: 'server', run: api.close },
-  ],
-  { graceMs: Math.max(drainMs, lingerMs) + lingerMs + CLOSE_MS, logger },
-);
+const logger = createLogger({
+  service: 'api',
+  level: settings.MILLRACE_LOG_LEVEL,
+  plainErrors: [StreamLogError, Problem],
+});
+logCrashes(logger);
 try {
+  const api = await createApp(settings, logger);
+  onShutdown(
+    [
+      { name: 'streams', run: api.drain },
+      { name: 'server', run: api.close },
+    ],
+    { graceMs: Math.max(drainMs, lingerMs) + lingerMs + CLOSE_MS, logger },
+  );
   logger.info({ url: await api.listen() }, 'listening');
 } catch (error) {
-  logger.fatal({ err: error, host: settings.HOST, port: settings.PORT }, 'cannot listen: is the port taken?');
+  // nobody has been answered yet: the words of this error quote no prompt
+  const reason = error instanceof Error ? error.message : String(error);
+  logger.fatal({ err: error, reason, host: settings.HOST, port: settings.PORT }, 'cannot start');
   process.exit(1);
 }
 

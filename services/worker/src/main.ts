@@ -1,4 +1,5 @@
-import { createLogger, loadSettings, onShutdown, SettingsError } from '@millrace/runtime';
+import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
+import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
 import { workerSettingsSchema } from './settings.ts';
 
@@ -7,7 +8,8 @@ const CLOSING_MS = 5_000;
 
 async function main(): Promise<void> {
   const settings = loadSettings(workerSettingsSchema, process.env);
-  const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL });
+  const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
+  logCrashes(logger);
   try {
     const worker = await createWorker(settings, logger);
     onShutdown([{ name: 'worker', run: () => worker.close() }], {
@@ -16,7 +18,8 @@ async function main(): Promise<void> {
     });
     logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: worker.healthUrl }, 'consuming');
   } catch (error) {
-    logger.fatal({ err: error }, 'cannot start');
+    // no job has been taken yet: the words of this error quote no prompt
+    logger.fatal({ err: error, reason: error instanceof Error ? error.message : String(error) }, 'cannot start');
     process.exit(1);
   }
 }

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Logger } from '../logger.ts';
+import { redisMessage } from '../log/error-outline.ts';
+import type { Logger } from '../log/logger.ts';
 
 /** Logs when a connection is lost and when it is back: two lines per outage, not one per attempt.
  *  It is also the `error` listener without which ioredis would write to the console. */
@@ -32,5 +33,5 @@ export function logOutages(connection: Redis | Cluster, name: string, logger: Lo
 function reasonOf(error: Error | undefined): string {
   if (error === undefined) return 'closed by the server';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return error.message || code || error.name;
+  return redisMessage(error.message) || code || error.name;
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { eventually, startRedisCluster, startSentinel, type TestRedis, untilPromoted } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
-import { createLogger } from '../logger.ts';
+import { createLogger } from '../log/logger.ts';
 import { type RedisFactory, redisFactory } from './redis-factory.ts';
 
 function openFactory(url: string): RedisFactory & Disposable {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { createLogger } from '../logger.ts';
+import { createLogger } from '../log/logger.ts';
 import { type RedisFactory, redisFactory } from './redis-factory.ts';
 
 let server: TestRedis;

@@ -1,5 +1,5 @@
 import { type Cluster, Redis } from 'ioredis';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../log/logger.ts';
 import { SettingsError } from '../settings/settings-error.ts';
 import { BatchingRedis } from './batching-redis.ts';
 import { BoundedCluster } from './bounded-cluster.ts';

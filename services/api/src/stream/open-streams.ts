@@ -58,7 +58,7 @@ export class OpenStreams {
     this.metrics.openStreams.set(this.size);
     const durationMs = Math.round(performance.now() - connection.openedAt);
     const { jobId: requestId, reason, fault } = connection;
-    if (reason === 'failed') this.logger.error({ requestId, reason, durationMs, at: framesOf(fault) }, 'closed');
+    if (reason === 'failed') this.logger.error({ requestId, reason, durationMs, err: fault }, 'closed');
     else this.logger.info({ requestId, reason, durationMs }, 'closed');
     if (this.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
@@ -105,11 +105,4 @@ export class OpenStreams {
       }
     }
   }
-}
-
-/** Where it was thrown, without the message: a parser's quotes what it read. */
-function framesOf(fault: unknown): string[] {
-  if (!(fault instanceof Error)) return [];
-  const frames = (fault.stack ?? '').split('\n').map((line) => line.trim());
-  return [fault.name, ...frames.filter((line) => line.startsWith('at '))];
 }

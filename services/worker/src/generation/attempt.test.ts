@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StreamEvent } from '@millrace/contracts';
 import { createLogger } from '@millrace/runtime';
 import type { Begun } from '@millrace/stream-log';
-import type { PipelineEvent } from '../pipelines/pipeline.ts';
+import { PipelineError, type PipelineEvent } from '../pipelines/pipeline.ts';
 import { Attempt } from './attempt.ts';
 import { WorkerMetrics } from './metrics.ts';
 
@@ -31,7 +31,11 @@ class Writer {
   }
 }
 
-function attempt(writer: Writer, run: () => AsyncGenerator<PipelineEvent, undefined, void>): Attempt {
+function attempt(
+  writer: Writer,
+  run: () => AsyncGenerator<PipelineEvent, undefined, void>,
+  log: string[] = [],
+): Attempt {
   const request = { messages: [], pipeline: 'p', model: 'm', timeoutMs: 60_000 };
   const begun = { kind: 'begun', request, tenant: 't', attempt: 1, writer, queueMs: 0, elapsedMs: 0 };
   return new Attempt('job', begun as unknown as Begin, {
@@ -40,7 +44,7 @@ function attempt(writer: Writer, run: () => AsyncGenerator<PipelineEvent, undefi
     limits: { firstTokenMs: 60_000, tokenGapMs: 60_000 },
     retry: { retries: 0, minDelayMs: 0, maxDelayMs: 0 },
     metrics: new WorkerMetrics(),
-    logger: createLogger({ service: 'test', level: 'silent' }),
+    logger: createLogger({ service: 'test', level: 'debug', destination: { write: (line) => log.push(line) } }),
   });
 }
 
@@ -80,5 +84,34 @@ describe('an attempt', () => {
       return undefined;
     }).run();
     expect([outcome, writer.calls]).toEqual(['failed', ['fail INTERNAL']]);
+  });
+
+  it.each<[string, (prompt: string) => Error, object]>([
+    ['an error', (prompt) => new TypeError(prompt), { code: 'INTERNAL', err: { type: 'TypeError' } }],
+    ['a cause', (prompt) => new Error('x', { cause: new Error(prompt) }), { err: { cause: { type: 'Error' } } }],
+    ['a name and a code', (prompt) => Object.assign(new Error(''), { name: prompt, code: prompt }), {}],
+    [
+      'the error that its caller sees',
+      (prompt) => new PipelineError('MODEL_ERROR', prompt),
+      { code: 'MODEL_ERROR', err: { type: 'PipelineError', code: 'MODEL_ERROR' } },
+    ],
+  ])('logs where a pipeline failed, and no word of a long prompt that it throws as %s', async (_, thrown, said) => {
+    const prompt = 'hush\nat hush (/hush.js:1:2)\na://hush@hush '.repeat(1_500);
+    const log: string[] = [];
+    const startedAt = performance.now();
+    await attempt(
+      new Writer(),
+      async function* () {
+        yield text('a');
+        throw thrown(prompt);
+      },
+      log,
+    ).run();
+    // a few milliseconds here; the 60 KB took seconds
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(log.join('')).not.toContain('hush');
+    const entry = log.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'failed');
+    expect(entry).toMatchObject(said);
+    expect(JSON.stringify(entry.err)).toMatch(/attempt\.test\.ts.*:\d+:\d+/);
   });
 });

@@ -13,7 +13,7 @@ import type { PipelineResult } from '../pipelines/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
 import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
-import { type Failure, failureOf } from './failure.ts';
+import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { Outcome, WorkerMetrics } from './metrics.ts';
 import { abandon, UntilAborted } from './or-aborted.ts';
@@ -144,7 +144,8 @@ export class Attempt {
       if (refusal instanceof StreamLogError) return this.#settle(refusal);
       throw refusal;
     }
-    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? whereIn(reason) : {}) });
+    if (isPipelineError(reason)) return this.#ended('failed', { code, err: reason });
+    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? faultOf(reason) : {}) });
   }
 
   async #release(reason: 'handover' | 'log-lost'): Promise<Outcome> {
@@ -182,10 +183,7 @@ export class Attempt {
   }
 }
 
-/** What helps to find the fault: never an error's message, which may quote the prompt. */
-function whereIn(reason: unknown): object {
-  if (reason instanceof MalformedEvent) return { pipeline: reason.pipeline, field: reason.field };
-  if (!(reason instanceof Error)) return {};
-  const frames = (reason.stack ?? '').split('\n').map((line) => line.trim());
-  return { at: [reason.name, ...frames.filter((line) => line.startsWith('at '))] };
+/** What helps to find the fault; of an error the logger keeps no word that may quote the prompt. */
+function faultOf(reason: unknown): object {
+  return reason instanceof MalformedEvent ? { pipeline: reason.pipeline, field: reason.field } : { err: reason };
 }

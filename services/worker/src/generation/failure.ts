@@ -62,8 +62,12 @@ function httpFailure(status: number, error: unknown): Failure {
 }
 
 /** A PipelineError, by its structure: a team's module may have loaded a copy of the class of its own. */
+export function isPipelineError(error: unknown): error is Error & { readonly code: unknown } {
+  return error instanceof Error && error.name === 'PipelineError' && 'code' in error;
+}
+
 function saidByPipeline(error: unknown): Failure | null {
-  if (!(error instanceof Error) || error.name !== 'PipelineError' || !('code' in error)) return null;
+  if (!isPipelineError(error)) return null;
   const code = STREAM_ERROR_CODES.find((known) => known === error.code);
   return code === undefined ? null : final(code, error.message, 'retryable' in error && error.retryable === true);
 }

@@ -41,14 +41,31 @@ describe('createLogger', () => {
     expect(line).toContain('[redacted]');
   });
 
-  it('logs of an error its type, code, message and stack, never what else it carries', () => {
-    const error = Object.assign(new Error('failed', { cause: new Error('at redis://me:hidden@host') }), {
-      code: 'E1',
+  it('logs of an error its class, its code and where it was thrown, and no word of a prompt', () => {
+    const error = Object.assign(new Error('hidden\nat hidden (/a.js:1:2)', { cause: new Error('hidden') }), {
+      code: 'ECONNRESET',
       command: { args: ['hidden'] },
     });
-    const line = logged((logger) => logger.error({ err: error }, 'oops'));
-    expect(JSON.parse(line).err).toMatchObject({ type: 'Error', code: 'E1', message: 'failed' });
-    expect(line).not.toContain('hidden');
+    for (const line of [
+      logged((logger) => logger.error({ err: error }, 'oops')),
+      logged((logger) => logger.error({ error }, 'oops')),
+      logged((logger) => logger.error({ err: 'hidden' }, 'oops')),
+    ]) {
+      expect(line).toContain('oops');
+      expect(line).not.toContain('hidden');
+    }
+    const { err } = JSON.parse(logged((logger) => logger.error({ err: error }, 'oops')));
+    expect(err).toMatchObject({ type: 'Error', code: 'ECONNRESET', at: expect.any(Array), cause: { type: 'Error' } });
+  });
+
+  it('writes 50 KB of whatever text in no time: others wait for the line', () => {
+    const startedAt = performance.now();
+    for (const unit of ['a', 'a://', 'line\n']) {
+      const text = unit.repeat(50_000 / unit.length);
+      logged((logger) => logger.error({ err: new Error(text), reason: text }, 'oops'));
+    }
+    // a few milliseconds here; it was two seconds
+    expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
   it('cuts the credentials out of every URL', () => {
