@@ -73,8 +73,8 @@ export class Child extends EventEmitter {
 
   /** @param {ChildSpec} spec */
   #keepOutput({ name, logDirectory, shown }) {
-    mkdirSync(logDirectory, { recursive: true });
-    const log = createWriteStream(path.join(logDirectory, `${name}.log`), { flags: 'a' });
+    mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
+    const log = createWriteStream(path.join(logDirectory, `${name}.log`), { flags: 'a', mode: 0o600 });
     this.once('exit', () => log.end());
     for (const stream of [this.#tether.stdout, this.#tether.stderr]) {
       if (stream === null) continue;

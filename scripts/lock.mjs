@@ -11,9 +11,9 @@ import { codeOf, Problem } from './problem.mjs';
  * @throws {Problem} a living process holds it
  */
 export function takeLock(file, purpose) {
-  mkdirSync(path.dirname(file), { recursive: true });
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(file, `${process.pid}\n${purpose}\n`, { flag: 'wx' });
+    writeFileSync(file, `${process.pid}\n${purpose}\n`, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
     const [pid, holder] = readFileSync(file, 'utf8').split('\n');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const betweenTriesMs = 50;
@@ -31,19 +32,24 @@ async function answersOk(url, signal) {
 /**
  * Resolves when a Redis on the loopback interface answers PONG: it accepts connections before it has read its data.
  * @param {number} port
+ * @param {string} password
  * @param {AbortSignal} signal gives up
  */
-export async function redisReady(port, signal) {
-  while (!(await answersPong(port))) await sleep(betweenTriesMs, undefined, { signal });
+export async function redisReady(port, password, signal) {
+  while (!(await answersPong(port, password))) await sleep(betweenTriesMs, undefined, { signal });
 }
 
-/** @param {number} port */
-async function answersPong(port) {
+/**
+ * @param {number} port
+ * @param {string} password
+ */
+async function answersPong(port, password) {
   const socket = connect(port, '127.0.0.1');
   try {
-    socket.write('PING\r\n');
-    const [reply] = await once(socket, 'data', { signal: AbortSignal.timeout(2_000) });
-    return String(reply).startsWith('+PONG');
+    socket.write(`AUTH ${password}\r\nPING\r\nQUIT\r\n`);
+    socket.setTimeout(2_000, () => socket.destroy());
+    // it closes the connection after the last answer
+    return (await text(socket)).includes('+PONG');
   } catch {
     // nobody listens yet
     return false;

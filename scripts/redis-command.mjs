@@ -1,24 +1,28 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from './lock.mjs';
 import { Problem } from './problem.mjs';
 
 const pidFile = 'redis.pid';
+const secretsFile = 'secrets.conf';
 
 /**
- * The command that runs a private Redis whose data survives a restart.
+ * The command that runs a private Redis whose data survives a restart. Every user of the machine may connect to its
+ * port and list its arguments, so it asks for a password, which stands in a file that only we can read.
  * @param {import('./redis-program.mjs').RedisProgram} program
- * @param {{ port: number, directory: string }} where loopback port and data folder
+ * @param {{ port: number, directory: string, password: string }} where loopback port, data folder, and what clients
+ *   must say: letters and digits
  */
-export function redisCommand(program, { port, directory }) {
-  mkdirSync(directory, { recursive: true });
+export function redisCommand(program, { port, directory, password }) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeSecret(path.join(directory, secretsFile), `requirepass ${password}\n`);
   const durable = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''];
   // A queue must never lose a key to make room; a full Redis is an error that the caller sees.
   const bounded = ['--maxmemory-policy', 'noeviction'];
   if (program.kind === 'program') {
     const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', './', '--pidfile', `./${pidFile}`];
-    return { command: program.path, args: [...own, ...durable, ...bounded], cwd: directory };
+    return { command: program.path, args: [`./${secretsFile}`, ...own, ...durable, ...bounded], cwd: directory };
   }
   const owner = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
   const container = [
@@ -33,9 +37,20 @@ export function redisCommand(program, { port, directory }) {
   ];
   return {
     command: 'docker',
-    args: [...container, program.image, 'redis-server', '--protected-mode', 'no', ...durable, ...bounded],
+    args: [...container, program.image, 'redis-server', `/data/${secretsFile}`, ...durable, ...bounded],
     cwd: directory,
   };
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ */
+function writeSecret(file, text) {
+  writeFileSync(file, '', { mode: 0o600 });
+  // the mode above is only that of a new file
+  chmodSync(file, 0o600);
+  writeFileSync(file, text);
 }
 
 /**

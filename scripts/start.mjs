@@ -2,16 +2,18 @@
  * `npm start`: the whole of Millrace from one command: Redis, a model (simulated unless the environment names one), one
  * worker, one API with the page. `--verbose` shows every line of their logs.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
 import { banner, publicUrl } from './banner.mjs';
 import { bootstrapForStart, bootstrapNode } from './bootstrap.mjs';
+import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
 import { KeptChild } from './keep-running.mjs';
 import { takeLock } from './lock.mjs';
 import { readableWarning } from './log-lines.mjs';
 import { chooseModel } from './model-choice.mjs';
-import { projectEnvironment } from './pinned-node.mjs';
+import { makePrivate } from './private-folder.mjs';
 import { Problem, runScript } from './problem.mjs';
 import { inProject, stateDirectory } from './project.mjs';
 import { httpReady, listeningLine, redisReady } from './readiness.mjs';
@@ -36,7 +38,7 @@ const children = [];
  */
 async function startChild(spec, isReady) {
   const child = new KeptChild({
-    env: projectEnvironment(),
+    env: bareEnvironment(),
     graceMs: serviceGraceMs,
     logDirectory,
     shown: verbose ? (line) => line : readableWarning,
@@ -50,17 +52,18 @@ async function startChild(spec, isReady) {
 async function startRedis(program) {
   const redisPort = await freePort();
   const directory = path.join(stateDirectory, 'redis');
+  const password = randomBytes(32).toString('hex');
   await waitForEarlierRedis(directory);
   await startChild(
     {
       name: 'redis',
-      ...redisCommand(program, { port: redisPort, directory }),
+      ...redisCommand(program, { port: redisPort, directory, password }),
       // Its warnings are advice about the machine; a crash shows the end of its log anyway.
       shown: verbose ? (line) => line : () => null,
     },
-    (_, signal) => redisReady(redisPort, signal),
+    (_, signal) => redisReady(redisPort, password, signal),
   );
-  return `redis://127.0.0.1:${redisPort}`;
+  return `redis://:${password}@127.0.0.1:${redisPort}`;
 }
 
 async function startSimulatedModel() {
@@ -81,7 +84,7 @@ async function startWorker(settings) {
       command: process.execPath,
       args: ['--enable-source-maps', '--min-semi-space-size=16', inProject('services/worker/dist/main.js')],
       env: {
-        ...projectEnvironment(),
+        ...workerEnvironment(),
         NODE_ENV: 'production',
         ...settings,
         MILLRACE_WORKER_HEALTH_PORT: String(healthPort),
@@ -102,7 +105,7 @@ async function startApi(settings) {
       name: 'api',
       command: process.execPath,
       args: ['--enable-source-maps', inProject('services/api/dist/main.js')],
-      env: { ...defaults, ...projectEnvironment(), NODE_ENV: 'production', ...own, ...settings },
+      env: { ...defaults, ...apiEnvironment(), NODE_ENV: 'production', ...own, ...settings },
     },
     (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
   );
@@ -110,11 +113,13 @@ async function startApi(settings) {
 
 async function startAll() {
   const program = await bootstrapForStart();
+  // from here on, whatever a child writes is for us alone
+  process.umask(0o077);
   const startedAt = Date.now();
   const redisUrl = program === null ? process.env['REDIS_URL'] : await startRedis(program);
   const model = chooseModel(process.env);
-  const settings = { REDIS_URL: redisUrl, ...(model.simulated ? await startSimulatedModel() : {}) };
-  await Promise.all([startWorker(settings), startApi(settings)]);
+  const modelSettings = model.simulated ? await startSimulatedModel() : {};
+  await Promise.all([startWorker({ REDIS_URL: redisUrl, ...modelSettings }), startApi({ REDIS_URL: redisUrl })]);
   console.log(
     banner({
       url: publicUrl(host, port),
@@ -152,6 +157,7 @@ await runScript(async () => {
   assertPort();
   const signals = stopSignals();
   await bootstrapNode();
+  makePrivate(stateDirectory, ['redis', 'logs', 'bin', 'start.lock']);
   const lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
   try {
     await assertPortIsFree(port, host);

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Child, freePort, readSse } from '@millrace/testing';
+import { Child, freePort, readSse, startModel } from '@millrace/testing';
+import { Redis } from 'ioredis';
 import { idOf } from './system.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -15,13 +16,45 @@ beforeEach(async () => {
 });
 afterEach(() => rm(state, { recursive: true, force: true }));
 
-async function start(port: number): Promise<Child> {
+async function start(port: number, settings: NodeJS.ProcessEnv = {}): Promise<Child> {
   const { PATH, HOME } = process.env;
-  const env = { PATH, HOME, PORT: String(port), MILLRACE_STATE_DIR: state };
+  const env = { PATH, HOME, PORT: String(port), MILLRACE_STATE_DIR: state, ...settings };
   const child = await Child.start({ command: process.execPath, args: ['scripts/start.mjs'], cwd: ROOT, env });
   await child.line((line) => line.includes('Millrace answers at'), 60_000);
   return child;
 }
+
+interface Process {
+  readonly commandLine: string;
+  readonly environment: string;
+}
+
+/** What runs below a process, by its place in the command line that everybody may read. */
+async function childrenOf(pid: number): Promise<Process[]> {
+  const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
+  const below = await Promise.all(
+    pids.map(async (child) => {
+      const [commandLine, environment] = await Promise.all(
+        ['cmdline', 'environ'].map(async (file) =>
+          (await readFile(`/proc/${child}/${file}`, 'utf8')).replaceAll('\0', ' '),
+        ),
+      );
+      return [{ commandLine, environment } as Process, ...(await childrenOf(child))];
+    }),
+  );
+  return below.flat();
+}
+
+/** What others of this machine could read or list, of all that a folder holds. */
+async function openToOthers(folder: string): Promise<string[]> {
+  const inside = await readdir(folder, { recursive: true });
+  const files = [folder, ...inside.map((name) => join(folder, name))];
+  const modes = await Promise.all(files.map(async (file) => ({ file, mode: (await stat(file)).mode })));
+  return modes.filter(({ mode }) => (mode & 0o077) !== 0).map(({ file }) => file);
+}
+
+/** Only Linux shows what other processes were started with. */
+const onLinux = process.platform === 'linux' ? it : it.skip;
 
 describe('npm start', () => {
   it('serves, says that the model is simulated, stops on Ctrl-C, and keeps its answers', async () => {
@@ -30,9 +63,9 @@ describe('npm start', () => {
     const first = await start(port);
     expect(first.lines.join('\n')).toMatch(/SIMULATED/);
     expect((await fetch(url)).headers.get('content-type')).toMatch('text/html');
-    await using stream = await readSse(`${url}/jobs`, { body: { query: 'Why is the sky blue?' } });
+    await using stream = await readSse(`${url}/jobs`, { body: { query: 'Write a haiku.' } });
     await stream.collect();
-    expect(stream.text()).toMatch(/blue/);
+    expect(stream.text()).toMatch(/mill/);
     process.kill(first.pid, 'SIGINT');
     expect(await first.exited).toMatchObject({ code: 0 });
 
@@ -41,4 +74,48 @@ describe('npm start', () => {
     expect(job).toMatchObject({ status: 'completed', text: stream.text() });
     await second.stop();
   });
+
+  onLinux(
+    'keeps prompts and keys from other users of the machine, and each key in the process that needs it',
+    async () => {
+      // as an earlier version left it
+      await mkdir(join(state, 'logs'));
+      await writeFile(join(state, 'logs', 'api.log'), 'older');
+      await chmod(state, 0o755);
+      await using model = await startModel();
+      model.answer(['fine']);
+      const keys = { OPENAI_API_KEY: 'sk-of-the-model', MILLRACE_API_KEYS: 'acme:user:of-a-caller-who-asks' };
+      const other = { HF_TOKEN: 'of-somebody-else' };
+      const settings = { ...keys, ...other, OPENAI_BASE_URL: model.baseUrl, MILLRACE_AUTH: 'apikey' };
+      const port = await freePort();
+      await using millrace = await start(port, settings);
+      const headers = { authorization: 'Bearer of-a-caller-who-asks' };
+      await using stream = await readSse(`http://127.0.0.1:${port}/jobs`, { body: { query: 'a prompt' }, headers });
+      expect((await stream.collect()).at(-1)).toMatchObject({ event: 'done' });
+
+      expect(await openToOthers(state)).toEqual([]);
+      const [, password] =
+        /^requirepass (\w{32,})$/m.exec(await readFile(join(state, 'redis', 'secrets.conf'), 'utf8')) ?? [];
+      if (password === undefined) throw new Error('Redis has no password');
+      const processes = await childrenOf(millrace.pid);
+      const withAny = (secret: string) => processes.filter(({ environment }) => environment.includes(secret));
+      const programs = (found: Process[]) =>
+        new Set(found.map(({ commandLine }) => /services.(?:api|worker)|redis-server/.exec(commandLine)?.[0]));
+      expect(programs(processes)).toEqual(new Set(['services/api', 'services/worker', 'redis-server']));
+      expect(programs(withAny(password))).toEqual(new Set(['services/api', 'services/worker']));
+      expect(programs(withAny('sk-of-the-model'))).toEqual(new Set(['services/worker']));
+      expect(programs(withAny('of-somebody-else'))).toEqual(new Set(['services/worker']));
+      expect(programs(withAny('of-a-caller-who-asks'))).toEqual(new Set(['services/api']));
+      const said = processes.map(({ commandLine }) => commandLine).join('\n');
+      for (const secret of [password, ...Object.values(keys), ...Object.values(other)])
+        expect(said).not.toContain(secret);
+
+      const redisPort = Number(/redis-server 127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
+      const stranger = new Redis({ port: redisPort, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
+      stranger.on('error', () => undefined); // its check of the connection is refused too
+      await expect(stranger.call('KEYS', '*')).rejects.toThrow('NOAUTH');
+      stranger.disconnect();
+      expect((await millrace.stop(60_000)).code).toBe(0);
+    },
+  );
 });
