@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { proxyFiles } from '../infra/nginx/render.mjs';
+import { PROXY_DEFAULTS, proxyFiles } from '../infra/nginx/render.mjs';
 
 describe('proxyFiles', () => {
   const nodes = ['127.0.0.1:3001', '127.0.0.1:3002'];
@@ -29,6 +30,15 @@ describe('proxyFiles', () => {
     const pages = server().match(/error_page [^;]*\b(?:400|494)\b[^;]*;/g) ?? [];
     expect(pages).toHaveLength(2);
     for (const page of pages) expect(page).not.toContain('@');
+  });
+
+  it('is given the same defaults by docker-compose.yml', () => {
+    const compose = readFileSync(new URL('../docker-compose.yml', import.meta.url), 'utf8');
+    const given = [...compose.matchAll(/^ +(MILLRACE_\w+): "?\$\{\1:-([^}]*)\}"?$/gm)].map(([, name, value]) => [
+      name,
+      value,
+    ]);
+    expect(Object.fromEntries(given)).toMatchObject(PROXY_DEFAULTS);
   });
 
   it('buffers the streams only when asked to', () => {

@@ -10,10 +10,26 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
+/** What one address may take at a time and in a second, and who may read /metrics. The template has the reasons. */
+export const PROXY_DEFAULTS = {
+  MILLRACE_METRICS_ACCESS: 'deny all;',
+  MILLRACE_CONNECTIONS_PER_ADDRESS: '4000',
+  MILLRACE_REQUESTS_PER_SECOND: '200',
+  MILLRACE_REQUEST_BURST: '4000',
+};
+
+/** For a load that comes from one machine. */
+export const UNLIMITED = {
+  MILLRACE_CONNECTIONS_PER_ADDRESS: '60000',
+  MILLRACE_REQUESTS_PER_SECOND: '100000',
+  MILLRACE_REQUEST_BURST: '100000',
+};
+
 /**
  * @typedef {object} ProxyOptions
  * @property {string} listen `127.0.0.1:41234`
  * @property {readonly string[]} nodes the API nodes, `127.0.0.1:3001`
+ * @property {Partial<typeof PROXY_DEFAULTS>} [limits] where they differ from {@link PROXY_DEFAULTS}
  * @property {boolean} [bufferStreams] for the experiment that shows why they are not: what a proxy does whose
  *   configuration says nothing of streams
  */
@@ -23,9 +39,11 @@ const here = path.dirname(fileURLToPath(import.meta.url));
  * @param {ProxyOptions} options
  * @returns {{ 'nginx.conf': string, 'conf.d/millrace.conf': string }} the files by their path below nginx's prefix
  */
-export function proxyFiles({ listen, nodes, bufferStreams = false }) {
+export function proxyFiles({ listen, nodes, limits = {}, bufferStreams = false }) {
   const template = readFileSync(path.join(here, 'templates', 'millrace.conf.template'), 'utf8');
   const filled = fillIn(template, {
+    ...PROXY_DEFAULTS,
+    ...limits,
     MILLRACE_LISTEN: listen,
     MILLRACE_ACCESS_LOG: 'access.log',
     MILLRACE_API_NODES: nodes.map((node) => `server ${node} max_fails=1 fail_timeout=1s;`).join(' '),

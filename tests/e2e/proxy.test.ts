@@ -1,14 +1,20 @@
-import { describe, expect, it } from '@jest/globals';
-import type { SseReader } from '@millrace/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, exchange, readSse, type SseReader } from '@millrace/testing';
 import { System } from './system.ts';
 
 const TOKENS = Array.from({ length: 20 }, (_, i) => `t${i} `);
 const PACE_MS = 60;
 
+let system: System;
+beforeAll(async () => {
+  system = await System.start();
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
 /** When each token arrived, and when the model had said it, both from the first one on, milliseconds. */
-async function pace(system: System, query: string): Promise<{ arrivals: number[]; stream: SseReader }> {
+async function pace(query: string, at: string): Promise<{ arrivals: number[]; stream: SseReader }> {
   system.model.answer(TOKENS, { to: query, stepMs: PACE_MS });
-  const stream = await system.ask(query);
+  const stream = await system.ask(query, { at });
   await stream.collect();
   const tokens = stream.events.filter(({ event }) => event === 'message');
   const first = tokens[0]?.at ?? 0;
@@ -20,24 +26,25 @@ function spread(arrivals: readonly number[]): number {
   return (arrivals.at(-1) ?? 0) / (PACE_MS * (TOKENS.length - 1));
 }
 
+/** As a client of that address is seen behind a load balancer of a private network. */
+const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+
 describe('through nginx', () => {
   it('each token arrives when it was said: the gaps follow the pace of the model', async () => {
-    await using system = await System.start();
-    const { arrivals, stream } = await pace(system, 'unbuffered');
+    const { arrivals, stream } = await pace('unbuffered', system.url);
     expect(stream.text()).toBe(TOKENS.join(''));
     expect(arrivals).toHaveLength(TOKENS.length);
     expect(spread(arrivals)).toBeGreaterThan(0.8);
   });
 
   it('with buffering switched on the same check fails', async () => {
-    await using system = await System.start({ bufferStreams: true });
-    const { arrivals, stream } = await pace(system, 'buffered');
+    const { url } = await system.proxyWith({ bufferStreams: true });
+    const { arrivals, stream } = await pace('buffered', url);
     expect(stream.text()).toBe(TOKENS.join(''));
     expect(spread(arrivals)).toBeLessThan(0.8);
   });
 
   it('a request id passes, errors keep their form, and the page and the documents are served', async () => {
-    await using system = await System.start();
     const id = 'a-request-id-of-the-client';
     const bad = await fetch(`${system.url}/jobs`, {
       method: 'POST',
@@ -56,8 +63,111 @@ describe('through nginx', () => {
     });
     expect([large.status, await large.json()]).toMatchObject([413, { code: 'PAYLOAD_TOO_LARGE' }]);
 
-    for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
+    for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs']) {
       expect([path, (await fetch(`${system.url}${path}`)).status]).toEqual([path, 200]);
     }
   });
 });
+
+/** Checks that nginx refused in the API's own form. */
+async function expectRefusal(answer: Response, status: number, code: string): Promise<void> {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toMatch('application/problem+json');
+  const requestId = answer.headers.get('x-request-id');
+  expect(await answer.json()).toMatchObject({ status, code, requestId, detail: expect.any(String) });
+}
+
+describe('the metrics', () => {
+  it.each([
+    ...[
+      '/metrics',
+      '/metrics?a=b',
+      '//metrics',
+      '/%6detrics',
+      '/jobs/../metrics',
+      '/metrics/',
+      '/metrics;a',
+      '/METRICS',
+    ],
+    ...['/jobs/..%2fmetrics', '/./metrics', '/metrics%20', '/metrics#a', 'http://localhost/metrics', '/metrics%00'],
+  ])('are nobody’s business, however they are asked for: %s', async (target) => {
+    const request = `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+    const answer = (await exchange((await shipped()).url, [request])).bytes.toString();
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer).not.toContain('millrace_');
+  });
+
+  it('are refused in the API’s form', async () => {
+    await expectRefusal(await fetch(`${(await shipped()).url}/metrics`), 403, 'FORBIDDEN');
+  });
+
+  it('are shown to whom the operator allows', async () => {
+    const MILLRACE_METRICS_ACCESS = 'allow 192.0.2.0/24; deny all;';
+    const { url } = await system.proxyWith({ limits: { MILLRACE_METRICS_ACCESS } });
+    await expectRefusal(await fetch(`${url}/metrics`, from('198.51.100.1')), 403, 'FORBIDDEN');
+    const shown = await fetch(`${url}/metrics`, from('192.0.2.7'));
+    expect([shown.status, await shown.text()]).toEqual([200, expect.stringContaining('millrace_open_streams')]);
+  });
+});
+
+describe('one address', () => {
+  it('has as many streams as it may, and more when one has ended, while others have theirs', async () => {
+    const { url } = await system.proxyWith({ limits: { MILLRACE_CONNECTIONS_PER_ADDRESS: '2' } });
+    const gate = system.model.gated({ to: 'full' });
+    const job = { body: { query: 'full' } };
+    await using first = await readSse(`${url}/jobs`, { ...job, ...from('203.0.113.1') });
+    await gate.request;
+    const watched = `${url}/jobs/${first.response.headers.get('x-request-id')}/stream`;
+    const second = await readSse(watched, from('203.0.113.1'));
+    const refused = await fetch(watched, from('203.0.113.1'));
+    expect(refused.headers.get('retry-after')).toBe('1');
+    await expectRefusal(refused, 429, 'RATE_LIMITED');
+    expect((await fetch(`${url}/healthz`, from('203.0.113.2'))).status).toBe(200);
+
+    await second[Symbol.asyncDispose]();
+    await eventually(async () => (await fetch(`${url}/healthz`, from('203.0.113.1'))).status === 200);
+    await gate.finish();
+    await first.collect();
+  });
+
+  it('asks as often as it may, and again a second later, while others are answered', async () => {
+    const limits = { MILLRACE_REQUESTS_PER_SECOND: '1', MILLRACE_REQUEST_BURST: '3' };
+    const { url } = await system.proxyWith({ limits });
+    const answers = await asked(20, url, '203.0.113.1');
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(4);
+    for (const answer of refused) await expectRefusal(answer, 429, 'RATE_LIMITED');
+    expect((await fetch(`${url}/healthz`, from('203.0.113.2'))).status).toBe(200);
+    await eventually(async () => (await fetch(`${url}/healthz`, from('203.0.113.1'))).status === 200);
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2', '2001:db8:1:3::1'],
+    ['2001:db8::1', '2001:db8::2:3:4:5', '2001:db8:1::1'],
+  ])('of IPv6 is a whole network of it: %s and %s, but not %s', async (one, same, other) => {
+    const { url } = await system.proxyWith({ limits: { MILLRACE_CONNECTIONS_PER_ADDRESS: '1' } });
+    const gate = system.model.gated({ to: 'held' });
+    await using stream = await readSse(`${url}/jobs`, { body: { query: 'held' }, ...from(one) });
+    expect((await fetch(`${url}/healthz`, from(same))).status).toBe(429);
+    expect((await fetch(`${url}/healthz`, from(other))).status).toBe(200);
+    await gate.finish();
+    await stream.collect();
+  });
+
+  it('that is a whole office meets no bound as it is shipped', async () => {
+    const answers = await asked(1_000, (await shipped()).url, '203.0.113.1');
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  /** That many requests of one address, all at once. */
+  const asked = async (times: number, url: string, address: string) =>
+    Promise.all(Array.from({ length: times }, () => fetch(`${url}/healthz`, from(address))));
+});
+
+/** nginx with the limits that it is shipped with. */
+let shippedProxy: Promise<{ url: string }> | undefined;
+function shipped(): Promise<{ url: string }> {
+  shippedProxy ??= system.proxyWith({});
+  return shippedProxy;
+}

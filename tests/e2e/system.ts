@@ -16,14 +16,13 @@ import {
   type TestNginx,
   type TestRedis,
 } from '@millrace/testing';
-import { proxyFiles } from '../../infra/nginx/render.mjs';
+import { type ProxyOptions, proxyFiles, UNLIMITED } from '../../infra/nginx/render.mjs';
 
 /** As long as docker-compose.yml gives the slowest of them. */
 const RESTART_MS = 45_000;
 
 export interface SystemOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly bufferStreams?: boolean;
   /** let the network between Redis and the services fail: {@link System.network} */
   readonly faulty?: boolean;
   /** a Redis that stays the caller's: a cluster, say; a single one of the system's own when left out */
@@ -34,6 +33,9 @@ export interface SystemOptions {
 
 /** The way to Redis of all services of a kind. */
 export type RedisNetwork = Readonly<Record<ServiceName, FaultProxy>>;
+
+/** What differs from the proxy as it is shipped. */
+export type ProxySettings = Pick<ProxyOptions, 'limits' | 'bufferStreams'>;
 
 export interface CreateOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -56,7 +58,7 @@ export class System implements AsyncDisposable {
 
   /** @throws Error a part did not start; those that did have ended */
   static async start(options: SystemOptions = {}): Promise<System> {
-    const { env = {}, bufferStreams = false, faulty = false, redis, processes = 2 } = options;
+    const { env = {}, faulty = false, redis, processes = 2 } = options;
     await using parts = new AsyncDisposableStack();
     const model = parts.use(await startModel());
     const own = redis === undefined ? parts.use(await startRedis({ kind: 'process' })) : null;
@@ -77,10 +79,8 @@ export class System implements AsyncDisposable {
       ...spawning(apis, processes, 'api', through(ways, 'api', all)),
       ...spawning(workers, processes, 'worker', through(ways, 'worker', all)),
     ]);
-    const port = await freePort();
-    const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
-    const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes, bufferStreams });
-    const proxy = parts.use(await startNginx({ files, port }));
+    // a test's whole load comes from one address
+    const proxy = parts.use(await startProxy(apis, { limits: UNLIMITED }));
     return new System(model, own, apis, workers, proxy, all, ways, parts.move());
   }
 
@@ -111,6 +111,11 @@ export class System implements AsyncDisposable {
     const api = this.apis[index % this.apis.length];
     if (api === undefined) throw new RangeError('there is no API node');
     return api.url;
+  }
+
+  /** Another nginx before the same API nodes, which ends with the system. */
+  async proxyWith(options: ProxySettings): Promise<TestNginx> {
+    return this.parts.use(await startProxy(this.apis, options));
   }
 
   /** POSTs a prompt and reads its stream. */
@@ -168,6 +173,12 @@ export function idOf(stream: SseReader): string {
 /** What must be the same for everybody who watches a job. */
 export function facts(stream: SseReader): string[] {
   return stream.events.map(({ id, event, data }) => `${id} ${event} ${JSON.stringify(data)}`);
+}
+
+async function startProxy(apis: readonly SpawnedService[], settings: ProxySettings): Promise<TestNginx> {
+  const port = await freePort();
+  const nodes = apis.map((api) => `127.0.0.1:${api.port}`);
+  return startNginx({ files: proxyFiles({ listen: `127.0.0.1:${port}`, nodes, ...settings }), port });
 }
 
 async function wayTo(redis: TestRedis, parts: AsyncDisposableStack): Promise<FaultProxy> {

@@ -8,7 +8,7 @@ import {
   type TestNginx,
 } from '@millrace/testing';
 // @boundaries-ignore the proxy's configuration is no package, and the very thing that is measured
-import { proxyFiles } from '../../../infra/nginx/render.mjs';
+import { proxyFiles, UNLIMITED } from '../../../infra/nginx/render.mjs';
 import { answerOnTime } from './simulated-answer.ts';
 
 /** `unbuffered`: as Millrace is deployed · `defaults`: nginx's own, it buffers and speaks HTTP/1.0 to the API ·
@@ -43,7 +43,12 @@ export async function openStage(): Promise<Stage> {
 
 async function startProxy(kind: ProxyKind, node: string): Promise<TestNginx> {
   const port = await freePort();
-  const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes: [node], bufferStreams: kind !== 'unbuffered' });
+  const files = proxyFiles({
+    listen: `127.0.0.1:${port}`,
+    nodes: [node],
+    bufferStreams: kind !== 'unbuffered',
+    limits: UNLIMITED,
+  });
   if (kind === 'buffered') {
     files['conf.d/millrace.conf'] = files['conf.d/millrace.conf'].replaceAll(
       'proxy_http_version 1.0;',

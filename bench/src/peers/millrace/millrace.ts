@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, newKeyPrefix, type SpawnedService, spawnService, startNginx } from '@millrace/testing';
 import { promptOf, type TokenPlan } from '@millrace/testing/paced-model';
 // @boundaries-ignore the proxy's configuration is no package, and part of what is measured
-import { proxyFiles } from '../../../../infra/nginx/render.mjs';
+import { proxyFiles, UNLIMITED } from '../../../../infra/nginx/render.mjs';
 import { processTree } from '../../measure/cpu.ts';
 import { startOwnRedis } from '../own-redis.ts';
 import type { RawRequest, RunningPeer } from '../peer.ts';
@@ -50,7 +50,7 @@ export async function startMillrace(
   const worker = started.use(await spawnService('worker', all));
   const api = started.use(await spawnService('api', all));
   const port = await freePort();
-  const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes: [`127.0.0.1:${api.port}`] });
+  const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes: [`127.0.0.1:${api.port}`], limits: UNLIMITED });
   const proxy = started.use(await startNginx({ files, port }));
   const running = started.move();
   const create = (body: object) => ({ port, text: requestText({ path: '/jobs', body }) });
