@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves on a real engine what docker-compose.yml promises: an answer streams through nginx, new API nodes are seen without
-# a restart, and a stream whose node is killed goes on elsewhere without gap or repeat. Needs docker compose, curl and node.
+# Proves on a real engine what docker-compose.yml promises: nobody is let in from the network without keys, Redis keeps its
+# password, an answer streams through nginx, new API nodes are seen without a restart, and a stream whose node is killed goes
+# on elsewhere without gap or repeat. Needs docker compose, curl and node.
 # Runs under a project name and on a port of its own, and takes everything down again.
 #
 #   infra/verify-compose.sh          builds the images first; NODE_IMAGE, REDIS_IMAGE, NGINX_IMAGE name other bases
@@ -11,8 +12,9 @@ project=millrace-verify-$$
 PORT=$(node -e "const s=require('node:net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
 export PORT
 # The check is about the plumbing: no real model is asked, whatever the shell has set, and nobody needs a key.
-unset OPENAI_API_KEY OPENAI_BASE_URL MILLRACE_MODEL MILLRACE_API_KEYS
-export MILLRACE_AUTH=none
+unset OPENAI_API_KEY OPENAI_BASE_URL MILLRACE_MODEL MILLRACE_API_KEYS MILLRACE_AUTH BIND
+REDIS_PASSWORD=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+export REDIS_PASSWORD
 base=http://127.0.0.1:$PORT
 work=$(mktemp -d)
 
@@ -47,11 +49,23 @@ say "building and starting"
 compose build --quiet || fail "the images do not build"
 compose up --detach --wait --wait-timeout 120 >"$work/up.log" 2>&1 || { cat "$work/up.log"; fail "not healthy"; }
 
+say "without keys the API does not start beyond loopback"
+status=0
+BIND=0.0.0.0 compose run --rm --no-deps -T api >"$work/refusal" 2>&1 || status=$?
+[ "$status" = 78 ] && grep -q '"msg":"BIND=0.0.0.0: ' "$work/refusal" || { cat "$work/refusal"; fail "it started, or ended with $status"; }
+
+say "Redis keeps its password"
+compose exec -T redis redis-cli dbsize | grep -q NOAUTH || fail "it lets in everybody"
+compose top redis | grep -q "$REDIS_PASSWORD" && fail "its password stands in its arguments"
+env -u REDIS_PASSWORD docker compose config | grep -q 'REDIS_URL: redis://redis:6379$' || fail "no password, no plain URL"
+
 say "an answer streams through nginx"
 ask >"$work/whole" || fail "no stream"
 grep -q '^event: done' "$work/whole" || fail "the stream has no end"
 deltas=$(grep -c '^data: {"text"' "$work/whole")
 [ "$deltas" -gt 5 ] || fail "the answer came in $deltas pieces: something buffers it"
+
+[ "$(curl -sS -o /dev/null -w '%{http_code}' "$base/metrics")" = 403 ] || fail "nginx shows the metrics"
 
 say "four API nodes, the same nginx"
 nginx_before=$(compose ps --quiet nginx)
