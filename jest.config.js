@@ -4,6 +4,7 @@ const common = {
   // Jest adds `import` or `require` itself, by who asks: named here, `import` would give ES modules to CommonJS
   testEnvironmentOptions: { customExportConditions: ['@millrace/source', 'node'] },
   setupFiles: ['<rootDir>/tests/node-dispatcher.ts'],
+  setupFilesAfterEnv: ['<rootDir>/tests/timeout.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
@@ -26,7 +27,6 @@ export default {
     {
       ...common,
       displayName: 'e2e',
-      setupFilesAfterEnv: ['<rootDir>/tests/e2e/timeout.ts'],
       testMatch: ['<rootDir>/tests/e2e/**/*.test.ts'],
     },
     {

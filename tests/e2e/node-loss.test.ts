@@ -5,7 +5,7 @@ let system: System;
 beforeEach(async () => {
   system = await System.start();
 });
-afterEach(() => system[Symbol.asyncDispose](), 30_000);
+afterEach(() => system[Symbol.asyncDispose]());
 
 describe('an API node dies', () => {
   it('SIGKILL with streams on it: all resume on the other node, no gap, no repeat', async () => {

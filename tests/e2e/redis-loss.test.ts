@@ -7,7 +7,7 @@ let system: System;
 beforeEach(async () => {
   system = await System.start();
 });
-afterEach(() => system[Symbol.asyncDispose](), 30_000);
+afterEach(() => system[Symbol.asyncDispose]());
 
 const TOKENS = Array.from({ length: 60 }, (_, i) => `t${i} `);
 const WHOLE = TOKENS.join('');

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(async () => {
   admin.disconnect();
   await system[Symbol.asyncDispose]();
-}, 30_000);
+});
 
 /** Kills the connections of BullMQ: of each API node its producer's, of each worker its consumer's. */
 async function killQueueConnections(): Promise<void> {

@@ -103,7 +103,7 @@ describe('a connection', () => {
       }),
       { numRuns: 1_000 },
     );
-  }, 30_000);
+  });
 
   it('throws nothing but its own errors, whatever the bytes (property)', async () => {
     await fc.assert(
@@ -112,5 +112,5 @@ describe('a connection', () => {
       }),
       { numRuns: 500 },
     );
-  }, 30_000);
+  });
 });

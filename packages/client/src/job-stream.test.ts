@@ -92,7 +92,7 @@ describe('a stream that is cut', () => {
       }),
       { numRuns: 60 },
     );
-  }, 30_000);
+  });
 
   it('again and again without a heartbeat is given up, with the last cause', async () => {
     await using server = await ScriptedServer.start(log);

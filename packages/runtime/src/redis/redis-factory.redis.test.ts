@@ -75,12 +75,12 @@ describe('redisFactory on a single Redis', () => {
     const back = await timed(eventually(() => redis.ping(), { timeoutMs: 5_000 }));
     expect(back).toMatchObject({ failed: false });
     expect(back.ms).toBeLessThan(2_000);
-  }, 30_000);
+  });
 
   it('fails a command of the API within 2 s when Redis was never there', async () => {
     await server.kill();
     expect((await timed(factory.connect('command').ping())).ms).toBeLessThan(2_000);
-  }, 30_000);
+  });
 
   it('keeps a command of a worker until Redis is back', async () => {
     const redis = factory.connect('worker');
@@ -89,7 +89,7 @@ describe('redisFactory on a single Redis', () => {
     const answer = redis.incr('counter');
     await server.start();
     expect(await answer).toBe(1);
-  }, 30_000);
+  });
 
   it('notices a Redis that holds its connections open and says nothing', async () => {
     const [command, worker] = [factory.connect('command'), factory.connect('worker')];
@@ -105,7 +105,7 @@ describe('redisFactory on a single Redis', () => {
     await server.resume();
     expect(await answer).toBeGreaterThanOrEqual(1);
     expect(await eventually(() => command.ping())).toBe('PONG');
-  }, 30_000);
+  });
 
   it('leaves resubscribing to the one who must await the confirmation', async () => {
     const subscriber = asSingle(factory.connect('subscriber'));
@@ -115,7 +115,7 @@ describe('redisFactory on a single Redis', () => {
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await ready;
     expect(await admin.pubsub('NUMSUB', 'news')).toEqual(['news', 0]);
-  }, 30_000);
+  });
 
   it('lets a blocking command block for as long as was said', async () => {
     const redis = asSingle(factory.connect('blocking', { maxBlockMs: 1_000 }));
@@ -127,7 +127,7 @@ describe('redisFactory on a single Redis', () => {
     void redis.bzpopmin('nothing', 1).catch(() => undefined);
     expect((await closed).ms).toBeLessThan(7_000);
     await server.resume();
-  }, 30_000);
+  });
 
   it('logs an outage in two lines, however many attempts it takes', async () => {
     const redis = factory.connect('worker');
@@ -140,7 +140,7 @@ describe('redisFactory on a single Redis', () => {
     const entries = log.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(entries.map(({ msg }) => msg)).toEqual(['redis lost', 'redis back']);
     expect(entries[1]).toMatchObject({ connection: 'test:worker', durationMs: expect.any(Number) });
-  }, 30_000);
+  });
 
   it('rejects what still waits when it is closed during an outage', async () => {
     const redis = factory.connect('worker');
@@ -151,7 +151,7 @@ describe('redisFactory on a single Redis', () => {
     factory.close();
     await expect(answer).rejects.toThrow('Connection is closed');
     expect(redis.status).toBe('end');
-  }, 30_000);
+  });
 
   it('closes every connection it opened', async () => {
     const connections = (['command', 'queue', 'worker', 'blocking', 'subscriber'] as const).map((role) =>

@@ -22,7 +22,7 @@ export interface Exchanged {
  *  answer that it calls the last.
  *  @throws Error the server does not close in time; quotes what it has said */
 export async function exchange(url: string, pieces: Pieces, options: ExchangeOptions = {}): Promise<Exchanged> {
-  const { timeoutMs = 5_000, halfClose = false } = options;
+  const { timeoutMs = 20_000, halfClose = false } = options;
   const { hostname, port } = new URL(url);
   const began = performance.now();
   const socket = connect({ host: hostname, port: Number(port) });

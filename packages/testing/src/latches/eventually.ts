@@ -9,13 +9,16 @@ export interface EventuallyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Only a test that fails waits so long: a condition that must hold sooner is asserted by a clock of the test's own. */
+const PATIENCE_MS = 20_000;
+
 /** Tries until a condition holds. Only for what gives no event to wait on: the state of another process, say.
  *  The condition holds when it returns anything but `false`, `null` and `undefined`, and does not throw.
  *  @returns what the condition returned
  *  @throws what the last try threw, or an Error that quotes the condition, when the time is up */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5_000, everyMs = 10, signal }: EventuallyOptions = {},
+  { timeoutMs = PATIENCE_MS, everyMs = 10, signal }: EventuallyOptions = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -16,7 +16,7 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-const STOP_GRACE_MS = 10_000;
+const STOP_GRACE_MS = 30_000;
 
 /** A child process whose output is kept line by line, and which does not outlive this one, even if this one is killed. */
 export class Child implements AsyncDisposable {
@@ -57,7 +57,7 @@ export class Child implements AsyncDisposable {
 
   /** The first line, written already or yet to come, that matches.
    *  @throws Error the process ended, or the time was up, without such a line; quotes its last lines */
-  async line(matches: (line: string) => boolean, timeoutMs = 15_000): Promise<string> {
+  async line(matches: (line: string) => boolean, timeoutMs = 30_000): Promise<string> {
     const known = this.lines.find(matches);
     if (known !== undefined) return known;
     const found = deferred<string>();

@@ -4,7 +4,7 @@ import type { Child } from './child-process.ts';
 /** Waits until a process that was just started is of use.
  *  @param ready whether it is; asked again and again
  *  @throws Error the process ended before, or the time was up; quotes its last lines */
-export async function untilOrEnded(child: Child, ready: () => Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function untilOrEnded(child: Child, ready: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const stop = new AbortController();
   const ended = child.exited.then(({ code, signal }) => {
     throw new Error(`the process ended (${code ?? signal})`);

@@ -24,7 +24,7 @@ export async function spawnRedisServer(args: readonly string[]): Promise<Child> 
 
 /** Waits until a server answers and has loaded its data.
  *  @throws Error it does not within the time */
-export async function untilRedisAnswers(port: number, host = '127.0.0.1', timeoutMs = 10_000): Promise<void> {
+export async function untilRedisAnswers(port: number, host = '127.0.0.1', timeoutMs = 30_000): Promise<void> {
   const probe = new Redis({ host, port, lazyConnect: true, retryStrategy: () => 20, connectTimeout: 1_000 });
   probe.on('error', () => {
     // refused until it listens; the probe tries again

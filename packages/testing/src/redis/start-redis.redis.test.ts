@@ -29,7 +29,7 @@ describe('startRedis', () => {
     await redis.set(key, 'kept');
     await server.restart();
     expect(await redis.get(key)).toBe('kept');
-  }, 30_000);
+  });
 
   it('keeps what it confirmed when it is killed', async () => {
     const key = newKeyPrefix();
@@ -37,7 +37,7 @@ describe('startRedis', () => {
     await server.kill();
     await server.start();
     expect(await redis.get(key)).toBe('kept');
-  }, 30_000);
+  });
 
   it('answers late, but answers, after a pause', async () => {
     await server.pause();

@@ -140,5 +140,5 @@ describe('a Redis that is away (law 12)', () => {
     await own.start();
     await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
     await submit(node);
-  }, 15_000);
+  });
 });

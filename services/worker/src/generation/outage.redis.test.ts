@@ -24,7 +24,7 @@ describe('a worker whose Redis was away', () => {
     expect((await deployment.end(id, 10_000))[0]).toBe('done');
     await turnsTo(200);
     expect(performance.now() - backAt).toBeLessThan(5_000);
-  }, 40_000);
+  });
 
   it('goes on with a running answer and loses nothing of it (Dify #41712)', async () => {
     await using redis = await startRedis();
@@ -43,5 +43,5 @@ describe('a worker whose Redis was away', () => {
     expect((await deployment.end(id, 10_000))[0]).toBe('done');
     expect(await deployment.reader.text(id)).toBe('abc');
     expect((await deployment.reader.outline(id))?.attempt).toBe(1);
-  }, 30_000);
+  });
 });

@@ -177,7 +177,7 @@ describe('a worker that was taken for dead', () => {
     expect(await deployment.reader.text(id)).toBe('new');
     expect((await deployment.reader.outline(id))?.attempt).toBe(2);
     await eventually(async () => (await deployment.queued()) === 0);
-  }, 20_000);
+  });
 });
 
 describe('a log of which Redis has lost a part', () => {

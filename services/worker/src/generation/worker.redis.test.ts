@@ -289,7 +289,7 @@ describe('an error that nobody foresaw', () => {
     await deployment.redis.rename(aside, record);
     expect((await deployment.end(id))[0]).toBe('done');
     await eventually(async () => (await deployment.queued()) === 0);
-  }, 10_000);
+  });
 });
 
 describe('readiness', () => {
@@ -329,5 +329,5 @@ describe('readiness', () => {
     expect([...statuses]).toEqual([200]);
     await gate.finish();
     await deployment.end(id);
-  }, 20_000);
+  });
 });

@@ -181,7 +181,7 @@ describe('a job of which index and queue have both lost all, and only the record
     } finally {
       await worker.close();
     }
-  }, 30_000);
+  });
 
   it('is counted and listed again where only the index has lost it', async () => {
     const node = await deployment.node({ MILLRACE_SWEEP_MS: '100' });
@@ -194,5 +194,5 @@ describe('a job of which index and queue have both lost all, and only the record
     expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);
     const { items } = (await (await fetch(`${node.url}/jobs`)).json()) as { items: { id: string }[] };
     expect(items.map((job) => job.id)).toContain(id);
-  }, 20_000);
+  });
 });

@@ -110,7 +110,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** The job's record once it has a status. */
-  async reached(ref: JobRef, status: JobOutline['status'], timeoutMs = 5_000): Promise<JobOutline> {
+  async reached(ref: JobRef, status: JobOutline['status'], timeoutMs = 20_000): Promise<JobOutline> {
     const isThere = async () => {
       const record = await this.reader.outline(ref);
       return record?.status === status ? record : null;
@@ -126,7 +126,7 @@ export class Deployment implements AsyncDisposable {
 
   /** Waits for the end.
    *  @returns the terminal event's type and data */
-  async end(ref: JobRef, timeoutMs = 5_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
+  async end(ref: JobRef, timeoutMs = 20_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
     const ended = async () => {
       const last = (await this.events(ref)).at(-1);
       return last !== undefined && ['done', 'error', 'cancelled'].includes(last[0]) ? last : null;
