@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { countedArray, countedRecord } from './counted.ts';
 import type { StreamErrorCode } from './error-code.ts';
 import type { EventId } from './event-id.ts';
 
@@ -13,7 +14,7 @@ export const messageSchema = z.strictObject({
 export const createJobSchema = z
   .strictObject({
     query: z.string().min(1).optional().describe('Shorthand for one user message.'),
-    messages: z.array(messageSchema).min(1).optional().describe('The conversation.'),
+    messages: countedArray(messageSchema, { most: 1_000 }).optional().describe('The conversation.'),
     pipeline: z.string().min(1).max(64).default('chat').describe('Which LangChain pipeline answers.'),
     model: z.string().min(1).max(128).optional().describe('`provider:name`, or a bare name for the default provider.'),
     temperature: z.number().min(0).max(2).optional().describe('Passed to the model.'),
@@ -27,9 +28,7 @@ export const createJobSchema = z
       .default('restart')
       .describe('What a new attempt does when tokens were already published.'),
     timeoutMs: z.number().int().min(1).optional().describe('Wall clock from the start of the attempt, milliseconds.'),
-    metadata: z
-      .record(z.string().max(64), z.string().max(512))
-      .refine((metadata) => Object.keys(metadata).length <= 16, 'must have 16 entries at most')
+    metadata: countedRecord(z.string().max(64), z.string().max(512), { most: 16 })
       .optional()
       .describe('Echoed back, never logged.'),
   })

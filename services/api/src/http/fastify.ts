@@ -6,6 +6,7 @@ import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, Fast
 import { refuseBodiesOfStrangers } from '../auth/authenticator.ts';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
+import { takeOnlyJson } from './json-body.ts';
 import { problemBody } from './problem.filter.ts';
 import { InvalidRequest } from './problem.ts';
 import { installRequestIds } from './request-id.ts';
@@ -70,25 +71,6 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     done();
   });
   return adapter;
-}
-
-/** Anything but JSON is 415. No body at all is none, whatever its announced type: many clients announce JSON on DELETE. */
-function takeOnlyJson(fastify: FastifyInstance): void {
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  fastify.removeAllContentTypeParsers();
-  // what is no UTF-8 is refused (RFC 8259 §8.1): a prompt is not to be changed in silence
-  const utf8 = new TextDecoder('utf-8', { fatal: true });
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) {
-      done(null, undefined);
-      return;
-    }
-    try {
-      void parse(request, utf8.decode(body), done);
-    } catch {
-      done(httpProblem(400));
-    }
-  });
 }
 
 /** An `Expect` other than `100-continue` may be ignored (RFC 9110 §10.1.1); Node would answer 417 with nothing. */

@@ -78,6 +78,7 @@ export const problem = z
     requestId,
     errors: z
       .array(z.object({ pointer: z.string().describe('JSON pointer into the body.'), detail: z.string() }))
+      .max(20)
       .optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
