@@ -5,6 +5,7 @@ export type ProblemCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'JOB_NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
   | 'AMBIGUOUS_ID'
   | 'JOB_FINISHED'
   | 'LOG_EXPIRED'

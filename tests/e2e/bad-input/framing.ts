@@ -1,4 +1,14 @@
-import { type Answer, HIDDEN, INVALID, NO_JOB, NOWHERE, type OddRequest, raw, SECRET } from './request.ts';
+import {
+  type Answer,
+  HIDDEN,
+  INVALID,
+  NO_JOB,
+  NOWHERE,
+  type OddRequest,
+  OTHER_METHOD,
+  raw,
+  SECRET,
+} from './request.ts';
 
 const HEAD = [
   'Host: millrace',
@@ -70,6 +80,14 @@ export const FRAMING: readonly OddRequest[] = [
   framed('a blank in a name', ['X Odd: x', 'Content-Length: 15'], BODY),
   framed('a folded field', ['X-Odd: a', ' b', 'Content-Length: 15'], BODY),
   { what: 'no Host', bytes: raw(['GET /jobs HTTP/1.1', 'Connection: close']), answer: INVALID },
+  ...['Host: elsewhere', 'hOST: millrace'].map((field) =>
+    framed(`two hosts: ${field}`, [field, 'Content-Length: 15'], BODY),
+  ),
+  ...['Host:', 'Host: mill race', 'Host: user@millrace', 'Host: millrace/x'].map((host) => ({
+    what: host,
+    bytes: raw(['GET /jobs HTTP/1.1', host, 'Connection: close']),
+    answer: INVALID,
+  })),
   {
     what: 'bare line feeds',
     bytes: raw(['GET /jobs/x HTTP/1.1', ...HEAD, 'Connection: close'], '', '\n'),
@@ -102,7 +120,7 @@ export const FRAMING: readonly OddRequest[] = [
     bytes: Buffer.from(Array.from({ length: 4_096 }, (_, index) => (index * 7919) % 251)),
     answer: INVALID,
   },
-  line('OPTIONS /jobs HTTP/1.1', { answer: NOWHERE }),
-  line('TRACE /jobs HTTP/1.1', { answer: NOWHERE, throughNginx: NOT_ALLOWED }),
+  line('OPTIONS /jobs HTTP/1.1', { answer: OTHER_METHOD }),
+  line('TRACE /jobs HTTP/1.1', { answer: OTHER_METHOD, throughNginx: NOT_ALLOWED }),
   line('CONNECT /jobs HTTP/1.1', { answer: 'gone', throughNginx: NOT_ALLOWED }),
 ];

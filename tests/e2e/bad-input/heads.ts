@@ -6,6 +6,7 @@ import {
   NO_JOB,
   NOWHERE,
   type OddRequest,
+  OTHER_METHOD,
   post,
   STRANGER,
 } from './request.ts';
@@ -105,6 +106,11 @@ export const PLACES: readonly OddRequest[] = [
   // nginx resolves a path before it passes it on, and knows nothing above the root
   path('/jobs/..%2f..%2fetc%2fpasswd', { throughNginx: INVALID }),
   path('/jobs/../../../etc/passwd', { answer: NOWHERE, throughNginx: INVALID }),
+  ...['POST', 'PUT', 'DELETE', 'OPTIONS'].map((method) => ({
+    what: `${method} /nowhere`,
+    bytes: get('/nowhere', [], method),
+    answer: NOWHERE,
+  })),
   path('/jobs/%00', { throughNginx: INVALID }),
   ...['%zz', '%', '%E0%A4%A', '%ff%fe'].map((id) => path(`/jobs/${id}`, { answer: INVALID })),
   ...['/jobs/', '/jobs/x/y/z', '/nowhere', '/JOBS', '//jobs', '/.git/config'].map((text) =>
@@ -141,6 +147,6 @@ export const PLACES: readonly OddRequest[] = [
   ...['PUT', 'PATCH', 'POST'].map((method) => ({
     what: `${method} /jobs/:id`,
     bytes: get(`/jobs/${ID}`, [], method),
-    answer: NOWHERE,
+    answer: OTHER_METHOD,
   })),
 ];

@@ -14,6 +14,7 @@ export interface OddRequest {
 
 export const INVALID: Answer = [400, 'INVALID_REQUEST'];
 export const NOWHERE: Answer = [404, 'INVALID_REQUEST'];
+export const OTHER_METHOD: Answer = [405, 'METHOD_NOT_ALLOWED'];
 export const NO_JOB: Answer = [404, 'JOB_NOT_FOUND'];
 export const BAD_CURSOR: Answer = [400, 'INVALID_CURSOR'];
 export const TOO_LARGE: Answer = [413, 'PAYLOAD_TOO_LARGE'];

@@ -7,8 +7,9 @@ import { refuseBodiesOfStrangers } from '../auth/authenticator.ts';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { takeOnlyJson } from './json-body.ts';
+import { refuseUnknownRoutes } from './known-methods.ts';
 import { problemBody } from './problem.filter.ts';
-import { InvalidRequest } from './problem.ts';
+import { refuseAmbiguousHeads } from './request-head.ts';
 import { installRequestIds } from './request-id.ts';
 import { httpProblem, toProblem } from './to-problem.ts';
 import { takeRefusedBodies } from './unread-body.ts';
@@ -33,12 +34,10 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: LATE_CHECK_MS,
-      // without a Host Node answers by itself, with nothing: `refuseWithoutHost` says what is wrong
+      // without a Host Node answers by itself, with nothing: `refuseAmbiguousHeads` says what is wrong
       requireHostHeader: false,
     },
     routerOptions: { maxParamLength: MAX_ID_CHARS },
-    // HEAD on a stream would be a stream without end
-    exposeHeadRoutes: false,
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
     forceCloseConnections: true,
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, inAnswer.get(socket)),
@@ -61,8 +60,14 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   takeRefusedBodies(fastify);
   passOverExpectations(fastify);
   installRequestIds(fastify);
-  refuseWithoutHost(fastify);
+  installSafeHeaders(fastify);
+  refuseAmbiguousHeads(fastify);
+  refuseUnknownRoutes(fastify);
   refuseBodiesOfStrangers(fastify, settings);
+  return adapter;
+}
+
+function installSafeHeaders(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     // bare text is what a model said: no browser shall take it for a page
     reply.header('X-Content-Type-Options', 'nosniff');
@@ -70,24 +75,11 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     if (/^\/(jobs|api)\b/.test(request.url)) reply.header('Cache-Control', 'no-store');
     done();
   });
-  return adapter;
 }
 
 /** An `Expect` other than `100-continue` may be ignored (RFC 9110 §10.1.1); Node would answer 417 with nothing. */
 function passOverExpectations(fastify: FastifyInstance): void {
   fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
-}
-
-/** @see RFC 9112 §3.2 */
-function refuseWithoutHost(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const { httpVersion } = request.raw;
-    done(
-      httpVersion === '1.1' && request.headers.host === undefined
-        ? new InvalidRequest('The header Host is missing.')
-        : undefined,
-    );
-  });
 }
 
 /** Answers what is no HTTP request that could be routed: the parser gave up, and no hook or filter ever runs.

@@ -13,6 +13,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   UNAUTHENTICATED: { status: 401, title: 'A valid key is needed' },
   FORBIDDEN: { status: 403, title: 'The caller may not do this' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
   AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },
   JOB_FINISHED: { status: 409, title: 'The job has finished' },
   LOG_EXPIRED: { status: 410, title: 'The log of the job has expired' },
@@ -74,6 +75,14 @@ export class Unauthenticated extends Problem {
 export class Forbidden extends Problem {
   constructor() {
     super('FORBIDDEN', 'This needs the role admin.');
+  }
+}
+
+export class MethodNotAllowed extends Problem {
+  /** @param methods those that the path has */
+  constructor(methods: readonly string[]) {
+    const allowed = methods.toSorted().join(', ');
+    super('METHOD_NOT_ALLOWED', `This path takes ${allowed}.`, { headers: { Allow: allowed } });
   }
 }
 

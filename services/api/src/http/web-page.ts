@@ -18,6 +18,8 @@ const CONTENT_SECURITY_POLICY = [
 export async function installWebPage(nest: NestFastifyApplication, root: string): Promise<void> {
   await nest.register(fastifyStatic, {
     root: resolve(root),
+    // a route per file: of a path that has none nothing is known, whatever the method
+    wildcard: false,
     setHeaders: (reply) => {
       reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
       reply.header('Referrer-Policy', 'no-referrer');

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { type EventId, isTerminal, type JobRef, LOG_START } from '@millrace/contracts';
-import type { EventBatch, Followers } from '@millrace/stream-log';
+import type { EventBatch, Followers, FollowSink } from '@millrace/stream-log';
 import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -7,7 +8,7 @@ import { nameJob } from '../http/request-id.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FOLLOWERS, SETTINGS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
-import { StreamConnection, type StreamObserver } from './stream-connection.ts';
+import { StreamConnection, type StreamObserver, streamHeaders } from './stream-connection.ts';
 import { WatchLeases } from './watch-leases.ts';
 
 /** The media types that a stream may have, the preferred one first. */
@@ -81,6 +82,18 @@ export class Relay implements StreamObserver {
     this.streams.attached(connection, after);
   }
 
+  /** Says what `open` would, and attaches nobody: for HEAD.
+   *  @throws JobNotFound, LogExpired */
+  async describe(reply: FastifyReply, { job, type, after }: Omit<StreamRequest, 'isCreator'>): Promise<void> {
+    nameJob(reply, job.id);
+    const following = await this.followers.follow(job.ref, { after: after ?? firstEvent(job, type), sink: NOBODY });
+    following.close();
+    if (following.alreadyEnded) reply.code(204);
+    else reply.headers(streamHeaders(this.#formats[type]));
+    // a stream, since of anything else Fastify would tell the length; a stream of events has none
+    void reply.send(Readable.from([]));
+  }
+
   relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void {
     this.streams.relayed(connection, batch, bytes);
     if (endsJob(batch)) connection.watch.jobEnded();
@@ -91,6 +104,8 @@ export class Relay implements StreamObserver {
     connection.watch.end();
   }
 }
+
+const NOBODY: FollowSink = { batch: () => false, end: () => undefined };
 
 /** Where a whole answer begins. Bare text cannot take back what a reset voids: it begins with the current attempt. */
 function firstEvent({ attempt }: { attempt: number }, type: StreamType): EventId {

@@ -79,11 +79,7 @@ export class StreamConnection implements FollowSink {
     if (this.#body.begun || this.#closed) return;
     const reply = this.#reply;
     reply.hijack();
-    reply.headers({
-      'Content-Type': this.#format.contentType,
-      'Cache-Control': 'no-cache, no-transform',
-      'X-Accel-Buffering': 'no',
-    });
+    reply.headers(streamHeaders(this.#format));
     // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over;
     // all at once, since Node would keep a copy of single ones
     this.#body.begin(reply.getHeaders() as OutgoingHttpHeaders, this.#encoder.opening);
@@ -187,6 +183,11 @@ export class StreamConnection implements FollowSink {
     if (this.#outcome === 'end') this.#body.end(lastBytes);
     else this.#body.breakOff();
   }
+}
+
+/** What every stream says of itself, to caches and to nginx. @see PROTOCOL.md §2 */
+export function streamHeaders({ contentType }: WireFormat): Readonly<Record<string, string>> {
+  return { 'Content-Type': contentType, 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' };
 }
 
 /** Fastify keeps a request until its answer ends. What nobody reads any more, a conversation of a megabyte perhaps, is not

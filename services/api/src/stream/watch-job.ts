@@ -9,7 +9,7 @@ interface WatchRequest extends NamedJob {
   readonly after: EventId | null;
 }
 
-/** Attaches a reader to a job that is there. @see PROTOCOL.md §4 */
+/** Attaches a reader to a job that is there; HEAD asks without attaching. @see PROTOCOL.md §4 */
 @Injectable()
 export class WatchJob {
   constructor(
@@ -20,6 +20,7 @@ export class WatchJob {
   /** @throws UnknownJob, AmbiguousId, LogExpired */
   async run(reply: FastifyReply, { type, after, ...named }: WatchRequest): Promise<void> {
     const job = await this.access.get(named);
-    await this.relay.open(reply, { job, type, after, isCreator: false });
+    if (reply.request.method === 'HEAD') await this.relay.describe(reply, { job, type, after });
+    else await this.relay.open(reply, { job, type, after, isCreator: false });
   }
 }

@@ -185,7 +185,9 @@ export function openApiDocument(): oas31.OpenAPIObject {
     info: {
       title: 'Millrace',
       version,
-      description: 'Streams of LLM answers that outlive connections, processes and deploys.',
+      description:
+        'Streams of LLM answers that outlive connections, processes and deploys. HEAD is answered wherever GET is. ' +
+        'Another method than a path has: 405 `METHOD_NOT_ALLOWED`, with `Allow`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
