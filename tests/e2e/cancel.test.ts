@@ -88,14 +88,17 @@ describe('with API keys', () => {
   let api: SpawnedService;
   const as = (secret: string) => ({ authorization: `Bearer ${secret}` });
   beforeAll(async () => {
-    const keys = 'alpha:user:alpha-secret-1,beta:user:beta-secret-01,ops:admin:ops-secret-001';
+    const keys = 'alpha:user:the-secret-of-alpha,beta:user:the-secret-of-beta,ops:admin:the-secret-of-ops';
     api = await spawnService('api', { ...system.env, MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
   });
   afterAll(() => api[Symbol.asyncDispose]());
 
   it('another tenant finds nothing to cancel, look at or watch (404); an admin cancels it', async () => {
     const gate = system.model.gated({ to: 'mine' });
-    await using stream = await readSse(`${api.url}/jobs`, { body: { query: 'mine' }, headers: as('alpha-secret-1') });
+    await using stream = await readSse(`${api.url}/jobs`, {
+      body: { query: 'mine' },
+      headers: as('the-secret-of-alpha'),
+    });
     await gate.say('private');
     await stream.until(({ event }) => event === 'message');
     const url = `${api.url}/jobs/${idOf(stream)}`;
@@ -104,20 +107,20 @@ describe('with API keys', () => {
       ['GET', ''],
       ['GET', '/stream'],
     ] as const) {
-      const answer = await fetch(`${url}${path}`, { method, headers: as('beta-secret-01') });
+      const answer = await fetch(`${url}${path}`, { method, headers: as('the-secret-of-beta') });
       expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'JOB_NOT_FOUND' }]);
     }
     const taken = await fetch(`${api.url}/jobs`, {
       method: 'POST',
-      headers: { ...as('beta-secret-01'), 'content-type': 'application/json', 'x-request-id': idOf(stream) },
+      headers: { ...as('the-secret-of-beta'), 'content-type': 'application/json', 'x-request-id': idOf(stream) },
       body: JSON.stringify({ query: 'mine' }),
     });
     expect([taken.status, await taken.json()]).toMatchObject([422, { code: 'IDEMPOTENCY_MISMATCH' }]);
-    expect(await (await fetch(`${api.url}/jobs`, { headers: as('beta-secret-01') })).json()).toMatchObject({
+    expect(await (await fetch(`${api.url}/jobs`, { headers: as('the-secret-of-beta') })).json()).toMatchObject({
       items: [],
     });
 
-    expect((await fetch(url, { method: 'DELETE', headers: as('ops-secret-001') })).status).toBe(200);
+    expect((await fetch(url, { method: 'DELETE', headers: as('the-secret-of-ops') })).status).toBe(200);
     await stream.collect();
     expect(stream.terminal()).toMatchObject({ event: 'cancelled', data: { by: 'admin' } });
   });
@@ -126,7 +129,7 @@ describe('with API keys', () => {
     const answer = await fetch(`${api.url}/jobs`);
     expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'UNAUTHENTICATED' }]);
     expect(
-      (await fetch(`${api.url}/jobs?status=queued`, { method: 'DELETE', headers: as('alpha-secret-1') })).status,
+      (await fetch(`${api.url}/jobs?status=queued`, { method: 'DELETE', headers: as('the-secret-of-alpha') })).status,
     ).toBe(403);
     expect(api.child.lines.join('\n')).not.toMatch(/secret/);
   });

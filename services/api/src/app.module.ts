@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { AuthGuard } from './auth/auth.guard.ts';
+import { AuthFailures } from './auth/auth-failures.ts';
+import { Authenticator } from './auth/authenticator.ts';
 import { HealthModule } from './health/health.module.ts';
 import { OpenApiController } from './http/openapi/openapi.controller.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
@@ -13,6 +15,8 @@ import { StreamModule } from './stream/stream.module.ts';
   imports: [HealthModule, StreamModule, JobsModule],
   controllers: [OpenApiController],
   providers: [
+    AuthFailures,
+    Authenticator,
     { provide: APP_GUARD, useClass: AuthGuard },
     { provide: APP_FILTER, useClass: ProblemFilter },
   ],

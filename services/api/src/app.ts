@@ -4,6 +4,7 @@ import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
+import { Authenticator, refuseBodiesOfStrangers } from './auth/authenticator.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
 import { Connections } from './http/connections.ts';
@@ -47,6 +48,7 @@ export async function createApp(settings: ApiSettings, logger: Logger): Promise<
     { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
   );
   const streams = nest.get(OpenStreams);
+  refuseBodiesOfStrangers(adapter.getInstance(), nest.get(Authenticator));
   installRequestMetrics(adapter, nest.get(Metrics));
   if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));
   await installDocs(nest);

@@ -20,7 +20,7 @@ describe('the settings of the API', () => {
   it('want keys where keys are asked for, and never show one', () => {
     expect(() => load({ MILLRACE_AUTH: 'apikey' })).toThrow(/MILLRACE_API_KEYS/);
     try {
-      load({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:root:hunter22' });
+      load({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:root:hunter22-hunter22' });
       throw new Error('accepted');
     } catch (error) {
       expect(error).toBeInstanceOf(SettingsError);
@@ -79,7 +79,7 @@ describe('the settings of the API', () => {
   });
 
   it('refuses keys that would protect nothing, and origins that would match nothing', () => {
-    const keys = { MILLRACE_API_KEYS: 'alice:user:hunter22' };
+    const keys = { MILLRACE_API_KEYS: 'alice:user:hunter22-hunter22' };
     expect(() => load(keys)).toThrow(/MILLRACE_AUTH.*must be apikey/s);
     expect(() => load({ ...keys, MILLRACE_AUTH: 'none' })).toThrow(/MILLRACE_AUTH.*must be apikey/s);
     expect(() => load({ MILLRACE_CORS_ORIGINS: 'https://a.example/' })).toThrow(/MILLRACE_CORS_ORIGINS/);

@@ -8,6 +8,7 @@ import {
   type OddRequest,
   OTHER_METHOD,
   post,
+  SECRET,
   STRANGER,
 } from './request.ts';
 
@@ -60,10 +61,9 @@ export const HEADERS: readonly OddRequest[] = [
     'Bearer',
     'Bearer ',
     'Bearer wrong',
-    'Bearer s3cret s3cret',
-    'Basic czNjcmV0',
-    's3cret',
-
+    `Bearer ${SECRET} ${SECRET}`,
+    `Basic ${btoa(`x:${SECRET}`)}`,
+    SECRET,
     'Bearer \xe9',
   ].map(authorization),
   header(`X-Bomb: ${'x'.repeat(100_000)}`, { answer: HEAD_TOO_LARGE }),

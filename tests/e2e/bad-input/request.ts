@@ -22,7 +22,7 @@ export const NOT_JSON: Answer = [415, 'UNSUPPORTED_MEDIA_TYPE'];
 export const STRANGER: Answer = [401, 'UNAUTHENTICATED'];
 export const HEAD_TOO_LARGE: Answer = [431, 'INVALID_REQUEST'];
 
-export const SECRET = 's3cret';
+export const SECRET = 's3cret-of-the-tests';
 /** The id of a job that a request hides inside another one. It must never come to be. */
 export const SMUGGLED = 'a-smuggled-request';
 

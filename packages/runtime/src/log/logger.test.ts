@@ -32,7 +32,7 @@ describe('createLogger', () => {
     const line = logged((logger) =>
       logger.info({
         prompt: 'hidden',
-        req: { headers: { authorization: 'Bearer hidden' } },
+        req: { headers: { authorization: 'Bearer hidden', 'x-api-key': 'hidden' } },
         body: { messages: [{ content: 'hidden' }], metadata: { a: 'hidden' } },
         child: { apiKey: 'hidden', password: 'hidden' },
       }),

@@ -5,7 +5,17 @@ import { outlineOf, type PlainErrorClass } from './error-outline.ts';
 export type { Logger } from 'pino';
 
 /** Fields that are never logged, wherever they stand in the first three levels of an entry. */
-const REDACTED = ['authorization', 'apiKey', 'password', 'prompt', 'messages', 'query', 'text', 'metadata'];
+const REDACTED = [
+  'authorization',
+  'apiKey',
+  'x-api-key',
+  'password',
+  'prompt',
+  'messages',
+  'query',
+  'text',
+  'metadata',
+];
 
 export interface LoggerSettings {
   /** the process's part: `api`, `worker` */
@@ -27,7 +37,10 @@ export function createLogger({ service, level, plainErrors, destination }: Logge
     base: { service, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: REDACTED.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
+    redact: {
+      paths: REDACTED.flatMap((name) => ['', '*', '*.*'].map((above) => `${above}["${name}"]`)),
+      censor: '[redacted]',
+    },
     serializers: { err: outline, error: outline },
     hooks: { streamWrite: withoutCredentials },
   };

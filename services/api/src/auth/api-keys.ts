@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 type Role = 'user' | 'admin';
 
@@ -16,6 +16,11 @@ export type ParsedApiKeys =
 
 const TENANT = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Shorter ones can be guessed. */
+const LEAST_SECRET_CHARS = 16;
+/** What a header can carry. */
+const SECRET = /^[\x21-\x7e]+$/;
+
 /** Reads `tenant:role:secret,…`. A problem names the entry by its number, never by its text: that holds a secret. */
 export function parseApiKeys(text: string): ParsedApiKeys {
   const keys: ApiKey[] = [];
@@ -25,24 +30,33 @@ export function parseApiKeys(text: string): ParsedApiKeys {
     const secret = rest.join(':');
     if (!TENANT.test(tenant)) return bad(index, 'the tenant must be 1 to 64 of A-Z, a-z, 0-9, "_" and "-"');
     if (role !== 'user' && role !== 'admin') return bad(index, 'the role must be user or admin');
-    if (secret === '') return bad(index, 'the secret is missing');
-    keys.push({ tenant, role, digest: digestOf(secret).toString('base64') });
+    if (secret.length < LEAST_SECRET_CHARS)
+      return bad(index, `the secret must have ${LEAST_SECRET_CHARS} characters at least`);
+    if (!SECRET.test(secret)) return bad(index, 'the secret must be printable ASCII without blanks');
+    const digest = digestOf(secret);
+    const same = keys.findIndex((key) => key.digest === digest);
+    if (same !== -1) return bad(index, `the secret is that of entry ${same + 1}; make another one`);
+    keys.push({ tenant, role, digest });
   }
   return { ok: true, keys };
 }
 
-/** Compares with every key in constant time, so that neither the time nor the order says how near a guess was. */
-export function findApiKey(keys: readonly ApiKey[], secret: string): ApiKey | null {
-  const shown = digestOf(secret);
-  let found: ApiKey | null = null;
-  for (const key of keys) {
-    if (timingSafeEqual(shown, Buffer.from(key.digest, 'base64'))) found = key;
+/** The keys by what is known of their secrets. A guess is looked for by its digest: how long that takes tells something of
+ *  digests, and from those nobody can work back, nor forward to one that is nearer. */
+export class KeyRing {
+  readonly #keys: ReadonlyMap<string, ApiKey>;
+
+  constructor(keys: readonly ApiKey[]) {
+    this.#keys = new Map(keys.map((key) => [key.digest, key]));
   }
-  return found;
+
+  find(secret: string): ApiKey | null {
+    return this.#keys.get(digestOf(secret)) ?? null;
+  }
 }
 
-function digestOf(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64');
 }
 
 function bad(index: number, problem: string): ParsedApiKeys {

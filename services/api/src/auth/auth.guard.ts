@@ -1,10 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import type { ApiSettings } from '../settings.ts';
-import { SETTINGS } from '../tokens.ts';
-import { identify } from './authenticator.ts';
-import { rememberCaller } from './caller.ts';
+import { Authenticator } from './authenticator.ts';
 
 const OPEN = 'millrace:open';
 
@@ -15,15 +12,14 @@ export const Open = () => SetMetadata(OPEN, true);
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
-    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(Reflector) private readonly reflector: Reflector,
   ) {}
 
   /** @throws Unauthenticated */
   canActivate(context: ExecutionContext): boolean {
     if (this.reflector.getAllAndOverride<boolean>(OPEN, [context.getHandler(), context.getClass()])) return true;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    rememberCaller(request, identify(this.settings, request.headers.authorization));
+    this.authenticator.identify(context.switchToHttp().getRequest<FastifyRequest>());
     return true;
   }
 }

@@ -14,9 +14,13 @@ export function rememberCaller(request: FastifyRequest, caller: Caller): void {
   callers.set(request, caller);
 }
 
+export function knownCaller(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
 /** @throws Error the route is open, so nobody asked who calls: a mistake in the code */
 function callerOf(request: FastifyRequest): Caller {
-  const caller = callers.get(request);
+  const caller = knownCaller(request);
   if (caller === undefined) throw new Error('an open route has no caller');
   return caller;
 }

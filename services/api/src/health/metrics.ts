@@ -35,6 +35,12 @@ export class Metrics {
     help: 'Bytes of events written to readers',
     registers: [this.registry],
   });
+  readonly #authFailures = new Counter({
+    name: 'millrace_auth_failures_total',
+    help: 'Requests turned away; reason: a wrong key, or one that is missing',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
   readonly #firstToken = new Histogram({
     name: 'millrace_stream_first_token_seconds',
     help: 'From attaching a stream to its first text',
@@ -60,6 +66,10 @@ export class Metrics {
   relayed(events: number, bytes: number): void {
     this.#events.inc(events);
     this.#bytes.inc(bytes);
+  }
+
+  authFailed(reason: 'wrong' | 'missing'): void {
+    this.#authFailures.inc({ reason });
   }
 
   firstToken(durationMs: number): void {

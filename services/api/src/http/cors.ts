@@ -5,7 +5,15 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
     methods: ['GET', 'POST', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'Prefer', 'X-Request-Id'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'Last-Event-ID',
+      'Prefer',
+      'X-Api-Key',
+      'X-Request-Id',
+    ],
     exposedHeaders: ['X-Request-Id', 'Location', 'Retry-After'],
     maxAge: 600,
     // an OPTIONS that is no preflight is answered like any other unknown route

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { refuseBodiesOfStrangers } from '../auth/authenticator.ts';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { takeOnlyJson } from './json-body.ts';
@@ -37,6 +36,8 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
       // without a Host Node answers by itself, with nothing: `refuseAmbiguousHeads` says what is wrong
       requireHostHeader: false,
     },
+    // who a client behind a proxy is, for the log alone: as nginx has it, senders in private networks are believed
+    trustProxy: 'loopback,linklocal,uniquelocal',
     routerOptions: { maxParamLength: MAX_ID_CHARS },
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
     forceCloseConnections: true,
@@ -63,7 +64,6 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   installSafeHeaders(fastify);
   refuseAmbiguousHeads(fastify);
   refuseUnknownRoutes(fastify);
-  refuseBodiesOfStrangers(fastify, settings);
   return adapter;
 }
 

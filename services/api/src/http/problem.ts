@@ -66,7 +66,7 @@ export class InvalidCursor extends Problem {
 
 export class Unauthenticated extends Problem {
   constructor() {
-    super('UNAUTHENTICATED', 'Send a valid key as "Authorization: Bearer …".', {
+    super('UNAUTHENTICATED', 'Send one valid key, as "Authorization: Bearer …" or "x-api-key: …".', {
       headers: { 'WWW-Authenticate': 'Bearer realm="millrace"' },
     });
   }

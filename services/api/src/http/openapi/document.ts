@@ -191,7 +191,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [{ apiKey: [] }],
+    security: [{ apiKey: [] }, { apiKeyHeader: [] }],
     tags: [
       { name: 'jobs', description: 'Ask, watch, look, cancel.' },
       { name: 'operations', description: 'For those who run it.' },
@@ -199,6 +199,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
     components: {
       securitySchemes: {
         apiKey: { type: 'http', scheme: 'bearer', description: 'Needed where `MILLRACE_AUTH` is `apikey`.' },
+        apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, sent otherwise.' },
       },
     },
     paths: { ...jobPaths, ...operationsPaths },

@@ -67,7 +67,9 @@ describe('other origins', () => {
       headers: { origin: 'http://page.example', 'access-control-request-method': 'POST' },
     });
     expect(preflight.headers.get('access-control-allow-origin')).toBe('http://page.example');
-    expect(preflight.headers.get('access-control-allow-headers')).toMatch(/Authorization.*Last-Event-ID.*X-Request-Id/);
+    expect(preflight.headers.get('access-control-allow-headers')).toMatch(
+      /Authorization.*Last-Event-ID.*X-Api-Key.*X-Request-Id/,
+    );
     const stream = await rawRequest(`${node.url}/jobs`, {
       headers: { origin: 'http://page.example', 'content-type': 'application/json' },
       body: '{"query":"hi"}',

@@ -10,10 +10,10 @@ import { QUEUE_NAME } from './job-queue.ts';
 const TENANTS = ['alice', 'bob', 'carol'];
 const ENV = {
   MILLRACE_AUTH: 'apikey',
-  MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${tenant}-secret`).join(),
+  MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:the-secret-of-${tenant}`).join(),
   MILLRACE_SWEEP_MS: '600000',
 };
-const as = (tenant: string) => ({ authorization: `Bearer ${tenant}-secret` });
+const as = (tenant: string) => ({ authorization: `Bearer the-secret-of-${tenant}` });
 
 let redis: TestRedis;
 beforeAll(async () => {
