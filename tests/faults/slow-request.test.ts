@@ -17,7 +17,7 @@ const LATE_MS = 5_000;
 const EACH = 100;
 const DRIP_MS = 500;
 
-const HEAD = 'POST /jobs HTTP/1.1\r\nHost: millrace\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n';
+const HEAD = 'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n';
 
 /** Sends something, then a byte now and then for longer than a request may take. */
 async function* dripping(start: string, drop: string): AsyncGenerator<string> {

@@ -7,6 +7,7 @@ export type ProblemCode =
   | 'JOB_NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'AMBIGUOUS_ID'
+  | 'HOST_NOT_ALLOWED'
   | 'JOB_FINISHED'
   | 'LOG_EXPIRED'
   | 'PAYLOAD_TOO_LARGE'

@@ -83,6 +83,20 @@ describe('the settings of the API', () => {
     expect(() => load(keys)).toThrow(/MILLRACE_AUTH.*must be apikey/s);
     expect(() => load({ ...keys, MILLRACE_AUTH: 'none' })).toThrow(/MILLRACE_AUTH.*must be apikey/s);
     expect(() => load({ MILLRACE_CORS_ORIGINS: 'https://a.example/' })).toThrow(/MILLRACE_CORS_ORIGINS/);
-    expect(load({ MILLRACE_CORS_ORIGINS: '*' }).MILLRACE_CORS_ORIGINS).toEqual(['*']);
+  });
+
+  it('let every page in only with keys', () => {
+    const everyPage = { MILLRACE_CORS_ORIGINS: '*' };
+    expect(() => load(everyPage)).toThrow(/MILLRACE_CORS_ORIGINS.*must name the origins/s);
+    expect(() => load({ ...everyPage, MILLRACE_AUTH: 'none' })).toThrow('MILLRACE_CORS_ORIGINS:');
+    const keys = { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:user:hunter22-hunter22' };
+    expect(load({ ...everyPage, ...keys }).MILLRACE_CORS_ORIGINS).toEqual(['*']);
+  });
+
+  it('take for hosts names and addresses, without a port', () => {
+    const names = load({ MILLRACE_ALLOWED_HOSTS: 'Chat.Example, 10.0.0.1,[fd00::5],my_api' }).MILLRACE_ALLOWED_HOSTS;
+    expect(names).toEqual(['chat.example', '10.0.0.1', '[fd00::5]', 'my_api']);
+    for (const bad of ['*', 'chat.example:80', 'https://chat.example', 'fd00::5', 'a b', '*.example', '0x7f.1'])
+      expect(() => load({ MILLRACE_ALLOWED_HOSTS: bad })).toThrow('MILLRACE_ALLOWED_HOSTS:');
   });
 });

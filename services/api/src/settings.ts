@@ -8,6 +8,7 @@ import {
 } from '@millrace/runtime';
 import { z } from 'zod';
 import { parseApiKeys } from './auth/api-keys.ts';
+import { hostNameOf } from './http/host-name.ts';
 
 const integer = () => z.coerce.number().int();
 
@@ -39,7 +40,9 @@ export const apiSettingsSchema = z
         context.addIssue({ code: 'custom', message: parsed.problem });
         return z.NEVER;
       })
-      .describe('With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin'),
+      .describe(
+        'With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin, and secrets of 16 characters at least',
+      ),
     ...modelSettings,
     MILLRACE_MODELS: z
       .string()
@@ -93,7 +96,15 @@ export const apiSettingsSchema = z
       .default('')
       .transform((text) => text.split(',').flatMap((origin) => origin.trim() || []))
       .refine((origins) => origins.every(isOrigin), 'must be origins like https://chat.example, without a path')
-      .describe('Origins that browsers may call from, comma-separated, or *; empty: CORS is off'),
+      .describe('Origins that browsers may call from, comma-separated, or with keys *; empty: CORS is off'),
+    MILLRACE_ALLOWED_HOSTS: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').flatMap((name) => name.trim().toLowerCase() || []))
+      .refine((names) => names.every(isHostName), 'must be names or addresses without a port, like chat.example')
+      .describe(
+        'Without keys: names to be called by, comma-separated, beside loopback names and HOST; not looked at with keys',
+      ),
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, served at /'),
   })
   .check(recordOutlivesLog)
@@ -110,6 +121,14 @@ export const apiSettingsSchema = z
         code: 'custom',
         path: ['MILLRACE_AUTH'],
         message: 'must be apikey when MILLRACE_API_KEYS is set: without it the keys would protect nothing',
+      });
+    }
+    if (settings.MILLRACE_AUTH !== 'apikey' && settings.MILLRACE_CORS_ORIGINS.includes('*')) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_CORS_ORIGINS'],
+        message:
+          'must name the origins when MILLRACE_AUTH is not apikey: with * every page in a browser would be admin',
       });
     }
     if (settings.MILLRACE_MAX_TIMEOUT_MS > settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000) {
@@ -130,6 +149,10 @@ export const apiSettingsSchema = z
 
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text);
+}
+
+function isHostName(text: string): boolean {
+  return /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/.test(text) && hostNameOf(text) === text;
 }
 
 export type ApiSettings = Readonly<z.output<typeof apiSettingsSchema>>;

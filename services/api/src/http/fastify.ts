@@ -7,6 +7,7 @@ import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { refuseUnknownRoutes } from './known-methods.ts';
+import { refuseForeignPages } from './own-hosts.ts';
 import { problemBody } from './problem.filter.ts';
 import { refuseAmbiguousHeads } from './request-head.ts';
 import { installRequestIds } from './request-id.ts';
@@ -63,6 +64,7 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
   installRequestIds(fastify);
   installSafeHeaders(fastify);
   refuseAmbiguousHeads(fastify);
+  refuseForeignPages(fastify, settings);
   refuseUnknownRoutes(fastify);
   return adapter;
 }

@@ -14,7 +14,7 @@ export function hostNameOf(host: string): string | null {
 export function isOriginOf(host: string, origin: string): boolean {
   if (!URL.canParse(origin)) return false;
   const { protocol, host: page } = new URL(origin);
-  return page !== '' && hostUrl(host, protocol)?.host === page;
+  return (protocol === 'http:' || protocol === 'https:') && hostUrl(host, protocol)?.host === page;
 }
 
 /** @param protocol whose default port may be left out */

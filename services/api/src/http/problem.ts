@@ -15,6 +15,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
   AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },
+  HOST_NOT_ALLOWED: { status: 421, title: 'The service is not known by this name' },
   JOB_FINISHED: { status: 409, title: 'The job has finished' },
   LOG_EXPIRED: { status: 410, title: 'The log of the job has expired' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
@@ -75,6 +76,23 @@ export class Unauthenticated extends Problem {
 export class Forbidden extends Problem {
   constructor() {
     super('FORBIDDEN', 'This needs the role admin.');
+  }
+}
+
+/** Without keys: a page of another origin would change something. */
+export class ForeignOrigin extends Problem {
+  constructor() {
+    super('FORBIDDEN', 'Pages of this origin may change nothing here: add it to MILLRACE_CORS_ORIGINS.');
+  }
+}
+
+/** Without keys: the request is for a name that may be anybody's. */
+export class HostNotAllowed extends Problem {
+  constructor() {
+    super(
+      'HOST_NOT_ALLOWED',
+      'The Host of this request is none of the service: add its name to MILLRACE_ALLOWED_HOSTS.',
+    );
   }
 }
 

@@ -187,7 +187,8 @@ export function openApiDocument(): oas31.OpenAPIObject {
       version,
       description:
         'Streams of LLM answers that outlive connections, processes and deploys. HEAD is answered wherever GET is. ' +
-        'Another method than a path has: 405 `METHOD_NOT_ALLOWED`, with `Allow`.',
+        'Another method than a path has: 405 `METHOD_NOT_ALLOWED`, with `Allow`. Without keys, a `Host` that is not known ' +
+        'here: 421 `HOST_NOT_ALLOWED`; a change by a page of another origin: 403 `FORBIDDEN`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
