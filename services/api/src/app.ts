@@ -11,7 +11,9 @@ import { Connections } from './http/connections.ts';
 import { corsOptions } from './http/cors.ts';
 import { fastifyAdapter, installRequestMetrics } from './http/fastify.ts';
 import { NestLog } from './http/nest-log.ts';
+import { mostConnections } from './http/open-files.ts';
 import { installDocs } from './http/openapi/docs.ts';
+import { keepPlaces } from './http/places.ts';
 import { installWebPage } from './http/web-page.ts';
 import type { ApiSettings } from './settings.ts';
 import { OpenStreams } from './stream/open-streams.ts';
@@ -49,7 +51,12 @@ export async function createApp(settings: ApiSettings, logger: Logger): Promise<
   );
   const streams = nest.get(OpenStreams);
   refuseBodiesOfStrangers(adapter.getInstance(), nest.get(Authenticator));
-  installRequestMetrics(adapter, nest.get(Metrics));
+  const metrics = nest.get(Metrics);
+  installRequestMetrics(adapter, metrics);
+  keepPlaces(adapter.getInstance(), {
+    most: settings.MILLRACE_MAX_CONNECTIONS ?? mostConnections(),
+    dropped: (reason) => metrics.connectionDropped(reason),
+  });
   if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));
   await installDocs(nest);
   if (settings.MILLRACE_WEB_ROOT !== undefined) await installWebPage(nest, settings.MILLRACE_WEB_ROOT);

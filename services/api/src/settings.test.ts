@@ -31,6 +31,7 @@ describe('the settings of the API', () => {
   it.each([
     ['PORT', 0],
     ['MILLRACE_MAX_BODY_BYTES', 1_024],
+    ['MILLRACE_MAX_CONNECTIONS', 1],
     ['MILLRACE_MAX_QUEUED_JOBS', 1],
     ['MILLRACE_MAX_JOBS_PER_TENANT', 1],
     ['MILLRACE_MAX_TIMEOUT_MS', 1],

@@ -50,6 +50,12 @@ export const apiSettingsSchema = z
       .transform((text) => text.split(',').flatMap((name) => name.trim() || []))
       .describe('Models that requests may name, comma-separated; the default model is always among them'),
     MILLRACE_MAX_BODY_BYTES: integer().min(1024).default(1_048_576).describe('Largest request body, bytes'),
+    MILLRACE_MAX_CONNECTIONS: integer()
+      .min(1)
+      .optional()
+      .describe(
+        'Connections of clients at a time, further ones are closed; left out: what the limit of open files allows',
+      ),
     MILLRACE_MAX_QUEUED_JOBS: integer().min(1).default(10_000).describe('Queued jobs before new ones get 503'),
     MILLRACE_MAX_JOBS_PER_TENANT: integer()
       .min(1)

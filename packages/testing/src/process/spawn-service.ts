@@ -12,6 +12,9 @@ export type ServiceName = 'api' | 'worker';
 /** As the root's package.json starts them. */
 const V8_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = { api: [], worker: ['--min-semi-space-size=16'] };
 
+/** The shell becomes the service. */
+const LIMITED = 'ulimit -n "$0" && exec "$@"';
+
 /** One entry of a service's log. */
 export interface LogLine {
   readonly level: string;
@@ -80,17 +83,25 @@ export class SpawnedService implements AsyncDisposable {
   }
 }
 
+export interface SpawnOptions {
+  /** files that it may have open, `ulimit -n`; this process's own limit when left out */
+  readonly openFiles?: number;
+}
+
 /** Runs the built `services/<name>` on a free port of loopback and waits until it is ready.
  *  @param env added to `PATH`, `HOST` and `PORT`: nothing else of this process's environment reaches it
  *  @throws Error it did not become ready */
 export async function spawnService(
   name: ServiceName,
   env: Readonly<Record<string, string>> = {},
+  { openFiles }: SpawnOptions = {},
 ): Promise<SpawnedService> {
   const port = Number(env['PORT'] ?? (await freePort()));
+  const node = [process.execPath, '--enable-source-maps', ...V8_FLAGS[name], `services/${name}/dist/main.js`];
+  const [command = '', ...args] = openFiles === undefined ? node : ['sh', '-c', LIMITED, String(openFiles), ...node];
   const child = await Child.start({
-    command: process.execPath,
-    args: ['--enable-source-maps', ...V8_FLAGS[name], `services/${name}/dist/main.js`],
+    command,
+    args,
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'],

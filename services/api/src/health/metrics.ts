@@ -41,6 +41,12 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  readonly #dropped = new Counter({
+    name: 'millrace_connections_dropped_total',
+    help: 'Connections closed; reason: all places taken, silent, or to make room before anything was asked on them',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
   readonly #firstToken = new Histogram({
     name: 'millrace_stream_first_token_seconds',
     help: 'From attaching a stream to its first text',
@@ -70,6 +76,10 @@ export class Metrics {
 
   authFailed(reason: 'wrong' | 'missing'): void {
     this.#authFailures.inc({ reason });
+  }
+
+  connectionDropped(reason: 'taken' | 'silent' | 'room'): void {
+    this.#dropped.inc({ reason });
   }
 
   firstToken(durationMs: number): void {
