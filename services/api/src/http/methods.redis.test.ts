@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, finish, post, refOf, submit, type TestNode } from '../testing/deployment.ts';
 
 let redis: TestRedis;
 let deployment: Deployment;
@@ -97,7 +97,7 @@ describe('HEAD on a stream', () => {
     expect(await statuses(stream, { 'last-event-id': 'x' })).toEqual([400, 400]);
     expect(await statuses(stream, { accept: 'image/png' })).toEqual([400, 400]);
     expect(await statuses(`/jobs/${UNKNOWN}/stream`)).toEqual([404, 404]);
-    await deployment.redis.del(deployment.keys.log(id));
+    await deployment.redis.del(deployment.keys.log(refOf(id)));
     expect(await statuses(stream)).toEqual([410, 410]);
   });
 });
