@@ -15,15 +15,14 @@ describe('resume (PROTOCOL §4)', () => {
     system.model.answer(TOKENS, { to: 'cut me', stepMs: 15 });
     const body = JSON.stringify({ query: 'cut me' });
     const headers = { 'content-type': 'application/json' };
-    // the `retry:` hint is the first frame, `accepted` the second
-    const first = await rawRequest(`${system.node(0)}/jobs`, { headers, body, cutAfter: { frames: 2 } });
+    const first = await rawRequest(`${system.node(0)}/jobs`, { headers, body, cutAfter: { frames: 1 } });
     const id = String(first.headers['x-request-id']);
     const seen = framesOf(first.bytes);
 
     for (let node = 1; ; node++) {
       const cursor = { 'last-event-id': seen.at(-1)?.id ?? '' };
       const url = `${system.node(node)}/jobs/${id}/stream`;
-      const next = await rawRequest(url, { headers: cursor, cutAfter: { frames: 2 } });
+      const next = await rawRequest(url, { headers: cursor, cutAfter: { frames: 1 } });
       if (next.status === 204) break;
       seen.push(...framesOf(next.bytes));
     }

@@ -13,7 +13,7 @@ function answer(contentType: string, chunks: [atMs: number, text: string | Buffe
   };
 }
 
-const opening = 'retry: 1000\n\nid: 0-1\nevent: accepted\ndata: {"id":"x","status":"queued"}\n\n';
+const opening = 'retry: 1000\nid: 0-1\nevent: accepted\ndata: {"id":"x","status":"queued"}\n\n';
 
 describe('readAnswer', () => {
   it('does not take the first byte of an event stream for its first token (early flushHeaders)', () => {

@@ -1,4 +1,5 @@
 export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './http/exchange.ts';
+export { type PythonEvent, readAsPython } from './http/python-sse.ts';
 export { type RawAnswer, type RawRequestOptions, rawRequest } from './http/raw-request.ts';
 export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/read-sse.ts';
 export { type Deferred, deferred } from './latches/deferred.ts';

@@ -23,11 +23,12 @@ export interface Encoded {
 export interface WireEncoder {
   /** written at once after the headers; null: nothing */
   readonly opening: Buffer | null;
-  /** written when the connection has been silent for a while; null: this format cannot say "still here" */
+  /** written between frames when the connection has been silent for a while; null: this format cannot say "still here" */
   readonly heartbeat: Buffer | null;
   /** @throws UnframableEvent an event that would break out of its frame: only a corrupt log holds one */
   encode(batch: WireBatch): Encoded;
-  /** Asks the client to wait this long before it comes back; null: this format cannot say so.
+  /** Asks the client to wait this long before it comes back; null: this format cannot say so. Written last, before the
+   *  end of the body.
    *  @param delayMs milliseconds */
   retry(delayMs: number): Buffer | null;
 }

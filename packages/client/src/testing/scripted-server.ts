@@ -97,9 +97,9 @@ export class ScriptedServer implements AsyncDisposable {
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': id });
-    response.write(`retry: ${this.retryMs}\n\n`);
+    response.write(`retry: ${this.retryMs}\n`);
     if (mishap?.kind === 'heartbeat-only') {
-      response.end(': hb\n\n');
+      response.end(': hb\n');
       return;
     }
     const frames = this.log.slice(from).map(frame);

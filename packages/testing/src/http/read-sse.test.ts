@@ -29,7 +29,7 @@ const frame = (id: string, data: object, event?: string) =>
 describe('readSse', () => {
   it('reads events, comments, hints and the text that remains after a reset', async () => {
     speak = (response) => {
-      response.write(`retry: 1500\n\n: hb\n\n${frame('1-1', { text: 'lost' })}`);
+      response.write(`retry: 1500\n: hb\n${frame('1-1', { text: 'lost' })}`);
       response.write(frame('2-1', { attempt: 2, reason: 'worker-lost' }, 'reset'));
       response.end(frame('2-2', { text: 'kept 😀' }) + frame('2-3', { finishReason: 'stop' }, 'done'));
     };

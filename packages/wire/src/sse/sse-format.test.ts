@@ -70,11 +70,21 @@ describe('SSE frames', () => {
     });
   });
 
-  it('opens with the retry hint and beats with a comment', () => {
-    expect(sse.opening.toString()).toBe('retry: 1000\n\n');
-    expect(sse.heartbeat.toString()).toBe(': hb\n\n');
-    expect(sse.retry(1234.6).toString()).toBe('retry: 1235\n\n');
+  it('opens with the retry hint and beats with a comment, one line each', () => {
+    expect(sse.opening.toString()).toBe('retry: 1000\n');
+    expect(sse.heartbeat.toString()).toBe(': hb\n');
+    expect(sse.retry(1234.6).toString()).toBe('retry: 1235\n');
     expect(parse(Buffer.concat([sse.opening, sse.heartbeat]))).toEqual([]);
+  });
+
+  it('puts the hint into the first frame, and a heartbeat into the frame after it', () => {
+    const { bytes } = sse.encode({ events: [stored(1, 'text', { text: 'a' })], replay: false });
+    const body = Buffer.concat([sse.opening, sse.heartbeat, bytes ?? Buffer.of(), sse.heartbeat, sse.retry(5)]);
+    expect(body.toString().split('\n\n')).toEqual([
+      'retry: 1000\n: hb\nid: 1-1\ndata: {"text":"a"}',
+      ': hb\nretry: 5\n',
+    ]);
+    expect(parse(body)).toEqual([{ id: '1-1', event: undefined, data: '{"text":"a"}' }]);
   });
 
   it.each<StreamEventType>(['done', 'error', 'cancelled'])('ends the body after %s', (type) => {

@@ -12,11 +12,14 @@ interface EncodedBatch extends WireBatch {
 
 /** Server-sent events. Nothing depends on the connection: a batch is encoded once and its bytes are shared by all
  *  watchers of the job, for as long as somebody holds the batch.
+ *
+ *  Hint and heartbeat are single lines without a blank one: they belong to the frame that follows. A block of their own
+ *  would have no data, and Python's readers give that out as an event that is no JSON.
  *  @see PROTOCOL.md §3 */
 export class SseFormat implements WireFormat, WireEncoder {
   readonly contentType = 'text/event-stream';
   readonly opening: Buffer;
-  readonly heartbeat = Buffer.from(': hb\n\n');
+  readonly heartbeat = Buffer.from(': hb\n');
 
   /** @param retryMs how long a client waits before it reconnects, milliseconds */
   constructor({ retryMs }: { readonly retryMs: number }) {
@@ -34,7 +37,7 @@ export class SseFormat implements WireFormat, WireEncoder {
 
   retry(delayMs: number): Buffer {
     // digits only: anything else makes a client ignore the field
-    return Buffer.from(`retry: ${Math.max(0, Math.round(delayMs))}\n\n`);
+    return Buffer.from(`retry: ${Math.max(0, Math.round(delayMs))}\n`);
   }
 }
 

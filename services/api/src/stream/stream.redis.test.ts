@@ -2,7 +2,7 @@ import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Followers } from '@millrace/stream-log';
-import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest, readAsPython, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment, finish, refOf, say, submit, type TestNode } from '../testing/deployment.ts';
 import { FOLLOWERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -24,6 +24,21 @@ afterAll(async () => {
 });
 
 const streamOf = (at: TestNode, id: string) => `${at.url}/jobs/${id}/stream`;
+/** The bytes of a stream as they come. */
+async function watchRaw(at: TestNode, id: string) {
+  const { body } = await fetch(streamOf(at, id));
+  let text = '';
+  const read = async () => {
+    for await (const piece of body?.pipeThrough(new TextDecoderStream()) ?? []) text += piece;
+  };
+  const beats = () => text.split(': hb\n').length - 1;
+  const anotherBeat = () => {
+    const before = beats();
+    return eventually(() => beats() > before);
+  };
+  return { text: () => text, anotherBeat, ended: read() };
+}
+
 const openStreams = (at: TestNode) => at.api.nest.get(OpenStreams).size;
 const followersOf = (at: TestNode) => at.api.nest.get<Followers>(FOLLOWERS);
 
@@ -142,6 +157,27 @@ describe('open streams (PROTOCOL §3)', () => {
     await using stream = await readSse(streamOf(node, id));
     await eventually(() => stream.comments.length >= 2);
     expect(new Set(stream.comments)).toEqual(new Set(['hb']));
+  });
+
+  it('have no block without data: every blank line ends a frame, as Python’s readers need it', async () => {
+    const at = await deployment.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_DRAIN_MS: '50' });
+    const id = await submit(at);
+    const [drained, finished] = [await watchRaw(at, id), await watchRaw(other, id)];
+    const writer = await deployment.begin(id);
+    await say(writer, ['a']);
+    await drained.anotherBeat();
+    await say(writer, ['b']);
+    await drained.anotherBeat();
+    await at.api.drain();
+    await finish(writer);
+    for (const raw of [drained, finished]) {
+      await raw.ended;
+      const events = readAsPython(Buffer.from(raw.text()));
+      expect(events.slice(0, 2).map(({ event }) => event)).toEqual(['accepted', 'started']);
+      for (const { data } of events) expect(() => JSON.parse(data)).not.toThrow();
+    }
+    expect(drained.text()).toMatch(/^retry: 1000\n(: hb\n)*id: 0-1\n/);
+    expect(drained.text()).toMatch(/\n\n(: hb\n)+retry: \d+\n$/);
   });
 
   it('let go of everything when the reader leaves', async () => {

@@ -1,6 +1,6 @@
 /** The SSE body in words: OpenAPI has none for the events of a stream. @see PROTOCOL.md §3 */
-export const SSE_DESCRIPTION = `Server-sent events. The stream starts with a \`retry:\` hint; every event has an \`id:\`;
-\`data:\` is one line of JSON; \`: hb\` is a heartbeat. The body ends after the terminal event (\`done\`, \`error\` or
+export const SSE_DESCRIPTION = `Server-sent events. Every event has an \`id:\`; \`data:\` is one line of JSON; the first frame
+also has a \`retry:\` hint; the line \`: hb\` between frames is a heartbeat. The body ends after the terminal event (\`done\`, \`error\` or
 \`cancelled\`). A body that ends without one means: reconnect with \`Last-Event-ID\`.
 
 | event | data |
