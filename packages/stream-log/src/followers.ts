@@ -14,6 +14,8 @@ export interface FollowOptions {
   /** the reader has everything up to this event; LOG_START for all */
   readonly after: EventId;
   readonly sink: FollowSink;
+  /** the reader has events of another history: it gets a `reset` before all others */
+  readonly fresh?: boolean;
 }
 
 /** A place among the followers of a job that is about to be made. @see Followers.expect */
@@ -120,7 +122,7 @@ export class Followers {
         return NOTHING_TO_FOLLOW;
       }
       const watcher = new Watcher(entry.topic, after ?? LOG_START, options.sink, () => this.#leave(ref, entry));
-      if (after === null) options.sink.batch(logLost());
+      if (after === null || options.fresh) options.sink.batch(logLost());
       watcher.resume();
       return watcher;
     } catch (error) {

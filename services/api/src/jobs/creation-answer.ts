@@ -1,3 +1,4 @@
+import { type EventId, LOG_START } from '@millrace/contracts';
 import { isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -6,6 +7,7 @@ import { negotiate } from '../http/accept.ts';
 import { preferredWaitMs } from '../http/prefer.ts';
 import { nameJob } from '../http/request-id.ts';
 import type { ApiSettings } from '../settings.ts';
+import { cursorOf } from '../stream/cursor.ts';
 import { Relay, STREAM_TYPES, type StreamType } from '../stream/relay.ts';
 import { SETTINGS } from '../tokens.ts';
 import type { CreatedJob } from './create-job.ts';
@@ -14,15 +16,18 @@ import { WaitForJob } from './wait-for-job.ts';
 
 /** What the client of a POST wants to have. */
 export type WantedAnswer =
-  | { readonly type: StreamType }
+  | { readonly type: StreamType; readonly after: EventId | null }
   | { readonly type: 'application/json'; readonly waitMs: number | null };
 
-/** Reads `Accept` and `Prefer`, before anything is stored.
+/** Reads `Accept`, `Prefer` and `Last-Event-ID`, before anything is stored.
  *  @throws InvalidRequest nothing that the service has is acceptable
+ *  @throws InvalidCursor
  *  @see PROTOCOL.md §2 */
-export function wantedAnswer({ headers }: FastifyRequest): WantedAnswer {
+export function wantedAnswer(request: FastifyRequest): WantedAnswer {
+  const { headers } = request;
   const type = negotiate(headers.accept, [...STREAM_TYPES, 'application/json'] as const);
-  return type === 'application/json' ? { type, waitMs: preferredWaitMs(headers['prefer']) } : { type };
+  if (type === 'application/json') return { type, waitMs: preferredWaitMs(headers['prefer']) };
+  return { type, after: type === 'text/plain' ? null : cursorOf(request) };
 }
 
 /** Answers a POST in the form that was asked for. */
@@ -38,7 +43,7 @@ export class CreationAnswer {
   async send(reply: FastifyReply, job: CreatedJob, caller: Caller, wanted: WantedAnswer): Promise<void> {
     nameJob(reply, job.id);
     if (wanted.type !== 'application/json') {
-      const stream = { job, type: wanted.type, after: null, isCreator: true };
+      const stream = { job, type: wanted.type, isCreator: true, ...startOf(job, wanted.after) };
       await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
       return;
     }
@@ -60,4 +65,10 @@ export class CreationAnswer {
     await this.waitForJob.run(job, { waitMs, gone: gone.signal });
     reply.raw.off('close', leave);
   }
+}
+
+/** A cursor is of no use for a job that is new: nobody has seen an event of it, though it may have one by that id. */
+function startOf({ isNew }: CreatedJob, after: EventId | null): { after: EventId | null; fresh: boolean } {
+  const fresh = isNew && after !== null && after !== LOG_START;
+  return { after: isNew ? null : after, fresh };
 }

@@ -25,6 +25,8 @@ export interface StreamRequest {
   readonly type: StreamType;
   /** start after this event; null: from the beginning */
   readonly after: EventId | null;
+  /** the reader comes with a cursor of another job: a `reset` stands before the first event */
+  readonly fresh?: boolean;
   /** this connection made the job: losing it may cancel the job */
   readonly isCreator: boolean;
 }
@@ -49,7 +51,7 @@ export class Relay implements StreamObserver {
 
   /** @returns when the headers are out, or 204 because the cursor is the job's last event
    *  @throws JobNotFound, LogExpired before anything was sent */
-  async open(reply: FastifyReply, { job, type, after, isCreator }: StreamRequest): Promise<void> {
+  async open(reply: FastifyReply, { job, type, after, isCreator, fresh = false }: StreamRequest): Promise<void> {
     nameJob(reply, job.id);
     const watch = this.leases.watch(job, { isCreator });
     const connection = new StreamConnection({
@@ -66,7 +68,7 @@ export class Relay implements StreamObserver {
     }
     try {
       const from = after ?? firstEvent(job, type);
-      const following = await this.followers.follow(job.ref, { after: from, sink: connection });
+      const following = await this.followers.follow(job.ref, { after: from, sink: connection, fresh });
       connection.feedFrom(following);
       if (following.alreadyEnded) {
         connection.release();

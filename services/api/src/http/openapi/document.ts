@@ -11,6 +11,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 
 const path = z.object({ id: requestId });
 
+const nothingFollows = {
+  description: 'The cursor is the job’s last event: nothing will follow.',
+  headers: z.object({ ...everyAnswer, ...jobHeaders }),
+};
+
 function create(operationId: string, summary: string): ZodOpenApiOperationObject {
   return {
     operationId,
@@ -23,6 +28,7 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
       header: z.object({
         Accept: z.string().optional().describe('`text/event-stream` (default), `text/plain` or `application/json`.'),
         'X-Request-Id': requestId.optional().describe('Chosen by the client: the id of the new job.'),
+        'Last-Event-ID': eventId.optional().describe('For an event stream: go on after this event.'),
         'Idempotency-Key': z.string().min(1).max(255).optional().describe('Stands for one request of a tenant.'),
         Prefer: z
           .string()
@@ -43,12 +49,14 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
           'Preference-Applied': preferenceApplied,
         }),
       },
+      204: nothingFollows,
       202: json('The job, still to be finished; for `Accept: application/json`.', job, {
         ...jobHeaders,
         'Preference-Applied': preferenceApplied,
       }),
       ...problems(
         'INVALID_REQUEST',
+        'INVALID_CURSOR',
         'UNAUTHENTICATED',
         'PAYLOAD_TOO_LARGE',
         'UNSUPPORTED_MEDIA_TYPE',
@@ -127,10 +135,7 @@ const jobPaths: ZodOpenApiPathsObject = {
       },
       responses: {
         200: stream,
-        204: {
-          description: 'The cursor is the job’s last event: nothing will follow.',
-          headers: z.object({ ...everyAnswer, ...jobHeaders }),
-        },
+        204: nothingFollows,
         ...problems(
           'INVALID_REQUEST',
           'INVALID_CURSOR',
