@@ -68,6 +68,7 @@ export class System implements AsyncDisposable {
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
       OPENAI_BASE_URL: model.baseUrl,
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
+      MILLRACE_MAX_STREAMS_PER_TENANT: '100000',
       // what the tests keep open themselves is not waited for
       MILLRACE_LINGER_MS: '0',
       ...env,

@@ -56,6 +56,7 @@ describe('idle streams', () => {
       REDIS_URL: redis.url,
       MILLRACE_MAX_QUEUED_JOBS: '100000',
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
+      MILLRACE_MAX_STREAMS_PER_TENANT: '100000',
       MILLRACE_HEARTBEAT_MS: String(HEARTBEAT_MS),
       MILLRACE_LOG_LEVEL: 'warn',
       ...INSPECTED,

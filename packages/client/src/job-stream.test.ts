@@ -74,6 +74,27 @@ describe('a stream that is cut', () => {
     expect(delays[1]).toBe(50);
   });
 
+  it('and met by 429 on the way back, waits for room: the readers of a dead node come to the others', async () => {
+    await using server = await ScriptedServer.start(log);
+    const full = { kind: 'refuse', status: 429, headers: { 'retry-after': '0.01' } } as const;
+    server.mishaps.push({ kind: 'cut', after: 3, cleanly: true }, full, full);
+    const stream = await clientOf(server).create({ query: 'why?' });
+    expect(await collect(stream)).toEqual(log);
+    expect(server.resumes).toHaveLength(3);
+  });
+
+  it('is told of 429 at once where it has not begun', async () => {
+    await using server = await ScriptedServer.start(log);
+    server.mishaps.push({
+      kind: 'refuse',
+      status: 429,
+      headers: { 'retry-after': '7' },
+      body: { code: 'RATE_LIMITED' },
+    });
+    const reading = collect(clientOf(server).resume(JOB));
+    expect(await failure(reading)).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 7000 });
+  });
+
   it('whatever happens in between, is exact (property)', async () => {
     const mishap = fc.oneof(
       fc.record({ kind: fc.constant('cut' as const), after: fc.nat(4), cleanly: fc.boolean() }),

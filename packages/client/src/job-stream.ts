@@ -63,11 +63,13 @@ export class JobStream implements AsyncIterable<JobEvent> {
     const notes = { alive: () => backoff.worked(), retry: (retryMs: number) => backoff.serverSays(retryMs) };
     // its own, since two loops may read the same stream at once
     let cursor = lastEventId;
+    let begun = false;
     for (;;) {
       let cause: MillraceError;
       try {
         const connection = await this.connect(cursor);
         if (connection.isOver) return;
+        begun = true;
         for await (const event of connection.events(notes)) {
           cursor = event.id;
           this.seen = cursor;
@@ -76,7 +78,7 @@ export class JobStream implements AsyncIterable<JobEvent> {
         }
         cause = new MillraceError('UNREACHABLE', 'the stream was cut', { retryable: true, requestId: this.id });
       } catch (error) {
-        cause = transient(error);
+        cause = begun && isTooMuch(error) ? error : transient(error);
       }
       const delayMs = backoff.next(cause);
       onReconnect?.({ delayMs, cause });
@@ -125,6 +127,11 @@ export class JobStream implements AsyncIterable<JobEvent> {
     const path = `/jobs/${encodeURIComponent(this.id)}/stream`;
     return Connection.open(transport, { method: 'GET', path, headers, signal }, silenceMs);
   }
+}
+
+/** The limit of streams that are open at a time: when a node dies, its readers come to the others, all at once. */
+function isTooMuch(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.status === 429;
 }
 
 /** @returns the error when trying again may help

@@ -68,6 +68,10 @@ export const apiSettingsSchema = z
         'Bytes that one tenant’s prompts, answers and records may have in Redis before its new jobs get 429; default: with keys a share of Redis’s maxmemory (80 % of it, divided by the tenants with keys, by 4 at most), 1 GiB where that is not set; without keys no limit',
       ),
     ...slotSettings,
+    MILLRACE_MAX_STREAMS_PER_TENANT: integer()
+      .min(1)
+      .default(1000)
+      .describe('Open streams of one tenant on one node, waiting requests included, before its next one gets 429'),
     MILLRACE_MAX_TIMEOUT_MS: milliseconds(1)
       .default(600_000)
       .describe('Longest wall clock of an attempt, milliseconds; caps timeoutMs and is its default'),

@@ -23,7 +23,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   UNKNOWN_PIPELINE: { status: 422, title: 'There is no such pipeline' },
   MODEL_NOT_ALLOWED: { status: 422, title: 'The model is not allowed' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'The id stands for another request' },
-  RATE_LIMITED: { status: 429, title: 'Too many jobs are in flight' },
+  RATE_LIMITED: { status: 429, title: 'Too much at a time' },
   QUOTA_EXCEEDED: { status: 429, title: 'The tenant has used up what it may have' },
   QUEUE_FULL: { status: 503, title: 'The queue is full' },
   UNAVAILABLE: { status: 503, title: 'The service is unavailable' },
@@ -166,6 +166,17 @@ export class StorageFull extends Problem {
     super('QUOTA_EXCEEDED', 'Your jobs take too much room; try again when some have ended or expired.', {
       headers: { 'Retry-After': '60' },
     });
+  }
+}
+
+/** The caller's tenant holds all streams that it may hold on this node. */
+export class TooManyStreams extends Problem {
+  constructor(most: number) {
+    super(
+      'RATE_LIMITED',
+      `You hold ${most} streams open on this node, the most there may be (MILLRACE_MAX_STREAMS_PER_TENANT); close one, or try again later.`,
+      { headers: { 'Retry-After': '5' } },
+    );
   }
 }
 

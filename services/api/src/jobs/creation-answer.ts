@@ -30,6 +30,11 @@ export function wantedAnswer(request: FastifyRequest): WantedAnswer {
   return { type, after: type === 'text/plain' ? null : cursorOf(request) };
 }
 
+/** Whether the answer is one that is held open while the job runs. */
+export function staysOpen(wanted: WantedAnswer): boolean {
+  return wanted.type !== 'application/json' || wanted.waitMs !== null;
+}
+
 /** Answers a POST in the form that was asked for. */
 @Injectable()
 export class CreationAnswer {

@@ -5,10 +5,11 @@ import type { z } from 'zod';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
+import { StreamQuota } from '../quota/stream-quota.ts';
 import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
 import { CreateJob } from './create-job.ts';
-import { CreationAnswer, wantedAnswer } from './creation-answer.ts';
+import { CreationAnswer, staysOpen, wantedAnswer } from './creation-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
 import { type JobList, ListJobs } from './list-jobs.ts';
 import { LookAtJob } from './look-at-job.ts';
@@ -18,6 +19,7 @@ import { cancelQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts
 @Controller()
 export class JobsController {
   constructor(
+    @Inject(StreamQuota) private readonly quota: StreamQuota,
     @Inject(CreateJob) private readonly createJob: CreateJob,
     @Inject(CreationAnswer) private readonly answer: CreationAnswer,
     @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
@@ -35,6 +37,7 @@ export class JobsController {
   ): Promise<void> {
     const wanted = wantedAnswer(request);
     const chosen = chosenRequestId(request);
+    if (staysOpen(wanted)) this.quota.claim(reply, caller);
     using job = await this.createJob.run({
       ...{ caller, body },
       // the answer has a fresh one already

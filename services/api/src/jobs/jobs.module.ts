@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { HealthModule } from '../health/health.module.ts';
+import { QuotaModule } from '../quota/quota.module.ts';
 import { StreamModule } from '../stream/stream.module.ts';
 import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
@@ -19,7 +20,7 @@ import { Sweep } from './sweep/sweep.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
 @Module({
-  imports: [HealthModule, QueueModule, CancellationModule, StreamModule],
+  imports: [HealthModule, QuotaModule, QueueModule, CancellationModule, StreamModule],
   controllers: [JobsController],
   providers: [
     Pipelines,

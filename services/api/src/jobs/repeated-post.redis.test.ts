@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, post, refOf, submit, type TestNode } from '../testing/deployment.ts';
 
 let redis: TestRedis;
 let deployment: Deployment;
@@ -40,7 +40,7 @@ describe('a repeated POST with Last-Event-ID (PROTOCOL §2)', () => {
 
   it('is 204 when the cursor is the terminal event', async () => {
     const id = await answeredJob();
-    const last = (await deployment.reader.get(id))?.lastEventId ?? '';
+    const last = (await deployment.reader.outline(refOf(id)))?.lastEventId ?? '';
     const answer = await post(node, BODY, again(id, last));
     expect([answer.status, answer.headers.get('location')]).toEqual([204, `/jobs/${id}`]);
   });

@@ -2,6 +2,7 @@ import type { EventId } from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
+import { StreamQuota } from '../quota/stream-quota.ts';
 import { Relay, type StreamType } from './relay.ts';
 
 interface WatchRequest extends NamedJob {
@@ -14,13 +15,17 @@ interface WatchRequest extends NamedJob {
 export class WatchJob {
   constructor(
     @Inject(JobAccess) private readonly access: JobAccess,
+    @Inject(StreamQuota) private readonly quota: StreamQuota,
     @Inject(Relay) private readonly relay: Relay,
   ) {}
 
-  /** @throws UnknownJob, AmbiguousId, LogExpired */
+  /** @throws TooManyStreams, UnknownJob, AmbiguousId, LogExpired */
   async run(reply: FastifyReply, { type, after, ...named }: WatchRequest): Promise<void> {
-    const job = await this.access.get(named);
-    if (reply.request.method === 'HEAD') await this.relay.describe(reply, { job, type, after });
-    else await this.relay.open(reply, { job, type, after, isCreator: false });
+    if (reply.request.method === 'HEAD') {
+      await this.relay.describe(reply, { job: await this.access.get(named), type, after });
+      return;
+    }
+    this.quota.claim(reply, named.caller);
+    await this.relay.open(reply, { job: await this.access.get(named), type, after, isCreator: false });
   }
 }

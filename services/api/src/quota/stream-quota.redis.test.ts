@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
+import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Deployment, post, submit, type TestNode } from '../testing/deployment.ts';
+
+const keyOf = (tenant: string) => ({ authorization: `Bearer secret-of-the-tenant-${tenant}` });
+const OTHER = keyOf('other');
+
+let redis: TestRedis;
+let deployment: Deployment;
+let node: TestNode;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url, {
+    MILLRACE_AUTH: 'apikey',
+    // a tenant for each test: a stream that one has closed may count for a moment more
+    MILLRACE_API_KEYS: ['bound:user', 'post:user', 'wait:user', 'other:user', 'refused:user', 'ops:admin']
+      .map((key) => `${key}:secret-of-the-tenant-${key.split(':')[0]}`)
+      .join(','),
+    MILLRACE_MAX_STREAMS_PER_TENANT: '2',
+  });
+  node = await deployment.node();
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+const streamOf = (id: string) => `${node.url}/jobs/${id}/stream`;
+
+async function expectRefusal(answer: Response): Promise<void> {
+  expect(answer.status).toBe(429);
+  expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  const problem = await answer.json();
+  expect(problem).toMatchObject({ code: 'RATE_LIMITED' });
+  expect((problem as { detail: string }).detail).toContain('MILLRACE_MAX_STREAMS_PER_TENANT');
+}
+
+describe('the streams of a tenant (PROTOCOL §7)', () => {
+  it('have a bound on each node, which leaves room for other tenants, and again when one has ended', async () => {
+    const own = keyOf('bound');
+    const id = await submit(node, own);
+    const first = await readSse(streamOf(id), { headers: own });
+    await using _second = await readSse(`${node.url}/jobs`, { body: { query: 'x' }, headers: own });
+    await expectRefusal(await fetch(streamOf(id), { headers: own }));
+
+    const others = await submit(node, OTHER);
+    await using theirs = await readSse(streamOf(others), { headers: OTHER });
+    await theirs.take(1);
+    // who only looks holds nothing
+    expect((await fetch(`${node.url}/jobs/${id}`, { headers: own })).status).toBe(200);
+
+    await first.close();
+    await eventually(async () => {
+      const answer = await fetch(streamOf(id), { headers: { ...own, accept: 'text/plain' } });
+      await answer.body?.cancel();
+      return answer.status === 200;
+    });
+  });
+
+  it('are refused to a POST before anything is stored', async () => {
+    const own = keyOf('post');
+    const id = await submit(node, own);
+    await using _first = await readSse(streamOf(id), { headers: own });
+    await using _second = await readSse(streamOf(id), { headers: own });
+    const keys = async () => (await deployment.redis.keys(`${deployment.prefix}*`)).sort();
+    const before = await keys();
+    for (const accept of ['text/event-stream', 'text/plain']) {
+      await expectRefusal(await post(node, { query: 'x' }, { ...own, accept, 'idempotency-key': accept }));
+    }
+    const waiting = { accept: 'application/json', prefer: 'wait=30', 'idempotency-key': 'waiting' };
+    await expectRefusal(await post(node, { query: 'x' }, { ...own, ...waiting }));
+    expect(await keys()).toEqual(before);
+    expect((await post(node, { query: 'x' }, { ...own, accept: 'application/json' })).status).toBe(202);
+  });
+
+  it('count who waits for a finished job, until the answer', async () => {
+    const own = keyOf('wait');
+    const ids = ['waits-for-its-end-1', 'waits-for-its-end-2'];
+    const waits = ids.map((id) =>
+      post(node, { query: id }, { ...own, accept: 'application/json', prefer: 'wait=60', 'x-request-id': id }),
+    );
+    for (const id of ids) await eventually(async () => (await deployment.reader.outline(jobRef('wait', id))) !== null);
+    await expectRefusal(await fetch(streamOf(ids[0] ?? ''), { headers: own }));
+    for (const id of ids) await deployment.answer(id, ['x'], 'wait');
+    expect((await Promise.all(waits)).map(({ status }) => status)).toEqual([200, 200]);
+    await eventually(async () => {
+      const answer = await fetch(streamOf(ids[0] ?? ''), { headers: own });
+      await answer.body?.cancel();
+      return answer.status === 200;
+    });
+  });
+
+  it('are those of whoever holds them: an admin who watches uses up nothing of the owner’s', async () => {
+    const admin = keyOf('ops');
+    const id = await submit(node, OTHER);
+    await using _first = await readSse(streamOf(id), { headers: admin });
+    await using _second = await readSse(streamOf(id), { headers: admin });
+    await expectRefusal(await fetch(streamOf(id), { headers: admin }));
+    await using owners = await readSse(streamOf(id), { headers: OTHER });
+    await owners.take(1);
+  });
+
+  it('count none whose request was refused for another reason', async () => {
+    for (let time = 0; time < 5; time += 1) {
+      const unknown = await fetch(streamOf('an-id-that-nobody-has'), { headers: keyOf('refused') });
+      expect(unknown.status).toBe(404);
+      await unknown.text();
+      const refused = await post(node, { query: 'x', pipeline: 'none' }, keyOf('refused'));
+      expect(refused.status).toBe(422);
+      await refused.text();
+    }
+  });
+});
