@@ -1,16 +1,19 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../health/metrics.ts';
 import type { ApiSettings } from '../settings.ts';
+import { AnswersInTurn } from './answers-in-turn.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { refuseUnknownRoutes } from './known-methods.ts';
+import { sliceLargeAnswers } from './large-answers.ts';
 import { refuseForeignPages } from './own-hosts.ts';
 import { problemBody } from './problem.filter.ts';
 import { refuseAmbiguousHeads } from './request-head.ts';
 import { installRequestIds } from './request-id.ts';
+import { StalledReaders } from './stalled-readers.ts';
 import { httpProblem, toProblem } from './to-problem.ts';
 import { takeRefusedBodies } from './unread-body.ts';
 
@@ -25,7 +28,7 @@ const MAX_ID_CHARS = 16_384;
 /** Fastify as this service wants it: JSON bodies of bounded size, an id on every answer, no logging of its own (a
  *  request's path and query are nobody's business). */
 export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
-  const inAnswer = new WeakMap<Socket, FastifyRequest>();
+  const answers = new AnswersInTurn();
   const adapter = new FastifyAdapter({
     bodyLimit: settings.MILLRACE_MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -42,22 +45,15 @@ export function fastifyAdapter(settings: ApiSettings): FastifyAdapter {
     routerOptions: { maxParamLength: MAX_ID_CHARS },
     // by then streams have been ended and requests answered; Node takes a connection that has never been used for busy
     forceCloseConnections: true,
-    clientErrorHandler: (error, socket) => refuseConnection(error, socket, inAnswer.get(socket)),
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, answers.current(socket)),
     frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
       sendProblem(reply, error);
     },
   });
   const fastify = adapter.getInstance();
-  // one function for all of them: thousands of streams keep it
-  function answered(this: ServerResponse): void {
-    const { socket } = this.req;
-    if (inAnswer.get(socket)?.raw === this.req) inAnswer.delete(socket);
-  }
-  fastify.addHook('onRequest', (request, reply, done) => {
-    inAnswer.set(request.raw.socket, request);
-    reply.raw.on('close', answered);
-    done();
-  });
+  answers.install(fastify);
+  new StalledReaders(fastify, settings.MILLRACE_STALL_TIMEOUT_MS);
+  sliceLargeAnswers(fastify);
   takeOnlyJson(fastify);
   takeRefusedBodies(fastify);
   passOverExpectations(fastify);

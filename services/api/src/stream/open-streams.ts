@@ -8,15 +8,11 @@ import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
 import type { StreamConnection } from './stream-connection.ts';
 
-/** How often stalled readers are looked for. */
-const TICK_MS = 1_000;
-
-/** All streams of this process: counted, logged, and kept alive or cut off by the one timer that they share. */
+/** All streams of this process: counted, logged, and kept alive by the one timer that they share. */
 @Injectable()
 export class OpenStreams {
   readonly #connections = new Set<StreamConnection>();
   #timer: NodeJS.Timeout | null = null;
-  #lastBeatAt = performance.now();
   #leaving = false;
 
   constructor(
@@ -33,9 +29,7 @@ export class OpenStreams {
     this.#connections.add(connection);
     this.metrics.openStreams.set(this.size);
     if (this.#timer !== null) return;
-    const { MILLRACE_HEARTBEAT_MS: heartbeatMs, MILLRACE_STALL_TIMEOUT_MS: stallMs } = this.settings;
-    this.#lastBeatAt = performance.now();
-    this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, heartbeatMs, stallMs));
+    this.#timer = setInterval(() => this.#beat(), this.settings.MILLRACE_HEARTBEAT_MS);
   }
 
   /** The reader has its headers. */
@@ -92,17 +86,7 @@ export class OpenStreams {
     connection.close('drained', this.settings.MILLRACE_RETRY_MS * (0.5 + Math.random()));
   }
 
-  #tick(): void {
-    const now = performance.now();
-    const beats = now - this.#lastBeatAt >= this.settings.MILLRACE_HEARTBEAT_MS;
-    if (beats) this.#lastBeatAt = now;
-    for (const connection of this.#connections) {
-      const { blockedSince } = connection;
-      if (blockedSince !== null && now - blockedSince >= this.settings.MILLRACE_STALL_TIMEOUT_MS) {
-        connection.abort('stalled');
-      } else if (beats) {
-        connection.beat();
-      }
-    }
+  #beat(): void {
+    for (const connection of this.#connections) connection.beat();
   }
 }

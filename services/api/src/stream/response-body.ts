@@ -12,8 +12,8 @@ const SLICE_BYTES = 64 * 1024;
  *  reader anew. Here they are one, made once for all readers of a job, and it goes to the socket. Head and end of the
  *  answer stay with node:http, and so does a body that has no chunks (HTTP/1.0) or has to wait for its connection. */
 export class ResponseBody {
-  /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
-  blockedSince: number | null = null;
+  /** whether something waits that the reader has not had room for */
+  isBlocked = false;
   /** whether the head is out: before, the request can still be answered in another way */
   begun = false;
   /** whether the end is out, or on its way */
@@ -54,20 +54,18 @@ export class ResponseBody {
       const ready = this.#socket === null ? bytes : chunkOf(bytes);
       this.#rest = this.#rest === null ? ready : Buffer.concat([this.#rest, ready]);
     }
-    return this.blockedSince === null && this.#writeRest();
+    return !this.isBlocked && this.#writeRest();
   }
 
   /** Whether bytes would be taken whole and at once: then they may leave in one write with the end. */
   takesWhole(bytes: Buffer | null): bytes is Buffer {
-    return bytes !== null && this.blockedSince === null && bytes.length <= SLICE_BYTES;
+    return bytes !== null && !this.isBlocked && bytes.length <= SLICE_BYTES;
   }
 
-  /** Ends the body cleanly, when nothing of it waits any more. Blocked until that has been taken: a reader who does not
-   *  is cut off like any other. */
+  /** Ends the body cleanly, when nothing of it waits any more. */
   end(lastBytes?: Buffer): void {
     this.ended = true;
     this.#response.end(lastBytes);
-    this.blockedSince = performance.now();
   }
 
   /** No clean end: HTTP/1.1 readers miss the last chunk; to HTTP/1.0 the mere end is clean, so they get a reset. */
@@ -89,7 +87,7 @@ export class ResponseBody {
       const slice = this.#rest.length <= SLICE_BYTES ? this.#rest : this.#rest.subarray(0, SLICE_BYTES);
       this.#rest = slice.length < this.#rest.length ? this.#rest.subarray(slice.length) : null;
       if (this.#send(slice)) continue;
-      this.blockedSince = performance.now();
+      this.isBlocked = true;
       return false;
     }
     return true;
@@ -107,7 +105,7 @@ export class ResponseBody {
   #drained(): void {
     // the connection may serve its next request by now
     if (this.ended) return;
-    this.blockedSince = null;
+    this.isBlocked = false;
     if (this.#writeRest()) this.#onRoom();
   }
 }

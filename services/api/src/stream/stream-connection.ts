@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { tookNothing } from '../http/stalled-readers.ts';
 import { ResponseBody } from './response-body.ts';
 import type { Watch } from './watch-leases.ts';
 
@@ -69,11 +70,6 @@ export class StreamConnection implements FollowSink {
     return this.#body.begun;
   }
 
-  /** since when the reader has taken nothing although something waits, ms of performance.now(); null: nothing waits */
-  get blockedSince(): number | null {
-    return this.#body.blockedSince;
-  }
-
   /** Sends the headers, so that the id is known before the first token. Idempotent. */
   start(): void {
     if (this.#body.begun || this.#closed) return;
@@ -111,8 +107,8 @@ export class StreamConnection implements FollowSink {
   /** Says "still here", unless something is waiting to be read anyway. */
   beat(): void {
     const { heartbeat } = this.#encoder;
-    const { blockedSince, begun, ended } = this.#body;
-    if (heartbeat !== null && blockedSince === null && begun && !ended) this.#body.write(heartbeat);
+    const { isBlocked, begun, ended } = this.#body;
+    if (heartbeat !== null && !isBlocked && begun && !ended) this.#body.write(heartbeat);
   }
 
   /** Ends the body without a terminal event: the client comes back, not before `retryMs` where the format can say so.
@@ -137,6 +133,7 @@ export class StreamConnection implements FollowSink {
   release(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (tookNothing(this.#reply.raw.req.socket)) this.reason = 'stalled';
     this.#body.release();
     this.#following?.close();
     this.#observer.closed(this);
