@@ -24,7 +24,7 @@ export type { LogLimits } from './limits.ts';
 export { NewJob } from './new-job.ts';
 export { JobOpener } from './opener.ts';
 export type { EventBatch } from './payload.ts';
-export { JobReader } from './reader.ts';
+export { type AttemptPage, JobReader } from './reader.ts';
 export { isFinished, type JobOutline } from './record.ts';
 export type { RedisConnection } from './scripts.ts';
 export { type SlotPolicy, TenantSlots } from './tenant-slots.ts';

@@ -1,4 +1,13 @@
-import { type EventId, eventId, type JobRef, type JobStatus, LOG_START, type StoredEvent } from '@millrace/contracts';
+import {
+  compareEventIds,
+  type EventId,
+  eventId,
+  type JobRef,
+  type JobStatus,
+  LOG_START,
+  type StoredEvent,
+} from '@millrace/contracts';
+import { LogExpired } from './errors.ts';
 import type { KeySpace } from './keys.ts';
 import { parseLines } from './payload.ts';
 import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
@@ -20,12 +29,22 @@ export interface LogPage {
   readonly full: boolean;
 }
 
+/** A part of an attempt's events. */
+export interface AttemptPage {
+  /** at least one, oldest first */
+  readonly events: readonly StoredEvent[];
+  /** nothing of the attempt follows */
+  readonly isLast: boolean;
+}
+
 /** How far a job has come. */
 export interface Standing {
   readonly lastEventId: EventId;
   readonly logExists: boolean;
   readonly finished: boolean;
 }
+
+type AttemptOf = Pick<JobOutline, 'ref' | 'attempt' | 'lastEventId'>;
 
 type PageReply = [full: number, lines: string];
 
@@ -84,6 +103,23 @@ export class JobReader {
       if (last === undefined && after === LOG_START) return null;
       if (last === undefined || !full) return parts.join('');
       after = last.id;
+    }
+  }
+
+  /** The events of a job's present attempt, page by page as they are asked for, up to the last one that `job` knows of. They
+   *  hold all text that counts: a `reset` stands at the start of an attempt, and nowhere else.
+   *  @throws LogExpired the log is gone, or ends before that event: also midway */
+  async *attempt({ ref, attempt, lastEventId }: AttemptOf): AsyncGenerator<AttemptPage, void, undefined> {
+    let after = eventId(attempt, 0);
+    for (;;) {
+      const { events } = await this.page(ref, after);
+      const newest = events.at(-1)?.id;
+      if (newest === undefined) throw new LogExpired(ref);
+      const beyond = compareEventIds(newest, lastEventId);
+      const known = beyond > 0 ? events.filter((event) => compareEventIds(event.id, lastEventId) <= 0) : events;
+      yield { events: known, isLast: beyond >= 0 };
+      if (beyond >= 0) return;
+      after = newest;
     }
   }
 

@@ -180,6 +180,15 @@ export class TooManyStreams extends Problem {
   }
 }
 
+/** The caller's tenant reads as many long texts as it may on this node, and none has ended in time. */
+export class TooManyTexts extends Problem {
+  constructor(most: number) {
+    super('RATE_LIMITED', `You read ${most} long texts at a time, the most there may be; finish reading one.`, {
+      headers: { 'Retry-After': '5' },
+    });
+  }
+}
+
 /** Redis does not answer (law 12), or the node is about to stop. */
 export class Unavailable extends Problem {
   constructor(options: ErrorOptions = {}) {

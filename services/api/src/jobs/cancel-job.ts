@@ -1,9 +1,8 @@
-import type { JobView } from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
 import { JobFinished, UnknownJob } from '../http/problem.ts';
 import { Cancellation } from './cancellation.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
-import { LookAtJob } from './look-at-job.ts';
+import { LookAtJob, type SeenJob } from './look-at-job.ts';
 
 /** Cancels one job, for its owner or an admin. Idempotent. @see PROTOCOL.md §6 */
 @Injectable()
@@ -15,7 +14,7 @@ export class CancelJob {
   ) {}
 
   /** @throws UnknownJob, AmbiguousId, JobFinished */
-  async run(named: NamedJob): Promise<JobView> {
+  async run(named: NamedJob): Promise<SeenJob> {
     const { ref, tenant } = await this.access.get(named);
     const outcome = await this.cancellation.cancel(ref, tenant === named.caller.tenant ? 'owner' : 'admin');
     if (outcome === 'not-found') throw new UnknownJob();

@@ -11,6 +11,7 @@ import { cursorOf } from '../stream/cursor.ts';
 import { Relay, STREAM_TYPES, type StreamType } from '../stream/relay.ts';
 import { SETTINGS } from '../tokens.ts';
 import type { CreatedJob } from './create-job.ts';
+import { JobAnswer } from './job-answer.ts';
 import { LookAtJob } from './look-at-job.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
@@ -43,6 +44,7 @@ export class CreationAnswer {
     @Inject(Relay) private readonly relay: Relay,
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
     @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
+    @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
   ) {}
 
   async send(reply: FastifyReply, job: CreatedJob, caller: Caller, wanted: WantedAnswer): Promise<void> {
@@ -55,9 +57,9 @@ export class CreationAnswer {
     await job.enqueued;
     if (wanted.waitMs !== null) await this.#wait(reply, job, wanted.waitMs);
     if (reply.raw.destroyed) return; // whoever waited is gone
-    const view = await this.lookAtJob.run({ id: job.id, caller, tenant: caller.tenant });
-    const isWhole = wanted.waitMs !== null && isFinished(view.status);
-    void reply.code(isWhole ? 200 : 202).send(view);
+    const seen = await this.lookAtJob.run({ id: job.id, caller, tenant: caller.tenant });
+    const isWhole = wanted.waitMs !== null && isFinished(seen.view.status);
+    await this.jobAnswer.send(reply, seen, { caller, status: isWhole ? 200 : 202 });
   }
 
   async #wait(reply: FastifyReply, job: CreatedJob, wantedMs: number): Promise<void> {

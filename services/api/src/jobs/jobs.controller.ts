@@ -1,4 +1,4 @@
-import { type CreateJobBody, createJobSchema, type JobView } from '@millrace/contracts';
+import { type CreateJobBody, createJobSchema } from '@millrace/contracts';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -10,10 +10,11 @@ import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
 import { CreateJob } from './create-job.ts';
 import { CreationAnswer, staysOpen, wantedAnswer } from './creation-answer.ts';
+import { JobAnswer } from './job-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
 import { type JobList, ListJobs } from './list-jobs.ts';
 import { LookAtJob } from './look-at-job.ts';
-import { cancelQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
+import { cancelQuerySchema, jobQuerySchema, listQuerySchema, lookQuerySchema } from './queries.ts';
 
 /** Jobs: create, look, list, cancel. @see PROTOCOL.md §2, §5, §6 */
 @Controller()
@@ -23,6 +24,7 @@ export class JobsController {
     @Inject(CreateJob) private readonly createJob: CreateJob,
     @Inject(CreationAnswer) private readonly answer: CreationAnswer,
     @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
+    @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
     @Inject(ListJobs) private readonly listJobs: ListJobs,
     @Inject(CancelJob) private readonly cancelJob: CancelJob,
     @Inject(CancelJobs) private readonly cancelJobs: CancelJobs,
@@ -50,14 +52,15 @@ export class JobsController {
   }
 
   @Get('jobs/:id')
-  look(
+  async look(
     @Param('id', JobIdPipe) id: string,
-    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
+    @Query(new ZodPipe(lookQuerySchema)) { tenant, include }: z.output<typeof lookQuerySchema>,
     @TheCaller() caller: Caller,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<JobView> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     nameRequest(reply, id);
-    return this.lookAtJob.run({ id, caller, tenant });
+    const seen = await this.lookAtJob.run({ id, caller, tenant });
+    await this.jobAnswer.send(reply, seen, { caller, withText: include.includes('text'), refusable: true });
   }
 
   @Get('jobs')
@@ -69,14 +72,15 @@ export class JobsController {
   }
 
   @Delete('jobs/:id')
-  cancel(
+  async cancel(
     @Param('id', JobIdPipe) id: string,
     @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
     @TheCaller() caller: Caller,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<JobView> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     nameRequest(reply, id);
-    return this.cancelJob.run({ id, caller, tenant });
+    const seen = await this.cancelJob.run({ id, caller, tenant });
+    await this.jobAnswer.send(reply, seen, { caller });
   }
 
   @Delete('jobs')

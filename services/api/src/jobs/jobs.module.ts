@@ -8,6 +8,7 @@ import { CancellationModule } from './cancellation.module.ts';
 import { CreateJob } from './create-job.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { Intake } from './intake.ts';
+import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
 import { ListJobs } from './list-jobs.ts';
 import { LookAtJob } from './look-at-job.ts';
@@ -31,6 +32,7 @@ import { WaitForJob } from './wait-for-job.ts';
     CreationAnswer,
     WaitForJob,
     LookAtJob,
+    JobAnswer,
     ListJobs,
     CancelJob,
     CancelJobs,

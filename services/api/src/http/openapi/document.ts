@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { cancelQuerySchema, jobQuerySchema, listQuerySchema } from '../../jobs/queries.ts';
+import { cancelQuerySchema, jobQuerySchema, listQuerySchema, lookQuerySchema } from '../../jobs/queries.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
 import { cancelledCount, createJob, eventId, health, job, jobList, ready, requestId, unready } from './schemas.ts';
 
@@ -103,8 +103,12 @@ const jobPaths: ZodOpenApiPathsObject = {
       operationId: 'getJob',
       tags: ['jobs'],
       summary: 'Look at a job',
-      requestParams: { path, query: jobQuerySchema },
-      responses: { 200: json('The job.', job), ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID') },
+      description: 'A long text is written at the reader’s pace.',
+      requestParams: { path, query: lookQuerySchema },
+      responses: {
+        200: json('The job.', job),
+        ...problems('INVALID_REQUEST', 'UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'RATE_LIMITED'),
+      },
     },
     delete: {
       operationId: 'cancelJob',
@@ -143,6 +147,7 @@ const jobPaths: ZodOpenApiPathsObject = {
           'JOB_NOT_FOUND',
           'AMBIGUOUS_ID',
           'LOG_EXPIRED',
+          'RATE_LIMITED',
         ),
       },
     },
