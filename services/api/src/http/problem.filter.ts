@@ -2,6 +2,7 @@ import type { Logger } from '@millrace/runtime';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LOGGER } from '../tokens.ts';
+import { framesOf } from './frames-of.ts';
 import { PROBLEMS, type Problem } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { toProblem } from './to-problem.ts';
@@ -16,8 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const problem = toProblem(error);
     const requestId = requestIdOf(http.getRequest<FastifyRequest>(), reply);
-    if (problem.status >= 500)
-      this.logger.error({ requestId, code: problem.code, err: problem.cause ?? error }, 'failed');
+    if (problem.status >= 500) this.#log(problem, requestId, error);
     if (reply.raw.headersSent) {
       // the body has begun, so no status can be said any more: a broken body makes the client come back
       reply.raw.destroy();
@@ -31,6 +31,12 @@ export class ProblemFilter implements ExceptionFilter {
       .type('application/problem+json')
       .serializer((body: string) => body)
       .send(JSON.stringify(problemBody(problem, requestId)));
+  }
+
+  /** What nobody foresaw may quote what the caller sent; a Redis that fails speaks of itself alone. */
+  #log({ code, cause }: Problem, requestId: string, error: unknown): void {
+    const reason = code === 'INTERNAL' ? { at: framesOf(error) } : { err: cause ?? error };
+    this.logger.error({ requestId, code, ...reason }, 'failed');
   }
 }
 
