@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, exchange, readSse, type SseReader } from '@millrace/testing';
-import { System } from './system.ts';
+import { eventually, exchange, rawRequest, readSse, type SseReader } from '@millrace/testing';
+import { idOf, System } from './system.ts';
 
 const TOKENS = Array.from({ length: 20 }, (_, i) => `t${i} `);
 const PACE_MS = 60;
@@ -66,6 +66,21 @@ describe('through nginx', () => {
     for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs']) {
       expect([path, (await fetch(`${system.url}${path}`)).status]).toEqual([path, 200]);
     }
+  });
+
+  it('HEAD, other methods, and hosts that are not ours are answered as by a node', async () => {
+    await using system = await System.start();
+    system.model.answer(['an ', 'answer'], { to: 'ordinary' });
+    const stream = await system.ask('ordinary');
+    await stream.collect();
+    const url = `${system.url}/jobs/${idOf(stream)}/stream`;
+    const head = await rawRequest(url, { method: 'HEAD' });
+    expect([head.status, head.headers['content-type'], head.end]).toEqual([200, 'text/event-stream', 'clean']);
+    const other = await rawRequest(url, { method: 'PATCH', body: '{}' });
+    expect([other.status, other.headers.allow]).toEqual([405, 'GET, HEAD']);
+    expect(JSON.parse(other.bytes.toString())).toMatchObject({ code: 'METHOD_NOT_ALLOWED' });
+    const foreign = await rawRequest(url, { headers: { host: 'evil.example' } });
+    expect([foreign.status, JSON.parse(foreign.bytes.toString())]).toMatchObject([421, { code: 'HOST_NOT_ALLOWED' }]);
   });
 });
 

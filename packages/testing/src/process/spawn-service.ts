@@ -83,7 +83,7 @@ export class SpawnedService implements AsyncDisposable {
   }
 }
 
-export interface SpawnOptions {
+interface SpawnOptions {
   /** files that it may have open, `ulimit -n`; this process's own limit when left out */
   readonly openFiles?: number;
 }
