@@ -117,14 +117,11 @@ describe('one request, sent twice (PROTOCOL §2)', () => {
 });
 
 function framesOf(bytes: Buffer): { id: string; text: string }[] {
-  return bytes
-    .toString()
-    .split('\n\n')
-    .filter((frame) => frame.startsWith('id: '))
-    .map((frame) => {
-      const [id = '', ...rest] = frame.split('\n');
-      const data = rest.find((line) => line.startsWith('data: '))?.slice('data: '.length) ?? '{}';
-      const named = rest.some((line) => line.startsWith('event: '));
-      return { id: id.slice('id: '.length), text: named ? '' : (JSON.parse(data) as { text: string }).text };
-    });
+  const frames = bytes.toString().split('\n\n').slice(0, -1);
+  return frames.map((frame) => {
+    const lines = frame.split('\n');
+    const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    const said = field('event') === undefined ? (JSON.parse(field('data') ?? '') as { text: string }).text : '';
+    return { id: field('id') ?? '', text: said };
+  });
 }
