@@ -54,7 +54,11 @@ const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
 export const job = z
   .object({
     ...jobFields,
-    text: z.string().nullable().describe('The answer so far, or whole; null once the log has expired.'),
+    text: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('The answer so far, or whole; null once the log has expired; left out where `include` lacks it.'),
     queuePosition: z.number().int().optional().describe('1 is next; only while queued.'),
   })
   .meta({ id: 'Job' });
