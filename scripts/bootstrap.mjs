@@ -41,7 +41,12 @@ export async function bootstrapForStart() {
  * @returns {Promise<{ redis: import('./redis-program.mjs').RedisProgram, nginx: string }>}
  */
 export async function bootstrapForTests() {
-  await step('build', ensureBuild);
+  // one needs the processors, the others wait for the network; apt takes one caller at a time
+  const [programs] = await Promise.all([ensurePrograms(), step('build', ensureBuild)]);
+  return programs;
+}
+
+async function ensurePrograms() {
   const { program: redis } = await step('redis', ensureRedis);
   const { path: nginx } = await step('nginx', ensureNginx);
   return { redis, nginx };

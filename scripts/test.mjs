@@ -2,6 +2,7 @@
  * `npm test`: makes everything ready, then runs all tests but the fault matrix, which takes minutes and has the machine
  * for itself (`npm run test:faults`). Arguments go to Jest: `npm test -- --selectProjects redis`.
  */
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
 import { projectEnvironment } from './pinned-node.mjs';
@@ -15,8 +16,10 @@ import { runNode } from './run-node.mjs';
  */
 function jestArguments(given) {
   const gave = (/** @type {RegExp} */ option) => given.some((argument) => option.test(argument));
-  // The Redis and end-to-end tests start processes of their own: more than two files at once only slow each other down.
-  const workers = gave(/^(-w|--maxWorkers|-i$|--runInBand$)/) ? [] : ['--maxWorkers=2'];
+  // Most files wait for processes of theirs (a lock that runs out, a fail-over) and leave a processor free meanwhile. The
+  // bound is for memory: a file may have ten processes.
+  const atOnce = Math.min(2 * availableParallelism(), 8);
+  const workers = gave(/^(-w|--maxWorkers|-i$|--runInBand$)/) ? [] : [`--maxWorkers=${atOnce}`];
   // last, since it takes every plain word that follows it
   const projects = gave(/^--(selectProjects|ignoreProjects)/) ? [] : ['--selectProjects', 'unit', 'redis', 'e2e'];
   return [...workers, ...given, ...projects];

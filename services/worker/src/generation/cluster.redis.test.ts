@@ -22,7 +22,8 @@ describe('a worker on Redis Cluster', () => {
     await eventually(async () => (await deployment.queued()) === 0);
   }, 60_000);
 
-  it.each([
+  // side by side: they wait for the cluster most of the time
+  it.concurrent.each([
     ['it has everything', false],
     ['it lacks the last writes', true],
   ])(
