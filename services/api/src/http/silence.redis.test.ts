@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, post, refOf, submit, type TestNode } from '../testing/deployment.ts';
 
 const SECRET = 'what-nobody-else-may-read';
 
@@ -47,7 +47,7 @@ describe('what a caller sends', () => {
   it('is in no line of the log when something fails that nobody foresaw', async () => {
     const id = await submit(node);
     // a parser quotes the first words of what it reads
-    await deployment.redis.hset(deployment.keys.record(id), 'metadata', 'hush\n at hush');
+    await deployment.redis.hset(deployment.keys.record(refOf(id)), 'metadata', 'hush\n at hush');
     const answer = await fetch(`${node.url}/jobs/${id}`);
     expect([answer.status, await answer.text()]).toEqual([500, expect.not.stringContaining('hush')]);
     const [line] = node.log.filter(({ msg }) => msg === 'failed');
