@@ -2,7 +2,6 @@ import type { Logger } from '@millrace/runtime';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LOGGER } from '../tokens.ts';
-import { framesOf } from './frames-of.ts';
 import { PROBLEMS, type Problem } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { toProblem } from './to-problem.ts';
@@ -33,10 +32,8 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(problemBody(problem, requestId)));
   }
 
-  /** What nobody foresaw may quote what the caller sent; a Redis that fails speaks of itself alone. */
   #log({ code, cause }: Problem, requestId: string, error: unknown): void {
-    const reason = code === 'INTERNAL' ? { at: framesOf(error) } : { err: cause ?? error };
-    this.logger.error({ requestId, code, ...reason }, 'failed');
+    this.logger.error({ requestId, code, err: cause ?? error }, 'failed');
   }
 }
 

@@ -4,7 +4,6 @@ import type { Logger } from '@millrace/runtime';
 import type { EventBatch } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Metrics } from '../health/metrics.ts';
-import { framesOf } from '../http/frames-of.ts';
 import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
 import type { StreamConnection } from './stream-connection.ts';
