@@ -14,11 +14,11 @@ beforeAll(async () => {
   const keys = `alice:user:${ALICE},bob:user:${BOB}`;
   deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
   node = await deployment.node();
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
-}, 30_000);
+});
 
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
 const own = (secret: string) => ({ 'x-api-key': secret });

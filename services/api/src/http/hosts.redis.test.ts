@@ -14,11 +14,11 @@ beforeAll(async () => {
     MILLRACE_CORS_ORIGINS: 'https://page.example',
   });
   node = await deployment.node();
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
-}, 30_000);
+});
 
 async function ask(path: string, headers: Env, { method = 'GET', at = node.url } = {}): Promise<string> {
   const withBody = method === 'POST' || method === 'PUT' || method === 'PATCH';

@@ -16,12 +16,12 @@ beforeAll(async () => {
   redis = await startRedis();
   deployment = new Deployment(redis.url, { MILLRACE_WEB_ROOT: root });
   node = await deployment.node();
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
   await rm(root, { recursive: true });
-}, 30_000);
+});
 
 const UNKNOWN = 'a-job-that-nobody-has';
 

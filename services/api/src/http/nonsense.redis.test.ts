@@ -13,11 +13,11 @@ beforeAll(async () => {
   node = await deployment.node();
   // what the first request compiles is not to be measured
   await submit(node);
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
-}, 30_000);
+});
 
 /** As much as a body may be. */
 const MAX_BYTES = 1_048_576;

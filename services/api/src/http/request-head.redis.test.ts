@@ -12,11 +12,11 @@ beforeAll(async () => {
   redis = await startRedis();
   deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:user:${SECRET}` });
   node = await deployment.node();
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
-}, 30_000);
+});
 
 /** What comes back for a head as it is: status and code. The connection stays open for a body that never comes. */
 async function refusal(lines: readonly string[]): Promise<string> {

@@ -12,11 +12,11 @@ beforeAll(async () => {
   redis = await startRedis();
   deployment = new Deployment(redis.url);
   node = await deployment.node();
-}, 30_000);
+});
 afterAll(async () => {
   await deployment?.[Symbol.asyncDispose]();
   await redis?.stop();
-}, 30_000);
+});
 
 const BODIES = [
   SECRET,

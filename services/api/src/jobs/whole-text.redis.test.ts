@@ -77,7 +77,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 
   it('ends with the event that the record names, while the job goes on', async () => {
     const { id, writer } = await jobThatSaid(LONG);
@@ -187,5 +187,5 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     expect(await jsonOf(cancelled)).toMatchObject({ status: 'cancelled', text: LONG.join('') });
     for (const answer of unread) answer.destroy();
     await eventually(async () => (await fetch(pathOf(id))).status === 200, { timeoutMs: 10_000 });
-  }, 30_000);
+  });
 });

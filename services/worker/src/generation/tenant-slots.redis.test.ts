@@ -7,7 +7,7 @@ import { Deployment } from './testing/deployment.ts';
 let redis: TestRedis;
 beforeAll(async () => {
   redis = await startRedis();
-}, 60_000);
+});
 afterAll(() => redis.stop());
 
 const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1_000_000 };
@@ -47,5 +47,5 @@ describe('a tenant with more endless jobs than there are slots (law 16)', () => 
     await eventually(async () => (await statuses(greedy)).length === 4);
     expect(await statuses(greedy)).not.toContain(first);
     await eventually(async () => (await deployment.redis.zcard(keys.parkedJobsOf('greedy'))) === 4);
-  }, 30_000);
+  });
 });
