@@ -147,7 +147,7 @@ describe('one tenant takes what it can get', () => {
     expect([200, 409]).toContain(
       (await fetch(`${tenants.api.url}/jobs/${id}`, { method: 'DELETE', headers: own })).status,
     );
-    expect(Object.keys(answers).toSorted()).toEqual(['202', '429']);
+    expect(new Set(Object.keys(answers))).toEqual(new Set(['202', '429']));
     expect(filled).toBeLessThan(50 * MIB);
   });
 
