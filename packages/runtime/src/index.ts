@@ -17,7 +17,6 @@ export { type SettingProblem, SettingsError } from './settings/settings-error.ts
 export {
   logLimits,
   logSettings,
-  modelSettings,
   recordOutlivesLog,
   redisSettings,
   slotSettings,

@@ -1,11 +1,5 @@
-import {
-  logSettings,
-  modelSettings,
-  recordOutlivesLog,
-  redisSettings,
-  slotSettings,
-  streamLogSettings,
-} from '@millrace/runtime';
+import { modelSettings } from '@millrace/contracts';
+import { logSettings, recordOutlivesLog, redisSettings, slotSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 import { parseApiKeys } from './auth/api-keys.ts';
 import { hostNameOf } from './http/host-name.ts';

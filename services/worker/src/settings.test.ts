@@ -12,6 +12,22 @@ describe('the worker’s settings', () => {
     expect(load({ MILLRACE_MODEL: 'anthropic:claude-x' }).OPENAI_BASE_URL).toBeUndefined();
   });
 
+  it('refuse a provider that is none, unless a server of one’s own may have such a model', () => {
+    const MILLRACE_MODEL = 'qwen3:8b';
+    expect(() => load({ OPENAI_API_KEY: 'k', MILLRACE_MODEL })).toThrow(/MILLRACE_MODEL: .*OPENAI_BASE_URL/);
+    expect(load({ OPENAI_BASE_URL: 'http://localhost:11434/v1', MILLRACE_MODEL }).MILLRACE_MODEL).toBe(
+      'openai:qwen3:8b',
+    );
+    expect(load({ OPENAI_API_KEY: 'k', MILLRACE_MODEL: 'ft:gpt-4o:a::b' }).MILLRACE_MODEL).toBe(
+      'openai:ft:gpt-4o:a::b',
+    );
+  });
+
+  it.each(['sk-ü', 'sk-a b', 'sk-\u0007', 'sk-\n1'])('refuse a key that no header can carry: %j', (OPENAI_API_KEY) => {
+    expect(() => load({ OPENAI_API_KEY })).toThrow(/OPENAI_API_KEY: must be printable ASCII/);
+    expect(() => load({ OPENAI_API_KEY })).not.toThrow(OPENAI_API_KEY);
+  });
+
   it('notice a dead worker within 15 s as they are (BullMQ takes 30 to 60 s by itself)', () => {
     const { MILLRACE_WORKER_LOCK_MS: lock, MILLRACE_WORKER_STALL_CHECK_MS: check } = load({ OPENAI_API_KEY: 'k' });
     expect(lock + check).toBeLessThan(15_000);

@@ -1,11 +1,5 @@
-import {
-  logSettings,
-  modelSettings,
-  recordOutlivesLog,
-  redisSettings,
-  slotSettings,
-  streamLogSettings,
-} from '@millrace/runtime';
+import { MODEL_PROVIDERS, modelSettings, partsOfModel } from '@millrace/contracts';
+import { logSettings, recordOutlivesLog, redisSettings, slotSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 
 /** Node's timers fire at once beyond this, milliseconds. */
@@ -44,6 +38,7 @@ export const workerSettingsSchema = z
     ...slotSettings,
     OPENAI_API_KEY: z
       .string()
+      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks: no header can carry anything else')
       .optional()
       .describe(
         'Key for OpenAI’s API; not needed with an OPENAI_BASE_URL that asks for none, nor with a MILLRACE_MODEL of another provider',
@@ -53,6 +48,13 @@ export const workerSettingsSchema = z
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
     ...modelSettings,
+    MILLRACE_MODEL_STREAM_USAGE: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((word) => word === 'true')
+      .describe(
+        'Whether to ask a model of openai what its answer cost (stream_options); a server that refuses the question is asked without, false spares it the first refusal',
+      ),
     MILLRACE_SYSTEM_PROMPT: z
       .string()
       .default('')
@@ -60,11 +62,11 @@ export const workerSettingsSchema = z
     MILLRACE_PIPELINES: commaSeparated.describe(
       'Modules with pipelines of your own, comma separated: paths (./ or /) or package names',
     ),
-    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 60_000, MAX_SILENCE_MS).describe(
-      'How long a model may take to say anything, retries included, milliseconds',
+    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 300_000, MAX_SILENCE_MS).describe(
+      'How long a model may take to say anything, retries included, milliseconds; a comment or an empty frame of its server starts it anew',
     ),
     MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000, MAX_SILENCE_MS).describe(
-      'How long a model may be silent in the midst of an answer, milliseconds',
+      'How long a model may be silent in the midst of an answer, milliseconds; whatever its server sends is a sign of life',
     ),
     MILLRACE_MODEL_RETRIES: z.coerce
       .number()
@@ -106,6 +108,16 @@ export const workerSettingsSchema = z
     ({ MILLRACE_MODEL: model, OPENAI_API_KEY: key, OPENAI_BASE_URL: url }) =>
       key !== undefined || url !== undefined || !model.startsWith('openai:'),
     { path: ['OPENAI_API_KEY'], message: 'set it, or OPENAI_BASE_URL, or a MILLRACE_MODEL of another provider' },
-  );
+  )
+  .refine(({ MILLRACE_MODEL: model, OPENAI_BASE_URL: url }) => url !== undefined || isKnownToOpenAi(model), {
+    path: ['MILLRACE_MODEL'],
+    message: `has a provider that is none (known: ${MODEL_PROVIDERS.join(', ')}); where it belongs to the name, set OPENAI_BASE_URL to the server that has the model`,
+  });
+
+/** OpenAI's own names have no colon, but for fine-tuned models (`ft:gpt-4o-mini:team::id`). */
+function isKnownToOpenAi(model: string): boolean {
+  const { provider, name } = partsOfModel(model);
+  return provider !== 'openai' || !name.includes(':') || name.startsWith('ft:');
+}
 
 export type WorkerSettings = Readonly<z.output<typeof workerSettingsSchema>>;

@@ -3,14 +3,7 @@ import { z } from 'zod';
 import { describeSettings } from './describe-settings.ts';
 import { loadSettings } from './load-settings.ts';
 import { SettingsError } from './settings-error.ts';
-import {
-  logLimits,
-  logSettings,
-  modelSettings,
-  recordOutlivesLog,
-  redisSettings,
-  streamLogSettings,
-} from './shared-settings.ts';
+import { logLimits, logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from './shared-settings.ts';
 
 const schema = z
   .object({
@@ -42,16 +35,6 @@ describe('loadSettings', () => {
       .object({ A: z.string().optional() })
       .refine(() => false, { path: ['A'], message: 'set it, or B' });
     expect(() => loadSettings(needsKey, {})).toThrow('set it, or B');
-  });
-
-  it('takes a bare model name for one of openai', () => {
-    const load = (MILLRACE_MODEL: string) => loadSettings(z.object(modelSettings), { MILLRACE_MODEL }).MILLRACE_MODEL;
-    expect([load('llama3.2'), load('openai:llama3.2:3b'), load('')]).toEqual([
-      'openai:llama3.2',
-      'openai:llama3.2:3b',
-      'openai:gpt-4o-mini',
-    ]);
-    expect(() => load('a, b')).toThrow('must be one model');
   });
 
   it('takes defaults for what is unset, empty or blank', () => {

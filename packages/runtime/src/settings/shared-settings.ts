@@ -25,18 +25,6 @@ export const redisSettings = {
     .describe('Start of every key in Redis; no braces, which would move a job to another cluster slot'),
 };
 
-/** Which model answers: the API resolves what a request names, the worker checks that it can reach it. */
-export const modelSettings = {
-  MILLRACE_MODEL: z
-    .string()
-    .regex(/^[^,:\s]+(:[^,\s]+)?$/, 'must be one model: provider:name, or a bare name')
-    .default('openai:gpt-4o-mini')
-    .transform((model) => (model.includes(':') ? model : `openai:${model}`))
-    .describe(
-      'Model of a request that names none: provider:name, or a bare name for openai (and what speaks its protocol); its provider is that of a bare name in a request',
-    ),
-};
-
 /** How the workers' slots are shared out among tenants: read by both sides, so that it holds wherever it is set. */
 export const slotSettings = {
   MILLRACE_MAX_ACTIVE_PER_TENANT: integer()

@@ -1,4 +1,4 @@
-import type { CreateJobBody, JobRequest } from '@millrace/contracts';
+import { type CreateJobBody, type JobRequest, partsOfModel, qualifiedModel } from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
 import { ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
@@ -48,7 +48,6 @@ export class RequestPolicy {
 
   /** A bare name means the default model's provider. */
   #qualified(model: string): string {
-    if (model.includes(':')) return model;
-    return `${this.#defaultModel.slice(0, this.#defaultModel.indexOf(':'))}:${model}`;
+    return qualifiedModel(model, partsOfModel(this.#defaultModel).provider);
   }
 }

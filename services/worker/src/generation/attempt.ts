@@ -73,11 +73,14 @@ export class Attempt {
   async #say(deadlines: Deadlines): Promise<PipelineResult | undefined> {
     const { writer } = this.begun;
     const { signal } = this.#abort;
-    const { events, first } = await untilFirstEvent(this.#startPipeline(), this.ports.retry, {
+    const { events, first } = await untilFirstEvent(this.#startPipeline(deadlines), this.ports.retry, {
       signal,
-      onRetry: (failure) => this.#retried(failure),
+      onRetry: (failure) => {
+        deadlines.again();
+        this.#retried(failure);
+      },
     });
-    deadlines.firstToken();
+    deadlines.heard(true);
     using aborted = new UntilAborted(signal);
     try {
       let next = first;
@@ -98,7 +101,7 @@ export class Attempt {
     }
   }
 
-  #startPipeline(): () => ReturnType<RunnablePipeline['run']> {
+  #startPipeline(deadlines: Deadlines): () => ReturnType<RunnablePipeline['run']> {
     const { request, attempt } = this.begun;
     const { pipelines, logger } = this.ports;
     const pipeline = pipelines.find(request.pipeline);
@@ -109,7 +112,7 @@ export class Attempt {
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return () => pipeline.run(input, { signal: this.#abort.signal, logger });
+    return () => pipeline.run(input, { signal: this.#abort.signal, logger, heard: (said) => deadlines.heard(said) });
   }
 
   #publish(said: unknown): void {

@@ -28,7 +28,7 @@ describe('the clocks of an attempt', () => {
 
   it('counts the gap from the last token', () => {
     const { deadlines, expired } = start();
-    deadlines.firstToken();
+    deadlines.heard(true);
     for (let token = 0; token < 5; token += 1) {
       jest.advanceTimersByTime(90);
       deadlines.hold();
@@ -39,9 +39,36 @@ describe('the clocks of an attempt', () => {
     expect(expired).toEqual(['MODEL_TIMEOUT The model fell silent for 100 ms.']);
   });
 
+  it('starts anew with each sign of life, and gives the first word its own time until there is one', () => {
+    const { deadlines, expired } = start();
+    for (let comment = 0; comment < 3; comment += 1) {
+      jest.advanceTimersByTime(900);
+      deadlines.heard(false);
+    }
+    jest.advanceTimersByTime(900);
+    // a part of a tool call, of which nothing can be published yet
+    for (let part = 0; part < 5; part += 1) {
+      deadlines.heard(true);
+      jest.advanceTimersByTime(90);
+    }
+    expect(expired).toEqual([]);
+    jest.advanceTimersByTime(10);
+    expect(expired).toEqual(['MODEL_TIMEOUT The model fell silent for 100 ms.']);
+  });
+
+  it('gives a call that is made again what is left of the first one’s time', () => {
+    const { deadlines, expired } = start();
+    jest.advanceTimersByTime(400);
+    deadlines.again();
+    jest.advanceTimersByTime(599);
+    expect(expired).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(expired).toEqual(['MODEL_TIMEOUT The model said nothing within 1000 ms.']);
+  });
+
   it('does not count the time in which the worker waits for Redis', () => {
     const { deadlines, expired } = start();
-    deadlines.firstToken();
+    deadlines.heard(true);
     deadlines.hold();
     jest.advanceTimersByTime(4_000);
     deadlines.listen();
@@ -53,7 +80,7 @@ describe('the clocks of an attempt', () => {
 
   it('bounds the whole, however lively the model is', () => {
     const { deadlines, expired } = start();
-    deadlines.firstToken();
+    deadlines.heard(true);
     for (let ms = 0; ms < 5_000; ms += 50) {
       deadlines.listen();
       jest.advanceTimersByTime(50);
@@ -69,7 +96,7 @@ describe('the clocks of an attempt', () => {
 
   it('leaves no timer behind', () => {
     const { deadlines } = start();
-    deadlines.firstToken();
+    deadlines.heard(true);
     deadlines[Symbol.dispose]();
     expect(jest.getTimerCount()).toBe(0);
   });

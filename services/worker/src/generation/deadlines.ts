@@ -2,20 +2,23 @@ import { MAX_TIMER_MS } from '../settings.ts';
 import { DeadlineExceeded } from './attempt-errors.ts';
 
 export interface DeadlineLimits {
-  /** from the start to the first event, retries and their delays included, milliseconds */
+  /** until the model says something, retries and their delays included, milliseconds; any sign of life starts it anew */
   readonly firstTokenMs: number;
-  /** between two events, milliseconds */
+  /** between two signs of life once it has said something, milliseconds */
   readonly tokenGapMs: number;
   /** the whole attempt, milliseconds */
   readonly wholeMs: number;
 }
 
 /** The three clocks of an attempt. Only the model's own time counts as silence: while the worker waits for Redis, the
- *  silence clock stands still. */
+ *  silence clock stands still. Whatever a model's server sends is a sign of life, also a comment, or a part of a tool call
+ *  of which nothing can be published yet. */
 export class Deadlines implements Disposable {
   readonly #whole: NodeJS.Timeout;
+  readonly #startedAt = performance.now();
   #silence: NodeJS.Timeout;
   #listening = true;
+  #isTalking = false;
 
   /** @param expire called once per clock that runs out */
   constructor(
@@ -31,11 +34,27 @@ export class Deadlines implements Disposable {
     this.#silence = this.#silenceTimer(firstTokenMs, `The model said nothing within ${firstTokenMs} ms.`);
   }
 
-  /** The model has said its first word: from now on the gaps count. */
-  firstToken(): void {
+  /** The model has given a sign of life.
+   *  @param said whether it has said something by now: from then on the gaps count. One that thinks in silence may send an
+   *    empty frame first and nothing for minutes */
+  heard(said: boolean): void {
+    if (this.#isTalking || !said) {
+      this.#silence.refresh();
+      return;
+    }
+    this.#isTalking = true;
     const { tokenGapMs } = this.limits;
     clearTimeout(this.#silence);
     this.#silence = this.#silenceTimer(tokenGapMs, `The model fell silent for ${tokenGapMs} ms.`);
+  }
+
+  /** The call has failed before its first word and is made again: what is left of the first clock counts. */
+  again(): void {
+    this.#isTalking = false;
+    const { firstTokenMs } = this.limits;
+    clearTimeout(this.#silence);
+    const leftMs = Math.max(0, firstTokenMs - (performance.now() - this.#startedAt));
+    this.#silence = this.#silenceTimer(leftMs, `The model said nothing within ${firstTokenMs} ms.`);
   }
 
   /** The worker waits for the model again. */

@@ -30,6 +30,9 @@ export function failureOf(error: unknown): Failure {
   // the innermost cause is the most exact
   const lost = codes.findLast((code) => CONNECTION_CODES.has(code));
   if (lost !== undefined) return transient('MODEL_ERROR', `The connection to the model failed (${lost}).`);
+  if (codes.includes('UNDECODABLE_ANSWER')) {
+    return final('MODEL_ERROR', 'The model’s answer has an encoding that cannot be read.', true);
+  }
   if (codes.includes('rate_limit_exceeded')) return transient('MODEL_RATE_LIMITED', 'The model is rate limited.');
   if (codes.includes('APIError')) return transient('MODEL_ERROR', 'The model reported an error.');
   return final('INTERNAL', 'The pipeline failed.');
@@ -52,12 +55,16 @@ function httpFailure(status: number, error: unknown): Failure {
   const code = safeCode(error);
   const said = `HTTP status ${status}${code === undefined ? '' : `, ${code}`}`;
   // the account is empty: waiting does not fill it
-  if (code === 'insufficient_quota') return final('MODEL_RATE_LIMITED', `The model’s quota is used up (${said}).`);
+  if (status === 402 || code === 'insufficient_quota')
+    return final('MODEL_RATE_LIMITED', `The model’s quota is used up (${said}).`);
   const retryAfterMs = retryAfter(error);
   if (status === 429) return transient('MODEL_RATE_LIMITED', `The model is rate limited (${said}).`, retryAfterMs);
   if (status === 408 || status === 504)
     return transient('MODEL_TIMEOUT', `The model timed out (${said}).`, retryAfterMs);
   if (status >= 500) return transient('MODEL_ERROR', `The model failed (${said}).`, retryAfterMs);
+  // to wherever it points the request would go with the key and the prompt
+  if (status < 400)
+    return final('MODEL_ERROR', `The model’s server redirects elsewhere, which is not followed (${said}).`);
   return final('MODEL_ERROR', `The model refused the request (${said}).`);
 }
 
@@ -88,13 +95,23 @@ function field(value: unknown, name: string): unknown {
 function httpStatus(error: unknown): number | undefined {
   const response = field(error, 'response');
   const candidates = [field(error, 'status'), field(error, 'statusCode'), field(response, 'status')];
-  return candidates.find((status): status is number => typeof status === 'number' && status >= 400 && status < 600);
+  return candidates.find((status): status is number => typeof status === 'number' && status >= 300 && status < 600);
 }
 
-/** The provider's own word for it (`model_not_found`), where it is a word: free text may quote the request. */
+/** Words of providers that tell an operator what to do. Any other may be made of what the caller sent. */
+const KNOWN_CODES = new Set([
+  ...['insufficient_quota', 'rate_limit_exceeded', 'tokens', 'requests', 'billing_hard_limit_reached'],
+  ...['invalid_api_key', 'authentication_error', 'permission_error', 'unsupported_country_region_territory'],
+  ...['model_not_found', 'not_found_error', 'context_length_exceeded', 'string_above_max_length'],
+  ...['invalid_request_error', 'invalid_value', 'unsupported_value', 'unsupported_parameter', 'unknown_parameter'],
+  ...['missing_required_parameter', 'content_filter', 'content_policy_violation', 'invalid_prompt'],
+  ...['server_error', 'api_error', 'overloaded_error', 'service_unavailable', 'rate_limit_error', 'timeout'],
+]);
+
+/** The provider's own word for it (`model_not_found`), where it is one of those that are known. */
 function safeCode(error: unknown): string | undefined {
   const code = field(error, 'code') ?? field(field(error, 'error'), 'code') ?? field(error, 'type');
-  return typeof code === 'string' && /^[A-Za-z0-9_]{1,48}$/.test(code) ? code : undefined;
+  return typeof code === 'string' && KNOWN_CODES.has(code) ? code : undefined;
 }
 
 /** Names and codes along the chain of causes: Node's fetch says `fetch failed`, its cause says why. */

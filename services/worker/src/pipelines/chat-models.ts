@@ -1,6 +1,8 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import { partsOfModel, qualifiedModel } from '@millrace/contracts';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
 import { CompletionRequests } from './openai/completion-requests.ts';
+import type { Heard } from './openai/completion-stream.ts';
 import { QuickChat } from './openai/quick-chat.ts';
 import { PipelineError } from './pipeline.ts';
 
@@ -9,6 +11,8 @@ export interface OpenAiAccess {
   readonly apiKey: string | undefined;
   /** OpenAI's own when left out */
   readonly baseUrl: string | undefined;
+  /** whether to ask what an answer cost; true when left out, and a server that refuses the question is asked without */
+  readonly streamUsage?: boolean;
 }
 
 export interface ChatModelOptions {
@@ -16,6 +20,8 @@ export interface ChatModelOptions {
   readonly model: string;
   readonly temperature?: number | undefined;
   readonly maxTokens?: number | undefined;
+  /** called for whatever the model's server sends; providers other than openai do not tell */
+  readonly heard?: Heard | undefined;
 }
 
 /** Makes LangChain chat models. One per job (20 µs): temperature and token limit belong to the model object. What is worth
@@ -25,20 +31,20 @@ export class ChatModels {
 
   constructor(readonly openAi: OpenAiAccess) {}
 
-  /** @throws PipelineError the provider's package is not installed, or no provider has that name */
-  async create({ model, temperature, maxTokens }: ChatModelOptions): Promise<BaseChatModel> {
-    const [provider, name] = splitModel(model);
+  /** @throws PipelineError the provider's package is not installed */
+  async create({ model, temperature, maxTokens, heard }: ChatModelOptions): Promise<BaseChatModel> {
+    const { provider, name } = partsOfModel(qualifiedModel(model, 'openai'));
     const options = {
       // the worker retries, with one policy for all providers and pipelines; two layers would multiply
       maxRetries: 0,
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return provider === 'openai' ? this.#chatOpenAi(name, options) : otherProvider(provider, name, options);
+    return provider === 'openai' ? this.#chatOpenAi(name, options, heard) : otherProvider(provider, name, options);
   }
 
-  #chatOpenAi(model: string, options: object): QuickChat {
-    const { apiKey, baseUrl } = this.openAi;
+  #chatOpenAi(model: string, options: object, heard: Heard | undefined): QuickChat {
+    const { apiKey, baseUrl, streamUsage = true } = this.openAi;
     const fields = {
       ...options,
       model,
@@ -46,29 +52,21 @@ export class ChatModels {
       apiKey: apiKey ?? 'no-key-needed',
       // Chat Completions is what every compatible server speaks
       useResponsesApi: false,
-      streamUsage: true,
+      streamUsage,
       // it would print what it cannot parse, which is what the model said
       configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     };
-    return new QuickChat(fields, this.#requests);
+    return new QuickChat(fields, this.#requests, heard);
   }
-}
-
-/** At the first colon: names may have more of them (`openai:llama3.2:3b`). */
-function splitModel(model: string): [provider: string, name: string] {
-  const colon = model.indexOf(':');
-  return colon === -1 ? ['openai', model] : [model.slice(0, colon), model.slice(colon + 1)];
 }
 
 /** By the provider's own LangChain package, which the operator installs beside the worker. */
 async function otherProvider(provider: string, name: string, options: object): Promise<BaseChatModel> {
-  const known = Object.entries(MODEL_PROVIDER_CONFIG).find(([modelProvider]) => modelProvider === provider);
-  if (known === undefined) throw new PipelineError('MODEL_ERROR', `No model provider is named "${provider}".`);
   try {
     return await initChatModel(name, { ...options, modelProvider: provider });
   } catch {
     // the reason is one of these two, and LangChain's words for it depend on the version and the loader
-    const { package: needed } = known[1];
+    const { package: needed } = MODEL_PROVIDER_CONFIG[provider as keyof typeof MODEL_PROVIDER_CONFIG];
     throw new PipelineError(
       'MODEL_ERROR',
       `"${provider}" needs ${needed} installed beside the worker, and its key set.`,

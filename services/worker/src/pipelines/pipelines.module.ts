@@ -38,6 +38,10 @@ export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShu
 async function loadRegistry(settings: WorkerSettings): Promise<PipelineRegistry> {
   const builtIn = chatPipeline(settings.MILLRACE_SYSTEM_PROMPT);
   const own = await loadPipelineModules(settings.MILLRACE_PIPELINES, cwd());
-  const models = new ChatModels({ apiKey: settings.OPENAI_API_KEY, baseUrl: settings.OPENAI_BASE_URL });
+  const models = new ChatModels({
+    apiKey: settings.OPENAI_API_KEY,
+    baseUrl: settings.OPENAI_BASE_URL,
+    streamUsage: settings.MILLRACE_MODEL_STREAM_USAGE,
+  });
   return new PipelineRegistry([builtIn, ...own], models);
 }

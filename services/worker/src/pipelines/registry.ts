@@ -1,13 +1,19 @@
 import type { Logger } from '@millrace/runtime';
 import type { ChatModels } from './chat-models.ts';
+import type { Heard } from './openai/completion-stream.ts';
 import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './pipeline.ts';
+
+/** What the attempt gives a running pipeline. */
+interface RunContext {
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /** to be called for every sign of life of a model that the pipeline asks, also where it yields nothing for it */
+  readonly heard?: Heard;
+}
 
 /** A pipeline with its worker's models: all that it takes to run it. */
 export interface RunnablePipeline {
-  run(
-    input: PipelineInput,
-    context: { readonly signal: AbortSignal; readonly logger: Logger },
-  ): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
+  run(input: PipelineInput, context: RunContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
 }
 
 /** Two pipelines of one worker have the same name. */
@@ -41,12 +47,12 @@ export class PipelineRegistry {
     const pipeline = this.#pipelines.get(name);
     if (pipeline === undefined) return undefined;
     return {
-      run: (input, { signal, logger }) =>
+      run: (input, { signal, logger, heard }) =>
         pipeline.run(input, {
           signal,
           logger,
           chatModel: ({ model = input.model, temperature = input.temperature, maxTokens = input.maxTokens } = {}) =>
-            this.models.create({ model, temperature, maxTokens }),
+            this.models.create({ model, temperature, maxTokens, heard }),
         }),
     };
   }

@@ -30,8 +30,8 @@ export async function* streamChatModel(
       for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
       // a provider may report its usage in parts: the input's first, the output's last
       const usage = chunk.usage_metadata as UsageMetadata | undefined;
-      inputTokens += usage?.input_tokens ?? 0;
-      outputTokens += usage?.output_tokens ?? 0;
+      inputTokens += countOf(usage?.input_tokens);
+      outputTokens += countOf(usage?.output_tokens);
       finishReason = finishReasonOf(chunk) ?? finishReason;
     }
   } catch (error) {
@@ -42,7 +42,7 @@ export async function* streamChatModel(
   // Chat Completions always says why it stopped: without it the connection ended early, and half an answer is none
   if (finishReason === undefined) throw brokenAnswer();
 
-  yield* toolCalls.complete();
+  yield* toolCalls.complete(finishReason === 'length');
   return { finishReason, usage: { inputTokens, outputTokens } };
 }
 
@@ -56,6 +56,11 @@ async function chunksOf(
   const said = model instanceof QuickChat ? await model.said(messages, config) : null;
   if (said !== null) return said;
   return model instanceof BaseChatModel ? model._streamIterator(messages, config) : model.stream(messages, { signal });
+}
+
+/** What is no count is left out: a whole answer is not lost over its bill. */
+function countOf(tokens: unknown): number {
+  return typeof tokens === 'number' && Number.isFinite(tokens) && tokens > 0 ? Math.floor(tokens) : 0;
 }
 
 function brokenAnswer(): PipelineError {
@@ -87,14 +92,25 @@ function isText(value: unknown): value is string {
 const FINISH_REASON_FIELDS = ['finish_reason', 'stop_reason', 'done_reason', 'finishReason', 'stopReason'];
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
-  end_turn: 'stop',
-  stop_sequence: 'stop',
-  max_tokens: 'length',
-  model_length: 'length',
-  tool_use: 'tool_calls',
-  function_call: 'tool_calls',
-  safety: 'content_filter',
-  refusal: 'content_filter',
+  ...Object.fromEntries(
+    ['end_turn', 'stop_sequence', 'eos', 'eos_token', 'end', 'complete', 'completed', 'finished'].map((word) => [
+      word,
+      'stop',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['max_tokens', 'model_length', 'max_length', 'max_output_tokens', 'max_completion_tokens'].map((word) => [
+      word,
+      'length',
+    ]),
+  ),
+  ...Object.fromEntries(['tool_use', 'tool_call', 'function_call'].map((word) => [word, 'tool_calls'])),
+  ...Object.fromEntries(
+    ['safety', 'refusal', 'recitation', 'blocklist', 'prohibited_content', 'spii'].map((word) => [
+      word,
+      'content_filter',
+    ]),
+  ),
 };
 
 function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: Said) {

@@ -1,5 +1,5 @@
 import type { ToolCallChunk } from '@langchain/core/messages/tool';
-import type { PipelineEvent } from './pipeline.ts';
+import { PipelineError, type PipelineEvent } from './pipeline.ts';
 
 interface ToolCall {
   callId: string;
@@ -22,10 +22,27 @@ export class ToolCallParts {
     });
   }
 
-  /** One event per call, in the order in which they began. */
-  *complete(): Generator<PipelineEvent> {
+  /** One event per call, in the order in which they began. Their arguments are complete JSON, `{}` where the model gave none.
+   *  @param isCut the model has reached its limit: what it had not written to the end is left out
+   *  @throws PipelineError a model has written arguments that are no JSON */
+  *complete(isCut: boolean): Generator<PipelineEvent> {
     for (const [key, call] of this.#calls) {
-      yield { type: 'tool_call', data: { ...call, callId: call.callId || `call_${key}` } };
+      if (call.name === '') continue;
+      const args = call.arguments.trim() === '' ? '{}' : call.arguments;
+      if (isJson(args)) {
+        yield { type: 'tool_call', data: { callId: call.callId || `call_${key}`, name: call.name, arguments: args } };
+      } else if (!isCut) {
+        throw new PipelineError('MODEL_ERROR', 'The model called a tool with arguments that are no JSON.', true);
+      }
     }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,4 +1,5 @@
 import type { OpenAIClient } from '@langchain/openai';
+import { UsageQuestion } from './usage-question.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
 
@@ -16,6 +17,7 @@ const OWN_OPTIONS = ['headers', 'query', 'path', 'timeout', 'idempotencyKey', 'f
  *  to make a client for each model (measured; sending and reading a short answer is 75 µs).
  *  What went wrong is for the client to say. */
 export class CompletionRequests {
+  readonly usage = new UsageQuestion();
   /** made by LangChain with the first model that asks; for all that know the same server and key */
   client: OpenAIClient | null = null;
   #head: Promise<Head> | null = null;

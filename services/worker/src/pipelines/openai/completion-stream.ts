@@ -1,38 +1,61 @@
 import { StringDecoder } from 'node:string_decoder';
-import { OpenAIClient } from '@langchain/openai';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { PipelineError } from '../pipeline.ts';
 import { type AnswerSource, type ByteSink, sourceOf } from './answer-source.ts';
+import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
 
-export type CompletionChunk = OpenAIClient.Chat.Completions.ChatCompletionChunk;
+export type { CompletionChunk } from './chunk-reader.ts';
 
 type Next = IteratorResult<CompletionChunk, undefined>;
 
 /** Once so many chunks wait to be read, no more are asked for. */
 const MAX_WAITING = 256;
 
+/** How long an answer that is whole may take to tell what it cost and that it is over, milliseconds. */
+const GRACE_MS = 2_000;
+
+/** A body that is no stream, but one JSON text, is read as a whole: UTF-16 units. */
+const MAX_WHOLE = 32 * 1024 * 1024;
+
 const OVER: Next = { done: true, value: undefined };
+
+/** Called for whatever a model's server sends.
+ *  @param said false for what is no part of an answer: a comment that keeps the connection alive, an empty frame */
+export type Heard = (said: boolean) => void;
+
+export interface CompletionStreamOptions {
+  readonly signal?: AbortSignal | null;
+  readonly heard?: Heard | undefined;
+}
 
 /** Reads a streamed completion, as OpenAI's own client does but for 2 µs a chunk (measured): what one read of the
  *  socket brought is decoded and parsed in one go, without a promise per line. To be read by one reader.
  *
  *  Reading throws SyntaxError where a chunk is no JSON, APIError where the server reports an error amid the stream, and
- *  what `fetch` throws where the connection is lost. An abort only ends it. */
+ *  what `fetch` throws where the connection is lost. An abort only ends it. When the model has said why it stopped, the
+ *  answer is whole: it ends within {@link GRACE_MS}, whatever becomes of the connection. */
 export class CompletionStream implements AsyncIterableIterator<CompletionChunk>, ByteSink {
   readonly #source: AnswerSource;
-  readonly #headers: Headers;
+  readonly #reading: ChunkReader;
   readonly #signal: AbortSignal | null;
+  readonly #heard: Heard | undefined;
   readonly #decoder = new StringDecoder();
   readonly #parser = createParser({ onEvent: (message) => this.#messages.push(message) });
   readonly #messages: EventSourceMessage[] = [];
+  /** the beginning of the body while nobody can tell what it is, then all of it where it is one JSON text */
+  #whole: string | null = '';
+  #isJson = false;
   #paused = false;
   #end: { readonly error?: unknown } | null = null;
   #reader: PromiseWithResolvers<Next> | null = null;
+  #grace: NodeJS.Timeout | null = null;
 
-  /** @throws OpenAIError the response has no body */
-  constructor(response: Response, signal: AbortSignal | null) {
-    if (response.body === null) throw new OpenAIClient.OpenAIError('The answer has no body.');
-    this.#headers = response.headers;
+  /** @throws PipelineError the response has no body */
+  constructor(response: Response, { signal = null, heard }: CompletionStreamOptions = {}) {
+    if (response.body === null) throw new PipelineError('MODEL_ERROR', 'The model’s answer is empty.', true);
+    this.#reading = new ChunkReader(response.headers);
     this.#signal = signal;
+    this.#heard = heard;
     this.#source = sourceOf(response, response.body);
     this.#source.pushTo(this);
   }
@@ -54,15 +77,18 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   }
 
   bytes(bytes: Uint8Array): boolean {
-    this.#parser.feed(this.#decoder.write(bytes));
+    this.#heard?.(this.#reading.said);
+    this.#feed(this.#decoder.write(bytes));
     this.#serve();
     this.#paused = this.#messages.length >= MAX_WAITING;
     return !this.#paused;
   }
 
   end(): void {
+    this.#feed(this.#decoder.end());
+    if (this.#isJson) this.#readWhole();
     // some servers leave out the empty line after their last event
-    this.#parser.feed(`${this.#decoder.end()}\n\n`);
+    else this.#parser.feed('\n\n');
     this.#end ??= {};
     this.#serve();
   }
@@ -72,32 +98,89 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     this.#serve();
   }
 
+  #feed(text: string): void {
+    if (this.#whole === null) {
+      this.#parser.feed(text);
+      return;
+    }
+    this.#whole += text;
+    if (!this.#isJson) {
+      const first = /[^\s\uFEFF]/.exec(this.#whole)?.[0];
+      if (first === undefined) return;
+      this.#isJson = first === '{' || first === '[';
+    }
+    if (this.#isJson) {
+      if (this.#whole.length > MAX_WHOLE) this.failed(new SyntaxError('the body is too large for one JSON text'));
+      return;
+    }
+    const beginning = this.#whole.replace(/^\uFEFF/, '');
+    this.#whole = null;
+    this.#parser.feed(beginning);
+  }
+
+  /** A body that is one JSON text, or one a line: an answer that is not streamed, or what is wrong. */
+  #readWhole(): void {
+    const text = (this.#whole ?? '').replace(/^\uFEFF/, '').trim();
+    const message = (data: string) => ({ data, event: undefined, id: undefined });
+    try {
+      const value: unknown = JSON.parse(text);
+      for (const each of Array.isArray(value) ? value : [value]) this.#messages.push(message(JSON.stringify(each)));
+    } catch {
+      for (const line of text.split('\n')) if (line.trim() !== '') this.#messages.push(message(line));
+    }
+    this.#messages.push(message('[DONE]'));
+  }
+
   /** Gives the reader what it waits for, where it is there. */
   #serve(): void {
     const reader = this.#reader;
     if (reader === null) return;
-    if (this.#messages.length === 0 && this.#end === null && !this.#signal?.aborted) {
-      this.#readOn();
-      return;
-    }
-    this.#reader = null;
     try {
-      reader.resolve(this.#take());
+      const next = this.#take();
+      if (next === null) {
+        this.#readOn();
+        return;
+      }
+      this.#reader = null;
+      reader.resolve(next);
     } catch (error) {
+      this.#reader = null;
       this.#close();
       reader.reject(error);
     }
   }
 
-  #take(): Next {
-    const message = this.#messages.shift();
-    if (this.#signal?.aborted || message?.data === '[DONE]') {
-      this.#close();
-      return OVER;
+  /** @returns null where nothing is there yet */
+  #take(): Next | null {
+    if (this.#signal?.aborted) return this.#over();
+    if (this.#reading.fault !== null) throw this.#reading.fault;
+    for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
+      if (message.data.trim() === '[DONE]') {
+        const last = this.#reading.end();
+        this.#close();
+        return last === null ? OVER : { done: false, value: last };
+      }
+      const hadSaid = this.#reading.said;
+      const chunk = this.#reading.read(message.data, message.event);
+      if (!hadSaid && this.#reading.said) this.#heard?.(true);
+      if (this.#reading.finished) this.#startGrace();
+      if (chunk !== null) return { done: false, value: chunk };
     }
-    if (message !== undefined) return { done: false, value: chunkIn(message, this.#headers) };
-    const { error } = this.#end ?? {};
-    if (error !== undefined) throw error;
+    if (this.#end === null) return null;
+    // what becomes of the connection harms an answer no more that is whole
+    if (this.#end.error !== undefined && !this.#reading.finished) throw this.#end.error;
+    return this.#over();
+  }
+
+  #startGrace(): void {
+    this.#grace ??= setTimeout(() => {
+      this.#close();
+      this.#serve();
+    }, GRACE_MS);
+  }
+
+  #over(): Next {
+    this.#close();
     return OVER;
   }
 
@@ -109,22 +192,9 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
 
   /** Nothing more is wanted: a server that goes on talking is cut off. */
   #close(): void {
+    if (this.#grace !== null) clearTimeout(this.#grace);
     if (this.#end === null) this.#source.abort(new DOMException('The answer is no longer read.', 'AbortError'));
     this.#end = {};
     this.#messages.length = 0;
   }
-}
-
-function chunkIn({ event, data }: EventSourceMessage, headers: Headers): CompletionChunk {
-  let parsed: CompletionChunk & { readonly error?: object };
-  try {
-    parsed = JSON.parse(data);
-  } catch {
-    // the engine's own words quote what the model said
-    throw new SyntaxError('a chunk of the completion is no JSON');
-  }
-  if (event === 'error' || parsed?.error) {
-    throw new OpenAIClient.APIError(undefined, parsed.error ?? parsed, undefined, headers);
-  }
-  return parsed;
 }

@@ -1,15 +1,19 @@
 import { type AnswerSource, type ByteSink, bindSource } from './answer-source.ts';
+import { type Decoding, decodingOf } from './content-decoding.ts';
 
 /** A request on its way and its answer: what undici's dispatcher calls a handler, in the form that every dispatcher
  *  understands which Node's `fetch` may use.
  *  @see https://github.com/nodejs/undici/blob/v6.x/docs/docs/api/Dispatcher.md (Parameter: DispatchHandler) */
 export class PushedAnswer implements AnswerSource {
   readonly #signal: AbortSignal | null;
-  readonly #response = Promise.withResolvers<Response | null>();
+  readonly #response = Promise.withResolvers<Response>();
   readonly #onAbort = () => this.abort(this.#signal?.reason);
   readonly #early: Uint8Array[] = [];
   #sink: ByteSink | null = null;
   #end: { readonly error?: unknown } | null = null;
+  #decoding: Decoding | null = null;
+  /** the sink wants no more until it asks for it */
+  #isFull = true;
   #abortRequest: ((reason: unknown) => void) | null = null;
   #resumeReading: (() => void) | null = null;
 
@@ -19,20 +23,22 @@ export class PushedAnswer implements AnswerSource {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Resolves with the answer's head; with null where it is to be asked for by `fetch`: a redirect, a compressed answer.
+  /** Resolves with the answer's head. A redirect is an answer like any other: it is not followed.
    *  @throws what `fetch` throws */
-  get response(): Promise<Response | null> {
+  get response(): Promise<Response> {
     return this.#response.promise;
   }
 
   pushTo(sink: ByteSink): void {
     this.#sink = sink;
-    for (const bytes of this.#early.splice(0)) sink.bytes(bytes);
-    if (this.#end === null) this.resume();
-    else this.#tell(this.#end);
+    let wantsMore = true;
+    for (const bytes of this.#early.splice(0)) wantsMore = sink.bytes(bytes);
+    if (this.#end !== null) this.#tell(this.#end);
+    else if (wantsMore) this.resume();
   }
 
   resume(): void {
+    this.#isFull = false;
     this.#resumeReading?.();
   }
 
@@ -50,27 +56,39 @@ export class PushedAnswer implements AnswerSource {
     if (status < 200) return true;
     this.#resumeReading = resume;
     const headers = headersOf(rawHeaders);
-    if (needsFetch(status, headers)) {
-      this.#response.resolve(null);
-      this.abort(new Error('left to fetch'));
-      return true;
-    }
+    this.#decoding = decodingOf(headers, {
+      bytes: (bytes) => this.#pass(bytes),
+      end: () => this.#ended({}),
+      failed: (cause) => this.#broken(cause),
+    });
     const body = [204, 205, 304].includes(status) ? null : this.#webStream();
     this.#response.resolve(bindSource(new Response(body, { status, statusText, headers }), this));
     return true;
   }
 
   onData(bytes: Uint8Array): boolean {
-    if (this.#sink !== null) return this.#sink.bytes(bytes);
-    this.#early.push(bytes);
-    return false;
+    if (this.#decoding === null) return this.#pass(bytes);
+    this.#decoding.write(bytes);
+    return !this.#isFull;
   }
 
   onComplete(): void {
-    this.#ended({});
+    if (this.#decoding === null) this.#ended({});
+    else this.#decoding.end();
+  }
+
+  /** @returns whether more is wanted */
+  #pass(bytes: Uint8Array): boolean {
+    if (this.#sink === null) this.#early.push(bytes);
+    this.#isFull = this.#sink === null || !this.#sink.bytes(bytes);
+    return !this.#isFull;
   }
 
   onError(cause: unknown): void {
+    this.#broken(cause);
+  }
+
+  #broken(cause: unknown): void {
     const reason = this.#signal?.aborted ? this.#signal.reason : undefined;
     // as `fetch` words it: before the head, and after it
     this.#response.reject(reason ?? new TypeError('fetch failed', { cause }));
@@ -79,6 +97,7 @@ export class PushedAnswer implements AnswerSource {
 
   #ended(end: { readonly error?: unknown }): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#end !== null) return;
     this.#end = end;
     this.#tell(end);
   }
@@ -114,9 +133,4 @@ function headersOf(raw: readonly Buffer[]): Headers {
   const headers = new Headers();
   for (let at = 0; at + 1 < raw.length; at += 2) headers.append(`${raw[at]}`, raw[at + 1]?.toString('latin1') ?? '');
   return headers;
-}
-
-function needsFetch(status: number, headers: Headers): boolean {
-  const isRedirect = [301, 302, 303, 307, 308].includes(status) && headers.has('location');
-  return isRedirect || (headers.get('content-encoding') ?? 'identity') !== 'identity';
 }

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sourceOf } from './answer-source.ts';
 import { CompletionStream } from './completion-stream.ts';
@@ -29,6 +29,9 @@ const ANSWERS: Readonly<Record<string, Answering>> = {
   '/echo': (response, { method, headers }, body) =>
     response.end(JSON.stringify([method, body, headers['authorization'], headers['content-type']])),
   '/zipped': (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('small')),
+  '/brotli': (response) => response.writeHead(200, { 'content-encoding': 'br' }).end(brotliCompressSync('small')),
+  '/zipped-twice': (response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip, br' }).end(brotliCompressSync(gzipSync('small'))),
   '/reset': (response) => response.socket?.resetAndDestroy(),
   '/cut': (response) => {
     response.writeHead(200, { 'content-length': '9' }).write('half');
@@ -69,6 +72,8 @@ const asked = {
   method: 'POST',
   body: '{"stream":true}',
   headers: { authorization: 'Bearer k', 'content-type': 'text/x' },
+  // a redirect would take the key elsewhere
+  redirect: 'manual' as const,
 };
 
 /** All that can be told from an answer, or from its failure. */
@@ -118,7 +123,7 @@ describe('the pushed fetch', () => {
       response.once('finish', () => said.resolve('the server has said all'));
       Readable.from(Array.from({ length: chunks }, () => data)).pipe(response);
     });
-    const stream = new CompletionStream(await ask(talkative, asked), null);
+    const stream = new CompletionStream(await ask(talkative, asked));
     await stream.next();
     // it is more than the buffers between the two hold
     expect(await Promise.race([said.promise, delay(300, 'it waits')])).toBe('it waits');

@@ -6,14 +6,17 @@ import { PushedAnswer } from './pushed-answer.ts';
  *  Node's and the kernel's for the socket (measured: 200 answers at 50 tokens/s). The dispatcher is the one that `fetch`
  *  itself uses: the same connections, time-outs and proxies (`NODE_USE_ENV_PROXY`, `setGlobalDispatcher`).
  *
- *  What it does not do itself it leaves to `fetch`: following a redirect, decoding a compressed answer, sending anything
- *  but a string.
+ *  What it does not do itself it leaves to `fetch`: sending anything but a string, and what is asked before Node has loaded
+ *  its dispatcher. Neither follows a redirect, which would take key and prompt elsewhere. How long an answer may take is the
+ *  attempt's to say, so the dispatcher's own clocks are off.
  *  @throws what `fetch` throws: TypeError with the reason as its cause; the signal's reason */
 export async function pushedFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const { body, method = 'GET', signal = null } = init;
   const dispatcher = globalDispatcher();
   const url = input instanceof Request ? null : new URL(input);
-  if (dispatcher === undefined || url === null || !isPlain(url) || typeof body !== 'string') return fetch(input, init);
+  if (dispatcher === undefined || url === null || !isPlain(url) || typeof body !== 'string') {
+    return fetch(input, { ...init, redirect: 'manual' });
+  }
   signal?.throwIfAborted();
   const answer = new PushedAnswer(signal);
   dispatcher.dispatch(
@@ -23,10 +26,12 @@ export async function pushedFetch(input: string | URL | Request, init: RequestIn
       method,
       headers: { ...FETCH_HEADERS, ...Object.fromEntries(new Headers(init.headers)) },
       body,
+      headersTimeout: 0,
+      bodyTimeout: 0,
     },
     answer,
   );
-  return (await answer.response) ?? fetch(input, init);
+  return answer.response;
 }
 
 /** What `fetch` says where its caller says nothing, but for its being able to decode an answer. */
@@ -41,6 +46,8 @@ interface Dispatcher {
       readonly method: string;
       readonly headers: Readonly<Record<string, string>>;
       readonly body: string;
+      readonly headersTimeout: number;
+      readonly bodyTimeout: number;
     },
     handler: PushedAnswer,
   ): boolean;

@@ -3,6 +3,7 @@ import { BaseLanguageModel, type BaseLanguageModelInput } from '@langchain/core/
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { ChatOpenAI, type ChatOpenAIFields } from '@langchain/openai';
 import type { CompletionRequests } from './completion-requests.ts';
+import type { Heard } from './completion-stream.ts';
 import { QuickCompletions } from './quick-completions.ts';
 import { SaidStream } from './said-stream.ts';
 
@@ -11,8 +12,9 @@ import { SaidStream } from './said-stream.ts';
 export class QuickChat extends ChatOpenAI {
   readonly #completions: QuickCompletions;
 
-  constructor(fields: ChatOpenAIFields, requests?: CompletionRequests) {
-    const completions = new QuickCompletions(fields, requests);
+  /** @param heard called for whatever the server sends, also what is no part of the answer */
+  constructor(fields: ChatOpenAIFields, requests?: CompletionRequests, heard?: Heard) {
+    const completions = new QuickCompletions(fields, requests, heard);
     super({ ...fields, completions });
     this.#completions = completions;
   }

@@ -209,8 +209,16 @@ async function stream(model: ChatOpenAI, { listen = false, signal = new AbortCon
   return { chunks, told };
 }
 
+/** What their parent reads in another way than is meant: see odd-answers.test.ts. */
+const MENDED = new Set(['a function call of old', 'a refusal', 'no role at all', 'an error amid the stream']);
+
 describe('the quicker completions', () => {
-  const names = Object.keys(ANSWERS);
+  const names = Object.keys(ANSWERS).filter((name) => !MENDED.has(name));
+
+  it.each([...MENDED])('make the same of %s on both ways', async (name) => {
+    answer = ANSWERS[name] ?? answer;
+    expect(await saidBy(new QuickChat(fieldsWith({})))).toEqual(await saidBy(quick()));
+  });
 
   it.each(names)('stream %s chunk for chunk as their parent does', async (name) => {
     answer = ANSWERS[name] ?? answer;

@@ -9,7 +9,7 @@ import {
   wrapOpenAIClientError,
 } from '@langchain/openai';
 import { CompletionRequests } from './completion-requests.ts';
-import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
+import { type CompletionChunk, CompletionStream, type Heard } from './completion-stream.ts';
 import { pushedFetch } from './pushed-fetch.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
@@ -21,11 +21,14 @@ type WholeRequest = OpenAIClient.Chat.ChatCompletionCreateParamsNonStreaming;
  *  @see docs/adr/0019-a-quicker-path-through-langchain.md */
 export class QuickCompletions extends ChatOpenAICompletions {
   readonly #requests: CompletionRequests;
+  readonly #heard: Heard | undefined;
 
-  /** @param requests shared by all models of one server and key */
-  constructor(fields: ChatOpenAIFields, requests = new CompletionRequests()) {
+  /** @param requests shared by all models of one server and key
+   *  @param heard called for whatever the server sends */
+  constructor(fields: ChatOpenAIFields, requests = new CompletionRequests(), heard?: Heard) {
     super({ ...fields, configuration: { fetch: pushedFetch, ...fields.configuration } });
     this.#requests = requests;
+    this.#heard = heard;
   }
 
   override completionWithRetry(
@@ -46,14 +49,17 @@ export class QuickCompletions extends ChatOpenAICompletions {
     if (this.#requests.client !== null) this.client = this.#requests.client;
     const allOptions = this._getClientOptions(clientOptions);
     this.#requests.client = this.client;
-    const response = await this.caller.callWithOptions(maxRetries === undefined ? {} : { maxRetries }, async () => {
-      try {
-        return await this.#requests.post(this.client, request, allOptions, this.clientConfig.fetch ?? fetch);
-      } catch (error) {
-        throw wrapOpenAIClientError(error);
-      }
-    });
-    return new CompletionStream(response, options.signal ?? null);
+    const ask = async (asked: StreamingRequest) => {
+      const response = await this.caller.callWithOptions(maxRetries === undefined ? {} : { maxRetries }, async () => {
+        try {
+          return await this.#requests.post(this.client, asked, allOptions, this.clientConfig.fetch ?? fetch);
+        } catch (error) {
+          throw wrapOpenAIClientError(error);
+        }
+      });
+      return new CompletionStream(response, { signal: options.signal ?? null, heard: this.#heard });
+    };
+    return this.#requests.usage.ask(request, ask);
   }
 
   /** The chunks of an answer, as the server sends them.

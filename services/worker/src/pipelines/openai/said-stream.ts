@@ -1,6 +1,6 @@
 import type { AIMessageChunk } from '@langchain/core/messages';
 import type { ToolCallChunk } from '@langchain/core/messages/tool';
-import type { CompletionChunk } from './completion-stream.ts';
+import type { CompletionChunk } from './chunk-reader.ts';
 
 /** What a pipeline reads of a message chunk. */
 export interface Said {

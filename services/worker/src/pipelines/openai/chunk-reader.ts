@@ -1,0 +1,243 @@
+import type { OpenAIClient } from '@langchain/openai';
+import { badEnd, faultIn } from './model-fault.ts';
+import { ToolCallFragments } from './tool-call-fragments.ts';
+
+export type CompletionChunk = OpenAIClient.Chat.Completions.ChatCompletionChunk;
+
+type Fields = Record<string, unknown>;
+
+/** Where servers say why a model has stopped. */
+const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason'] as const;
+
+/** Words for an end that leaves half an answer. */
+const BAD_ENDS =
+  /^(error|abort|aborted|cancel|cancelled|canceled|failed|failure|timeout|server_error|network_error|insufficient_system_resource|malformed_function_call|malformed_tool_call|preempted)$/;
+
+/** Reads the frames of a streamed completion as what OpenAI's protocol would have them be. Each server that speaks it has
+ *  words of its own; both ways to a pipeline, LangChain's messages and the one past them, get what is read here.
+ *
+ *  A frame that is as it should be stays as it is: this is the path of every token.
+ *  @see docs/adr/0023-one-reader-for-all-servers.md */
+export class ChunkReader {
+  readonly #headers: Headers;
+  readonly #calls = new ToolCallFragments();
+  #hasRole = false;
+  #refused = false;
+  #said = false;
+  #finished = false;
+  #fault: Error | null = null;
+
+  /** @param headers of the response: an error that is found in its body has them */
+  constructor(headers: Headers) {
+    this.#headers = headers;
+  }
+
+  /** whether the model has said something: a part of a text, a thought or a tool call */
+  get said(): boolean {
+    return this.#said;
+  }
+
+  /** whether the model has said why it stopped: the answer is whole, but perhaps for its usage */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** what is wrong after the chunk that was read last */
+  get fault(): Error | null {
+    return this.#fault;
+  }
+
+  /** @param event the frame's name, if it has one
+   *  @returns null where the frame says nothing
+   *  @throws SyntaxError the frame is no JSON
+   *  @throws APIError it reports a fault */
+  read(data: string, event?: string): CompletionChunk | null {
+    const isError = event === 'error';
+    const frame = frameIn(data, isError, event);
+    const fault = faultIn(frame, isError, this.#headers);
+    if (fault !== null) throw fault;
+    return isFields(frame) ? this.#chunk(frame) : null;
+  }
+
+  /** The stream has said that it is over.
+   *  @returns the reason to stop, where the server has given none although something was said */
+  end(): CompletionChunk | null {
+    if (this.#finished || !this.#said) return null;
+    this.#finished = true;
+    const reason = this.#refused ? 'content_filter' : this.#calls.any ? 'tool_calls' : 'stop';
+    const chunk = { choices: [{ index: 0, delta: {}, finish_reason: reason }] };
+    return chunk as unknown as CompletionChunk;
+  }
+
+  #chunk(frame: Fields): CompletionChunk {
+    const usage = usageIn(frame);
+    if (usage !== undefined) frame['usage'] = usage;
+    const choice = choiceIn(frame['choices']);
+    if (choice === null) {
+      frame['choices'] = [];
+    } else if (isPlain(choice) && this.#hasRole && (frame['choices'] as unknown[]).length === 1) {
+      this.#said = true;
+    } else {
+      this.#mend(frame, choice);
+    }
+    return frame as unknown as CompletionChunk;
+  }
+
+  #mend(frame: Fields, choice: Fields): void {
+    if (saysNothing(choice) && !hasReason(choice)) return;
+    const given =
+      isFields(choice['delta']) && Object.keys(choice['delta']).length > 0 ? choice['delta'] : choice['message'];
+    const delta: Fields = isFields(given) ? { ...given } : {};
+    if (delta['content'] === undefined && typeof choice['text'] === 'string') delta['content'] = choice['text'];
+    // LangChain finds calls and thoughts in messages of assistants alone
+    if (!this.#hasRole && typeof delta['role'] !== 'string') delta['role'] = 'assistant';
+    this.#hasRole = true;
+    const { text, reasoning, refusal } = wordsIn(delta);
+    if (refusal !== '') this.#refused = true;
+    if (refusal !== '' || (typeof delta['content'] !== 'string' && text !== '')) delta['content'] = text + refusal;
+    else if (typeof delta['content'] !== 'string') delta['content'] = null;
+    if (reasoning !== '') delta['reasoning_content'] = reasoning;
+    if (refusal !== '') delta['refusal'] = null;
+    const fragments = this.#fragmentsIn(delta);
+    delete delta['function_call'];
+    if (fragments.length > 0) delta['tool_calls'] = fragments;
+    else delete delta['tool_calls'];
+    this.#said ||= text !== '' || refusal !== '' || reasoning !== '' || fragments.length > 0;
+    frame['choices'] = [{ ...choice, index: 0, delta, finish_reason: this.#reasonIn(choice) }];
+  }
+
+  #fragmentsIn({ tool_calls: calls, function_call: call }: Fields): unknown[] {
+    const given = Array.isArray(calls) ? calls : isFields(calls) ? [calls] : [];
+    const all = isFields(call) ? [...given, { index: 'function_call', function: call }] : given;
+    return all.map((each) => this.#calls.read(each)).filter((fragment) => fragment !== null);
+  }
+
+  #reasonIn(choice: Fields): string | null {
+    const reason = REASON_FIELDS.map((name) => choice[name]).find(isWord);
+    if (reason === undefined) return null;
+    if (BAD_ENDS.test(reason.toLowerCase())) {
+      this.#fault = badEnd(this.#headers);
+      return null;
+    }
+    this.#finished = true;
+    return this.#refused && /^(stop|eos|end_turn)$/i.test(reason) ? 'content_filter' : reason;
+  }
+}
+
+/** @returns undefined for a frame that is no part of the answer: a ping */
+function frameIn(data: string, isError: boolean, event: string | undefined): unknown {
+  if (data.trim() === '') return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    if (isError) return { message: data };
+    // `event: ping` with `data: ping`
+    if (event !== undefined && event !== 'message' && !data.trimStart().startsWith('{')) return undefined;
+    // the engine's own words quote what the model said
+    throw new SyntaxError('a chunk of the completion is no JSON');
+  }
+}
+
+/** The first choice, by its index where the order is another one. */
+function choiceIn(choices: unknown): Fields | null {
+  if (!Array.isArray(choices)) return null;
+  const all = choices.filter(isFields);
+  return all.find(({ index }) => index === 0 || index === undefined || index === null || index === '0') ?? null;
+}
+
+function hasReason(choice: Fields): boolean {
+  return REASON_FIELDS.some((name) => isWord(choice[name]));
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function saysNothing({ delta, message, text }: Fields): boolean {
+  return !isFields(delta) && !isFields(message) && typeof text !== 'string';
+}
+
+/** Whether there is nothing in a choice but text, as it is with nearly all of them. */
+function isPlain({ delta, finish_reason: reason, message, text }: Fields): boolean {
+  if (!isFields(delta) || (reason !== null && reason !== undefined) || message !== undefined || text !== undefined) {
+    return false;
+  }
+  const { content } = delta;
+  if (typeof content !== 'string' || content === '') return false;
+  for (const name in delta) if (name !== 'content' && name !== 'role') return false;
+  return true;
+}
+
+interface Words {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly refusal: string;
+}
+
+/** What is said in a delta, wherever the server puts it. Some say the same reasoning under two names. */
+function wordsIn(delta: Fields): Words {
+  const parts = partsOf(delta['content']);
+  const named = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking', 'reasoning_details'];
+  const reasoning = named.map((name) => thoughtIn(delta[name])).find((thought) => thought !== '') ?? '';
+  return {
+    text: parts.text,
+    reasoning: reasoning === '' ? parts.reasoning : reasoning,
+    refusal: (typeof delta['refusal'] === 'string' ? delta['refusal'] : '') + parts.refusal,
+  };
+}
+
+function partsOf(content: unknown): Words {
+  if (typeof content === 'string') return { text: content, reasoning: '', refusal: '' };
+  let [text, reasoning, refusal] = ['', '', ''];
+  for (const part of Array.isArray(content) ? content : [content]) {
+    if (typeof part === 'string') text += part;
+    if (!isFields(part)) continue;
+    if (typeof part['refusal'] === 'string') refusal += part['refusal'];
+    const isThought = /think|reason/.test(String(part['type']));
+    if (isThought) reasoning += thoughtIn(part);
+    else if (typeof part['text'] === 'string') text += part['text'];
+  }
+  return { text, reasoning, refusal };
+}
+
+/** Thoughts come as text, as an object or as a list of these. Bounded in depth: nothing that a model thinks is deeper. */
+function thoughtIn(given: unknown, depth = 0): string {
+  if (typeof given === 'string') return given;
+  if (depth > 3 || typeof given !== 'object' || given === null) return '';
+  if (Array.isArray(given)) return given.map((each) => thoughtIn(each, depth + 1)).join('');
+  const fields = given as Fields;
+  const named = ['text', 'thinking', 'reasoning', 'content', 'summary'].map((name) =>
+    thoughtIn(fields[name], depth + 1),
+  );
+  return named.find((thought) => thought !== '') ?? '';
+}
+
+/** Counts of tokens: what is no count is left out. @returns undefined where the frame has none, or they are as they should be */
+function usageIn({ usage, x_groq: groq }: Fields): Fields | null | undefined {
+  const given = isFields(usage) ? usage : isFields(groq) && isFields(groq['usage']) ? groq['usage'] : usage;
+  if (given === undefined || given === null) return undefined;
+  if (!isFields(given)) return null;
+  if (given === usage && isCount(given['prompt_tokens']) && isCount(given['completion_tokens'])) return undefined;
+  const input = countIn(given['prompt_tokens'] ?? given['input_tokens']);
+  const output = countIn(given['completion_tokens'] ?? given['output_tokens']);
+  const total = countIn(given['total_tokens']);
+  return {
+    ...(input === undefined ? {} : { prompt_tokens: input }),
+    ...(output === undefined ? {} : { completion_tokens: output }),
+    ...(total === undefined ? {} : { total_tokens: total }),
+  };
+}
+
+function countIn(value: unknown): number | undefined {
+  const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof count !== 'number' || !Number.isFinite(count) || count < 0) return undefined;
+  return Math.floor(count);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,113 @@
+import { OpenAIClient } from '@langchain/openai';
+
+/** Words by which servers name a fault that an HTTP status would tell otherwise. A word stands for all that begin with it. */
+const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
+  ...(['insufficient_quota', 'insufficient_balance', 'quota_exceeded', 'billing_', 'credit'] as const).map(
+    (word) => [word, 402] as const,
+  ),
+  ...(['rate_limit', 'rate_limited', 'too_many_requests', 'resource_exhausted', 'throttl'] as const).map(
+    (word) => [word, 429] as const,
+  ),
+  ...(['timeout', 'request_timeout', 'deadline_exceeded', 'gateway_timeout'] as const).map(
+    (word) => [word, 504] as const,
+  ),
+  ...(
+    [
+      'invalid',
+      'bad_request',
+      'badrequest',
+      'context_length',
+      'string_above_max',
+      'unsupported',
+      'content_',
+      'model_not',
+      'not_found',
+      'authentication',
+      'unauthorized',
+      'permission',
+      'forbidden',
+    ] as const
+  ).map((word) => [word, 400] as const),
+  ...(
+    [
+      'server_error',
+      'internal',
+      'overloaded',
+      'service_unavailable',
+      'unavailable',
+      'api_error',
+      'engine_overloaded',
+    ] as const
+  ).map((word) => [word, 503] as const),
+];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The fault that a frame, or a whole body, reports in place of an answer.
+ *  @param named the frame was an event named `error`: whatever it holds is one
+ *  @returns the error that the same words would be with an HTTP status; null where nothing is wrong */
+export function faultIn(frame: unknown, named: boolean, headers: Headers): Error | null {
+  const fields = isFields(frame) ? frame : {};
+  const told = fields['error'] ?? firstChoice(fields)['error'];
+  if (isSaid(told)) return fault(told, fields, headers);
+  const isError = named || fields['object'] === 'error' || fields['type'] === 'error';
+  // `{"detail": …}` and `{"message": …, "code": …}` are what web frameworks answer
+  const isPlain = fields['choices'] === undefined && (isSaid(fields['detail']) || hasStatus(fields));
+  return isError || isPlain ? fault(isFields(frame) ? frame : {}, {}, headers) : null;
+}
+
+/** The answer ended in a way that leaves it half: `error`, `abort`. */
+export function badEnd(headers: Headers): Error {
+  return new OpenAIClient.APIError(undefined, {}, 'the answer ended badly', headers);
+}
+
+function fault(told: unknown, around: Fields, headers: Headers): Error {
+  const fields = isFields(told) ? told : {};
+  const words = [
+    fields['code'],
+    fields['type'],
+    fields['status'],
+    typeof told === 'string' ? told : undefined,
+    around['code'],
+    around['status'],
+  ];
+  const status = statusIn([...words, fields['status_code'], fields['statusCode']]);
+  const code = [fields['code'], fields['type']].find((word) => typeof word === 'string');
+  const message = typeof fields['message'] === 'string' ? fields['message'] : typeof told === 'string' ? told : '';
+  return new OpenAIClient.APIError(status, { code, message }, message, headers);
+}
+
+/** Codes come as numbers, as digits and as words. A number that is no status of a failure tells nothing. */
+function statusIn(codes: readonly unknown[]): number | undefined {
+  for (const code of codes) {
+    const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code;
+    if (typeof status === 'number' && status >= 400 && status < 600) return status;
+  }
+  for (const code of codes) {
+    if (typeof code !== 'string') continue;
+    const word = code
+      .toLowerCase()
+      .replaceAll(/[\s-]+/g, '_')
+      .slice(0, 64);
+    const known = STATUS_OF_WORD.find(([beginning]) => word.startsWith(beginning));
+    if (known !== undefined) return known[1];
+  }
+  return undefined;
+}
+
+function firstChoice({ choices }: Fields): Fields {
+  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
+  return isFields(first) ? first : {};
+}
+
+function hasStatus({ message, code, status }: Fields): boolean {
+  return typeof message === 'string' && statusIn([code, status]) !== undefined;
+}
+
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== '';
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
