@@ -10,7 +10,8 @@ export async function evidenceOf(stage: Stage, jobs: readonly JobRun[]): Promise
   const keys = new KeySpace(stage.system.env['MILLRACE_KEY_PREFIX'] ?? '');
   return Promise.all(
     jobs.map(async ({ plan, id, asks, seen, read }) => {
-      const log = id === null ? [] : (await stage.redis.xrange(keys.log(jobRef('default', id)), '-', '+')).map(eventOf);
+      const log =
+        id === null ? [] : (await stage.redis.xrange(keys.log(jobRef(plan.tenant, id)), '-', '+')).map(eventOf);
       return { plan, id, asks, seen, read, log };
     }),
   );
