@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
 import {
   type SseEvent,
   severReplication,
@@ -76,7 +77,7 @@ async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<v
 async function watchersOn(shard: TestShard, load: Load, shardOf: ShardOf): Promise<Load['watchers']> {
   const found: Load['watchers'] = [];
   for (const watcher of load.watchers) {
-    if ((await shardOf(`{${watcher.id}}`)).master === shard.master) found.push(watcher);
+    if ((await shardOf(`{${jobRef('default', watcher.id)}}`)).master === shard.master) found.push(watcher);
   }
   return found;
 }

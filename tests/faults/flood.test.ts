@@ -69,6 +69,8 @@ describe('a flood of POSTs', () => {
       MILLRACE_API_KEYS: 'greedy:user:secret-of-the-greedy,modest:user:secret-of-the-modest',
       MILLRACE_MAX_JOBS_PER_TENANT: String(ahead),
       MILLRACE_WORKER_CONCURRENCY: '1',
+      // no slot is kept for others: turns alone must do
+      MILLRACE_MAX_ACTIVE_PER_TENANT: String(ahead),
     };
     await using system = await System.start({ env });
     const opened = deferred();

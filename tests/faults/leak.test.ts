@@ -16,7 +16,8 @@ const RETENTION_SECONDS = 5;
 /** 60 bytes for each job would be seen. */
 const HEAP_MIB = 3;
 /** What Redis holds without any job; BullMQ's events are the last few of the queue. */
-const LASTING = /:\{pipelines\}$|:index\}:turns$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
+const LASTING =
+  /:\{pipelines\}$|:index\}:(turns|workers|slot-policy|write-probe)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
 
 /** What a run leaves behind. */
 interface Remains {

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- claim: let one node cancel a job that nobody watches, unless a reader has come back since it was found.
 -- KEYS[1] abandoned jobs (sorted set of references, scored by the deadline in ms)
 -- ARGV[1] reference  ARGV[2] now (ms)  ARGV[3] when it is overdue again (ms), if its node died

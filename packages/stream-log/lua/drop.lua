@@ -11,4 +11,5 @@ redis.call('ZREM', KEYS[9], (ref:gsub('^(.*)%.([^.]+)$', '%2/%1')))
 local bytes = tonumber(redis.call('HGET', KEYS[10], ref) or 0)
 redis.call('HDEL', KEYS[10], ref)
 if bytes > 0 then redis.call('HINCRBY', KEYS[10], 'total', -bytes) end
+if redis.call('HLEN', KEYS[10]) == 1 then redis.call('DEL', KEYS[10]) end -- none but `total` is left
 return 1

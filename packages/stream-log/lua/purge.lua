@@ -19,4 +19,5 @@ for i = 2, #ARGV do
   end
 end
 if total > 0 then redis.call('HINCRBY', KEYS[5], 'total', -total) end
+if redis.call('HLEN', KEYS[5]) == 1 then redis.call('DEL', KEYS[5]) end -- none but `total` is left
 return count

@@ -23,6 +23,12 @@ export class IdempotencyKeys {
     return this.redis.get(this.#name(tenant, key));
   }
 
+  /** Remembers a key from now on as long as a new one.
+   *  @returns the id that the key stands for; null for a new key, of which nothing is written */
+  renew(tenant: string, key: string): Promise<string | null> {
+    return this.redis.getex(this.#name(tenant, key), 'PX', this.#retentionMs);
+  }
+
   /** Whoever comes first decides; all others get the same id, at once or later.
    *  @param candidate the id it shall stand for if it is new */
   async claim(tenant: string, key: string, candidate: string): Promise<string> {

@@ -96,6 +96,8 @@ describe('what a tenant has in Redis', () => {
     expect(await stored()).toBe(job.keptBytes + job.requestBytes + log);
     await writer.done(DONE);
     await index.left({ ref: job.ref, keptBytes: writer.keptBytes });
+    // what a sweep saw before the end comes too late
+    await catalogue.weigh([{ ref: job.ref, storedBytes: kept + prompt + log }]);
     expect(await stored()).toBe(writer.keptBytes);
     expect(await stored()).toBeLessThan(job.requestBytes);
     await delay(310);

@@ -9,6 +9,12 @@ export interface JobPage {
   readonly nextCursor: string | null;
 }
 
+/** A job and what it has in Redis. */
+interface Weighed {
+  readonly ref: JobRef;
+  readonly storedBytes: number;
+}
+
 /** Which jobs there are: to list, to find by id, to count what they have in Redis, and to let go of those that are gone.
  *  Its entries are written by {@link JobIndex}, and are hints like all of them. */
 export class JobCatalogue {
@@ -49,14 +55,19 @@ export class JobCatalogue {
     return members.map((member) => jobRef(member.slice(id.length + 1), id));
   }
 
-  /** Puts down what jobs have in Redis now: a running one grows.
-   *  @param jobs of any tenants; one that is not counted stays uncounted */
-  async weigh(jobs: readonly { readonly ref: JobRef; readonly storedBytes: number }[]): Promise<void> {
+  /** Puts down what open jobs have in Redis now: a running one grows.
+   *  @param jobs of any tenants; one that is not counted, or has left since it was looked at, stays as it is */
+  weigh(jobs: readonly Weighed[]): Promise<void> {
+    return this.#weigh(jobs, true);
+  }
+
+  async #weigh(jobs: readonly Weighed[], wereOpen: boolean): Promise<void> {
     const byTenant = Map.groupBy(jobs, ({ ref }) => tenantOf(ref));
     await Promise.all(
       [...byTenant].map(([tenant, own]) => {
         const pairs = own.flatMap(({ ref, storedBytes }) => [ref, storedBytes]);
-        return this.#run('weigh', [this.keys.storedBytesOf(tenant)], pairs);
+        const lists = [this.keys.storedBytesOf(tenant), this.keys.openJobsOf(tenant)];
+        return this.#run('weigh', lists, [wereOpen ? '1' : '', ...pairs]);
       }),
     );
   }
@@ -92,7 +103,10 @@ export class JobCatalogue {
   async #uncountLogs(refs: readonly JobRef[]): Promise<void> {
     if (refs.length === 0) return;
     const jobs = await this.reader.outlines(refs);
-    await this.weigh(jobs.flatMap((job) => (job === null ? [] : { ref: job.ref, storedBytes: job.bytes.kept })));
+    await this.#weigh(
+      jobs.flatMap((job) => (job === null ? [] : { ref: job.ref, storedBytes: job.bytes.kept })),
+      false,
+    );
     await this.redis.zrem(this.keys.leavingLogs, ...refs);
   }
 

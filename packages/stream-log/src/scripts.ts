@@ -19,7 +19,7 @@ const KEYS = {
   take: 2,
   leave: 8,
   purge: 5,
-  weigh: 1,
+  weigh: 2,
   pickup: 4,
   park: 3,
   free: 2,

@@ -59,7 +59,7 @@ export class CreationAnswer {
     if (reply.raw.destroyed) return; // whoever waited is gone
     const seen = await this.lookAtJob.run({ id: job.id, caller, tenant: caller.tenant });
     const isWhole = wanted.waitMs !== null && isFinished(seen.view.status);
-    await this.jobAnswer.send(reply, seen, { caller, status: isWhole ? 200 : 202 });
+    await this.jobAnswer.send(reply, seen, { caller, status: isWhole ? 200 : 202, refusable: !job.isNew });
   }
 
   async #wait(reply: FastifyReply, job: CreatedJob, wantedMs: number): Promise<void> {

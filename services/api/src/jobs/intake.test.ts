@@ -45,6 +45,7 @@ function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' 
   };
   const idempotencyKeys = {
     claim: () => called('claim', () => held),
+    renew: () => called('renew', () => held),
     unclaim: (_tenant: string, _key: string, id: string) => called(`unclaim ${id}`, () => undefined),
   };
   const opener = { open: () => called('open', open) };
@@ -131,6 +132,6 @@ describe('the intake of a job (law 15)', () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record });
     expect(await intake.take({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
-    expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'claim'));
+    expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'renew'));
   });
 });

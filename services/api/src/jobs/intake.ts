@@ -66,15 +66,16 @@ export class Intake {
     const known = mayExist ? await this.reader.outline(ref) : null;
     if (known !== null) {
       if (known.fingerprint !== fingerprint) throw new IdempotencyMismatch(ref);
-      const held = await this.#claim(submission);
+      const held = await this.#heldBy(submission);
       return held === id ? this.#found(known) : this.take({ ...submission, id: held });
     }
     const job = new NewJob({ ref, fingerprint, request, metadata });
     const priority = await this.#admit(job, submission);
     const held = await this.#claim(submission);
     if (held !== id) {
-      // the same key was sent twice at once, and this one came second
-      await this.index.dropAdmission(ref);
+      // The same key was sent twice at once, and this one came second. Under an id that others can know, one of them may be
+      // about to record the job: the sweep looks, and keeps or drops the admission.
+      if (!mayExist) await this.index.dropAdmission(ref);
       return this.take({ ...submission, id: held, mayExist: true, ready: undefined });
     }
     return (await this.#open(job, submission)) === 'opened'
@@ -120,6 +121,12 @@ export class Intake {
   /** @returns the id that the key stands for */
   async #claim({ tenant, id, idempotencyKey }: Submission): Promise<string> {
     return idempotencyKey === null ? id : this.idempotencyKeys.claim(tenant, idempotencyKey, id);
+  }
+
+  /** Whoever comes back to a job writes nothing: keys that stand for no work would count for nobody.
+   *  @returns the id that the key stands for; the job's own where it is a new key */
+  async #heldBy({ tenant, id, idempotencyKey }: Submission): Promise<string> {
+    return (idempotencyKey === null ? null : await this.idempotencyKeys.renew(tenant, idempotencyKey)) ?? id;
   }
 
   async #open(job: NewJob, { tenant, id, idempotencyKey }: Submission): Promise<'opened' | 'existing'> {

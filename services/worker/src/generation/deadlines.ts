@@ -15,7 +15,9 @@ export interface DeadlineLimits {
  *  of which nothing can be published yet. */
 export class Deadlines implements Disposable {
   readonly #whole: NodeJS.Timeout;
-  readonly #startedAt = performance.now();
+  #heardAt = performance.now();
+  /** the silence clock has only what was left of the first one */
+  #isShort = false;
   #silence: NodeJS.Timeout;
   #listening = true;
   #isTalking = false;
@@ -38,12 +40,15 @@ export class Deadlines implements Disposable {
    *  @param said whether it has said something by now: from then on the gaps count. One that thinks in silence may send an
    *    empty frame first and nothing for minutes */
   heard(said: boolean): void {
+    const { firstTokenMs, tokenGapMs } = this.limits;
+    this.#heardAt = performance.now();
     if (this.#isTalking || !said) {
-      this.#silence.refresh();
+      if (this.#isShort) this.#first(firstTokenMs);
+      else this.#silence.refresh();
       return;
     }
     this.#isTalking = true;
-    const { tokenGapMs } = this.limits;
+    this.#isShort = false;
     clearTimeout(this.#silence);
     this.#silence = this.#silenceTimer(tokenGapMs, `The model fell silent for ${tokenGapMs} ms.`);
   }
@@ -51,9 +56,14 @@ export class Deadlines implements Disposable {
   /** The call has failed before its first word and is made again: what is left of the first clock counts. */
   again(): void {
     this.#isTalking = false;
+    this.#first(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#heardAt)));
+  }
+
+  /** @param leftMs of the first clock */
+  #first(leftMs: number): void {
     const { firstTokenMs } = this.limits;
+    this.#isShort = leftMs < firstTokenMs;
     clearTimeout(this.#silence);
-    const leftMs = Math.max(0, firstTokenMs - (performance.now() - this.#startedAt));
     this.#silence = this.#silenceTimer(leftMs, `The model said nothing within ${firstTokenMs} ms.`);
   }
 

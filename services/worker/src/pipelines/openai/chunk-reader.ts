@@ -24,6 +24,8 @@ export class ChunkReader {
   #hasRole = false;
   #refused = false;
   #said = false;
+  #viaDelta = false;
+  #words = 0;
   #finished = false;
   #fault: Error | null = null;
 
@@ -35,6 +37,11 @@ export class ChunkReader {
   /** whether the model has said something: a part of a text, a thought or a tool call */
   get said(): boolean {
     return this.#said;
+  }
+
+  /** how many frames have said something */
+  get words(): number {
+    return this.#words;
   }
 
   /** whether the model has said why it stopped: the answer is whole, but perhaps for its usage */
@@ -54,8 +61,10 @@ export class ChunkReader {
   read(data: string, event?: string): CompletionChunk | null {
     const isError = event === 'error';
     const frame = frameIn(data, isError, event);
-    const fault = faultIn(frame, isError, this.#headers);
-    if (fault !== null) throw fault;
+    for (const each of Array.isArray(frame) ? frame : [frame]) {
+      const fault = faultIn(each, isError, this.#headers);
+      if (fault !== null) throw fault;
+    }
     return isFields(frame) ? this.#chunk(frame) : null;
   }
 
@@ -70,13 +79,17 @@ export class ChunkReader {
   }
 
   #chunk(frame: Fields): CompletionChunk {
+    const choice = choiceIn(frame['choices']);
+    // Moonshot counts in the choice
+    if (choice !== null && isFields(choice['usage']) && !isFields(frame['usage'])) frame['usage'] = choice['usage'];
     const usage = usageIn(frame);
     if (usage !== undefined) frame['usage'] = usage;
-    const choice = choiceIn(frame['choices']);
     if (choice === null) {
       frame['choices'] = [];
     } else if (isPlain(choice) && this.#hasRole && (frame['choices'] as unknown[]).length === 1) {
       this.#said = true;
+      this.#viaDelta = true;
+      this.#words += 1;
     } else {
       this.#mend(frame, choice);
     }
@@ -85,8 +98,9 @@ export class ChunkReader {
 
   #mend(frame: Fields, choice: Fields): void {
     if (saysNothing(choice) && !hasReason(choice)) return;
-    const given =
-      isFields(choice['delta']) && Object.keys(choice['delta']).length > 0 ? choice['delta'] : choice['message'];
+    const hasDelta = isFields(choice['delta']) && Object.keys(choice['delta']).length > 0;
+    // after deltas a message is the whole answer once more
+    const given = hasDelta ? choice['delta'] : this.#viaDelta ? undefined : choice['message'];
     const delta: Fields = isFields(given) ? { ...given } : {};
     if (delta['content'] === undefined && typeof choice['text'] === 'string') delta['content'] = choice['text'];
     // LangChain finds calls and thoughts in messages of assistants alone
@@ -102,7 +116,11 @@ export class ChunkReader {
     delete delta['function_call'];
     if (fragments.length > 0) delta['tool_calls'] = fragments;
     else delete delta['tool_calls'];
-    this.#said ||= text !== '' || refusal !== '' || reasoning !== '' || fragments.length > 0;
+    if (text !== '' || refusal !== '' || reasoning !== '' || fragments.length > 0) {
+      this.#said = true;
+      this.#viaDelta ||= hasDelta;
+      this.#words += 1;
+    }
     frame['choices'] = [{ ...choice, index: 0, delta, finish_reason: this.#reasonIn(choice) }];
   }
 
@@ -113,7 +131,7 @@ export class ChunkReader {
   }
 
   #reasonIn(choice: Fields): string | null {
-    const reason = REASON_FIELDS.map((name) => choice[name]).find(isWord);
+    const reason = REASON_FIELDS.map((name) => choice[name]).find(isReason);
     if (reason === undefined) return null;
     if (BAD_ENDS.test(reason.toLowerCase())) {
       this.#fault = badEnd(this.#headers);
@@ -146,11 +164,12 @@ function choiceIn(choices: unknown): Fields | null {
 }
 
 function hasReason(choice: Fields): boolean {
-  return REASON_FIELDS.some((name) => isWord(choice[name]));
+  return REASON_FIELDS.some((name) => isReason(choice[name]));
 }
 
-function isWord(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+/** Some servers write `null` as a word. */
+function isReason(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !/^(null|none)$/i.test(value);
 }
 
 function saysNothing({ delta, message, text }: Fields): boolean {

@@ -49,6 +49,8 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   #end: { readonly error?: unknown } | null = null;
   #reader: PromiseWithResolvers<Next> | null = null;
   #grace: NodeJS.Timeout | null = null;
+  /** how much had been said when the grace began */
+  #wordsAtGrace = 0;
 
   /** @throws PipelineError the response has no body */
   constructor(response: Response, { signal = null, heard }: CompletionStreamOptions = {}) {
@@ -110,7 +112,11 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
       this.#isJson = first === '{' || first === '[';
     }
     if (this.#isJson) {
-      if (this.#whole.length > MAX_WHOLE) this.failed(new SyntaxError('the body is too large for one JSON text'));
+      if (this.#whole.length > MAX_WHOLE) {
+        this.#whole = '';
+        this.failed(new SyntaxError('the body is too large for one JSON text'));
+        this.#abort();
+      }
       return;
     }
     const beginning = this.#whole.replace(/^\uFEFF/, '');
@@ -135,16 +141,17 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   #serve(): void {
     const reader = this.#reader;
     if (reader === null) return;
+    // closing the connection tells of its failure at once: that must not answer this reader in place of what was taken
+    this.#reader = null;
     try {
       const next = this.#take();
       if (next === null) {
+        this.#reader = reader;
         this.#readOn();
         return;
       }
-      this.#reader = null;
       reader.resolve(next);
     } catch (error) {
-      this.#reader = null;
       this.#close();
       reader.reject(error);
     }
@@ -161,7 +168,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
         return last === null ? OVER : { done: false, value: last };
       }
       const hadSaid = this.#reading.said;
-      const chunk = this.#reading.read(message.data, message.event);
+      const chunk = this.#read(message);
       if (!hadSaid && this.#reading.said) this.#heard?.(true);
       if (this.#reading.finished) this.#startGrace();
       if (chunk !== null) return { done: false, value: chunk };
@@ -172,7 +179,22 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     return this.#over();
   }
 
+  /** @returns null where the message says nothing */
+  #read({ data, event }: EventSourceMessage): CompletionChunk | null {
+    try {
+      return this.#reading.read(data, event);
+    } catch (error) {
+      // half a frame harms an answer no more that is whole
+      if (error instanceof SyntaxError && this.#reading.finished) return null;
+      throw error;
+    }
+  }
+
+  /** Begins anew with each word: some servers give a reason to stop in every frame. */
   #startGrace(): void {
+    const { words } = this.#reading;
+    if (words !== this.#wordsAtGrace) this.#grace?.refresh();
+    this.#wordsAtGrace = words;
     this.#grace ??= setTimeout(() => {
       this.#close();
       this.#serve();
@@ -193,8 +215,12 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   /** Nothing more is wanted: a server that goes on talking is cut off. */
   #close(): void {
     if (this.#grace !== null) clearTimeout(this.#grace);
-    if (this.#end === null) this.#source.abort(new DOMException('The answer is no longer read.', 'AbortError'));
+    if (this.#end === null) this.#abort();
     this.#end = {};
     this.#messages.length = 0;
+  }
+
+  #abort(): void {
+    this.#source.abort(new DOMException('The answer is no longer read.', 'AbortError'));
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { failureOf } from '../../generation/failure.ts';
@@ -101,6 +102,36 @@ const WORDS: Readonly<Record<string, Case>> = {
   'a message in place of a delta': {
     body: frame({ choices: [{ index: 0, message: { content: 'Hello world' }, finish_reason: 'stop' }] }) + DONE,
     text: 'Hello world',
+  },
+  'the whole message once more after its deltas': {
+    body: HELLO + frame({ choices: [{ message: { content: 'Hello' }, finish_reason: 'stop' }] }) + DONE,
+    text: 'Hello',
+  },
+  'a reason to stop that is the word null': {
+    body: [choice({ content: 'Hel' }, 'null'), choice({ content: 'lo' }, 'null') + STOP + DONE],
+    ...{ text: 'Hello', finishReason: 'stop' },
+  },
+  'no reason to stop, and the end in a read of its own': {
+    body: [HELLO, DONE],
+    ...{ text: 'Hello', finishReason: 'stop' },
+  },
+  'a reason to stop in every frame, slowly': {
+    body: [choice({ content: 'a' }, 'stop'), choice({ content: 'b' }, 'stop'), choice({ content: 'c' }, 'stop'), DONE],
+    text: 'abc',
+  },
+  'half a frame after the reason to stop': { body: `${HELLO}${STOP}data: {"choices":[],"usa`, text: 'Hello' },
+  'an error in a list amid the answer': {
+    body: HELLO + frame([{ error: { code: 503 } }]) + DONE,
+    ...{ text: 'Hello', code: 'MODEL_ERROR' },
+  },
+  'usage in the choice': {
+    body:
+      HELLO +
+      frame({
+        choices: [{ delta: {}, finish_reason: 'stop', usage: { prompt_tokens: 9, completion_tokens: 3 } }],
+      }) +
+      DONE,
+    ...{ text: 'Hello', usage: [9, 3] },
   },
   'a message beside an empty delta': {
     body: frame({ choices: [{ delta: {}, message: { content: 'Hello' }, finish_reason: 'stop' }] }) + DONE,
@@ -322,6 +353,14 @@ const CALLED: Readonly<Record<string, Case>> = {
       DONE,
     toolCalls: [['c', 'f', '{"a":1}']],
   },
+  'a new id with each fragment': {
+    body:
+      call({ index: 0, ...fn('f', '', { id: 'x1' }) }) +
+      call({ index: 0, id: 'x2', function: { arguments: '{"a":1}' } }) +
+      CALLS +
+      DONE,
+    toolCalls: [['x1', 'f', '{"a":1}']],
+  },
   'an empty id later': {
     body:
       call({ index: 0, ...fn('f', '', { id: 'c' }) }) +
@@ -446,7 +485,11 @@ const server = createServer(async (request, response) => {
   current = current.next ?? current;
   response.writeHead(status, { 'content-type': 'text/event-stream', ...headers });
   if (status !== 204) response.flushHeaders();
-  for (const part of Array.isArray(body) ? body : [body]) response.write(part);
+  for (const part of Array.isArray(body) ? body : [body]) {
+    response.write(part);
+    // parts come in reads of their own
+    if (Array.isArray(body)) await delay(10);
+  }
   if (afterwards === 'close') response.end();
   if (afterwards === 'reset') setTimeout(() => response.socket?.resetAndDestroy(), 50);
   if (afterwards === 'heartbeats') {

@@ -55,7 +55,9 @@ export class ToolCallFragments {
   /** The call that a fragment without a known id belongs to. */
   #goesOn(index: unknown, id: string, name: string): Call | undefined {
     const call = index === undefined || index === null ? this.#calls.at(-1) : this.#byIndex.get(index);
-    if (call === undefined || (id !== '' && call.id !== '')) return undefined;
+    if (call === undefined) return undefined;
+    // some servers make up an id for each fragment; only what has a name is another call
+    if (id !== '' && call.id !== '' && (name !== '' || index === undefined || index === null)) return undefined;
     // a name beside whole arguments is another call's
     return name !== '' && call.name !== '' && isJson(call.arguments) ? undefined : call;
   }
