@@ -1,8 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { EventSourceMessage } from 'eventsource-parser';
 import { PipelineError } from '../pipeline.ts';
 import { type AnswerSource, type ByteSink, sourceOf } from './answer-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
+import { FrameParser } from './frame-parser.ts';
 
 export type { CompletionChunk } from './chunk-reader.ts';
 
@@ -40,7 +41,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   readonly #signal: AbortSignal | null;
   readonly #heard: Heard | undefined;
   readonly #decoder = new StringDecoder();
-  readonly #parser = createParser({ onEvent: (message) => this.#messages.push(message) });
+  readonly #parser = new FrameParser((frame) => this.#messages.push(frame));
   readonly #messages: EventSourceMessage[] = [];
   /** the beginning of the body while nobody can tell what it is, then all of it where it is one JSON text */
   #whole: string | null = '';
@@ -89,8 +90,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   end(): void {
     this.#feed(this.#decoder.end());
     if (this.#isJson) this.#readWhole();
-    // some servers leave out the empty line after their last event
-    else this.#parser.feed('\n\n');
+    else this.#parser.end();
     this.#end ??= {};
     this.#serve();
   }
@@ -124,17 +124,18 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     this.#parser.feed(beginning);
   }
 
-  /** A body that is one JSON text, or one a line: an answer that is not streamed, or what is wrong. */
+  /** A body that is one JSON text, or one a line: an answer that is not streamed, or what is wrong. One text says by its end
+   *  that it is over; lines do not, nor does a single chunk: the rest of them may be lost. */
   #readWhole(): void {
     const text = (this.#whole ?? '').replace(/^\uFEFF/, '').trim();
-    const message = (data: string) => ({ data, event: undefined, id: undefined });
-    try {
-      const value: unknown = JSON.parse(text);
-      for (const each of Array.isArray(value) ? value : [value]) this.#messages.push(message(JSON.stringify(each)));
-    } catch {
-      for (const line of text.split('\n')) if (line.trim() !== '') this.#messages.push(message(line));
+    const push = (data: string) => this.#messages.push({ data, event: undefined, id: undefined });
+    const value = jsonIn(text);
+    if (value === undefined) {
+      for (const line of text.split('\n')) if (line.trim() !== '') push(line);
+      return;
     }
-    this.#messages.push(message('[DONE]'));
+    for (const each of Array.isArray(value) ? value : [value]) push(JSON.stringify(each));
+    if (Array.isArray(value) || !isChunk(value)) push('[DONE]');
   }
 
   /** Gives the reader what it waits for, where it is there. */
@@ -223,4 +224,20 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   #abort(): void {
     this.#source.abort(new DOMException('The answer is no longer read.', 'AbortError'));
   }
+}
+
+/** @returns undefined where it is no JSON */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // a line of JSON for each chunk, or half a text: each line is read, and judged, on its own
+    return undefined;
+  }
+}
+
+/** Whether it is a part of a streamed answer, not a whole one. */
+function isChunk(value: unknown): boolean {
+  const { choices } = (value ?? {}) as { readonly choices?: readonly ({ readonly delta?: unknown } | null)[] };
+  return Array.isArray(choices) && choices.some((choice) => typeof choice?.delta === 'object' && choice.delta !== null);
 }

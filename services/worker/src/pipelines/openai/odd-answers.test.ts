@@ -224,6 +224,7 @@ const ENDS: Readonly<Record<string, Case>> = {
   'a reset after the finish reason': { body: HELLO + STOP, afterwards: 'reset', text: 'Hello' },
   'a reset before it': { body: HELLO, afterwards: 'reset', text: 'Hello', code: 'MODEL_ERROR', retryable: true },
   'an early end': { body: HELLO, text: 'Hello', code: 'MODEL_ERROR', retryable: true },
+  'broken JSON after the finish reason': { body: `${HELLO}${STOP}data: {"x\n\n${DONE}`, text: 'Hello' },
   'broken JSON': { body: `${HELLO}data: {"choices":[{\n\n${STOP}${DONE}`, text: 'Hello', code: 'MODEL_ERROR' },
   'nothing but [DONE]': { body: DONE, code: 'MODEL_ERROR' },
   'an empty body': { body: '', code: 'MODEL_ERROR' },
@@ -290,6 +291,27 @@ const FAULTS: Readonly<Record<string, Case>> = {
   },
   'an error that is a text': { body: HELLO + frame({ error: 'out of memory' }), text: 'Hello', code: 'MODEL_ERROR' },
   'an event named error': { body: `${HELLO}event: error\ndata: it broke\n\n`, text: 'Hello', code: 'MODEL_ERROR' },
+  'an event named error that says nothing': {
+    body: `${HELLO}event: error\ndata: \n\n${DONE}`,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
+  },
+  'a field named error': { body: 'error: {"code":400,"message":"x"}\n\n', code: 'MODEL_ERROR', retryable: false },
+  'a field named error, amid the answer': {
+    body: `${HELLO}error: {"code":500,"message":"x"}\n\n${DONE}`,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
+  },
+  'a bare line of JSON amid the answer': {
+    body: `${HELLO}{"error":{"message":"x","code":500}}\n\n${DONE}`,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
+  },
+  'a bare text of JSON after a comment': {
+    body: ': wait\n\n{"error":{"code":400,"message":"x"}}',
+    code: 'MODEL_ERROR',
+    retryable: false,
+  },
   'an error object of old': {
     body: HELLO + frame({ object: 'error', message: 'x', code: 500 }) + STOP + DONE,
     text: 'Hello',
@@ -450,6 +472,21 @@ const WHOLES: Readonly<Record<string, Case>> = {
   'a whole completion over many lines': {
     body: JSON.stringify(JSON.parse(whole({ content: 'Hello' })), null, 2),
     text: 'Hello',
+  },
+  'a whole completion without a finish reason': {
+    body: JSON.stringify({ choices: [{ message: { content: 'Hello' } }] }),
+    text: 'Hello',
+    finishReason: 'stop',
+  },
+  'one line of JSON, the rest lost': {
+    body: `${JSON.stringify({ choices: [{ delta: { content: 'Hello' } }] })}\n`,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
+  },
+  'two lines of JSON, the rest lost': {
+    body: `${JSON.stringify({ choices: [{ delta: { content: 'Hel' } }] })}\n${JSON.stringify({ choices: [{ delta: { content: 'lo' } }] })}\n`,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
   },
   'a line of JSON for each chunk': {
     body: `${JSON.stringify({ choices: [{ delta: { content: 'Hel' } }] })}\n${JSON.stringify({ choices: [{ delta: { content: 'lo' }, finish_reason: 'stop' }] })}\n`,
