@@ -99,17 +99,30 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['max_tokens', 'model_length', 'max_length', 'max_output_tokens', 'max_completion_tokens'].map((word) => [
-      word,
-      'length',
-    ]),
+    [
+      'max_tokens',
+      'model_length',
+      'max_length',
+      'max_output_tokens',
+      'max_completion_tokens',
+      'token_limit',
+      'model_context_window_exceeded',
+    ].map((word) => [word, 'length']),
   ),
   ...Object.fromEntries(['tool_use', 'tool_call', 'function_call'].map((word) => [word, 'tool_calls'])),
   ...Object.fromEntries(
-    ['safety', 'refusal', 'recitation', 'blocklist', 'prohibited_content', 'spii'].map((word) => [
-      word,
-      'content_filter',
-    ]),
+    [
+      'safety',
+      'refusal',
+      'recitation',
+      'blocklist',
+      'prohibited_content',
+      'spii',
+      'sensitive',
+      'content_filtered',
+      'guardrail_intervened',
+      'image_safety',
+    ].map((word) => [word, 'content_filter']),
   ),
 };
 

@@ -1,17 +1,20 @@
 import type { OpenAIClient } from '@langchain/openai';
+import { type Fields, isFields } from './fields.ts';
 import { badEnd, faultIn } from './model-fault.ts';
 import { ToolCallFragments } from './tool-call-fragments.ts';
+import { usageIn } from './usage-counts.ts';
 
 export type CompletionChunk = OpenAIClient.Chat.Completions.ChatCompletionChunk;
 
-type Fields = Record<string, unknown>;
+/** Where servers say what a model thinks; some say the same under two names. */
+const REASONING_FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking', 'reasoning_details'] as const;
 
 /** Where servers say why a model has stopped. */
 const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason'] as const;
 
-/** Words for an end that leaves half an answer. */
+/** Words for an end that leaves half an answer: `error`, `USER_CANCEL`, `network_error`, `ERROR_TOXIC`. */
 const BAD_ENDS =
-  /^(error|abort|aborted|cancel|cancelled|canceled|failed|failure|timeout|server_error|network_error|insufficient_system_resource|malformed_function_call|malformed_tool_call|preempted)$/;
+  /(?:^|_)(?:errors?|abort(?:ed)?|cancel(?:l?ed)?|fail(?:ed|ure)?|exception|interrupted|time_?out|timed_out|preempted|overloaded)(?:_|$)|^(?:insufficient_system_resource|(?:malformed|unexpected)_(?:function|tool)_call)$/;
 
 /** Reads the frames of a streamed completion as what OpenAI's protocol would have them be. Each server that speaks it has
  *  words of its own; both ways to a pipeline, LangChain's messages and the one past them, get what is read here.
@@ -23,7 +26,8 @@ export class ChunkReader {
   readonly #calls = new ToolCallFragments();
   #hasRole = false;
   #refused = false;
-  #said = false;
+  #hasText = false;
+  #hasThought = false;
   #viaDelta = false;
   #words = 0;
   #finished = false;
@@ -36,7 +40,7 @@ export class ChunkReader {
 
   /** whether the model has said something: a part of a text, a thought or a tool call */
   get said(): boolean {
-    return this.#said;
+    return this.#words > 0;
   }
 
   /** how many frames have said something */
@@ -71,7 +75,7 @@ export class ChunkReader {
   /** The stream has said that it is over.
    *  @returns the reason to stop, where the server has given none although something was said */
   end(): CompletionChunk | null {
-    if (this.#finished || !this.#said) return null;
+    if (this.#finished || !this.said) return null;
     this.#finished = true;
     const reason = this.#refused ? 'content_filter' : this.#calls.any ? 'tool_calls' : 'stop';
     const chunk = { choices: [{ index: 0, delta: {}, finish_reason: reason }] };
@@ -80,14 +84,12 @@ export class ChunkReader {
 
   #chunk(frame: Fields): CompletionChunk {
     const choice = choiceIn(frame['choices']);
-    // Moonshot counts in the choice
-    if (choice !== null && isFields(choice['usage']) && !isFields(frame['usage'])) frame['usage'] = choice['usage'];
-    const usage = usageIn(frame);
+    const usage = usageIn(frame, choice);
     if (usage !== undefined) frame['usage'] = usage;
     if (choice === null) {
       frame['choices'] = [];
     } else if (isPlain(choice) && this.#hasRole && (frame['choices'] as unknown[]).length === 1) {
-      this.#said = true;
+      this.#hasText = true;
       this.#viaDelta = true;
       this.#words += 1;
     } else {
@@ -98,11 +100,7 @@ export class ChunkReader {
 
   #mend(frame: Fields, choice: Fields): void {
     if (saysNothing(choice) && !hasReason(choice)) return;
-    const hasDelta = isFields(choice['delta']) && Object.keys(choice['delta']).length > 0;
-    // after deltas a message is the whole answer once more
-    const given = hasDelta ? choice['delta'] : this.#viaDelta ? undefined : choice['message'];
-    const delta: Fields = isFields(given) ? { ...given } : {};
-    if (delta['content'] === undefined && typeof choice['text'] === 'string') delta['content'] = choice['text'];
+    const delta = this.#deltaIn(choice);
     // LangChain finds calls and thoughts in messages of assistants alone
     if (!this.#hasRole && typeof delta['role'] !== 'string') delta['role'] = 'assistant';
     this.#hasRole = true;
@@ -117,11 +115,40 @@ export class ChunkReader {
     if (fragments.length > 0) delta['tool_calls'] = fragments;
     else delete delta['tool_calls'];
     if (text !== '' || refusal !== '' || reasoning !== '' || fragments.length > 0) {
-      this.#said = true;
-      this.#viaDelta ||= hasDelta;
+      this.#hasText ||= text !== '' || refusal !== '';
+      this.#hasThought ||= reasoning !== '';
+      this.#viaDelta ||= hasFields(choice['delta']);
       this.#words += 1;
     }
     frame['choices'] = [{ ...choice, index: 0, delta, finish_reason: this.#reasonIn(choice) }];
+  }
+
+  /** @returns a copy, with what is said in it under the names of a delta */
+  #deltaIn({ delta, message, text }: Fields): Fields {
+    if (hasFields(delta)) {
+      return delta['content'] === undefined && typeof text === 'string' ? { ...delta, content: text } : { ...delta };
+    }
+    if (typeof delta === 'string') return { content: delta };
+    const whole: Fields = isFields(message) ? { ...message } : {};
+    if (this.#viaDelta) this.#leaveOutRepeated(whole);
+    return whole['content'] === undefined && typeof text === 'string' ? { ...whole, content: text } : whole;
+  }
+
+  /** A message after deltas is the whole answer once more. */
+  #leaveOutRepeated(message: Fields): void {
+    const parts = partsOf(message['content']);
+    if (this.#hasThought) {
+      for (const name of REASONING_FIELDS) delete message[name];
+      if (parts.reasoning !== '') message['content'] = parts.text;
+    }
+    if (this.#hasText) {
+      message['content'] = null;
+      delete message['refusal'];
+    }
+    if (this.#calls.any) {
+      delete message['tool_calls'];
+      delete message['function_call'];
+    }
   }
 
   #fragmentsIn({ tool_calls: calls, function_call: call }: Fields): unknown[] {
@@ -163,6 +190,10 @@ function choiceIn(choices: unknown): Fields | null {
   return all.find(({ index }) => index === 0 || index === undefined || index === null || index === '0') ?? null;
 }
 
+function hasFields(value: unknown): value is Fields {
+  return isFields(value) && Object.keys(value).length > 0;
+}
+
 function hasReason(choice: Fields): boolean {
   return REASON_FIELDS.some((name) => isReason(choice[name]));
 }
@@ -173,14 +204,14 @@ function isReason(value: unknown): value is string {
 }
 
 function saysNothing({ delta, message, text }: Fields): boolean {
-  return !isFields(delta) && !isFields(message) && typeof text !== 'string';
+  return !isFields(delta) && typeof delta !== 'string' && !isFields(message) && typeof text !== 'string';
 }
 
 /** Whether there is nothing in a choice but text, as it is with nearly all of them. */
-function isPlain({ delta, finish_reason: reason, message, text }: Fields): boolean {
-  if (!isFields(delta) || (reason !== null && reason !== undefined) || message !== undefined || text !== undefined) {
-    return false;
-  }
+function isPlain(choice: Fields): boolean {
+  const { delta, message, text, finish_reason: reason, finishReason, stop_reason: stopReason } = choice;
+  if (!isFields(delta) || message !== undefined || text !== undefined) return false;
+  if ((reason ?? finishReason ?? stopReason ?? null) !== null) return false;
   const { content } = delta;
   if (typeof content !== 'string' || content === '') return false;
   for (const name in delta) if (name !== 'content' && name !== 'role') return false;
@@ -193,11 +224,10 @@ interface Words {
   readonly refusal: string;
 }
 
-/** What is said in a delta, wherever the server puts it. Some say the same reasoning under two names. */
+/** What is said in a delta, wherever the server puts it. */
 function wordsIn(delta: Fields): Words {
   const parts = partsOf(delta['content']);
-  const named = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking', 'reasoning_details'];
-  const reasoning = named.map((name) => thoughtIn(delta[name])).find((thought) => thought !== '') ?? '';
+  const reasoning = REASONING_FIELDS.map((name) => thoughtIn(delta[name])).find((thought) => thought !== '') ?? '';
   return {
     text: parts.text,
     reasoning: reasoning === '' ? parts.reasoning : reasoning,
@@ -229,34 +259,4 @@ function thoughtIn(given: unknown, depth = 0): string {
     thoughtIn(fields[name], depth + 1),
   );
   return named.find((thought) => thought !== '') ?? '';
-}
-
-/** Counts of tokens: what is no count is left out. @returns undefined where the frame has none, or they are as they should be */
-function usageIn({ usage, x_groq: groq }: Fields): Fields | null | undefined {
-  const given = isFields(usage) ? usage : isFields(groq) && isFields(groq['usage']) ? groq['usage'] : usage;
-  if (given === undefined || given === null) return undefined;
-  if (!isFields(given)) return null;
-  if (given === usage && isCount(given['prompt_tokens']) && isCount(given['completion_tokens'])) return undefined;
-  const input = countIn(given['prompt_tokens'] ?? given['input_tokens']);
-  const output = countIn(given['completion_tokens'] ?? given['output_tokens']);
-  const total = countIn(given['total_tokens']);
-  return {
-    ...(input === undefined ? {} : { prompt_tokens: input }),
-    ...(output === undefined ? {} : { completion_tokens: output }),
-    ...(total === undefined ? {} : { total_tokens: total }),
-  };
-}
-
-function countIn(value: unknown): number | undefined {
-  const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  if (typeof count !== 'number' || !Number.isFinite(count) || count < 0) return undefined;
-  return Math.floor(count);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { OpenAIClient } from '@langchain/openai';
+import { type Fields, isFields } from './fields.ts';
 
 /** Words by which servers name a fault that an HTTP status would tell otherwise. A word stands for all that begin with it. */
 const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
@@ -40,8 +41,6 @@ const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
     ] as const
   ).map((word) => [word, 503] as const),
 ];
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The fault that a frame, or a whole body, reports in place of an answer.
  *  @param named the frame was an event named `error`: whatever it holds is one
@@ -106,8 +105,4 @@ function hasStatus({ message, code, status }: Fields): boolean {
 
 function isSaid(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

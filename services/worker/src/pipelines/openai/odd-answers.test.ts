@@ -137,6 +137,40 @@ const WORDS: Readonly<Record<string, Case>> = {
     body: frame({ choices: [{ delta: {}, message: { content: 'Hello' }, finish_reason: 'stop' }] }) + DONE,
     text: 'Hello',
   },
+  'a message that repeats what the deltas said, beside an empty delta': {
+    body: HELLO + frame({ choices: [{ delta: {}, message: { content: 'Hello' }, finish_reason: 'stop' }] }) + DONE,
+    text: 'Hello',
+  },
+  'a message that repeats what the deltas said, with text that they did not': {
+    body:
+      choice({ reasoning: 'hm' }) +
+      frame({ choices: [{ message: { reasoning: 'hm', content: 'Hello' }, finish_reason: 'stop' }] }) +
+      DONE,
+    ...{ reasoning: 'hm', text: 'Hello' },
+  },
+  'a message that repeats calls': {
+    body:
+      call({ index: 0, ...fn('f', '{}', { id: 'c' }) }) +
+      frame({ choices: [{ message: { tool_calls: [fn('f', '{}', { id: 'c' })] }, finish_reason: 'tool_calls' }] }) +
+      DONE,
+    toolCalls: [['c', 'f', '{}']],
+  },
+  'the text so far beside each delta': {
+    body:
+      frame({ choices: [{ delta: { content: 'Hel' }, message: { content: 'Hel' } }] }) +
+      frame({ choices: [{ delta: { content: 'lo' }, message: { content: 'Hello' }, finish_reason: 'stop' }] }) +
+      DONE,
+    text: 'Hello',
+  },
+  'a message with each part': {
+    body:
+      choice({ role: 'assistant' }) +
+      frame({ choices: [{ message: { content: 'Hel' } }] }) +
+      frame({ choices: [{ message: { content: 'lo' }, finish_reason: 'stop' }] }) +
+      DONE,
+    text: 'Hello',
+  },
+  'a delta that is a text': { body: frame({ choices: [{ index: 0, delta: 'Hello' }] }) + STOP + DONE, text: 'Hello' },
   'text as completions of old have it': {
     body: frame({ choices: [{ index: 0, text: 'Hello', finish_reason: null }] }) + STOP + DONE,
     text: 'Hello',
@@ -214,6 +248,30 @@ const ENDS: Readonly<Record<string, Case>> = {
   },
   'another word for stop': { body: HELLO + choice({}, 'eos') + DONE, text: 'Hello', finishReason: 'stop' },
   'finish reason error': { body: HELLO + choice({}, 'error') + DONE, text: 'Hello', code: 'MODEL_ERROR' },
+  ...Object.fromEntries(
+    [
+      'ERROR_TOXIC',
+      'USER_CANCEL',
+      'network_error',
+      'interrupted',
+      'timed_out',
+      'exception',
+      'UNEXPECTED_TOOL_CALL',
+    ].map((word) => [
+      `finish reason ${word}`,
+      { body: HELLO + choice({}, word) + DONE, text: 'Hello', code: 'MODEL_ERROR' },
+    ]),
+  ),
+  'another word for a filter': {
+    body: HELLO + choice({}, 'sensitive') + DONE,
+    text: 'Hello',
+    finishReason: 'content_filter',
+  },
+  'a stop reason beside the text': {
+    body: HELLO + frame({ choices: [{ index: 0, delta: { content: '!' }, stop_reason: 'max_tokens' }] }) + DONE,
+    text: 'Hello!',
+    finishReason: 'length',
+  },
   'finish reason abort beside text': {
     body: HELLO + choice({ content: '!' }, 'abort') + DONE,
     text: 'Hello!',
@@ -453,6 +511,14 @@ const BILLS: Readonly<Record<string, Case>> = {
     body: HELLO + STOP + frame({ choices: [], usage: { input_tokens: 2, output_tokens: 3 } }) + DONE,
     text: 'Hello',
     usage: [2, 3],
+  },
+  'usage that counts up with each chunk': {
+    body:
+      choice({ content: 'Hel' }, null, { usage: { prompt_tokens: 3, completion_tokens: 1 } }) +
+      choice({ content: 'lo' }, 'stop', { usage: { prompt_tokens: 3, completion_tokens: 2 } }) +
+      DONE,
+    text: 'Hello',
+    usage: [3, 2],
   },
   'usage in Groq’s place': {
     body: HELLO + choice({}, 'stop', { x_groq: { usage: { prompt_tokens: 4, completion_tokens: 1 } } }) + DONE,

@@ -1,4 +1,5 @@
 import type { OpenAIClient } from '@langchain/openai';
+import { isFields } from './fields.ts';
 
 export type Fragment = OpenAIClient.Chat.Completions.ChatCompletionChunk.Choice.Delta.ToolCall;
 
@@ -8,8 +9,6 @@ interface Call {
   name: string;
   arguments: string;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Puts the fragments of tool calls in order. Servers give two calls one index, no index, an id with each fragment or none,
  *  arguments as an object. What comes out has one index a call, its id and name once, and arguments as text. */
@@ -85,8 +84,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
