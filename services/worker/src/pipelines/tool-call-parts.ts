@@ -24,10 +24,13 @@ export class ToolCallParts {
 
   /** One event per call, in the order in which they began. Their arguments are complete JSON, `{}` where the model gave none.
    *  @param isCut the model has reached its limit: what it had not written to the end is left out
-   *  @throws PipelineError a model has written arguments that are no JSON */
+   *  @throws PipelineError a model has written arguments that are no JSON, or that belong to no tool */
   *complete(isCut: boolean): Generator<PipelineEvent> {
     for (const [key, call] of this.#calls) {
-      if (call.name === '') continue;
+      if (call.name === '') {
+        if (isCut || call.arguments === '') continue;
+        throw new PipelineError('MODEL_ERROR', 'The model called a tool without its name.', true);
+      }
       const args = call.arguments.trim() === '' ? '{}' : call.arguments;
       if (isJson(args)) {
         yield { type: 'tool_call', data: { callId: call.callId || `call_${key}`, name: call.name, arguments: args } };

@@ -449,6 +449,73 @@ const CALLED: Readonly<Record<string, Case>> = {
       DONE,
     toolCalls: [['c', 'f', '{}']],
   },
+  'another id with every part': {
+    body:
+      call({ index: 0, ...fn('f', '', { id: 'c1' }) }) +
+      call({ index: 0, id: 'c2', function: { arguments: '{"a":' } }) +
+      call({ index: 0, id: 'c3', function: { arguments: '1}' } }) +
+      CALLS +
+      DONE,
+    toolCalls: [['c1', 'f', '{"a":1}']],
+  },
+  'another id, and the name, with every part': {
+    body:
+      call({ index: 0, ...fn('f', '{"a":', { id: 'c1' }) }) +
+      call({ index: 0, ...fn('f', '1}', { id: 'c2' }) }) +
+      CALLS +
+      DONE,
+    toolCalls: [['c1', 'f', '{"a":1}']],
+  },
+  'one id under two indexes': {
+    body:
+      call({ index: 0, ...fn('f', '{"a":1}', { id: 'c' }) }) +
+      call({ index: 1, ...fn('g', '{"b":', { id: 'c' }) }) +
+      call({ index: 1, id: 'c', function: { arguments: '2}' } }) +
+      CALLS +
+      DONE,
+    toolCalls: [
+      ['c', 'f', '{"a":1}'],
+      ['c', 'g', '{"b":2}'],
+    ],
+  },
+  'two calls of one tool under one index, without arguments': {
+    body:
+      call({ index: 0, ...fn('f', '', { id: 'a' }) }) + call({ index: 0, ...fn('f', '', { id: 'b' }) }) + CALLS + DONE,
+    toolCalls: [
+      ['a', 'f', '{}'],
+      ['b', 'f', '{}'],
+    ],
+  },
+  'two calls under one index, whose arguments are empty objects': {
+    body: call({ index: 0, ...fn('f', {}) }) + call({ index: 0, ...fn('g', {}) }) + CALLS + DONE,
+    toolCalls: [
+      ['call_0', 'f', '{}'],
+      ['call_1', 'g', '{}'],
+    ],
+  },
+  'two calls whose parts take turns': {
+    body:
+      call({ index: 0, ...fn('f', '{"a"', { id: 'a' }) }, { index: 1, ...fn('g', '{"b"', { id: 'b' }) }) +
+      call({ index: 1, function: { arguments: ':2}' } }, { index: 0, function: { arguments: ':1}' } }) +
+      CALLS +
+      DONE,
+    toolCalls: [
+      ['a', 'f', '{"a":1}'],
+      ['b', 'g', '{"b":2}'],
+    ],
+  },
+  'an empty object before the arguments': {
+    body:
+      call({ index: 0, ...fn('f', {}, { id: 'c' }) }) +
+      call({ index: 0, function: { arguments: '{"a":1}' } }) +
+      CALLS +
+      DONE,
+    toolCalls: [['c', 'f', '{"a":1}']],
+  },
+  'arguments of no tool': {
+    body: call({ index: 0, id: 'c', function: { arguments: '{}' } }) + CALLS + DONE,
+    code: 'MODEL_ERROR',
+  },
   'no id': { body: call({ index: 0, ...fn('f', '{}') }) + CALLS + DONE, toolCalls: [['call_0', 'f', '{}']] },
   'arguments as an object': {
     body: call({ index: 0, ...fn('f', { city: 'A' }, { id: 'c' }) }) + CALLS + DONE,

@@ -5,6 +5,8 @@ export type Fragment = OpenAIClient.Chat.Completions.ChatCompletionChunk.Choice.
 
 interface Call {
   readonly index: number;
+  /** the server's own index of its first fragment */
+  readonly under: unknown;
   id: string;
   name: string;
   arguments: string;
@@ -45,32 +47,47 @@ export class ToolCallFragments {
   }
 
   #callOf(index: unknown, id: string, name: string): Call {
-    const known = id === '' ? undefined : this.#calls.find((call) => call.id === id);
-    const call = known ?? this.#goesOn(index, id, name) ?? this.#begin();
-    if (index !== undefined) this.#byIndex.set(index, call);
+    const hasIndex = index !== undefined && index !== null;
+    const last = hasIndex ? this.#byIndex.get(index) : this.#calls.at(-1);
+    const call = this.#knownBy(id, last, { index, name }) ?? goesOn(last, id, name) ?? this.#begin(index);
+    if (hasIndex) this.#byIndex.set(index, call);
     return call;
   }
 
-  /** The call that a fragment without a known id belongs to. */
-  #goesOn(index: unknown, id: string, name: string): Call | undefined {
-    const call = index === undefined || index === null ? this.#calls.at(-1) : this.#byIndex.get(index);
-    if (call === undefined) return undefined;
-    // some servers make up an id for each fragment; only what has a name is another call
-    if (id !== '' && call.id !== '' && (name !== '' || index === undefined || index === null)) return undefined;
-    // a name beside whole arguments is another call's
-    return name !== '' && call.name !== '' && isJson(call.arguments) ? undefined : call;
+  /** The call with an id. Some servers give two calls one id: under another index, a name beside whole arguments begins one. */
+  #knownBy(id: string, last: Call | undefined, { index, name }: { index: unknown; name: string }): Call | undefined {
+    if (id === '') return undefined;
+    if (last?.id === id) return last;
+    const known = this.#calls.find((call) => call.id === id);
+    const isOther = known !== undefined && name !== '' && index !== known.under && isJson(known.arguments);
+    return isOther ? undefined : known;
   }
 
-  #begin(): Call {
-    const call = { index: this.#calls.length, id: '', name: '', arguments: '' };
+  #begin(under: unknown): Call {
+    const call = { index: this.#calls.length, under, id: '', name: '', arguments: '' };
     this.#calls.push(call);
     return call;
   }
 }
 
+/** The last call, where a fragment without a known id belongs to it. */
+function goesOn(last: Call | undefined, id: string, name: string): Call | undefined {
+  if (last === undefined) return undefined;
+  const isSameName = name === '' || last.name === '' || name === last.name;
+  if (id !== '' && last.id !== '') {
+    // some servers make a new id for each fragment: half arguments go on, whole ones or none with a name are another call's
+    const isHalf = !isJson(last.arguments) && (name === '' || last.arguments !== '');
+    return isSameName && isHalf ? last : undefined;
+  }
+  // a name beside whole arguments is another call's, as is another name
+  return isSameName && (name === '' || last.name === '' || !isJson(last.arguments)) ? last : undefined;
+}
+
+/** Arguments as text. An object without fields is where they begin (Anthropic), or all there is: nothing either way. */
 function argumentsIn(given: unknown): string {
   if (typeof given === 'string') return given;
-  return typeof given === 'object' && given !== null ? JSON.stringify(given) : '';
+  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0) return '';
+  return JSON.stringify(given);
 }
 
 function textOf(value: unknown): string {
