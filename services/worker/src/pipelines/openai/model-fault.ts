@@ -3,9 +3,9 @@ import { type Fields, isFields } from './fields.ts';
 
 /** Words by which servers name a fault that an HTTP status would tell otherwise. A word stands for all that begin with it. */
 const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
-  ...(['insufficient_quota', 'insufficient_balance', 'quota_exceeded', 'billing_', 'credit'] as const).map(
-    (word) => [word, 402] as const,
-  ),
+  ...(
+    ['insufficient_quota', 'insufficient_balance', 'payment_required', 'arrearage', 'billing_', 'credit'] as const
+  ).map((word) => [word, 402] as const),
   ...(['rate_limit', 'rate_limited', 'too_many_requests', 'resource_exhausted', 'throttl'] as const).map(
     (word) => [word, 429] as const,
   ),
@@ -17,11 +17,17 @@ const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
       'invalid',
       'bad_request',
       'badrequest',
-      'context_length',
+      'context_',
+      'prompt_too',
+      'input_too',
+      'request_too_large',
+      'unprocessable',
       'string_above_max',
       'unsupported',
       'content_',
       'model_not',
+      'model_de',
+      'access_denied',
       'not_found',
       'authentication',
       'unauthorized',
@@ -60,13 +66,14 @@ export function badEnd(headers: Headers): Error {
   return new OpenAIClient.APIError(undefined, {}, 'the answer ended badly', headers);
 }
 
-function fault(told: unknown, around: Fields, headers: Headers): Error {
+function fault(given: unknown, around: Fields, headers: Headers): Error {
+  const told = innermost(given);
   const fields = isFields(told) ? told : {};
   const words = [
     fields['code'],
     fields['type'],
     fields['status'],
-    typeof told === 'string' ? told : undefined,
+    isFields(told) ? undefined : told,
     around['code'],
     around['status'],
   ];
@@ -85,13 +92,22 @@ function statusIn(codes: readonly unknown[]): number | undefined {
   for (const code of codes) {
     if (typeof code !== 'string') continue;
     const word = code
+      .slice(0, 64)
+      .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
       .toLowerCase()
-      .replaceAll(/[\s-]+/g, '_')
-      .slice(0, 64);
+      .replaceAll(/[\s-]+/g, '_');
     const known = STATUS_OF_WORD.find(([beginning]) => word.startsWith(beginning));
     if (known !== undefined) return known[1];
+    // each gateway has a word of its own: `insufficient_user_quota`, `exceeded_current_quota_error`
+    if (/^[\w.-]+$/.test(code) && word.includes('quota')) return 402;
   }
   return undefined;
+}
+
+/** A gateway may wrap the error of the server behind it: `{"error": {"error": {…}}}`. */
+function innermost(given: unknown, depth = 0): unknown {
+  const isWrapper = isFields(given) && given['code'] === undefined && isSaid(given['error']) && depth < 3;
+  return isWrapper ? innermost(given['error'], depth + 1) : given;
 }
 
 function firstChoice({ choices }: Fields): Fields {

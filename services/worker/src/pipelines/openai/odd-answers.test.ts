@@ -335,6 +335,35 @@ const FAULTS: Readonly<Record<string, Case>> = {
     retryable: true,
     calls: 3,
   },
+  ...Object.fromEntries(
+    ['insufficient_user_quota', 'exceeded_current_quota_error', 'payment_required', 'Arrearage'].map((code) => [
+      `quota, as ${code}`,
+      { body: frame({ error: { code, message: 'x' } }), code: 'MODEL_RATE_LIMITED', retryable: false },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['NotFoundError', 'ContextWindowExceededError', 'prompt_too_long', 'UnprocessableEntityError'].map((type) => [
+      `bad request, as ${type}`,
+      { body: frame({ error: { type, message: 'x' } }), code: 'MODEL_ERROR', retryable: false },
+    ]),
+  ),
+  'a wrapped error': {
+    body: frame({ error: { error: { code: 400, message: 'x' } } }),
+    code: 'MODEL_ERROR',
+    retryable: false,
+  },
+  'a rate limit that is only a number': {
+    body: frame({ error: 429 }),
+    code: 'MODEL_RATE_LIMITED',
+    retryable: true,
+    calls: 3,
+  },
+  'a rate limit, as the name of a class': {
+    body: frame({ error: { type: 'RateLimitError', message: 'x' } }),
+    code: 'MODEL_RATE_LIMITED',
+    retryable: true,
+    calls: 3,
+  },
   'a rate limit, as a word': {
     body: frame({ error: { type: 'rate_limit_error' } }),
     code: 'MODEL_RATE_LIMITED',
