@@ -5,7 +5,7 @@
 --                                                                                                  (same hash tag)
 -- ARGV[1] reference, '' to ask only  ARGV[2] most slots of a tenant by the caller's own setting, 0 for none
 -- ARGV[3] a worker that was not seen for this long is gone (ms)
--- RETURNS {1, most} taken, or for one who asks how many are free | {0, most} the tenant has `most`
+-- RETURNS {1, most} taken | {0, most} the tenant has `most`; for one who asks {how many are free under a bound, most}
 --         most: -1 there is no bound | -2 nobody has said
 local ref, own = ARGV[1], tonumber(ARGV[2])
 local policy = redis.call('GET', KEYS[4])
@@ -24,7 +24,7 @@ end
 
 local bound = most or (policy and -1 or -2)
 local running = redis.call('SCARD', KEYS[1])
-if ref == '' then return { most and math.max(0, most - running) or 1, bound } end
+if ref == '' then return { math.max(0, (most or running) - running), bound } end
 if most and running - redis.call('SISMEMBER', KEYS[1], ref) >= most then
   redis.call('SREM', KEYS[1], ref)
   return { 0, most }

@@ -124,4 +124,14 @@ describe('the slots of a tenant (law 16)', () => {
     expect(await slots.toQueueAgain([...a.slice(2), b[0] as JobRef])).toEqual([a[2], b[0]]);
     expect(await slots.toQueueAgain([])).toEqual([]);
   });
+
+  it('are all given by a sweep to those that are parked, once there is no bound any more', async () => {
+    await using d = Deployment.single(server.url);
+    const { slots, a } = await slotsOf(d);
+    await slots.setPolicy(2);
+    expect(await pickUpAll(slots, a)).toBe(2);
+    for (const ref of a.slice(2)) await slots.park(ref, 2);
+    await slots.setPolicy('none');
+    expect(await slots.toQueueAgain(a.slice(2))).toEqual(a.slice(2));
+  });
 });

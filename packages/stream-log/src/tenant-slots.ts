@@ -88,9 +88,11 @@ export class TenantSlots {
     const places = await this.redis.zmscore(parked, ...refs);
     const lost = refs.filter((_, place) => places[place] === null);
     if (lost.length === refs.length) return lost;
-    const [free] = await this.#ask(tenant, '');
-    if (free === 0) return lost;
-    const popped = await this.redis.zpopmin(parked, free);
+    const [free, most] = await this.#ask(tenant, '');
+    // without a bound nobody who ends calls the next one
+    const count = most < 0 ? refs.length - lost.length : free;
+    if (count === 0) return lost;
+    const popped = await this.redis.zpopmin(parked, count);
     return [...lost, ...(popped.filter((_, place) => place % 2 === 0) as JobRef[])];
   }
 

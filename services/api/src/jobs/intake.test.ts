@@ -20,13 +20,21 @@ interface Store {
   readonly verdict?: Admission['outcome'];
   /** what the record says, where there is one */
   readonly record?: { readonly fingerprint: string; readonly status: string };
+  /** the reference that has none */
+  readonly unrecorded?: string;
   readonly open?: () => Promise<'opened' | 'existing'>;
   /** the id that the idempotency key stands for by the time it is claimed */
   readonly held?: string;
 }
 
 /** An intake whose ports write down the order in which they are called. */
-function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' as const, held = 'job' }: Store = {}) {
+function intakeOver({
+  verdict = 'admitted',
+  record,
+  unrecorded,
+  open = async () => 'opened' as const,
+  held = 'job',
+}: Store = {}) {
   const calls: string[] = [];
   const called = async <T>(name: string, answer: () => T | Promise<T>): Promise<T> => {
     calls.push(name);
@@ -36,7 +44,8 @@ function intakeOver({ verdict = 'admitted', record, open = async () => 'opened' 
     return answer();
   };
   const reader = {
-    outline: (ref: string) => called(`read ${ref}`, () => (record ? { ref, id: 'job', ...record } : null)),
+    outline: (ref: string) =>
+      called(`read ${ref}`, () => (record && ref !== unrecorded ? { ref, id: 'job', ...record } : null)),
   };
   const index = {
     admit: () => called('admit', () => ({ outcome: verdict, priority: 7 })),
@@ -133,5 +142,18 @@ describe('the intake of a job (law 15)', () => {
     const { intake, calls } = intakeOver({ held: 'first', record });
     expect(await intake.take({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
     expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'renew'));
+  });
+
+  it('leaves an admission under an id that others know to the sweep: one of them may be about to record the job', async () => {
+    const record = { fingerprint: 'f', status: 'queued' };
+    const { intake, calls } = intakeOver({ held: 'first', record, unrecorded: 'alice.job' });
+    await intake.take({ ...JOB, mayExist: true, idempotencyKey: 'k' });
+    expect(calls).toEqual(answered('read alice.job', 'admit', 'claim', 'read alice.first', 'renew'));
+  });
+
+  it('writes no new key for whoever comes back to a job', async () => {
+    const { intake, calls } = intakeOver({ record: { fingerprint: 'f', status: 'completed' } });
+    await intake.take({ ...JOB, mayExist: true, idempotencyKey: 'another' });
+    expect(calls).toEqual(answered('read alice.job', 'renew'));
   });
 });

@@ -175,12 +175,16 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
   });
 
   it('are refused with 429 when none ends in time, and leave no place behind', async () => {
-    const { id, writer } = await jobThatSaid(LONG);
-    await finish(writer);
+    const id = 'a-job-that-is-posted-again';
+    const postAgain = () => post(node, { query: 'x' }, { accept: 'application/json', 'x-request-id': id });
+    expect((await postAgain()).status).toBe(202);
+    await deployment.answer(id, LONG);
     const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
     const refused = await rawRequest(pathOf(id));
     expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5']);
     expect(JSON.parse(refused.bytes.toString())).toMatchObject({ code: 'RATE_LIMITED' });
+    // to send the same POST again is to look
+    expect((await postAgain()).status).toBe(429);
     // what has been done is answered
     const running = await jobThatSaid(LONG);
     const cancelled = await fetch(pathOf(running.id), { method: 'DELETE' });

@@ -66,6 +66,23 @@ describe('the clocks of an attempt', () => {
     expect(expired).toEqual(['MODEL_TIMEOUT The model said nothing within 1000 ms.']);
   });
 
+  it('counts what is left from the last sign of life on, and gives the call that is made again whole clocks from its own', () => {
+    const { deadlines, expired } = start();
+    for (let comment = 0; comment < 3; comment += 1) {
+      jest.advanceTimersByTime(900);
+      deadlines.heard(false);
+    }
+    jest.advanceTimersByTime(400);
+    deadlines.again();
+    jest.advanceTimersByTime(599);
+    expect(expired).toEqual([]);
+    deadlines.heard(false);
+    jest.advanceTimersByTime(999);
+    expect(expired).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(expired).toEqual(['MODEL_TIMEOUT The model said nothing within 1000 ms.']);
+  });
+
   it('does not count the time in which the worker waits for Redis', () => {
     const { deadlines, expired } = start();
     deadlines.heard(true);

@@ -16,8 +16,6 @@ export interface DeadlineLimits {
 export class Deadlines implements Disposable {
   readonly #whole: NodeJS.Timeout;
   #heardAt = performance.now();
-  /** the silence clock has only what was left of the first one */
-  #isShort = false;
   #silence: NodeJS.Timeout;
   #listening = true;
   #isTalking = false;
@@ -42,29 +40,31 @@ export class Deadlines implements Disposable {
   heard(said: boolean): void {
     const { firstTokenMs, tokenGapMs } = this.limits;
     this.#heardAt = performance.now();
-    if (this.#isTalking || !said) {
-      if (this.#isShort) this.#first(firstTokenMs);
-      else this.#silence.refresh();
+    if (this.#isTalking) {
+      this.#silence.refresh();
+      return;
+    }
+    if (!said) {
+      // not refreshed: a call that was made again has a shorter clock
+      this.#startFirst(firstTokenMs);
       return;
     }
     this.#isTalking = true;
-    this.#isShort = false;
     clearTimeout(this.#silence);
     this.#silence = this.#silenceTimer(tokenGapMs, `The model fell silent for ${tokenGapMs} ms.`);
   }
 
-  /** The call has failed before its first word and is made again: what is left of the first clock counts. */
+  /** The call has failed before its first word and is made again: what is left of the first clock counts, from the last
+   *  sign of life on. */
   again(): void {
     this.#isTalking = false;
-    this.#first(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#heardAt)));
+    this.#startFirst(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#heardAt)));
   }
 
-  /** @param leftMs of the first clock */
-  #first(leftMs: number): void {
-    const { firstTokenMs } = this.limits;
-    this.#isShort = leftMs < firstTokenMs;
+  /** @param leftMs what is left of the first clock, milliseconds */
+  #startFirst(leftMs: number): void {
     clearTimeout(this.#silence);
-    this.#silence = this.#silenceTimer(leftMs, `The model said nothing within ${firstTokenMs} ms.`);
+    this.#silence = this.#silenceTimer(leftMs, `The model said nothing within ${this.limits.firstTokenMs} ms.`);
   }
 
   /** The worker waits for the model again. */
