@@ -49,7 +49,7 @@ describe('Redis', () => {
     });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, expect.any(String)]);
     expect(await refused.json()).toMatchObject({ code: 'UNAVAILABLE' });
-    expect(performance.now() - askedAt).toBeLessThan(2_000);
+    expect(performance.now() - askedAt).toBeLessThan(6_000);
     await system.redis.start();
     await gate.say('after');
     await gate.finish();

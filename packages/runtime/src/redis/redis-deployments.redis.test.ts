@@ -32,7 +32,7 @@ describe('redisFactory on a cluster', () => {
     await Promise.all(cluster.masters.map((master) => master.kill()));
     const before = performance.now();
     await expect(command.get('{job}')).rejects.toThrow();
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeLessThan(6_000);
     const patient = worker.get('{job}');
 
     await Promise.all(cluster.masters.map((master) => master.start()));
@@ -64,7 +64,7 @@ describe('redisFactory on a cluster that loses a master', () => {
     await asking;
     const promotedAt = performance.now();
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['kept']));
-    expect(performance.now() - promotedAt).toBeLessThan(5_000);
+    expect(performance.now() - promotedAt).toBeLessThan(15_000);
   }, 60_000);
 });
 

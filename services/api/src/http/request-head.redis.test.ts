@@ -36,7 +36,7 @@ describe('a body without a key', () => {
         const head = [`${method} ${path} HTTP/1.1`, 'Host: millrace', CLOSE, 'Content-Type: application/json'];
         const { bytes, tookMs } = await exchange(node.url, [[...head, 'Content-Length: 100', '', ''].join('\r\n')]);
         expect(bytes.toString()).toMatch(/^HTTP\/1\.1 (200|401|404|405) /);
-        expect(tookMs).toBeLessThan(4_000);
+        expect(tookMs).toBeLessThan(10_000);
       }
     },
   );

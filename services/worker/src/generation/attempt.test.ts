@@ -96,7 +96,7 @@ describe('an attempt', () => {
       { code: 'MODEL_ERROR', err: { type: 'PipelineError', code: 'MODEL_ERROR' } },
     ],
   ])('logs where a pipeline failed, and no word of a long prompt that it throws as %s', async (_, thrown, said) => {
-    const prompt = 'hush\nat hush (/hush.js:1:2)\na://hush@hush '.repeat(1_500);
+    const prompt = 'hush\nat hush (/hush.js:1:2)\na://hush@hush '.repeat(6_000);
     const log: string[] = [];
     const startedAt = performance.now();
     await attempt(
@@ -107,8 +107,8 @@ describe('an attempt', () => {
       },
       log,
     ).run();
-    // a few milliseconds here; the 60 KB took seconds
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // some milliseconds here; 60 KB took seconds once, and this is four times as much
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect(log.join('')).not.toContain('hush');
     const entry = log.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'failed');
     expect(entry).toMatchObject(said);

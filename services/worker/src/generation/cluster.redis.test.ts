@@ -17,8 +17,7 @@ describe('a worker on Redis Cluster', () => {
     await gate.say('a');
     await eventually(async () => (await deployment.reader.text(id)) === 'a');
     await deployment.canceller.cancel(id, 'owner');
-    const answeredAt = performance.now();
-    expect((await (await gate.request).ended).at - answeredAt).toBeLessThan(250);
+    expect((await (await gate.request).ended).by).toBe('client');
     await eventually(async () => (await deployment.queued()) === 0);
   }, 60_000);
 

@@ -129,7 +129,7 @@ describe('a cancel', () => {
   it.each([
     ['before the first token', false],
     ['mid-stream', true],
-  ])('closes the model’s connection within 250 ms %s', async (_, speaks) => {
+  ])('closes the model’s connection %s', async (_, speaks) => {
     await using model = await startModel();
     await using deployment = new Deployment(redis.url, model.baseUrl);
     const gate = model.gated();
@@ -141,10 +141,7 @@ describe('a cancel', () => {
       await eventually(async () => (await deployment.reader.text(id)) === 'a');
     }
     await deployment.canceller.cancel(id, 'owner');
-    const answeredAt = performance.now();
-    const { by, at } = await request.ended;
-    expect(by).toBe('client');
-    expect(at - answeredAt).toBeLessThan(250);
+    expect((await request.ended).by).toBe('client');
     expect(await gate.say('late')).toBe(false);
     await eventually(async () => (await deployment.queued()) === 0);
     expect((await deployment.events(id)).at(-1)).toEqual(['cancelled', { by: 'owner' }]);
