@@ -268,10 +268,11 @@ describe('the cancel watcher (law 7)', () => {
     const writer = await d.begin(await d.job());
     await d.canceller.cancel(writer.ref, 'owner');
     const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
-    // nobody goes through the watched jobs after this
+    // nothing else tells: nobody goes through the watched jobs, and no connection is new
     const ticks = jest.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
     using w = await watcherOf(d);
     ticks.mockRestore();
+    w.hub.unsubscribe(d.keys.control);
     w.watcher.watch(writer);
     await aborted;
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
