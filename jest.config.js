@@ -3,7 +3,6 @@ const common = {
   testEnvironment: 'node',
   // Jest adds `import` or `require` itself, by who asks: named here, `import` would give ES modules to CommonJS
   testEnvironmentOptions: { customExportConditions: ['@millrace/source', 'node'] },
-  setupFiles: ['<rootDir>/tests/node-dispatcher.ts'],
   setupFilesAfterEnv: ['<rootDir>/tests/timeout.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },

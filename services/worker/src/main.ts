@@ -1,6 +1,7 @@
 import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
+import { useModelConnectionsForFetch } from './pipelines/openai/model-connections.ts';
 import { workerSettingsSchema } from './settings.ts';
 
 /** Between the end of the grace time and the end of the process: hand-over, and closing of connections, milliseconds. */
@@ -10,6 +11,7 @@ async function main(): Promise<void> {
   const settings = loadSettings(workerSettingsSchema, process.env);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger);
+  useModelConnectionsForFetch();
   try {
     const worker = await createWorker(settings, logger);
     onShutdown([{ name: 'worker', run: () => worker.close() }], {

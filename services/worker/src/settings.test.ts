@@ -33,6 +33,13 @@ describe('the worker’s settings', () => {
     expect(lock + check).toBeLessThan(15_000);
   });
 
+  it('let a model think longer than HTTP clients wait by themselves, five minutes', () => {
+    const MILLRACE_FIRST_TOKEN_TIMEOUT_MS = String(3_600_000);
+    const patient = load({ OPENAI_API_KEY: 'k', MILLRACE_FIRST_TOKEN_TIMEOUT_MS });
+    expect(patient.MILLRACE_FIRST_TOKEN_TIMEOUT_MS).toBe(3_600_000);
+    expect(load({ OPENAI_API_KEY: 'k' }).MILLRACE_FIRST_TOKEN_TIMEOUT_MS).toBe(300_000);
+  });
+
   it('hold no time that a timer cannot', () => {
     const ofTimers = Object.keys(workerSettingsSchema.shape).filter((name) => name.endsWith('_MS'));
     expect(ofTimers).toHaveLength(7);

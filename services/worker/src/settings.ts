@@ -5,12 +5,9 @@ import { z } from 'zod';
 /** Node's timers fire at once beyond this, milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-function milliseconds(least: number, otherwise: number, most = MAX_TIMER_MS) {
-  return z.coerce.number().int().min(least).max(most).default(otherwise);
+function milliseconds(least: number, otherwise: number) {
+  return z.coerce.number().int().min(least).max(MAX_TIMER_MS).default(otherwise);
 }
-
-/** Node's own HTTP client gives up on a silent server after five minutes. */
-const MAX_SILENCE_MS = 300_000;
 
 const commaSeparated = z
   .string()
@@ -62,10 +59,10 @@ export const workerSettingsSchema = z
     MILLRACE_PIPELINES: commaSeparated.describe(
       'Modules with pipelines of your own, comma separated: paths (./ or /) or package names',
     ),
-    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 300_000, MAX_SILENCE_MS).describe(
-      'How long a model may take to say anything, retries included, milliseconds; a comment or an empty frame of its server starts it anew',
+    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 300_000).describe(
+      'How long a model may take to give its first sign of life, retries included, milliseconds; a comment or an empty frame of its server starts it anew',
     ),
-    MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000, MAX_SILENCE_MS).describe(
+    MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000).describe(
       'How long a model may be silent in the midst of an answer, milliseconds; whatever its server sends is a sign of life',
     ),
     MILLRACE_MODEL_RETRIES: z.coerce

@@ -24,6 +24,14 @@ describe('what a caller learns of a failure', () => {
     ['another package’s status', { statusCode: 502 }, 'MODEL_ERROR', true, true],
     ['an HTTP client’s status', { response: { status: 500 } }, 'MODEL_ERROR', true, true],
     ['a lost connection', caused('terminated', { code: 'UND_ERR_SOCKET' }), 'MODEL_ERROR', true, true],
+    ['no valid HTTP', caused('terminated', { code: 'HPE_INVALID_CHUNK_SIZE' }), 'MODEL_ERROR', true, true],
+    [
+      'an answer of another length',
+      caused('terminated', { code: 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' }),
+      'MODEL_ERROR',
+      true,
+      true,
+    ],
     [
       'a timeout of the client',
       Object.assign(new Error(SECRET), { name: 'TimeoutError' }),

@@ -30,6 +30,9 @@ export function failureOf(error: unknown): Failure {
   // the innermost cause is the most exact
   const lost = codes.findLast((code) => CONNECTION_CODES.has(code));
   if (lost !== undefined) return transient('MODEL_ERROR', `The connection to the model failed (${lost}).`);
+  if (codes.some((code) => BROKEN_HTTP.test(code))) {
+    return transient('MODEL_ERROR', 'The connection to the model failed (its answer is no valid HTTP).');
+  }
   if (codes.includes('UNDECODABLE_ANSWER')) {
     return final('MODEL_ERROR', 'The model’s answer has an encoding that cannot be read.', true);
   }
@@ -50,6 +53,9 @@ const CONNECTION_CODES = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH'],
   ...['UND_ERR_SOCKET', 'ERR_STREAM_PREMATURE_CLOSE', 'APIConnectionError'],
 ]);
+
+/** Codes of undici and of its parser: `HPE_INVALID_CHUNK_SIZE`, `UND_ERR_RES_CONTENT_LENGTH_MISMATCH`. */
+const BROKEN_HTTP = /^(?:HPE|UND_ERR)_/;
 
 function httpFailure(status: number, error: unknown): Failure {
   const code = safeCode(error);

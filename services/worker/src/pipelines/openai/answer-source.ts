@@ -14,7 +14,7 @@ export interface AnswerSource {
   pushTo(sink: ByteSink): void;
   /** Goes on after the sink had enough. */
   resume(): void;
-  /** Closes the connection to the model, unless the answer has come whole. */
+  /** Closes the connection to the model, unless the answer has come whole: the sink wants no more. */
   abort(reason: unknown): void;
 }
 
@@ -29,6 +29,29 @@ export function bindSource(response: Response, source: AnswerSource): Response {
 /** What pushes the bytes of a response, in place of its body: whoever takes it leaves the body alone. */
 export function sourceOf(response: Response, body: ReadableStream<Uint8Array>): AnswerSource {
   return sources.get(response) ?? new WebStreamSource(body);
+}
+
+/** A source as a body for whoever reads it as any other: nothing is pushed before it is asked for, and then all of it. */
+export function bodyOf(source: AnswerSource): ReadableStream<Uint8Array> {
+  let isPushing = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        if (isPushing) return;
+        isPushing = true;
+        source.pushTo({
+          bytes: (bytes) => {
+            controller.enqueue(bytes);
+            return true;
+          },
+          end: () => controller.close(),
+          failed: (error) => controller.error(error),
+        });
+      },
+      cancel: (reason) => source.abort(reason),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** Pushes what a web stream brings. */

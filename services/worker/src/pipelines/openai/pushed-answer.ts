@@ -1,21 +1,18 @@
-import { type AnswerSource, type ByteSink, bindSource } from './answer-source.ts';
-import { type Decoding, decodingOf } from './content-decoding.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { type AnswerSource, type ByteSink, bindSource, bodyOf } from './answer-source.ts';
+import { decoded } from './content-decoding.ts';
 
-/** A request on its way and its answer: what undici's dispatcher calls a handler, in the form that every dispatcher
- *  understands which Node's `fetch` may use.
- *  @see https://github.com/nodejs/undici/blob/v6.x/docs/docs/api/Dispatcher.md (Parameter: DispatchHandler) */
-export class PushedAnswer implements AnswerSource {
+/** A request on its way and its answer: what undici's dispatcher calls a handler.
+ *  @see https://github.com/nodejs/undici/blob/v7.x/docs/docs/api/Dispatcher.md (Parameter: DispatchHandler) */
+export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal | null;
   readonly #response = Promise.withResolvers<Response>();
-  readonly #onAbort = () => this.abort(this.#signal?.reason);
+  readonly #onAbort = () => this.#aborted(this.#signal?.reason);
   readonly #early: Uint8Array[] = [];
   #sink: ByteSink | null = null;
   #end: { readonly error?: unknown } | null = null;
-  #decoding: Decoding | null = null;
-  /** the sink wants no more until it asks for it */
-  #isFull = true;
-  #abortRequest: ((reason: unknown) => void) | null = null;
-  #resumeReading: (() => void) | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
 
   /** @param signal closes the connection, at any time */
   constructor(signal: AbortSignal | null) {
@@ -38,66 +35,56 @@ export class PushedAnswer implements AnswerSource {
   }
 
   resume(): void {
-    this.#isFull = false;
-    this.#resumeReading?.();
+    this.#controller?.resume();
   }
 
   abort(reason: unknown): void {
-    this.#abortRequest?.(reason);
+    this.#controller?.abort(reason instanceof Error ? reason : new Error('aborted', { cause: reason }));
   }
 
-  onConnect(abort: (reason: unknown) => void): void {
-    this.#abortRequest = abort;
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
     if (this.#signal?.aborted) this.#onAbort();
   }
 
-  onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, statusText: string): boolean {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText = '',
+  ): void {
     // a hint (103, say): the answer is yet to come
-    if (status < 200) return true;
-    this.#resumeReading = resume;
-    const headers = headersOf(rawHeaders);
-    this.#decoding = decodingOf(headers, {
-      bytes: (bytes) => this.#pass(bytes),
-      end: () => this.#ended({}),
-      failed: (cause) => this.#broken(cause),
-    });
-    const body = [204, 205, 304].includes(status) ? null : this.#webStream();
-    this.#response.resolve(bindSource(new Response(body, { status, statusText, headers }), this));
-    return true;
+    if (status < 200) return;
+    const head = { status, statusText, headers: headersFrom(headers) };
+    const isBodiless = [204, 205, 304].includes(status);
+    const source = isBodiless ? this : decoded(this, head.headers);
+    this.#response.resolve(bindSource(new Response(isBodiless ? null : bodyOf(source), head), source));
   }
 
-  onData(bytes: Uint8Array): boolean {
-    if (this.#decoding === null) return this.#pass(bytes);
-    this.#decoding.write(bytes);
-    return !this.#isFull;
-  }
-
-  onComplete(): void {
-    if (this.#decoding === null) this.#ended({});
-    else this.#decoding.end();
-  }
-
-  /** @returns whether more is wanted */
-  #pass(bytes: Uint8Array): boolean {
+  onResponseData(controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
     if (this.#sink === null) this.#early.push(bytes);
-    this.#isFull = this.#sink === null || !this.#sink.bytes(bytes);
-    return !this.#isFull;
+    if (!this.#sink?.bytes(bytes)) controller.pause();
   }
 
-  onError(cause: unknown): void {
-    this.#broken(cause);
+  onResponseEnd(): void {
+    this.#ended({});
   }
 
-  #broken(cause: unknown): void {
+  onResponseError(_controller: Dispatcher.DispatchController, cause: unknown): void {
     const reason = this.#signal?.aborted ? this.#signal.reason : undefined;
     // as `fetch` words it: before the head, and after it
     this.#response.reject(reason ?? new TypeError('fetch failed', { cause }));
     this.#ended({ error: reason ?? new TypeError('terminated', { cause }) });
   }
 
+  #aborted(reason: unknown): void {
+    // while it is still connecting there is no controller yet, and nobody need wait for one
+    this.#response.reject(reason);
+    this.abort(reason);
+  }
+
   #ended(end: { readonly error?: unknown }): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    if (this.#end !== null) return;
     this.#end = end;
     this.#tell(end);
   }
@@ -106,31 +93,12 @@ export class PushedAnswer implements AnswerSource {
     if ('error' in end) this.#sink?.failed(end.error);
     else this.#sink?.end();
   }
-
-  /** The body for whoever reads it as any other: nothing is pushed before it is asked for, and then all of it. */
-  #webStream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: (controller) => {
-          if (this.#sink !== null) return;
-          this.pushTo({
-            bytes: (bytes) => {
-              controller.enqueue(bytes);
-              return true;
-            },
-            end: () => controller.close(),
-            failed: (error) => controller.error(error),
-          });
-        },
-        cancel: (reason) => this.abort(reason),
-      },
-      { highWaterMark: 0 },
-    );
-  }
 }
 
-function headersOf(raw: readonly Buffer[]): Headers {
+function headersFrom(raw: IncomingHttpHeaders): Headers {
   const headers = new Headers();
-  for (let at = 0; at + 1 < raw.length; at += 2) headers.append(`${raw[at]}`, raw[at + 1]?.toString('latin1') ?? '');
+  for (const [name, value = []] of Object.entries(raw)) {
+    for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
+  }
   return headers;
 }

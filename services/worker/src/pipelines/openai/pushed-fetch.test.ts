@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, createGzip, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { getGlobalDispatcher } from 'undici';
 import { sourceOf } from './answer-source.ts';
 import { CompletionStream } from './completion-stream.ts';
+import { modelConnections, useModelConnectionsForFetch } from './model-connections.ts';
 import { PushedAnswer } from './pushed-answer.ts';
 import { pushedFetch } from './pushed-fetch.ts';
 
@@ -30,6 +32,9 @@ const ANSWERS: Readonly<Record<string, Answering>> = {
     response.end(JSON.stringify([method, body, headers['authorization'], headers['content-type']])),
   '/zipped': (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('small')),
   '/brotli': (response) => response.writeHead(200, { 'content-encoding': 'br' }).end(brotliCompressSync('small')),
+  '/deflated': (response) => response.writeHead(200, { 'content-encoding': 'deflate' }).end(deflateSync('small')),
+  '/deflated-without-head': (response) =>
+    response.writeHead(200, { 'content-encoding': 'deflate' }).end(deflateRawSync('small')),
   '/zipped-twice': (response) =>
     response.writeHead(200, { 'content-encoding': 'gzip, br' }).end(brotliCompressSync(gzipSync('small'))),
   '/reset': (response) => response.socket?.resetAndDestroy(),
@@ -110,6 +115,98 @@ describe('the pushed fetch', () => {
     const body = response.body as ReadableStream<Uint8Array>;
     expect(sourceOf(response, body)).toBeInstanceOf(PushedAnswer);
     await body.cancel();
+  });
+
+  it('asks for an answer as it is, compressed by nobody', async () => {
+    const heads: unknown[] = [];
+    const server = await serve((response, { headers }) => {
+      heads.push(headers['accept-encoding']);
+      response.end();
+    });
+    await pushedFetch(server, asked);
+    expect(heads).toEqual(['identity']);
+  });
+
+  it('fails at once where it is aborted while it connects', async () => {
+    const accepted = Promise.withResolvers<Socket>();
+    // it takes connections, and never answers the handshake
+    const mute = createTcpServer((socket) => accepted.resolve(socket.on('error', () => undefined)));
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const abort = new AbortController();
+    const address = `https://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+    const asking = pushedFetch(address, { ...asked, signal: abort.signal });
+    const socket = await accepted.promise;
+    abort.abort(new Error('enough'));
+    await expect(asking).rejects.toThrow('enough');
+    // not because undici has given up connecting
+    expect(socket.readyState).toBe('open');
+    socket.destroy();
+    mute.close();
+  });
+
+  it('lends its connections, which have no clocks, to Node’s fetch', () => {
+    useModelConnectionsForFetch();
+    expect(getGlobalDispatcher()).toBe(modelConnections());
+  });
+
+  it('lets a model wait that compresses what it says', async () => {
+    const said = Promise.withResolvers<string>();
+    const lines = Array.from({ length: 20_000 }, () => `data: ${'x'.repeat(1_000)}\n`);
+    const talkative = await serve((response) => {
+      response.once('finish', () => said.resolve('the server has said all'));
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      Readable.from(lines)
+        .pipe(createGzip({ level: 0 }))
+        .pipe(response);
+    });
+    const response = await pushedFetch(talkative, asked);
+    const source = sourceOf(response, response.body as ReadableStream<Uint8Array>);
+    const ended = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<void>();
+    let bytes = 0;
+    let isSlow = true;
+    source.pushTo({
+      bytes: (some) => {
+        bytes += some.byteLength;
+        first.resolve();
+        return !isSlow;
+      },
+      end: () => ended.resolve(),
+      failed: (error) => ended.reject(error),
+    });
+    await first.promise;
+    expect(await Promise.race([said.promise, delay(300, 'it waits')])).toBe('it waits');
+    expect(bytes).toBeLessThan(1_000_000);
+    isSlow = false;
+    source.resume();
+    await ended.promise;
+    expect(bytes).toBe(lines.length * 1_007);
+  });
+
+  it('passes on all that was said before the connection was lost, also what was compressed', async () => {
+    const cut = await serve((response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      const zip = createGzip();
+      zip.pipe(response);
+      zip.write('all that was said');
+      zip.flush(() => response.write('', () => response.socket?.end()));
+    });
+    const response = await pushedFetch(cut, asked);
+    const source = sourceOf(response, response.body as ReadableStream<Uint8Array>);
+    let text = '';
+    const ended = new Promise((resolve) => {
+      source.pushTo({
+        bytes: (some) => {
+          text += Buffer.from(some);
+          return true;
+        },
+        end: () => resolve('end'),
+        failed: resolve,
+      });
+    });
+    expect(await ended).toMatchObject({ name: 'TypeError', message: 'terminated', cause: { code: 'UND_ERR_SOCKET' } });
+    expect(text).toBe('all that was said');
   });
 
   it.each([
