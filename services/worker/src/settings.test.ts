@@ -33,6 +33,13 @@ describe('the worker’s settings', () => {
     expect(lock + check).toBeLessThan(15_000);
   });
 
+  it('take a base URL with or without slashes at its end', () => {
+    for (const slashes of ['', '/', '//']) {
+      const { OPENAI_BASE_URL: url } = load({ OPENAI_BASE_URL: `http://localhost:11434/v1${slashes}` });
+      expect(url).toBe('http://localhost:11434/v1');
+    }
+  });
+
   it('let a model think longer than HTTP clients wait by themselves, five minutes', () => {
     const MILLRACE_FIRST_TOKEN_TIMEOUT_MS = String(3_600_000);
     const patient = load({ OPENAI_API_KEY: 'k', MILLRACE_FIRST_TOKEN_TIMEOUT_MS });

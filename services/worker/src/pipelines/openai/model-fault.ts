@@ -79,8 +79,13 @@ function fault(given: unknown, around: Fields, headers: Headers): Error {
   ];
   const status = statusIn([...words, fields['status_code'], fields['statusCode']]);
   const code = [fields['code'], fields['type']].find((word) => typeof word === 'string');
-  const message = typeof fields['message'] === 'string' ? fields['message'] : typeof told === 'string' ? told : '';
+  const message = textOf(fields['message'] ?? fields['detail'] ?? told);
   return new OpenAIClient.APIError(status, { code, message }, message, headers);
+}
+
+/** A complaint is a text, or whatever a framework makes of it: `[{"loc": ["body", "stream_options"], …}]`. No caller sees it. */
+function textOf(complaint: unknown): string {
+  return typeof complaint === 'string' ? complaint : (JSON.stringify(complaint) ?? '');
 }
 
 /** Codes come as numbers, as digits and as words. A number that is no status of a failure tells nothing. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { failureOf } from '../../generation/failure.ts';
 import { untilFirstEvent } from '../../generation/first-event.ts';
@@ -294,13 +294,15 @@ const ENDS: Readonly<Record<string, Case>> = {
     code: 'MODEL_ERROR',
     retryable: false,
   },
-  'a redirect of old': {
-    status: 302,
-    headers: { location: 'http://127.0.0.1:1/' },
-    body: 'moved',
-    code: 'MODEL_ERROR',
-    retryable: false,
-  },
+  ...Object.fromEntries(
+    [301, 302, 303, 307, 308].flatMap((status) => {
+      const moved = { status, body: 'moved', code: 'MODEL_ERROR', retryable: false };
+      return [
+        [`a redirect ${status} to another server`, { ...moved, headers: { location: 'http://127.0.0.1:1/' } }],
+        [`a redirect ${status} to nowhere`, moved],
+      ];
+    }),
+  ),
 };
 
 const FAULTS: Readonly<Record<string, Case>> = {
@@ -650,12 +652,17 @@ const WHOLES: Readonly<Record<string, Case>> = {
     text: 'Hello',
   },
   ...Object.fromEntries(
-    Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync, zstd: zstdCompressSync }).map(
-      ([encoding, compress]) => [
-        `an answer as ${encoding}`,
-        { headers: { 'content-encoding': encoding }, body: compress(Buffer.from(HELLO + STOP + DONE)), text: 'Hello' },
-      ],
-    ),
+    Object.entries({
+      gzip: gzipSync,
+      deflate: deflateSync,
+      br: brotliCompressSync,
+      zstd: zstdCompressSync,
+      'deflate ': deflateRawSync,
+      identity: (whole: Buffer) => whole,
+    }).map(([encoding, compress]) => [
+      `an answer as ${encoding.replace(' ', ' without its head')}`,
+      { headers: { 'content-encoding': encoding }, body: compress(Buffer.from(HELLO + STOP + DONE)), text: 'Hello' },
+    ]),
   ),
   'an answer that is not what its encoding says': {
     headers: { 'content-encoding': 'gzip' },
@@ -793,6 +800,15 @@ describe.each(WAYS)('an odd model server, read %s', (way) => {
       'with another status',
       { status: 422, body: JSON.stringify({ detail: [{ loc: ['body', 'stream_options'], msg: 'Extra inputs' }] }) },
     ],
+    ['by a server that fails at it', { status: 500, body: "TypeError: unexpected keyword argument 'stream_options'" }],
+    [
+      'as an object of its own',
+      {
+        status: 422,
+        body: JSON.stringify({ object: 'error', message: { detail: [{ loc: ['body', 'stream_options'] }] } }),
+      },
+    ],
+    ['by a framework, in a 200', { body: JSON.stringify({ detail: [{ loc: ['body', 'stream_options'] }] }) }],
     ['in a stream', { body: frame({ error: { code: 400, message: 'stream_options is not supported' } }) }],
   ])('asks once more without usage where that is refused %s, and remembers it', async (_, refusal) => {
     const answering = { body: HELLO + STOP + DONE };
@@ -802,5 +818,30 @@ describe.each(WAYS)('an odd model server, read %s', (way) => {
     expect(outcome).toMatchObject({ end: 'done', text: 'Hello' });
     expect(await outcomeOf(() => modelFor(way, { requests }))).toMatchObject({ end: 'done' });
     expect(asked.map(({ stream_options: question }) => question !== undefined)).toEqual([true, false, false]);
+  });
+
+  it('goes on asking for usage where a refusal only quotes the prompt', async () => {
+    const quoting = {
+      status: 400,
+      body: '{"error":{"message":"too long: what are stream_options?"}}',
+      code: 'MODEL_ERROR',
+    };
+    const answering = { body: HELLO + STOP + DONE };
+    current = { ...quoting, next: { ...quoting, next: answering } };
+    const requests = new CompletionRequests();
+    expect(await outcomeOf(() => modelFor(way, { requests }))).toMatchObject({ end: 'error', code: 'MODEL_ERROR' });
+    expect(await outcomeOf(() => modelFor(way, { requests }))).toMatchObject({ end: 'done', text: 'Hello' });
+    expect(asked.map(({ stream_options: question }) => question !== undefined)).toEqual([true, false, true]);
+  });
+
+  it('asks without usage where another server has come behind the same name, which refuses it', async () => {
+    const answering: Case = { body: HELLO + STOP + DONE };
+    const refusing = { status: 400, body: '{"error":{"message":"Unknown parameter: stream_options"}}' };
+    current = { ...answering, next: { ...refusing, next: answering } };
+    const requests = new CompletionRequests();
+    for (let job = 0; job < 3; job += 1) {
+      expect(await outcomeOf(() => modelFor(way, { requests }))).toMatchObject({ end: 'done', text: 'Hello' });
+    }
+    expect(asked.map(({ stream_options: question }) => question !== undefined)).toEqual([true, true, false, false]);
   });
 });
