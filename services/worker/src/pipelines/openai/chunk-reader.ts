@@ -65,6 +65,12 @@ export class ChunkReader {
   read(data: string, event?: string): CompletionChunk | null {
     const isError = event === 'error';
     const frame = frameIn(data, isError, event);
+    if (this.#hasRole && !isError && isPlain(frame)) {
+      this.#hasText = true;
+      this.#viaDelta = true;
+      this.#words += 1;
+      return frame as unknown as CompletionChunk;
+    }
     for (const each of Array.isArray(frame) ? frame : [frame]) {
       const fault = faultIn(each, isError, this.#headers);
       if (fault !== null) throw fault;
@@ -86,15 +92,8 @@ export class ChunkReader {
     const choice = choiceIn(frame['choices']);
     const usage = usageIn(frame, choice);
     if (usage !== undefined) frame['usage'] = usage;
-    if (choice === null) {
-      frame['choices'] = [];
-    } else if (isPlain(choice) && this.#hasRole && (frame['choices'] as unknown[]).length === 1) {
-      this.#hasText = true;
-      this.#viaDelta = true;
-      this.#words += 1;
-    } else {
-      this.#mend(frame, choice);
-    }
+    if (choice === null) frame['choices'] = [];
+    else this.#mend(frame, choice);
     return frame as unknown as CompletionChunk;
   }
 
@@ -171,10 +170,10 @@ export class ChunkReader {
 
 /** @returns undefined for a frame that is no part of the answer: a ping */
 function frameIn(data: string, isError: boolean, event: string | undefined): unknown {
-  if (data.trim() === '') return undefined;
   try {
     return JSON.parse(data);
   } catch {
+    if (data.trim() === '') return undefined;
     if (isError) return { message: data };
     // `event: ping` with `data: ping`
     if (event !== undefined && event !== 'message' && !data.trimStart().startsWith('{')) return undefined;
@@ -207,8 +206,19 @@ function saysNothing({ delta, message, text }: Fields): boolean {
   return !isFields(delta) && typeof delta !== 'string' && !isFields(message) && typeof text !== 'string';
 }
 
-/** Whether there is nothing in a choice but text, as it is with nearly all of them. */
-function isPlain(choice: Fields): boolean {
+/** Whether there is nothing in a frame but text, as it is with nearly all of them. */
+function isPlain(frame: unknown): frame is Fields {
+  if (!isFields(frame)) return false;
+  const { choices, error, usage, x_groq: groq, object, type } = frame;
+  if ((error ?? usage ?? groq ?? null) !== null || object === 'error' || type === 'error') return false;
+  if (!Array.isArray(choices) || choices.length !== 1) return false;
+  const choice: unknown = choices[0];
+  return isFields(choice) && isPlainChoice(choice);
+}
+
+function isPlainChoice(choice: Fields): boolean {
+  const { index, error, usage } = choice;
+  if ((error ?? usage ?? null) !== null || (index ?? 0) !== 0) return false;
   const { delta, message, text, finish_reason: reason, finishReason, stop_reason: stopReason } = choice;
   if (!isFields(delta) || message !== undefined || text !== undefined) return false;
   if ((reason ?? finishReason ?? stopReason ?? null) !== null) return false;

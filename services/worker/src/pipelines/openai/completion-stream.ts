@@ -163,7 +163,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     if (this.#signal?.aborted) return this.#over();
     if (this.#reading.fault !== null) throw this.#reading.fault;
     for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
-      if (message.data.trim() === '[DONE]') {
+      if (isDone(message.data)) {
         const last = this.#reading.end();
         this.#close();
         return last === null ? OVER : { done: false, value: last };
@@ -224,6 +224,11 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   #abort(): void {
     this.#source.abort(new DOMException('The answer is no longer read.', 'AbortError'));
   }
+}
+
+/** Some servers write blanks around it. */
+function isDone(data: string): boolean {
+  return !data.startsWith('{') && data.trim() === '[DONE]';
 }
 
 /** @returns undefined where it is no JSON */
