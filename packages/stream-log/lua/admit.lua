@@ -17,7 +17,9 @@ local function priority(turn) return math.max(1, math.min(turn - base, tonumber(
 if redis.call('ZSCORE', KEYS[1], ref) then return priority(tonumber(redis.call('ZSCORE', KEYS[4], ref) or 0)) end
 if redis.call('ZCARD', KEYS[2]) >= most_queued then return -1 end
 if redis.call('ZCARD', KEYS[4]) >= most_open then return -2 end
-if tonumber(redis.call('HGET', KEYS[10], 'total') or 0) + bytes > tonumber(ARGV[7]) then return -3 end
+local stored = redis.call('HMGET', KEYS[10], 'total', ref)
+local total, before = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+if total + bytes > tonumber(ARGV[7]) then return -3 end
 
 local next_turn = tonumber(redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2])
 if not next_turn then
@@ -36,8 +38,7 @@ local arrival = string.format('%.0f', math.max(now, latest + 1))
 for _, place in ipairs({ 1, 3, 5 }) do redis.call('ZADD', KEYS[place], arrival, ref) end
 for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.format('%.0f', turn), ref) end
 redis.call('ZADD', KEYS[9], 0, (ref:gsub('^(.*)%.([^.]+)$', '%2/%1')))
-local before = tonumber(redis.call('HGET', KEYS[10], ref) or 0)
-redis.call('HSET', KEYS[10], ref, bytes, 'total', tonumber(redis.call('HGET', KEYS[10], 'total') or 0) + bytes - before)
+redis.call('HSET', KEYS[10], ref, bytes, 'total', total + bytes - before)
 
 -- the id may have been another job's, of which the record is gone
 redis.call('ZREM', KEYS[7], ref)

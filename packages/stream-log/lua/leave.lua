@@ -23,8 +23,8 @@ for i = 4, #ARGV, 2 do
     redis.call('HSET', KEYS[6], ref, kept)
     total = total + kept - before
   end
-  freed = freed + redis.call('SREM', KEYS[7], ref)
-  redis.call('ZREM', KEYS[8], ref)
+  -- what runs is not parked
+  if redis.call('SREM', KEYS[7], ref) == 1 then freed = freed + 1 else redis.call('ZREM', KEYS[8], ref) end
 end
 
 if total ~= 0 then redis.call('HINCRBY', KEYS[6], 'total', total) end

@@ -25,7 +25,7 @@ end
 local bound = most or (policy and -1 or -2)
 local running = redis.call('SCARD', KEYS[1])
 if ref == '' then return { math.max(0, (most or running) - running), bound } end
-if most and running - redis.call('SISMEMBER', KEYS[1], ref) >= most then
+if most and running >= most and running - redis.call('SISMEMBER', KEYS[1], ref) >= most then
   redis.call('SREM', KEYS[1], ref)
   return { 0, most }
 end
