@@ -9,7 +9,9 @@ class UndecodableAnswer extends Error {
 }
 
 /** Makes the decoder of a body, of which these are the first bytes. */
-type Decoder = (bytes: Uint8Array) => Transform;
+type Decoder = (bytes: Uint8Array) => Decoding;
+
+type Decoding = Transform & zlib.Zlib;
 
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
 
@@ -46,7 +48,7 @@ export function decoded(source: AnswerSource, headers: Headers): AnswerSource {
 class DecodedSource implements AnswerSource, ByteSink {
   readonly #source: AnswerSource;
   readonly #decoder: Decoder | undefined;
-  #decoding: Transform | null = null;
+  #decoding: Decoding | null = null;
   #sink: ByteSink | null = null;
   #failure: { readonly error: unknown } | null = null;
   #isOver = false;
@@ -80,8 +82,10 @@ class DecodedSource implements AnswerSource, ByteSink {
   }
 
   end(): void {
-    if (this.#decoding === null) this.#ended();
-    else this.#decoding.end();
+    const decoding = this.#decoding;
+    if (decoding === null) this.#ended();
+    // its own end would tell of half an encoding at once, and drop what waits for its reader; `fetch` takes half of one too
+    else decoding.flush(() => decoding.push(null));
   }
 
   /** What has come before is decoded and passed on first: it may have been the whole answer. */
@@ -90,7 +94,7 @@ class DecodedSource implements AnswerSource, ByteSink {
     this.end();
   }
 
-  #startDecoding(first: Uint8Array): Transform {
+  #startDecoding(first: Uint8Array): Decoding {
     const decoding = this.#decoder?.(first);
     if (decoding === undefined) throw new UndecodableAnswer();
     return decoding

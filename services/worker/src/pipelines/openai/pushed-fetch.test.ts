@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { brotliCompressSync, createGzip, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, createGzip, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getGlobalDispatcher } from 'undici';
 import { sourceOf } from './answer-source.ts';
@@ -184,30 +184,41 @@ describe('the pushed fetch', () => {
     expect(bytes).toBe(lines.length * 1_007);
   });
 
-  it('passes on all that was said before the connection was lost, also what was compressed', async () => {
-    const cut = await serve((response) => {
-      response.writeHead(200, { 'content-encoding': 'gzip' });
-      const zip = createGzip();
-      zip.pipe(response);
-      zip.write('all that was said');
-      zip.flush(() => response.write('', () => response.socket?.end()));
-    });
-    const response = await pushedFetch(cut, asked);
-    const source = sourceOf(response, response.body as ReadableStream<Uint8Array>);
-    let text = '';
-    const ended = new Promise((resolve) => {
-      source.pushTo({
-        bytes: (some) => {
-          text += Buffer.from(some);
-          return true;
-        },
-        end: () => resolve('end'),
-        failed: resolve,
+  it.each([
+    ['a reader that takes all at once', () => true],
+    ['a reader that waits with each part', () => false],
+  ])(
+    'passes on all that was said before the connection was lost, also what was compressed: %s',
+    async (_, takesMore) => {
+      // more than one part of what is decoded
+      const said = 'all that was said '.repeat(10_000);
+      const cut = await serve((response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip' });
+        response.write(gzipSync(said, { finishFlush: constants.Z_SYNC_FLUSH }), () => response.socket?.end());
       });
-    });
-    expect(await ended).toMatchObject({ name: 'TypeError', message: 'terminated', cause: { code: 'UND_ERR_SOCKET' } });
-    expect(text).toBe('all that was said');
-  });
+      const response = await pushedFetch(cut, asked);
+      const source = sourceOf(response, response.body as ReadableStream<Uint8Array>);
+      let text = '';
+      const ended = new Promise((resolve) => {
+        source.pushTo({
+          bytes: (some) => {
+            text += Buffer.from(some);
+            if (!takesMore()) setTimeout(() => source.resume(), 5);
+            return takesMore();
+          },
+          end: () => resolve('end'),
+          failed: resolve,
+        });
+      });
+      expect(await ended).toMatchObject({
+        name: 'TypeError',
+        message: 'terminated',
+        cause: { code: 'UND_ERR_SOCKET' },
+      });
+      expect(text.length).toBe(said.length);
+      expect(text).toBe(said);
+    },
+  );
 
   it.each([
     ['pushed', pushedFetch],
