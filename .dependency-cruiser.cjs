@@ -7,8 +7,62 @@ const only = (name, from, allowed, comment) => ({
   to: { path: '^(packages|services)/|node_modules/', pathNot: allowed },
 });
 
+/** The rooms of the API, and which of the others each may use: those below it. */
+const API_ROOMS = {
+  http: [],
+  health: [],
+  server: ['http', 'health'],
+  auth: ['http', 'health'],
+  quota: ['http', 'auth'],
+  jobs: ['http', 'health', 'auth', 'quota'],
+  relay: ['http', 'health', 'server', 'quota', 'jobs'],
+  routes: ['http', 'health', 'auth', 'quota', 'jobs', 'relay'],
+};
+const API = '^services/api/src/';
+
+/** Tests obey the same rules, and may also use the harness. */
+const apiRooms = Object.entries(API_ROOMS).flatMap(([room, others]) => {
+  const files = ['http', 'health'].includes(room) ? 'tokens' : 'tokens|settings';
+  const only = (rooms) => ({ path: API, pathNot: `${API}((${rooms.join('|')})/|(${files})\\.ts$)` });
+  const comment = `${room} → ${[...others, files].join(', ')}`;
+  const severity = 'error';
+  return [
+    {
+      ...{ name: `api-${room}`, comment, severity },
+      from: { path: `${API}${room}/`, pathNot: '\\.test\\.ts$' },
+      to: only([room, ...others]),
+    },
+    {
+      ...{ name: `api-${room}-tests`, comment, severity },
+      from: { path: `${API}${room}/.*\\.test\\.ts$` },
+      to: only([room, ...others, 'testing']),
+    },
+  ];
+});
+
 module.exports = {
   forbidden: [
+    ...apiRooms,
+    {
+      name: 'api-rooms-only',
+      comment: 'a folder of the API stands in the table of its rooms',
+      severity: 'error',
+      from: { path: API },
+      to: { path: `${API}[^/]+/`, pathNot: `${API}(${Object.keys(API_ROOMS).join('|')}|testing)/` },
+    },
+    {
+      name: 'api-settings',
+      comment: 'the settings read two formats, which know nothing of the settings',
+      severity: 'error',
+      from: { path: `${API}settings\\.ts$` },
+      to: { path: API, pathNot: `${API}(auth/api-keys|http/host-name)\\.ts$` },
+    },
+    {
+      name: 'api-formats',
+      severity: 'error',
+      from: { path: `${API}(tokens|auth/api-keys|http/host-name)\\.ts$` },
+      to: { path: API },
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-unresolvable',

@@ -4,16 +4,13 @@ import { AuthGuard } from './auth/auth.guard.ts';
 import { AuthFailures } from './auth/auth-failures.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import { HealthModule } from './health/health.module.ts';
-import { OpenApiController } from './http/openapi/openapi.controller.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
-import { JobsModule } from './jobs/jobs.module.ts';
 import { type Outside, PortsModule } from './ports.module.ts';
-import { StreamModule } from './stream/stream.module.ts';
+import { RoutesModule } from './routes/routes.module.ts';
 
 /** The whole API. */
 @Module({
-  imports: [HealthModule, StreamModule, JobsModule],
-  controllers: [OpenApiController],
+  imports: [HealthModule, RoutesModule],
   providers: [
     AuthFailures,
     Authenticator,

@@ -7,16 +7,16 @@ import { appModule } from './app.module.ts';
 import { Authenticator, refuseBodiesOfStrangers } from './auth/authenticator.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
-import { Connections } from './http/connections.ts';
-import { corsOptions } from './http/cors.ts';
-import { fastifyAdapter, installRequestMetrics } from './http/fastify.ts';
-import { NestLog } from './http/nest-log.ts';
-import { mostConnections } from './http/open-files.ts';
-import { installDocs } from './http/openapi/docs.ts';
-import { keepPlaces } from './http/places.ts';
-import { installWebPage } from './http/web-page.ts';
+import { OpenStreams } from './relay/open-streams.ts';
+import { installDocs } from './routes/openapi/docs.ts';
+import { keepPlaces } from './server/connection-limit.ts';
+import { Connections } from './server/connections.ts';
+import { corsOptions } from './server/cors.ts';
+import { fastifyAdapter, installRequestMetrics } from './server/fastify-adapter.ts';
+import { NestLog } from './server/nest-log.ts';
+import { mostConnections } from './server/open-files.ts';
+import { installWebPage } from './server/web-page.ts';
 import type { ApiSettings } from './settings.ts';
-import { OpenStreams } from './stream/open-streams.ts';
 
 /** Requests under way get this long before a node closes: a dead Redis answers within 2 s. */
 const ANSWER_MS = 2_500;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, type TestNode } from '../testing/deployment.ts';
+import { Deployment, type TestNode } from '../testing/api-harness.ts';
 
 const ALICE = 'the-secret-of-alice';
 const BOB = 'the-secret-of-bob--';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, say, submit } from '../testing/deployment.ts';
+import { Deployment, finish, post, say, submit } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { JobFinished, UnknownJob } from '../http/problem.ts';
 import { Cancellation } from './cancellation.ts';
+import { LookAtJob, type SeenJob } from './get-job.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
-import { LookAtJob, type SeenJob } from './look-at-job.ts';
 
 /** Cancels one job, for its owner or an admin. Idempotent. @see PROTOCOL.md §6 */
 @Injectable()

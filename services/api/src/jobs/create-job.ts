@@ -7,7 +7,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { Intake, type TakenJob } from './intake.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { RequestPolicy } from './request-policy.ts';
-import { AskedFor } from './sweep/asked-for.ts';
+import { AskedFor } from './sweep/unlisted-jobs.ts';
 
 export interface CreateJobCommand {
   readonly caller: Caller;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, say, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 const KEYS = { alice: 'alice-secret-0001', bob: 'bob-secret-000002' };
 const ENV = {

@@ -7,9 +7,9 @@ import {
   type JobOpener,
   type JobReader,
 } from '@millrace/stream-log';
+import type { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
 import { Intake, type Submission } from './intake.ts';
-import type { StoredBytesLimit } from './stored-bytes-limit.ts';
 
 const JOB = {
   ...{ tenant: 'alice', id: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },

@@ -10,9 +10,9 @@ import {
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/problem.ts';
+import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
 import { IDEMPOTENCY_KEYS, JOB_INDEX, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
-import { StoredBytesLimit } from './stored-bytes-limit.ts';
 
 /** A request that is to become a job, unless it is one already. */
 export interface Submission {

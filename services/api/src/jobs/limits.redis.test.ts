@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit } from '../testing/deployment.ts';
+import { Deployment, post, submit } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
 import { readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, say, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, finish, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 let deployment: Deployment;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, refOf, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 let deployment: Deployment;

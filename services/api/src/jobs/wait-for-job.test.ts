@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Followers, FollowSink } from '@millrace/stream-log';
 import type { Readiness } from '../health/readiness.ts';
-import type { WatchLeases } from '../stream/watch-leases.ts';
+import type { WatchLeases } from './disconnect-leases.ts';
 import type { TakenJob } from './intake.ts';
 import { WaitForJob } from './wait-for-job.ts';
 

@@ -2,8 +2,8 @@ import { type JobRef, LOG_START } from '@millrace/contracts';
 import { type Followers, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
-import { WatchLeases } from '../stream/watch-leases.ts';
 import { FOLLOWERS } from '../tokens.ts';
+import { WatchLeases } from './disconnect-leases.ts';
 import type { TakenJob } from './intake.ts';
 
 export interface Waiting {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit, type TestNode } from '../testing/deployment.ts';
+import { Deployment, post, submit, type TestNode } from '../testing/api-harness.ts';
 
 const keyOf = (tenant: string) => ({ authorization: `Bearer secret-of-the-tenant-${tenant}` });
 const OTHER = keyOf('other');

@@ -5,7 +5,7 @@ import type { Caller } from '../auth/caller.ts';
 import { TooManyStreams } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
-import { Seats } from './seats.ts';
+import { Seats } from './tenant-permits.ts';
 
 /** Bounds the streams, and the requests that wait for a job's end, which each tenant holds open on this node. The tenant
  *  is the caller's: an admin who watches another tenant's job holds the connection. @see PROTOCOL.md §7 */

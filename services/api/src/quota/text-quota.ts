@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { TooManyTexts } from '../http/problem.ts';
-import { FairTurns } from './fair-turns.ts';
-import { Seats } from './seats.ts';
+import { FairTurns } from './semaphore.ts';
+import { Seats } from './tenant-permits.ts';
 
 /** Pages on their way from Redis at a time, of all looks of this node together: streams have a lane of their own. */
 const PAGES_AT_ONCE = 4;

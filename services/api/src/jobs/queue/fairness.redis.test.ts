@@ -3,7 +3,7 @@ import { idOf, type JobRef, type JobView, jobRef, tenantOf } from '@millrace/con
 import { JobIndex } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, submit, type TestNode } from '../../testing/deployment.ts';
+import { Deployment, submit, type TestNode } from '../../testing/api-harness.ts';
 import { Sweep } from '../sweep/sweep.ts';
 import { QUEUE_NAME } from './job-queue.ts';
 

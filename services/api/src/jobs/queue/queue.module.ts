@@ -5,7 +5,6 @@ import { Module } from '@nestjs/common';
 import { HealthModule } from '../../health/health.module.ts';
 import { KEYS, REDIS_FACTORY } from '../../tokens.ts';
 import { JobQueue, QUEUE_NAME } from './job-queue.ts';
-import { SlotPolicyAnnouncer } from './slot-policy.ts';
 
 /** The producer's side of the queue: the only place of the API that knows BullMQ. */
 @Module({
@@ -26,7 +25,7 @@ import { SlotPolicyAnnouncer } from './slot-policy.ts';
       }),
     }),
   ],
-  providers: [JobQueue, SlotPolicyAnnouncer],
+  providers: [JobQueue],
   exports: [JobQueue],
 })
 export class QueueModule {}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type JobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, refOf, say, submit } from '../../testing/deployment.ts';
+import { Deployment, refOf, say, submit } from '../../testing/api-harness.ts';
 import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 

@@ -14,7 +14,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ApiSettings } from '../../settings.ts';
 import { FOLLOWERS, JOB_CATALOGUE, JOB_INDEX, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
-import { AskedFor } from './asked-for.ts';
+import { AskedFor } from './unlisted-jobs.ts';
 
 /** A younger job may still be on its way to the queue. */
 const MIN_AGE_MS = 5_000;

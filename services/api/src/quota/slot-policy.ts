@@ -1,0 +1,42 @@
+import type { Logger } from '@millrace/runtime';
+import type { SlotPolicy, TenantSlots } from '@millrace/stream-log';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { ApiSettings } from '../settings.ts';
+import { LOGGER, SETTINGS, TENANT_SLOTS } from '../tokens.ts';
+
+/** How often it is said again, milliseconds: a Redis that lost it, or a worker that is new, soon knows. */
+const REPEAT_MS = 5_000;
+
+/** Tells the workers how many slots one tenant may hold: they know nothing of keys. */
+@Injectable()
+export class SlotPolicyAnnouncer implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #policy: SlotPolicy;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    // without keys there is one tenant, who may have all
+    this.#policy = settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? (settings.MILLRACE_AUTH === 'apikey' ? 'share' : 'none');
+  }
+
+  /** Said before the first request is taken. */
+  async onApplicationBootstrap(): Promise<void> {
+    this.#timer = setInterval(() => void this.#announce(), REPEAT_MS);
+    await this.#announce();
+  }
+
+  onApplicationShutdown(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  async #announce(): Promise<void> {
+    try {
+      await this.slots.setPolicy(this.#policy);
+    } catch (error) {
+      this.logger.debug({ err: error }, 'slot policy not announced');
+    }
+  }
+}

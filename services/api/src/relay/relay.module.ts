@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.ts';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { QuotaModule } from '../quota/quota.module.ts';
+import { OpenStreams } from './open-streams.ts';
+import { Relay } from './relay.ts';
+import { WatchJob } from './stream-job.ts';
+
+/** Streams: from a job's log onto the sockets of its readers. */
+@Module({
+  imports: [HealthModule, QuotaModule, JobsModule],
+  providers: [OpenStreams, Relay, WatchJob],
+  exports: [OpenStreams, Relay, WatchJob],
+})
+export class RelayModule {}

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { PROBLEMS } from '../../http/problem.ts';
+import { Deployment, type TestNode } from '../../testing/api-harness.ts';
+import { openApiDocument } from './document.ts';
+
+let redis: TestRedis;
+let deployment: Deployment;
+let node: TestNode;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url, { MILLRACE_CORS_ORIGINS: 'http://page.example' });
+  node = await deployment.node();
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+describe('the OpenAPI document', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const result = await new Validator().validate(JSON.parse(JSON.stringify(openApiDocument())));
+    expect(result).toEqual({ valid: true });
+  });
+
+  it('is served', async () => {
+    expect(await (await fetch(`${node.url}/openapi.json`)).json()).toEqual(
+      JSON.parse(JSON.stringify(openApiDocument())),
+    );
+  });
+
+  it('has every route of the app, and no other', () => {
+    const documented = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, item]) =>
+      Object.keys(item ?? {}).map((method) => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`),
+    );
+    const served = routesOf(node.api.nest.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }));
+    // HEAD comes with every GET, as the document says once for all
+    const isImplied = (route: string) => /^(GET \/docs|OPTIONS |HEAD )/.test(route);
+    expect(new Set(served.filter((route) => !isImplied(route)))).toEqual(new Set(documented));
+    for (const route of served.filter((route) => route.startsWith('GET ')))
+      expect(served).toContain(route.replace('GET', 'HEAD'));
+  });
+
+  it('says which codes there are', () => {
+    const text = JSON.stringify(openApiDocument());
+    for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`\`${code}\``);
+  });
+});
+
+describe('the page at /docs', () => {
+  it('loads everything from this server', async () => {
+    const answer = await fetch(`${node.url}/docs`);
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'self'");
+    const page = await answer.text();
+    expect(page).not.toMatch(/(src|href)="(https?:)?\/\//);
+    const script = /src="([^"]+)"/.exec(page)?.[1] ?? '';
+    expect((await fetch(new URL(script, `${node.url}/docs/`))).status).toBe(200);
+  });
+});
+
+describe('other origins', () => {
+  it('may send and see what the contract names, if they are on the list', async () => {
+    const preflight = await fetch(`${node.url}/jobs`, {
+      method: 'OPTIONS',
+      headers: { origin: 'http://page.example', 'access-control-request-method': 'POST' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('http://page.example');
+    expect(preflight.headers.get('access-control-allow-headers')).toMatch(
+      /Authorization.*Last-Event-ID.*X-Api-Key.*X-Request-Id/,
+    );
+    const stream = await rawRequest(`${node.url}/jobs`, {
+      headers: { origin: 'http://page.example', 'content-type': 'application/json' },
+      body: '{"query":"hi"}',
+      cutAfter: { frames: 1 },
+    });
+    expect(stream.headers['access-control-allow-origin']).toBe('http://page.example');
+    expect(stream.headers['access-control-expose-headers']).toBe('X-Request-Id, Location, Retry-After');
+  });
+
+  it('get nothing otherwise', async () => {
+    const answer = await fetch(`${node.url}/healthz`, { headers: { origin: 'http://evil.example' } });
+    expect(answer.headers.get('access-control-allow-origin')).not.toBe('http://evil.example');
+  });
+});
+
+describe('requests that no route sees', () => {
+  it.each(['/jobs/%zz', `/jobs/${'x'.repeat(300)}`, '/nothing/here'])(
+    'are answered like all others: %s',
+    async (path) => {
+      const answer = await rawRequest(`${node.url}${path}`);
+      expect(answer.headers['content-type']).toBe('application/problem+json');
+      expect(JSON.parse(answer.bytes.toString()).requestId).toBe(answer.headers['x-request-id']);
+    },
+  );
+
+  it('have headers of bounded size', async () => {
+    const answer = await rawRequest(`${node.url}/healthz`, { headers: { 'x-large': 'x'.repeat(40_000) } });
+    expect(answer.status).toBe(431);
+    expect(JSON.parse(answer.bytes.toString())).toMatchObject({ code: 'INVALID_REQUEST', status: 431 });
+  });
+});
+
+describe('metrics', () => {
+  it('count requests by route, never by path', async () => {
+    await fetch(`${node.url}/jobs/nobody-has-this-one`);
+    const text = await (await fetch(`${node.url}/metrics`)).text();
+    expect(text).toContain('route="/jobs/:id"');
+    expect(text).not.toContain('nobody-has-this-one');
+  });
+});
+
+/** @param tree as Fastify prints it: four columns per level, each with its part of the path */
+function routesOf(tree: string): string[] {
+  const prefixes: string[] = [];
+  return tree.split('\n').flatMap((line) => {
+    const [, indent = '', part = '', methods = ''] = /^(.*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/.exec(line) ?? [];
+    const depth = indent.length / 4;
+    prefixes.splice(depth, prefixes.length, part);
+    return methods === '' ? [] : methods.split(', ').map((method) => `${method} ${prefixes.join('')}`);
+  });
+}

@@ -1,0 +1,82 @@
+import type { ProblemCode } from '@millrace/contracts';
+import { z } from 'zod';
+import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import { PROBLEMS } from '../../http/problem.ts';
+import { problem, requestId } from './schemas.ts';
+import { SSE_DESCRIPTION } from './stream-schema.ts';
+
+const idHeader = requestId.describe('The id of the job, or else of this request.');
+const locationHeader = z.string().describe('The path of the job.').meta({ example: '/jobs/q3kXxJm0h8Zc5v1TnR2bWd4e' });
+/** What every answer has. */
+export const everyAnswer = { 'X-Request-Id': idHeader, 'X-Content-Type-Options': z.literal('nosniff') };
+
+const retryAfter = z.number().int().describe('Seconds.');
+
+/** Further headers of an answer with some code. */
+const CODE_HEADERS: Partial<Record<ProblemCode, z.ZodRawShape>> = {
+  UNAUTHENTICATED: { 'WWW-Authenticate': z.literal('Bearer realm="millrace"') },
+  RATE_LIMITED: { 'Retry-After': retryAfter },
+  QUOTA_EXCEEDED: { 'Retry-After': retryAfter },
+  QUEUE_FULL: { 'Retry-After': retryAfter },
+  UNAVAILABLE: { 'Retry-After': retryAfter },
+};
+
+/** The failures of a route, one response per status. */
+export function problems(...codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
+  const all: ProblemCode[] = [...codes, 'UNAVAILABLE', 'INTERNAL'];
+  const statuses = new Set(all.map((code) => PROBLEMS[code].status));
+  return Object.fromEntries(
+    [...statuses].map((status) => [
+      String(status),
+      problemResponse(all.filter((code) => PROBLEMS[code].status === status)),
+    ]),
+  );
+}
+
+function problemResponse(codes: readonly ProblemCode[]): ZodOpenApiResponseObject {
+  const further = Object.assign({}, ...codes.map((code) => CODE_HEADERS[code] ?? {})) as z.ZodRawShape;
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+    headers: z.object({ ...everyAnswer, ...further }),
+    content: { 'application/problem+json': { schema: problem } },
+  };
+}
+
+/** A JSON answer with the headers that every answer has.
+ *  @param headers further ones */
+export function json(description: string, schema: z.ZodType, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
+  return {
+    description,
+    headers: z.object({ ...everyAnswer, ...headers }),
+    content: { 'application/json': { schema } },
+  };
+}
+
+const streamHeaders = {
+  ...everyAnswer,
+  Location: locationHeader,
+  'Cache-Control': z.literal('no-cache, no-transform'),
+  'X-Accel-Buffering': z.literal('no'),
+};
+
+const streamContent = {
+  'text/event-stream': { schema: z.string().describe(SSE_DESCRIPTION) },
+  'text/plain': {
+    schema: z.string().describe('The bare answer. A failed, cancelled or reset job breaks the connection off.'),
+  },
+};
+
+/** A stream, as both routes give it. */
+export const stream: ZodOpenApiResponseObject = {
+  description: 'The stream; its headers are sent at once.',
+  headers: z.object(streamHeaders),
+  content: streamContent,
+};
+
+/** The headers of an answer that names a job. */
+export const jobHeaders = { Location: locationHeader };
+
+export const preferenceApplied = z.string().optional().meta({
+  description: 'Where `Prefer: wait` was honoured.',
+  example: 'wait=30',
+});

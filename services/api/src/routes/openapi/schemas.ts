@@ -1,0 +1,97 @@
+import 'zod-openapi';
+import { createJobSchema, JOB_STATUSES, requestIdSchema, STREAM_ERROR_CODES } from '@millrace/contracts';
+import { z } from 'zod';
+import { PROBLEMS } from '../../http/problem.ts';
+
+const time = z.iso.datetime().nullable();
+
+export const requestId = requestIdSchema.meta({
+  id: 'RequestId',
+  description: 'The id of a job, everywhere. Not all digits.',
+  example: 'q3kXxJm0h8Zc5v1TnR2bWd4e',
+});
+
+export const eventId = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/)
+  .meta({ id: 'EventId', description: 'The id of an event: opaque to clients.', example: '1-42' });
+
+export const createJob = createJobSchema.meta({ id: 'CreateJob', example: { query: 'Why is the sky blue?' } });
+
+const usage = z
+  .object({
+    inputTokens: z.number().int().describe('As the provider counted them.'),
+    outputTokens: z.number().int().describe('As the provider counted them.'),
+  })
+  .meta({ id: 'Usage' });
+
+const jobError = z
+  .object({
+    code: z.enum(STREAM_ERROR_CODES),
+    message: z.string(),
+    retryable: z.boolean().describe('Whether the same request may succeed later.'),
+  })
+  .meta({ id: 'JobError' });
+
+const jobFields = {
+  id: requestId,
+  status: z.enum(JOB_STATUSES),
+  pipeline: z.string(),
+  model: z.string().describe('`provider:name`'),
+  attempt: z.number().int().describe('0 until a worker took it; above 1 after a restart.'),
+  createdAt: z.iso.datetime(),
+  startedAt: time,
+  firstTokenAt: time,
+  finishedAt: time,
+  lastEventId: eventId.nullable(),
+  usage: usage.nullable(),
+  error: jobError.nullable(),
+  metadata: z.record(z.string(), z.string()).describe('As it was sent.'),
+};
+
+const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
+
+export const job = z
+  .object({
+    ...jobFields,
+    text: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('The answer so far, or whole; null once the log has expired; left out where `include` lacks it.'),
+    queuePosition: z.number().int().optional().describe('1 is next; only while queued.'),
+  })
+  .meta({ id: 'Job' });
+
+export const jobList = z
+  .object({
+    items: z.array(jobListItem).describe('Newest first.'),
+    nextCursor: z.string().nullable().describe('For the next page; null at the end.'),
+  })
+  .meta({ id: 'JobList' });
+
+export const cancelledCount = z.object({ cancelled: z.number().int() }).meta({ id: 'CancelledCount' });
+
+export const problem = z
+  .object({
+    type: z.string().describe('A URN that names the code.'),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(PROBLEMS) as [keyof typeof PROBLEMS, ...(keyof typeof PROBLEMS)[]]),
+    requestId,
+    errors: z
+      .array(z.object({ pointer: z.string().describe('JSON pointer into the body.'), detail: z.string() }))
+      .max(20)
+      .optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457' });
+
+export const health = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const ready = z.object({ status: z.literal('ready') }).meta({ id: 'Ready' });
+export const unready = z
+  .object({
+    status: z.literal('unready'),
+    obstacles: z.array(z.enum(['draining', 'redis', 'redis-writes', 'subscriptions'])),
+  })
+  .meta({ id: 'Unready' });

@@ -1,0 +1,19 @@
+import { Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.ts';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { QuotaModule } from '../quota/quota.module.ts';
+import { RelayModule } from '../relay/relay.module.ts';
+import { CreationAnswer } from './creation-answer.ts';
+import { HealthController } from './health.controller.ts';
+import { JobAnswer } from './job-answer.ts';
+import { JobsController } from './jobs.controller.ts';
+import { OpenApiController } from './openapi.controller.ts';
+import { StreamController } from './stream.controller.ts';
+
+/** The routes: one thin controller for each kind. */
+@Module({
+  imports: [HealthModule, QuotaModule, JobsModule, RelayModule],
+  controllers: [HealthController, OpenApiController, StreamController, JobsController],
+  providers: [CreationAnswer, JobAnswer],
+})
+export class RoutesModule {}

@@ -1,0 +1,195 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobReader } from '@millrace/stream-log';
+import { eventually, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import fc from 'fast-check';
+import { Deployment, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { JOB_READER } from '../tokens.ts';
+
+let redis: TestRedis;
+let deployment: Deployment;
+let node: TestNode;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  deployment = new Deployment(redis.url, { MILLRACE_MAX_LOG_BYTES: String(64 * 1024 * 1024) });
+  node = await deployment.node();
+});
+afterAll(async () => {
+  await deployment?.[Symbol.asyncDispose]();
+  await redis?.stop();
+});
+
+const pathOf = (id: string) => `${node.url}/jobs/${id}`;
+
+/** more than the kernel keeps for a connection, in pages of 64 KiB */
+const LONG = Array.from({ length: 480 }, (_, index) => `${index} ${'x'.repeat(30 * 1024)}`);
+
+/** A job that has said so much, and goes on. */
+async function jobThatSaid(deltas: readonly string[]) {
+  const id = await submit(node);
+  const writer = await deployment.begin(id);
+  for (const text of deltas) writer.emit({ type: 'text', data: { text } });
+  await writer.flush();
+  return { id, writer };
+}
+
+/** An answer of which nothing is read until the test does. */
+async function askUnread(id: string): Promise<IncomingMessage> {
+  const asked = httpRequest(pathOf(id), { agent: false });
+  asked.on('error', () => undefined); // some are broken off
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return answer.pause();
+}
+
+/** The body as far as it comes. @returns null when it is broken off */
+async function bodyOf(answer: IncomingMessage): Promise<string | null> {
+  try {
+    return Buffer.concat(await answer.toArray()).toString();
+  } catch {
+    return null;
+  }
+}
+
+const jsonOf = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
+
+describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
+  it('is exact over many pages, whatever is said (property)', async () => {
+    const halves = fc.constantFrom('\ud83d', '\ude00', '😀', '"', '\\', '\n', '\u0000', '\u2028', 'é', '{"text":"');
+    const delta = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(halves).map((parts) => parts.join('')),
+      fc.constantFrom('y'.repeat(40_000), '\ud83d'.repeat(30_000)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(delta, { maxLength: 30 }), async (deltas) => {
+        const { id, writer } = await jobThatSaid(deltas);
+        await finish(writer);
+        const job = await jsonOf(await fetch(pathOf(id)));
+        expect(job['text']).toBe(deltas.join(''));
+        expect(job).toMatchObject({
+          id,
+          status: 'completed',
+          lastEventId: (await deployment.reader.outline(refOf(id)))?.lastEventId,
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('ends with the event that the record names, while the job goes on', async () => {
+    const { id, writer } = await jobThatSaid(LONG);
+    const answer = await askUnread(id);
+    await say(writer, ['later']);
+    const job = JSON.parse((await bodyOf(answer)) ?? '') as { text: string; lastEventId: string };
+    expect(job.text).toBe(LONG.join(''));
+    expect(job.lastEventId).not.toBe((await deployment.reader.outline(refOf(id)))?.lastEventId);
+  });
+
+  it('is that of the present attempt', async () => {
+    const { id } = await jobThatSaid(['lost']);
+    await deployment.answer(id, ['found', ' again']);
+    expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ attempt: 2, text: 'found again' });
+  });
+
+  it('is empty before a word was said, and null when the log has expired', async () => {
+    const id = await submit(node);
+    expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'queued', text: '' });
+    const writer = await deployment.begin(id);
+    expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'active', text: '' });
+    await finish(writer);
+    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'completed', text: null });
+  });
+
+  it('is read at the reader’s pace: no page before the ones before it were taken', async () => {
+    const { id, writer } = await jobThatSaid(LONG);
+    await finish(writer);
+    const reader = node.api.nest.get<JobReader>(JOB_READER);
+    let pages = 0;
+    const page = reader.page.bind(reader);
+    reader.page = (...args) => {
+      pages += 1;
+      return page(...args);
+    };
+    const answer = await askUnread(id);
+    // another answer that is read: by then this one would be, too, if anything but its reader held it back
+    await bodyOf(await askUnread(id));
+    const pagesOfOne = LONG.join('').length / 65_536;
+    expect(pages).toBeLessThan(1.9 * pagesOfOne);
+    expect(JSON.parse((await bodyOf(answer)) ?? '')).toMatchObject({ text: LONG.join('') });
+    reader.page = page;
+  });
+
+  it('is broken off, never cut short in silence, when the log vanishes midway', async () => {
+    const { id, writer } = await jobThatSaid(LONG);
+    await finish(writer);
+    const answer = await askUnread(id);
+    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    expect(await bodyOf(answer)).toBeNull();
+    expect(node.log).toContainEqual(expect.objectContaining({ requestId: id, msg: 'text broken off' }));
+  });
+
+  it('is the same in the answers to DELETE and to Prefer: wait', async () => {
+    const { id } = await jobThatSaid(LONG);
+    const cancelled = await fetch(pathOf(id), { method: 'DELETE' });
+    expect(await jsonOf(cancelled)).toMatchObject({ status: 'cancelled', text: LONG.join('') });
+
+    const chosen = 'a-job-that-is-waited-for';
+    const wait = { accept: 'application/json', prefer: 'wait=60', 'x-request-id': chosen };
+    const waited = post(node, { query: 'x' }, wait);
+    await eventually(async () => (await deployment.reader.outline(refOf(chosen))) !== null);
+    await deployment.answer(chosen, LONG);
+    expect((await waited).status).toBe(200);
+    expect(await jsonOf(await waited)).toMatchObject({ status: 'completed', text: LONG.join('') });
+  });
+
+  it('is left out where it is not asked for', async () => {
+    const { id } = await jobThatSaid(['a']);
+    expect(await jsonOf(await fetch(`${pathOf(id)}?include=`))).not.toHaveProperty('text');
+    expect(await jsonOf(await fetch(`${pathOf(id)}?include=text`))).toMatchObject({ text: 'a' });
+    for (const odd of ['include=messages2', 'include=text,x', 'include=text&include=text']) {
+      const refused = await fetch(`${pathOf(id)}?${odd}`);
+      expect(refused.status).toBe(400);
+      const problem = await jsonOf(refused);
+      expect(problem['code']).toBe('INVALID_REQUEST');
+      expect(JSON.stringify(problem['errors'])).toContain('/include');
+    }
+  });
+});
+
+describe('long texts of one tenant (PROTOCOL §7)', () => {
+  it('are eight at a time; the next one waits until one has ended', async () => {
+    const { id, writer } = await jobThatSaid(LONG);
+    await finish(writer);
+    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
+    const ninth = fetch(pathOf(id));
+    // what is short does not wait
+    const short = await jobThatSaid(['short']);
+    expect(await jsonOf(await fetch(pathOf(short.id)))).toMatchObject({ text: 'short' });
+    unread[0]?.destroy();
+    expect(await jsonOf(await ninth)).toMatchObject({ text: LONG.join('') });
+    for (const answer of unread) answer.destroy();
+  });
+
+  it('are refused with 429 when none ends in time, and leave no place behind', async () => {
+    const id = 'a-job-that-is-posted-again';
+    const postAgain = () => post(node, { query: 'x' }, { accept: 'application/json', 'x-request-id': id });
+    expect((await postAgain()).status).toBe(202);
+    await deployment.answer(id, LONG);
+    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
+    const refused = await rawRequest(pathOf(id));
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5']);
+    expect(JSON.parse(refused.bytes.toString())).toMatchObject({ code: 'RATE_LIMITED' });
+    // to send the same POST again is to look
+    expect((await postAgain()).status).toBe(429);
+    // what has been done is answered
+    const running = await jobThatSaid(LONG);
+    const cancelled = await fetch(pathOf(running.id), { method: 'DELETE' });
+    expect(await jsonOf(cancelled)).toMatchObject({ status: 'cancelled', text: LONG.join('') });
+    for (const answer of unread) answer.destroy();
+    await eventually(async () => (await fetch(pathOf(id))).status === 200, { timeoutMs: 10_000 });
+  });
+});

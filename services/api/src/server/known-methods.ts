@@ -1,0 +1,47 @@
+import type { FastifyInstance, HTTPMethods } from 'fastify';
+import findMyWay from 'find-my-way';
+import { MethodNotAllowed } from '../http/problem.ts';
+import { httpProblem } from '../http/to-problem.ts';
+
+/** What the router does not know is refused before its body is read: 405 where the path has other methods, 404 where it
+ *  has none. @see PROTOCOL.md §7 */
+export function refuseUnknownRoutes(fastify: FastifyInstance): void {
+  const known = new KnownMethods();
+  fastify.addHook('onRoute', ({ url, method }) => known.add(url, [method].flat()));
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? refusalOf(known.at(request.raw.url ?? '')) : undefined);
+  });
+}
+
+function refusalOf(methods: readonly string[]): Error {
+  return methods.length > 0 ? new MethodNotAllowed(methods) : httpProblem(404);
+}
+
+/** The methods of each path that the router has. It finds a route only by both, hence a second one, by path alone. */
+class KnownMethods {
+  readonly #paths = findMyWay({ maxParamLength: Number.MAX_SAFE_INTEGER });
+  readonly #methods = new Map<string, string[]>();
+
+  /** @param pattern of a route: `/jobs/:id` */
+  add(pattern: string, methods: readonly HTTPMethods[]): void {
+    // CORS answers preflights of every path there might be
+    if (pattern === '*') return;
+    const there = this.#methods.get(pattern);
+    if (there !== undefined) {
+      there.push(...methods);
+      return;
+    }
+    const own: string[] = [...methods];
+    this.#methods.set(pattern, own);
+    this.#paths.on('GET', pattern, () => undefined, own);
+  }
+
+  /** @param url of a request, query included
+   *  @returns none where no route has such a path */
+  at(url: string): readonly string[] {
+    const found = this.#paths.find('GET', url);
+    // it takes an empty segment for a parameter, which Nest does not
+    if (found === null || Object.values(found.params).includes('')) return [];
+    return found.store as readonly string[];
+  }
+}
