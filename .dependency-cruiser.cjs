@@ -71,7 +71,7 @@ module.exports = {
       to: { couldNotResolve: true },
     },
     only('contracts', '^packages/contracts/src', '^packages/contracts/|node_modules/zod/', 'contracts → zod'),
-    only('wire', '^packages/wire/src', '^packages/(wire|contracts)/', 'wire → contracts: pure'),
+    only('protocols', '^packages/protocols/src', '^packages/(protocols|contracts)/', 'protocols → contracts: pure'),
     only(
       'stream-log',
       '^packages/stream-log/src',

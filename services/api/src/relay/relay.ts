@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type EventId, isTerminal, type JobRef, LOG_START } from '@millrace/contracts';
+import { SseFormat, TextFormat, type WireFormat } from '@millrace/protocols';
 import type { EventBatch, Followers, FollowSink } from '@millrace/stream-log';
-import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { nameJob } from '../http/request-id.ts';

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@millrace/contracts';
+import { SseFormat, TextFormat, type WireFormat } from '@millrace/protocols';
 import type { EventBatch } from '@millrace/stream-log';
-import { SseFormat, TextFormat, type WireFormat } from '@millrace/wire';
 import type { FastifyReply } from 'fastify';
 import { StreamConnection } from './stream-connection.ts';
 

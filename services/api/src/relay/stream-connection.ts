@@ -1,6 +1,12 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import {
+  type Encoded,
+  UnframableEvent,
+  type WireEncoder,
+  type WireFormat,
+  type WireOutcome,
+} from '@millrace/protocols';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
-import { type Encoded, UnframableEvent, type WireEncoder, type WireFormat, type WireOutcome } from '@millrace/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Watch } from '../jobs/disconnect-leases.ts';
 import { tookNothing } from '../server/stalled-readers.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
+import { quotedText } from '@millrace/protocols';
 import type { Logger } from '@millrace/runtime';
 import { type AttemptPage, type JobReader, LogExpired } from '@millrace/stream-log';
-import { quotedText } from '@millrace/wire';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../auth/caller.ts';

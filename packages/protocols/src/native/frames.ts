@@ -1,5 +1,5 @@
 import { isTerminal } from '@millrace/contracts';
-import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../wire-format.ts';
+import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../protocol.ts';
 import { sseFrame } from './frame.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 

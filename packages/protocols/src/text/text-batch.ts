@@ -1,5 +1,5 @@
 import { isTerminal, type StoredEvent } from '@millrace/contracts';
-import type { WireOutcome } from '../wire-format.ts';
+import type { WireOutcome } from '../protocol.ts';
 
 /** What a batch of events means to a reader of bare text, whoever the reader is. */
 export interface TextBatch {

@@ -3,7 +3,7 @@ import { eventId, type StoredEvent, type StreamEventType } from '@millrace/contr
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
 import { UnframableEvent } from './frame.ts';
-import { SseFormat } from './sse-format.ts';
+import { SseFormat } from './frames.ts';
 
 const sse = new SseFormat({ retryMs: 1000 });
 

@@ -1,4 +1,4 @@
-import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../wire-format.ts';
+import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../protocol.ts';
 import { readTextBatch, type TextBatch, utf8, wholeCharacters } from './text-batch.ts';
 
 /** Kept on the batch itself, as `SseFormat` does. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventId, type StoredEvent, type StreamEvent } from '@millrace/contracts';
 import fc from 'fast-check';
-import type { WireBatch, WireOutcome } from '../wire-format.ts';
-import { TextFormat } from './text-format.ts';
+import type { WireBatch, WireOutcome } from '../protocol.ts';
+import { TextFormat } from './frames.ts';
 
 const text = (delta: string): StreamEvent => ({ type: 'text', data: { text: delta } });
 const reset: StreamEvent = { type: 'reset', data: { attempt: 2, reason: 'worker-lost' } };
