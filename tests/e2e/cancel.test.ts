@@ -156,7 +156,7 @@ describe('onDisconnect: cancel', () => {
     await elsewhere.until(({ event }) => event === 'message');
     await Promise.all([alone.close(), watched.close()]);
 
-    await eventually(async () => (await statusOf(idOf(alone))) === 'cancelled', { timeoutMs: 10_000 });
+    await eventually(async () => (await statusOf(idOf(alone))) === 'cancelled');
     await using replay = await system.watch(idOf(alone), { at: other.url });
     await replay.collect();
     expect(replay.terminal()).toMatchObject({ event: 'cancelled', data: { by: 'disconnect' } });

@@ -38,7 +38,7 @@ describe('redisFactory on a cluster', () => {
     await Promise.all(cluster.masters.map((master) => master.start()));
     await cluster.untilOk();
     expect(await patient).toBe('kept');
-    expect(await eventually(() => command.get('{job}'), { timeoutMs: 5_000 })).toBe('kept');
+    expect(await eventually(() => command.get('{job}'))).toBe('kept');
   }, 60_000);
 });
 
@@ -89,7 +89,7 @@ describe('redisFactory on a cluster that is down', () => {
         await expect(connection.connect()).rejects.toThrow('Connection is closed.');
       }
       await cluster.masters[0]?.start();
-      for (const connection of [given, duplicate]) await eventually(() => connection.ping(), { timeoutMs: 10_000 });
+      for (const connection of [given, duplicate]) await eventually(() => connection.ping());
     } finally {
       duplicate.disconnect();
     }

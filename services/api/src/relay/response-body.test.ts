@@ -152,7 +152,7 @@ describe('a connection with more than one request', () => {
     expect(second.write(LARGE)).toBe(false);
     expect(second.write(Buffer.from('too'))).toBe(false);
     first.end();
-    await eventually(() => rooms === 1, { timeoutMs: 10_000 });
+    await eventually(() => rooms === 1);
     second.end();
     await eventually(() => read().endsWith('too\r\n0\r\n\r\n'));
     expect(read().length).toBeGreaterThan(LARGE.length);
@@ -165,7 +165,7 @@ describe('a connection with more than one request', () => {
     first.write(LARGE);
     expect(first.isMidway).toBe(true);
     socket.resume();
-    await eventually(() => rooms === 1, { timeoutMs: 10_000 });
+    await eventually(() => rooms === 1);
     socket.pause();
     first.write(LARGE.subarray(0, 60_000));
     first.end();
@@ -189,7 +189,7 @@ describe('a reader who takes nothing', () => {
     expect(body.write(Buffer.from('the rest'))).toBe(false);
     expect(rooms).toBe(0);
     socket.resume();
-    await eventually(() => rooms === 1, { timeoutMs: 10_000 });
+    await eventually(() => rooms === 1);
     expect([body.isBlocked, body.isMidway]).toEqual([false, false]);
     expect(body.write(Buffer.from('more'))).toBe(true);
     await eventually(() => read().endsWith('8\r\nthe rest\r\n4\r\nmore\r\n'));

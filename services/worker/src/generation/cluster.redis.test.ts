@@ -10,7 +10,7 @@ describe('a worker on Redis Cluster', () => {
     await using deployment = new Deployment(cluster.url, model.baseUrl);
     await deployment.worker();
     const ids = await Promise.all(Array.from({ length: 6 }, () => deployment.submit()));
-    for (const id of ids) expect((await deployment.end(id, 15_000))[0]).toBe('done');
+    for (const id of ids) expect((await deployment.end(id))[0]).toBe('done');
 
     const gate = model.gated();
     const id = await deployment.submit();

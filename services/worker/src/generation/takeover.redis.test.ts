@@ -48,7 +48,7 @@ describe('a job whose worker died', () => {
     const id = await deployment.submit();
     await dieWith(deployment, id);
     await deployment.worker(SHORT_LOCKS);
-    expect((await deployment.end(id, 10_000))[0]).toBe('done');
+    expect((await deployment.end(id))[0]).toBe('done');
     expect(await deployment.reader.text(id)).toBe('whole');
     expect(await deployment.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'worker-lost' }]);
   });
@@ -59,7 +59,7 @@ describe('a job whose worker died', () => {
     const id = await deployment.submit({ onCrash: 'fail' });
     await dieWith(deployment, id);
     await deployment.worker(SHORT_LOCKS);
-    expect(await deployment.end(id, 10_000)).toMatchObject(['error', { code: 'WORKER_LOST', retryable: true }]);
+    expect(await deployment.end(id)).toMatchObject(['error', { code: 'WORKER_LOST', retryable: true }]);
     expect(model.requests).toHaveLength(0);
     await eventually(async () => (await deployment.queued()) === 0);
   });
@@ -70,7 +70,7 @@ describe('a job whose worker died', () => {
     const id = await deployment.submit();
     await dieWith(deployment, id);
     await deployment.worker({ ...SHORT_LOCKS, MILLRACE_MAX_ATTEMPTS: '1' });
-    expect(await deployment.end(id, 10_000)).toMatchObject(['error', { code: 'WORKER_LOST' }]);
+    expect(await deployment.end(id)).toMatchObject(['error', { code: 'WORKER_LOST' }]);
   });
 });
 

@@ -176,7 +176,7 @@ describe('a job of which index and queue have both lost all, and only the record
         await stream.ended;
         expect(stream.terminal()?.event).toBe('done');
       }
-      await eventually(() => ids.every((id) => runs.includes(id)), { timeoutMs: 10_000 });
+      await eventually(() => ids.every((id) => runs.includes(id)));
       expect(ids.map((id) => runs.filter((run) => run === id).length)).toEqual(ids.map(() => 1));
     } finally {
       await worker.close();
@@ -188,9 +188,7 @@ describe('a job of which index and queue have both lost all, and only the record
     const id = await submit(node);
     await unlist(id);
     await fetch(`${node.url}/jobs/${id}`);
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, refOf(id))) !== null, {
-      timeoutMs: 10_000,
-    });
+    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, refOf(id))) !== null);
     expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);
     const { items } = (await (await fetch(`${node.url}/jobs`)).json()) as { items: { id: string }[] };
     expect(items.map((job) => job.id)).toContain(id);
