@@ -40,6 +40,18 @@ const apiRooms = Object.entries(API_ROOMS).flatMap(([room, others]) => {
   ];
 });
 
+/** A room of stream-log may import itself, the rooms named, and the package's errors. */
+const room = (name, ...rooms) => ({
+  name: `stream-log-${name}`,
+  comment: 'redis ← log ← attempt, follow; redis ← channel ← attempt, follow; registry beside them',
+  severity: 'error',
+  from: { path: `^packages/stream-log/src/${name}/`, pathNot: '\\.test\\.ts$' },
+  to: {
+    path: '^packages/stream-log/src/',
+    pathNot: `^packages/stream-log/src/(errors\\.ts$|(${[name, ...rooms].join('|')})/)`,
+  },
+});
+
 module.exports = {
   forbidden: [
     ...apiRooms,
@@ -78,6 +90,12 @@ module.exports = {
       '^packages/(stream-log|contracts)/|node_modules/ioredis/',
       'stream-log → contracts, ioredis',
     ),
+    room('redis'),
+    room('log', 'redis'),
+    room('channel', 'redis'),
+    room('attempt', 'redis', 'log', 'channel'),
+    room('follow', 'redis', 'log', 'channel'),
+    room('registry', 'redis', 'log'),
     only(
       'runtime',
       '^packages/runtime/src',

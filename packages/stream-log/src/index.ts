@@ -1,8 +1,8 @@
-export { AttemptStarter, type Begun } from './attempt-starter.ts';
-export type { AttemptWriter } from './attempt-writer.ts';
-export { CancelWatcher } from './cancel-watcher.ts';
-export { type CancelOutcome, JobCanceller } from './canceller.ts';
-export { ChannelHub } from './channel-hub.ts';
+export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
+export type { AttemptWriter } from './attempt/attempt-writer.ts';
+export { CancelWatcher } from './attempt/cancel-listener.ts';
+export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
+export { ChannelHub } from './channel/channel-hub.ts';
 export {
   AttemptFenced,
   IdempotencyMismatch,
@@ -15,17 +15,17 @@ export {
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';
-export { type Expectation, Followers, type FollowOptions } from './followers.ts';
-export { IdempotencyKeys } from './idempotency-keys.ts';
-export { JobCatalogue, type JobPage } from './job-catalogue.ts';
-export { type Admission, type AdmissionLimits, type EndedJob, JobIndex } from './job-index.ts';
-export { KeySpace } from './keys.ts';
-export type { LogLimits } from './limits.ts';
-export { NewJob } from './new-job.ts';
-export { JobOpener } from './opener.ts';
-export type { EventBatch } from './payload.ts';
-export { type AttemptPage, JobReader } from './reader.ts';
-export { isFinished, type JobOutline } from './record.ts';
-export type { RedisConnection } from './scripts.ts';
-export { type SlotPolicy, TenantSlots } from './tenant-slots.ts';
-export type { Following, FollowSink } from './watcher.ts';
+export { type Expectation, Followers, type FollowOptions } from './follow/followers.ts';
+export { IdempotencyKeys } from './registry/idempotency-keys.ts';
+export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
+export { type Admission, type AdmissionLimits, type EndedJob, JobIndex } from './registry/fair-queue.ts';
+export { KeySpace } from './redis/keys.ts';
+export type { LogLimits } from './log/limits.ts';
+export { NewJob } from './log/new-job.ts';
+export { JobOpener } from './log/job-opener.ts';
+export type { EventBatch } from './log/event-batch.ts';
+export { type AttemptPage, JobReader } from './log/job-reader.ts';
+export { isFinished, type JobOutline } from './log/record.ts';
+export type { RedisConnection } from './redis/scripts.ts';
+export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
+export type { Following, FollowSink } from './follow/subscriber.ts';

@@ -1,6 +1,6 @@
 import type { EventId, JobRef, JobStatus, StoredEvent, StreamEventType } from '@millrace/contracts';
 import { eventId, idOf, LOG_START } from '@millrace/contracts';
-import type { LogLimits } from '../limits.ts';
+import type { LogLimits } from '../log/limits.ts';
 
 /** Who writes, and where it believes the log to end: right, behind, or ahead. */
 export interface Claim {

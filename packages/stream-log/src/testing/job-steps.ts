@@ -1,10 +1,10 @@
 import { type JobRef, LOG_START } from '@millrace/contracts';
 import fc from 'fast-check';
-import { AttemptWriter } from '../attempt-writer.ts';
+import { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { IdempotencyMismatch, StreamLogError } from '../errors.ts';
-import { NewJob } from '../new-job.ts';
-import { scriptsOf } from '../scripts.ts';
-import { type Deployment, DONE, REQUEST } from './deployment.ts';
+import { NewJob } from '../log/new-job.ts';
+import { scriptsOf } from '../redis/scripts.ts';
+import { type Deployment, DONE, REQUEST } from './log-harness.ts';
 import { type Claim, type JobModel, type Said, said } from './job-model.ts';
 
 const RUNNERS = ['runner-a', 'runner-b', 'runner-c'] as const;

@@ -1,0 +1,324 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { JobRef } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import type { Redis } from 'ioredis';
+import type { AttemptWriter } from './attempt-writer.ts';
+import { CancelWatcher } from './cancel-listener.ts';
+import { ChannelHub } from '../channel/channel-hub.ts';
+import { JobClosed } from '../errors.ts';
+import { scriptsOf } from '../redis/scripts.ts';
+import { Deployment, DONE, say, textOf } from '../testing/log-harness.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+describe('a writer', () => {
+  it('merges what comes in one turn, and what comes while an append is in flight', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    for (const token of ['a', 'b']) say(writer, token);
+    // the next tick sends it; no reply comes before the turn is over
+    await new Promise((resolve) => process.nextTick(resolve));
+    for (const token of ['c', 'd']) say(writer, token);
+    await Promise.resolve().then(() => say(writer, 'e'));
+    await writer.done(DONE);
+    const texts = (await d.log(id)).filter(({ type }) => type === 'text').map(({ data }) => data);
+    expect(texts).toEqual(['{"text":"ab"}', '{"text":"cde"}']);
+  });
+
+  it('stores nothing of what an abort comes before', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    writer.abort(new JobClosed(id));
+    await expect(writer.flush()).rejects.toThrow(JobClosed);
+    expect(await d.log(id)).toHaveLength(2);
+  });
+
+  it('merges nothing across another event', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    writer.emit({ type: 'tool_call', data: { callId: '1', name: 't', arguments: '{}' } });
+    say(writer, 'b');
+    writer.emit({ type: 'reasoning', data: { text: 'r' } });
+    writer.emit({ type: 'reasoning', data: { text: 's' } });
+    await writer.flush();
+    expect((await d.log(id)).slice(2).map(({ type, data }) => `${type} ${data}`)).toEqual([
+      'text {"text":"a"}',
+      'tool_call {"callId":"1","name":"t","arguments":"{}"}',
+      'text {"text":"b"}',
+      'reasoning {"text":"rs"}',
+    ]);
+  });
+
+  it('keeps any text exactly: line ends, separators, emoji split over deltas, NUL, a mebibyte at once', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const huge = '😀é'.repeat(175_000);
+    const deltas = [
+      'a\r\n\n\r',
+      'data: x\n\nid: 1',
+      '\u2028\u2029',
+      '\ud83d',
+      '\ude00',
+      '\0',
+      huge,
+      '\ud83d',
+      '\ude00',
+    ];
+    for (const delta of deltas) {
+      say(writer, delta);
+      await writer.flush();
+    }
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe(deltas.join(''));
+    expect(await d.reader.text(id)).toBe(deltas.join(''));
+  });
+
+  it('stores an append once that is sent twice, as ioredis does (law 4)', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await d.begin(id, 'runner');
+    const run = scriptsOf(d.redis);
+    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1000, 'text', '{"text":"once"}'];
+    expect(await run('append', d.keys.ofJob(id), args)).toBe(1);
+    expect(await run('append', d.keys.ofJob(id), args)).toBe(0);
+    expect(textOf(await d.log(id))).toBe('once');
+  });
+
+  it('that was taken over cannot write: no id is given twice (law 2, LangGraph #8112)', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const zombie = await d.begin(id);
+    say(zombie, 'old');
+    await zombie.flush();
+    const heir = await d.begin(id);
+    say(heir, 'new');
+    say(zombie, 'late');
+    await expect(zombie.flush()).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    await expect(zombie.done(DONE)).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    await heir.done(DONE);
+    const log = await d.log(id);
+    expect(textOf(log)).toBe('new');
+    expect(log.filter(({ id }) => id.startsWith('1-')).map(({ type }) => type)).toEqual(['started', 'text']);
+  });
+
+  it('that reaches the limit of the log stores nothing more and can end the job with an error (law 11)', async () => {
+    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'fits');
+    await writer.flush();
+    say(writer, 'x'.repeat(2_000));
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LIMIT_EXCEEDED' });
+    await writer.fail({ code: 'MODEL_ERROR', message: 'too long', retryable: false });
+    const log = await d.log(id);
+    expect(textOf(log)).toBe('fits');
+    expect(log.at(-1)).toMatchObject({ type: 'error' });
+  });
+
+  it('that is over its limit says so, or that somebody else had ended the job', async () => {
+    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'x'.repeat(2_000));
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LIMIT_EXCEEDED' });
+    await d.canceller.cancel(id, 'owner');
+    const failed = writer.fail({ code: 'MODEL_ERROR', message: 'too long', retryable: false });
+    await expect(failed).rejects.toMatchObject({ code: 'JOB_CLOSED' });
+  });
+
+  it('refuses at once what cannot be written, and goes on', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const data = { callId: '1', name: 't', content: circular as unknown as string, isError: false };
+    expect(() => writer.emit({ type: 'tool_result', data })).toThrow(TypeError);
+    expect(() => say(writer, ['no text'] as unknown as string)).toThrow(TypeError);
+    say(writer, 'goes on');
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe('goes on');
+  });
+
+  it('notices by its next append that Redis lost what it had acknowledged, and gives the job back', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    for (const token of ['a', 'b', 'c']) {
+      say(writer, token);
+      await writer.flush();
+    }
+    await d.loseAfter(id, '1-2');
+    say(writer, 'd');
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
+    expect(await writer.release('log-lost')).toBe(true);
+    const heir = await d.begin(id);
+    say(heir, 'abcd');
+    await heir.done(DONE);
+    const log = await d.log(id);
+    expect(log.find(({ type }) => type === 'reset')?.data).toBe('{"attempt":2,"reason":"log-lost"}');
+    expect(textOf(log)).toBe('abcd');
+  });
+
+  it('notices that the log alone is gone, and leaves no hole', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'first');
+    await writer.flush();
+    await d.redis.del(d.keys.log(id));
+    await expect(writer.done(DONE)).rejects.toMatchObject({ code: 'LOG_LOST' });
+    const next = await d.begin(id);
+    await d.redis.del(d.keys.log(id));
+    say(next, 'second');
+    await expect(next.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
+    expect(await next.release('log-lost')).toBe(true);
+    const heir = await d.begin(id);
+    say(heir, 'whole');
+    await heir.done(DONE);
+    expect((await d.log(id)).map(({ type }) => type)).toEqual(['reset', 'started', 'text', 'done']);
+  });
+
+  it('hands its job over with a reset that says so', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'half');
+    await writer.flush();
+    expect(await writer.release('handover')).toBe(true);
+    expect((await d.reader.outline(id))?.status).toBe('queued');
+    say(writer, 'late');
+    await d.begin(id);
+    const log = await d.log(id);
+    expect(log.map(({ type }) => type)).toEqual(['accepted', 'started', 'text', 'reset', 'started']);
+    expect(log[3]?.data).toBe('{"attempt":2,"reason":"handover"}');
+  });
+
+  it('waits when it is far ahead of Redis', async () => {
+    await using d = Deployment.single(server.url);
+    const writer = await d.begin(await d.job());
+    say(writer, 'x'.repeat(400_000));
+    say(writer, 'x'.repeat(400_000));
+    let resolved = false;
+    const drained = writer.drained()?.then(() => {
+      resolved = true;
+    });
+    await Promise.resolve();
+    expect(resolved).toBe(false);
+    await drained;
+    await writer.flush();
+  });
+
+  it('goes on by itself where it was, after SCRIPT FLUSH and after its connection was killed', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const admin = d.connection();
+    for (let i = 0; i < 20; i++) {
+      say(writer, `${i},`);
+      if (i === 5) await admin.call('SCRIPT', 'FLUSH');
+      if (i % 5 === 0) await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    }
+    await writer.done(DONE);
+    expect(textOf(await d.log(id))).toBe(Array.from({ length: 20 }, (_, i) => `${i},`).join(''));
+  });
+});
+
+describe('the cancel watcher (law 7)', () => {
+  async function watcherOf(d: Deployment, redis = d.connection()) {
+    const hub = new ChannelHub({ connection: d.connection(), sharded: false });
+    const watcher = new CancelWatcher(redis, hub, d.keys);
+    await watcher.start();
+    return {
+      watcher,
+      hub,
+      [Symbol.dispose]: () => {
+        watcher.close();
+        hub.close();
+      },
+    };
+  }
+
+  it('stops a silent attempt by the control channel alone, as soon as its job is cancelled', async () => {
+    await using d = Deployment.single(server.url);
+    const unable = d.connection();
+    unable.disconnect();
+    using w = await watcherOf(d, unable);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    using _watch = w.watcher.watch(writer);
+    const aborted = new Promise<void>((resolve) => writer.signal.addEventListener('abort', () => resolve()));
+    await d.canceller.cancel(id, 'owner');
+    await aborted;
+    expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
+  });
+
+  it('finds out at once that its job was closed after its begin and before it was watched', async () => {
+    await using d = Deployment.single(server.url);
+    const writer = await d.begin(await d.job());
+    await d.canceller.cancel(writer.ref, 'owner');
+    const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+    // nothing else tells: nobody goes through the watched jobs, and no connection is new
+    const ticks = jest.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
+    using w = await watcherOf(d);
+    ticks.mockRestore();
+    w.hub.unsubscribe(d.keys.control);
+    w.watcher.watch(writer);
+    await aborted;
+    expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
+  });
+
+  it('asks only for jobs that store nothing: an append that was stored has asked the same', async () => {
+    await using d = Deployment.single(server.url);
+    const redis = d.connection() as Redis;
+    const asked: string[] = [];
+    const timesAsked = ({ ref }: AttemptWriter) => asked.filter((key) => key === d.keys.record(ref)).length;
+    const thrice = Promise.withResolvers<void>();
+    const [silent, talking] = [await d.begin(await d.job()), await d.begin(await d.job())];
+    const send = redis.sendCommand.bind(redis);
+    redis.sendCommand = (command, ...rest) => {
+      if (command.name === 'hmget') asked.push(String(command.args[0]));
+      if (timesAsked(silent) === 3) thrice.resolve();
+      return send(command, ...rest);
+    };
+    using w = await watcherOf(d, redis);
+    using _silent = w.watcher.watch(silent);
+    using _talking = w.watcher.watch(talking);
+    const talk = setInterval(() => say(talking, 'x'), 20);
+    await thrice.promise;
+    clearInterval(talk);
+    // once at its beginning; once more, perhaps, where the machine kept an append waiting for as long as a job may be silent
+    expect(timesAsked(talking)).toBeLessThan(timesAsked(silent));
+  });
+
+  it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
+    await using d = Deployment.single(server.url);
+    using w = await watcherOf(d);
+    w.hub.unsubscribe(d.keys.control);
+    const attempts = await Promise.all(
+      ['JOB_CLOSED', 'ATTEMPT_FENCED', 'LOG_LOST'].map(async (code) => {
+        const writer = await d.begin(await d.job());
+        return { code, writer };
+      }),
+    );
+    const [cancelled, takenOver, lost] = attempts.map(({ writer }) => writer.ref) as [JobRef, JobRef, JobRef];
+    for (const { writer } of attempts) w.watcher.watch(writer);
+    await d.canceller.cancel(cancelled, 'owner');
+    await d.begin(takenOver);
+    await d.redis.del(d.keys.record(lost));
+    for (const { code, writer } of attempts) {
+      if (!writer.signal.aborted) await new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+      expect(writer.signal.reason).toMatchObject({ code });
+    }
+  });
+});

@@ -1,0 +1,259 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { idOf, isTerminal, jobRef } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { IdempotencyMismatch } from '../errors.ts';
+import { NewJob } from '../log/new-job.ts';
+import { scriptsOf } from '../redis/scripts.ts';
+import { Deployment, DONE, REQUEST, say, textOf } from '../testing/log-harness.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+const id = 'a-request-id-0001';
+const ref = jobRef('default', id);
+const metadata = { k: 'v' };
+const job = new NewJob({ ref, fingerprint: 'f', request: REQUEST, metadata });
+
+describe('open', () => {
+  it('stores record and accepted event at once, and reads them back', async () => {
+    await using d = Deployment.single(server.url);
+    expect(await d.opener.open(job)).toBe('opened');
+    expect(await d.reader.outline(ref)).toMatchObject({
+      ...{ ref, id, tenant: 'default', fingerprint: 'f', metadata },
+      status: 'queued',
+      attempt: 0,
+      lastEventId: '0-1',
+      startedAt: null,
+      usage: null,
+    });
+    expect(await d.log(ref)).toEqual([{ id: '0-1', type: 'accepted', data: `{"id":"${id}","status":"queued"}` }]);
+  });
+
+  it('makes one job of the same request sent many times at once', async () => {
+    await using d = Deployment.single(server.url);
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => d.opener.open(job)));
+    expect(outcomes.filter((outcome) => outcome === 'opened')).toHaveLength(1);
+    expect(await d.log(ref)).toHaveLength(1);
+  });
+
+  it('refuses the id for another body, and gives another tenant its own job of that id', async () => {
+    await using d = Deployment.single(server.url);
+    await d.opener.open(job);
+    const changed = new NewJob({ ref, fingerprint: 'g', request: REQUEST, metadata });
+    await expect(d.opener.open(changed)).rejects.toThrow(IdempotencyMismatch);
+    const others = new NewJob({ ref: jobRef('other', id), fingerprint: 'g', request: REQUEST, metadata });
+    expect(await d.opener.open(others)).toBe('opened');
+    expect((await d.reader.outline(ref))?.fingerprint).toBe('f');
+  });
+});
+
+describe('begin', () => {
+  it('numbers attempts, and says reset only where something had been said', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await d.begin(id);
+    const second = await d.begin(id);
+    say(second, 'lost');
+    await second.flush();
+    await d.begin(id);
+    expect((await d.log(id)).map((event) => [event.id, event.type, event.data])).toEqual([
+      ['0-1', 'accepted', `{"id":"${idOf(id)}","status":"queued"}`],
+      ['1-1', 'started', '{"attempt":1,"model":"openai:test"}'],
+      ['2-1', 'started', '{"attempt":2,"model":"openai:test"}'],
+      ['2-2', 'text', '{"text":"lost"}'],
+      ['3-1', 'reset', '{"attempt":3,"reason":"worker-lost"}'],
+      ['3-2', 'started', '{"attempt":3,"model":"openai:test"}'],
+    ]);
+  });
+
+  it('gives the same runner the attempt it has, when its reply was lost and it asks again', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    expect((await d.begin(id, 'runner')).attempt).toBe(1);
+    expect((await d.begin(id, 'runner')).attempt).toBe(1);
+    expect(await d.log(id)).toHaveLength(2);
+  });
+
+  it('refuses a job that has ended, is gone, has had its attempts, or asked to fail once it had spoken', async () => {
+    await using d = Deployment.single(server.url, { maxAttempts: 1 });
+    expect(await d.starter.begin('default.no-such-job-here', 'r')).toEqual({ kind: 'missing' });
+
+    const ended = await d.job();
+    await d.canceller.cancel(ended, 'owner');
+    expect(await d.starter.begin(ended, 'r')).toEqual({ kind: 'ended' });
+
+    const worn = await d.job();
+    await d.begin(worn);
+    expect(await d.starter.begin(worn, 'r2')).toEqual({ kind: 'refused', reason: 'too-many-attempts' });
+
+    const said = await d.job({ onCrash: 'fail' });
+    const writer = await d.begin(said);
+    say(writer, 'a');
+    await writer.flush();
+    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'already-said' });
+    await d.starter.fail(said, { code: 'WORKER_LOST', message: 'the worker was lost', retryable: true });
+    expect(await d.reader.outline(said)).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
+    expect((await d.log(said)).at(-1)?.type).toBe('error');
+  });
+});
+
+describe('append', () => {
+  it('keeps the time of the first token, whatever comes after it', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'first');
+    await writer.flush();
+    const longAgo = 1_000;
+    await d.redis.hset(d.keys.record(id), 'firstTokenAt', longAgo);
+    say(writer, 'second');
+    await writer.flush();
+    expect((await d.reader.outline(id))?.firstTokenAt).toBe(longAgo);
+  });
+});
+
+describe('one terminal event', () => {
+  it('is all that a race of done, cancels and failure leaves, whoever wins', async () => {
+    await using d = Deployment.single(server.url);
+    for (let round = 0; round < 50; round++) {
+      const id = await d.job();
+      const writer = await d.begin(id);
+      say(writer, 'text');
+      await writer.flush();
+      const cancel = () => d.canceller.cancel(id, 'owner');
+      const failed = { code: 'WORKER_LOST', message: 'm', retryable: true } as const;
+      const race = [() => writer.done(DONE), cancel, cancel, () => d.starter.fail(id, failed)];
+      await Promise.allSettled(shuffled(race).map((start) => start()));
+      const log = await d.log(id);
+      expect(log.filter(({ type }) => isTerminal(type))).toHaveLength(1);
+      expect(isTerminal(log.at(-1)?.type ?? 'text')).toBe(true);
+      const record = await d.reader.outline(id);
+      expect(record?.lastEventId).toBe(log.at(-1)?.id);
+      const types: Record<string, string> = { completed: 'done', cancelled: 'cancelled', failed: 'error' };
+      expect(log.at(-1)?.type).toBe(types[record?.status ?? '']);
+    }
+  });
+
+  it('is cancelled, with nothing after it, when a cancel meets a job that is queued, running or dead', async () => {
+    await using d = Deployment.single(server.url);
+    const queued = await d.job();
+    expect(await d.canceller.cancel(queued, 'owner')).toMatchObject({ kind: 'cancelled' });
+    expect(await d.canceller.cancel(queued, 'owner')).toEqual({ kind: 'already-cancelled' });
+
+    const running = await d.job();
+    const writer = await d.begin(running);
+    say(writer, 'before');
+    await writer.flush();
+    expect(await d.canceller.cancel(running, 'admin')).toMatchObject({ kind: 'cancelled' });
+    say(writer, 'after');
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'JOB_CLOSED' });
+    const log = await d.log(running);
+    expect(textOf(log)).toBe('before');
+    expect(log.at(-1)).toEqual({ id: '1-3', type: 'cancelled', data: '{"by":"admin"}' });
+
+    const finished = await d.job();
+    await (await d.begin(finished)).done(DONE);
+    expect(await d.canceller.cancel(finished, 'owner')).toEqual({ kind: 'finished' });
+  });
+
+  it('does not come from another tenant: its id is another job, or none (law 14)', async () => {
+    await using d = Deployment.single(server.url);
+    const own = await d.job();
+    expect(await d.canceller.cancel(jobRef('other', idOf(own)), 'owner')).toEqual({ kind: 'not-found' });
+    expect(await d.canceller.cancel('default.no-such-job-here', 'owner')).toEqual({ kind: 'not-found' });
+    expect((await d.reader.outline(own))?.status).toBe('queued');
+  });
+
+  it('lets go of the request, however the job ended, and says what is kept', async () => {
+    await using d = Deployment.single(server.url);
+    const prompt = 'x'.repeat(100_000);
+    const request = { messages: [{ role: 'user' as const, content: prompt }] };
+    const [done, cancelled, given] = [await d.job(request), await d.job(request), await d.job(request)];
+    const writer = await d.begin(done);
+    await writer.done(DONE);
+    const cancel = await d.canceller.cancel(cancelled, 'owner');
+    const gaveUp = await d.starter.fail(given, { code: 'WORKER_LOST', message: 'm', retryable: true });
+    const kept = [writer.keptBytes, cancel.kind === 'cancelled' && cancel.keptBytes, gaveUp];
+    for (const [place, ended] of [done, cancelled, given].entries()) {
+      expect(await d.redis.hexists(d.keys.record(ended), 'request')).toBe(0);
+      const outline = await d.reader.outline(ended);
+      const inLog = (await d.log(ended)).reduce((sum, { data }) => sum + data.length, 0);
+      expect(outline?.bytes).toMatchObject({ request: 0, log: inLog });
+      expect(kept[place]).toBe((outline?.bytes.kept ?? 0) + inLog);
+      expect(kept[place]).toBeLessThan(10_000);
+    }
+  });
+});
+
+describe('what is stored is published (law 3)', () => {
+  it('each event once, in one message with its siblings, also when an append is sent twice', async () => {
+    await using d = Deployment.single(server.url);
+    const subscriber = d.connection();
+    const id = jobRef('default', 'published-request-id');
+    const heard: string[] = [];
+    const terminal = new Promise<void>((resolve) => {
+      subscriber.on('message', (_channel, payload: string) => {
+        const lines = payload.split('\n').slice(1);
+        heard.push(...lines);
+        if (lines.some((line) => line.includes(' done '))) resolve();
+      });
+    });
+    await subscriber.subscribe(d.keys.channel(id));
+    await d.job({}, id);
+    await d.begin(id, 'one');
+    const run = scriptsOf(d.redis);
+    const args = ['PUBLISH', 60_000, 1, 'one', 2, 100, 1_000, 'text', '{"text":"a"}'];
+    for (let sent = 0; sent < 3; sent++) await run('append', d.keys.ofJob(id), args);
+    await (await d.begin(id, 'two')).done(DONE);
+    await terminal;
+    expect(heard).toEqual((await d.log(id)).map((event) => `${event.id} ${event.type} ${event.data}`));
+  });
+});
+
+describe('the fence (law 2)', () => {
+  it('holds for a close whose place in the log would fit', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const zombie = await d.begin(id);
+    await d.begin(id);
+    await expect(zombie.done(DONE)).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    expect((await d.reader.outline(id))?.status).toBe('active');
+  });
+
+  it('holds for an attempt that has let go', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    await (await d.begin(id, 'runner')).release('handover');
+    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1_000, 'text', '{"text":"a"}'];
+    expect(await scriptsOf(d.redis)('append', d.keys.ofJob(id), args)).toBe(-1);
+  });
+
+  it('holds between two runners of the same number, where a fail-over lost the begin of the first', async () => {
+    await using d = Deployment.single(server.url);
+    const id = await d.job();
+    const backup = await d.redis.hgetall(d.keys.record(id));
+    const first = await d.begin(id, 'first');
+    await d.redis.del(d.keys.record(id));
+    await d.redis.hset(d.keys.record(id), backup);
+    await d.loseAfter(id, '0-1');
+    const second = await d.begin(id, 'second');
+    expect(second.attempt).toBe(first.attempt);
+    say(first, 'lost');
+    await expect(first.flush()).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
+    expect(await first.release('log-lost')).toBe(false);
+    await expect(first.done(DONE)).rejects.toThrow();
+    say(second, 'kept');
+    await second.done(DONE);
+    expect(textOf(await d.log(id))).toBe('kept');
+  });
+});
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}

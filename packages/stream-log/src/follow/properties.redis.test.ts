@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  compareEventIds,
+  type EventId,
+  eventPosition,
+  isTerminal,
+  type JobRef,
+  LOG_START,
+  newRequestId,
+  type StoredEvent,
+} from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import fc from 'fast-check';
+import type { AttemptWriter } from '../attempt/attempt-writer.ts';
+import { JobNotFound, LogExpired } from '../errors.ts';
+import type { Followers } from './followers.ts';
+import { scriptsOf } from '../redis/scripts.ts';
+import { Deployment, DONE, Recorder, say } from '../testing/log-harness.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+type Step =
+  | { kind: 'say'; writer: number; text: string }
+  | { kind: 'flush' | 'repeat' | 'done'; writer: number }
+  | { kind: 'cut'; reader: number }
+  | { kind: 'take-over' | 'kill-subscribers' | 'cancel' | 'expire' };
+
+const writer = fc.nat(2);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('say'), writer, text: fc.string({ minLength: 1 }) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('flush'), writer }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('repeat'), writer }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'take-over' as const }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('cut'), reader: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'kill-subscribers' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'cancel' as const }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('done'), writer }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'expire' as const }) },
+) as fc.Arbitrary<Step>;
+
+describe('whatever happens', () => {
+  it('each reader gets one history: no gap, no repeat, in order, one terminal event, the last', async () => {
+    await using d = Deployment.single(server.url);
+    const nodes: [Followers, Followers] = [d.node(), d.node()];
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const story = await Story.begin(d, nodes);
+        for (const next of steps) await story.happens(next);
+        await story.holds();
+      }),
+      { numRuns: 60 },
+    );
+  }, 120_000);
+});
+
+/** One job, everybody who writes it, three readers, and what became of them. */
+class Story {
+  readonly #runners: { readonly id: string; readonly writer: AttemptWriter }[] = [];
+  #readers: Reader[] = [];
+  /** all that was ever stored, from the moment on at which it begins to expire */
+  #history: StoredEvent[] | null = null;
+
+  private constructor(
+    readonly d: Deployment,
+    readonly nodes: readonly [Followers, Followers],
+    readonly id: JobRef,
+  ) {}
+
+  static async begin(d: Deployment, nodes: readonly [Followers, Followers]): Promise<Story> {
+    const story = new Story(d, nodes, await d.job());
+    await story.#takeOver();
+    story.#readers = await Promise.all([0, 1, 2].map((i) => Reader.attach(story.#nodeOf(i), story.id)));
+    return story;
+  }
+
+  async happens(next: Step): Promise<void> {
+    const { d, id } = this;
+    // a writer that was fenced or cancelled rejects: that is part of the game
+    if (next.kind === 'say') say(this.#runner(next.writer).writer, next.text);
+    else if (next.kind === 'flush') await Promise.allSettled([this.#runner(next.writer).writer.flush()]);
+    else if (next.kind === 'done') await Promise.allSettled([this.#runner(next.writer).writer.done(DONE)]);
+    else if (next.kind === 'repeat') await this.#repeat(next.writer);
+    else if (next.kind === 'take-over') await this.#takeOver();
+    else if (next.kind === 'cut') await this.#readers[next.reader]?.cut(this.#nodeOf(next.reader + 1));
+    else if (next.kind === 'kill-subscribers') await d.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    else if (next.kind === 'expire') await this.#expire();
+    else await d.canceller.cancel(id, 'owner');
+  }
+
+  /** Ends the job and compares what everybody has seen with what was stored. */
+  async holds(): Promise<void> {
+    await this.d.canceller.cancel(this.id, 'owner');
+    const history = this.#history ?? (await this.d.log(this.id));
+    expect(history.map((event) => event.id)).toEqual([...history.map((event) => event.id)].sort(compareEventIds));
+    const ends = history.filter(({ type }) => isTerminal(type));
+    expect(ends).toEqual(this.#history === null ? history.slice(-1) : ends.slice(0, 1));
+    for (const reader of this.#readers) {
+      if (this.#history === null) expect(await reader.whole()).toEqual(history);
+      // whoever is told that something was lost starts afresh
+      else for (const seen of reader.beginnings()) expect(seen).toEqual(history.slice(0, seen.length));
+    }
+  }
+
+  /** The same append again, as ioredis sends it when the reply was lost. */
+  async #repeat(index: number): Promise<void> {
+    const { d, id } = this;
+    const { writer, id: runner } = this.#runner(index);
+    await Promise.allSettled([writer.flush()]);
+    const last = (await d.log(id)).findLast((event) => eventPosition(event.id).attempt === writer.attempt);
+    if (last === undefined) return;
+    const { unfinishedRetentionMs, maxEvents, maxBytes } = d.limits;
+    const args = ['PUBLISH', unfinishedRetentionMs, writer.attempt, runner, eventPosition(last.id).seq];
+    await scriptsOf(d.redis)('append', d.keys.ofJob(id), [...args, maxEvents, maxBytes, last.type, last.data]);
+  }
+
+  async #takeOver(): Promise<void> {
+    const id = newRequestId();
+    const begun = await this.d.starter.begin(this.id, id);
+    if (begun.kind === 'begun') this.#runners.push({ id, writer: begun.writer });
+  }
+
+  /** Log and record of an unfinished job expire together, a finished job's log first. */
+  async #expire(): Promise<void> {
+    const { d, id } = this;
+    await Promise.allSettled(this.#runners.map(({ writer }) => writer.flush()));
+    const standing = await d.reader.standing(id);
+    this.#history ??= await d.log(id);
+    await d.redis.pexpire(d.keys.log(id), 0);
+    if (standing?.finished !== true || !standing.logExists) await d.redis.pexpire(d.keys.record(id), 0);
+  }
+
+  #runner(index: number) {
+    const runner = this.#runners[index % this.#runners.length];
+    if (runner === undefined) throw new Error('a story begins with a runner');
+    return runner;
+  }
+
+  #nodeOf(reader: number): Followers {
+    return this.nodes[reader % 2 === 0 ? 0 : 1];
+  }
+}
+
+/** Follows with cuts: each time from the last event it has. */
+class Reader {
+  readonly #events: StoredEvent[] = [];
+  #recorder: Recorder | null;
+
+  private constructor(
+    recorder: Recorder,
+    readonly id: JobRef,
+  ) {
+    this.#recorder = recorder;
+  }
+
+  static async attach(node: Followers, id: JobRef): Promise<Reader> {
+    return new Reader(await Recorder.follow(node, id), id);
+  }
+
+  /** Goes on from the same place on another node, unless there is nothing left to read. */
+  async cut(next: Followers): Promise<void> {
+    this.#recorder?.following?.close();
+    this.#events.push(...(this.#recorder?.events ?? []));
+    const after: EventId = this.#events.at(-1)?.id ?? LOG_START;
+    this.#recorder = await Recorder.follow(next, this.id, after).catch((error: unknown) => {
+      if (error instanceof LogExpired || error instanceof JobNotFound) return null;
+      throw error;
+    });
+  }
+
+  async whole(): Promise<StoredEvent[]> {
+    if (this.#recorder?.following?.alreadyEnded === false) await this.#recorder.terminal();
+    return this.#seen();
+  }
+
+  /** What it has seen up to now, from one beginning to the next; what the server makes up for it is in none. */
+  beginnings(): StoredEvent[][] {
+    const beginnings: StoredEvent[][] = [[]];
+    for (const event of this.#seen()) {
+      if (event.id !== LOG_START) beginnings.at(-1)?.push(event);
+      else if (event.type === 'reset') beginnings.push([]);
+    }
+    return beginnings;
+  }
+
+  #seen(): StoredEvent[] {
+    return [...this.#events, ...(this.#recorder?.events ?? [])];
+  }
+}

@@ -1,0 +1,170 @@
+import { compareEventIds, type EventId, isTerminal, LOG_START } from '@millrace/contracts';
+import { batchAfter, batchOf, type EventBatch } from '../log/event-batch.ts';
+import type { Topic, TopicWatcher } from './topic.ts';
+
+/** Where followed events go. */
+export interface FollowSink {
+  /** Takes events in order, without gap or repeat.
+   *  @returns false when the reader is full: nothing more comes until `resume()` */
+  batch(batch: EventBatch): boolean;
+  /** Called once, last: the terminal event was given, the node closes, or `batch` threw. */
+  end(reason: 'terminal' | 'closed' | 'failed'): void;
+}
+
+/** Given by `follow()` to the reader. */
+export interface Following {
+  /** the last event given */
+  readonly position: EventId;
+  /** the cursor was the terminal event: nothing will come, `end` is not called */
+  readonly alreadyEnded: boolean;
+  /** the reader has room again */
+  resume(): void;
+  /** stops at once; `end` is not called */
+  close(): void;
+}
+
+/** reading: from the log, at the reader's pace · live: from the channel · full: until resume() · ended */
+type State = 'reading' | 'live' | 'full' | 'stalled' | 'ended';
+
+/** One reader of one job. It reads the log until it is level with it, then lives on what the channel brings; a reader
+ *  that is full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
+export class Watcher implements Following, TopicWatcher {
+  readonly alreadyEnded = false;
+  position: EventId;
+  readonly #topic: Topic;
+  readonly #sink: FollowSink;
+  readonly #onLeave: () => void;
+  #state: State = 'full';
+
+  constructor(topic: Topic, position: EventId, sink: FollowSink, onLeave: () => void) {
+    this.#topic = topic;
+    this.position = position;
+    this.#sink = sink;
+    this.#onLeave = onLeave;
+    topic.watchers.add(this);
+  }
+
+  get stalled(): boolean {
+    return this.#state === 'stalled';
+  }
+
+  get live(): boolean {
+    return this.#state === 'live';
+  }
+
+  resume(): void {
+    if (this.#state === 'full' || this.#state === 'stalled') void this.#read();
+  }
+
+  close(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#topic.watchers.delete(this);
+    this.#onLeave();
+  }
+
+  /** Ends the reader from the follower's side. */
+  end(): void {
+    if (this.#state === 'ended') return;
+    this.close();
+    this.#sink.end('closed');
+  }
+
+  /** @returns false when it took no more than this batch, or none: it is full or ended */
+  receive(batch: EventBatch): boolean {
+    if (this.#state !== 'live' && this.#state !== 'reading') return false;
+    if (batch.prev === this.position) return this.#give(batch);
+    if (compareEventIds(batch.last, this.position) <= 0) return true;
+    if (compareEventIds(batch.prev, this.position) < 0) return this.#give(batchAfter(batch, this.position));
+    this.#readAgain();
+    return false;
+  }
+
+  /** The log it was reading is gone: says so, then starts with what there is. */
+  rewind(): void {
+    if (this.#state === 'ended') return;
+    this.position = LOG_START;
+    // a full reader takes this one frame more, and goes on from the start when it has room
+    this.#offer(logLost());
+    if (this.#state === 'live') this.#readAgain();
+  }
+
+  /** The job is gone altogether: says so, and that this is the end. */
+  lose(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'live';
+    this.#give(jobLost(this.position));
+  }
+
+  #give(batch: EventBatch): boolean {
+    this.position = batch.last;
+    const takesMore = this.#offer(batch);
+    const last = batch.events.at(-1);
+    if (this.#state === 'ended') return false;
+    if (last !== undefined && isTerminal(last.type)) {
+      this.close();
+      this.#sink.end('terminal');
+    } else if (!takesMore) {
+      this.#state = 'full';
+    }
+    return this.#active();
+  }
+
+  /** A sink that throws ends its own watcher: the others, and the topic, are not to suffer for it. */
+  #offer(batch: EventBatch): boolean {
+    try {
+      return this.#sink.batch(batch);
+    } catch {
+      // the sink is told, and knows what it threw
+      this.close();
+      this.#sink.end('failed');
+      return false;
+    }
+  }
+
+  #readAgain(): void {
+    if (this.#state === 'live') void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    this.#state = 'reading';
+    this.#topic.beginReading();
+    try {
+      for (let pages = 0; this.#reading(); pages += 1) {
+        const from = this.position;
+        const { batch, full } = await this.#topic.page(from);
+        // who has taken a page takes the next one, too: Redis reads on while this one is encoded and written
+        if (batch !== null && full && pages > 0) await this.#topic.ask(batch.last);
+        if (!this.#reading() || this.position !== from) continue;
+        if (batch !== null && !this.#give(batch)) return;
+        if (!full && this.#topic.join(this)) this.#state = 'live';
+      }
+    } catch {
+      // Redis is away, which its connection has logged: the watchdog resumes
+      if (this.#reading()) this.#state = 'stalled';
+    } finally {
+      this.#topic.endReading();
+    }
+  }
+
+  // asked through functions: the state changes while a page is awaited or a batch given
+  #reading(): boolean {
+    return this.#state === 'reading';
+  }
+
+  #active(): boolean {
+    return this.#state === 'live' || this.#state === 'reading';
+  }
+}
+
+/** A made-up event, at the place before every log: resuming from it starts at the beginning. */
+export function logLost(): EventBatch {
+  const data = JSON.stringify({ attempt: 0, reason: 'log-lost' });
+  return batchOf(LOG_START, [{ id: LOG_START, type: 'reset', data }], false);
+}
+
+function jobLost(position: EventId): EventBatch {
+  const error = { code: 'INTERNAL', message: 'the job was lost from the store', retryable: true };
+  const events = [...logLost().events, { id: LOG_START, type: 'error' as const, data: JSON.stringify(error) }];
+  return batchOf(position, events, false);
+}

@@ -1,0 +1,46 @@
+import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contracts';
+import { IdempotencyMismatch } from '../errors.ts';
+import type { KeySpace } from '../redis/keys.ts';
+import type { LogLimits } from './limits.ts';
+import type { NewJob } from './new-job.ts';
+import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+
+/** The first event of every job. */
+export function acceptedEvent(ref: JobRef): StoredEvent {
+  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id: idOf(ref), status: 'queued' }) };
+}
+
+/** Stores new jobs: record and `accepted` event at once. */
+export class JobOpener {
+  readonly #run: RunScript;
+  readonly #publish: string;
+
+  constructor(
+    redis: RedisConnection,
+    readonly keys: KeySpace,
+    readonly limits: LogLimits,
+  ) {
+    this.#run = scriptsOf(redis);
+    this.#publish = publishCommand(redis);
+  }
+
+  /** Asked twice for the same job, it makes one.
+   *  @throws IdempotencyMismatch another body holds the id
+   *  @see PROTOCOL.md §2 */
+  async open(job: NewJob): Promise<'opened' | 'existing'> {
+    const { ref, fingerprint, request } = job;
+    const reply = await this.#run('open', this.keys.ofJob(ref), [
+      ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref).data],
+      ...['request', job.requestJson],
+      ...['requestBytes', job.requestBytes],
+      ...['keptBytes', job.keptBytes],
+      ...['pipeline', request.pipeline],
+      ...['model', request.model],
+      ...['onCrash', request.onCrash],
+      ...['onDisconnect', request.onDisconnect],
+      ...['metadata', job.metadataJson],
+    ]);
+    if (reply === -1) throw new IdempotencyMismatch(ref);
+    return reply === 1 ? 'opened' : 'existing';
+  }
+}

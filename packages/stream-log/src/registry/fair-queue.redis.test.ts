@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type JobRef, jobRef } from '@millrace/contracts';
+import { startRedis, type TestRedis } from '@millrace/testing';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { JobCatalogue } from './job-catalogue.ts';
+import { JobIndex } from './fair-queue.ts';
+import { Deployment } from '../testing/log-harness.ts';
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterAll(() => server.stop());
+
+const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1_000_000 };
+
+/** A job of 150 bytes, 50 of which are its request. */
+const sized = (ref: JobRef, requestBytes = 50) => ({ ref, keptBytes: 100, requestBytes });
+
+function indexOf(d: Deployment): { index: JobIndex; open: () => Promise<readonly JobRef[]> } {
+  const catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
+  return {
+    index: new JobIndex(d.redis, d.keys, d.limits),
+    open: async () => (await catalogue.open({ olderThanMs: 0, limit: 10 })).refs,
+  };
+}
+
+describe('the index of jobs', () => {
+  it('admits up to its limits, also when all come at once, and always whom it knows', async () => {
+    await using d = Deployment.single(server.url);
+    const { index } = indexOf(d);
+    const limits = { maxQueued: 5, maxOpenPerTenant: 3, maxStoredBytesPerTenant: 1_000 };
+    const admit = (ref: JobRef) => index.admit(sized(ref), limits).then(({ outcome }) => outcome);
+    const first = await Promise.all(Array.from({ length: 6 }, (_, i) => admit(jobRef('a', `a${i}`))));
+    expect(first.filter((outcome) => outcome === 'admitted')).toHaveLength(3);
+    expect(first.filter((outcome) => outcome === 'too-many-jobs')).toHaveLength(3);
+    expect([await admit('b.b1'), await admit('b.b2'), await admit('b.b3')]).toEqual([
+      'admitted',
+      'admitted',
+      'queue-full',
+    ]);
+    expect(await admit('a.a0')).toBe('admitted');
+    await index.taken('b.b1');
+    expect(await admit('b.b3')).toBe('admitted');
+    await index.left({ ref: 'a.a0', keptBytes: 100 });
+    expect(await admit('a.a9')).toBe('admitted');
+  });
+
+  it('lets one tenant fill its own share of the store, and nobody else notices', async () => {
+    await using d = Deployment.single(server.url);
+    const { index } = indexOf(d);
+    const limits = { ...ROOMY, maxStoredBytesPerTenant: 1_000 };
+    const admit = (ref: JobRef, requestBytes?: number) =>
+      index.admit(sized(ref, requestBytes), limits).then(({ outcome }) => outcome);
+    expect([await admit('a.one', 700), await admit('a.two', 200)]).toEqual(['admitted', 'too-many-bytes']);
+    expect(await admit('b.one', 700)).toBe('admitted');
+    // known already: it is turned away no more
+    expect(await admit('a.one', 700)).toBe('admitted');
+    // the prompt of an ended job counts no more
+    await index.left({ ref: 'a.one', keptBytes: 400 });
+    expect([await admit('a.two', 200), await admit('a.three', 201)]).toEqual(['admitted', 'too-many-bytes']);
+    await index.dropAdmission('a.two');
+    expect(await admit('a.three', 500)).toBe('admitted');
+  });
+
+  it('takes and dismisses many jobs of several tenants at once, each as if it came alone', async () => {
+    await using d = Deployment.single(server.url);
+    const { index, open } = indexOf(d);
+    const refs = ['a', 'b'].flatMap((tenant) => [1, 2, 3].map((nth) => jobRef(tenant, `${tenant}${nth}`)));
+    for (const ref of refs) await index.admit(sized(ref), ROOMY);
+    await Promise.all([...refs.slice(0, 5).map((ref) => index.taken(ref)), index.taken('b.unknown')]);
+    expect(await d.redis.zrange(d.keys.queuedJobs, '0', '-1')).toEqual(['b.b3']);
+    // the turn of `a3`, the last that was taken
+    expect(await d.redis.hget(d.keys.turns, 'taken')).toBe('3');
+    await Promise.all(refs.slice(0, 5).map((ref) => index.left({ ref, keptBytes: null })));
+    expect(await open()).toEqual(['b.b3']);
+    expect(await d.redis.zrange(d.keys.openJobsOf('a'), '0', '-1')).toEqual([]);
+    expect(await d.redis.zrange(d.keys.leavingJobs, '0', '-1')).toEqual(refs.slice(0, 5));
+  });
+
+  it('leaves no list behind when no more jobs come', async () => {
+    await using d = Deployment.single(server.url, { recordRetentionMs: 60_000, logRetentionMs: 30_000 });
+    const { index } = indexOf(d);
+    await index.admit(sized('t.last'), ROOMY);
+    await index.taken('t.last');
+    await index.left({ ref: 't.last', keptBytes: 1 });
+    const retentionMs = d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
+    const { allJobs, leavingJobs, leavingLogs, holders } = d.keys;
+    const lists = [allJobs, leavingJobs, leavingLogs, holders, d.keys.jobsOf('t'), d.keys.storedBytesOf('t')];
+    for (const list of lists) {
+      const leftMs = await d.redis.pttl(list);
+      expect(leftMs).toBeGreaterThan(0);
+      expect(leftMs).toBeLessThanOrEqual(retentionMs);
+    }
+  });
+
+  it('counts an id that comes again after its job had ended', async () => {
+    await using d = Deployment.single(server.url);
+    const { index, open } = indexOf(d);
+    await index.admit(sized('t.again'), ROOMY);
+    await index.left({ ref: 't.again', keptBytes: 1 });
+    expect(await open()).toEqual([]);
+    await index.admit(sized('t.again'), ROOMY);
+    expect(await open()).toEqual(['t.again']);
+    expect(await d.redis.hget(d.keys.storedBytesOf('t'), 'total')).toBe('150');
+  });
+
+  it('counts a job in again of which it has lost all, also beyond the limits, and leaves alone whom it knows', async () => {
+    await using d = Deployment.single(server.url);
+    const { index, open } = indexOf(d);
+    const limits = { ...ROOMY, maxQueued: 2, maxOpenPerTenant: 2 };
+    for (const ref of ['t.first', 't.second'] as const) await index.admit(sized(ref), limits);
+    const bytes = { kept: 100, request: 50, log: 10 };
+    const lost = { attempt: 0, status: 'queued' as const, bytes };
+    await index.restore({ ...lost, ref: 't.queued' });
+    await index.restore({ ...lost, ref: 't.active', attempt: 1, status: 'active' });
+    await index.restore({ ...lost, ref: 't.released', attempt: 1 });
+    await index.restore({ ...lost, ref: 't.first' });
+    expect(await open()).toEqual(['t.first', 't.second', 't.queued', 't.active', 't.released']);
+    const waiting = await d.redis.zrange(d.keys.queuedJobs, '0', '-1');
+    expect(waiting).toEqual(['t.released', 't.first', 't.second', 't.queued']);
+    expect(await index.admit(sized('t.new'), limits)).toEqual({ outcome: 'queue-full' });
+  });
+
+  it('drops what was noted of a job after it had ended', async () => {
+    await using d = Deployment.single(server.url);
+    const { index } = indexOf(d);
+    for (const ref of ['t.late', 't.open'] as const) await index.admit(sized(ref), ROOMY);
+    await index.left({ ref: 't.late', keptBytes: 1 });
+    await index.released('t.late');
+    await index.prune();
+    expect([await index.queuePosition('t.late'), await index.queuePosition('t.open')]).toEqual([null, 1]);
+  });
+
+  it('leaves nothing of an admission that is taken back', async () => {
+    await using d = Deployment.single(server.url);
+    const { index, open } = indexOf(d);
+    await index.admit(sized('t.y'), ROOMY);
+    await index.admit(sized('t.x'), ROOMY);
+    await index.dropAdmission('t.y');
+    expect(await open()).toEqual(['t.x']);
+    await index.dropAdmission('t.x');
+    const kept = await d.redis.keys(`${d.keys.openJobs.replace(':open', '')}*`);
+    expect(kept).toEqual([d.keys.turns]);
+  });
+
+  it('gives an abandoned job to one node, unless a reader came back, and again when that node is lost', async () => {
+    await using d = Deployment.single(server.url);
+    const { index } = indexOf(d);
+    await d.redis.zadd(d.keys.abandonedJobs, 1_000, 't.job');
+    expect(await index.claimAbandoned('t.job', 999, 2_000)).toBe(false);
+    const claims = await Promise.all([1, 2, 3].map(() => index.claimAbandoned('t.job', 1_000, 2_000)));
+    expect(claims.filter((claimed) => claimed)).toHaveLength(1);
+    expect(await index.claimAbandoned('t.job', 2_000, 3_000)).toBe(true);
+    expect(await index.claimAbandoned('t.unknown', 2_000, 3_000)).toBe(false);
+    expect(await d.redis.zscore(d.keys.abandonedJobs, 't.job')).toBe('3000');
+  });
+});
+
+describe('the place in the queue', () => {
+  it('counts the tenant’s own queued jobs, and all others together as one', async () => {
+    await using d = Deployment.single(server.url);
+    const { index } = indexOf(d);
+    const places = (...refs: JobRef[]) => Promise.all(refs.map((ref) => index.queuePosition(ref)));
+    for (const ref of ['t.x', 't.y', 't.z'] as const) await index.admit(sized(ref), ROOMY);
+    expect(await places('t.x', 't.y', 't.z')).toEqual([1, 2, 3]);
+    await index.taken('t.x');
+    expect(await places('t.x', 't.y', 't.z')).toEqual([null, 1, 2]);
+    for (const id of ['1', '2', '3', '4', '5']) await index.admit(sized(jobRef('crowd', id)), ROOMY);
+    // whoever stands behind somebody else's is told of one, however many they are
+    expect(await places('t.y', 't.z')).toEqual([2, 3]);
+    for (const id of ['6', '7', '8', '9']) await index.admit(sized(jobRef('mob', id)), ROOMY);
+    expect(await places('t.y', 't.z')).toEqual([2, 3]);
+    await index.admit(sized('late.comer'), ROOMY);
+    expect(await places('late.comer')).toEqual([2]);
+  });
+});
+
+describe('idempotency keys', () => {
+  it('stand for the id of whoever came first, per tenant', async () => {
+    await using d = Deployment.single(server.url);
+    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
+    expect(await keys.find('a', 'key')).toBeNull();
+    const claims = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.claim('a', 'key', `id-${i}`)));
+    expect(new Set(claims).size).toBe(1);
+    expect(await keys.claim('a', 'key', 'late')).toBe(claims[0]);
+    expect(await keys.find('a', 'key')).toBe(claims[0]);
+    expect(await keys.claim('b', 'key', 'other')).toBe('other');
+  });
+
+  it('are let go by the request that claimed them, and by no other', async () => {
+    await using d = Deployment.single(server.url);
+    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
+    await keys.claim('a', 'key', 'mine');
+    await keys.unclaim('a', 'key', 'not-mine');
+    expect(await keys.find('a', 'key')).toBe('mine');
+    await keys.unclaim('a', 'key', 'mine');
+    expect(await keys.find('a', 'key')).toBeNull();
+  });
+});

@@ -1,0 +1,110 @@
+import { type JobRef, tenantOf } from '@millrace/contracts';
+import type { KeySpace } from '../redis/keys.ts';
+import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+
+/** A worker that has not announced its slots for this long is gone, milliseconds. */
+const WORKER_SEEN_MS = 15_000;
+
+/** How long a policy stands that no API node repeats, milliseconds. */
+const POLICY_KEPT_MS = 60_000;
+
+/** How long a worker takes it for granted that slots are not shared out, milliseconds. */
+const UNSHARED_FOR_MS = 2_000;
+
+/** How many slots one tenant's jobs may hold: `share` leaves a fifth of all, at least one, to others. */
+export type SlotPolicy = 'none' | 'share' | number;
+
+export type PickUp =
+  | { readonly kind: 'taken' }
+  /** the tenant holds `most` slots, which is all that it may have */
+  | { readonly kind: 'full'; readonly most: number };
+
+/** Shares the slots of all workers out among tenants, when jobs are picked up (law 16): whoever queues endless jobs leaves
+ *  slots to others. A job for which there is no slot is *parked*: queued still, but outside the queue, where it would stand
+ *  in the way. When a slot of its tenant is freed, the first in line is queued again ({@link JobIndex.onUnparked}), and a
+ *  sweep mends what is lost in between.
+ *  @see docs/adr/0027-slots-are-shared-out-at-pick-up.md */
+export class TenantSlots {
+  readonly #run: RunScript;
+  /** until when nobody asks, ms of performance.now(): an answer costs a round trip before the first token */
+  #unsharedUntil = 0;
+
+  /** @param ownMost most slots of one tenant by the setting of this process; null: as the API says */
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: KeySpace,
+    readonly ownMost: number | null,
+  ) {
+    this.#run = scriptsOf(redis);
+  }
+
+  /** Says how slots are shared out. To be repeated. */
+  async setPolicy(policy: SlotPolicy): Promise<void> {
+    await this.redis.set(this.keys.slotPolicy, String(policy), 'PX', POLICY_KEPT_MS);
+  }
+
+  /** A worker is there. To be repeated within 15 s.
+   *  @param slots jobs that it runs at a time */
+  async announce(worker: string, slots: number): Promise<void> {
+    const [seconds, micros] = await this.redis.time();
+    const seenMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+    const { workers } = this.keys;
+    await this.redis.hset(workers, worker, `${slots} ${seenMs}`);
+    await this.#forgetLost(seenMs);
+  }
+
+  /** A worker ends. */
+  async withdraw(worker: string): Promise<void> {
+    await this.redis.hdel(this.keys.workers, worker);
+  }
+
+  /** Asks for a slot for a job that a worker has taken from the queue. The slot is the job's until it ends or is given
+   *  back ({@link JobIndex.left}, `released`, `freed`). */
+  async pickUp(ref: JobRef): Promise<PickUp> {
+    if (performance.now() < this.#unsharedUntil) return { kind: 'taken' };
+    const [taken, most] = await this.#ask(tenantOf(ref), ref);
+    if (most === -1) this.#unsharedUntil = performance.now() + UNSHARED_FOR_MS;
+    return taken === 1 ? { kind: 'taken' } : { kind: 'full', most };
+  }
+
+  /** Parks a job that was picked up in vain, once its queue entry is gone.
+   *  @returns whether it is to be queued again: a slot has become free meanwhile */
+  async park(ref: JobRef, most: number): Promise<boolean> {
+    const tenant = tenantOf(ref);
+    const keys = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant), this.keys.openJobsOf(tenant)];
+    return (await this.#run('park', keys, [ref, most])) === 0;
+  }
+
+  /** For a sweep: of queued jobs without a queue entry, those that are not parked, and of the parked ones as many, first in
+   *  line first, as their tenant has free slots.
+   *  @returns what is to be queued again */
+  async toQueueAgain(missing: readonly JobRef[]): Promise<JobRef[]> {
+    const byTenant = [...Map.groupBy(missing, tenantOf)];
+    return (await Promise.all(byTenant.map(([tenant, refs]) => this.#ofTenant(tenant, refs)))).flat();
+  }
+
+  async #ofTenant(tenant: string, refs: readonly JobRef[]): Promise<JobRef[]> {
+    const parked = this.keys.parkedJobsOf(tenant);
+    const places = await this.redis.zmscore(parked, ...refs);
+    const lost = refs.filter((_, place) => places[place] === null);
+    if (lost.length === refs.length) return lost;
+    const [free, most] = await this.#ask(tenant, '');
+    // without a bound nobody who ends calls the next one
+    const count = most < 0 ? refs.length - lost.length : free;
+    if (count === 0) return lost;
+    const popped = await this.redis.zpopmin(parked, count);
+    return [...lost, ...(popped.filter((_, place) => place % 2 === 0) as JobRef[])];
+  }
+
+  async #ask(tenant: string, ref: JobRef | ''): Promise<[taken: number, most: number]> {
+    const own = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
+    const keys = [...own, this.keys.workers, this.keys.slotPolicy];
+    return (await this.#run('pickup', keys, [ref, this.ownMost ?? 0, WORKER_SEEN_MS])) as [number, number];
+  }
+
+  async #forgetLost(nowMs: number): Promise<void> {
+    const seen = Object.entries(await this.redis.hgetall(this.keys.workers));
+    const lost = seen.filter(([, word]) => Number(word.split(' ')[1]) < nowMs - 4 * WORKER_SEEN_MS);
+    if (lost.length > 0) await this.redis.hdel(this.keys.workers, ...lost.map(([worker]) => worker));
+  }
+}

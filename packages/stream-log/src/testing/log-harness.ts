@@ -1,0 +1,202 @@
+import type { EventId, JobRef, JobRequest, StoredEvent } from '@millrace/contracts';
+import { compareEventIds, eventPosition, isTerminal, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
+import { newKeyPrefix } from '@millrace/testing';
+import { Cluster, Redis } from 'ioredis';
+import { AttemptStarter, type Begun } from '../attempt/attempt-starter.ts';
+import type { AttemptWriter } from '../attempt/attempt-writer.ts';
+import { JobCanceller } from '../log/job-canceller.ts';
+import { ChannelHub } from '../channel/channel-hub.ts';
+import { Followers } from '../follow/followers.ts';
+import { KeySpace } from '../redis/keys.ts';
+import type { LogLimits } from '../log/limits.ts';
+import { NewJob } from '../log/new-job.ts';
+import { JobOpener } from '../log/job-opener.ts';
+import type { EventBatch } from '../log/event-batch.ts';
+import { JobReader } from '../log/job-reader.ts';
+import type { RedisConnection } from '../redis/scripts.ts';
+import type { Following, FollowSink } from '../follow/subscriber.ts';
+
+const LIMITS: LogLimits = {
+  recordRetentionMs: 60_000,
+  logRetentionMs: 60_000,
+  unfinishedRetentionMs: 60_000,
+  maxEvents: 100_000,
+  maxBytes: 50_000_000,
+  maxAttempts: 10,
+};
+
+export const REQUEST: JobRequest = {
+  messages: [{ role: 'user', content: 'hi' }],
+  pipeline: 'chat',
+  model: 'openai:test',
+  onDisconnect: 'continue',
+  onCrash: 'restart',
+  timeoutMs: 60_000,
+};
+
+/** Everything of the stream log on one key prefix: two "nodes" that follow, and a worker's side. */
+export class Deployment implements AsyncDisposable {
+  readonly keys = new KeySpace(newKeyPrefix());
+  readonly redis: RedisConnection;
+  readonly opener: JobOpener;
+  readonly reader: JobReader;
+  readonly canceller: JobCanceller;
+  readonly starter: AttemptStarter;
+  readonly limits: LogLimits;
+  readonly #connect: () => RedisConnection;
+  readonly #closers: (() => void)[] = [];
+
+  constructor(connect: () => RedisConnection, limits: Partial<LogLimits> = {}) {
+    this.#connect = connect;
+    this.redis = this.connection();
+    const all = { ...LIMITS, ...limits };
+    this.limits = all;
+    this.opener = new JobOpener(this.redis, this.keys, all);
+    this.reader = new JobReader(this.redis, this.keys);
+    this.canceller = new JobCanceller(this.redis, this.keys, all);
+    this.starter = new AttemptStarter(this.redis, this.keys, all);
+  }
+
+  static single(url: string, limits?: Partial<LogLimits>): Deployment {
+    const retryStrategy = () => 50;
+    return new Deployment(
+      () => new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null, retryStrategy }),
+      limits,
+    );
+  }
+
+  static cluster(ports: readonly number[]): Deployment {
+    const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
+    return new Deployment(() => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }));
+  }
+
+  connection(): RedisConnection {
+    const connection = this.#connect();
+    // an outage is what some tests are about: it shows in what they await
+    connection.on('error', () => undefined);
+    this.#closers.push(() => connection.disconnect());
+    return connection;
+  }
+
+  /** A node that follows, with connections of its own, or with those that a test wants to play with. */
+  node({ reads = this.connection(), subscriber = this.connection() } = {}): Followers {
+    const hub = new ChannelHub({ connection: subscriber, sharded: this.redis.isCluster });
+    const followers = new Followers(reads, hub, this.keys);
+    this.#closers.unshift(() => {
+      followers.close();
+      hub.close();
+    });
+    return followers;
+  }
+
+  /** A job that is queued. */
+  async job(request: Partial<JobRequest> = {}, ref = jobRef('default', newRequestId())): Promise<JobRef> {
+    await this.opener.open(new NewJob({ ref, fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} }));
+    return ref;
+  }
+
+  /** A job that a worker has taken. */
+  async begin(ref: JobRef, runner = newRequestId()): Promise<AttemptWriter> {
+    return begun(await this.starter.begin(ref, runner)).writer;
+  }
+
+  async log(ref: JobRef): Promise<StoredEvent[]> {
+    return (await this.reader.page(ref, LOG_START, { events: 1e9, bytes: 1e9 })).events;
+  }
+
+  /** Leaves what a fail-over to a replica leaves that had not got the events after `last` of the present attempt. */
+  async loseAfter(ref: JobRef, last: EventId): Promise<void> {
+    const kept = (await this.log(ref)).filter((event) => compareEventIds(event.id, last) <= 0);
+    await this.redis.del(this.keys.log(ref));
+    for (const event of kept) await this.redis.xadd(this.keys.log(ref), event.id, event.type, event.data);
+    await this.redis.hset(this.keys.record(ref), 'seq', eventPosition(last).seq);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closers) close();
+  }
+}
+
+function begun(outcome: Begun): Extract<Begun, { kind: 'begun' }> {
+  if (outcome.kind !== 'begun') throw new Error(`begin: ${outcome.kind}`);
+  return outcome;
+}
+
+export const DONE = {
+  finishReason: 'stop',
+  usage: { inputTokens: 1, outputTokens: 2 },
+  timings: { queueMs: 1, firstTokenMs: 2, totalMs: 3 },
+};
+
+/** A reader that keeps what it was given, and can be awaited. */
+export class Recorder implements FollowSink {
+  readonly events: StoredEvent[] = [];
+  ended: string | null = null;
+  following: Following | null = null;
+  /** takes this many events, then says it is full */
+  room = Number.POSITIVE_INFINITY;
+  readonly #waiters = new Set<() => void>();
+
+  static async follow(node: Followers, ref: JobRef, after: EventId = LOG_START): Promise<Recorder> {
+    const recorder = new Recorder();
+    recorder.following = await node.follow(ref, { after, sink: recorder });
+    return recorder;
+  }
+
+  batch(batch: EventBatch): boolean {
+    this.events.push(...batch.events);
+    this.room -= batch.events.length;
+    this.#wake();
+    return this.room > 0;
+  }
+
+  end(reason: string): void {
+    this.ended = reason;
+    this.#wake();
+  }
+
+  /** Resolves as soon as `condition` holds; it is asked after each batch. */
+  async until(condition: (recorder: Recorder) => boolean): Promise<this> {
+    while (!condition(this)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiters.add(resolve);
+      await promise;
+    }
+    return this;
+  }
+
+  terminal(): Promise<this> {
+    return this.until(({ events }) => events.some(({ type }) => isTerminal(type)));
+  }
+
+  get ids(): string[] {
+    return this.events.map(({ id }) => id);
+  }
+
+  get types(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  /** the answer as a client would have it: all text after the last reset */
+  get text(): string {
+    return textOf(this.events);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiters) resolve();
+    this.#waiters.clear();
+  }
+}
+
+export function textOf(events: readonly StoredEvent[]): string {
+  const start = events.findLastIndex(({ type }) => type === 'reset') + 1;
+  return events
+    .slice(start)
+    .filter(({ type }) => type === 'text')
+    .map(({ data }) => (JSON.parse(data) as { text: string }).text)
+    .join('');
+}
+
+export function say(writer: AttemptWriter, text: string): void {
+  writer.emit({ type: 'text', data: { text } });
+}
