@@ -16,6 +16,7 @@ export {
   SubscriptionUnconfirmed,
 } from './errors.ts';
 export { type Expectation, Followers, type FollowOptions } from './follow/followers.ts';
+export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { IdempotencyKeys } from './registry/idempotency-keys.ts';
 export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, JobIndex } from './registry/fair-queue.ts';

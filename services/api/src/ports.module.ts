@@ -1,6 +1,7 @@
 import type { Logger, RedisFactory } from '@millrace/runtime';
 import { logLimits } from '@millrace/runtime';
 import {
+  AbandonedJobs,
   ChannelHub,
   Followers,
   IdempotencyKeys,
@@ -15,6 +16,7 @@ import {
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from './settings.ts';
 import {
+  ABANDONED_JOBS,
   FOLLOWERS,
   IDEMPOTENCY_KEYS,
   JOB_CANCELLER,
@@ -60,6 +62,7 @@ export class PortsModule implements OnApplicationShutdown {
       [JOB_OPENER, new JobOpener(redis, keys, limits)],
       [JOB_READER, reader],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
+      [ABANDONED_JOBS, new AbandonedJobs(redis, keys)],
       [JOB_INDEX, new JobIndex(redis, keys, limits)],
       [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],

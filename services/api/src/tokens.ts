@@ -9,6 +9,7 @@ export const KEYS = Symbol('KeySpace');
 export const JOB_OPENER = Symbol('JobOpener');
 export const JOB_READER = Symbol('JobReader');
 export const JOB_CANCELLER = Symbol('JobCanceller');
+export const ABANDONED_JOBS = Symbol('AbandonedJobs');
 export const JOB_INDEX = Symbol('JobIndex');
 export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const TENANT_SLOTS = Symbol('TenantSlots');

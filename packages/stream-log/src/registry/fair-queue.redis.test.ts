@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { IdempotencyKeys } from './idempotency-keys.ts';
 import { JobCatalogue } from './job-catalogue.ts';
 import { JobIndex } from './fair-queue.ts';
 import { Deployment } from '../testing/log-harness.ts';
@@ -143,18 +142,6 @@ describe('the index of jobs', () => {
     const kept = await d.redis.keys(`${d.keys.openJobs.replace(':open', '')}*`);
     expect(kept).toEqual([d.keys.turns]);
   });
-
-  it('gives an abandoned job to one node, unless a reader came back, and again when that node is lost', async () => {
-    await using d = Deployment.single(server.url);
-    const { index } = indexOf(d);
-    await d.redis.zadd(d.keys.abandonedJobs, 1_000, 't.job');
-    expect(await index.claimAbandoned('t.job', 999, 2_000)).toBe(false);
-    const claims = await Promise.all([1, 2, 3].map(() => index.claimAbandoned('t.job', 1_000, 2_000)));
-    expect(claims.filter((claimed) => claimed)).toHaveLength(1);
-    expect(await index.claimAbandoned('t.job', 2_000, 3_000)).toBe(true);
-    expect(await index.claimAbandoned('t.unknown', 2_000, 3_000)).toBe(false);
-    expect(await d.redis.zscore(d.keys.abandonedJobs, 't.job')).toBe('3000');
-  });
 });
 
 describe('the place in the queue', () => {
@@ -173,28 +160,5 @@ describe('the place in the queue', () => {
     expect(await places('t.y', 't.z')).toEqual([2, 3]);
     await index.admit(sized('late.comer'), ROOMY);
     expect(await places('late.comer')).toEqual([2]);
-  });
-});
-
-describe('idempotency keys', () => {
-  it('stand for the id of whoever came first, per tenant', async () => {
-    await using d = Deployment.single(server.url);
-    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
-    expect(await keys.find('a', 'key')).toBeNull();
-    const claims = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.claim('a', 'key', `id-${i}`)));
-    expect(new Set(claims).size).toBe(1);
-    expect(await keys.claim('a', 'key', 'late')).toBe(claims[0]);
-    expect(await keys.find('a', 'key')).toBe(claims[0]);
-    expect(await keys.claim('b', 'key', 'other')).toBe('other');
-  });
-
-  it('are let go by the request that claimed them, and by no other', async () => {
-    await using d = Deployment.single(server.url);
-    const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
-    await keys.claim('a', 'key', 'mine');
-    await keys.unclaim('a', 'key', 'not-mine');
-    expect(await keys.find('a', 'key')).toBe('mine');
-    await keys.unclaim('a', 'key', 'mine');
-    expect(await keys.find('a', 'key')).toBeNull();
   });
 });

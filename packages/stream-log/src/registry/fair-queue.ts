@@ -159,16 +159,6 @@ export class JobIndex {
     return (await this.#run('position', keys, [ref])) as number | null;
   }
 
-  /** Claims a job of `abandonedJobs` just before it is cancelled. Of several nodes one gets it, and none when a reader
-   *  has come back since the job was found. It stays in the set until its node takes it out: a claim runs out, so that
-   *  a node that dies between claim and cancel loses nothing.
-   *  @param nowMs by Redis's clock, milliseconds since the epoch, as is `untilMs`
-   *  @param untilMs when the job falls due again
-   *  @returns whether the caller is to cancel it */
-  async claimAbandoned(ref: JobRef, nowMs: number, untilMs: number): Promise<boolean> {
-    return (await this.#run('claim', [this.keys.abandonedJobs], [ref, nowMs, untilMs])) === 1;
-  }
-
   async #take(refs: readonly JobRef[]): Promise<void> {
     await this.#run('take', [this.keys.queuedJobs, this.keys.turns], refs);
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type JobIndex, KeySpace, type RedisConnection } from '@millrace/stream-log';
+import type { AbandonedJobs } from '@millrace/stream-log';
 import type { ApiSettings } from '../settings.ts';
 import type { Cancellation } from './cancellation.ts';
 import { WatchLeases } from './disconnect-leases.ts';
@@ -14,12 +14,10 @@ afterEach(() => {
 });
 
 /** Leases over a Redis of which only the clock is asked. */
-function leasesOver(time: () => Promise<unknown>): WatchLeases {
+function leasesOver(nowMs: () => Promise<number>): WatchLeases {
   return new WatchLeases(
     { MILLRACE_DISCONNECT_GRACE_MS: GRACE_MS } as ApiSettings,
-    { time } as unknown as RedisConnection,
-    new KeySpace('test'),
-    {} as JobIndex,
+    { nowMs } as AbandonedJobs,
     {} as Cancellation,
   );
 }

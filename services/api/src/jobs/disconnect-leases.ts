@@ -1,8 +1,8 @@
 import type { JobRef } from '@millrace/contracts';
-import type { JobIndex, KeySpace, RedisConnection } from '@millrace/stream-log';
+import type { AbandonedJobs } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../settings.ts';
-import { JOB_INDEX, KEYS, REDIS, SETTINGS } from '../tokens.ts';
+import { ABANDONED_JOBS, SETTINGS } from '../tokens.ts';
 import { Cancellation } from './cancellation.ts';
 
 /** Jobs cancelled in one round, at most. */
@@ -62,9 +62,7 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(REDIS) private readonly redis: RedisConnection,
-    @Inject(KEYS) private readonly keys: KeySpace,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(ABANDONED_JOBS) private readonly abandoned: AbandonedJobs,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
   ) {
     this.#graceMs = settings.MILLRACE_DISCONNECT_GRACE_MS;
@@ -92,7 +90,7 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
     this.#readers.set(ref, readers);
     readers.count += 1;
     if (isCreator) readers.creators += 1;
-    this.#attempt(this.#prolong([ref], isCreator));
+    this.#attempt(this.abandoned.extend([ref], this.#deadline(2), { create: isCreator }));
     const leaving = (leave: () => void) => {
       let left = false;
       return () => {
@@ -121,21 +119,13 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   /** The job falls due unless somebody else watches it, here or on another node. */
   #left(ref: JobRef, { count, creators }: Readers): void {
     if (count > 0) return;
-    if (creators === 0) this.#attempt(this.redis.zadd(this.keys.abandonedJobs, 'XX', this.#deadline(1), ref));
-    else this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), ref).catch(() => this.#untold.add(ref));
+    if (creators === 0) this.#attempt(this.abandoned.setExisting(ref, this.#deadline(1)));
+    else this.abandoned.set(ref, this.#deadline(1)).catch(() => this.#untold.add(ref));
   }
 
   #forget(ref: JobRef): void {
     this.#untold.delete(ref);
-    this.#attempt(this.redis.zrem(this.keys.abandonedJobs, ref));
-  }
-
-  /** @param made here: the deadlines are set where there are none. Another node may have moved one further. */
-  async #prolong(refs: readonly JobRef[], made: boolean): Promise<void> {
-    if (refs.length === 0) return;
-    const ifThere = made ? [] : ['XX' as const];
-    const deadline = this.#deadline(2);
-    await this.redis.zadd(this.keys.abandonedJobs, ...ifThere, 'GT', ...refs.flatMap((ref) => [deadline, ref]));
+    this.#attempt(this.abandoned.remove(ref));
   }
 
   #deadline(graces: number): number {
@@ -154,29 +144,25 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async #readClock(): Promise<void> {
-    const [seconds, micros] = await this.redis.time();
-    this.#clockOffsetMs = Number(seconds) * 1000 + Number(micros) / 1000 - Date.now();
+    this.#clockOffsetMs = (await this.abandoned.nowMs()) - Date.now();
   }
 
   async #renew(): Promise<void> {
     for (const ref of [...this.#untold]) {
-      await this.redis.zadd(this.keys.abandonedJobs, this.#deadline(1), ref);
+      await this.abandoned.set(ref, this.#deadline(1));
       this.#untold.delete(ref);
     }
     const refs = (made: boolean) =>
       [...this.#readers].filter(([, { creators }]) => creators > 0 === made).map(([ref]) => ref);
-    await this.#prolong(refs(true), true);
-    await this.#prolong(refs(false), false);
+    for (const create of [true, false]) await this.abandoned.extend(refs(create), this.#deadline(2), { create });
   }
 
   async #cancelOverdue(): Promise<void> {
-    const { abandonedJobs } = this.keys;
-    const overdue = await this.redis.zrangebyscore(abandonedJobs, '-inf', this.#deadline(0), 'LIMIT', 0, ROUND);
-    for (const ref of overdue as JobRef[]) {
+    for (const ref of await this.abandoned.overdue(this.#deadline(0), ROUND)) {
       // a reader may have come back while the others of this round were cancelled
-      if (!(await this.index.claimAbandoned(ref, this.#deadline(0), this.#deadline(2)))) continue;
+      if (!(await this.abandoned.claim(ref, this.#deadline(0), this.#deadline(2)))) continue;
       await this.cancellation.cancel(ref, 'disconnect');
-      await this.redis.zrem(abandonedJobs, ref);
+      await this.abandoned.remove(ref);
     }
   }
 

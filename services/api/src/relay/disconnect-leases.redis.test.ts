@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
-import { JobIndex } from '@millrace/stream-log';
+import { AbandonedJobs } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import type { Cancellation } from '../jobs/cancellation.ts';
 import { WatchLeases } from '../jobs/disconnect-leases.ts';
@@ -126,11 +126,11 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     await connection.zadd(keys.abandonedJobs, 1, returning, 2, away);
     const cancelled: string[] = [];
     const ended = Promise.withResolvers<void>();
-    class RacingIndex extends JobIndex {
-      override async claimAbandoned(ref: JobRef, ...times: [nowMs: number, untilMs: number]): Promise<boolean> {
+    class RacingDeadlines extends AbandonedJobs {
+      override async claim(ref: JobRef, ...times: [nowMs: number, untilMs: number]): Promise<boolean> {
         // the reader's node moves the deadline, after the list of the overdue was read
         if (ref === returning) await connection.zadd(keys.abandonedJobs, 'XX', 'GT', Date.now() + 60_000, ref);
-        return super.claimAbandoned(ref, ...times);
+        return super.claim(ref, ...times);
       }
     }
     const cancellation = {
@@ -139,9 +139,8 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
         ended.resolve();
       },
     };
-    const limits = { recordRetentionMs: 1, logRetentionMs: 1, unfinishedRetentionMs: 1 };
-    const index = new RacingIndex(connection, keys, limits);
-    const leases = new WatchLeases(settings, connection, keys, index, cancellation as unknown as Cancellation);
+    const abandoned = new RacingDeadlines(connection, keys);
+    const leases = new WatchLeases(settings, abandoned, cancellation as unknown as Cancellation);
     leases.onApplicationBootstrap();
     await ended.promise;
     await leases.onApplicationShutdown();
