@@ -1,7 +1,6 @@
 export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
 export type { AttemptWriter } from './attempt/attempt-writer.ts';
 export { CancelWatcher } from './attempt/cancel-listener.ts';
-export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { ChannelHub } from './channel/channel-hub.ts';
 export {
   AttemptFenced,
@@ -16,17 +15,18 @@ export {
   SubscriptionUnconfirmed,
 } from './errors.ts';
 export { type Expectation, Followers, type FollowOptions } from './follow/followers.ts';
-export { AbandonedJobs } from './registry/abandoned-jobs.ts';
-export { IdempotencyKeys } from './registry/idempotency-keys.ts';
-export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
-export { type Admission, type AdmissionLimits, type EndedJob, JobIndex } from './registry/fair-queue.ts';
-export { KeySpace } from './redis/keys.ts';
+export type { Following, FollowSink } from './follow/subscriber.ts';
+export type { EventBatch } from './log/event-batch.ts';
+export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
+export { JobOpener } from './log/job-opener.ts';
+export { type AttemptPage, JobReader } from './log/job-reader.ts';
 export type { LogLimits } from './log/limits.ts';
 export { NewJob } from './log/new-job.ts';
-export { JobOpener } from './log/job-opener.ts';
-export type { EventBatch } from './log/event-batch.ts';
-export { type AttemptPage, JobReader } from './log/job-reader.ts';
 export { isFinished, type JobOutline } from './log/record.ts';
+export { KeySpace } from './redis/keys.ts';
 export type { RedisConnection } from './redis/scripts.ts';
+export { AbandonedJobs } from './registry/abandoned-jobs.ts';
+export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
+export { IdempotencyKeys } from './registry/idempotency-keys.ts';
+export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
-export type { Following, FollowSink } from './follow/subscriber.ts';

@@ -3,7 +3,7 @@ import {
   AttemptStarter,
   CancelWatcher,
   ChannelHub,
-  JobIndex,
+  FairQueue,
   KeySpace,
   type RedisConnection,
   TenantSlots,
@@ -41,10 +41,10 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
         new AttemptStarter(redis, keys, logLimits(settings)),
     },
     {
-      provide: JobIndex,
+      provide: FairQueue,
       inject: [COMMANDS, KeySpace, SETTINGS],
       useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new JobIndex(redis, keys, logLimits(settings)),
+        new FairQueue(redis, keys, logLimits(settings)),
     },
     {
       provide: TenantSlots,
@@ -58,7 +58,7 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
       useFactory: startCancelWatcher,
     },
   ],
-  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, JobIndex, TenantSlots, CancelWatcher],
+  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelWatcher],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(

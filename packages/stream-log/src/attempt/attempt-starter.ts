@@ -1,9 +1,9 @@
 import type { JobError, JobRef, JobRequest } from '@millrace/contracts';
-import { AttemptWriter } from './attempt-writer.ts';
-import type { KeySpace } from '../redis/keys.ts';
 import type { LogLimits } from '../log/limits.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import { patiently } from '../redis/retry-while-unavailable.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import { AttemptWriter } from './attempt-writer.ts';
 
 export type Begun =
   | {

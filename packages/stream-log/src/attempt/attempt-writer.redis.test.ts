@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
-import type { AttemptWriter } from './attempt-writer.ts';
-import { CancelWatcher } from './cancel-listener.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
 import { JobClosed } from '../errors.ts';
 import { scriptsOf } from '../redis/scripts.ts';
 import { Deployment, DONE, say, textOf } from '../testing/log-harness.ts';
+import type { AttemptWriter } from './attempt-writer.ts';
+import { CancelWatcher } from './cancel-listener.ts';
 
 let server: TestRedis;
 beforeAll(async () => {

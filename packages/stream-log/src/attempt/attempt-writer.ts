@@ -1,10 +1,10 @@
 import type { JobError, JobRef, StreamEvent, StreamEventData } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
-import type { KeySpace } from '../redis/keys.ts';
 import type { LogLimits } from '../log/limits.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import { patiently } from '../redis/retry-while-unavailable.ts';
-import { PendingEvents } from './pending-events.ts';
 import type { RunScript } from '../redis/scripts.ts';
+import { PendingEvents } from './pending-events.ts';
 
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
 const HIGH_WATER_UNITS = 262_144;

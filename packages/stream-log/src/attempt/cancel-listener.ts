@@ -1,9 +1,9 @@
 import type { JobRef } from '@millrace/contracts';
-import type { AttemptWriter } from './attempt-writer.ts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
 import { AttemptFenced, JobClosed, LogLost } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
+import type { AttemptWriter } from './attempt-writer.ts';
 
 /** The longest a running job is not known to be still its attempt's own, milliseconds. */
 const RENEWAL_MS = 1_000;

@@ -3,9 +3,9 @@ import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
 import type { LogLimits } from '../log/limits.ts';
-import { Deployment } from '../testing/log-harness.ts';
 import { JobModel } from '../testing/job-model.ts';
 import { AGED_MS, type JobStep, jobSteps, type RealJob } from '../testing/job-steps.ts';
+import { Deployment } from '../testing/log-harness.ts';
 
 // small enough that each of them is reached, and apart enough that a time to live tells which of them it is
 const LIMITS: LogLimits = {

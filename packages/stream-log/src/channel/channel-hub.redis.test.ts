@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deferred, startRedis, type TestRedis } from '@millrace/testing';
-import { ChannelHub } from './channel-hub.ts';
 import { SubscriptionUnconfirmed } from '../errors.ts';
 import { Deployment } from '../testing/log-harness.ts';
+import { ChannelHub } from './channel-hub.ts';
 
 let server: TestRedis;
 beforeAll(async () => {

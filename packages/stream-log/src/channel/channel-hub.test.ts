@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from '@jest/globals';
-import { ChannelHub } from './channel-hub.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
+import { ChannelHub } from './channel-hub.ts';
 
 /** A connection that stays up, and confirms what it is told to confirm. */
 class SlowConnection extends EventEmitter {

@@ -3,9 +3,9 @@ import { type EventId, jobRef, LOG_START, newRequestId } from '@millrace/contrac
 import { eventually, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
 import { CancelWatcher } from '../attempt/cancel-listener.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
+import { FairQueue } from '../registry/fair-queue.ts';
 import { IdempotencyKeys } from '../registry/idempotency-keys.ts';
 import { JobCatalogue } from '../registry/job-catalogue.ts';
-import { JobIndex } from '../registry/fair-queue.ts';
 import { TenantSlots } from '../registry/tenant-slots.ts';
 import { Deployment, DONE, Recorder, say } from '../testing/log-harness.ts';
 
@@ -96,13 +96,13 @@ describe('on a cluster of three (law 13)', () => {
 
   it('keeps its index and its idempotency keys', async () => {
     await using d = Deployment.cluster(cluster.ports);
-    const index = new JobIndex(d.redis, d.keys, d.limits);
+    const fairQueue = new FairQueue(d.redis, d.keys, d.limits);
     const catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
     const slots = new TenantSlots(d.redis, d.keys, 1);
     const limits = { maxQueued: 10, maxOpenPerTenant: 10, maxStoredBytesPerTenant: 1_000 };
     for (const ref of ['t.a', 't.b'] as const) {
       const job = { ref, keptBytes: 100, requestBytes: 100 };
-      expect(await index.admit(job, limits)).toMatchObject({ outcome: 'admitted' });
+      expect(await fairQueue.admit(job, limits)).toMatchObject({ outcome: 'admitted' });
     }
     expect([await slots.pickUp('t.a'), await slots.pickUp('t.b')]).toEqual([
       { kind: 'taken' },
@@ -110,9 +110,9 @@ describe('on a cluster of three (law 13)', () => {
     ]);
     expect(await slots.park('t.b', 1)).toBe(false);
     const unparked = new Promise((resolve) => {
-      index.onUnparked = resolve;
+      fairQueue.onUnparked = resolve;
     });
-    await index.left({ ref: 't.a', keptBytes: 50 });
+    await fairQueue.retire({ ref: 't.a', keptBytes: 50 });
     expect(await unparked).toEqual(['t.b']);
     expect(await catalogue.storedBytesOf('t')).toBe(250);
     expect((await catalogue.list({ tenant: 't', limit: 5 })).refs).toEqual(['t.b', 't.a']);

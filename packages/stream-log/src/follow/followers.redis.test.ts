@@ -4,8 +4,8 @@ import { type EventId, type JobRef, jobRef, LOG_START, newRequestId } from '@mil
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from '../errors.ts';
-import type { Followers } from './followers.ts';
 import { Deployment, DONE, Recorder, say, textOf } from '../testing/log-harness.ts';
+import type { Followers } from './followers.ts';
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -1,14 +1,14 @@
 import { compareEventIds, type EventId, type JobRef, LOG_START } from '@millrace/contracts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
 import { JobNotFound, LogExpired } from '../errors.ts';
-import type { KeySpace } from '../redis/keys.ts';
-import { acceptedEvent } from '../log/job-opener.ts';
 import { batchOf } from '../log/event-batch.ts';
+import { acceptedEvent } from '../log/job-opener.ts';
 import { JobReader } from '../log/job-reader.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
-import { Topic } from './topic.ts';
 import { Watchdog } from './gap-detector.ts';
 import { type Following, type FollowSink, logLost, Watcher } from './subscriber.ts';
+import { Topic } from './topic.ts';
 
 export interface FollowOptions {
   /** the reader has everything up to this event; LOG_START for all */

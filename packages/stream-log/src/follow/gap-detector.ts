@@ -1,7 +1,7 @@
 import { compareEventIds, type EventId, eventId, type JobStatus } from '@millrace/contracts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
-import type { KeySpace } from '../redis/keys.ts';
 import { isFinished } from '../log/record.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import type { Topic } from './topic.ts';
 

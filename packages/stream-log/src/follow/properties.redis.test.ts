@@ -13,9 +13,9 @@ import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { JobNotFound, LogExpired } from '../errors.ts';
-import type { Followers } from './followers.ts';
 import { scriptsOf } from '../redis/scripts.ts';
 import { Deployment, DONE, Recorder, say } from '../testing/log-harness.ts';
+import type { Followers } from './followers.ts';
 
 let server: TestRedis;
 beforeAll(async () => {

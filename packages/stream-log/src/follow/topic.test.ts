@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareEventIds, type EventId, eventId, LOG_START, type StoredEvent } from '@millrace/contracts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
-import { Followers } from './followers.ts';
-import { KeySpace } from '../redis/keys.ts';
 import { batchOf, type EventBatch } from '../log/event-batch.ts';
 import type { JobReader, LogPage } from '../log/job-reader.ts';
+import { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import { Recorder } from '../testing/log-harness.ts';
-import { Topic } from './topic.ts';
+import { Followers } from './followers.ts';
 import { Watcher } from './subscriber.ts';
+import { Topic } from './topic.ts';
 
 /** A log whose reads are answered when the test says so: races become sequences. */
 class HandheldLog {

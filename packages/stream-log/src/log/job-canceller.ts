@@ -1,7 +1,7 @@
 import type { CancelledBy, JobRef } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
-import type { LogLimits } from './limits.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import type { LogLimits } from './limits.ts';
 
 export type CancelOutcome =
   /** `keptBytes`: what the ended job keeps in Redis */

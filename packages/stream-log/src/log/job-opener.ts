@@ -1,9 +1,9 @@
 import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contracts';
 import { IdempotencyMismatch } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
+import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import type { LogLimits } from './limits.ts';
 import type { NewJob } from './new-job.ts';
-import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
 /** The first event of every job. */
 export function acceptedEvent(ref: JobRef): StoredEvent {

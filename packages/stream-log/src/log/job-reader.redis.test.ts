@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LOG_START } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { JobReader } from './job-reader.ts';
 import { Deployment, say } from '../testing/log-harness.ts';
+import { JobReader } from './job-reader.ts';
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -9,10 +9,10 @@ import {
 } from '@millrace/contracts';
 import { LogExpired } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
-import { parseLines } from './event-batch.ts';
-import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import { Turns } from '../redis/semaphore.ts';
+import { parseLines } from './event-batch.ts';
+import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
 
 /** A long answer is read page by page; a slow reader holds one of them, so it is bounded by both. */
 const PAGE_EVENTS = 1_024;

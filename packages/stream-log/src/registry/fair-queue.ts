@@ -1,8 +1,8 @@
 import { type JobRef, type JobStatus, tenantOf } from '@millrace/contracts';
-import type { KeySpace } from '../redis/keys.ts';
 import type { LogLimits } from '../log/limits.ts';
-import { MicroBatcher } from '../redis/micro-batcher.ts';
 import type { NewJob } from '../log/new-job.ts';
+import type { KeySpace } from '../redis/keys.ts';
+import { MicroBatcher } from '../redis/micro-batcher.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
 export interface AdmissionLimits {
@@ -22,7 +22,7 @@ const NO_LIMITS: AdmissionLimits = {
 };
 
 export type Admission =
-  /** `priority`: see {@link JobIndex} */
+  /** `priority`: see {@link FairQueue} */
   | { readonly outcome: 'admitted'; readonly priority: number }
   | { readonly outcome: 'queue-full' | 'too-many-jobs' | 'too-many-bytes' };
 
@@ -56,7 +56,7 @@ export interface EndedJob {
  *  of arrival behind all others until it is. A job that a worker has had before goes first, with priority 0: bases
  *  have moved since, and its turn is past.
  *  @see docs/adr/0017-fairness-across-tenants.md */
-export class JobIndex {
+export class FairQueue {
   /** Called with the parked jobs that got the slots of jobs that ended, or were given back: they are to be queued.
    *  @see TenantSlots */
   onUnparked: (refs: readonly JobRef[]) => void = () => undefined;
@@ -125,36 +125,36 @@ export class JobIndex {
   }
 
   /** A worker took the job: newcomers stand behind its turn. */
-  taken(ref: JobRef): Promise<void> {
+  markStarted(ref: JobRef): Promise<void> {
     return this.#taken.add(ref);
   }
 
   /** A worker gave the job back to the queue, where it is first in line. */
-  async released(ref: JobRef): Promise<void> {
-    await Promise.all([this.redis.zadd(this.keys.queuedJobs, 'NX', 0, ref), this.freed(ref)]);
+  async markReleased(ref: JobRef): Promise<void> {
+    await Promise.all([this.redis.zadd(this.keys.queuedJobs, 'NX', 0, ref), this.freeSlot(ref)]);
   }
 
   /** A job has let go of its slot without having ended here: another of its tenant may have it. */
-  async freed(ref: JobRef): Promise<void> {
+  async freeSlot(ref: JobRef): Promise<void> {
     const tenant = tenantOf(ref);
     const keys = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
     this.#unparked(await this.#run('free', keys, [ref]));
   }
 
   /** Drops the hints of queued jobs that are not open any more: one written late outlives its job. */
-  async prune(): Promise<void> {
+  async pruneStale(): Promise<void> {
     const stale = (await this.redis.zdiff(2, [this.keys.queuedJobs, this.keys.openJobs])) as string[];
     if (stale.length > 0) await this.redis.zrem(this.keys.queuedJobs, ...stale);
   }
 
   /** The job has ended: it counts no more, and is listed until its record is gone. */
-  left(job: EndedJob): Promise<void> {
+  retire(job: EndedJob): Promise<void> {
     return this.#left.add(job);
   }
 
   /** @returns from 1: the tenant's own queued jobs up to this one, and one for all others together where any of theirs
    *    goes before it; null when it is not queued */
-  async queuePosition(ref: JobRef): Promise<number | null> {
+  async positionOf(ref: JobRef): Promise<number | null> {
     const keys = [this.keys.queuedJobs, this.keys.openJobsOf(tenantOf(ref))];
     return (await this.#run('position', keys, [ref])) as number | null;
   }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
-import { JobIndex } from './fair-queue.ts';
 import { Deployment } from '../testing/log-harness.ts';
+import { FairQueue } from './fair-queue.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -21,14 +21,14 @@ interface Entry {
   readonly priority: number;
 }
 
-/** The index, and a queue that takes by priority, then by arrival, as BullMQ does. */
+/** The fair queue, and a queue that takes by priority, then by arrival, as BullMQ does. */
 class Line {
-  readonly index: JobIndex;
+  readonly fairQueue: FairQueue;
   readonly #waiting: Entry[] = [];
   #made = 0;
 
   constructor(readonly d: Deployment) {
-    this.index = new JobIndex(d.redis, d.keys, d.limits);
+    this.fairQueue = new FairQueue(d.redis, d.keys, d.limits);
   }
 
   get waiting(): readonly Entry[] {
@@ -38,7 +38,7 @@ class Line {
   async add(tenant: string): Promise<Entry> {
     this.#made += 1;
     const job = { ref: jobRef(tenant, String(this.#made)), keptBytes: 1, requestBytes: 0 } as const;
-    const admission = await this.index.admit(job, ROOMY);
+    const admission = await this.fairQueue.admit(job, ROOMY);
     if (admission.outcome !== 'admitted') throw new Error(admission.outcome);
     const entry = { ...job, tenant, priority: admission.priority };
     const place = this.#waiting.findIndex(({ priority }) => priority > entry.priority);
@@ -48,13 +48,13 @@ class Line {
 
   async take(): Promise<Entry | undefined> {
     const entry = this.#waiting.shift();
-    if (entry !== undefined) await this.index.taken(entry.ref);
+    if (entry !== undefined) await this.fairQueue.markStarted(entry.ref);
     return entry;
   }
 
   async cancel(entry: Entry): Promise<void> {
     this.#waiting.splice(this.#waiting.indexOf(entry), 1);
-    await this.index.left(entry);
+    await this.fairQueue.retire(entry);
   }
 }
 
@@ -88,9 +88,9 @@ describe('turns across tenants', () => {
     }
     const [first, second] = [await line.add('t'), await line.add('t')];
     expect([first.priority, second.priority]).toEqual([1, 2]);
-    expect(await line.index.priorityOf({ ...second, attempt: 0 })).toBe(2);
-    expect(await line.index.admit(second, ROOMY)).toEqual({ outcome: 'admitted', priority: 2 });
-    expect(await line.index.priorityOf({ ...second, attempt: 1 })).toBe(0);
+    expect(await line.fairQueue.priorityOf({ ...second, attempt: 0 })).toBe(2);
+    expect(await line.fairQueue.admit(second, ROOMY)).toEqual({ outcome: 'admitted', priority: 2 });
+    expect(await line.fairQueue.priorityOf({ ...second, attempt: 1 })).toBe(0);
   });
 
   it('stays within the range of priorities, in order of arrival, until the queue is empty', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { KeySpace } from '../redis/keys.ts';
 import type { LogLimits } from '../log/limits.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
 /** Which request id a tenant's idempotency key stands for. */

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { JobCatalogue } from './job-catalogue.ts';
-import { JobIndex } from './fair-queue.ts';
 import { NewJob } from '../log/new-job.ts';
 import { Deployment, DONE, REQUEST, say } from '../testing/log-harness.ts';
+import { FairQueue } from './fair-queue.ts';
+import { JobCatalogue } from './job-catalogue.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -17,14 +17,14 @@ const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTena
 const sized = (ref: JobRef) => ({ ref, keptBytes: 100, requestBytes: 50 });
 
 function catalogueOf(d: Deployment, limits = d.limits) {
-  return { catalogue: new JobCatalogue(d.redis, d.keys, d.reader), index: new JobIndex(d.redis, d.keys, limits) };
+  return { catalogue: new JobCatalogue(d.redis, d.keys, d.reader), fairQueue: new FairQueue(d.redis, d.keys, limits) };
 }
 
 describe('the catalogue of jobs', () => {
   it('lists each job once, newest first, page by page, for a tenant or for all', async () => {
     await using d = Deployment.single(server.url);
-    const { catalogue, index } = catalogueOf(d);
-    for (let i = 0; i < 10; i++) await index.admit(sized(jobRef(i % 2 ? 'odd' : 'even', `j${i}`)), ROOMY);
+    const { catalogue, fairQueue } = catalogueOf(d);
+    for (let i = 0; i < 10; i++) await fairQueue.admit(sized(jobRef(i % 2 ? 'odd' : 'even', `j${i}`)), ROOMY);
     const seen: JobRef[] = [];
     let cursor: string | undefined;
     do {
@@ -39,34 +39,34 @@ describe('the catalogue of jobs', () => {
 
   it('tells what a sweep has to look at', async () => {
     await using d = Deployment.single(server.url);
-    const { catalogue, index } = catalogueOf(d);
-    for (const ref of ['t.x', 't.y'] as const) await index.admit(sized(ref), ROOMY);
+    const { catalogue, fairQueue } = catalogueOf(d);
+    for (const ref of ['t.x', 't.y'] as const) await fairQueue.admit(sized(ref), ROOMY);
     expect((await catalogue.open({ olderThanMs: 0, limit: 10 })).refs).toEqual(['t.x', 't.y']);
     expect((await catalogue.open({ olderThanMs: 60_000, limit: 10 })).refs).toEqual([]);
   });
 
   it('knows all tenants that hold an id, and no neighbour of it', async () => {
     await using d = Deployment.single(server.url);
-    const { catalogue, index } = catalogueOf(d);
+    const { catalogue, fairQueue } = catalogueOf(d);
     for (const ref of ['a.same', 'b-2.same', 'a.same1', 'a.sam', 'a.same-'] as const)
-      await index.admit(sized(ref), ROOMY);
+      await fairQueue.admit(sized(ref), ROOMY);
     expect(await catalogue.holdersOf('same')).toEqual(['a.same', 'b-2.same']);
     expect(await catalogue.holdersOf('sa')).toEqual([]);
   });
 
   it('lists a job until its record is gone, and then holds nothing of it', async () => {
     await using d = Deployment.single(server.url);
-    const { catalogue, index } = catalogueOf(d, { ...d.limits, recordRetentionMs: 300, logRetentionMs: 300 });
+    const { catalogue, fairQueue } = catalogueOf(d, { ...d.limits, recordRetentionMs: 300, logRetentionMs: 300 });
     const listed = async () => (await catalogue.list({ tenant: null, limit: 10 })).refs;
     const refs = ['early.early', 'again.again', 'open.open'] as const;
     const [early, again, open] = refs;
-    for (const ref of refs) await index.admit(sized(ref), ROOMY);
-    await index.left({ ref: early, keptBytes: 100 });
-    await index.left({ ref: again, keptBytes: 100 });
+    for (const ref of refs) await fairQueue.admit(sized(ref), ROOMY);
+    await fairQueue.retire({ ref: early, keptBytes: 100 });
+    await fairQueue.retire({ ref: again, keptBytes: 100 });
     expect([await catalogue.purgeExpired(10), await listed()]).toEqual([0, [open, again, early]]);
     await delay(310);
     // its id comes again at the last moment: that is a new job
-    await index.admit(sized(again), ROOMY);
+    await fairQueue.admit(sized(again), ROOMY);
     expect([await catalogue.purgeExpired(10), await listed()]).toEqual([1, [again, open]]);
     expect((await catalogue.list({ tenant: 'early', limit: 10 })).refs).toEqual([]);
     expect(await catalogue.holdersOf('early')).toEqual([]);
@@ -79,11 +79,11 @@ describe('what a tenant has in Redis', () => {
   it('is its prompts while they are needed, then its answers while they are kept, then its records', async () => {
     const limits = { recordRetentionMs: 60_000, logRetentionMs: 300 };
     await using d = Deployment.single(server.url, limits);
-    const { catalogue, index } = catalogueOf(d);
+    const { catalogue, fairQueue } = catalogueOf(d);
     const stored = () => catalogue.storedBytesOf('t');
     const request = { ...REQUEST, messages: [{ role: 'user' as const, content: 'p'.repeat(10_000) }] };
     const job = new NewJob({ ref: jobRef('t', newRequestId()), fingerprint: 'f', request, metadata: { k: 'v' } });
-    await index.admit(job, ROOMY);
+    await fairQueue.admit(job, ROOMY);
     await d.opener.open(job);
     expect(await stored()).toBe(job.keptBytes + job.requestBytes);
     const writer = await d.begin(job.ref);
@@ -95,7 +95,7 @@ describe('what a tenant has in Redis', () => {
     expect(log).toBeGreaterThan(5_000);
     expect(await stored()).toBe(job.keptBytes + job.requestBytes + log);
     await writer.done(DONE);
-    await index.left({ ref: job.ref, keptBytes: writer.keptBytes });
+    await fairQueue.retire({ ref: job.ref, keptBytes: writer.keptBytes });
     // what a sweep saw before the end comes too late
     await catalogue.weigh([{ ref: job.ref, storedBytes: kept + prompt + log }]);
     expect(await stored()).toBe(writer.keptBytes);

@@ -1,6 +1,6 @@
 import { type JobRef, jobRef, tenantOf } from '@millrace/contracts';
-import type { KeySpace } from '../redis/keys.ts';
 import type { JobReader } from '../log/job-reader.ts';
+import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
 export interface JobPage {
@@ -16,7 +16,7 @@ interface Weighed {
 }
 
 /** Which jobs there are: to list, to find by id, to count what they have in Redis, and to let go of those that are gone.
- *  Its entries are written by {@link JobIndex}, and are hints like all of them. */
+ *  Its entries are written by {@link FairQueue}, and are hints like all of them. */
 export class JobCatalogue {
   readonly #run: RunScript;
 

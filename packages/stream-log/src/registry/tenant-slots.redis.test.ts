@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { JobIndex } from './fair-queue.ts';
-import { TenantSlots } from './tenant-slots.ts';
 import { Deployment } from '../testing/log-harness.ts';
+import { FairQueue } from './fair-queue.ts';
+import { TenantSlots } from './tenant-slots.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -15,12 +15,12 @@ const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTena
 
 /** Slots, and jobs of tenants `a` and `b` that are queued. */
 async function slotsOf(d: Deployment, count = 6) {
-  const index = new JobIndex(d.redis, d.keys, d.limits);
+  const fairQueue = new FairQueue(d.redis, d.keys, d.limits);
   const unparked: JobRef[] = [];
-  index.onUnparked = (refs) => unparked.push(...refs);
+  fairQueue.onUnparked = (refs) => unparked.push(...refs);
   const refs = (tenant: string) => Array.from({ length: count }, (_, nth) => jobRef(tenant, `${tenant}${nth}`));
-  for (const ref of [...refs('a'), ...refs('b')]) await index.admit({ ref, keptBytes: 1, requestBytes: 1 }, ROOMY);
-  return { index, slots: new TenantSlots(d.redis, d.keys, null), unparked, a: refs('a'), b: refs('b') };
+  for (const ref of [...refs('a'), ...refs('b')]) await fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1 }, ROOMY);
+  return { fairQueue, slots: new TenantSlots(d.redis, d.keys, null), unparked, a: refs('a'), b: refs('b') };
 }
 
 /** Picks jobs up one after the other. @returns how many got a slot */
@@ -81,33 +81,33 @@ describe('the slots of a tenant (law 16)', () => {
 
   it('go to the first in line that is parked, when a job ends or lets go', async () => {
     await using d = Deployment.single(server.url);
-    const { slots, index, a, unparked } = await slotsOf(d);
+    const { slots, fairQueue, a, unparked } = await slotsOf(d);
     await slots.setPolicy(2);
     expect(await pickUpAll(slots, a)).toBe(2);
     for (const ref of a.slice(2).toReversed()) expect(await slots.park(ref, 2)).toBe(false);
-    await index.left({ ref: a[0] as JobRef, keptBytes: 1 });
+    await fairQueue.retire({ ref: a[0] as JobRef, keptBytes: 1 });
     expect(unparked.splice(0)).toEqual([a[2]]);
     expect((await slots.pickUp(a[2] as JobRef)).kind).toBe('taken');
-    await index.released(a[1] as JobRef);
+    await fairQueue.markReleased(a[1] as JobRef);
     expect(unparked.splice(0)).toEqual([a[3]]);
-    await index.freed(a[2] as JobRef);
+    await fairQueue.freeSlot(a[2] as JobRef);
     expect(unparked.splice(0)).toEqual([a[4]]);
     // one that had no slot frees none; and a parked job that ends is not woken
-    await index.left({ ref: a[5] as JobRef, keptBytes: 1 });
-    await index.freed('b.b0');
+    await fairQueue.retire({ ref: a[5] as JobRef, keptBytes: 1 });
+    await fairQueue.freeSlot('b.b0');
     expect(unparked).toEqual([]);
     expect(await d.redis.exists(d.keys.parkedJobsOf('a'))).toBe(0);
   });
 
   it('are not missed by a job that is parked just after one has become free, nor by one that has ended', async () => {
     await using d = Deployment.single(server.url);
-    const { slots, index, a } = await slotsOf(d);
+    const { slots, fairQueue, a } = await slotsOf(d);
     await slots.setPolicy(1);
     expect(await pickUpAll(slots, a)).toBe(1);
-    await index.left({ ref: a[0] as JobRef, keptBytes: 1 });
+    await fairQueue.retire({ ref: a[0] as JobRef, keptBytes: 1 });
     expect(await slots.park(a[1] as JobRef, 1)).toBe(true);
     expect(await d.redis.exists(d.keys.parkedJobsOf('a'))).toBe(0);
-    await index.left({ ref: a[2] as JobRef, keptBytes: 1 });
+    await fairQueue.retire({ ref: a[2] as JobRef, keptBytes: 1 });
     expect(await slots.park(a[2] as JobRef, 0)).toBe(false);
     expect(await d.redis.exists(d.keys.parkedJobsOf('a'))).toBe(0);
   });

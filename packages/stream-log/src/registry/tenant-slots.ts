@@ -21,7 +21,7 @@ export type PickUp =
 
 /** Shares the slots of all workers out among tenants, when jobs are picked up (law 16): whoever queues endless jobs leaves
  *  slots to others. A job for which there is no slot is *parked*: queued still, but outside the queue, where it would stand
- *  in the way. When a slot of its tenant is freed, the first in line is queued again ({@link JobIndex.onUnparked}), and a
+ *  in the way. When a slot of its tenant is freed, the first in line is queued again ({@link FairQueue.onUnparked}), and a
  *  sweep mends what is lost in between.
  *  @see docs/adr/0027-slots-are-shared-out-at-pick-up.md */
 export class TenantSlots {
@@ -59,7 +59,7 @@ export class TenantSlots {
   }
 
   /** Asks for a slot for a job that a worker has taken from the queue. The slot is the job's until it ends or is given
-   *  back ({@link JobIndex.left}, `released`, `freed`). */
+   *  back ({@link FairQueue.retire}, `markReleased`, `freeSlot`). */
   async pickUp(ref: JobRef): Promise<PickUp> {
     if (performance.now() < this.#unsharedUntil) return { kind: 'taken' };
     const [taken, most] = await this.#ask(tenantOf(ref), ref);

@@ -4,8 +4,8 @@ import { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { IdempotencyMismatch, StreamLogError } from '../errors.ts';
 import { NewJob } from '../log/new-job.ts';
 import { scriptsOf } from '../redis/scripts.ts';
-import { type Deployment, DONE, REQUEST } from './log-harness.ts';
 import { type Claim, type JobModel, type Said, said } from './job-model.ts';
+import { type Deployment, DONE, REQUEST } from './log-harness.ts';
 
 const RUNNERS = ['runner-a', 'runner-b', 'runner-c'] as const;
 const FAILURE = { code: 'MODEL_ERROR', message: 'm', retryable: false } as const;

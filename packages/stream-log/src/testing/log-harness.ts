@@ -4,17 +4,17 @@ import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { AttemptStarter, type Begun } from '../attempt/attempt-starter.ts';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
-import { JobCanceller } from '../log/job-canceller.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
 import { Followers } from '../follow/followers.ts';
-import { KeySpace } from '../redis/keys.ts';
+import type { Following, FollowSink } from '../follow/subscriber.ts';
+import type { EventBatch } from '../log/event-batch.ts';
+import { JobCanceller } from '../log/job-canceller.ts';
+import { JobOpener } from '../log/job-opener.ts';
+import { JobReader } from '../log/job-reader.ts';
 import type { LogLimits } from '../log/limits.ts';
 import { NewJob } from '../log/new-job.ts';
-import { JobOpener } from '../log/job-opener.ts';
-import type { EventBatch } from '../log/event-batch.ts';
-import { JobReader } from '../log/job-reader.ts';
+import { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
-import type { Following, FollowSink } from '../follow/subscriber.ts';
 
 const LIMITS: LogLimits = {
   recordRetentionMs: 60_000,

@@ -1,8 +1,8 @@
 import { type CancelledBy, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import type { CancelOutcome, JobCanceller, JobIndex } from '@millrace/stream-log';
+import type { CancelOutcome, FairQueue, JobCanceller } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { JOB_CANCELLER, JOB_INDEX, LOGGER } from '../tokens.ts';
+import { FAIR_QUEUE, JOB_CANCELLER, LOGGER } from '../tokens.ts';
 import { JobQueue } from './queue/job-queue.ts';
 
 /** Ends a job from outside and tidies up after it. */
@@ -10,7 +10,7 @@ import { JobQueue } from './queue/job-queue.ts';
 export class Cancellation {
   constructor(
     @Inject(JOB_CANCELLER) private readonly canceller: JobCanceller,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -22,7 +22,7 @@ export class Cancellation {
     this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), by }, 'cancelled');
     // The job has ended, whatever becomes of these: the sweep clears the index, and a queue entry whose job has ended
     // does nothing.
-    await Promise.allSettled([this.index.left({ ref, keptBytes: outcome.keptBytes }), this.queue.remove(ref)]);
+    await Promise.allSettled([this.fairQueue.retire({ ref, keptBytes: outcome.keptBytes }), this.queue.remove(ref)]);
     return outcome.kind;
   }
 }

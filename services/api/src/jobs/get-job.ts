@@ -1,7 +1,7 @@
 import type { JobView } from '@millrace/contracts';
-import { isFinished, type JobIndex, type JobOutline } from '@millrace/stream-log';
+import { type FairQueue, isFinished, type JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { JOB_INDEX } from '../tokens.ts';
+import { FAIR_QUEUE } from '../tokens.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
 import { viewOf } from './job-view.ts';
 import { AskedFor } from './sweep/unlisted-jobs.ts';
@@ -18,14 +18,14 @@ export interface SeenJob {
 export class LookAtJob {
   constructor(
     @Inject(JobAccess) private readonly access: JobAccess,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(AskedFor) private readonly askedFor: AskedFor,
   ) {}
 
   /** @throws UnknownJob, AmbiguousId */
   async run(named: NamedJob): Promise<SeenJob> {
     const record = await this.access.get(named);
-    const position = record.status === 'queued' ? await this.index.queuePosition(record.ref) : null;
+    const position = record.status === 'queued' ? await this.fairQueue.positionOf(record.ref) : null;
     if (!isFinished(record.status) && position === null) this.askedFor.note(record.ref);
     return { record, view: { ...viewOf(record), ...(position === null ? {} : { queuePosition: position }) } };
   }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   type Admission,
+  type FairQueue,
   type IdempotencyKeys,
   IdempotencyMismatch,
-  type JobIndex,
   type JobOpener,
   type JobReader,
 } from '@millrace/stream-log';
@@ -47,7 +47,7 @@ function intakeOver({
     outline: (ref: string) =>
       called(`read ${ref}`, () => (record && ref !== unrecorded ? { ref, id: 'job', ...record } : null)),
   };
-  const index = {
+  const fairQueue = {
     admit: () => called('admit', () => ({ outcome: verdict, priority: 7 })),
     priorityOf: async () => 8,
     dropAdmission: (ref: string) => called(`drop ${ref}`, () => undefined),
@@ -61,7 +61,7 @@ function intakeOver({
   const intake = new Intake(
     { MILLRACE_MAX_QUEUED_JOBS: 1, MILLRACE_MAX_JOBS_PER_TENANT: 1 } as ApiSettings,
     reader as unknown as JobReader,
-    index as unknown as JobIndex,
+    fairQueue as unknown as FairQueue,
     opener as unknown as JobOpener,
     idempotencyKeys as unknown as IdempotencyKeys,
     { most: 1 } as StoredBytesLimit,

@@ -1,8 +1,8 @@
 import { type JobRef, type JobRequest, type JobStatus, jobRef } from '@millrace/contracts';
 import {
+  type FairQueue,
   type IdempotencyKeys,
   IdempotencyMismatch,
-  type JobIndex,
   type JobOpener,
   type JobOutline,
   type JobReader,
@@ -12,7 +12,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/problem.ts';
 import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
-import { IDEMPOTENCY_KEYS, JOB_INDEX, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
 
 /** A request that is to become a job, unless it is one already. */
 export interface Submission {
@@ -37,7 +37,7 @@ export interface TakenJob {
   readonly attempt: number;
   readonly pipeline: string;
   readonly onDisconnect: 'continue' | 'cancel';
-  /** its place in the queue while it is queued. @see JobIndex */
+  /** its place in the queue while it is queued. @see FairQueue */
   readonly priority: number;
   /** false: the same request had been taken before */
   readonly isNew: boolean;
@@ -50,7 +50,7 @@ export class Intake {
   constructor(
     @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(JOB_READER) private readonly reader: JobReader,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
@@ -75,7 +75,7 @@ export class Intake {
     if (held !== id) {
       // The same key was sent twice at once, and this one came second. Under an id that others can know, one of them may be
       // about to record the job: the sweep looks, and keeps or drops the admission.
-      if (!mayExist) await this.index.dropAdmission(ref);
+      if (!mayExist) await this.fairQueue.dropAdmission(ref);
       return this.take({ ...submission, id: held, mayExist: true, ready: undefined });
     }
     return (await this.#open(job, submission)) === 'opened'
@@ -91,12 +91,12 @@ export class Intake {
 
   async #found(job: JobOutline): Promise<TakenJob> {
     const { ref, id, status, attempt } = job;
-    return { ref, id, status, attempt, ...traitsOf(job), priority: await this.index.priorityOf(job), isNew: false };
+    return { ref, id, status, attempt, ...traitsOf(job), priority: await this.fairQueue.priorityOf(job), isNew: false };
   }
 
   /** @returns its place in the queue */
   async #admit(job: NewJob, { mayExist, ready }: Submission): Promise<number> {
-    const admission = this.index.admit(job, {
+    const admission = this.fairQueue.admit(job, {
       maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
       maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
       maxStoredBytesPerTenant: this.storedBytes.most,
@@ -113,7 +113,7 @@ export class Intake {
         throw new StorageFull();
       case 'admitted':
         if (readiness.status === 'fulfilled') return verdict.value.priority;
-        if (!mayExist) await this.index.dropAdmission(job.ref);
+        if (!mayExist) await this.fairQueue.dropAdmission(job.ref);
         throw readiness.reason;
     }
   }

@@ -1,5 +1,5 @@
 import type { Logger, RedisFactory } from '@millrace/runtime';
-import { AttemptStarter, CancelWatcher, JobIndex, KeySpace, TenantSlots } from '@millrace/stream-log';
+import { AttemptStarter, CancelWatcher, FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
 import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
@@ -41,7 +41,7 @@ export function generationModule(settings: WorkerSettings): DynamicModule {
         provide: JobRunner,
         inject: [
           AttemptStarter,
-          JobIndex,
+          FairQueue,
           TenantSlots,
           CancelWatcher,
           PipelineRegistry,
@@ -53,9 +53,9 @@ export function generationModule(settings: WorkerSettings): DynamicModule {
       },
       {
         provide: Requeuer,
-        inject: [REDIS, KeySpace, JobIndex, TenantSlots, LOGGER],
-        useFactory: (redis: RedisFactory, keys: KeySpace, index: JobIndex, slots: TenantSlots, logger: Logger) =>
-          new Requeuer(producer(redis, keys), index, slots, logger),
+        inject: [REDIS, KeySpace, FairQueue, TenantSlots, LOGGER],
+        useFactory: (redis: RedisFactory, keys: KeySpace, fairQueue: FairQueue, slots: TenantSlots, logger: Logger) =>
+          new Requeuer(producer(redis, keys), fairQueue, slots, logger),
       },
       {
         provide: SlotAnnouncer,
@@ -71,7 +71,7 @@ export function generationModule(settings: WorkerSettings): DynamicModule {
 
 function jobRunner(
   starter: AttemptStarter,
-  index: JobIndex,
+  fairQueue: FairQueue,
   slots: TenantSlots,
   watcher: CancelWatcher,
   pipelines: PipelineRegistry,
@@ -88,5 +88,5 @@ function jobRunner(
     minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
     maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
   };
-  return new JobRunner({ starter, index, slots, watcher, pipelines, metrics, limits, retry, logger });
+  return new JobRunner({ starter, fairQueue, slots, watcher, pipelines, metrics, limits, retry, logger });
 }

@@ -1,12 +1,12 @@
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
-import { AttemptFenced, type AttemptStarter, type Begun, type JobIndex, type TenantSlots } from '@millrace/stream-log';
+import { AttemptFenced, type AttemptStarter, type Begun, type FairQueue, type TenantSlots } from '@millrace/stream-log';
 import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
 import type { Outcome } from './metrics.ts';
 
 export interface JobRunnerPorts extends AttemptPorts {
   readonly starter: Pick<AttemptStarter, 'begin' | 'fail'>;
-  readonly index: Pick<JobIndex, 'taken' | 'released' | 'left' | 'freed'>;
+  readonly fairQueue: Pick<FairQueue, 'markStarted' | 'markReleased' | 'retire' | 'freeSlot'>;
   readonly slots: Pick<TenantSlots, 'pickUp'>;
 }
 
@@ -46,10 +46,10 @@ export class JobRunner {
   }
 
   async #attempt(ref: JobRef, begun: Extract<Begun, { kind: 'begun' }>, stopping: AbortSignal): Promise<Outcome> {
-    const { index } = this.ports;
+    const { fairQueue } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(idOf(ref), begun, { ...this.ports, logger });
-    this.#hint(index.taken(ref));
+    this.#hint(fairQueue.markStarted(ref));
     const stop = () => attempt.stop(new WorkerStopping());
     // this worker lost the job and took it up again: the cancel watcher looks after the newer attempt only
     this.#attempts.get(ref)?.stop(new AttemptFenced(ref));
@@ -58,8 +58,8 @@ export class JobRunner {
     stopping.addEventListener('abort', stop, { once: true });
     try {
       const outcome = await attempt.run();
-      if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(index.released(ref));
-      else if (outcome !== 'fenced') this.#hint(index.left({ ref, keptBytes: begun.writer.keptBytes }));
+      if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(fairQueue.markReleased(ref));
+      else if (outcome !== 'fenced') this.#hint(fairQueue.retire({ ref, keptBytes: begun.writer.keptBytes }));
       return outcome;
     } finally {
       stopping.removeEventListener('abort', stop);
@@ -73,10 +73,10 @@ export class JobRunner {
   }
 
   async #skip(ref: JobRef, begun: Exclude<Begun, { kind: 'begun' }>): Promise<Outcome> {
-    const { index, starter } = this.ports;
+    const { fairQueue, starter } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref) });
     if (begun.kind !== 'refused') {
-      this.#hint(index.freed(ref));
+      this.#hint(fairQueue.freeSlot(ref));
       logger.info({ reason: begun.kind }, 'nothing to do');
       return 'void';
     }
@@ -85,7 +85,7 @@ export class JobRunner {
         ? 'The worker was lost after it had begun to answer, and the job asked to fail then.'
         : 'The job has lost its worker too many times.';
     const keptBytes = await starter.fail(ref, { code: 'WORKER_LOST', message, retryable: true });
-    this.#hint(index.left({ ref, keptBytes }));
+    this.#hint(fairQueue.retire({ ref, keptBytes }));
     logger.warn({ reason: begun.reason, code: 'WORKER_LOST' }, 'failed');
     return keptBytes === null ? 'void' : 'failed';
   }

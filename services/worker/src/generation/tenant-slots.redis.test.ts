@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
-import { JobIndex, TenantSlots } from '@millrace/stream-log';
+import { FairQueue, TenantSlots } from '@millrace/stream-log';
 import { eventually, startModel, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
@@ -19,11 +19,11 @@ describe('a tenant with more endless jobs than there are slots (law 16)', () => 
     await using deployment = new Deployment(redis.url, model.baseUrl);
     const { keys } = deployment;
     const limits = { recordRetentionMs: 60_000, logRetentionMs: 60_000, unfinishedRetentionMs: 60_000 };
-    const index = new JobIndex(deployment.redis, keys, limits);
+    const fairQueue = new FairQueue(deployment.redis, keys, limits);
     await new TenantSlots(deployment.redis, keys, null).setPolicy('share');
     const submit = async (tenant: string): Promise<JobRef> => {
       const ref = await deployment.submit({ tenant, queued: false });
-      const admission = await index.admit({ ref, keptBytes: 1, requestBytes: 1 }, ROOMY);
+      const admission = await fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1 }, ROOMY);
       await deployment.enqueue(ref, admission.outcome === 'admitted' ? admission.priority : 1);
       return ref;
     };

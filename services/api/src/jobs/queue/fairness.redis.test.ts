@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type JobRef, type JobView, jobRef, tenantOf } from '@millrace/contracts';
-import { JobIndex } from '@millrace/stream-log';
+import { FairQueue } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { Deployment, submit, type TestNode } from '../../testing/api-harness.ts';
@@ -27,7 +27,7 @@ class Shop implements AsyncDisposable {
     readonly deployment: Deployment,
     readonly node: TestNode,
     readonly worker: Worker,
-    readonly index: JobIndex,
+    readonly fairQueue: FairQueue,
   ) {}
 
   static async open(): Promise<Shop> {
@@ -37,7 +37,7 @@ class Shop implements AsyncDisposable {
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const worker = new Worker(QUEUE_NAME, null, { connection, prefix: keys.queuePrefix, autorun: false });
     const limits = { unfinishedRetentionMs: 60_000, recordRetentionMs: 60_000, logRetentionMs: 60_000 };
-    return new Shop(deployment, node, worker, new JobIndex(deployment.redis, keys, limits));
+    return new Shop(deployment, node, worker, new FairQueue(deployment.redis, keys, limits));
   }
 
   async submit(tenant: string, count = 1): Promise<string[]> {
@@ -53,7 +53,7 @@ class Shop implements AsyncDisposable {
   async take(): Promise<{ id: string; tenant: string } | null> {
     const ref = (await this.worker.getNextJob('token', { block: false }))?.id as JobRef | undefined;
     if (ref === undefined) return null;
-    await this.index.taken(ref);
+    await this.fairQueue.markStarted(ref);
     return { id: idOf(ref), tenant: tenantOf(ref) };
   }
 

@@ -1,11 +1,11 @@
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import type { JobIndex, RedisConnection } from '@millrace/stream-log';
+import type { FairQueue, RedisConnection } from '@millrace/stream-log';
 import { getQueueToken } from '@nestjs/bullmq';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Metrics } from '../../health/metrics.ts';
-import { JOB_INDEX, LOGGER, REDIS } from '../../tokens.ts';
+import { FAIR_QUEUE, LOGGER, REDIS } from '../../tokens.ts';
 
 /** Name of the queue, and of every entry in it; the worker has the same. */
 export const QUEUE_NAME = 'jobs';
@@ -13,7 +13,7 @@ const ENTRY_NAME = 'generate';
 
 interface QueuedJob {
   readonly ref: JobRef;
-  /** 0 is first in line, then smaller is earlier; equal ones go by arrival. @see JobIndex */
+  /** 0 is first in line, then smaller is earlier; equal ones go by arrival. @see FairQueue */
   readonly priority: number;
 }
 
@@ -24,12 +24,12 @@ export class JobQueue {
   constructor(
     @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
     @Inject(REDIS) private readonly redis: RedisConnection,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
-    this.index.onUnparked = (refs) => {
+    this.fairQueue.onUnparked = (refs) => {
       // a job that is lost here is found by the sweep: it is neither parked nor queued any more
       this.enqueueAll(refs).catch((error: unknown) => this.logger.debug({ err: error }, 'not queued again'));
     };
@@ -50,7 +50,7 @@ export class JobQueue {
   /** Queues jobs that no worker has had, each at its place. */
   async enqueueAll(refs: readonly JobRef[]): Promise<void> {
     await Promise.all(
-      refs.map(async (ref) => this.enqueue({ ref, priority: await this.index.priorityOf({ ref, attempt: 0 }) })),
+      refs.map(async (ref) => this.enqueue({ ref, priority: await this.fairQueue.priorityOf({ ref, attempt: 0 }) })),
     );
   }
 

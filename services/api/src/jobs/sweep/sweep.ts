@@ -1,10 +1,10 @@
 import { type EventId, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import {
+  type FairQueue,
   type Followers,
   isFinished,
   type JobCatalogue,
-  type JobIndex,
   type JobOutline,
   type JobPage,
   type JobReader,
@@ -12,7 +12,7 @@ import {
 } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
-import { FOLLOWERS, JOB_CATALOGUE, JOB_INDEX, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
+import { FAIR_QUEUE, FOLLOWERS, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { AskedFor } from './unlisted-jobs.ts';
 
@@ -39,7 +39,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(JOB_INDEX) private readonly index: JobIndex,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
     @Inject(JOB_READER) private readonly reader: JobReader,
@@ -81,7 +81,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     } while (cursor !== null && !this.#stopped);
     requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
-    await this.index.prune();
+    await this.fairQueue.pruneStale();
     await this.#purgeExpired();
     return requeued;
   }
@@ -114,7 +114,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await Promise.all(
       jobs.map(async (job, place) => {
         if (job === null) await this.#dropAdmission(refs[place]);
-        else if (isFinished(job.status)) await this.index.left({ ref: job.ref, keptBytes: storedBytes(job) });
+        else if (isFinished(job.status)) await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job) });
         else open.push(job);
       }),
     );
@@ -128,7 +128,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     for (let start = 0; start < refs.length && !this.#stopped; start += BATCH) {
       const jobs = await this.reader.outlines(refs.slice(start, start + BATCH));
       const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
-      await Promise.all(open.map((job) => this.index.restore(job)));
+      await Promise.all(open.map((job) => this.fairQueue.restore(job)));
       for (const { id, tenant, attempt } of open) this.logger.warn({ requestId: id, tenant, attempt }, 'listed again');
       requeued += await this.#requeue(open, adrift);
     }
@@ -156,7 +156,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async #enqueue(job: { readonly ref: JobRef; readonly attempt: number }): Promise<void> {
-    await this.queue.enqueue({ ref: job.ref, priority: await this.index.priorityOf(job) });
+    await this.queue.enqueue({ ref: job.ref, priority: await this.fairQueue.priorityOf(job) });
   }
 
   /** @returns what was swept; 0 for a page that could not be */
@@ -169,7 +169,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** An admission whose record was never made, or has expired. */
   async #dropAdmission(ref: JobRef | undefined): Promise<void> {
-    if (ref !== undefined) await this.index.dropAdmission(ref);
+    if (ref !== undefined) await this.fairQueue.dropAdmission(ref);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { JobRef } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
-import type { JobIndex, KeySpace, TenantSlots } from '@millrace/stream-log';
+import type { FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import { QUEUE_NAME } from './consumer-options.ts';
@@ -25,12 +25,12 @@ export function producer(redis: RedisFactory, keys: KeySpace): Queue {
 export class Requeuer implements OnApplicationShutdown {
   constructor(
     readonly queue: Queue,
-    readonly index: JobIndex,
+    readonly fairQueue: FairQueue,
     readonly slots: TenantSlots,
     readonly logger: Logger,
   ) {
     queue.on('error', (error) => logger.debug({ err: error }, 'queue connection'));
-    index.onUnparked = (refs) => this.#queueAll(refs);
+    fairQueue.onUnparked = (refs) => this.#queueAll(refs);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -53,7 +53,7 @@ export class Requeuer implements OnApplicationShutdown {
   }
 
   async #queueOne(ref: JobRef): Promise<void> {
-    const priority = await this.index.priorityOf({ ref, attempt: 0 });
+    const priority = await this.fairQueue.priorityOf({ ref, attempt: 0 });
     await this.queue.add(ENTRY_NAME, {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
   }
 }
