@@ -1,22 +1,47 @@
+/** In jobs that say several messages at once: which of them an event belongs to. */
+interface OfMessage {
+  readonly messageId?: string | undefined;
+}
+
+/** Where in an agent something was said: names of its nodes, and of the graphs around them. */
+interface Place {
+  readonly node?: string | undefined;
+  readonly namespace?: readonly string[] | undefined;
+}
+
 /** What each event carries. @see PROTOCOL.md §3 */
 export interface JobEventData {
   /** the job is stored and queued */
   accepted: { readonly id: string; readonly status: 'queued' };
   /** a worker took it */
   started: { readonly attempt: number; readonly model: string };
+  /** a message begins, in jobs that say more than one: what follows belongs to it until the next one begins */
+  message_start: { readonly messageId: string } & Place;
   /** the next piece of the answer */
-  text: { readonly text: string };
+  text: { readonly text: string } & OfMessage;
   /** the next piece of the model's reasoning, where it gives it */
-  reasoning: { readonly text: string };
+  reasoning: { readonly text: string } & OfMessage;
+  /** the model begins to write a call; may be ignored, the whole call follows */
+  tool_call_start: { readonly callId: string; readonly name: string } & OfMessage;
+  /** the next piece of the arguments of a call; may be ignored */
+  tool_call_delta: { readonly callId: string; readonly arguments: string } & OfMessage;
   /** `arguments` is a complete JSON string */
-  tool_call: { readonly callId: string; readonly name: string; readonly arguments: string };
+  tool_call: { readonly callId: string; readonly name: string; readonly arguments: string } & OfMessage;
   tool_result: {
     readonly callId: string;
     readonly name: string;
     readonly content: string;
     readonly isError: boolean;
   };
-  /** all text so far is void: a new attempt starts the answer afresh */
+  /** that message is whole */
+  message_end: { readonly messageId: string; readonly finishReason: string; readonly usage?: Usage | undefined };
+  /** whatever a pipeline or a tool of it writes */
+  custom: { readonly name?: string | undefined; readonly data: unknown };
+  /** the state of an agent, in a mode that was asked for */
+  state: { readonly mode: string; readonly data: unknown } & Place;
+  /** the agent asks a person; the job then ends with `finishReason` `interrupt` */
+  interrupt: { readonly interruptId: string; readonly value: unknown; readonly node?: string | undefined };
+  /** all that was said so far is void: a new attempt starts the answer afresh */
   reset: { readonly attempt: number; readonly reason: 'worker-lost' | 'handover' | 'log-lost' };
   done: { readonly finishReason: string; readonly usage: Usage; readonly timings: Timings };
   error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean };
@@ -52,17 +77,25 @@ export type JobEvent = {
   [T in JobEventType]: { readonly id: string; readonly type: T; readonly data: JobEventData[T] };
 }[JobEventType];
 
-const EVENT_TYPES: Readonly<Record<JobEventType, true>> = {
-  accepted: true,
-  started: true,
-  text: true,
-  reasoning: true,
-  tool_call: true,
-  tool_result: true,
-  reset: true,
-  done: true,
-  error: true,
-  cancelled: true,
+/** Every type that this client knows, and whether it ends the job. */
+const EVENT_TYPES: Readonly<Record<JobEventType, 'terminal' | null>> = {
+  accepted: null,
+  started: null,
+  message_start: null,
+  text: null,
+  reasoning: null,
+  tool_call_start: null,
+  tool_call_delta: null,
+  tool_call: null,
+  tool_result: null,
+  message_end: null,
+  custom: null,
+  state: null,
+  interrupt: null,
+  reset: null,
+  done: 'terminal',
+  error: 'terminal',
+  cancelled: 'terminal',
 };
 
 /** @returns false for the types of a newer server, which this client passes over */
@@ -72,5 +105,5 @@ export function isJobEventType(name: string): name is JobEventType {
 
 /** Exactly one event of a job is terminal, and it is always the last. */
 export function isTerminal({ type }: JobEvent): boolean {
-  return type === 'done' || type === 'error' || type === 'cancelled';
+  return EVENT_TYPES[type] === 'terminal';
 }

@@ -195,6 +195,25 @@ describe('merging of a replay', () => {
     expect([messages.length, textOf(messages)]).toEqual([1, 'aé"\\d']);
   });
 
+  it('joins the arguments of one call, and never two messages or two calls', () => {
+    const events = [
+      stored(1, 'text', { messageId: 'm1', text: 'a' }),
+      stored(2, 'text', { messageId: 'm1', text: 'b' }),
+      stored(3, 'text', { messageId: 'm2', text: 'c' }),
+      stored(4, 'text', { text: 'd' }),
+      stored(5, 'tool_call_delta', { callId: 'c1', arguments: '{"a' }),
+      stored(6, 'tool_call_delta', { callId: 'c1', arguments: '":1}' }),
+      stored(7, 'tool_call_delta', { callId: 'c2', arguments: '{}' }),
+    ];
+    expect(parse(sse.encode({ events, replay: true }).bytes).map(({ id, data }) => [id, data])).toEqual([
+      ['1-2', '{"messageId":"m1","text":"ab"}'],
+      ['1-3', '{"messageId":"m2","text":"c"}'],
+      ['1-4', '{"text":"d"}'],
+      ['1-6', '{"callId":"c1","arguments":"{\\"a\\":1}"}'],
+      ['1-7', '{"callId":"c2","arguments":"{}"}'],
+    ]);
+  });
+
   it('passes live events one by one', () => {
     const events = [stored(1, 'text', { text: 'a' }), stored(2, 'text', { text: 'b' })];
     expect(parse(sse.encode({ events, replay: false }).bytes)).toHaveLength(2);

@@ -1,42 +1,52 @@
-import type { StoredEvent } from '@millrace/contracts';
-import { quotedText } from '../text/quoted-text.ts';
+import { type DeltaForm, deltaForm, partsOfDelta, type StoredEvent } from '@millrace/contracts';
 
 // A merged frame stays small enough for a client to show progress while a long backlog comes in.
 const MAX_MERGED_CHARS = 16_384;
 
-/** Joins adjacent deltas of one kind, for a reader that is behind: ten thousand deltas become a few large frames.
- *  A merged delta has the id of its last event, so a client that is cut after it resumes without gap or repeat.
+/** Adjacent deltas that say parts of one thing. */
+interface Run {
+  readonly first: StoredEvent;
+  readonly form: DeltaForm;
+  last: StoredEvent;
+  chars: number;
+  /** null while the run is one delta: that one stays as it is */
+  joined: { readonly head: string; text: string } | null;
+}
+
+/** Joins adjacent deltas of one kind and one message, for a reader that is behind: ten thousand deltas become a few large
+ *  frames. A merged delta has the id of its last event, so a client that is cut after it resumes without gap or repeat.
  *  Nothing is merged across an event of another kind.
  *  @see PROTOCOL.md §3 */
 export function mergeDeltas(events: readonly StoredEvent[]): StoredEvent[] {
   const merged: StoredEvent[] = [];
-  let run: StoredEvent[] = [];
-  let runChars = 0;
-  const endRun = () => {
-    if (run.length > 0) merged.push(joined(run));
-    run = [];
-    runChars = 0;
-  };
+  let run: Run | null = null;
   for (const event of events) {
-    if (run[0]?.type !== event.type || runChars + event.data.length > MAX_MERGED_CHARS) endRun();
-    if (isDelta(event)) {
-      run.push(event);
-      runChars += event.data.length;
-    } else {
-      merged.push(event);
-    }
+    if (run !== null && joins(run, event)) continue;
+    if (run !== null) merged.push(eventOf(run));
+    const form = deltaForm(event.type);
+    run = form === undefined ? null : { first: event, form, last: event, chars: event.data.length, joined: null };
+    if (run === null) merged.push(event);
   }
-  endRun();
+  if (run !== null) merged.push(eventOf(run));
   return merged;
 }
 
-function isDelta(event: StoredEvent): boolean {
-  return event.type === 'text' || event.type === 'reasoning';
+/** Adds an event to a run, if it goes on with it. */
+function joins(run: Run, event: StoredEvent): boolean {
+  if (event.type !== run.first.type || run.chars + event.data.length > MAX_MERGED_CHARS) return false;
+  const { head, quoted } = partsOfDelta(run.form, event.data);
+  if (run.joined === null) {
+    const first = partsOfDelta(run.form, run.first.data);
+    if (first.head !== head) return false;
+    run.joined = { head, text: first.quoted };
+  }
+  if (run.joined.head !== head) return false;
+  run.joined.text += quoted;
+  run.last = event;
+  run.chars += event.data.length;
+  return true;
 }
 
-function joined(run: readonly StoredEvent[]): StoredEvent {
-  const last = run.at(-1);
-  if (last === undefined) throw new RangeError('a run of deltas has at least one');
-  if (run.length === 1) return last;
-  return { id: last.id, type: last.type, data: `{"text":"${run.map(quotedText).join('')}"}` };
+function eventOf({ last, joined }: Run): StoredEvent {
+  return joined === null ? last : { id: last.id, type: last.type, data: `${joined.head}"${joined.text}"}` };
 }

@@ -1,4 +1,4 @@
-import type { StreamEvent } from '@millrace/contracts';
+import { type DeltaForm, deltaForm, deltaHead, type StreamEvent } from '@millrace/contracts';
 
 /** Longer text is stored as several events: it bounds what one page of a log can weigh. UTF-16 units. */
 const MAX_TEXT_UNITS = 32_768;
@@ -7,12 +7,13 @@ const MAX_TEXT_UNITS = 32_768;
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_UNITS = 512_000;
 
-type Delta = Extract<StreamEvent, { type: 'text' | 'reasoning' }>;
-
 /** A delta stays text until it is taken, for more may be joined to it; everything else is JSON from the start. */
-type Pending = { readonly type: Delta['type']; text: string } | { readonly type: string; readonly json: string };
+type Pending =
+  | { readonly type: string; readonly head: string; text: string }
+  | { readonly type: string; readonly json: string };
 
-/** Events said and not yet stored. Adjacent text becomes one event: fewer and larger ones the slower Redis answers. */
+/** Events said and not yet stored. Adjacent text of one message becomes one event: fewer and larger ones the slower Redis
+ *  answers. */
 export class PendingEvents {
   #events: Pending[] = [];
   #units = 0;
@@ -28,8 +29,9 @@ export class PendingEvents {
 
   /** @throws TypeError it cannot be stored: said at once, where the caller can tell which event it was */
   add(event: StreamEvent): void {
-    if (isDelta(event)) this.#addText(event.type, event.data.text);
-    else this.#push({ type: event.type, json: JSON.stringify(event.data) });
+    const form = deltaForm(event.type);
+    if (form === undefined) this.#push({ type: event.type, json: JSON.stringify(event.data) });
+    else this.#addDelta(event, form);
   }
 
   /** Takes the next batch, oldest first.
@@ -54,11 +56,13 @@ export class PendingEvents {
     this.#units = 0;
   }
 
-  #addText(type: Delta['type'], text: string): void {
+  #addDelta({ type, data }: StreamEvent, form: DeltaForm): void {
+    const text: unknown = (data as Readonly<Record<string, unknown>>)[form.field];
     if (typeof text !== 'string') throw new TypeError(`the text of a "${type}" event is no string`);
+    const head = deltaHead(form, data);
     const last = this.#events.at(-1);
-    if (last === undefined || last.type !== type || !('text' in last)) {
-      this.#push({ type, text });
+    if (last === undefined || last.type !== type || !('text' in last) || last.head !== head) {
+      this.#push({ type, head, text });
       return;
     }
     last.text += text;
@@ -71,10 +75,6 @@ export class PendingEvents {
   }
 }
 
-function isDelta(event: StreamEvent): event is Delta {
-  return event.type === 'text' || event.type === 'reasoning';
-}
-
 function weight(event: Pending): number {
   return 'text' in event ? event.text.length : event.json.length;
 }
@@ -84,12 +84,12 @@ function* jsonOf(event: Pending): Iterable<string> {
     yield event.json;
     return;
   }
-  const { text } = event;
+  const { head, text } = event;
   for (let start = 0; start < text.length; ) {
     let end = Math.min(start + MAX_TEXT_UNITS, text.length);
     // never between the two halves of a surrogate pair
     if (end < text.length && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
-    yield JSON.stringify({ text: text.slice(start, end) });
+    yield `${head}${JSON.stringify(text.slice(start, end))}}`;
     start = end;
   }
 }

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { quotedText } from '@millrace/protocols';
+import { type DeltaForm, deltaForm, partsOfDelta } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { type AttemptPage, type JobReader, LogExpired } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -17,6 +17,8 @@ interface AnswerOptions {
   /** nothing has been done but to look, so that this may be refused: a cancel that is stored must be answered */
   readonly refusable?: boolean;
 }
+
+const TEXT = deltaForm('text') as DeltaForm;
 
 type Pages = AsyncGenerator<AttemptPage, void, undefined>;
 
@@ -103,5 +105,8 @@ function headOf({ view }: SeenJob): string {
 
 /** The text of a page as it stands between the quotes of JSON. */
 function saidIn({ events }: AttemptPage): string {
-  return events.reduce((text, event) => (event.type === 'text' ? text + quotedText(event) : text), '');
+  return events.reduce(
+    (text, event) => (event.type === 'text' ? text + partsOfDelta(TEXT, event.data).quoted : text),
+    '',
+  );
 }

@@ -1,5 +1,5 @@
 import 'zod-openapi';
-import { createJobSchema, JOB_STATUSES, requestIdSchema, STREAM_ERROR_CODES } from '@millrace/contracts';
+import { createJobSchema, JOB_STATUSES, jobErrorSchema, requestIdSchema, usageSchema } from '@millrace/contracts';
 import { z } from 'zod';
 import { PROBLEMS } from '../../http/problem.ts';
 
@@ -18,20 +18,8 @@ export const eventId = z
 
 export const createJob = createJobSchema.meta({ id: 'CreateJob', example: { query: 'Why is the sky blue?' } });
 
-const usage = z
-  .object({
-    inputTokens: z.number().int().describe('As the provider counted them.'),
-    outputTokens: z.number().int().describe('As the provider counted them.'),
-  })
-  .meta({ id: 'Usage' });
-
-const jobError = z
-  .object({
-    code: z.enum(STREAM_ERROR_CODES),
-    message: z.string(),
-    retryable: z.boolean().describe('Whether the same request may succeed later.'),
-  })
-  .meta({ id: 'JobError' });
+const usage = usageSchema.meta({ id: 'Usage' });
+const jobError = jobErrorSchema.meta({ id: 'JobError' });
 
 const jobFields = {
   id: requestId,

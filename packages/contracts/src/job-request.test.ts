@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createJobSchema } from './job.ts';
+import { createJobSchema } from './job-request.ts';
 import { newRequestId, requestIdSchema } from './request-id.ts';
 
 describe('the body of POST /jobs', () => {

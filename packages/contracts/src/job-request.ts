@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { countedArray, countedRecord } from './counted.ts';
+
+export const messageSchema = z.strictObject({
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
+  content: z.string(),
+});
+
+/** The body of `POST /jobs`. Unknown fields are refused; exactly one of `query` and `messages` is given.
+ *  Limits that depend on settings (pipelines, models, the cap of `timeoutMs`) are checked by the API on top.
+ *  @see PROTOCOL.md §2 */
+export const createJobSchema = z
+  .strictObject({
+    query: z.string().min(1).optional().describe('Shorthand for one user message.'),
+    messages: countedArray(messageSchema, { most: 1_000 }).optional().describe('The conversation.'),
+    pipeline: z.string().min(1).max(64).default('chat').describe('Which LangChain pipeline answers.'),
+    model: z.string().min(1).max(128).optional().describe('`provider:name`, or a bare name for the default provider.'),
+    temperature: z.number().min(0).max(2).optional().describe('Passed to the model.'),
+    maxTokens: z.number().int().min(1).max(1_000_000).optional().describe('Passed to the model.'),
+    onDisconnect: z
+      .enum(['continue', 'cancel'])
+      .default('continue')
+      .describe('What happens when the creating connection is lost and nobody watches.'),
+    onCrash: z
+      .enum(['restart', 'fail'])
+      .default('restart')
+      .describe('What a new attempt does when tokens were already published.'),
+    timeoutMs: z.number().int().min(1).optional().describe('Wall clock from the start of the attempt, milliseconds.'),
+    metadata: countedRecord(z.string().max(64), z.string().max(512), { most: 16 })
+      .optional()
+      .describe('Echoed back, never logged.'),
+  })
+  .refine((body) => (body.query === undefined) !== (body.messages === undefined), {
+    message: 'give exactly one of "query" and "messages"',
+    path: ['query'],
+  });
+
+export type CreateJobBody = z.infer<typeof createJobSchema>;
+export type Message = z.infer<typeof messageSchema>;
+
+/** What a worker needs of a request: stored once, in the job's record. The queue entry carries the id alone. */
+export interface JobRequest {
+  readonly messages: readonly Message[];
+  readonly pipeline: string;
+  /** `provider:name` */
+  readonly model: string;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly onDisconnect: 'continue' | 'cancel';
+  readonly onCrash: 'restart' | 'fail';
+  /** wall clock from the start of the attempt, milliseconds */
+  readonly timeoutMs: number;
+}
