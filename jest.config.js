@@ -15,7 +15,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,services,scripts,bench,tests/chaos}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{packages,services,scripts,infra,bench,tests/chaos}/**/*.test.ts'],
       testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.redis\\.test\\.ts$'],
     },
     {

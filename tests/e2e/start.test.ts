@@ -19,7 +19,7 @@ afterEach(() => rm(state, { recursive: true, force: true }));
 async function start(port: number, settings: NodeJS.ProcessEnv = {}): Promise<Child> {
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, PORT: String(port), MILLRACE_STATE_DIR: state, ...settings };
-  const child = await Child.start({ command: process.execPath, args: ['scripts/start.mjs'], cwd: ROOT, env });
+  const child = await Child.start({ command: process.execPath, args: ['scripts/run/start.mjs'], cwd: ROOT, env });
   await child.line((line) => line.includes('Millrace answers at'), 60_000);
   return child;
 }

@@ -1,4 +1,4 @@
-import { bold, dim, formatSeconds } from './progress.mjs';
+import { bold, dim, formatSeconds } from '../setup/progress.mjs';
 
 /**
  * What `npm start` says when everything answers.

@@ -75,7 +75,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   if (files.length === 0)
     throw new Error('name the files that `MILLRACE_FIGURES=<file> npm run test:faults` has written');
   const lines = files.flatMap((file) => readFileSync(file, 'utf8').trim().split('\n'));
-  const page = new URL('../docs/reliability.md', import.meta.url);
+  const page = new URL('../../docs/reliability.md', import.meta.url);
   const table = reliabilityTable(lines.map((line) => JSON.parse(line)));
   writeFileSync(page, withMatrix(readFileSync(page, 'utf8'), table));
 }

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { Child } from './child.mjs';
-import { Problem } from './problem.mjs';
-import { formatSeconds } from './progress.mjs';
+import { Problem } from '../setup/problem.mjs';
+import { formatSeconds } from '../setup/progress.mjs';
 
 const firstBackoffMs = 500;
 const longestBackoffMs = 10_000;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { inProject } from './project.mjs';
+import { inProject } from '../setup/project.mjs';
 
 describe('stopSignals', () => {
   let child: ChildProcess | undefined;
@@ -11,7 +11,7 @@ describe('stopSignals', () => {
 
   /** Runs code below a parent that is connected to it, as the script on the pinned Node is. */
   function run(code: string): ChildProcess {
-    const whole = `import { stopSignals } from ${JSON.stringify(inProject('scripts/stop-signals.mjs'))}; ${code}`;
+    const whole = `import { stopSignals } from ${JSON.stringify(inProject('scripts/run/stop-signals.mjs'))}; ${code}`;
     const { npm_lifecycle_event: _, ...env } = process.env;
     child = spawn(process.execPath, ['--input-type=module', '--eval', whole], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -43,14 +43,14 @@ function cell(value) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [{ describeSettings }, { apiSettingsSchema }, { workerSettingsSchema }] = await Promise.all([
-    import('../packages/runtime/dist/index.js'),
-    import('../services/api/dist/settings.js'),
-    import('../services/worker/dist/settings.js'),
+    import('../../packages/runtime/dist/index.js'),
+    import('../../services/api/dist/settings.js'),
+    import('../../services/worker/dist/settings.js'),
   ]);
   const table = settingsTable({
     api: describeSettings(apiSettingsSchema),
     worker: describeSettings(workerSettingsSchema),
   });
-  const readme = new URL('../README.md', import.meta.url);
+  const readme = new URL('../../README.md', import.meta.url);
   writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), table));
 }

@@ -1,4 +1,4 @@
-import { projectEnvironment } from './pinned-node.mjs';
+import { projectEnvironment } from '../setup/pinned-node.mjs';
 
 /** What a program of the system needs, the Docker client included; none of it holds a secret. */
 const ordinary =

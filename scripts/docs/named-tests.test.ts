@@ -1,11 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { projectRoot } from './project.mjs';
+import { projectRoot } from '../setup/project.mjs';
 
 const PAGES = ['ARCHITECTURE.md', 'docs/reliability.md'];
 
-const files = globSync('{packages,services,tests,scripts,bench}/**/*.test.ts', {
+const files = globSync('{packages,services,tests,scripts,infra,bench}/**/*.test.ts', {
   cwd: projectRoot,
   exclude: (name) => name === 'node_modules' || name === 'dist',
 });

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf, Problem } from './problem.mjs';
+import { codeOf, Problem } from '../setup/problem.mjs';
 
 const forOthers = 0o077;
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { projectRoot } from './project.mjs';
+import { projectRoot } from '../setup/project.mjs';
 import { stopSignals } from './stop-signals.mjs';
 
 /**

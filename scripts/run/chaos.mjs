@@ -2,10 +2,10 @@
  * `npm run chaos`: makes everything ready, then lets faults strike the built system under load.
  */
 import path from 'node:path';
-import { bootstrapForTests, bootstrapNode } from './bootstrap.mjs';
-import { projectEnvironment } from './pinned-node.mjs';
-import { runScript } from './problem.mjs';
-import { inProject } from './project.mjs';
+import { bootstrapForTests, bootstrapNode } from '../setup/bootstrap.mjs';
+import { projectEnvironment } from '../setup/pinned-node.mjs';
+import { runScript } from '../setup/problem.mjs';
+import { inProject } from '../setup/project.mjs';
 import { runNode } from './run-node.mjs';
 
 await runScript(() =>

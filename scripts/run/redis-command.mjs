@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from './lock.mjs';
-import { Problem } from './problem.mjs';
+import { Problem } from '../setup/problem.mjs';
 
 const pidFile = 'redis.pid';
 const secretsFile = 'secrets.conf';
@@ -10,7 +10,7 @@ const secretsFile = 'secrets.conf';
 /**
  * The command that runs a private Redis whose data survives a restart. Every user of the machine may connect to its
  * port and list its arguments, so it asks for a password, which stands in a file that only we can read.
- * @param {import('./redis-program.mjs').RedisProgram} program
+ * @param {import('../setup/redis-program.mjs').RedisProgram} program
  * @param {{ port: number, directory: string, password: string }} where loopback port, data folder, and what clients
  *   must say: letters and digits
  */

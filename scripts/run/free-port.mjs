@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { codeOf, Problem } from './problem.mjs';
+import { codeOf, Problem } from '../setup/problem.mjs';
 
 /**
  * A loopback port that nobody listens on at this moment, chosen by the system.

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
 import { banner, publicUrl } from './banner.mjs';
-import { bootstrapForStart, bootstrapNode } from './bootstrap.mjs';
+import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
 import { KeptChild } from './keep-running.mjs';
@@ -14,8 +14,8 @@ import { takeLock } from './lock.mjs';
 import { readableWarning } from './log-lines.mjs';
 import { chooseModel } from './model-choice.mjs';
 import { makePrivate } from './private-folder.mjs';
-import { Problem, runScript } from './problem.mjs';
-import { inProject, stateDirectory } from './project.mjs';
+import { Problem, runScript } from '../setup/problem.mjs';
+import { inProject, stateDirectory } from '../setup/project.mjs';
 import { httpReady, listeningLine, redisReady } from './readiness.mjs';
 import { redisCommand, waitForEarlierRedis } from './redis-command.mjs';
 import { stopSignals } from './stop-signals.mjs';
@@ -48,7 +48,7 @@ async function startChild(spec, isReady) {
   await child.ready(isReady);
 }
 
-/** @param {import('./redis-program.mjs').RedisProgram} program */
+/** @param {import('../setup/redis-program.mjs').RedisProgram} program */
 async function startRedis(program) {
   const redisPort = await freePort();
   const directory = path.join(stateDirectory, 'redis');

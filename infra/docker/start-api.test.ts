@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 
-const START_API = fileURLToPath(new URL('../infra/docker/start-api.sh', import.meta.url));
+const START_API = fileURLToPath(new URL('start-api.sh', import.meta.url));
 const KEYS = 'acme:user:a-secret-of-the-team';
 
 /** Starts the container's command with these variables.
@@ -44,7 +44,7 @@ describe('docker compose up', () => {
   });
 
   it('sets no MILLRACE_AUTH itself, and tells the API where its port is published', () => {
-    const compose = readFileSync(new URL('../docker-compose.yml', import.meta.url), 'utf8');
+    const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
     expect(compose).toMatch(/^ +MILLRACE_AUTH:$/m);
     expect(compose).toMatch(/^ +BIND: \$\{BIND:-127\.0\.0\.1\}$/m);
     expect(compose).toMatch(/ports: \["\$\{BIND:-127\.0\.0\.1\}:/);

@@ -19,4 +19,4 @@ registerHooks({
 });
 
 process.argv.splice(2, 0, '--config', '.dependency-cruiser.cjs', '--output-type', 'err');
-await import('../../node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
+await import('../../../node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { describeSettings } from '@millrace/runtime';
-import { apiSettingsSchema } from '../services/api/src/settings.ts';
-import { workerSettingsSchema } from '../services/worker/src/settings.ts';
+import { apiSettingsSchema } from '../../services/api/src/settings.ts';
+import { workerSettingsSchema } from '../../services/worker/src/settings.ts';
 import { settingsTable, withTable } from './settings-table.mjs';
 
 describe('the settings table of the README', () => {
   it('is what the schemas say: `npm run docs:settings` brings it up to date', () => {
-    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
     const rows = { api: describeSettings(apiSettingsSchema), worker: describeSettings(workerSettingsSchema) };
     expect(withTable(readme, settingsTable(rows))).toBe(readme);
   });

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { inProject } from './project.mjs';
+import { inProject } from '../setup/project.mjs';
 
 const keptLines = 20;
 
@@ -41,7 +41,7 @@ export class Child extends EventEmitter {
     this.ended = null;
     this.#tether = spawn(
       process.execPath,
-      [inProject('scripts', 'tether.mjs'), '--grace-ms', String(spec.graceMs), '--', spec.command, ...spec.args],
+      [inProject('scripts', 'run', 'tether.mjs'), '--grace-ms', String(spec.graceMs), '--', spec.command, ...spec.args],
       { cwd: spec.cwd, env: spec.env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
     );
     this.#tether.on('message', (/** @type {{ pid: number }} */ message) => {

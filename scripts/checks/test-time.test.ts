@@ -1,8 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import jestConfig from '../jest.config.js';
-import { projectRoot } from './project.mjs';
+import jestConfig from '../../jest.config.js';
+import { projectRoot } from '../setup/project.mjs';
 
 /** Jest's own limit of 5 s is too short on a busy machine, for hooks above all: they start Redis and whole systems. */
 describe('the time that tests and hooks may take', () => {
@@ -18,7 +18,7 @@ describe('the time that tests and hooks may take', () => {
   );
 
   it('is made shorter by no test', () => {
-    const files = globSync('{packages,services,tests,scripts,bench}/**/*.test.ts', {
+    const files = globSync('{packages,services,tests,scripts,infra,bench}/**/*.test.ts', {
       cwd: projectRoot,
       exclude: (name) => name === 'node_modules' || name === 'dist',
     });

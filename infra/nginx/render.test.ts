@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { PROXY_DEFAULTS, proxyFiles } from '../infra/nginx/render.mjs';
+import { PROXY_DEFAULTS, proxyFiles } from './render.mjs';
 
 describe('proxyFiles', () => {
   const nodes = ['127.0.0.1:3001', '127.0.0.1:3002'];
@@ -33,7 +33,7 @@ describe('proxyFiles', () => {
   });
 
   it('is given the same defaults by docker-compose.yml', () => {
-    const compose = readFileSync(new URL('../docker-compose.yml', import.meta.url), 'utf8');
+    const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
     const given = [...compose.matchAll(/^ +(MILLRACE_\w+): "?\$\{\1:-([^}]*)\}"?$/gm)].map(([, name, value]) => [
       name,
       value,

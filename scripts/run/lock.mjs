@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf, Problem } from './problem.mjs';
+import { codeOf, Problem } from '../setup/problem.mjs';
 
 /**
  * Takes the lock of a clone: one `npm start` at a time, for two would share Redis's data files.

@@ -2,8 +2,8 @@
  * Makes a fresh clone on a fresh machine ready, and a ready one ready in seconds: dependencies, Node, build, Redis
  * and, for the tests, nginx. Needs nothing but some Node ≥ 20 and npm.
  *
- *   node scripts/bootstrap.mjs          what `npm start` needs
- *   node scripts/bootstrap.mjs --test   what `npm test` needs
+ *   node scripts/setup/bootstrap.mjs          what `npm start` needs
+ *   node scripts/setup/bootstrap.mjs --test   what `npm test` needs
  */
 import { pathToFileURL } from 'node:url';
 import { ensureBuild } from './built-code.mjs';

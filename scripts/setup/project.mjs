@@ -2,7 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The root of this clone, an absolute path. */
-export const projectRoot = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+export const projectRoot = path.resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
 /** Where everything that a run leaves behind lives: Redis data, logs, the lock. Ignored by git.
  *  `MILLRACE_STATE_DIR` puts it elsewhere: a second instance of the same clone needs one of its own. */
