@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import path from 'node:path';
+import { projectEnvironment } from '../setup/pinned-node.mjs';
 import { projectRoot } from '../setup/project.mjs';
 import { stopSignals } from './stop-signals.mjs';
 
@@ -18,4 +20,13 @@ export async function runNode(prepare) {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
+}
+
+/**
+ * The project's environment, with the folder of a program at the end of its PATH: Debian keeps nginx in sbin.
+ * @param {string} program an absolute path
+ */
+export function environmentWith(program) {
+  const env = projectEnvironment();
+  return { ...env, PATH: `${env.PATH}${path.delimiter}${path.dirname(program)}` };
 }

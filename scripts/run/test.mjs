@@ -3,12 +3,10 @@
  * for itself (`npm run test:faults`). Arguments go to Jest: `npm test -- --selectProjects redis`.
  */
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { bootstrapForTests, bootstrapNode } from '../setup/bootstrap.mjs';
-import { projectEnvironment } from '../setup/pinned-node.mjs';
 import { runScript } from '../setup/problem.mjs';
 import { inProject } from '../setup/project.mjs';
-import { runNode } from './run-node.mjs';
+import { environmentWith, runNode } from './run-node.mjs';
 
 /**
  * Jest's arguments: the caller's, with a bound on the workers and the projects unless the caller gave them.
@@ -25,13 +23,6 @@ function jestArguments(given) {
   return [...workers, ...given, ...projects];
 }
 
-/**
- * Puts a program's folder on the PATH, where the tests look for it: Debian's nginx is in sbin.
- * @param {NodeJS.ProcessEnv} env
- * @param {string} program
- */
-const withProgram = (env, program) => ({ ...env, PATH: `${path.dirname(program)}${path.delimiter}${env['PATH']}` });
-
 await runScript(() =>
   runNode(async () => {
     await bootstrapNode();
@@ -39,7 +30,7 @@ await runScript(() =>
     return {
       args: [inProject('node_modules/jest/bin/jest.js'), ...jestArguments(process.argv.slice(2))],
       env: {
-        ...withProgram(projectEnvironment(), nginx),
+        ...environmentWith(nginx),
         NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --experimental-vm-modules --no-warnings`.trim(),
       },
     };

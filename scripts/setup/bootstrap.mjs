@@ -6,14 +6,14 @@
  *   node scripts/setup/bootstrap.mjs --test   what `npm test` needs
  */
 import { pathToFileURL } from 'node:url';
-import { ensureBuild } from './built-code.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureNginx } from './nginx-program.mjs';
-import { isReExecuted, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
+import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
 import { step } from './progress.mjs';
 import { projectRoot } from './project.mjs';
 import { ensureRedis } from './redis-program.mjs';
+import { runCommand } from './run-command.mjs';
 
 /**
  * The part that must run on whatever Node is there: dependencies, then this script again on the pinned Node.
@@ -44,6 +44,17 @@ export async function bootstrapForTests() {
   // one needs the processors, the others wait for the network; apt takes one caller at a time
   const [programs] = await Promise.all([ensurePrograms(), step('build', ensureBuild)]);
   return programs;
+}
+
+/** Builds every workspace through turbo, which skips what has not changed. */
+async function ensureBuild() {
+  const output = await runCommand(
+    'turbo',
+    ['run', 'build', '--output-logs=errors-only', '--no-color', '--no-update-notifier'],
+    { cwd: projectRoot, env: { ...projectEnvironment(), TURBO_TELEMETRY_DISABLED: '1' }, quiet: true },
+  );
+  const cached = /Cached:\s*(\d+ cached, \d+ total)/.exec(output)?.[1];
+  return { outcome: cached ?? 'built' };
 }
 
 async function ensurePrograms() {

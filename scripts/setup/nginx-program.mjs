@@ -1,13 +1,13 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { findProgram } from './find-program.mjs';
 import {
   aptCanInstall,
   aptInstall,
   brewCanInstall,
   brewInstall,
   dockerAnswers,
+  findProgram,
   updateApt,
 } from './install-package.mjs';
 import { Problem } from './problem.mjs';

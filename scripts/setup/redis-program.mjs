@@ -1,4 +1,3 @@
-import { findProgram } from './find-program.mjs';
 import {
   aptCandidate,
   aptCanInstall,
@@ -6,6 +5,7 @@ import {
   brewCanInstall,
   brewInstall,
   dockerAnswers,
+  findProgram,
   updateApt,
 } from './install-package.mjs';
 import { Problem } from './problem.mjs';
