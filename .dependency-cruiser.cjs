@@ -108,6 +108,12 @@ module.exports = {
       '^packages/client/|node_modules/eventsource-parser/',
       'client → no server code',
     ),
+    only(
+      'simulated-model',
+      '^packages/simulated-model/src',
+      '^packages/simulated-model/|node_modules/@copilotkit/aimock/',
+      'simulated-model → aimock',
+    ),
     {
       name: 'services-apart',
       comment: 'services never import each other',
@@ -140,8 +146,8 @@ module.exports = {
     {
       name: 'testing-only-in-tests',
       severity: 'error',
-      from: { path: '^(packages|services)/', pathNot: '\\.test\\.ts$|/testing/' },
-      to: { path: '^packages/testing/' },
+      from: { path: '^(packages|services)/', pathNot: '^packages/simulated-model/|\\.test\\.ts$|/testing/' },
+      to: { path: '^packages/(testing|simulated-model)/' },
     },
   ],
   options: {

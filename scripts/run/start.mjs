@@ -68,7 +68,7 @@ async function startRedis(program) {
 
 async function startSimulatedModel() {
   const modelPort = await freePort();
-  const args = [inProject('packages/testing/dist/demo-model.js'), '--port', String(modelPort), '--host', '127.0.0.1'];
+  const args = [inProject('packages/simulated-model/dist/demo-model.js'), '--port', String(modelPort), '--host', '127.0.0.1'];
   await startChild({ name: 'model', command: process.execPath, args }, async (child, signal) => {
     await listeningLine(child, signal);
   });

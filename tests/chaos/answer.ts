@@ -1,4 +1,4 @@
-import type { ModelStep } from '@millrace/testing';
+import type { ModelStep } from '@millrace/simulated-model';
 import type { JobPlan } from './job-plan.ts';
 
 /** One word of an answer, which tells where it belongs. */

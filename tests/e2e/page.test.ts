@@ -2,7 +2,8 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { freePort, newKeyPrefix, type SimulatedModel, spawnService, startModel, startRedis } from '@millrace/testing';
+import { type SimulatedModel, startModel } from '@millrace/simulated-model';
+import { freePort, newKeyPrefix, spawnService, startRedis } from '@millrace/testing';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
 const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));

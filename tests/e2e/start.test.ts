@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Child, freePort, readSse, startModel } from '@millrace/testing';
+import { startModel } from '@millrace/simulated-model';
+import { Child, freePort, readSse } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { idOf } from './system.ts';
 

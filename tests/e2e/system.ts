@@ -1,3 +1,4 @@
+import { type SimulatedModel, startModel } from '@millrace/simulated-model';
 import {
   eventually,
   type FaultProxy,
@@ -5,12 +6,10 @@ import {
   newKeyPrefix,
   readSse,
   type ServiceName,
-  type SimulatedModel,
   type SpawnedService,
   type SseReader,
   spawnService,
   startFaultProxy,
-  startModel,
   startNginx,
   startRedis,
   type TestNginx,

@@ -1,4 +1,5 @@
-import type { ModelGate, ModelRequest, SseEvent } from '@millrace/testing';
+import type { ModelGate, ModelRequest } from '@millrace/simulated-model';
+import type { SseEvent } from '@millrace/testing';
 import { type CreateOptions, idOf, type System } from '../e2e/system.ts';
 import { faultsIn } from './history.ts';
 import { Watcher } from './watcher.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ModelStep } from '@millrace/testing';
+import type { ModelStep } from '@millrace/simulated-model';
 import { idOf, type System } from '../e2e/system.ts';
 import { faultsIn } from './history.ts';
 import { Watcher } from './watcher.ts';

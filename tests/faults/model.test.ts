@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { endless, type ModelStep } from '@millrace/testing';
+import { endless, type ModelStep } from '@millrace/simulated-model';
 import { idOf, System } from '../e2e/system.ts';
 import { figures } from './figures.ts';
 import { faultsIn } from './history.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { monotonicMicros, stampedToken } from '@millrace/testing/paced-model';
+import { monotonicMicros, stampedToken } from '@millrace/simulated-model/paced';
 import type { Load, LoadResult } from './load.ts';
 import { LoadRun } from './load-run.ts';
 

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { monotonicMicros } from '@millrace/testing/paced-model';
+import { monotonicMicros } from '@millrace/simulated-model/paced';
 import { SpreadOfTimes } from '../measure/spread.ts';
 import type { Load, LoadMark, LoadResult } from './load.ts';
 import { TokenScanner } from './token-scanner.ts';

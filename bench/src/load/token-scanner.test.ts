@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { stampedToken } from '@millrace/testing/paced-model';
+import { stampedToken } from '@millrace/simulated-model/paced';
 import { TokenScanner } from './token-scanner.ts';
 
 function scan(...reads: string[]) {

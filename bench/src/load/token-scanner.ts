@@ -1,4 +1,4 @@
-import { STAMP_DIGITS, stampOf, TOKEN_MARK } from '@millrace/testing/paced-model';
+import { STAMP_DIGITS, stampOf, TOKEN_MARK } from '@millrace/simulated-model/paced';
 
 const MARK = TOKEN_MARK.charCodeAt(0);
 

@@ -1,4 +1,4 @@
-import type { TokenPlan } from '@millrace/testing/paced-model';
+import type { TokenPlan } from '@millrace/simulated-model/paced';
 
 /** What a process is there for. `app`: what does the work of worker and relay in one. */
 export type Role = 'worker' | 'relay' | 'app' | 'nginx';

@@ -1,4 +1,4 @@
-import { promptOf } from '@millrace/testing/paced-model';
+import { promptOf } from '@millrace/simulated-model/paced';
 import { processTree } from '../measure/cpu.ts';
 import { startApp } from './app-process.ts';
 import { startOwnRedis } from './own-redis.ts';

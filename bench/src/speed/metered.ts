@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TokenPlan } from '@millrace/testing/paced-model';
+import type { TokenPlan } from '@millrace/simulated-model/paced';
 import type { Load, LoadResult } from '../load/load.ts';
 import { cpuMicros } from '../measure/cpu.ts';
 import { RedisMeter } from '../measure/redis-meter.ts';

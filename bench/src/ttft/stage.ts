@@ -1,12 +1,5 @@
-import {
-  freePort,
-  type SimulatedModel,
-  spawnService,
-  startModel,
-  startNginx,
-  startRedis,
-  type TestNginx,
-} from '@millrace/testing';
+import { type SimulatedModel, startModel } from '@millrace/simulated-model';
+import { freePort, spawnService, startNginx, startRedis, type TestNginx } from '@millrace/testing';
 // @boundaries-ignore the proxy's configuration is no package, and the very thing that is measured
 import { proxyFiles, UNLIMITED } from '../../../infra/nginx/render.mjs';
 import { answerOnTime } from './simulated-answer.ts';

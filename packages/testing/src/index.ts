@@ -5,17 +5,6 @@ export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/r
 export { type Deferred, deferred } from './latches/deferred.ts';
 export { type EventuallyOptions, eventually } from './latches/eventually.ts';
 export { freePort } from './latches/free-port.ts';
-export type { ModelGate } from './model/model-gate.ts';
-export type { ChatRequest, ModelRequest, RequestEnd } from './model/model-request.ts';
-export {
-  type AnswerOptions,
-  endless,
-  type ModelFailure,
-  type ModelStep,
-  type ModelSteps,
-  type ModelUsage,
-} from './model/model-step.ts';
-export { SimulatedModel, startModel } from './model/start-model.ts';
 export { type ByteFilter, FaultProxy, type FaultProxyOptions, startFaultProxy } from './network/start-fault-proxy.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';

@@ -1,6 +1,6 @@
 /** BullMQ with nothing around it. As `worker`: takes `JOBS` jobs that do nothing and says when it had the last. As
  *  `producer`: adds them, `AT_ONCE` at a time, and says when it began. Times: `monotonicMicros()`. */
-import { monotonicMicros } from '@millrace/testing/paced-model';
+import { monotonicMicros } from '@millrace/simulated-model/paced';
 import { Queue, Worker } from 'bullmq';
 import { given, listening } from '../app-process.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, eventually, freePort } from '@millrace/testing';
-import { promptOf, type TokenPlan } from '@millrace/testing/paced-model';
+import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import { processTree } from '../../measure/cpu.ts';
 import type { Peer, RunningPeer } from '../peer.ts';
 import { startPlainProxy } from '../plain-proxy.ts';

@@ -1,6 +1,6 @@
 /** The pipeline `chat`, with each token replaced by the time at which the worker had it: what a reader then measures is
  *  Millrace's own delay, without the model's. Loaded by the worker (`MILLRACE_PIPELINES`). */
-import { monotonicMicros, stampedToken } from '@millrace/testing/paced-model';
+import { monotonicMicros, stampedToken } from '@millrace/simulated-model/paced';
 import { definePipeline, streamChatModel, toLangChainMessages } from '@millrace/worker/pipelines';
 
 export default definePipeline({

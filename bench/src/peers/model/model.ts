@@ -1,4 +1,4 @@
-import { promptOf } from '@millrace/testing/paced-model';
+import { promptOf } from '@millrace/simulated-model/paced';
 import type { Peer } from '../peer.ts';
 import { requestText } from '../request-text.ts';
 

@@ -1,4 +1,4 @@
-import { promptOf } from '@millrace/testing/paced-model';
+import { promptOf } from '@millrace/simulated-model/paced';
 import { runScript } from '../../peers/run-script.ts';
 import type { Case } from '../case.ts';
 import { labelOf } from '../labels.ts';

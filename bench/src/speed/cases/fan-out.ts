@@ -1,4 +1,4 @@
-import { promptOf, type TokenPlan } from '@millrace/testing/paced-model';
+import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import type { LoadResult } from '../../load/load.ts';
 import { cpuMicros } from '../../measure/cpu.ts';
 import type { RunningMillrace } from '../../peers/millrace/millrace.ts';

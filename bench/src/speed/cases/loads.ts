@@ -1,4 +1,4 @@
-import type { TokenPlan } from '@millrace/testing/paced-model';
+import type { TokenPlan } from '@millrace/simulated-model/paced';
 import type { RunningPeer } from '../../peers/peer.ts';
 import type { Case } from '../case.ts';
 import { labelOf } from '../labels.ts';

@@ -1,4 +1,4 @@
-import { promptOf, type TokenPlan } from '@millrace/testing/paced-model';
+import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import type { RunningMillrace } from '../../peers/millrace/millrace.ts';
 import type { Case } from '../case.ts';
 import { rounded } from '../metered.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually, severReplication, startModel, startRedisCluster, untilPromoted } from '@millrace/testing';
+import { startModel } from '@millrace/simulated-model';
+import { eventually, severReplication, startRedisCluster, untilPromoted } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
 describe('a worker on Redis Cluster', () => {

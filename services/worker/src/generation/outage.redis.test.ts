@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { eventually, startModel, startRedis } from '@millrace/testing';
+import { startModel } from '@millrace/simulated-model';
+import { eventually, startRedis } from '@millrace/testing';
 import { DRAIN_DELAY_SECONDS } from './queue/consumer-options.ts';
 import { Deployment } from './testing/deployment.ts';
 

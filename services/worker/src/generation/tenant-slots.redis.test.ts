@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
+import { startModel } from '@millrace/simulated-model';
 import { FairQueue, TenantSlots } from '@millrace/stream-log';
-import { eventually, startModel, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
 let redis: TestRedis;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf } from '@millrace/contracts';
-import { deferred, eventually, freePort, startModel, startRedis, type TestRedis } from '@millrace/testing';
+import { startModel } from '@millrace/simulated-model';
+import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
 import { Deployment } from './testing/deployment.ts';
 
 let redis: TestRedis;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Deferred, deferred } from '../latches/deferred.ts';
 import { type ModelScript, playScript, refuse } from './model-answer.ts';
 import { ModelGate } from './model-gate.ts';
 import { type ChatRequest, type ModelRequest, promptOf, type RequestEnd } from './model-request.ts';
@@ -18,7 +17,7 @@ export class SimulatedModel implements AsyncDisposable {
   private readonly scripts: { readonly to: AnswerOptions['to']; readonly script: () => ModelScript }[] = [];
   private readonly gates: { readonly to: AnswerOptions['to']; readonly gate: ModelGate }[] = [];
   private readonly failures: ModelFailure[] = [];
-  private readonly arrivals = new Map<number, Deferred<ModelRequest>>();
+  private readonly arrivals = new Map<number, PromiseWithResolvers<ModelRequest>>();
   private readonly server: Server;
 
   constructor() {
@@ -64,7 +63,7 @@ export class SimulatedModel implements AsyncDisposable {
   request(index: number): Promise<ModelRequest> {
     const known = this.requests[index];
     if (known !== undefined) return Promise.resolve(known);
-    const arrival = this.arrivals.get(index) ?? deferred<ModelRequest>();
+    const arrival = this.arrivals.get(index) ?? Promise.withResolvers<ModelRequest>();
     this.arrivals.set(index, arrival);
     return arrival.promise;
   }
@@ -98,7 +97,7 @@ export class SimulatedModel implements AsyncDisposable {
   }
 
   private enter(incoming: IncomingMessage, body: ChatRequest, response: ServerResponse): ModelRequest {
-    const ended = deferred<RequestEnd>();
+    const ended = Promise.withResolvers<RequestEnd>();
     const end = () => {
       const by = response.writableFinished || request.wasReset ? 'server' : 'client';
       ended.resolve({ by, at: performance.now() });

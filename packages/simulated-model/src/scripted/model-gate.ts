@@ -1,13 +1,12 @@
-import { type Deferred, deferred } from '../latches/deferred.ts';
 import type { ModelRequest } from './model-request.ts';
 import type { ModelStep } from './model-step.ts';
 
 /** Lets a test speak for the model, token by token, without a timer.
  *  A gate answers one request: the first that comes. */
 export class ModelGate implements AsyncIterable<ModelStep> {
-  private readonly arrival = deferred<ModelRequest>();
-  private readonly queue: { readonly step: ModelStep | null; readonly taken: Deferred<boolean> }[] = [];
-  private more = deferred();
+  private readonly arrival = Promise.withResolvers<ModelRequest>();
+  private readonly queue: { readonly step: ModelStep | null; readonly taken: PromiseWithResolvers<boolean> }[] = [];
+  private more = Promise.withResolvers<void>();
   private closed = false;
 
   /** the request that this gate answers, once it is there */
@@ -45,7 +44,7 @@ export class ModelGate implements AsyncIterable<ModelStep> {
     while (!this.closed) {
       const next = this.queue.shift();
       if (next === undefined) {
-        this.more = deferred();
+        this.more = Promise.withResolvers();
         await this.more.promise;
         continue;
       }
@@ -58,7 +57,7 @@ export class ModelGate implements AsyncIterable<ModelStep> {
 
   private push(step: ModelStep | null): Promise<boolean> {
     if (this.closed) return Promise.resolve(false);
-    const taken = deferred<boolean>();
+    const taken = Promise.withResolvers<boolean>();
     this.queue.push({ step, taken });
     this.more.resolve();
     return taken.promise;

@@ -1,4 +1,4 @@
-import { Completion } from '../model/completion.ts';
+import { Completion } from '../completion.ts';
 import { PLAIN_TOKEN } from './token.ts';
 
 /** Tokens made ready to be written at once: about 16 KiB. */
