@@ -3,16 +3,17 @@ import { describe, expect, it } from '@jest/globals';
 import { describeSettings } from '@millrace/runtime';
 import { apiSettingsSchema } from '../../services/api/src/settings.ts';
 import { workerSettingsSchema } from '../../services/worker/src/settings.ts';
-import { settingsTable, withTable } from './settings-table.mjs';
+import { settingsTable, withTables } from './settings-table.mjs';
 
-describe('the settings table of the README', () => {
-  it('is what the schemas say: `npm run docs:settings` brings it up to date', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+describe('the settings tables', () => {
+  it('are what the schemas say: `npm run docs:settings` brings them up to date', () => {
+    const page = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+    const pages = { readme: page('README.md'), settings: page('docs/settings.md') };
     const rows = { api: describeSettings(apiSettingsSchema), worker: describeSettings(workerSettingsSchema) };
-    expect(withTable(readme, settingsTable(rows))).toBe(readme);
+    expect(withTables(pages, rows)).toEqual(pages);
   });
 
-  it('names each variable once, with all who read it', () => {
+  it('name each variable once, with all who read it', () => {
     const row = { name: 'A', type: 'text', default: 'x', description: 'one | two' };
     expect(
       settingsTable({ api: [row], worker: [row] })
@@ -21,7 +22,10 @@ describe('the settings table of the README', () => {
     ).toEqual(['| `A` | api, worker | `x` | one \\| two |']);
   });
 
-  it('refuses a README without a place for it', () => {
-    expect(() => withTable('nothing here', 'table')).toThrow('no place');
+  it('show the variables that are named, in that order, and no unknown one', () => {
+    const row = (name: string) => ({ name, type: 'text', default: '', description: '' });
+    const rows = { api: [row('A'), row('B'), row('C')] };
+    expect(settingsTable(rows, ['C', 'A']).match(/(?<=`)[A-Z](?=`)/g)).toEqual(['C', 'A']);
+    expect(() => settingsTable(rows, ['D'])).toThrow('no service reads D');
   });
 });

@@ -30,7 +30,7 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-/** The rows of the README's settings table, in the order of the schema. */
+/** The rows of the settings table, in the order of the schema. */
 export function describeSettings(schema: z.ZodObject): SettingRow[] {
   return Object.entries(schema.shape).map(([name, field]) => {
     const json = fieldSchema(field);

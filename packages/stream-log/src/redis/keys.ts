@@ -4,7 +4,7 @@ import type { JobRef } from '@millrace/contracts';
  *
  *  All keys of one job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster, and two tenants
  *  that choose the same id never meet; the index has a tag of its own, and so has the queue.
- *  @see ARCHITECTURE.md, laws 13 and 14 */
+ *  @see docs/laws.md, laws 13 and 14 */
 export class KeySpace {
   /** BullMQ's own prefix: `{<prefix>:queue}` */
   readonly queuePrefix: string;
