@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 
@@ -41,13 +40,5 @@ describe('docker compose up', () => {
   it('leaves what was set as it is', () => {
     expect(start({ BIND: '0.0.0.0', MILLRACE_AUTH: 'none' })).toMatchObject({ status: 0, auth: 'none' });
     expect(start({ BIND: '0.0.0.0', MILLRACE_AUTH: 'apikey' })).toMatchObject({ status: 0, auth: 'apikey' });
-  });
-
-  it('sets no MILLRACE_AUTH itself, and tells the API where its port is published', () => {
-    const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
-    expect(compose).toMatch(/^ +MILLRACE_AUTH:$/m);
-    expect(compose).toMatch(/^ +BIND: \$\{BIND:-127\.0\.0\.1\}$/m);
-    expect(compose).toMatch(/ports: \["\$\{BIND:-127\.0\.0\.1\}:/);
-    expect(compose).toContain('entrypoint: [/start-api.sh]');
   });
 });

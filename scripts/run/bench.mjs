@@ -2,8 +2,10 @@
  * `npm run bench`: makes everything ready, then runs the benchmarks named by the arguments, or all of them.
  */
 import { bootstrapForTests, bootstrapNode } from '../setup/bootstrap.mjs';
+import { ensureAllDependencies } from '../setup/dependencies.mjs';
 import { projectEnvironment } from '../setup/pinned-node.mjs';
 import { runScript } from '../setup/problem.mjs';
+import { step } from '../setup/progress.mjs';
 import { inProject } from '../setup/project.mjs';
 import { environmentWith, runNode } from './run-node.mjs';
 
@@ -21,5 +23,6 @@ await runScript(() =>
 /** @returns {Promise<NodeJS.ProcessEnv>} in which the benchmarks find nginx and the kind of Redis that this machine has */
 async function prepared() {
   const { redis, nginx } = await bootstrapForTests();
+  await step('peers', () => ensureAllDependencies(inProject('bench/src/peers/langgraph')));
   return { MILLRACE_TEST_REDIS: redis.kind === 'program' ? 'process' : 'container', ...environmentWith(nginx) };
 }

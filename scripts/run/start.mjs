@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { banner, publicUrl } from './banner.mjs';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
+import { ensureRunningDependencies } from '../setup/dependencies.mjs';
 import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
 import { KeptChild } from './keep-running.mjs';
@@ -156,7 +157,7 @@ function assertPort() {
 await runScript(async () => {
   assertPort();
   const signals = stopSignals();
-  await bootstrapNode();
+  await bootstrapNode(ensureRunningDependencies);
   makePrivate(stateDirectory, ['redis', 'logs', 'bin', 'start.lock']);
   const lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
   try {

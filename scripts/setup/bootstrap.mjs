@@ -2,11 +2,12 @@
  * Makes a fresh clone on a fresh machine ready, and a ready one ready in seconds: dependencies, Node, build, Redis
  * and, for the tests, nginx. Needs nothing but some Node ≥ 20 and npm.
  *
- *   node scripts/setup/bootstrap.mjs          what `npm start` needs
- *   node scripts/setup/bootstrap.mjs --test   what `npm test` needs
+ *   node scripts/setup/bootstrap.mjs           what `npm start` needs
+ *   node scripts/setup/bootstrap.mjs --check   what `npm run check` needs
+ *   node scripts/setup/bootstrap.mjs --test    what `npm test` needs
  */
 import { pathToFileURL } from 'node:url';
-import { ensureDependencies } from './dependencies.mjs';
+import { ensureAllDependencies, ensureRunningDependencies, runningWorkspaces } from './dependencies.mjs';
 import { ensureNginx } from './nginx-program.mjs';
 import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
 import { runScript } from './problem.mjs';
@@ -18,10 +19,11 @@ import { runCommand } from './run-command.mjs';
 /**
  * The part that must run on whatever Node is there: dependencies, then this script again on the pinned Node.
  * Returns only on a Node that is new enough.
+ * @param {(root: string) => Promise<{ outcome: string }>} ensure which dependencies: all, or what `npm start` needs
  */
-export async function bootstrapNode() {
+export async function bootstrapNode(ensure = ensureAllDependencies) {
   // The re-executed script finds what its parent has just made sure of and said.
-  if (!isReExecuted()) await step('dependencies', () => ensureDependencies(projectRoot));
+  if (!isReExecuted()) await step('dependencies', () => ensure(projectRoot));
   if (!runsOnPinnedNode()) await reExecuteOnPinnedNode();
 }
 
@@ -30,7 +32,7 @@ export async function bootstrapNode() {
  * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` says where Redis is
  */
 export async function bootstrapForStart() {
-  await step('build', ensureBuild);
+  await step('build', () => ensureBuild(...runningWorkspaces));
   if (process.env['REDIS_URL']) return null;
   const { program } = await step('redis', ensureRedis);
   return program;
@@ -42,15 +44,19 @@ export async function bootstrapForStart() {
  */
 export async function bootstrapForTests() {
   // one needs the processors, the others wait for the network; apt takes one caller at a time
-  const [programs] = await Promise.all([ensurePrograms(), step('build', ensureBuild)]);
+  const [programs] = await Promise.all([ensurePrograms(), step('build', () => ensureBuild())]);
   return programs;
 }
 
-/** Builds every workspace through turbo, which skips what has not changed. */
-async function ensureBuild() {
+/**
+ * Builds through turbo, which skips what has not changed.
+ * @param {...string} workspaces these, with what they need; all when none is named
+ */
+async function ensureBuild(...workspaces) {
+  const filters = workspaces.map((name) => `--filter=${name}`);
   const output = await runCommand(
     'turbo',
-    ['run', 'build', '--output-logs=errors-only', '--no-color', '--no-update-notifier'],
+    ['run', 'build', ...filters, '--output-logs=errors-only', '--no-color', '--no-update-notifier'],
     { cwd: projectRoot, env: { ...projectEnvironment(), TURBO_TELEMETRY_DISABLED: '1' }, quiet: true },
   );
   const cached = /Cached:\s*(\d+ cached, \d+ total)/.exec(output)?.[1];
@@ -65,7 +71,9 @@ async function ensurePrograms() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runScript(async () => {
-    await bootstrapNode();
-    await (process.argv.includes('--test') ? bootstrapForTests() : bootstrapForStart());
+    const [what] = process.argv.slice(2);
+    await bootstrapNode(what === undefined ? ensureRunningDependencies : ensureAllDependencies);
+    if (what === undefined) await bootstrapForStart();
+    if (what === '--test') await bootstrapForTests();
   });
 }

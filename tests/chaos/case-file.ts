@@ -1,7 +1,6 @@
-import type { SseEvent } from '@millrace/testing';
-import { type Offence, partsOf } from './offence.ts';
+import { type Offence, partsOf, type SseEvent } from '@millrace/testing';
 import type { Struck } from './strikes.ts';
-import type { Seen } from './testimony.ts';
+import type { Watched } from './testimony.ts';
 import type { Offended } from './verdict.ts';
 
 // one fault may harm a thousand events
@@ -50,7 +49,7 @@ function summaryOf(offences: readonly Offence[]): string[] {
   return more === 0 ? lines : [...lines, `  and ${more} more`];
 }
 
-function testimonyOf({ name, events, refusals, connections, left }: Seen, time: (at: number) => string): string[] {
+function testimonyOf({ name, events, refusals, connections, left }: Watched, time: (at: number) => string): string[] {
   const refused = refusals.length === 0 ? '' : `, refused with ${refusals.join(' ')}`;
   return [
     `${name}: ${connections} connections${refused}${left ? ', left' : ''}`,

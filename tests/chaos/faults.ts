@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultProxy } from '@millrace/testing';
-import { Random } from './random.ts';
+import { type FaultProxy, Random } from '@millrace/testing';
 import type { FaultKind, Strike } from './schedule.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import { Random } from '@millrace/testing';
 
 /** How the model answers, each time that it is asked:
  *  `speaks`, `refuses once` (429, then speaks), `refuses` (429), `resets` or `garbles` in the midst, `falls silent`. */

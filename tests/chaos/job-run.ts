@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readSse, type SseReader } from '@millrace/testing';
-import { Watcher } from '../faults/watcher.ts';
+import { ResumingReader, readSse, type SseReader } from '@millrace/testing';
 import { promptOf } from './answer.ts';
 import { ask } from './ask.ts';
 import type { JobPlan, Visit } from './job-plan.ts';
 import { headersOf, type Stage } from './stage.ts';
-import type { Ask, Read, Seen } from './testimony.ts';
+import type { Ask, Read, Watched } from './testimony.ts';
 
 const ACCEPT = { stream: 'text/event-stream', text: 'text/plain', json: 'application/json', wait: 'application/json' };
 const WAIT_SECONDS = 10;
@@ -20,7 +19,7 @@ export class JobRun {
   id: string | null = null;
   /** all that was planned is done, and somebody has read the whole log up to its end */
   over = false;
-  private readonly readers: { readonly name: string; readonly watcher: Watcher; left: boolean }[] = [];
+  private readonly readers: { readonly name: string; readonly watcher: ResumingReader; left: boolean }[] = [];
   private acceptedAt = 0;
 
   constructor(
@@ -29,7 +28,7 @@ export class JobRun {
   ) {}
 
   /** what all that watch it have seen so far */
-  get seen(): Seen[] {
+  get seen(): Watched[] {
     return this.readers.map(({ name, left, watcher: { events, refusals, connections } }) => {
       return { name, left, events, refusals, connections };
     });
@@ -124,7 +123,7 @@ export class JobRun {
   private async watch(name: string, { joinsMs, leavesMs }: Visit, first: SseReader | null = null): Promise<void> {
     await this.moment(joinsMs);
     const url = `${this.stage.url}/jobs/${this.id}/stream`;
-    const watcher = new Watcher(() => url, first, headersOf(this.plan.tenant));
+    const watcher = new ResumingReader(() => url, first, headersOf(this.plan.tenant));
     const reader = { name, watcher, left: false };
     this.readers.push(reader);
     if (leavesMs === null) return watcher.over;

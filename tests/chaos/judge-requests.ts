@@ -1,4 +1,4 @@
-import type { Offence } from './offence.ts';
+import type { Offence } from '@millrace/testing';
 import type { FaultKind } from './schedule.ts';
 import type { Struck } from './strikes.ts';
 import type { Testimony } from './testimony.ts';

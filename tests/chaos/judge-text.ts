@@ -1,6 +1,6 @@
+import type { Offence } from '@millrace/testing';
 import { type Token, tokensIn } from './answer.ts';
 import type { JobPlan } from './job-plan.ts';
-import type { Offence } from './offence.ts';
 
 /** Judges the text of one attempt: the first words of one answer to this job, in order, each once.
  *  @param whole whether it must be the whole answer */

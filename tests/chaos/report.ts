@@ -1,4 +1,4 @@
-import { DEFECTS, partsOf } from './offence.ts';
+import { DEFECTS, partsOf } from '@millrace/testing';
 import type { Struck } from './strikes.ts';
 import type { Testimony } from './testimony.ts';
 import type { Verdict } from './verdict.ts';

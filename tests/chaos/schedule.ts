@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import { Random } from '@millrace/testing';
 
 /** What a strike may be, with how long it lasts, milliseconds: the least and the most. Those that last no time are over
  *  as soon as they have struck. Services that end are away for that long before a new one is started. */

@@ -7,7 +7,7 @@ import {
   startFaultProxy,
 } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { TENANTS } from './job-plan.ts';
 
 const ENV = {
@@ -41,7 +41,7 @@ export class Stage implements AsyncDisposable {
   private readonly asked = new WeakSet<SpawnedService>();
 
   private constructor(
-    readonly system: System,
+    readonly system: SystemHarness,
     /** the network between the clients and nginx */
     readonly clients: FaultProxy,
     /** past every faulty network */
@@ -51,7 +51,7 @@ export class Stage implements AsyncDisposable {
   }
 
   static async start(): Promise<Stage> {
-    const system = await System.start({ faulty: true, env: ENV });
+    const system = await SystemHarness.start({ faulty: true, env: ENV });
     const clients = await startFaultProxy({ target: Number(new URL(system.url).port) });
     // waits for as long as Redis is away
     const redis = new Redis(system.redis.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });

@@ -1,4 +1,4 @@
-import type { SseEvent } from '@millrace/testing';
+import type { Seen, SseEvent } from '@millrace/testing';
 import type { JobPlan } from './job-plan.ts';
 
 /** One request about a job and how it was answered. Times are of `performance.now()`. */
@@ -14,15 +14,9 @@ export interface Ask {
   readonly end?: string | undefined;
 }
 
-/** What one reader of the stream has seen, over all its connections. */
-export interface Seen {
-  readonly name: string;
-  readonly events: readonly SseEvent[];
-  /** statuses that a resumption was refused with, and 0 for no answer at all */
-  readonly refusals: readonly number[];
+/** What one reader of the stream has seen. */
+export interface Watched extends Required<Seen> {
   readonly connections: number;
-  /** it left before the end, on purpose */
-  readonly left: boolean;
 }
 
 /** What one reader of the bare text has read. */
@@ -38,7 +32,7 @@ export interface Testimony {
   /** null: it was never accepted */
   readonly id: string | null;
   readonly asks: readonly Ask[];
-  readonly seen: readonly Seen[];
+  readonly seen: readonly Watched[];
   readonly read: readonly Read[];
   /** as it stands in Redis at the end; its texts are called `message`, as on the wire */
   readonly log: readonly SseEvent[];

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SseEvent } from '@millrace/testing';
+import { DEFECTS, type Defect, type SseEvent } from '@millrace/testing';
 import { answerTo } from './answer.ts';
 import type { JobPlan } from './job-plan.ts';
-import { DEFECTS, type Defect } from './offence.ts';
 import type { Struck } from './strikes.ts';
-import type { Ask, Read, Seen, Testimony } from './testimony.ts';
+import type { Ask, Read, Testimony, Watched } from './testimony.ts';
 import { verdictOn } from './verdict.ts';
 
 const PLAN: JobPlan = {
@@ -53,7 +52,7 @@ function posted(status: number | null, more: Partial<Ask> = {}): Ask {
 
 const DELETED: Ask = { what: 'DELETE', at: 2_000, answeredAt: 2_100, status: 200, id: 'job', end: 'cancelled' };
 
-function seenBy(events: readonly SseEvent[], more: Partial<Seen> = {}): Seen {
+function seenBy(events: readonly SseEvent[], more: Partial<Watched> = {}): Watched {
   return { name: 'watcher', events, refusals: [], connections: 1, left: false, ...more };
 }
 

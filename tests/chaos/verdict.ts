@@ -1,7 +1,6 @@
-import { judgeLog } from './judge-log.ts';
-import { judgeRead, judgeSeen } from './judge-reader.ts';
+import { DEFECTS, type Defect, judgeLog, judgeReader, type Offence } from '@millrace/testing';
+import { judgeAnswer, judgeRead } from './judge-answer.ts';
 import { judgeRequests } from './judge-requests.ts';
-import { DEFECTS, type Defect, type Offence } from './offence.ts';
 import type { Struck } from './strikes.ts';
 import type { Testimony } from './testimony.ts';
 
@@ -32,8 +31,9 @@ function offencesOf(testimony: Testimony, struck: readonly Struck[]): Offence[] 
   const { plan, seen, read, log } = testimony;
   return [
     ...judgeRequests(testimony, struck),
-    ...judgeLog(testimony),
-    ...seen.flatMap((reader) => judgeSeen(reader, log)),
+    ...judgeLog(log),
+    ...judgeAnswer(testimony),
+    ...seen.flatMap((reader) => judgeReader(reader, log)),
     ...read.flatMap((reader) => judgeRead(reader, log, plan)),
   ];
 }

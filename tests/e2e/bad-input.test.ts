@@ -4,11 +4,11 @@ import { BODIES, GOOD_BODIES } from './bad-input/bodies.ts';
 import { FRAMING } from './bad-input/framing.ts';
 import { GOOD_HEADERS, HEADERS, PLACES } from './bad-input/heads.ts';
 import { type Answer, get, type OddRequest, SECRET, SMUGGLED } from './bad-input/request.ts';
-import { System } from './system.ts';
+import { SystemHarness } from './system-harness.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start({ env: { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:admin:${SECRET}` } });
+  system = await SystemHarness.start({ env: { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:admin:${SECRET}` } });
   system.model.answer(['an ', 'answer'], { to: 'ordinary' });
 });
 afterAll(() => system[Symbol.asyncDispose](), 30_000);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, newKeyPrefix, readSse, type SpawnedService, spawnService } from '@millrace/testing';
-import { idOf, System } from './system.ts';
+import { idOf, SystemHarness } from './system-harness.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 

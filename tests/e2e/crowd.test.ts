@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { System } from './system.ts';
+import { SystemHarness } from './system-harness.ts';
 
 /** More than Node's own backlog of 511, and less than what Linux lets wait (net.core.somaxconn). */
 const CROWD = 1_500;
@@ -11,7 +11,7 @@ const onLinux = process.platform === 'linux' ? it : it.skip;
 
 describe('a crowd that arrives at once', () => {
   onLinux('is taken in while the API nodes have no time for it', async () => {
-    await using system = await System.start({ processes: 1 });
+    await using system = await SystemHarness.start({ processes: 1 });
     using sockets = new DisposableStack();
     for (const node of system.apis) {
       node.pause();

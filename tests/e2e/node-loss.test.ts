@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { facts, idOf, System } from './system.ts';
+import { facts, idOf, SystemHarness } from './system-harness.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterEach(() => system[Symbol.asyncDispose]());
 

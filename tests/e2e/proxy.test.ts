@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, exchange, rawRequest, readSse, type SseReader } from '@millrace/testing';
-import { idOf, System } from './system.ts';
+import { idOf, SystemHarness } from './system-harness.ts';
 
 const TOKENS = Array.from({ length: 20 }, (_, i) => `t${i} `);
 const PACE_MS = 60;
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
@@ -69,7 +69,7 @@ describe('through nginx', () => {
   });
 
   it('HEAD, other methods, and hosts that are not ours are answered as by a node', async () => {
-    await using system = await System.start();
+    await using system = await SystemHarness.start();
     system.model.answer(['an ', 'answer'], { to: 'ordinary' });
     const stream = await system.ask('ordinary');
     await stream.collect();

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startModel } from '@millrace/simulated-model';
 import { Child, freePort, readSse } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { idOf } from './system.ts';
+import { idOf } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest } from '@millrace/testing';
-import { idOf, System } from './system.ts';
+import { idOf, SystemHarness } from './system-harness.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 }, 60_000);
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 

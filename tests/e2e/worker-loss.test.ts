@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { idOf, System } from './system.ts';
+import { idOf, SystemHarness } from './system-harness.ts';
 
 const TOKENS = Array.from({ length: 60 }, (_, i) => `t${i} `);
 const WHOLE = TOKENS.join('');
@@ -9,7 +9,7 @@ const SOON = { MILLRACE_WORKER_LOCK_MS: '5000', MILLRACE_WORKER_STALL_CHECK_MS: 
 
 describe('a worker dies', () => {
   it('SIGKILL mid-stream: another takes over, says reset, and gives one whole answer', async () => {
-    await using system = await System.start();
+    await using system = await SystemHarness.start();
     const gate = system.model.gated({ to: 'crash' });
     await using stream = await system.ask('crash');
     await gate.say('half an ans');
@@ -26,7 +26,7 @@ describe('a worker dies', () => {
   });
 
   it('SIGKILL with onCrash: fail: the job ends with WORKER_LOST', async () => {
-    await using system = await System.start({ env: SOON });
+    await using system = await SystemHarness.start({ env: SOON });
     const gate = system.model.gated({ to: 'fail' });
     await using stream = await system.ask({ query: 'fail', onCrash: 'fail' });
     await gate.say('half');
@@ -37,7 +37,7 @@ describe('a worker dies', () => {
   });
 
   it('SIGSTOP until its job is taken over, then SIGCONT: its late tokens reach nobody', async () => {
-    await using system = await System.start({ env: SOON });
+    await using system = await SystemHarness.start({ env: SOON });
     const gate = system.model.gated({ to: 'stop' });
     await using stream = await system.ask('stop');
     await gate.say('first');
@@ -64,7 +64,7 @@ describe('a worker dies', () => {
   });
 
   it('SIGTERM: it hands the job over at once when the grace time is up', async () => {
-    await using system = await System.start({ env: { MILLRACE_WORKER_GRACE_MS: '200' } });
+    await using system = await SystemHarness.start({ env: { MILLRACE_WORKER_GRACE_MS: '200' } });
     const gate = system.model.gated({ to: 'deploy' });
     await using stream = await system.ask('deploy');
     await gate.say('half');

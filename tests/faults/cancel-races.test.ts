@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { SpawnedService, SseEvent } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { Random, type SpawnedService, type SseEvent } from '@millrace/testing';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
-import { faultsOf, GatedJob } from './gated-job.ts';
-import { type SeededRandom, seededRandom } from './random.ts';
+import { GatedJob, offencesOf } from './gated-job.ts';
 import { expectRest } from './rest.ts';
 
 const JOBS = 40;
@@ -30,7 +29,13 @@ const ENV = {
 
 const HOLDS = 'one terminal event, nothing after it, and the job never runs again';
 
-let system: System;
+/** `MILLRACE_TEST_SEED` repeats a run; without it each has a seed of its own. */
+function seeded(): { readonly seed: number; readonly random: Random } {
+  const seed = Number(process.env['MILLRACE_TEST_SEED'] || Date.now() % 1_000_000);
+  return { seed, random: new Random(seed) };
+}
+
+let system: SystemHarness;
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
 /** A job that a client has cancelled, or has tried to. */
@@ -54,7 +59,7 @@ async function cancel(id: string, patientWith: readonly number[] = []): Promise<
 
 /** Expects of every job that it has ended once, as its DELETE said, and stays as it is; prints the figures of the race.
  *  @returns how long after a DELETE's answer the last model call was aborted, milliseconds */
-async function judge(cancels: readonly Cancel[], { seed }: SeededRandom): Promise<number> {
+async function judge(cancels: readonly Cancel[], seed: number): Promise<number> {
   const jobs = cancels.map(({ job }) => job);
   await Promise.all(jobs.map(({ over }) => over));
   const endings = cancels.map(({ job, status }) => `${status} ${job.watchers[0]?.terminal?.event}`);
@@ -72,7 +77,7 @@ async function judge(cancels: readonly Cancel[], { seed }: SeededRandom): Promis
     ...{ aborted: aborted.length, abortedMs },
   });
   expect(endings.filter((ending) => !['200 cancelled', '409 done'].includes(ending))).toEqual([]);
-  expect(await faultsOf(jobs)).toEqual([]);
+  expect(await offencesOf(jobs)).toEqual([]);
   await expectRest(system, jobs, REST_MS);
   return abortedMs;
 }
@@ -89,67 +94,67 @@ function staggered<Entrant>(entrants: readonly Entrant[], race: (entrant: Entran
 
 describe('cancel racing with', () => {
   beforeEach(async () => {
-    system = await System.start({ env: ENV });
+    system = await SystemHarness.start({ env: ENV });
   });
 
   it(`enqueue: ${HOLDS}`, async () => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const ids = Array.from({ length: JOBS }, () => crypto.randomUUID());
     const cancels = await staggered(ids, async (id) => {
       // begins before the POST: until the record is there, nobody knows the job
       const cancelling = cancel(id, [404]);
-      await delay(random.next(5));
+      await delay(random.int(0, 5));
       const job = await GatedJob.open(system, { headers: { 'x-request-id': id } });
       return { job, ...(await cancelling) };
     });
-    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+    expect(await judge(cancels, seed)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
   });
 
   it(`pick-up: ${HOLDS}`, async () => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const entrants = Array.from({ length: JOBS }, () => crypto.randomUUID());
     const cancels = await staggered(entrants, async (id) => {
       const opening = GatedJob.open(system, { headers: { 'x-request-id': id } });
-      await delay(random.next(40));
+      await delay(random.int(0, 40));
       const answer = await cancel(id, [404]);
       return { job: await opening, ...answer };
     });
-    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+    expect(await judge(cancels, seed)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
   });
 
   it(`first token: ${HOLDS}`, async () => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map(({ gate }) => gate.request));
     const cancels = await staggered(jobs, async (job) => {
       const [answer] = await Promise.all([
-        delay(random.next(10)).then(() => cancel(job.id)),
-        delay(random.next(10)).then(() => job.gate.say('first ')),
+        delay(random.int(0, 10)).then(() => cancel(job.id)),
+        delay(random.int(0, 10)).then(() => job.gate.say('first ')),
       ]);
       return { job, ...answer };
     });
-    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+    expect(await judge(cancels, seed)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
   });
 
   it(`last token: ${HOLDS}`, async () => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(job.words.length - 1)));
     const cancels = await staggered(jobs, async (job) => {
       const [answer] = await Promise.all([
-        delay(random.next(10)).then(() => cancel(job.id)),
-        delay(random.next(10)).then(() => job.finish()),
+        delay(random.int(0, 10)).then(() => cancel(job.id)),
+        delay(random.int(0, 10)).then(() => job.finish()),
       ]);
       return { job, ...answer };
     });
-    expect(await judge(cancels, random)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
+    expect(await judge(cancels, seed)).toBeLessThanOrEqual(ABORT_WITHIN_MS);
   });
 
   it.each([
     ['killed', (worker: SpawnedService) => worker.kill()],
     ['frozen, and awake again', (worker: SpawnedService) => worker.pause()],
   ])(`take-over (from a worker that is %s): ${HOLDS}`, async (_how, strike) => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(5)));
     const runners = await Promise.all(jobs.map(({ id }) => system.runnerOf(id)));
@@ -162,28 +167,28 @@ describe('cancel racing with', () => {
       // a few milliseconds before the next attempt begins, or when it has
       if (index % 2 === 1) await job.started(2);
       else await heir.logged(({ msg, requestId }) => msg === 'worker lost' && requestId === job.id);
-      await delay(random.next(30));
+      await delay(random.int(0, 30));
       return { job, ...(await cancel(job.id)) };
     };
     const cancels = await Promise.all(lost.map(race));
     if (zombie.child.running) zombie.resume();
     await Promise.all(others.map((job) => job.finish()));
     await Promise.all(others.map(({ over }) => over));
-    await judge(cancels, random);
-    expect(await faultsOf(others)).toEqual([]);
+    await judge(cancels, seed);
+    expect(await offencesOf(others)).toEqual([]);
   });
 });
 
 describe('cancel racing with a Redis outage', () => {
   beforeEach(async () => {
-    system = await System.start({ faulty: true, env: ENV });
+    system = await SystemHarness.start({ faulty: true, env: ENV });
   });
 
   it.each([
     ['stopped', () => system.redis.shutDown(), () => system.redis.start()],
     ['blackholed', () => blackhole(true), () => blackhole(false)],
   ])(`(%s): ${HOLDS}`, async (_way, away, back) => {
-    const random = seededRandom();
+    const { seed, random } = seeded();
     const jobs = await GatedJob.openMany(system, JOBS);
     await Promise.all(jobs.map((job) => job.say(5)));
     const outage = async () => {
@@ -194,14 +199,14 @@ describe('cancel racing with a Redis outage', () => {
     };
     const race = async (job: GatedJob, index: number): Promise<Cancel> => {
       const [answer] = await Promise.all([
-        delay(random.next(20)).then(() => cancel(job.id, [503])),
+        delay(random.int(0, 20)).then(() => cancel(job.id, [503])),
         // some have said all that they had to say, and some would go on
         index % 2 === 0 ? job.finish() : job.gate.say('more '),
       ]);
       return { job, ...answer };
     };
     const [cancels] = await Promise.all([staggered(jobs, race), outage()]);
-    await judge(cancels, random);
+    await judge(cancels, seed);
   });
 });
 

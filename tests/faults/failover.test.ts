@@ -10,7 +10,7 @@ import {
   type TestShard,
   untilPromoted,
 } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 import { recovery } from './outage.ts';
@@ -22,7 +22,7 @@ const JOBS = 30;
 type ShardOf = (key: string) => Promise<TestShard>;
 
 interface FailOver {
-  readonly system: System;
+  readonly system: SystemHarness;
   readonly shardOf: ShardOf;
   /** the one whose master dies */
   readonly shard: TestShard;
@@ -34,10 +34,10 @@ let stack: AsyncDisposableStack;
 afterEach(() => stack.disposeAsync(), 60_000);
 
 /** The system on a Redis, both of which end with the test. */
-async function systemOn(redis: TestRedisCluster | TestSentinel): Promise<System> {
+async function systemOn(redis: TestRedisCluster | TestSentinel): Promise<SystemHarness> {
   stack = new AsyncDisposableStack();
   stack.use(redis);
-  return stack.use(await System.start({ redis }));
+  return stack.use(await SystemHarness.start({ redis }));
 }
 
 /** Kills a master while answers run, and holds the service to its promise from the replica's promotion on. */
@@ -67,7 +67,7 @@ async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<v
     restarts: load.restarts,
   });
 
-  expect(await load.faults()).toEqual([]);
+  expect(await load.offences()).toEqual([]);
   expect(load.watchers.filter(({ watcher }) => watcher.terminal?.event !== 'done')).toEqual([]);
   expect(Math.max(streamsMs, newJobMs, ...resets.map(({ at }) => at - promotedAt))).toBeLessThanOrEqual(RECOVERY_MS);
   // no restart was needed
@@ -88,7 +88,7 @@ function tellsOfLoss({ event, data }: SseEvent): boolean {
 }
 
 /** The shard that has the queue, or the first of the others. */
-async function shardFor(system: System, shardOf: ShardOf, hasQueue: boolean): Promise<TestShard> {
+async function shardFor(system: SystemHarness, shardOf: ShardOf, hasQueue: boolean): Promise<TestShard> {
   const queue = await shardOf(`{${system.env['MILLRACE_KEY_PREFIX']}:queue}`);
   if (hasQueue) return queue;
   for (let key = 0; ; key += 1) {

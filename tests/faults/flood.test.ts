@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { deferred } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Flood } from './flood.ts';
 import { Load } from './load.ts';
@@ -22,7 +22,7 @@ describe('a flood of POSTs', () => {
       MILLRACE_WORKER_CONCURRENCY: String(RUNNING / 2),
       ...INSPECTED,
     };
-    await using system = await System.start({ env });
+    await using system = await SystemHarness.start({ env });
     using load = await Load.start(system, { jobs: RUNNING });
     using flood = new Flood(system.url, 16);
     expect(await flood.post(QUEUED, () => 'queued')).toEqual({ '202': QUEUED });
@@ -52,7 +52,7 @@ describe('a flood of POSTs', () => {
       grownHeapMiB: Math.max(...grown.map(({ liveMiB }) => liveMiB)),
     });
     expect(answers).toEqual({ '503 QUEUE_FULL, Retry-After': REFUSALS });
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([load.restarts, load.resumptions]).toEqual([0, 0]);
     expect(load.longestSilenceMs).toBeLessThanOrEqual(1_000);
     for (const { liveMiB, rssMiB } of grown) {
@@ -72,7 +72,7 @@ describe('a flood of POSTs', () => {
       // no slot is kept for others: turns alone must do
       MILLRACE_MAX_ACTIVE_PER_TENANT: String(ahead),
     };
-    await using system = await System.start({ env });
+    await using system = await SystemHarness.start({ env });
     const opened = deferred();
     system.model.answer(async function* () {
       await opened.promise;

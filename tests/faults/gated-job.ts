@@ -1,8 +1,6 @@
 import type { ModelGate, ModelRequest } from '@millrace/simulated-model';
-import type { SseEvent } from '@millrace/testing';
-import { type CreateOptions, idOf, type System } from '../e2e/system.ts';
-import { faultsIn } from './history.ts';
-import { Watcher } from './watcher.ts';
+import { judgeReader, type Offence, ResumingReader, type SseEvent } from '@millrace/testing';
+import { type CreateOptions, idOf, type SystemHarness } from '../e2e/system-harness.ts';
 
 const WORDS = 20;
 const AT_A_TIME = 10;
@@ -13,17 +11,17 @@ export class GatedJob {
   private spoken = 0;
 
   private constructor(
-    private readonly system: System,
+    private readonly system: SystemHarness,
     readonly prompt: string,
     readonly words: readonly string[],
     /** speaks for the model in the first attempt */
     readonly gate: ModelGate,
     readonly id: string,
-    readonly watchers: readonly Watcher[],
+    readonly watchers: readonly ResumingReader[],
   ) {}
 
   /** POSTs it, and lets its watchers begin. */
-  static async open(system: System, options: CreateOptions = {}): Promise<GatedJob> {
+  static async open(system: SystemHarness, options: CreateOptions = {}): Promise<GatedJob> {
     const prompt = `gated ${crypto.randomUUID().slice(0, 8)}`;
     const words = Array.from({ length: WORDS }, (_, index) => `${prompt}:${index} `);
     system.model.answer(words, { to: prompt, stepMs: 5 });
@@ -31,12 +29,12 @@ export class GatedJob {
     const created = await system.ask(prompt, options);
     const id = idOf(created);
     const url = () => `${system.url}/jobs/${id}/stream`;
-    const watchers = [created, null].map((first) => system.use(new Watcher(url, first)));
+    const watchers = [created, null].map((first) => system.use(new ResumingReader(url, first)));
     return new GatedJob(system, prompt, words, gate, id, watchers);
   }
 
   /** POSTs so many, a few at a time. */
-  static async openMany(system: System, count: number, options: CreateOptions = {}): Promise<GatedJob[]> {
+  static async openMany(system: SystemHarness, count: number, options: CreateOptions = {}): Promise<GatedJob[]> {
     const jobs: GatedJob[] = [];
     while (jobs.length < count) {
       const next = Array.from({ length: Math.min(AT_A_TIME, count - jobs.length) }, () =>
@@ -83,20 +81,20 @@ export class GatedJob {
     return seen.reduce((latest, event) => (event.at > latest.at ? event : latest));
   }
 
-  /** Every way in which a watcher's events are not the log, or its text is not what the model said; of a cancelled job
-   *  only as much as was heard. See {@link faultsIn}. */
-  async faults(): Promise<string[]> {
+  /** Judges what both watchers have seen. Of a cancelled job the text need only be the beginning of the model's answer. */
+  async offences(): Promise<Offence[]> {
     await using log = await this.system.watch(this.id);
     await log.collect();
     const whole = this.requests.at(-1)?.said ?? '';
-    return this.watchers.flatMap(({ events: seen, terminal, text }, index) => {
-      const said = terminal?.event === 'cancelled' && whole.startsWith(text) ? text : whole;
-      return faultsIn({ name: `${this.prompt} (${this.id}), watcher ${index}`, seen, log: log.events, said });
+    return this.watchers.flatMap(({ events, terminal, text }, index) => {
+      const answer = terminal?.event === 'cancelled' && whole.startsWith(text) ? text : whole;
+      const seen = { name: `${this.prompt} (${this.id}), watcher ${index}`, events };
+      return judgeReader(seen, log.events, { generated: [answer] });
     });
   }
 }
 
-/** @returns the faults of all of them; see {@link GatedJob.faults} */
-export async function faultsOf(jobs: readonly GatedJob[]): Promise<string[]> {
-  return (await Promise.all(jobs.map((job) => job.faults()))).flat();
+/** @returns the offences of all of them; see {@link GatedJob.offences} */
+export async function offencesOf(jobs: readonly GatedJob[]): Promise<Offence[]> {
+  return (await Promise.all(jobs.map((job) => job.offences()))).flat();
 }

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, MessageLoss } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 
 const JOBS = 50;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start({ faulty: true });
+  system = await SystemHarness.start({ faulty: true });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -26,7 +26,7 @@ describe('the very last published message', () => {
     await load.finish();
     const endsMs = load.watchers.map(({ watcher }) => (watcher.terminal?.at ?? Number.NaN) - since);
     figures({ lost: loss.count, soonestMs: Math.min(...endsMs), latestMs: Math.max(...endsMs) });
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([loss.count, load.restarts, load.resumptions]).toEqual([2 * JOBS, 0, 0]);
     expect(Math.max(...endsMs)).toBeLessThanOrEqual(3_000);
   });

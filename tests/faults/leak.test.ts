@@ -4,7 +4,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { eventually, type SpawnedService } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Heap, INSPECTED } from './memory.ts';
 import { openMany } from './raw-reader.ts';
@@ -32,7 +32,7 @@ interface Remains {
 
 describe('a leak check', () => {
   it('50,000 jobs through one API and one worker: heap, sockets, keys and subscriptions are as before', async () => {
-    await using system = await System.start({
+    await using system = await SystemHarness.start({
       processes: 1,
       env: {
         MILLRACE_LOG_RETENTION_SECONDS: String(RETENTION_SECONDS),
@@ -80,7 +80,7 @@ describe('a leak check', () => {
 });
 
 /** Runs short jobs to their ends: most are streamed to the end, some left midway, some never watched. */
-async function run(system: System, url: string, count: number): Promise<void> {
+async function run(system: SystemHarness, url: string, count: number): Promise<void> {
   system.model.answer(['short ', 'answer']);
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
   const kinds = ['stream', 'stream', 'stream', 'leave', 'json'] as const;

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelStep } from '@millrace/simulated-model';
-import { idOf, type System } from '../e2e/system.ts';
-import { faultsIn } from './history.ts';
-import { Watcher } from './watcher.ts';
+import { judgeReader, type Offence, ResumingReader } from '@millrace/testing';
+import { idOf, type SystemHarness } from '../e2e/system-harness.ts';
 
 export interface LoadOptions {
   /** jobs, each of them with an answer of its own */
@@ -17,13 +16,13 @@ export interface LoadOptions {
 
 /** Many answers that go on until {@link Load.finish}, all watched, each different from the others. */
 export class Load implements Disposable {
-  readonly watchers: { readonly id: string; readonly prompt: string; readonly watcher: Watcher }[] = [];
+  readonly watchers: { readonly id: string; readonly prompt: string; readonly watcher: ResumingReader }[] = [];
   private finishing = false;
 
-  private constructor(private readonly system: System) {}
+  private constructor(private readonly system: SystemHarness) {}
 
   /** Settled when every watcher has had its first text. */
-  static async start(system: System, options: LoadOptions): Promise<Load> {
+  static async start(system: SystemHarness, options: LoadOptions): Promise<Load> {
     const load = new Load(system);
     const name = crypto.randomUUID().slice(0, 8);
     await Promise.all(
@@ -49,18 +48,17 @@ export class Load implements Disposable {
     await Promise.all(this.watchers.map(({ watcher }) => watcher.over));
   }
 
-  /** @returns every way in which any watcher's events are not what the model said; see {@link faultsIn} */
-  async faults(): Promise<string[]> {
-    const faults: string[] = [];
+  /** Judges what every watcher has seen. A lost log is none of its offences: the test knows whether Redis lost it. */
+  async offences(): Promise<Offence[]> {
+    const offences: Offence[] = [];
     for (const { id, prompt, watcher } of this.watchers) {
       await using log = await this.system.watch(id);
       await log.collect();
       const answers = this.system.model.requests.filter((request) => request.prompt === prompt);
-      const [said = '', ...saidBefore] = answers.map((answer) => answer.said).toReversed();
-      const name = `${prompt} (${id})`;
-      faults.push(...faultsIn({ name, seen: watcher.events, log: log.events, said, saidBefore }));
+      const rules = { logMayBeLost: true, generated: answers.map(({ said }) => said) };
+      offences.push(...judgeReader({ name: `${prompt} (${id})`, events: watcher.events }, log.events, rules));
     }
-    return faults;
+    return offences;
   }
 
   /** How many jobs were begun a second time. */
@@ -101,7 +99,7 @@ export class Load implements Disposable {
     const id = idOf(created);
     for (let watcher = 0; watcher < watchersPerJob; watcher += 1) {
       const stream = () => `${url(watcher)}/jobs/${id}/stream`;
-      this.watchers.push({ id, prompt, watcher: new Watcher(stream, watcher === 0 ? created : null) });
+      this.watchers.push({ id, prompt, watcher: new ResumingReader(stream, watcher === 0 ? created : null) });
     }
   }
 

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { endless, type ModelStep } from '@millrace/simulated-model';
-import { idOf, System } from '../e2e/system.ts';
+import { judgeReader, ResumingReader } from '@millrace/testing';
+import { idOf, SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
-import { faultsIn } from './history.ts';
-import { Watcher } from './watcher.ts';
 
 const FIRST_TOKEN_MS = 2_000;
 const TOKEN_GAP_MS = 1_000;
@@ -13,9 +12,9 @@ const JOBS = 20;
 // how much later than documented a failure may come, on a machine that is busy with all of this
 const LATE_MS = 1_500;
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start({
+  system = await SystemHarness.start({
     env: {
       MILLRACE_FIRST_TOKEN_TIMEOUT_MS: String(FIRST_TOKEN_MS),
       MILLRACE_TOKEN_GAP_TIMEOUT_MS: String(TOKEN_GAP_MS),
@@ -90,7 +89,7 @@ describe('the model', () => {
     );
     const delays = failures.map(({ delayMs }) => delayMs);
     figures({ soonestMs: Math.min(...delays), latestMs: Math.max(...delays) });
-    expect(failures.flatMap(({ faults }) => faults)).toEqual([]);
+    expect(failures.flatMap(({ offences }) => offences)).toEqual([]);
     expect(new Set(failures.map(({ code }) => code))).toEqual(new Set([row.code]));
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(row.afterMs - EARLY_MS);
     expect(Math.max(...delays)).toBeLessThanOrEqual(row.afterMs + LATE_MS);
@@ -105,7 +104,7 @@ async function failure({ fault, steps }: Row, prompt: string) {
   system.model.answer(steps, { to: prompt, stepMs: 20 });
   const created = await system.ask({ query: prompt, ...(fault === 'endless answer' ? { timeoutMs: WHOLE_MS } : {}) });
   const url = `${system.url}/jobs/${idOf(created)}/stream`;
-  const watcher = system.use(new Watcher(() => url, created));
+  const watcher = system.use(new ResumingReader(() => url, created));
   await watcher.over;
   await using log = await system.watch(idOf(created));
   await log.collect();
@@ -115,7 +114,7 @@ async function failure({ fault, steps }: Row, prompt: string) {
   const heard = fault === 'endless answer' && said.startsWith(watcher.text) ? watcher.text : said;
   const lastText = watcher.events.findLast(({ event }) => event === 'message')?.at ?? at;
   return {
-    faults: faultsIn({ name: prompt, seen: watcher.events, log: log.events, said: heard }),
+    offences: judgeReader({ name: prompt, events: watcher.events }, log.events, { generated: [heard] }),
     code: watcher.terminal?.data.code,
     delayMs: (watcher.terminal?.at ?? 0) - (fault === 'endless answer' ? at : lastText),
   };

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, startFaultProxy } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -22,7 +22,7 @@ describe('the network', () => {
     clients.heal();
     await load.finish();
     figures({ cuts: clients.cuts, resumptions: load.resumptions });
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([load.restarts, load.watchers.flatMap(({ watcher }) => watcher.refusals).filter(Boolean)]).toEqual([0, []]);
   });
 
@@ -39,7 +39,7 @@ describe('the network', () => {
       admin.disconnect();
     }
     await load.finish();
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([load.restarts, load.resumptions]).toEqual([0, 0]);
     figures({ longestSilenceMs: load.longestSilenceMs });
     expect(load.longestSilenceMs).toBeLessThanOrEqual(1_000);

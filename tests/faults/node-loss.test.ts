@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawnService, startFaultProxy } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
-import { faultsOf, GatedJob } from './gated-job.ts';
+import { GatedJob, offencesOf } from './gated-job.ts';
 import { Load } from './load.ts';
 import { expectRest } from './rest.ts';
 import { Store } from './store.ts';
@@ -10,9 +10,9 @@ import { Store } from './store.ts';
 // a sweep looks for what is older than 5 s, every 5 s
 const NEXT_SWEEP_MS = 11_000;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -32,7 +32,7 @@ describe('nodes', () => {
     const streamsMs = await load.flows();
     await load.finish();
     figures({ streams: load.watchers.length, streamsMs, resumptions: load.resumptions });
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([load.watchers.length, load.restarts]).toEqual([200, 0]);
     expect(streamsMs).toBeLessThanOrEqual(5_000);
   });
@@ -57,7 +57,7 @@ describe('nodes', () => {
     await Promise.all(jobs.map(({ over }) => over));
     await expectRest(system, jobs, NEXT_SWEEP_MS);
     figures({ jobs: jobs.length, soonestMs: Math.min(...times), latestMs: Math.max(...times) });
-    expect(await faultsOf(jobs)).toEqual([]);
+    expect(await offencesOf(jobs)).toEqual([]);
     expect(Math.max(...times)).toBeLessThanOrEqual(10_000);
     expect(jobs.map(({ requests }) => requests.length)).toEqual(jobs.map(() => 1));
   });

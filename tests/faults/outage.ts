@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@millrace/testing';
-import type { System } from '../e2e/system.ts';
+import type { SystemHarness } from '../e2e/system-harness.ts';
 import type { Load } from './load.ts';
 
 const BETWEEN_CALLS_MS = 200;
@@ -16,7 +16,7 @@ interface Call {
 /** Calls the service in every way, again and again, while Redis is away.
  *  @param ms how long
  *  @returns every call that was not answered with 503 and a `Retry-After` within 2 s; how long the slowest took */
-export async function callMeanwhile(system: System, id: string, ms: number) {
+export async function callMeanwhile(system: SystemHarness, id: string, ms: number) {
   const until = performance.now() + ms;
   const calls: Call[] = [];
   const again = async (what: string, path: string, init: RequestInit) => {
@@ -47,14 +47,14 @@ export async function callMeanwhile(system: System, id: string, ms: number) {
 
 /** Watches how everything comes back, from this moment on.
  *  @returns milliseconds until the last stream of the load flows, and until a new job has run from POST to `done` */
-export async function recovery(system: System, load: Load): Promise<{ streamsMs: number; newJobMs: number }> {
+export async function recovery(system: SystemHarness, load: Load): Promise<{ streamsMs: number; newJobMs: number }> {
   const [streamsMs, newJobMs] = await Promise.all([load.flows(), newJob(system)]);
   return { streamsMs, newJobMs };
 }
 
 /** Asks until a new job has run from POST to `done`.
  *  @returns how long that took, milliseconds */
-export async function newJob(system: System): Promise<number> {
+export async function newJob(system: SystemHarness): Promise<number> {
   const since = performance.now();
   const done = async () => {
     await using stream = await system.ask(`new ${crypto.randomUUID()}`);

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 import { Traffic } from './traffic.ts';
 
 const PAUSE_MS = 500;
 
-let system: System;
+let system: SystemHarness;
 let admin: Redis;
 beforeEach(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
   admin = new Redis(system.redis.url);
 });
 afterEach(async () => {
@@ -47,7 +47,7 @@ describe('Redis', () => {
     const requests = await traffic.stop();
     figures({ requests, longestSilenceMs: load.longestSilenceMs });
     expect(traffic.failures).toEqual([]);
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect([load.restarts, load.resumptions]).toEqual([0, 0]);
     expect(load.longestSilenceMs).toBeLessThanOrEqual(PAUSE_MS + 500);
   });

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SpawnedService } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 import { callMeanwhile, newJob, recovery } from './outage.ts';
 
 const RECOVERY_MS = 5_000;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start({ faulty: true });
+  system = await SystemHarness.start({ faulty: true });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -32,7 +32,7 @@ async function outage(ms: number, away: () => Promise<void> | void, back: () => 
     takenOver: load.restarts,
   });
 
-  expect(await load.faults()).toEqual([]);
+  expect(await load.offences()).toEqual([]);
   expect(load.watchers.filter(({ watcher }) => watcher.terminal?.event !== 'done')).toEqual([]);
   expect(meanwhile.wrong).toEqual([]);
   expect(streamsMs).toBeLessThanOrEqual(RECOVERY_MS);
@@ -45,7 +45,7 @@ async function outage(ms: number, away: () => Promise<void> | void, back: () => 
   ).toEqual(pids);
 }
 
-function servicesOf({ apis, workers }: System): SpawnedService[] {
+function servicesOf({ apis, workers }: SystemHarness): SpawnedService[] {
   return [...apis, ...workers];
 }
 

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import type { System } from '../e2e/system.ts';
+import type { SystemHarness } from '../e2e/system-harness.ts';
 import type { GatedJob } from './gated-job.ts';
 import { Store } from './store.ts';
 
 /** Expects that jobs which have ended stay as they are: the log, and the model not asked again, by nobody; and that no
  *  entry of theirs is left in the queue.
  *  @param ms long enough for a sweep, and for a take-over */
-export async function expectRest(system: System, jobs: readonly GatedJob[], ms: number): Promise<void> {
+export async function expectRest(system: SystemHarness, jobs: readonly GatedJob[], ms: number): Promise<void> {
   using store = new Store(system);
   const look = async () => ({
     requests: system.model.requests.length,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SpawnedService } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 import { Traffic } from './traffic.ts';
@@ -9,10 +9,10 @@ const ROUNDS = 2;
 const REQUESTS_PER_SECOND = 40;
 const JOBS = 20;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
   // as in production: the proxy is given time to close its connections
-  system = await System.start({ env: { MILLRACE_LINGER_MS: '5000' } });
+  system = await SystemHarness.start({ env: { MILLRACE_LINGER_MS: '5000' } });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -31,7 +31,7 @@ describe('a deployment', () => {
 
     expect(traffic.failures).toEqual([]);
     for (const load of loads) {
-      expect(await load.faults()).toEqual([]);
+      expect(await load.offences()).toEqual([]);
       expect(load.watchers.flatMap(({ watcher }) => watcher.refusals)).toEqual([]);
       expect(load.restarts).toBe(0);
     }

@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, type SpawnedService } from '@millrace/testing';
-import { idOf, System } from '../e2e/system.ts';
+import { eventually, type SpawnedService, textAfter } from '@millrace/testing';
+import { idOf, SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Load } from './load.ts';
 import { childrenOf, rssMiB } from './memory.ts';
 import { percentile } from './percentile.ts';
 import { StoppedReaders } from './stopped-readers.ts';
-import { textById } from './watcher.ts';
 
 const STALL_MS = 15_000;
 /** The look-out for stalled readers goes round once a second. */
@@ -26,10 +25,10 @@ const NGINX_JOB_KIB = 16 * 1_024;
 /** 4 KiB of buffer for each, and what nginx needs for a connection. */
 const NGINX_MIB = 20;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
   const env = { MILLRACE_STALL_TIMEOUT_MS: String(STALL_MS), MILLRACE_MAX_LOG_BYTES: String(2_048 * NGINX_JOB_KIB) };
-  system = await System.start({ env });
+  system = await SystemHarness.start({ env });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -80,7 +79,7 @@ async function gaps({ id, text }: LongJob, readers: StoppedReaders): Promise<str
     const after = first.at(-1)?.id;
     if (after === undefined || first.some(({ event }) => event === 'done')) wrong.push(`${index} was not cut midway`);
     await using second = await system.watch(id, after === undefined ? {} : { after });
-    const all = [...textById([...first, ...(await second.collect())]).values()].at(-1);
+    const all = textAfter([...first, ...(await second.collect())]);
     if (all !== text) wrong.push(`${index} resumed after ${after} with a gap`);
   }
   return wrong;
@@ -125,7 +124,7 @@ describe('readers that stop reading', () => {
     expect(cutSoFar).toBe(0);
     expect(ends.map(({ reason }) => reason)).toEqual(ends.map(() => 'stalled'));
     expect(await gaps(job, readers)).toEqual([]);
-    expect(await load.faults()).toEqual([]);
+    expect(await load.offences()).toEqual([]);
     expect(addedMiB).toBeLessThanOrEqual(BOUND_MIB);
     expect(Math.min(...cutAfterMs)).toBeGreaterThanOrEqual(STALL_MS);
     expect(Math.max(...cutAfterMs)).toBeLessThanOrEqual(STALL_MS + LATE_MS);

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Exchanged, exchange } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 
-let system: System;
+let system: SystemHarness;
 beforeAll(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 

@@ -1,14 +1,14 @@
 import { jobRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
-import type { System } from '../e2e/system.ts';
+import type { SystemHarness } from '../e2e/system-harness.ts';
 
 /** What Redis itself holds, past the service. */
 export class Store implements Disposable {
   private readonly redis: Redis;
   private readonly keys: KeySpace;
 
-  constructor({ redis, env }: System) {
+  constructor({ redis, env }: SystemHarness) {
     this.redis = new Redis(redis.url);
     this.keys = new KeySpace(env['MILLRACE_KEY_PREFIX'] ?? '');
   }

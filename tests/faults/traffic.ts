@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { idOf, type System } from '../e2e/system.ts';
-import { Watcher } from './watcher.ts';
+import { ResumingReader } from '@millrace/testing';
+import { idOf, type SystemHarness } from '../e2e/system-harness.ts';
 
 const ANSWER = Array.from({ length: 10 }, (_, index) => `word ${index} `);
 
@@ -17,7 +17,7 @@ export class Traffic implements Disposable {
   private readonly over: Promise<number>;
 
   constructor(
-    private readonly system: System,
+    private readonly system: SystemHarness,
     { perSecond = 20 }: TrafficOptions = {},
   ) {
     system.model.answer(ANSWER, { to: /^traffic/, stepMs: 20 });
@@ -48,7 +48,7 @@ export class Traffic implements Disposable {
     try {
       const created = await this.system.ask(prompt);
       const url = `${this.system.url}/jobs/${idOf(created)}/stream`;
-      const watcher = this.system.use(new Watcher(() => url, created));
+      const watcher = this.system.use(new ResumingReader(() => url, created));
       await watcher.over;
       if (watcher.text !== ANSWER.join('')) this.failures.push(`${prompt}: ${JSON.stringify(watcher.events)}`);
       if (watcher.refusals.length > 0) this.failures.push(`${prompt}: resumption refused with ${watcher.refusals}`);

@@ -1,5 +1,5 @@
 import type { SpawnedService } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 
 const secretOf = (tenant: string) => `secret-of-the-tenant-${tenant}`;
 
@@ -8,11 +8,11 @@ export const keyOf = (tenant: 'greedy' | 'other') => ({ authorization: `Bearer $
 
 /** One API node and one worker with two tenants: one that takes all it can get, and another one that must not notice. */
 export class TwoTenants implements AsyncDisposable {
-  private constructor(readonly system: System) {}
+  private constructor(readonly system: SystemHarness) {}
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<TwoTenants> {
     const keys = (['greedy', 'other'] as const).map((tenant) => `${tenant}:user:${secretOf(tenant)}`).join(',');
-    const system = await System.start({
+    const system = await SystemHarness.start({
       env: { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys, ...env },
       processes: 1,
     });

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
-import { idOf } from '../e2e/system.ts';
+import { idOf } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { rssMiB } from './memory.ts';
 import { percentile } from './percentile.ts';

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SpawnedService } from '@millrace/testing';
-import { System } from '../e2e/system.ts';
+import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
-import { faultsOf, GatedJob } from './gated-job.ts';
+import { GatedJob, offencesOf } from './gated-job.ts';
 import { Store } from './store.ts';
 
 const JOBS = 30;
 const TAKE_OVER_MS = 15_000;
 
-let system: System;
+let system: SystemHarness;
 beforeEach(async () => {
-  system = await System.start();
+  system = await SystemHarness.start();
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -48,7 +48,7 @@ describe('worker', () => {
     await Promise.all(jobs.map(({ over }) => over));
     figures({ jobs: jobs.length, takenOver: own.length, ...times });
 
-    expect(await faultsOf(jobs)).toEqual([]);
+    expect(await offencesOf(jobs)).toEqual([]);
     expect(times.latestMs).toBeLessThanOrEqual(TAKE_OVER_MS);
     for (const { watchers, words: answer } of jobs) {
       expect(watchers.map(({ text }) => text)).toEqual(watchers.map(() => answer.join('')));
@@ -88,7 +88,7 @@ describe('worker', () => {
     await Promise.all(own.map(({ words }, index) => sayAll(heirs[index], words)));
     await Promise.all(others.map((job) => job.finish()));
     await Promise.all(jobs.map(({ over }) => over));
-    expect(await faultsOf(jobs)).toEqual([]);
+    expect(await offencesOf(jobs)).toEqual([]);
     expect(own.map(({ requests }) => requests.length)).toEqual(own.map(() => 2));
     expect(own.map(resets)).toEqual(own.map(() => 1));
   });

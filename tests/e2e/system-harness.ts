@@ -20,9 +20,9 @@ import { type ProxyOptions, proxyFiles, UNLIMITED } from '../../infra/nginx/rend
 /** As long as docker-compose.yml gives the slowest of them. */
 const RESTART_MS = 45_000;
 
-export interface SystemOptions {
+export interface SystemHarnessOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** let the network between Redis and the services fail: {@link System.network} */
+  /** let the network between Redis and the services fail: {@link SystemHarness.network} */
   readonly faulty?: boolean;
   /** a Redis that stays the caller's: a cluster, say; a single one of the system's own when left out */
   readonly redis?: { readonly url: string };
@@ -43,7 +43,7 @@ export interface CreateOptions {
 }
 
 /** The built system as it is deployed: two API processes, two workers, nginx and Redis; only the model is simulated. */
-export class System implements AsyncDisposable {
+export class SystemHarness implements AsyncDisposable {
   private constructor(
     readonly model: SimulatedModel,
     private readonly ownRedis: TestRedis | null,
@@ -56,7 +56,7 @@ export class System implements AsyncDisposable {
   ) {}
 
   /** @throws Error a part did not start; those that did have ended */
-  static async start(options: SystemOptions = {}): Promise<System> {
+  static async start(options: SystemHarnessOptions = {}): Promise<SystemHarness> {
     const { env = {}, faulty = false, redis, processes = 2 } = options;
     await using parts = new AsyncDisposableStack();
     const model = parts.use(await startModel());
@@ -81,7 +81,7 @@ export class System implements AsyncDisposable {
     ]);
     // a test's whole load comes from one address
     const proxy = parts.use(await startProxy(apis, { limits: UNLIMITED }));
-    return new System(model, own, apis, workers, proxy, all, ways, parts.move());
+    return new SystemHarness(model, own, apis, workers, proxy, all, ways, parts.move());
   }
 
   /** The system's own Redis. */

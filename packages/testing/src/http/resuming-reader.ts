@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { deferred, readSse, type SseEvent, type SseReader } from '@millrace/testing';
+import { deferred } from '../latches/deferred.ts';
+import { endsAmong, textAfter } from '../oracle/history.ts';
+import { readSse, type SseEvent, type SseReader } from './read-sse.ts';
 
-const TERMINAL = new Set(['done', 'error', 'cancelled']);
 // a client would wait for as long as the server asks; this one is greedy, so that what it measures is the server's
 const RECONNECT_MS = 50;
 
-/** A client that obeys the protocol: whenever its connection is lost it resumes after the last event that it has seen,
- *  until the terminal one. @see PROTOCOL.md §4 */
-export class Watcher implements Disposable {
+/** A client that obeys the protocol: when it loses its connection it resumes after the last event that it has seen, until
+ *  the terminal one. @see PROTOCOL.md §4 */
+export class ResumingReader implements Disposable {
   /** over all connections, in order of arrival */
   readonly events: SseEvent[] = [];
   /** statuses that a resumption was refused with, and 0 for no answer at all */
@@ -28,7 +29,7 @@ export class Watcher implements Disposable {
   ) {
     this.connections = first === null ? 0 : 1;
     this.closing.signal.addEventListener('abort', () => void first?.close(), { once: true });
-    this.over = this.watch(first);
+    this.over = this.read(first);
   }
 
   /** Settles at the first event, here already or yet to come, that matches. */
@@ -46,11 +47,11 @@ export class Watcher implements Disposable {
 
   /** what a client that obeys `reset` shows at the end */
   get text(): string {
-    return [...textById(this.events).values()].at(-1) ?? '';
+    return textAfter(this.events);
   }
 
   get terminal(): SseEvent | undefined {
-    return this.events.find(({ event }) => TERMINAL.has(event));
+    return endsAmong(this.events)[0];
   }
 
   /** The longest time without an event between the first text and the end, milliseconds. */
@@ -68,10 +69,10 @@ export class Watcher implements Disposable {
     this.close();
   }
 
-  private async watch(first: SseReader | null): Promise<void> {
+  private async read(first: SseReader | null): Promise<void> {
     let reader = first;
     while (!this.closing.signal.aborted) {
-      if (reader !== null) for await (const event of reader) this.take(event);
+      if (reader !== null) for await (const event of reader) this.receive(event);
       if (this.terminal !== undefined) return;
       reader = await this.reconnect();
     }
@@ -97,22 +98,9 @@ export class Watcher implements Disposable {
     return null;
   }
 
-  private take(event: SseEvent): void {
+  private receive(event: SseEvent): void {
     this.events.push(event);
     for (const wake of this.waiters) wake();
     this.waiters.clear();
   }
-}
-
-/** The whole text as it stood after each event, by event id. Where two readers know the same id they agree on it, even
- *  if one of them was given several deltas as one. */
-export function textById(events: readonly SseEvent[]): Map<string, string> {
-  const texts = new Map<string, string>();
-  let text = '';
-  for (const { id, event, data } of events) {
-    if (event === 'message') text += data.text;
-    if (event === 'reset') text = '';
-    texts.set(id ?? '', text);
-  }
-  return texts;
 }

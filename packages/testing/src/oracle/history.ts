@@ -1,0 +1,42 @@
+import type { SseEvent } from '../http/read-sse.ts';
+
+const TERMINAL = new Set(['done', 'error', 'cancelled']);
+
+/** The id of the `reset` that says that Redis has lost the log: what follows it starts from the beginning. */
+export const LOG_LOST = '0-0';
+
+/** The terminal events among them. */
+export function endsAmong(events: readonly SseEvent[]): SseEvent[] {
+  return events.filter(({ event }) => TERMINAL.has(event));
+}
+
+/** The whole text as it stood after each event, by event id. Two readers who know the same id agree on its text, even if
+ *  one of them was given several deltas as one. */
+export function textById(events: readonly SseEvent[]): Map<string, string> {
+  const texts = new Map<string, string>();
+  let text = '';
+  for (const { id, event, data } of events) {
+    if (event === 'message') text += data.text;
+    if (event === 'reset') text = '';
+    texts.set(id ?? '', text);
+  }
+  return texts;
+}
+
+/** The text that a client which obeys `reset` shows after these events. */
+export function textAfter(events: readonly SseEvent[]): string {
+  return [...textById(events).values()].at(-1) ?? '';
+}
+
+/** Orders event ids: negative, zero or positive, as for sorting. */
+export function compareIds(one: string, other: string): number {
+  const [attempt, seq] = partsOf(one);
+  const [otherAttempt, otherSeq] = partsOf(other);
+  return attempt - otherAttempt || seq - otherSeq;
+}
+
+/** The attempt and the seq of an event id. */
+export function partsOf(id: string | undefined): [attempt: number, seq: number] {
+  const [attempt = 0, seq = 0] = (id ?? '').split('-').map(Number);
+  return [attempt, seq];
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { PROXY_DEFAULTS } from '../../infra/nginx/render.mjs';
+import { apiSettingsSchema } from '../../services/api/src/settings.ts';
+import { workerSettingsSchema } from '../../services/worker/src/settings.ts';
+import { inProject } from '../setup/project.mjs';
+
+interface Service {
+  readonly environment?: Readonly<Record<string, string | null>>;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly ports?: readonly string[];
+}
+
+const { services } = parse(readFileSync(inProject('docker-compose.yml'), 'utf8'), { merge: true }) as {
+  services: Readonly<Record<string, Service>>;
+};
+
+/** What the image sets or the compose file decides by itself. */
+const OWN = new Set(['MILLRACE_WEB_ROOT', 'MILLRACE_WORKER_HEALTH_PORT', 'PORT', 'HOST']);
+
+describe('docker compose', () => {
+  it.each([
+    ['api', apiSettingsSchema],
+    ['worker', workerSettingsSchema],
+  ])('passes every setting of the %s on', (name, schema) => {
+    const passed = services[name]?.environment ?? {};
+    expect(Object.keys(schema.shape).filter((setting) => !OWN.has(setting) && !(setting in passed))).toEqual([]);
+  });
+
+  it('gives nginx the defaults that it has without containers', () => {
+    const defaults = Object.entries(PROXY_DEFAULTS).map(([name, value]) => [name, `\${${name}:-${value}}`]);
+    expect(services['nginx']?.environment).toMatchObject(Object.fromEntries(defaults));
+  });
+
+  it('lets the API decide who may call, by where its port is published', () => {
+    expect(services['api']).toMatchObject({
+      environment: { MILLRACE_AUTH: null, BIND: '${BIND:-127.0.0.1}' },
+      entrypoint: ['/start-api.sh'],
+    });
+    expect(services['nginx']?.ports).toEqual(['${BIND:-127.0.0.1}:${PORT:-8080}:8080']);
+  });
+
+  it('runs a Redis that never makes room by dropping a key (BullMQ: noeviction)', () => {
+    expect(JSON.stringify(services['redis'])).toMatch(/--maxmemory-policy[", ]+noeviction/);
+  });
+});
