@@ -36,10 +36,10 @@ describe('docker compose', () => {
 
   it('lets the API decide who may call, by where its port is published', () => {
     expect(services['api']).toMatchObject({
-      environment: { MILLRACE_AUTH: null, BIND: '${BIND:-127.0.0.1}' },
+      environment: { MILLRACE_AUTH: null, BIND: expect.stringMatching(/:-127\.0\.0\.1\}$/) },
       entrypoint: ['/start-api.sh'],
     });
-    expect(services['nginx']?.ports).toEqual(['${BIND:-127.0.0.1}:${PORT:-8080}:8080']);
+    expect(services['nginx']?.ports).toEqual([expect.stringMatching(/^\$\{BIND:-127\.0\.0\.1\}:.*:8080$/)]);
   });
 
   it('runs a Redis that never makes room by dropping a key (BullMQ: noeviction)', () => {

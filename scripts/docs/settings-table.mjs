@@ -71,12 +71,15 @@ function cell(value) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [{ describeSettings }, { apiSettingsSchema }, { workerSettingsSchema }] = await Promise.all([
-    import('../../packages/runtime/dist/index.js'),
-    import('../../services/api/dist/settings.js'),
-    import('../../services/worker/dist/settings.js'),
-  ]);
-  const pages = { readme: new URL('../../README.md', import.meta.url), settings: new URL('../../docs/settings.md', import.meta.url) };
+  // built code, which is not there yet when the types are checked
+  const built = (/** @type {string} */ file) => import(new URL(`../../${file}`, import.meta.url).href);
+  const { describeSettings } = await built('packages/runtime/dist/index.js');
+  const { apiSettingsSchema } = await built('services/api/dist/settings.js');
+  const { workerSettingsSchema } = await built('services/worker/dist/settings.js');
+  const pages = {
+    readme: new URL('../../README.md', import.meta.url),
+    settings: new URL('../../docs/settings.md', import.meta.url),
+  };
   const made = withTables(
     { readme: readFileSync(pages.readme, 'utf8'), settings: readFileSync(pages.settings, 'utf8') },
     { api: describeSettings(apiSettingsSchema), worker: describeSettings(workerSettingsSchema) },

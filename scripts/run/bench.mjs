@@ -16,7 +16,10 @@ await runScript(() =>
   runNode(async () => {
     await bootstrapNode();
     // help needs nothing but a Node that strips types
-    return { args: [inProject('bench/src/main.ts'), ...given], env: asksForHelp ? projectEnvironment() : await prepared() };
+    return {
+      args: [inProject('bench/src/main.ts'), ...given],
+      env: asksForHelp ? projectEnvironment() : await prepared(),
+    };
   }),
 );
 

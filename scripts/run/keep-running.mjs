@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
-import { Child } from './child.mjs';
 import { Problem } from '../setup/problem.mjs';
 import { formatSeconds } from '../setup/progress.mjs';
+import { Child } from './child.mjs';
 
 const firstBackoffMs = 500;
 const longestBackoffMs = 10_000;
@@ -11,7 +11,7 @@ const crashesForgivenWithin = { count: 5, ms: 60_000 };
  * How long to wait before a child is started again.
  * @param {number} crashes how often it has crashed of late, 1 or more
  */
-export const backoffMs = (crashes) => Math.min(longestBackoffMs, firstBackoffMs * 2 ** (crashes - 1));
+const backoffMs = (crashes) => Math.min(longestBackoffMs, firstBackoffMs * 2 ** (crashes - 1));
 
 /**
  * Keeps one child running: a crash after it was ready starts it again with a growing pause, a crash before that, or

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from './lock.mjs';
 import { Problem } from '../setup/problem.mjs';
+import { isAlive } from './lock.mjs';
 
 const pidFile = 'redis.pid';
 const secretsFile = 'secrets.conf';

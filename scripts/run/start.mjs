@@ -5,9 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
-import { banner, publicUrl } from './banner.mjs';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { ensureRunningDependencies } from '../setup/dependencies.mjs';
+import { Problem, runScript } from '../setup/problem.mjs';
+import { inProject, stateDirectory } from '../setup/project.mjs';
+import { banner, publicUrl } from './banner.mjs';
 import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
 import { KeptChild } from './keep-running.mjs';
@@ -15,8 +17,6 @@ import { takeLock } from './lock.mjs';
 import { readableWarning } from './log-lines.mjs';
 import { chooseModel } from './model-choice.mjs';
 import { makePrivate } from './private-folder.mjs';
-import { Problem, runScript } from '../setup/problem.mjs';
-import { inProject, stateDirectory } from '../setup/project.mjs';
 import { httpReady, listeningLine, redisReady } from './readiness.mjs';
 import { redisCommand, waitForEarlierRedis } from './redis-command.mjs';
 import { stopSignals } from './stop-signals.mjs';
@@ -69,7 +69,13 @@ async function startRedis(program) {
 
 async function startSimulatedModel() {
   const modelPort = await freePort();
-  const args = [inProject('packages/simulated-model/dist/demo-model.js'), '--port', String(modelPort), '--host', '127.0.0.1'];
+  const args = [
+    inProject('packages/simulated-model/dist/demo-model.js'),
+    '--port',
+    String(modelPort),
+    '--host',
+    '127.0.0.1',
+  ];
   await startChild({ name: 'model', command: process.execPath, args }, async (child, signal) => {
     await listeningLine(child, signal);
   });

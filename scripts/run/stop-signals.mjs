@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isAlive } from './lock.mjs';
 import { ask as askCommand } from '../setup/run-command.mjs';
+import { isAlive } from './lock.mjs';
 
 const sameKeyPressMs = 1_000;
 const npmCheckMs = 1_000;

@@ -1,5 +1,5 @@
 /**
- * Completes package-lock.json for every platform. npm leaves out an optional package that it could not fetch or had no
+ * Completes the lock files for every platform. npm leaves out an optional package that it could not fetch or had no
  * use for on the machine where the lock was written (npm/cli#4828), and `npm ci` then refuses the lock, there or elsewhere.
  * Packages like @swc/core name one optional package per platform, always by exact version: that is all a lock needs.
  *
@@ -73,11 +73,12 @@ const definedOnly = (entry) => Object.fromEntries(Object.entries(entry).filter((
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runScript(async () => {
-    const file = inProject('package-lock.json');
-    const lock = JSON.parse(readFileSync(file, 'utf8'));
-    const missing = missingPlatforms(lock.packages);
-    const sorted = Object.entries({ ...lock.packages, ...missing }).sort(([a], [b]) => a.localeCompare(b, 'en'));
-    writeFileSync(file, `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
-    console.log(`package-lock.json: ${Object.keys(missing).length} platform packages added`);
+    for (const name of ['package-lock.json', 'bench/src/peers/langgraph/package-lock.json']) {
+      const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
+      const missing = missingPlatforms(lock.packages);
+      const sorted = Object.entries({ ...lock.packages, ...missing }).sort(([a], [b]) => a.localeCompare(b, 'en'));
+      writeFileSync(inProject(name), `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
+      console.log(`${name}: ${Object.keys(missing).length} platform packages added`);
+    }
   });
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { missingPlatforms, platformOf } from './complete-lock.mjs';
+import { inProject } from './project.mjs';
 
 describe('platformOf', () => {
   it.each([
@@ -26,8 +27,11 @@ describe('missingPlatforms', () => {
     });
   });
 
-  it('finds nothing missing in the lock of this project', () => {
-    const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
-    expect(missingPlatforms(lock.packages)).toEqual({});
-  });
+  it.each(['package-lock.json', 'bench/src/peers/langgraph/package-lock.json'])(
+    'finds nothing missing in %s',
+    (name) => {
+      const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
+      expect(missingPlatforms(lock.packages)).toEqual({});
+    },
+  );
 });

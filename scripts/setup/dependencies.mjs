@@ -79,7 +79,9 @@ export async function ensureAllDependencies(root) {
  * @param {...string} command of npm
  */
 async function install(root, ...command) {
-  announce(`npm ${command.filter((word) => !word.startsWith('--workspace')).join(' ')}; this takes a while the first time`);
+  announce(
+    `npm ${command.filter((word) => !word.startsWith('--workspace')).join(' ')}; this takes a while the first time`,
+  );
   // Warnings of an older Node's npm about itself are of no use here.
   await runCommand('npm', [...command, '--no-fund', '--no-audit', '--loglevel=error'], { cwd: root });
   stampDependencies(root);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { dependenciesAreCurrent, stampDependencies } from './dependencies.mjs';
+import { dependenciesAreCurrent, hasDevelopmentDependencies, stampDependencies } from './dependencies.mjs';
 
 describe('dependenciesAreCurrent', () => {
   let root: string;
@@ -46,5 +46,35 @@ describe('dependenciesAreCurrent', () => {
     install(new Date(Date.now() - 60_000));
     stampDependencies(root);
     expect(dependenciesAreCurrent(root)).toBe(true);
+  });
+});
+
+describe('hasDevelopmentDependencies', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(path.join(tmpdir(), 'millrace-dependencies-'));
+    writeFileSync(
+      path.join(root, 'package.json'),
+      JSON.stringify({ devDependencies: { jest: '30.0.0', knip: '6.0.0' } }),
+    );
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  function install(...names: string[]): void {
+    const packages = Object.fromEntries(names.map((name) => [`node_modules/${name}`, {}]));
+    mkdirSync(path.join(root, 'node_modules'));
+    writeFileSync(path.join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
+  }
+
+  it('is true when npm has recorded all of them', () => {
+    install('turbo', 'jest', 'knip');
+    expect(hasDevelopmentDependencies(root)).toBe(true);
+  });
+
+  it('is false after an install without them, after half an install, and before any', () => {
+    expect(hasDevelopmentDependencies(root)).toBe(false);
+    install('turbo');
+    mkdirSync(path.join(root, 'node_modules', 'jest'));
+    expect(hasDevelopmentDependencies(root)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { freePort, newKeyPrefix, type SpawnedService, spawnService, startNginx } from '@millrace/testing';
 import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
+import { freePort, newKeyPrefix, type SpawnedService, spawnService, startNginx } from '@millrace/testing';
 // @boundaries-ignore the proxy's configuration is no package, and part of what is measured
 import { proxyFiles, UNLIMITED } from '../../../../infra/nginx/render.mjs';
 import { processTree } from '../../measure/cpu.ts';

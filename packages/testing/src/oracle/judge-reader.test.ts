@@ -5,7 +5,13 @@ import { judgeReader, type ReaderRules } from './judge-reader.ts';
 const event = (id: string, name: string, data: object = {}): SseEvent => ({ id, event: name, data, at: 0 });
 const text = (id: string, words: string) => event(id, 'message', { text: words });
 
-const LOG = [event('0-1', 'accepted'), event('1-1', 'started'), text('1-2', 'a'), text('1-3', 'b'), event('1-4', 'done')];
+const LOG = [
+  event('0-1', 'accepted'),
+  event('1-1', 'started'),
+  text('1-2', 'a'),
+  text('1-3', 'b'),
+  event('1-4', 'done'),
+];
 const LOST = event('0-0', 'reset');
 
 const defects = (events: readonly SseEvent[], rules?: ReaderRules, log = LOG) =>

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
 import { logLimits } from '@millrace/runtime';
-import { AttemptStarter } from '@millrace/stream-log';
 import { startModel } from '@millrace/simulated-model';
+import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
