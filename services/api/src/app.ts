@@ -4,26 +4,29 @@ import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
-import { Authenticator, refuseBodiesOfStrangers } from './auth/authenticator.ts';
+import { type Authenticator, authenticateBeforeBodies } from './auth/authenticator.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
 import { OpenStreams } from './relay/open-streams.ts';
 import { installDocs } from './routes/openapi/docs.ts';
-import { keepPlaces } from './server/connection-limit.ts';
+import { limitConnections } from './server/connection-limit.ts';
 import { Connections } from './server/connections.ts';
 import { corsOptions } from './server/cors.ts';
-import { fastifyAdapter, installRequestMetrics } from './server/fastify-adapter.ts';
+import { fastifyAdapter } from './server/fastify-adapter.ts';
 import { NestLog } from './server/nest-log.ts';
-import { mostConnections } from './server/open-files.ts';
+import { defaultMaxConnections } from './server/open-files.ts';
+import { installRequestMetrics } from './server/request-metrics.ts';
+import { StalledReaders } from './server/stalled-readers.ts';
 import { installWebPage } from './server/web-page.ts';
 import type { ApiSettings } from './settings.ts';
+import { AUTHENTICATOR } from './tokens.ts';
 
-/** Requests under way get this long before a node closes: a dead Redis answers within 2 s. */
+/** How long running requests get before a node closes, milliseconds. With Redis down, they are answered within 2 s. */
 const ANSWER_MS = 2_500;
 
-/** Connections that the kernel takes in while this process is busy; Node's default is 511. Beyond it a proxy's SYN is
- *  dropped, and it comes again after a second: a crowd that arrives at once would be told that no node answers. Linux
- *  takes no more than `net.core.somaxconn`, which is 4,096. */
+/** How many connections the kernel accepts while this process is busy; Node's default is 511. Beyond it the kernel drops a
+ *  proxy's SYN, which is repeated after a second, so that a crowd would find no node. Linux allows
+ *  `net.core.somaxconn`, 4,096. */
 const BACKLOG = 4_096;
 
 /** A running API node. */
@@ -31,30 +34,41 @@ export interface Api {
   readonly nest: NestFastifyApplication;
   /** @returns the URL it answers at */
   listen(): Promise<string>;
-  /** Turns unready and sends every stream elsewhere, without a terminal event. New requests are answered until a proxy
-   *  has had time to notice. @see PROTOCOL.md §8 */
+  /** Becomes unready and sends all streams to other nodes, without a terminal event. Answers new requests until a proxy has
+   *  had time to notice. @see PROTOCOL.md §8 */
   drain(): Promise<void>;
-  /** Takes no new connection, waits for requests under way and for a proxy to let go of its connections, and ends
-   *  everything, connections to Redis included. */
+  /** Refuses new connections, waits for running requests and until proxies close their connections, and then ends
+   *  everything, including connections to Redis. */
   close(): Promise<void>;
 }
 
-/** Builds an API node. Nothing is read from the environment; it does not listen yet. */
-export async function createApp(settings: ApiSettings, logger: Logger): Promise<Api> {
+export interface AppOptions {
+  /** replaces the authenticator that the settings choose */
+  readonly authenticator?: Authenticator | undefined;
+}
+
+/** Builds an API node, which does not listen yet. It does not read the environment. */
+export async function createApp(
+  settings: ApiSettings,
+  logger: Logger,
+  { authenticator }: AppOptions = {},
+): Promise<Api> {
   const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
-  const adapter = fastifyAdapter(settings);
-  const connections = new Connections(adapter.getInstance());
+  const stalledReaders = new StalledReaders(settings.MILLRACE_STALL_TIMEOUT_MS);
+  const adapter = fastifyAdapter(settings, stalledReaders);
+  const fastify = adapter.getInstance();
+  const connections = new Connections(fastify);
   const nest = await NestFactory.create<NestFastifyApplication>(
-    appModule({ settings, logger, redisFactory }),
+    appModule({ settings, logger, redisFactory, stalledReaders, authenticator }),
     adapter,
     { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
   );
   const streams = nest.get(OpenStreams);
-  refuseBodiesOfStrangers(adapter.getInstance(), nest.get(Authenticator));
+  authenticateBeforeBodies(fastify, nest.get(AUTHENTICATOR));
   const metrics = nest.get(Metrics);
-  installRequestMetrics(adapter, metrics);
-  keepPlaces(adapter.getInstance(), {
-    most: settings.MILLRACE_MAX_CONNECTIONS ?? mostConnections(),
+  installRequestMetrics(fastify, metrics);
+  limitConnections(fastify, {
+    max: settings.MILLRACE_MAX_CONNECTIONS ?? defaultMaxConnections(),
     dropped: (reason) => metrics.connectionDropped(reason),
   });
   if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));

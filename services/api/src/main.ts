@@ -4,7 +4,7 @@ import { createApp } from './app.ts';
 import { Problem } from './http/problem.ts';
 import { type ApiSettings, apiSettingsSchema } from './settings.ts';
 
-/** Time beyond what the settings say, for answers under way and for closing connections, milliseconds. */
+/** Time for running requests and for closing connections, beyond the times of the settings, milliseconds. */
 const CLOSE_MS = 5_000;
 
 const settings = settingsOrExit();
@@ -26,7 +26,7 @@ try {
   );
   logger.info({ url: await api.listen() }, 'listening');
 } catch (error) {
-  // nobody has been answered yet: the words of this error quote no prompt
+  // no request was accepted yet, so the message quotes no prompt
   const reason = error instanceof Error ? error.message : String(error);
   logger.fatal({ err: error, reason, host: settings.HOST, port: settings.PORT }, 'cannot start');
   process.exit(1);

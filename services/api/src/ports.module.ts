@@ -14,6 +14,8 @@ import {
   TenantSlots,
 } from '@millrace/stream-log';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Authenticator } from './auth/authenticator.ts';
+import { StalledReaders } from './server/stalled-readers.ts';
 import type { ApiSettings } from './settings.ts';
 import {
   ABANDONED_JOBS,
@@ -32,19 +34,23 @@ import {
   TENANT_SLOTS,
 } from './tokens.ts';
 
-export interface Outside {
+/** What the process hands to the application. */
+export interface ProcessContext {
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly redisFactory: RedisFactory;
+  readonly stalledReaders: StalledReaders;
+  /** replaces the authenticator that the settings choose */
+  readonly authenticator?: Authenticator | undefined;
 }
 
-/** What the use cases stand on: the settings, the log of @millrace/stream-log, and its connections to Redis. */
+/** Provides what the use cases need: the settings, the parts of @millrace/stream-log, and its connections to Redis. */
 @Global()
 @Module({})
 export class PortsModule implements OnApplicationShutdown {
   constructor(@Inject(FOLLOWERS) private readonly followers: Followers) {}
 
-  static of({ settings, logger, redisFactory }: Outside): DynamicModule {
+  static of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): DynamicModule {
     const limits = logLimits(settings);
     const redis = redisFactory.connect('command');
     const keys = new KeySpace(settings.MILLRACE_KEY_PREFIX);
@@ -53,7 +59,8 @@ export class PortsModule implements OnApplicationShutdown {
       sharded: redisFactory.mode === 'cluster',
     });
     const reader = new JobReader(redis, keys);
-    const ports = new Map<symbol, unknown>([
+    const ports = new Map<symbol | typeof StalledReaders, unknown>([
+      [StalledReaders, stalledReaders],
       [SETTINGS, settings],
       [LOGGER, logger],
       [REDIS_FACTORY, redisFactory],

@@ -6,8 +6,8 @@ import { hostNameOf } from './http/host-name.ts';
 
 const integer = () => z.coerce.number().int();
 
-/** Node's timers fire at once beyond this. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** Node's timers fire at once beyond this, milliseconds. */
+export const MAX_TIMER_MS = 2_147_483_647;
 
 const milliseconds = (least: number) => integer().min(least).max(MAX_TIMER_MS);
 

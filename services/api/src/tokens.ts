@@ -1,4 +1,4 @@
-/** What is injected, by token: no decorator metadata is relied on. */
+/** Injection tokens. The service does not rely on decorator metadata. */
 export const SETTINGS = Symbol('ApiSettings');
 export const LOGGER = Symbol('Logger');
 /** RedisFactory of @millrace/runtime */
@@ -15,3 +15,4 @@ export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
 export const FOLLOWERS = Symbol('Followers');
+export const AUTHENTICATOR = Symbol('Authenticator');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 type Role = 'user' | 'admin';
 
-/** One key that a caller may show. The secret itself is not kept. */
+/** An API key, without its secret. */
 export interface ApiKey {
   readonly tenant: string;
   readonly role: Role;
@@ -16,12 +16,12 @@ export type ParsedApiKeys =
 
 const TENANT = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Shorter ones can be guessed. */
-const LEAST_SECRET_CHARS = 16;
-/** What a header can carry. */
+/** A shorter secret can be guessed. */
+const MIN_SECRET_CHARS = 16;
+/** The characters that a header can carry. */
 const SECRET = /^[\x21-\x7e]+$/;
 
-/** Reads `tenant:role:secret,…`. A problem names the entry by its number, never by its text: that holds a secret. */
+/** Parses `tenant:role:secret,…`. A problem names the entry by its number, because its text holds a secret. */
 export function parseApiKeys(text: string): ParsedApiKeys {
   const keys: ApiKey[] = [];
   const entries = text.split(',').flatMap((entry) => entry.trim() || []);
@@ -30,8 +30,8 @@ export function parseApiKeys(text: string): ParsedApiKeys {
     const secret = rest.join(':');
     if (!TENANT.test(tenant)) return bad(index, 'the tenant must be 1 to 64 of A-Z, a-z, 0-9, "_" and "-"');
     if (role !== 'user' && role !== 'admin') return bad(index, 'the role must be user or admin');
-    if (secret.length < LEAST_SECRET_CHARS)
-      return bad(index, `the secret must have ${LEAST_SECRET_CHARS} characters at least`);
+    if (secret.length < MIN_SECRET_CHARS)
+      return bad(index, `the secret must have ${MIN_SECRET_CHARS} characters at least`);
     if (!SECRET.test(secret)) return bad(index, 'the secret must be printable ASCII without blanks');
     const digest = digestOf(secret);
     const same = keys.findIndex((key) => key.digest === digest);
@@ -41,8 +41,7 @@ export function parseApiKeys(text: string): ParsedApiKeys {
   return { ok: true, keys };
 }
 
-/** The keys by what is known of their secrets. A guess is looked for by its digest: how long that takes tells something of
- *  digests, and from those nobody can work back, nor forward to one that is nearer. */
+/** Finds keys by their secret. It compares digests, so the time that takes reveals nothing that helps to guess a secret. */
 export class KeyRing {
   readonly #keys: ReadonlyMap<string, ApiKey>;
 

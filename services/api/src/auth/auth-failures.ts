@@ -3,10 +3,10 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Metrics } from '../health/metrics.ts';
 import { LOGGER } from '../tokens.ts';
 
-/** Who guesses keys must not fill the disk: a line for the first wrong one, then one for all of a time, milliseconds. */
+/** The shortest time between two lines of the log, milliseconds: guessing keys must not fill the disk. */
 const QUIET_MS = 1_000;
 
-/** Callers who were turned away: all are counted, wrong keys are logged, without a word of them. */
+/** Counts the requests without a valid key, and logs the wrong keys without revealing them. */
 @Injectable()
 export class AuthFailures implements OnApplicationShutdown {
   #quiet: NodeJS.Timeout | null = null;
@@ -19,16 +19,16 @@ export class AuthFailures implements OnApplicationShutdown {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** @param client its address */
+  /** @param client address of the client */
   wrongKey(client: string): void {
     this.metrics.authFailed('wrong');
     this.#count += 1;
     this.#client = client;
-    if (this.#quiet === null) this.#say();
+    if (this.#quiet === null) this.#logAndWait();
   }
 
-  /** Nobody guessed: a page that was not told its key, a scanner. */
-  noKey(): void {
+  /** Only counts: a page without its key, or a scanner, guesses nothing. */
+  missingKey(): void {
     this.metrics.authFailed('missing');
   }
 
@@ -37,11 +37,11 @@ export class AuthFailures implements OnApplicationShutdown {
     if (this.#count > 0) this.#log();
   }
 
-  #say(): void {
+  #logAndWait(): void {
     this.#log();
     this.#quiet = setTimeout(() => {
       this.#quiet = null;
-      if (this.#count > 0) this.#say();
+      if (this.#count > 0) this.#logAndWait();
     }, QUIET_MS);
   }
 

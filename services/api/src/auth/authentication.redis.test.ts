@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
 
 const ALICE = 'the-secret-of-alice';
 const BOB = 'the-secret-of-bob--';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
   const keys = `alice:user:${ALICE},bob:user:${BOB}`;
-  deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -56,7 +56,7 @@ describe('a key', () => {
 
 describe('wrong keys', () => {
   it('are counted, and logged without a word of them, a line per second at most', async () => {
-    const fresh = await deployment.node();
+    const fresh = await harness.node();
     const lines = () => fresh.log.filter(({ msg }) => msg === 'wrong keys');
     const began = performance.now();
     const guesses = Array.from({ length: 30 }, (_, index) => `a-wrong-guess-number-${index}`);

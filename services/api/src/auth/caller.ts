@@ -1,36 +1,26 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Forbidden } from '../http/problem.ts';
+import type { Permission } from './permissions.ts';
 
-/** Who makes a request. */
+/** Who sends a request, and what the credential allows. */
 export interface Caller {
   readonly tenant: string;
-  readonly isAdmin: boolean;
+  readonly permissions: ReadonlySet<Permission>;
+  /** when the credential expires, ms since the epoch; null: never. A stream ends then */
+  readonly expiresAt: number | null;
 }
 
-const callers = new WeakMap<FastifyRequest, Caller>();
-
-export function rememberCaller(request: FastifyRequest, caller: Caller): void {
-  callers.set(request, caller);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** null until the request is authenticated, and always on public routes */
+    caller: Caller | null;
+  }
 }
 
-export function knownCaller(request: FastifyRequest): Caller | undefined {
-  return callers.get(request);
-}
-
-/** @throws Error the route is open, so nobody asked who calls: a mistake in the code */
-function callerOf(request: FastifyRequest): Caller {
-  const caller = knownCaller(request);
-  if (caller === undefined) throw new Error('an open route has no caller');
+/** The caller, as a parameter of a handler.
+ *  @throws Error the route is public: a mistake in the code */
+export const TheCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (caller === null) throw new Error('a public route has no caller');
   return caller;
-}
-
-/** The caller, as a parameter of a handler. */
-export const TheCaller = createParamDecorator((_: unknown, context: ExecutionContext) =>
-  callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
-);
-
-/** @throws Forbidden */
-export function requireAdmin(caller: Caller): void {
-  if (!caller.isAdmin) throw new Forbidden();
-}
+});

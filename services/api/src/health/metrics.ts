@@ -4,13 +4,13 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What Prometheus reads at `/metrics`. */
+/** The metrics that Prometheus reads at `/metrics`. */
 @Injectable()
 export class Metrics {
   readonly registry = metricsRegistry('api');
   readonly openStreams = new Gauge({
     name: 'millrace_open_streams',
-    help: 'Streams that this node holds open',
+    help: 'Open streams of this node',
     registers: [this.registry],
   });
   readonly #streams = new Counter({
@@ -27,7 +27,7 @@ export class Metrics {
   });
   readonly #events = new Counter({
     name: 'millrace_events_relayed_total',
-    help: 'Events written to readers, each reader counted',
+    help: 'Events written to readers, counted for each reader',
     registers: [this.registry],
   });
   readonly #bytes = new Counter({
@@ -37,25 +37,25 @@ export class Metrics {
   });
   readonly #authFailures = new Counter({
     name: 'millrace_auth_failures_total',
-    help: 'Requests turned away; reason: a wrong key, or one that is missing',
+    help: 'Requests without a valid key; reason: wrong or missing',
     labelNames: ['reason'],
     registers: [this.registry],
   });
   readonly #dropped = new Counter({
     name: 'millrace_connections_dropped_total',
-    help: 'Connections closed; reason: all places taken, silent, or to make room before anything was asked on them',
+    help: 'Connections closed; reason: limit reached (taken), silent, or closed without a request to make room',
     labelNames: ['reason'],
     registers: [this.registry],
   });
   readonly #firstToken = new Histogram({
     name: 'millrace_stream_first_token_seconds',
-    help: 'From attaching a stream to its first text',
+    help: 'Time from attaching a stream to its first text',
     buckets: SECONDS,
     registers: [this.registry],
   });
   readonly #requests = new Histogram({
     name: 'millrace_request_duration_seconds',
-    help: 'Requests that were answered whole; streams are not among them',
+    help: 'Duration of requests, without streams',
     labelNames: ['method', 'route', 'status'],
     buckets: SECONDS,
     registers: [this.registry],
@@ -86,7 +86,7 @@ export class Metrics {
     this.#firstToken.observe(durationMs / 1000);
   }
 
-  /** @param route the pattern, never the path: its values are without bound */
+  /** @param route the pattern, not the path, which has unbounded values */
   answered(method: string, route: string, status: number, durationMs: number): void {
     this.#requests.observe({ method, route, status }, durationMs / 1000);
   }

@@ -2,11 +2,11 @@ import type { Followers, KeySpace, RedisConnection } from '@millrace/stream-log'
 import { Inject, Injectable } from '@nestjs/common';
 import { FOLLOWERS, KEYS, REDIS } from '../tokens.ts';
 
-/** How long the probe is kept, milliseconds: nothing of it may stay. */
+/** How long Redis keeps the probe, milliseconds. */
 const PROBE_KEPT_MS = 10_000;
 
-/** Whether this node may be sent requests: Redis answers and takes writes, subscriptions are confirmed, and it is not about
- *  to stop. */
+/** Whether this node is ready for requests: Redis answers and accepts writes, subscriptions are confirmed, and the node is
+ *  not stopping. */
 @Injectable()
 export class Readiness {
   readonly #drain = new AbortController();
@@ -17,7 +17,7 @@ export class Readiness {
     @Inject(FOLLOWERS) private readonly followers: Followers,
   ) {}
 
-  /** Aborted when this node is to stop: whoever waits gives its answer now. */
+  /** Aborts when this node begins to stop: requests that wait must be answered now. */
   get drainSignal(): AbortSignal {
     return this.#drain.signal;
   }
@@ -26,7 +26,7 @@ export class Readiness {
     this.#drain.abort();
   }
 
-  /** @returns why it is not ready; empty when it is */
+  /** @returns why the node is not ready; empty when it is */
   async obstacles(): Promise<string[]> {
     const obstacles: string[] = [];
     if (this.drainSignal.aborted) obstacles.push('draining');
@@ -36,7 +36,7 @@ export class Readiness {
     return obstacles;
   }
 
-  /** A Redis that is full, or a replica, answers a PING and takes no job. */
+  /** A full Redis, or a replica, answers a PING but accepts no job. */
   async #redisObstacle(): Promise<string | null> {
     try {
       await this.redis.set(this.keys.writeProbe, '1', 'PX', PROBE_KEPT_MS);

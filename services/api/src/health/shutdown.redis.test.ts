@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, say, submit } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, say, submit } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 
@@ -11,11 +11,11 @@ afterAll(() => redis?.stop());
 
 describe('a node that is to stop (PROTOCOL §8)', () => {
   it('turns unready and sends its readers elsewhere, who lose and repeat nothing', async () => {
-    await using deployment = new Deployment(redis.url, { MILLRACE_DRAIN_MS: '300' });
-    const [node, other] = [await deployment.node(), await deployment.node()];
+    await using harness = new ApiHarness(redis.url, { MILLRACE_DRAIN_MS: '300' });
+    const [node, other] = [await harness.node(), await harness.node()];
     const id = await submit(node);
     const readers = await Promise.all(Array.from({ length: 5 }, () => readSse(`${node.url}/jobs/${id}/stream`)));
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await say(writer, ['one ']);
     await Promise.all(readers.map((reader) => reader.until(({ event }) => event === 'message')));
 
@@ -40,8 +40,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
   });
 
   it('gives those who wait for a finished job what there is', async () => {
-    await using deployment = new Deployment(redis.url);
-    const node = await deployment.node();
+    await using harness = new ApiHarness(redis.url);
+    const node = await harness.node();
     const answer = post(node, { query: 'x' }, { accept: 'application/json', prefer: 'wait=60' });
     await eventually(() => node.log.some(({ msg }) => msg === 'accepted'));
     await node.api.drain();
@@ -49,8 +49,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
   });
 
   it('answers a POST on a connection that was there before, and its reader goes on elsewhere', async () => {
-    await using deployment = new Deployment(redis.url);
-    const [node, other] = [await deployment.node({ MILLRACE_LINGER_MS: '10000' }), await deployment.node()];
+    await using harness = new ApiHarness(redis.url);
+    const [node, other] = [await harness.node({ MILLRACE_LINGER_MS: '10000' }), await harness.node()];
     await (await fetch(`${node.url}/healthz`)).text(); // leaves an idle connection behind
     const closed = node.api.close();
     await eventually(() =>
@@ -65,7 +65,7 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
     expect([stream.response.headers.get('connection'), stream.terminal()]).toEqual(['close', undefined]);
     const id = stream.response.headers.get('x-request-id') ?? '';
     await closed;
-    await deployment.answer(id, ['here']);
+    await harness.answer(id, ['here']);
     const cursor = stream.events.at(-1)?.id ?? '0-0';
     await using resumed = await readSse(`${other.url}/jobs/${id}/stream`, { headers: { 'last-event-id': cursor } });
     await resumed.collect();
@@ -73,8 +73,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
   });
 
   it('ends at once although streams are open and connections are kept alive (NestJS)', async () => {
-    await using deployment = new Deployment(redis.url);
-    const node = await deployment.node();
+    await using harness = new ApiHarness(redis.url);
+    const node = await harness.node();
     await using stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
     await stream.take(1);
     const startedAt = performance.now();
@@ -87,8 +87,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
 describe('a Redis that is away (law 12)', () => {
   it('is said within 2 s even when it hangs', async () => {
     await using own = await startRedis();
-    await using deployment = new Deployment(own.url);
-    const node = await deployment.node();
+    await using harness = new ApiHarness(own.url);
+    const node = await harness.node();
     await submit(node);
     await own.pause();
     const startedAt = performance.now();
@@ -101,8 +101,8 @@ describe('a Redis that is away (law 12)', () => {
 
   it('is said within 2 s, and everything resumes without a restart', async () => {
     await using own = await startRedis();
-    await using deployment = new Deployment(own.url);
-    const node = await deployment.node();
+    await using harness = new ApiHarness(own.url);
+    const node = await harness.node();
     const id = await submit(node);
     await using stream = await readSse(`${node.url}/jobs/${id}/stream`);
     await stream.take(1);
@@ -125,16 +125,16 @@ describe('a Redis that is away (law 12)', () => {
 
     await own.start();
     await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
-    await deployment.answer(id, ['still ', 'here']);
+    await harness.answer(id, ['still ', 'here']);
     await stream.collect();
     expect(stream.text()).toBe('still here');
   });
 
   it('may be away while a node starts, which takes jobs as soon as Redis is there', async () => {
     await using own = await startRedis();
-    await using deployment = new Deployment(own.url);
+    await using harness = new ApiHarness(own.url);
     await own.kill();
-    const node = await deployment.node();
+    const node = await harness.node();
     // by the second answer everything that was sent at the start has been given up
     for (let time = 0; time < 2; time += 1) expect((await post(node, { query: 'x' })).status).toBe(503);
     await own.start();

@@ -5,13 +5,13 @@ interface MediaRange {
   readonly subtype: string;
   /** 0 … 1 */
   readonly quality: number;
-  /** how exactly it names a type: 2 `a/b`, 1 `a/*`, 0 `*\/*` */
+  /** 2: `a/b`, 1: `a/*`, 0: `*\/*` */
   readonly specificity: number;
 }
 
-/** Chooses what to answer with, as RFC 9110 §12.5.1 has it: each offer has the quality of the most specific range
- *  that matches it. Among equals the one that was named more exactly wins, then the one named first, then the first offer:
- *  so that `application/json, text/plain, *\/*` asks for JSON.
+/** Chooses the media type of an answer, RFC 9110 §12.5.1: each offer has the quality of the most specific range that
+ *  matches it. Among equals the more specific match wins, then the earlier range, then the earlier offer. So
+ *  `application/json, text/plain, *\/*` means JSON.
  *  @param offers media types, the preferred one first
  *  @throws InvalidRequest none of the offers is acceptable */
 export function negotiate<T extends string>(accept: string | undefined, offers: readonly [T, ...T[]]): T {

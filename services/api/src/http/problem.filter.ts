@@ -6,7 +6,7 @@ import { PROBLEMS, type Problem } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { toProblem } from './to-problem.ts';
 
-/** The one place where a failure becomes an answer: `application/problem+json`, RFC 9457. @see PROTOCOL.md §7 */
+/** Turns every failure into an answer: `application/problem+json`, RFC 9457. @see PROTOCOL.md §7 */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(@Inject(LOGGER) private readonly logger: Logger) {}
@@ -18,7 +18,7 @@ export class ProblemFilter implements ExceptionFilter {
     const requestId = requestIdOf(http.getRequest<FastifyRequest>(), reply);
     if (problem.status >= 500) this.#log(problem, requestId, error);
     if (reply.raw.headersSent) {
-      // the body has begun, so no status can be said any more: a broken body makes the client come back
+      // the status is out already: a broken body makes the client reconnect
       reply.raw.destroy();
       return;
     }
@@ -37,7 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** The members of RFC 9457 and ours. */
+/** The members of RFC 9457, and our own. */
 export function problemBody(problem: Problem, requestId: string) {
   return {
     type: `urn:millrace:problem:${problem.code.toLowerCase().replaceAll('_', '-')}`,

@@ -1,17 +1,17 @@
 import type { ProblemCode } from '@millrace/contracts';
 
-/** What is wrong with one place of the request; `pointer` is a JSON pointer into the body, RFC 6901. */
-export interface Complaint {
+/** One fault in a request; `pointer` is a JSON pointer into the body, RFC 6901. */
+export interface FieldError {
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** Status and title of each code. @see PROTOCOL.md §7 */
+/** The status and title of each code. @see PROTOCOL.md §7 */
 export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
   INVALID_REQUEST: { status: 400, title: 'The request is invalid' },
   INVALID_CURSOR: { status: 400, title: 'The cursor is malformed' },
   UNAUTHENTICATED: { status: 401, title: 'A valid key is needed' },
-  FORBIDDEN: { status: 403, title: 'The caller may not do this' },
+  FORBIDDEN: { status: 403, title: 'The caller must not do this' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
   AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },
@@ -23,21 +23,21 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   UNKNOWN_PIPELINE: { status: 422, title: 'There is no such pipeline' },
   MODEL_NOT_ALLOWED: { status: 422, title: 'The model is not allowed' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'The id stands for another request' },
-  RATE_LIMITED: { status: 429, title: 'Too much at a time' },
-  QUOTA_EXCEEDED: { status: 429, title: 'The tenant has used up what it may have' },
+  RATE_LIMITED: { status: 429, title: 'Too much at once' },
+  QUOTA_EXCEEDED: { status: 429, title: 'The quota of the tenant is used up' },
   QUEUE_FULL: { status: 503, title: 'The queue is full' },
   UNAVAILABLE: { status: 503, title: 'The service is unavailable' },
   INTERNAL: { status: 500, title: 'Something went wrong in the service' },
 };
 
 interface ProblemOptions {
-  readonly errors?: readonly Complaint[];
-  /** instead of the code's own: an HTTP failure that has no code of its own */
+  readonly errors?: readonly FieldError[];
+  /** overrides the status of the code, for HTTP failures without a code of their own */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A request that failed, for a reason that the caller is told. The detail never holds a prompt, key or stack. */
+/** A request that failed, for a reason that the caller may know. The detail never holds a prompt, key or stack. */
 export class Problem extends Error {
   constructor(
     readonly code: ProblemCode,
@@ -54,14 +54,14 @@ export class Problem extends Error {
 }
 
 export class InvalidRequest extends Problem {
-  constructor(detail: string, errors?: readonly Complaint[]) {
+  constructor(detail: string, errors?: readonly FieldError[]) {
     super('INVALID_REQUEST', detail, errors === undefined ? {} : { errors });
   }
 }
 
 export class InvalidCursor extends Problem {
   constructor() {
-    super('INVALID_CURSOR', 'The cursor is none that this service gave out.');
+    super('INVALID_CURSOR', 'This service did not issue the cursor.');
   }
 }
 
@@ -74,59 +74,60 @@ export class Unauthenticated extends Problem {
 }
 
 export class Forbidden extends Problem {
-  constructor() {
-    super('FORBIDDEN', 'This needs the role admin.');
+  /** @param permission what the caller lacks */
+  constructor(permission: string) {
+    super('FORBIDDEN', `This needs the permission ${permission}.`);
   }
 }
 
-/** Without keys: a page of another origin would change something. */
+/** Without keys: a page of another origin tried to change something. */
 export class ForeignOrigin extends Problem {
   constructor() {
-    super('FORBIDDEN', 'Pages of this origin may change nothing here: add it to MILLRACE_CORS_ORIGINS.');
+    super('FORBIDDEN', 'Pages of this origin must not change anything: add it to MILLRACE_CORS_ORIGINS.');
   }
 }
 
-/** Without keys: the request is for a name that may be anybody's. */
+/** Without keys: the request names a host that may be anybody's. */
 export class HostNotAllowed extends Problem {
   constructor() {
-    super(
-      'HOST_NOT_ALLOWED',
-      'The Host of this request is none of the service: add its name to MILLRACE_ALLOWED_HOSTS.',
-    );
+    super('HOST_NOT_ALLOWED', 'The service does not know this Host: add its name to MILLRACE_ALLOWED_HOSTS.');
   }
 }
 
 export class MethodNotAllowed extends Problem {
-  /** @param methods those that the path has */
+  /** @param methods the methods of the path */
   constructor(methods: readonly string[]) {
     const allowed = methods.toSorted().join(', ');
     super('METHOD_NOT_ALLOWED', `This path takes ${allowed}.`, { headers: { Allow: allowed } });
   }
 }
 
-/** Unknown, and another tenant's, look the same (law 14). */
+/** An unknown job and another tenant's look the same (law 14). */
 export class UnknownJob extends Problem {
   constructor() {
     super('JOB_NOT_FOUND', 'There is no such job, or it is not yours.');
   }
 }
 
-/** For admins alone: everybody else names a job of its own tenant. */
+/** For admins only: other callers always name a job of their own tenant. */
 export class AmbiguousId extends Problem {
   constructor(tenants: readonly string[]) {
-    super('AMBIGUOUS_ID', `Several tenants hold this id (${tenants.join(', ')}): add ?tenant= and one of them.`);
+    super(
+      'AMBIGUOUS_ID',
+      `Several tenants have a job with this id (${tenants.join(', ')}): add ?tenant= with one of them.`,
+    );
   }
 }
 
 export class JobFinished extends Problem {
   constructor() {
-    super('JOB_FINISHED', 'The job has finished and cannot be cancelled any more.');
+    super('JOB_FINISHED', 'The job has finished and can no longer be cancelled.');
   }
 }
 
 export class LogGone extends Problem {
   constructor() {
-    super('LOG_EXPIRED', 'The events of this job are no longer kept; its record is at GET /jobs/:id.');
+    super('LOG_EXPIRED', 'The events of this job have expired; its record is at GET /jobs/:id.');
   }
 }
 
@@ -154,45 +155,45 @@ export class QueueFull extends Problem {
 
 export class RateLimited extends Problem {
   constructor() {
-    super('RATE_LIMITED', 'Too many of your jobs are unfinished; try again when one has ended.', {
+    super('RATE_LIMITED', 'You have too many unfinished jobs; try again when one has ended.', {
       headers: { 'Retry-After': '5' },
     });
   }
 }
 
-/** The tenant's prompts, answers and records fill what is its own of the store. */
+/** The tenant's prompts, answers and records fill its share of Redis. */
 export class StorageFull extends Problem {
   constructor() {
-    super('QUOTA_EXCEEDED', 'Your jobs take too much room; try again when some have ended or expired.', {
+    super('QUOTA_EXCEEDED', 'Your jobs use too much storage; try again when some have ended or expired.', {
       headers: { 'Retry-After': '60' },
     });
   }
 }
 
-/** The caller's tenant holds all streams that it may hold on this node. */
+/** The caller's tenant has as many open streams on this node as it may have. */
 export class TooManyStreams extends Problem {
-  constructor(most: number) {
+  constructor(max: number) {
     super(
       'RATE_LIMITED',
-      `You hold ${most} streams open on this node, the most there may be (MILLRACE_MAX_STREAMS_PER_TENANT); close one, or try again later.`,
+      `You have ${max} open streams on this node, the limit (MILLRACE_MAX_STREAMS_PER_TENANT); close one, or try again later.`,
       { headers: { 'Retry-After': '5' } },
     );
   }
 }
 
-/** The caller's tenant reads as many long texts as it may on this node, and none has ended in time. */
+/** The caller's tenant reads as many long texts on this node as it may, and none ended in time. */
 export class TooManyTexts extends Problem {
-  constructor(most: number) {
-    super('RATE_LIMITED', `You read ${most} long texts at a time, the most there may be; finish reading one.`, {
+  constructor(max: number) {
+    super('RATE_LIMITED', `You are reading ${max} long texts, the limit; finish reading one.`, {
       headers: { 'Retry-After': '5' },
     });
   }
 }
 
-/** Redis does not answer (law 12), or the node is about to stop. */
+/** Redis does not answer (law 12), or the node is stopping. */
 export class Unavailable extends Problem {
   constructor(options: ErrorOptions = {}) {
-    super('UNAVAILABLE', 'The service cannot do this right now; try again shortly.', {
+    super('UNAVAILABLE', 'The service cannot do this now; try again shortly.', {
       headers: { 'Retry-After': '2' },
     });
     this.cause = options.cause;

@@ -1,8 +1,8 @@
-/** Replies by which a Redis that is there says that it cannot serve. */
+/** Error replies of a Redis that is up but cannot serve. */
 const UNABLE =
   /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|NOAUTH|WRONGPASS|UNBLOCKED)\b/;
 
-/** Errors of ioredis and of its sockets carry a name or a code; two have nothing but their message. */
+/** Errors of ioredis and its sockets have a name or a code; these have a message only. */
 const CONNECTION_MESSAGES = new Set([
   'Connection is closed.',
   'Command timed out',
@@ -19,7 +19,7 @@ const CONNECTION_CODES = new Set([
   'EHOSTUNREACH',
 ]);
 
-/** Whether an error means that Redis does not answer, or cannot: the caller gets 503 and may try again (law 12). */
+/** Whether an error means that Redis is down or cannot serve: the caller gets 503 and may try again (law 12). */
 export function isRedisFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (CONNECTION_NAMES.has(error.name) || CONNECTION_MESSAGES.has(error.message)) return true;

@@ -4,8 +4,8 @@ import { InvalidRequest } from './problem.ts';
 
 const HEADER = 'X-Request-Id';
 
-/** Gives every answer an id before anything can fail: the client's, where it sent a good one, else a fresh one.
- *  Routes of a job put the job's id in its place. */
+/** Gives every answer an id before anything can fail: the client's if it is valid, otherwise a new one. Routes of a job
+ *  replace it by the job's id. */
 export function installRequestIds(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header(HEADER, requestIdSchema.safeParse(request.headers['x-request-id']).data ?? newRequestId());
@@ -13,25 +13,26 @@ export function installRequestIds(fastify: FastifyInstance): void {
   });
 }
 
-/** The id that the answer carries already; a failure from before the hook gets its own. */
+/** The request id of an answer. A failure before the hook gets a new one. */
 export function requestIdOf(request: FastifyRequest, reply: FastifyReply): string {
   const set = reply.getHeader(HEADER);
   if (typeof set === 'string') return set;
   return requestIdSchema.safeParse(request.headers?.['x-request-id']).data ?? newRequestId();
 }
 
-/** An answer about a job carries the job's id, whatever the client called the request. */
-export function nameRequest(reply: FastifyReply, id: string): void {
-  reply.header(HEADER, id);
+/** Makes the job's id the request id of an answer, whatever id the client sent. */
+export function nameRequest(reply: FastifyReply, jobId: string): void {
+  reply.header(HEADER, jobId);
 }
 
-/** Names the job that is there, by id and address. @see PROTOCOL.md §2 */
-export function nameJob(reply: FastifyReply, id: string): void {
-  reply.header(HEADER, id).header('Location', `/jobs/${id}`);
+/** Adds the id and the path of a job to an answer. @see PROTOCOL.md §2 */
+export function nameJob(reply: FastifyReply, jobId: string): void {
+  reply.header(HEADER, jobId).header('Location', `/jobs/${jobId}`);
 }
 
 /** The id that the client chose for a new job.
- *  @throws InvalidRequest it is none */
+ *  @returns null if it chose none
+ *  @throws InvalidRequest it is malformed */
 export function chosenRequestId(request: FastifyRequest): string | null {
   const given = request.headers['x-request-id'];
   if (given === undefined) return null;
@@ -40,7 +41,8 @@ export function chosenRequestId(request: FastifyRequest): string | null {
   throw new InvalidRequest(`The header X-Request-Id ${parsed.error.issues[0]?.message ?? 'is malformed'}.`);
 }
 
-/** @throws InvalidRequest it is empty, too long or not printable */
+/** @returns null if the client sent none
+ *  @throws InvalidRequest it is empty, too long or not printable */
 export function idempotencyKeyOf(request: FastifyRequest): string | null {
   const given = request.headers['idempotency-key'];
   if (given === undefined) return null;

@@ -4,7 +4,7 @@ import { HttpException } from '@nestjs/common';
 import { LogGone, Problem, Unavailable, UnknownJob } from './problem.ts';
 import { isRedisFailure } from './redis-failure.ts';
 
-/** What the caller is told of any error. What is not known is `INTERNAL`, without a word of the error's own. */
+/** The problem that a caller gets for an error. An unknown error is `INTERNAL` and reveals nothing of its text. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof JobNotFound) return new UnknownJob();
@@ -12,14 +12,14 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
   }
-  // before Redis is asked about: a client that breaks off its body is an ECONNRESET too
+  // must come before the check for Redis: a client that aborts its body causes an ECONNRESET too
   const status = clientErrorStatus(error);
   if (status !== null) return httpProblem(status);
   if (error instanceof SubscriptionUnconfirmed || isRedisFailure(error)) return new Unavailable({ cause: error });
   return new Problem('INTERNAL', 'The failure has been logged.');
 }
 
-/** The 4xx of a failure that Nest or Fastify found before any handler ran. */
+/** The 4xx status of a failure that Nest or Fastify found before a handler ran. */
 function clientErrorStatus(error: unknown): number | null {
   const status = error instanceof HttpException ? error.getStatus() : statusCodeOf(error);
   return status !== undefined && status >= 400 && status < 500 ? status : null;
@@ -32,13 +32,13 @@ function statusCodeOf(error: unknown): number | undefined {
 
 const HTTP_PROBLEMS: Readonly<Record<number, [ProblemCode, string]>> = {
   400: ['INVALID_REQUEST', 'The request cannot be read: its path or its JSON body is malformed.'],
-  404: ['INVALID_REQUEST', 'There is nothing at this path for this method.'],
-  413: ['PAYLOAD_TOO_LARGE', 'The body is larger than the service takes.'],
+  404: ['INVALID_REQUEST', 'No route has this path and method.'],
+  413: ['PAYLOAD_TOO_LARGE', 'The body is larger than the service accepts.'],
   415: ['UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.'],
 };
 
 /** A failure of HTTP itself, which has a status but no code of its own. */
 export function httpProblem(status: number): Problem {
-  const [code, detail] = HTTP_PROBLEMS[status] ?? ['INVALID_REQUEST', 'The request cannot be taken as it is.'];
+  const [code, detail] = HTTP_PROBLEMS[status] ?? ['INVALID_REQUEST', 'The request is malformed.'];
   return new Problem(code, detail, { status });
 }

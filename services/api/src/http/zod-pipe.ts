@@ -1,13 +1,13 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
-import { type Complaint, InvalidRequest } from './problem.ts';
+import { type FieldError, InvalidRequest } from './problem.ts';
 
-/** An answer names no more places than this, and shows no more of each: who sends nonsense by the megabyte does not get as
- *  much back. Six bytes are the most that a character takes in JSON, so it all stays below 64 KiB. */
-const MOST_COMPLAINTS = 20;
-const MOST_CHARS = 250;
+/** Bounds of the errors in one answer, so that a megabyte of nonsense is not echoed. A character takes six bytes of JSON at
+ *  most, so all of them stay below 64 KiB. */
+const MAX_FIELD_ERRORS = 20;
+const MAX_CHARS = 250;
 
-/** Validates a body or a query string; every complaint says where it is, as a JSON pointer. */
+/** Validates a body or a query string. Each error says where it is, as a JSON pointer. */
 export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
   constructor(private readonly schema: S) {}
 
@@ -15,26 +15,29 @@ export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.ou
   transform(value: unknown): z.output<S> {
     const parsed = this.schema.safeParse(value ?? undefined);
     if (parsed.success) return parsed.data;
-    const all = parsed.error.issues.flatMap(complaints);
-    const shown = all.slice(0, MOST_COMPLAINTS).map(shortened);
+    const all = parsed.error.issues.flatMap(fieldErrors);
+    const shown = all.slice(0, MAX_FIELD_ERRORS).map(shortened);
     const detail =
       all.length > shown.length ? `See errors: the first ${shown.length} of ${all.length}.` : 'See errors.';
     throw new InvalidRequest(detail, shown);
   }
 }
 
-/** The complaints of one issue. None quotes a value: it may be a prompt. */
-function complaints(issue: z.core.$ZodIssue): Complaint[] {
+/** The errors of one issue. None quotes a value, which may be a prompt. */
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code !== 'unrecognized_keys') return [{ pointer: pointerOf(issue.path), detail: issue.message }];
-  return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail: 'is no field of this object' }));
+  return issue.keys.map((key) => ({
+    pointer: pointerOf([...issue.path, key]),
+    detail: 'is not a field of this object',
+  }));
 }
 
-function shortened({ pointer, detail }: Complaint): Complaint {
+function shortened({ pointer, detail }: FieldError): FieldError {
   return { pointer: start(pointer), detail: start(detail) };
 }
 
 function start(text: string): string {
-  return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1)}…`;
+  return text.length <= MAX_CHARS ? text : `${text.slice(0, MAX_CHARS - 1)}…`;
 }
 
 /** @see RFC 6901 §3 */

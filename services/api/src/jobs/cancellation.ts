@@ -5,7 +5,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { FAIR_QUEUE, JOB_CANCELLER, LOGGER } from '../tokens.ts';
 import { JobQueue } from './queue/job-queue.ts';
 
-/** Ends a job from outside and tidies up after it. */
+/** Cancels a job and removes it from the index and the queue. */
 @Injectable()
 export class Cancellation {
   constructor(
@@ -15,13 +15,12 @@ export class Cancellation {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** When this returns, the terminal event is stored and nothing can follow it (law 7). */
+  /** When it returns, the terminal event is stored and nothing can follow it (law 7). */
   async cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome['kind']> {
     const outcome = await this.canceller.cancel(ref, by);
     if (outcome.kind !== 'cancelled') return outcome.kind;
     this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), by }, 'cancelled');
-    // The job has ended, whatever becomes of these: the sweep clears the index, and a queue entry whose job has ended
-    // does nothing.
+    // the job has ended even if these fail: the sweep clears the index, and the worker ignores the queue entry
     await Promise.allSettled([this.fairQueue.retire({ ref, keptBytes: outcome.keptBytes }), this.queue.remove(ref)]);
     return outcome.kind;
   }

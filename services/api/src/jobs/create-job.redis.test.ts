@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, {
+  harness = new ApiHarness(redis.url, {
     MILLRACE_MODELS: 'openai:other,local:tiny',
     MILLRACE_MAX_BODY_BYTES: '2048',
   });
-  node = await deployment.node();
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -30,7 +30,7 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect(stream.response.headers.get('location')).toBe(`/jobs/${id}`);
     expect(stream.response.headers.get('cache-control')).toBe('no-cache, no-transform');
     expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
-    await deployment.answer(id, ['Hel', 'lo\n', 'data: x']);
+    await harness.answer(id, ['Hel', 'lo\n', 'data: x']);
     const events = await stream.collect();
     expect(events.map(({ event }) => event)).toEqual(['accepted', 'started', 'message', 'message', 'message', 'done']);
     expect(stream.text()).toBe('Hello\ndata: x');
@@ -100,8 +100,8 @@ describe('POST /jobs (PROTOCOL §2)', () => {
   });
 
   it('knows the pipelines that workers announce', async () => {
-    const other = await deployment.node();
-    await deployment.redis.hset(deployment.keys.pipelines, { fresh: Date.now(), stale: Date.now() - 120_000 });
+    const other = await harness.node();
+    await harness.redis.hset(harness.keys.pipelines, { fresh: Date.now(), stale: Date.now() - 120_000 });
     expect((await post(other, { query: 'x', pipeline: 'fresh' }, { accept: 'application/json' })).status).toBe(202);
     const stale = await post(other, { query: 'x', pipeline: 'stale' });
     expect(stale.status).toBe(422);
@@ -112,11 +112,11 @@ describe('POST /jobs (PROTOCOL §2)', () => {
 describe('the same id or key, sent again (PROTOCOL §2)', () => {
   it('re-attaches to a job from its first event, on another node', async () => {
     const id = newId();
-    const second = await deployment.node();
+    const second = await harness.node();
     await using first = await readSse(jobsUrl(), { body: { query: 'hi' }, headers: { 'x-request-id': id } });
     await first.take(1);
     await using again = await readSse(`${second.url}/jobs`, { body: { query: 'hi' }, headers: { 'x-request-id': id } });
-    await deployment.answer(id, ['once']);
+    await harness.answer(id, ['once']);
     expect((await again.collect()).map(({ id: event }) => event)).toEqual(
       (await first.collect()).map(({ id: event }) => event),
     );
@@ -140,14 +140,14 @@ describe('the same id or key, sent again (PROTOCOL §2)', () => {
 
   it('queues a job again that was recorded and fell before the queue (law 15)', async () => {
     const id = newId();
-    const { queuePrefix } = deployment.keys;
+    const { queuePrefix } = harness.keys;
     const [entry, waiting] = [`${queuePrefix}:jobs:${refOf(id)}`, `${queuePrefix}:jobs:prioritized`];
     await submit(node, { 'x-request-id': id });
     // what a node leaves behind that dies between record and queue
-    await deployment.redis.multi().del(entry).zrem(waiting, id).exec();
+    await harness.redis.multi().del(entry).zrem(waiting, id).exec();
     for (let time = 0; time < 2; time += 1) await submit(node, { 'x-request-id': id });
-    expect(await deployment.redis.exists(entry)).toBe(1);
-    const queued = await deployment.redis.zrange(waiting, '0', '-1');
+    expect(await harness.redis.exists(entry)).toBe(1);
+    const queued = await harness.redis.zrange(waiting, '0', '-1');
     expect(queued.filter((queuedRef) => queuedRef === refOf(id))).toHaveLength(1);
   });
 
@@ -189,6 +189,6 @@ describe('requests that are refused (PROTOCOL §7)', () => {
 
 /** The job, as soon as there is one, taken as a worker would. */
 async function untilBegun(id: string) {
-  await eventually(() => deployment.reader.outline(refOf(id)));
-  return deployment.begin(id);
+  await eventually(() => harness.reader.outline(refOf(id)));
+  return harness.begin(id);
 }

@@ -4,29 +4,30 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { FOLLOWERS, IDEMPOTENCY_KEYS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { Intake, type TakenJob } from './intake.ts';
+import { type AcceptedJob, Intake } from './intake.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { RequestPolicy } from './request-policy.ts';
-import { AskedFor } from './sweep/unlisted-jobs.ts';
+import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 
 export interface CreateJobCommand {
   readonly caller: Caller;
   readonly body: CreateJobBody;
-  readonly requestId: string;
-  /** the client chose the id; otherwise nobody else can know it */
+  /** the id of the job, if it is new */
+  readonly jobId: string;
+  /** whether the client chose the id; otherwise nobody else can know it */
   readonly isChosen: boolean;
   readonly idempotencyKey: string | null;
-  /** the caller follows the job at once */
+  /** whether the caller follows the job at once */
   readonly follows: boolean;
 }
 
-/** To be disposed of when it has been answered. */
-export interface CreatedJob extends TakenJob, Disposable {
-  /** resolves when the job is in the queue: whoever answers awaits it, after having sent its own SUBSCRIBE */
+/** Must be disposed of after the answer. */
+export interface CreatedJob extends AcceptedJob, Disposable {
+  /** resolves when the job is in the queue. The answer must await it, after its own SUBSCRIBE is sent */
   readonly enqueued: Promise<void>;
 }
 
-/** Takes a request in, at most once per id and key. @see PROTOCOL.md §2 */
+/** Stores and queues a job, at most once for each id and idempotency key. @see PROTOCOL.md §2 */
 @Injectable()
 export class CreateJob {
   constructor(
@@ -34,28 +35,28 @@ export class CreateJob {
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(AskedFor) private readonly askedFor: AskedFor,
+    @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(FOLLOWERS) private readonly followers: Followers,
   ) {}
 
-  async run({ caller, body, requestId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
+  async run({ caller, body, jobId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
     const request = await this.policy.resolve(body);
     const { tenant } = caller;
     // a key stands for the id that it was first sent with
-    const held = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
-    const id = held ?? requestId;
-    const mayExist = isChosen || held !== null;
-    // subscribed to before it is stored, it need not be looked up; beside the admission that takes no time of its own
-    const expected = follows && !mayExist ? this.followers.expect(jobRef(tenant, id)) : null;
+    const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
+    const acceptedId = heldId ?? jobId;
+    const mayExist = isChosen || heldId !== null;
+    // subscribing before the job is stored saves a read, and costs no time beside the admission
+    const expected = follows && !mayExist ? this.followers.expect(jobRef(tenant, acceptedId)) : null;
     try {
-      const job = await this.intake.take({
-        ...{ tenant, id, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
+      const job = await this.intake.accept({
+        ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
         ...{ idempotencyKey, mayExist, ready: expected?.confirmed },
       });
       if (job.isNew) expected?.stored();
       const enqueued = this.#enqueue(job);
       enqueued.catch(() => {
-        // reported to whoever awaits it; unawaited it is the sweep's to mend
+        // whoever awaits it gets the error; if nobody does, the sweep queues the job
       });
       return { ...job, enqueued, [Symbol.dispose]: () => expected?.[Symbol.dispose]() };
     } catch (error) {
@@ -64,12 +65,12 @@ export class CreateJob {
     }
   }
 
-  async #enqueue(job: TakenJob): Promise<void> {
+  async #enqueue(job: AcceptedJob): Promise<void> {
     if (job.isNew) {
-      await this.queue.accept(job);
+      await this.queue.enqueueNew(job);
     } else if (!isFinished(job.status)) {
-      // it may have lost its way to the queue, and its place in the index (law 15); an id is queued at most once
-      this.askedFor.note(job.ref);
+      // queue and index may have lost it (law 15); an id is queued at most once
+      this.unlistedJobs.note(job.ref);
       await this.queue.enqueue(job);
     }
   }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { AbandonedJobs } from '@millrace/stream-log';
 import type { ApiSettings } from '../settings.ts';
 import type { Cancellation } from './cancellation.ts';
-import { WatchLeases } from './disconnect-leases.ts';
+import { DisconnectLeases } from './disconnect-leases.ts';
 
 const GRACE_MS = 300;
 
@@ -13,16 +13,16 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Leases over a Redis of which only the clock is asked. */
-function leasesOver(nowMs: () => Promise<number>): WatchLeases {
-  return new WatchLeases(
+/** Leases over a Redis that has a clock only. */
+function leasesOver(nowMs: () => Promise<number>): DisconnectLeases {
+  return new DisconnectLeases(
     { MILLRACE_DISCONNECT_GRACE_MS: GRACE_MS } as ApiSettings,
     { nowMs } as AbandonedJobs,
     {} as Cancellation,
   );
 }
 
-describe('the rounds of the watch leases', () => {
+describe('the rounds of the disconnect leases', () => {
   it('do not queue up behind one that waits for Redis', async () => {
     const answers: ((error: Error) => void)[] = [];
     const leases = leasesOver(() => new Promise((_, reject) => answers.push(reject)));

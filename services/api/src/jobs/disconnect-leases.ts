@@ -5,57 +5,57 @@ import type { ApiSettings } from '../settings.ts';
 import { ABANDONED_JOBS, SETTINGS } from '../tokens.ts';
 import { Cancellation } from './cancellation.ts';
 
-/** Jobs cancelled in one round, at most. */
-const ROUND = 100;
+/** The most jobs that one round cancels. */
+const MAX_CANCELS = 100;
 
-/** Every node is back this long after Redis is (law 12), milliseconds. */
+/** How long after Redis all nodes are back (law 12), milliseconds. */
 const SETTLE_MS = 5_000;
 
-/** One reader's part in keeping a job alive. The first call counts. */
-export interface Watch {
-  /** the reader is gone */
-  end(): void;
-  /** the reader has its answer and is not lost, though the job may go on */
+/** The share of one reader in keeping a job alive. Only the first call counts. */
+export interface DisconnectLease {
+  /** the connection is gone */
+  readerLost(): void;
+  /** the reader got its answer, so it is not lost, even if the job goes on */
   answered(): void;
-  /** the job has ended: nobody needs to watch any more */
+  /** the job has ended and needs no reader any more */
   jobEnded(): void;
 }
 
-const NO_WATCH: Watch = { end() {}, answered() {}, jobEnded() {} };
+const NO_LEASE: DisconnectLease = { readerLost() {}, answered() {}, jobEnded() {} };
 
-export interface WatchedJob {
+export interface LeasedJob {
   readonly ref: JobRef;
   readonly onDisconnect: 'continue' | 'cancel';
 }
 
-/** The readers that one job has in this process. */
+/** The readers of one job in this process. */
 interface Readers {
-  /** connected now */
+  /** open connections */
   count: number;
-  /** connections that made the job and have not had their answer, the lost ones included */
+  /** connections that created the job and have no answer yet, including lost ones */
   creators: number;
 }
 
-/** Cancels jobs that asked for it (`onDisconnect: "cancel"`) when nobody has watched them for the grace time.
+/** Cancels jobs with `onDisconnect: "cancel"` that nobody has watched for the grace time.
  *
- *  Watchers may be on any node, and a node may die, so the decision rests on Redis alone (law 1): a sorted set holds
- *  each such job with a deadline. Every node with a watcher moves the deadline forward, three times per grace time; a
- *  node whose last watcher leaves sets it to now + grace; any node cancels what is overdue. A dead node moves nothing
- *  any more, so its jobs fall due within twice the grace time. Only a creating connection makes a deadline; other
- *  readers move one that is there, since without one the creator was never lost.
+ *  Readers may be on any node, and a node may die, so Redis alone decides (law 1): a sorted set holds a deadline for each
+ *  such job. A node with a reader of the job moves the deadline forward, three times in the grace time. When its last
+ *  reader leaves, it sets the deadline to now + grace. Any node cancels overdue jobs. A dead node moves no deadline, so
+ *  its jobs are overdue within twice the grace time. Only the connection that created a job makes a deadline; other
+ *  readers move an existing one, because without one the creator was never lost.
  *
- *  After an outage every deadline is overdue although all readers are still there: a node that has seen one cancels
- *  nothing until the others have had time to come back and renew. */
+ *  After an outage of Redis all deadlines are overdue although the readers are still connected. A node that saw the outage
+ *  cancels nothing until the others have had time to reconnect and renew. */
 @Injectable()
-export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** of this process, by job */
+export class DisconnectLeases implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** readers in this process, by job */
   readonly #readers = new Map<JobRef, Readers>();
-  /** jobs that lost their last reader while Redis could not be told */
-  readonly #untold = new Set<JobRef>();
+  /** jobs whose last reader left while Redis was down */
+  readonly #unwritten = new Set<JobRef>();
   readonly #graceMs: number;
-  /** Redis's clock minus ours: deadlines of several machines need one clock */
+  /** Redis's clock minus ours, milliseconds: all nodes use one clock for deadlines */
   #clockOffsetMs = 0;
-  /** from when on this node may cancel, ms of performance.now(); null: the last round failed */
+  /** when this node may begin to cancel, ms of performance.now(); null: the last round failed */
   #settledAt: number | null = 0;
   #timer: NodeJS.Timeout | null = null;
   #round: Promise<void> | null = null;
@@ -70,7 +70,7 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
 
   onApplicationBootstrap(): void {
     this.#timer = setInterval(() => {
-      // a round that waits for a Redis that is away is not followed by a queue of others
+      // while a round waits for Redis, no others may pile up behind it
       this.#round ??= this.#renewAndCancel().finally(() => {
         this.#round = null;
       });
@@ -82,9 +82,9 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
     await this.#round;
   }
 
-  /** Counts a reader of a job in. Costs nothing for a job that goes on without readers. */
-  watch(job: WatchedJob, { isCreator }: { readonly isCreator: boolean }): Watch {
-    if (job.onDisconnect !== 'cancel') return NO_WATCH;
+  /** Counts a reader of a job. Costs nothing if the job goes on without readers. */
+  acquire(job: LeasedJob, { isCreator }: { readonly isCreator: boolean }): DisconnectLease {
+    if (job.onDisconnect !== 'cancel') return NO_LEASE;
     const { ref } = job;
     const readers = this.#readers.get(ref) ?? { count: 0, creators: 0 };
     this.#readers.set(ref, readers);
@@ -102,29 +102,29 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
       };
     };
     return {
-      end: leaving(() => this.#left(ref, readers)),
+      readerLost: leaving(() => this.#left(ref, readers)),
       answered: leaving(() => {
         if (isCreator) readers.creators -= 1;
-        // another creating connection of this process keeps the deadline; one on another node renews it
-        if (readers.creators === 0) this.#forget(ref);
+        // another creating connection in this process keeps the deadline; one on another node renews it
+        if (readers.creators === 0) this.#dropDeadline(ref);
         else this.#left(ref, readers);
       }),
       jobEnded: leaving(() => {
         readers.creators = 0;
-        this.#forget(ref);
+        this.#dropDeadline(ref);
       }),
     };
   }
 
-  /** The job falls due unless somebody else watches it, here or on another node. */
+  /** Sets the last deadline of a job, unless it has other readers, here or on another node. */
   #left(ref: JobRef, { count, creators }: Readers): void {
     if (count > 0) return;
     if (creators === 0) this.#attempt(this.abandoned.setExisting(ref, this.#deadline(1)));
-    else this.abandoned.set(ref, this.#deadline(1)).catch(() => this.#untold.add(ref));
+    else this.abandoned.set(ref, this.#deadline(1)).catch(() => this.#unwritten.add(ref));
   }
 
-  #forget(ref: JobRef): void {
-    this.#untold.delete(ref);
+  #dropDeadline(ref: JobRef): void {
+    this.#unwritten.delete(ref);
     this.#attempt(this.abandoned.remove(ref));
   }
 
@@ -139,7 +139,7 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
       this.#settledAt ??= performance.now() + SETTLE_MS;
       if (performance.now() >= this.#settledAt) await this.#cancelOverdue();
     } catch {
-      this.#settledAt = null; // an outage, which the connection has logged
+      this.#settledAt = null; // Redis is down, which the connection has logged
     }
   }
 
@@ -148,18 +148,18 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async #renew(): Promise<void> {
-    for (const ref of [...this.#untold]) {
+    for (const ref of [...this.#unwritten]) {
       await this.abandoned.set(ref, this.#deadline(1));
-      this.#untold.delete(ref);
+      this.#unwritten.delete(ref);
     }
-    const refs = (made: boolean) =>
-      [...this.#readers].filter(([, { creators }]) => creators > 0 === made).map(([ref]) => ref);
+    const refs = (isCreated: boolean) =>
+      [...this.#readers].filter(([, { creators }]) => creators > 0 === isCreated).map(([ref]) => ref);
     for (const create of [true, false]) await this.abandoned.extend(refs(create), this.#deadline(2), { create });
   }
 
   async #cancelOverdue(): Promise<void> {
-    for (const ref of await this.abandoned.overdue(this.#deadline(0), ROUND)) {
-      // a reader may have come back while the others of this round were cancelled
+    for (const ref of await this.abandoned.overdue(this.#deadline(0), MAX_CANCELS)) {
+      // a reader may have returned while this round cancelled others
       if (!(await this.abandoned.claim(ref, this.#deadline(0), this.#deadline(2)))) continue;
       await this.cancellation.cancel(ref, 'disconnect');
       await this.abandoned.remove(ref);
@@ -168,7 +168,7 @@ export class WatchLeases implements OnApplicationBootstrap, OnApplicationShutdow
 
   #attempt(write: Promise<unknown>): void {
     write.catch(() => {
-      // a lost write moves no deadline; the next round writes again, or lets it fall due
+      // the next round writes again, or the job becomes overdue
     });
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { CreateJobBody } from '@millrace/contracts';
 
-/** Tells whether two requests ask for the same: sha256 of the validated body as canonical JSON (keys in order, defaults
- *  filled in). The same id with another fingerprint is refused. @see PROTOCOL.md §2 */
+/** Identifies equal requests: sha256 of the validated body as canonical JSON (sorted keys, defaults filled in). The same
+ *  id with another fingerprint is refused. @see PROTOCOL.md §2 */
 export function fingerprintOf(body: CreateJobBody): string {
   return createHash('sha256').update(canonicalJson(body)).digest('base64url');
 }

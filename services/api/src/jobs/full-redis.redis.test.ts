@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 const KEYS = { alice: 'alice-secret-0001', bob: 'bob-secret-000002' };
 const ENV = {
@@ -18,29 +18,29 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => redis?.stop());
 
-let deployment: Deployment;
+let harness: ApiHarness;
 beforeEach(() => {
-  deployment = new Deployment(redis.url, ENV);
+  harness = new ApiHarness(redis.url, ENV);
 });
-afterEach(() => deployment[Symbol.asyncDispose]());
+afterEach(() => harness[Symbol.asyncDispose]());
 
 const call = (node: TestNode, method: string, path: string, who: keyof typeof KEYS) =>
   fetch(`${node.url}${path}`, { method, headers: as(who) });
 
 /** Redis takes no write that needs memory, until the returned object is disposed of. */
 async function full(): Promise<AsyncDisposable> {
-  await deployment.redis.config('SET', 'maxmemory-policy', 'noeviction');
-  await deployment.redis.config('SET', 'maxmemory', '1');
+  await harness.redis.config('SET', 'maxmemory-policy', 'noeviction');
+  await harness.redis.config('SET', 'maxmemory', '1');
   return {
     [Symbol.asyncDispose]: async () => {
-      await deployment.redis.config('SET', 'maxmemory', '0');
+      await harness.redis.config('SET', 'maxmemory', '0');
     },
   };
 }
 
 describe('a Redis that is full (law 16)', () => {
   it('is said at /readyz, and refuses new jobs until there is room again', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const readyz = async () => {
       const answer = await fetch(`${node.url}/readyz`);
       return [answer.status, await answer.json()];
@@ -57,10 +57,10 @@ describe('a Redis that is full (law 16)', () => {
   });
 
   it('still takes cancels, ends and hand-overs, and looks go on', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const ids = await Promise.all(Array.from({ length: 4 }, () => submit(node, as('bob'))));
     const [queued = '', running = '', ending = '', released = ''] = ids;
-    const writers = await Promise.all([running, ending, released].map((id) => deployment.begin(id, 'bob')));
+    const writers = await Promise.all([running, ending, released].map((id) => harness.begin(id, 'bob')));
     for (const writer of writers) await say(writer, ['half']);
     await using _full = await full();
     for (const id of [queued, running]) {
@@ -80,7 +80,7 @@ describe('what one tenant has in Redis (law 16)', () => {
   const big = { query: 'p'.repeat(300_000) };
 
   it('is bounded by a setting, which others do not notice; ended jobs give their prompts back', async () => {
-    const node = await deployment.node({ MILLRACE_MAX_STORED_BYTES_PER_TENANT: '1048576' });
+    const node = await harness.node({ MILLRACE_MAX_STORED_BYTES_PER_TENANT: '1048576' });
     const ids = [await submit(node, as('alice'), big), await submit(node, as('alice'), big)];
     ids.push(await submit(node, as('alice'), big));
     const refused = await post(node, big, as('alice'));
@@ -94,27 +94,27 @@ describe('what one tenant has in Redis (law 16)', () => {
   });
 
   it('is a share of what Redis may hold where nothing else is said', async () => {
-    await deployment.redis.config('SET', 'maxmemory', String(512 * 1024 * 1024));
+    await harness.redis.config('SET', 'maxmemory', String(512 * 1024 * 1024));
     try {
-      await deployment.redis.config('SET', 'maxmemory-policy', 'noeviction');
-      const node = await deployment.node();
+      await harness.redis.config('SET', 'maxmemory-policy', 'noeviction');
+      const node = await harness.node();
       // 80 % for two tenants: 204.8 MiB each
-      await deployment.redis.hset(deployment.keys.storedBytesOf('alice'), 'total', 204 * 1024 * 1024);
+      await harness.redis.hset(harness.keys.storedBytesOf('alice'), 'total', 204 * 1024 * 1024);
       await submit(node, as('alice'));
-      await deployment.redis.hset(deployment.keys.storedBytesOf('alice'), 'total', 205 * 1024 * 1024);
+      await harness.redis.hset(harness.keys.storedBytesOf('alice'), 'total', 205 * 1024 * 1024);
       expect((await post(node, { query: 'hi' }, as('alice'))).status).toBe(429);
       await submit(node, as('bob'));
     } finally {
-      await deployment.redis.config('SET', 'maxmemory', '0');
+      await harness.redis.config('SET', 'maxmemory', '0');
     }
   });
 });
 
 describe('a request that is refused (PROTOCOL §2)', () => {
   it('leaves nothing behind, whatever it brought', async () => {
-    const node = await deployment.node({ MILLRACE_MAX_JOBS_PER_TENANT: '1' });
+    const node = await harness.node({ MILLRACE_MAX_JOBS_PER_TENANT: '1' });
     const known = await submit(node, as('alice'));
-    const everything = async () => (await deployment.redis.keys(`*${deployment.prefix}*`)).sort();
+    const everything = async () => (await harness.redis.keys(`*${harness.prefix}*`)).sort();
     const before = await everything();
     const sent: [body: object, headers: Record<string, string>, status: number][] = [
       [{ query: 'hi' }, {}, 429],

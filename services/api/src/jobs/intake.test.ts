@@ -12,7 +12,7 @@ import type { ApiSettings } from '../settings.ts';
 import { Intake, type Submission } from './intake.ts';
 
 const JOB = {
-  ...{ tenant: 'alice', id: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
+  ...{ tenant: 'alice', jobId: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
   request: { pipeline: 'chat', onDisconnect: 'continue' },
 } as unknown as Submission;
 
@@ -64,7 +64,7 @@ function intakeOver({
     fairQueue as unknown as FairQueue,
     opener as unknown as JobOpener,
     idempotencyKeys as unknown as IdempotencyKeys,
-    { most: 1 } as StoredBytesLimit,
+    { max: 1 } as StoredBytesLimit,
   );
   return { intake, calls };
 }
@@ -74,8 +74,8 @@ const answered = (...names: string[]) => names.flatMap((name) => [name, `${name}
 describe('the intake of a job (law 15)', () => {
   it('counts it in before it is recorded: a node that dies in between leaves nothing that a sweep cannot find', async () => {
     const { intake, calls } = intakeOver();
-    expect(await intake.take(JOB)).toMatchObject({
-      ...{ ref: 'alice.job', id: 'job', status: 'queued', isNew: true, priority: 7 },
+    expect(await intake.accept(JOB)).toMatchObject({
+      ...{ ref: 'alice.job', jobId: 'job', status: 'queued', isNew: true, priority: 7 },
     });
     expect(calls).toEqual(answered('admit', 'open'));
   });
@@ -83,7 +83,7 @@ describe('the intake of a job (law 15)', () => {
   it('records nothing before what has to be there is there, and counts it in meanwhile', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.withResolvers<void>();
-    const taken = intake.take({ ...JOB, ready: ready.promise });
+    const taken = intake.accept({ ...JOB, ready: ready.promise });
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(calls).toEqual(answered('admit'));
@@ -95,7 +95,7 @@ describe('the intake of a job (law 15)', () => {
   it('records nothing when what has to be there does not come, and counts it out again', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.reject(new Error('not confirmed'));
-    await expect(intake.take({ ...JOB, ready })).rejects.toThrow('not confirmed');
+    await expect(intake.accept({ ...JOB, ready })).rejects.toThrow('not confirmed');
     expect(calls).toEqual(answered('admit', 'drop alice.job'));
   });
 
@@ -105,14 +105,14 @@ describe('the intake of a job (law 15)', () => {
     ['too-many-bytes', 'QUOTA_EXCEEDED'],
   ] as const)('writes nothing for a request that is not let in (%s), not even its key', async (verdict, code) => {
     const { intake, calls } = intakeOver({ verdict });
-    await expect(intake.take({ ...JOB, idempotencyKey: 'k' })).rejects.toMatchObject({ code });
+    await expect(intake.accept({ ...JOB, idempotencyKey: 'k' })).rejects.toMatchObject({ code });
     expect(calls).toEqual(answered('admit'));
   });
 
   it('turns nobody away who comes back to a job', async () => {
     const record = { fingerprint: 'f', status: 'active' };
     const { intake, calls } = intakeOver({ verdict: 'queue-full', record });
-    expect(await intake.take({ ...JOB, mayExist: true })).toMatchObject({
+    expect(await intake.accept({ ...JOB, mayExist: true })).toMatchObject({
       ...{ status: 'active', isNew: false, priority: 8 },
     });
     expect(calls).toEqual(answered('read alice.job'));
@@ -120,40 +120,40 @@ describe('the intake of a job (law 15)', () => {
 
   it('refuses another body under an id that is known, and writes nothing', async () => {
     const { intake, calls } = intakeOver({ record: { fingerprint: 'g', status: 'active' } });
-    const again = intake.take({ ...JOB, mayExist: true, idempotencyKey: 'k' });
+    const again = intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });
     await expect(again).rejects.toBeInstanceOf(IdempotencyMismatch);
     expect(calls).toEqual(answered('read alice.job'));
   });
 
   it('keeps the admission when nobody knows whether the record was made', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new Error('the reply was lost')) });
-    await expect(intake.take(JOB)).rejects.toThrow('the reply was lost');
+    await expect(intake.accept(JOB)).rejects.toThrow('the reply was lost');
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
   it('lets go of its key when another body was recorded under the id meanwhile', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new IdempotencyMismatch('alice.job')) });
-    await expect(intake.take({ ...JOB, idempotencyKey: 'k' })).rejects.toBeInstanceOf(IdempotencyMismatch);
+    await expect(intake.accept({ ...JOB, idempotencyKey: 'k' })).rejects.toBeInstanceOf(IdempotencyMismatch);
     expect(calls).toEqual(answered('admit', 'claim', 'open', 'unclaim job'));
   });
 
   it('goes over to the job of whoever sent the same key first, and takes its own admission back', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record });
-    expect(await intake.take({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
+    expect(await intake.accept({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
     expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'renew'));
   });
 
   it('leaves an admission under an id that others know to the sweep: one of them may be about to record the job', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record, unrecorded: 'alice.job' });
-    await intake.take({ ...JOB, mayExist: true, idempotencyKey: 'k' });
+    await intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });
     expect(calls).toEqual(answered('read alice.job', 'admit', 'claim', 'read alice.first', 'renew'));
   });
 
   it('writes no new key for whoever comes back to a job', async () => {
     const { intake, calls } = intakeOver({ record: { fingerprint: 'f', status: 'completed' } });
-    await intake.take({ ...JOB, mayExist: true, idempotencyKey: 'another' });
+    await intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'another' });
     expect(calls).toEqual(answered('read alice.job', 'renew'));
   });
 });

@@ -14,37 +14,37 @@ import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
 
-/** A request that is to become a job, unless it is one already. */
+/** A request that becomes a job, unless it is one already. */
 export interface Submission {
   readonly tenant: string;
-  readonly id: string;
+  readonly jobId: string;
   readonly fingerprint: string;
   readonly request: JobRequest;
   readonly metadata: Readonly<Record<string, string>>;
-  /** stands for `id`, unless it stands for another one; null: none was sent */
+  /** stands for `jobId`, unless it already stands for another id; null: none was sent */
   readonly idempotencyKey: string | null;
-  /** false when nobody else can know the id: saves the look at the record */
+  /** false if nobody else can know the id, which saves a read of the record */
   readonly mayExist: boolean;
-  /** what has to be there before the job is recorded */
+  /** what must resolve before the job is recorded */
   readonly ready?: Promise<void> | undefined;
 }
 
-/** A job as it was taken in, or found. */
-export interface TakenJob {
+/** A new job, or the one that was found. */
+export interface AcceptedJob {
   readonly ref: JobRef;
-  readonly id: string;
+  readonly jobId: string;
   readonly status: JobStatus;
   readonly attempt: number;
   readonly pipeline: string;
   readonly onDisconnect: 'continue' | 'cancel';
-  /** its place in the queue while it is queued. @see FairQueue */
+  /** its priority in the queue while it is queued. @see FairQueue */
   readonly priority: number;
-  /** false: the same request had been taken before */
+  /** false: the same request was accepted before */
   readonly isNew: boolean;
 }
 
-/** Counts a job in and records it, in this order: what is recorded is always counted, and a sweep finds it (law 15). A
- *  request that is refused leaves nothing behind: an idempotency key is written after the admission. */
+/** Admits a job and then records it, in this order, so that a sweep finds every recorded job (law 15). A refused request
+ *  leaves nothing behind, because its idempotency key is written after the admission. */
 @Injectable()
 export class Intake {
   constructor(
@@ -57,51 +57,59 @@ export class Intake {
   ) {}
 
   /** @throws QueueFull, RateLimited, StorageFull
-   *  @throws IdempotencyMismatch another body holds the id
-   *  @throws what `ready` does */
-  async take(submission: Submission): Promise<TakenJob> {
-    const { tenant, id, fingerprint, request, metadata, mayExist } = submission;
-    const ref = jobRef(tenant, id);
-    // limits are for new work: whoever comes back to a job is never turned away
+   *  @throws IdempotencyMismatch the id stands for another body
+   *  @throws what `ready` rejects with */
+  async accept(submission: Submission): Promise<AcceptedJob> {
+    const { tenant, jobId, fingerprint, request, metadata, mayExist } = submission;
+    const ref = jobRef(tenant, jobId);
+    // limits apply to new work only: a repeated request always gets its job
     const known = mayExist ? await this.reader.outline(ref) : null;
     if (known !== null) {
       if (known.fingerprint !== fingerprint) throw new IdempotencyMismatch(ref);
-      const held = await this.#heldBy(submission);
-      return held === id ? this.#found(known) : this.take({ ...submission, id: held });
+      const heldId = await this.#heldBy(submission);
+      return heldId === jobId ? this.#found(known) : this.accept({ ...submission, jobId: heldId });
     }
     const job = new NewJob({ ref, fingerprint, request, metadata });
     const priority = await this.#admit(job, submission);
-    const held = await this.#claim(submission);
-    if (held !== id) {
-      // The same key was sent twice at once, and this one came second. Under an id that others can know, one of them may be
-      // about to record the job: the sweep looks, and keeps or drops the admission.
+    const heldId = await this.#claim(submission);
+    if (heldId !== jobId) {
+      // The same key was sent twice at once, and this request came second. If others can know its id, one of them may be
+      // recording the job now: the sweep keeps or drops the admission.
       if (!mayExist) await this.fairQueue.dropAdmission(ref);
-      return this.take({ ...submission, id: held, mayExist: true, ready: undefined });
+      return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
     return (await this.#open(job, submission)) === 'opened'
-      ? { ...{ ref, id, status: 'queued', attempt: 0, priority, isNew: true }, ...traitsOf(request) }
+      ? { ...{ ref, jobId, status: 'queued', attempt: 0, priority, isNew: true }, ...traitsOf(request) }
       : this.#existing(ref);
   }
 
-  async #existing(ref: JobRef): Promise<TakenJob> {
+  async #existing(ref: JobRef): Promise<AcceptedJob> {
     const outline = await this.reader.outline(ref);
-    if (outline === null) throw new Unavailable(); // it expired this very moment; a new try makes a new job
+    if (outline === null) throw new Unavailable(); // it expired just now; another try makes a new job
     return this.#found(outline);
   }
 
-  async #found(job: JobOutline): Promise<TakenJob> {
-    const { ref, id, status, attempt } = job;
-    return { ref, id, status, attempt, ...traitsOf(job), priority: await this.fairQueue.priorityOf(job), isNew: false };
+  async #found(job: JobOutline): Promise<AcceptedJob> {
+    const { ref, id: jobId, status, attempt } = job;
+    return {
+      ref,
+      jobId,
+      status,
+      attempt,
+      ...traitsOf(job),
+      priority: await this.fairQueue.priorityOf(job),
+      isNew: false,
+    };
   }
 
-  /** @returns its place in the queue */
+  /** @returns its priority in the queue */
   async #admit(job: NewJob, { mayExist, ready }: Submission): Promise<number> {
     const admission = this.fairQueue.admit(job, {
       maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
       maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
-      maxStoredBytesPerTenant: this.storedBytes.most,
+      maxStoredBytesPerTenant: this.storedBytes.max,
     });
-    // beside the admission the confirmation takes no time of its own
+    // side by side, so that the confirmation costs no time
     const [verdict, readiness] = await Promise.allSettled([admission, ready]);
     if (verdict.status === 'rejected') throw verdict.reason;
     switch (verdict.value.outcome) {
@@ -119,24 +127,24 @@ export class Intake {
   }
 
   /** @returns the id that the key stands for */
-  async #claim({ tenant, id, idempotencyKey }: Submission): Promise<string> {
-    return idempotencyKey === null ? id : this.idempotencyKeys.claim(tenant, idempotencyKey, id);
+  async #claim({ tenant, jobId, idempotencyKey }: Submission): Promise<string> {
+    return idempotencyKey === null ? jobId : this.idempotencyKeys.claim(tenant, idempotencyKey, jobId);
   }
 
-  /** Whoever comes back to a job writes nothing: keys that stand for no work would count for nobody.
-   *  @returns the id that the key stands for; the job's own where it is a new key */
-  async #heldBy({ tenant, id, idempotencyKey }: Submission): Promise<string> {
-    return (idempotencyKey === null ? null : await this.idempotencyKeys.renew(tenant, idempotencyKey)) ?? id;
+  /** A repeated request writes no new key, because no limit would count it.
+   *  @returns the id that the key stands for; the job's own id if the key is new */
+  async #heldBy({ tenant, jobId, idempotencyKey }: Submission): Promise<string> {
+    return (idempotencyKey === null ? null : await this.idempotencyKeys.renew(tenant, idempotencyKey)) ?? jobId;
   }
 
-  async #open(job: NewJob, { tenant, id, idempotencyKey }: Submission): Promise<'opened' | 'existing'> {
+  async #open(job: NewJob, { tenant, jobId, idempotencyKey }: Submission): Promise<'opened' | 'existing'> {
     try {
       return await this.opener.open(job);
     } catch (error) {
-      // Another body was recorded under the id since it was looked for; the admission is that job's. After any other
-      // failure the record may be there or not: the sweep looks, and keeps or drops the admission.
+      // Another body was recorded under the id since the read, and the admission belongs to that job. After any other
+      // failure the record may exist or not: the sweep keeps or drops the admission.
       if (error instanceof IdempotencyMismatch && idempotencyKey !== null) {
-        await this.idempotencyKeys.unclaim(tenant, idempotencyKey, id);
+        await this.idempotencyKeys.unclaim(tenant, idempotencyKey, jobId);
       }
       throw error;
     }

@@ -2,19 +2,19 @@ import { type JobRef, jobRef } from '@millrace/contracts';
 import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { AmbiguousId, UnknownJob } from '../http/problem.ts';
+import { AmbiguousId, Forbidden, UnknownJob } from '../http/problem.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 
-/** What a request names. */
+/** A job as a request names it. */
 export interface NamedJob {
-  readonly id: string;
+  readonly jobId: string;
   readonly caller: Caller;
   /** `?tenant=`: whose job an admin means */
   readonly tenant?: string | undefined;
 }
 
-/** The only way from an id to a job (law 14). A caller's id is looked for among its tenant's own, so that another tenant's
- *  job, or its size, leaves no trace in the answer. */
+/** The only way from an id to a job, and the only place that compares tenants (law 14). It looks up a caller's id among
+ *  the jobs of the caller's tenant, so that another tenant's job leaves no trace in the answer. */
 @Injectable()
 export class JobAccess {
   constructor(
@@ -22,26 +22,40 @@ export class JobAccess {
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
   ) {}
 
-  /** @throws UnknownJob there is none, or it is not the caller's
-   *  @throws AmbiguousId several tenants hold the id, and an admin has not said which one is meant
+  /** @throws UnknownJob there is no such job, or the caller may not see it
+   *  @throws AmbiguousId jobs of several tenants have the id, and an admin has not chosen one
    *  @see PROTOCOL.md §1 */
-  async get({ id, caller, tenant }: NamedJob): Promise<JobOutline> {
-    if (tenant !== undefined && tenant !== caller.tenant && !caller.isAdmin) throw new UnknownJob();
-    const own = jobRef(tenant ?? caller.tenant, id);
+  async get({ jobId, caller, tenant }: NamedJob): Promise<JobOutline> {
+    const seesAll = seesAllTenants(caller);
+    if (tenant !== undefined && tenant !== caller.tenant && !seesAll) throw new UnknownJob();
+    const own = jobRef(tenant ?? caller.tenant, jobId);
     const [job, others] = await Promise.all([
       this.reader.outline(own),
-      caller.isAdmin && tenant === undefined ? this.#heldByOthers(id, own) : [],
+      seesAll && tenant === undefined ? this.#ofOtherTenants(jobId, own) : [],
     ]);
-    const held = job === null ? others : [job, ...others];
-    if (held.length > 1) throw new AmbiguousId(held.map((each) => each.tenant));
-    const [only] = held;
+    const jobs = job === null ? others : [job, ...others];
+    if (jobs.length > 1) throw new AmbiguousId(jobs.map((each) => each.tenant));
+    const [only] = jobs;
     if (only === undefined) throw new UnknownJob();
     return only;
   }
 
-  async #heldByOthers(id: string, own: JobRef): Promise<JobOutline[]> {
-    const refs = (await this.catalogue.holdersOf(id)).filter((ref) => ref !== own);
-    // the catalogue's entries are hints: the record decides
+  /** @param tenant the one that the caller asks for
+   *  @returns the tenant whose jobs the caller may list; null: all tenants
+   *  @throws Forbidden */
+  scopeOf(caller: Caller, tenant: string | undefined): string | null {
+    if (seesAllTenants(caller)) return tenant ?? null;
+    if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
+    return caller.tenant;
+  }
+
+  async #ofOtherTenants(jobId: string, own: JobRef): Promise<JobOutline[]> {
+    const refs = (await this.catalogue.holdersOf(jobId)).filter((ref) => ref !== own);
+    // the catalogue only hints: the record decides
     return (await this.reader.outlines(refs)).filter((job) => job !== null);
   }
+}
+
+function seesAllTenants({ permissions }: Caller): boolean {
+  return permissions.has('tenants:all');
 }

@@ -1,7 +1,7 @@
 import type { JobView } from '@millrace/contracts';
 import type { JobOutline } from '@millrace/stream-log';
 
-/** A record as callers see it. The request itself is not shown. @see PROTOCOL.md §5 */
+/** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5 */
 export function viewOf(job: JobOutline): JobView {
   return {
     id: job.id,

@@ -5,8 +5,8 @@ import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
 import { Cancellation } from './cancellation.ts';
 import { CreateJob } from './create-job.ts';
-import { WatchLeases } from './disconnect-leases.ts';
-import { LookAtJob } from './get-job.ts';
+import { DisconnectLeases } from './disconnect-leases.ts';
+import { GetJob } from './get-job.ts';
 import { Intake } from './intake.ts';
 import { JobAccess } from './job-access.ts';
 import { ListJobs } from './list-jobs.ts';
@@ -14,7 +14,7 @@ import { Pipelines } from './pipelines.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { RequestPolicy } from './request-policy.ts';
 import { Sweep } from './sweep/sweep.ts';
-import { AskedFor } from './sweep/unlisted-jobs.ts';
+import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
 /** Jobs: what may be done with them, whoever asks and however the answer is sent. */
@@ -26,16 +26,16 @@ import { WaitForJob } from './wait-for-job.ts';
     Intake,
     CreateJob,
     JobAccess,
-    LookAtJob,
+    GetJob,
     ListJobs,
     WaitForJob,
     Cancellation,
     CancelJob,
     CancelJobs,
-    WatchLeases,
-    AskedFor,
+    DisconnectLeases,
+    UnlistedJobs,
     Sweep,
   ],
-  exports: [CreateJob, JobAccess, LookAtJob, ListJobs, WaitForJob, CancelJob, CancelJobs, WatchLeases],
+  exports: [CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
 })
 export class JobsModule {}

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit } from '../testing/api-harness.ts';
+import { ApiHarness, post, submit } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
 
@@ -11,8 +11,8 @@ afterAll(() => redis?.stop());
 
 describe('limits (PROTOCOL §7)', () => {
   it('turn new work away when the queue is full, but nobody who comes back', async () => {
-    await using deployment = new Deployment(redis.url, { MILLRACE_MAX_QUEUED_JOBS: '1' });
-    const node = await deployment.node();
+    await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_QUEUED_JOBS: '1' });
+    const node = await harness.node();
     const id = await submit(node);
     const full = await post(node, { query: 'more' });
     expect(full.status).toBe(503);
@@ -22,8 +22,8 @@ describe('limits (PROTOCOL §7)', () => {
   });
 
   it('count a tenant’s unfinished jobs, and forget those that ended', async () => {
-    await using deployment = new Deployment(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
-    const node = await deployment.node();
+    await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
+    const node = await harness.node();
     const id = await submit(node);
     const limited = await post(node, { query: 'more' });
     expect(limited.status).toBe(429);
@@ -34,8 +34,8 @@ describe('limits (PROTOCOL §7)', () => {
   });
 
   it('let one job in of many sent at once', async () => {
-    await using deployment = new Deployment(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
-    const node = await deployment.node();
+    await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
+    const node = await harness.node();
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => post(node, { query: 'x' }, { accept: 'application/json' })),
     );

@@ -1,12 +1,12 @@
 import { InvalidCursor } from '../http/problem.ts';
 
-/** Makes a place in the index of jobs something that clients only give back. */
+/** Makes an opaque cursor of a position in the index of jobs. */
 export function writeListCursor(place: string): string {
   return Buffer.from(place).toString('base64url');
 }
 
-/** @returns the place that a client was given
- *  @throws InvalidCursor it is none */
+/** @returns the position in the index
+ *  @throws InvalidCursor */
 export function readListCursor(cursor: string): string {
   const place = Buffer.from(cursor, 'base64url').toString();
   if (!/^\d{1,20}$/.test(place)) throw new InvalidCursor();

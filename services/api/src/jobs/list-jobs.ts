@@ -1,12 +1,13 @@
 import type { JobStatus, JobView } from '@millrace/contracts';
 import type { JobCatalogue, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Caller, requireAdmin } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
+import { JobAccess } from './job-access.ts';
 import { viewOf } from './job-view.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
-/** Pages of the index that one request reads at most: a rare status must not make it read everything. */
+/** The most pages of the index that one request reads, so that a rare status does not make it read all jobs. */
 const MAX_PAGES = 20;
 
 export interface ListJobsQuery {
@@ -19,26 +20,26 @@ export interface ListJobsQuery {
 
 export interface JobList {
   readonly items: readonly JobView[];
-  /** null at the end; a page may be short, or empty, before it */
+  /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
 }
 
-/** The caller's jobs, newest first; for an admin all, or one tenant's. @see PROTOCOL.md §5 */
+/** Lists the caller's jobs, newest first; for an admin all jobs, or one tenant's. @see PROTOCOL.md §5 */
 @Injectable()
 export class ListJobs {
   constructor(
+    @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
   ) {}
 
   /** @throws InvalidCursor, Forbidden */
   async run({ caller, limit, cursor, status, tenant }: ListJobsQuery): Promise<JobList> {
-    if (tenant !== undefined && tenant !== caller.tenant) requireAdmin(caller);
-    const whose = tenant ?? (caller.isAdmin ? null : caller.tenant);
+    const scope = this.access.scopeOf(caller, tenant);
     const items: JobView[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.catalogue.list({ tenant: whose, limit: limit - items.length, cursor: place });
+      const page = await this.catalogue.list({ tenant: scope, limit: limit - items.length, cursor: place });
       for (const job of await this.reader.outlines(page.refs)) {
         if (job !== null && (status === undefined || job.status === status)) items.push(viewOf(job));
       }

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
 import { readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 const secretOf = (name: string) => `the-secret-of-${name}`;
@@ -13,11 +13,11 @@ const as = (name: string) => ({ authorization: `Bearer ${secretOf(name)}` });
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -29,7 +29,7 @@ async function call(method: string, path: string, who?: string): Promise<{ statu
 describe('looking (PROTOCOL §5)', () => {
   it('shows a job with its text so far, then whole', async () => {
     const id = await submit(node, as('alice'));
-    const writer = await deployment.begin(id, 'alice');
+    const writer = await harness.begin(id, 'alice');
     await say(writer, ['so ', 'far']);
     const active = await call('GET', `/jobs/${id}`, 'alice');
     expect(active.body).toMatchObject({ id, status: 'active', attempt: 1, text: 'so far', finishedAt: null });
@@ -76,17 +76,17 @@ describe('looking (PROTOCOL §5)', () => {
 describe('cancelling (PROTOCOL §6)', () => {
   it('ends a queued job, twice, and takes it out of the queue', async () => {
     const id = await submit(node, as('alice'));
-    const entry = `${deployment.keys.queuePrefix}:jobs:alice.${id}`;
-    expect(await deployment.redis.exists(entry)).toBe(1);
+    const entry = `${harness.keys.queuePrefix}:jobs:alice.${id}`;
+    expect(await harness.redis.exists(entry)).toBe(1);
     const first = await call('DELETE', `/jobs/${id}`, 'alice');
     expect(first).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
     expect(await call('DELETE', `/jobs/${id}`, 'alice')).toEqual(first);
-    expect(await deployment.redis.exists(entry)).toBe(0);
+    expect(await harness.redis.exists(entry)).toBe(0);
   });
 
   it('ends a running job for all watchers, and nothing comes after', async () => {
     const id = await submit(node, as('alice'));
-    const writer = await deployment.begin(id, 'alice');
+    const writer = await harness.begin(id, 'alice');
     await using stream = await readSse(`${node.url}/jobs/${id}/stream`, { headers: as('alice') });
     await say(writer, ['a']);
     await stream.until(({ event }) => event === 'message');
@@ -99,7 +99,7 @@ describe('cancelling (PROTOCOL §6)', () => {
 
   it('answers 409 for a job that has finished', async () => {
     const id = await submit(node, as('alice'));
-    await deployment.answer(id, ['a'], 'alice');
+    await harness.answer(id, ['a'], 'alice');
     expect(await call('DELETE', `/jobs/${id}`, 'alice')).toMatchObject({ status: 409, body: { code: 'JOB_FINISHED' } });
   });
 
@@ -136,8 +136,8 @@ describe('tenants', () => {
     expect(await submit(node, { ...as('bob'), 'idempotency-key': 'shared' })).not.toBe(id);
     // the same id is another job, whatever its body: nobody learns that it is taken
     expect(await submit(node, { ...as('bob'), 'x-request-id': id }, { query: 'another question' })).toBe(id);
-    await deployment.answer(id, ['for alice'], 'alice');
-    await deployment.answer(id, ['for bob'], 'bob');
+    await harness.answer(id, ['for alice'], 'alice');
+    await harness.answer(id, ['for bob'], 'bob');
     const text = async (who: string) => ((await call('GET', `/jobs/${id}`, who)).body as JobView).text;
     expect([await text('alice'), await text('bob')]).toEqual(['for alice', 'for bob']);
     expect((await call('DELETE', `/jobs/${id}`, 'bob')).status).toBe(409);

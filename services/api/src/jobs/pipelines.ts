@@ -2,15 +2,15 @@ import type { KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { KEYS, REDIS } from '../tokens.ts';
 
-/** The pipeline that every worker has: known even while none is up. */
+/** The pipeline that every worker has, known even when no worker is up. */
 export const BUILT_IN_PIPELINE = 'chat';
 
-/** A worker that has not announced its pipelines for this long is gone, milliseconds. */
+/** How long an announcement of a worker counts, milliseconds. */
 const FRESH_MS = 60_000;
-/** How long an answer is kept, milliseconds. */
+/** How long this node caches the pipelines, milliseconds. */
 const CACHE_MS = 5_000;
 
-/** Which pipelines there are. The workers announce theirs in Redis, so the API never loads them. */
+/** Knows the pipelines, which the workers announce in Redis. The API never loads them. */
 @Injectable()
 export class Pipelines {
   #known: ReadonlySet<string> = new Set([BUILT_IN_PIPELINE]);

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url);
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url);
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -23,7 +23,7 @@ const again = (id: string, cursor: string) => ({ 'x-request-id': id, 'last-event
 async function answeredJob(): Promise<string> {
   const id = newRequestId();
   await submit(node, { 'x-request-id': id }, BODY);
-  await deployment.answer(id, ['a', 'b']);
+  await harness.answer(id, ['a', 'b']);
   return id;
 }
 
@@ -40,7 +40,7 @@ describe('a repeated POST with Last-Event-ID (PROTOCOL §2)', () => {
 
   it('is 204 when the cursor is the terminal event', async () => {
     const id = await answeredJob();
-    const last = (await deployment.reader.outline(refOf(id)))?.lastEventId ?? '';
+    const last = (await harness.reader.outline(refOf(id)))?.lastEventId ?? '';
     const answer = await post(node, BODY, again(id, last));
     expect([answer.status, answer.headers.get('location')]).toEqual([204, `/jobs/${id}`]);
   });
@@ -58,7 +58,7 @@ describe('a repeated POST with Last-Event-ID (PROTOCOL §2)', () => {
     const answer = await post(node, BODY, again(id, 'x'));
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ code: 'INVALID_CURSOR' });
-    expect(await deployment.redis.keys(`${deployment.prefix}*${id}*`)).toEqual([]);
+    expect(await harness.redis.keys(`${harness.prefix}*${id}*`)).toEqual([]);
   });
 
   it.each(['text/plain', 'application/json'])('has no meaning for %s', async (accept) => {
@@ -83,7 +83,7 @@ describe('a POST with Last-Event-ID that makes a new job', () => {
     const chosen: Record<string, string> = whose === 'chosen' ? { 'x-request-id': newRequestId() } : {};
     const headers = { ...chosen, 'last-event-id': cursor };
     await using stream = await readSse(`${node.url}/jobs`, { body: BODY, headers });
-    await deployment.answer(stream.response.headers.get('x-request-id') ?? '', ['new']);
+    await harness.answer(stream.response.headers.get('x-request-id') ?? '', ['new']);
     const events = await stream.collect();
     expect(events[0]).toMatchObject({ id: '0-0', event: 'reset', data: { reason: 'log-lost' } });
     expect(events.slice(1).map(({ event }) => event)).toEqual(['accepted', 'started', 'message', 'done']);

@@ -5,7 +5,7 @@ import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
 import { BUILT_IN_PIPELINE, Pipelines } from './pipelines.ts';
 
-/** Turns a valid body into what a worker is given, as far as this deployment allows it. */
+/** Turns a valid body into the request that a worker gets, within what this deployment allows. */
 @Injectable()
 export class RequestPolicy {
   readonly #defaultModel: string;
@@ -46,7 +46,7 @@ export class RequestPolicy {
     if (!known.has(name)) throw new UnknownPipeline([...known]);
   }
 
-  /** A bare name means the default model's provider. */
+  /** Adds the default model's provider to a bare name. */
   #qualified(model: string): string {
     return qualifiedModel(model, partsOfModel(this.#defaultModel).provider);
   }

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Followers, FollowSink } from '@millrace/stream-log';
 import type { Readiness } from '../health/readiness.ts';
-import type { WatchLeases } from './disconnect-leases.ts';
-import type { TakenJob } from './intake.ts';
+import type { DisconnectLeases } from './disconnect-leases.ts';
+import type { AcceptedJob } from './intake.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
-const JOB = { id: 'job', status: 'queued', attempt: 0, isNew: true } as TakenJob;
+const JOB = { jobId: 'job', status: 'queued', attempt: 0, isNew: true } as AcceptedJob;
 
 /** A wait whose job says nothing until the test does. */
 function waiting({ fails = false } = {}) {
@@ -19,10 +19,10 @@ function waiting({ fails = false } = {}) {
       return { alreadyEnded: false, close: () => calls.push('closed') };
     },
   };
-  const watch = { end: () => calls.push('lost'), answered: () => calls.push('answered') };
+  const lease = { readerLost: () => calls.push('lost'), answered: () => calls.push('answered') };
   const wait = new WaitForJob(
     followers as unknown as Followers,
-    { watch: () => watch } as unknown as WatchLeases,
+    { acquire: () => lease } as unknown as DisconnectLeases,
     { drainSignal: drain.signal } as unknown as Readiness,
   );
   const done = wait.run(JOB, { waitMs: 300_000, gone: gone.signal });

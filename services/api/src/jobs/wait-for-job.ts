@@ -3,42 +3,42 @@ import { type Followers, isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
 import { FOLLOWERS } from '../tokens.ts';
-import { WatchLeases } from './disconnect-leases.ts';
-import type { TakenJob } from './intake.ts';
+import { DisconnectLeases } from './disconnect-leases.ts';
+import type { AcceptedJob } from './intake.ts';
 
 export interface Waiting {
   /** the longest wait, milliseconds */
   readonly waitMs: number;
-  /** aborted when the client is gone */
+  /** aborts when the client leaves */
   readonly gone: AbortSignal;
 }
 
-/** Holds a request until its job has ended, the time is up, this node is to stop, or the client is gone.
- *  The waiting client counts as a watcher of the job. */
+/** Waits until a job ends, the time is up, this node stops, or the client leaves. The client counts as a watcher of the
+ *  job meanwhile. */
 @Injectable()
 export class WaitForJob {
   constructor(
     @Inject(FOLLOWERS) private readonly followers: Followers,
-    @Inject(WatchLeases) private readonly leases: WatchLeases,
+    @Inject(DisconnectLeases) private readonly leases: DisconnectLeases,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
-  async run(job: TakenJob, { waitMs, gone }: Waiting): Promise<void> {
+  async run(job: AcceptedJob, { waitMs, gone }: Waiting): Promise<void> {
     if (isFinished(job.status)) return;
-    const watch = this.leases.watch(job, { isCreator: true });
+    const lease = this.leases.acquire(job, { isCreator: true });
     try {
       await this.#untilEnd(job.ref, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
     } finally {
-      // an answer that is given was not lost, even if it says that the job goes on
-      if (gone.aborted) watch.end();
-      else watch.answered();
+      // an answered client was not lost, even if the job goes on
+      if (gone.aborted) lease.readerLost();
+      else lease.answered();
     }
   }
 
   async #untilEnd(ref: JobRef, waitMs: number, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = () => over.resolve();
-    // not AbortSignal.timeout: it would keep what it aborts in memory for the whole time, whoever has left
+    // not AbortSignal.timeout, which keeps what it aborts in memory until its time is up
     const timer = setTimeout(stop, waitMs);
     try {
       signal.addEventListener('abort', stop);

@@ -1,42 +1,42 @@
-/** Lets a bounded number of tasks run at a time. Tenants take turns: one that asks for a thousand keeps no other waiting
- *  for more than those that run. */
-export class FairTurns {
-  /** who waits, by tenant; the first of the tenants is next */
+/** A counting semaphore that is fair to tenants: they get permits in turn, however many tasks each has waiting. */
+export class Semaphore {
+  /** waiting tasks by tenant; the first tenant is next */
   readonly #waiting = new Map<string, (() => void)[]>();
-  #free: number;
+  #permits: number;
 
-  /** @param atOnce how many may run at a time */
-  constructor(atOnce: number) {
-    this.#free = atOnce;
+  /** @param permits how many tasks may run at a time */
+  constructor(permits: number) {
+    this.#permits = permits;
   }
 
-  /** @returns what the task returns
-   *  @throws what the task throws; its turn is then over, too */
-  async take<T>(tenant: string, task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    // whoever ends hands its turn on: nobody who comes meanwhile gets in before
-    else await new Promise<void>((resolve) => this.#wait(tenant, resolve));
+  /** Runs a task once it has a permit.
+   *  @returns what the task returns
+   *  @throws what the task throws; its permit is free then, too */
+  async withPermit<T>(tenant: string, task: () => Promise<T>): Promise<T> {
+    if (this.#permits > 0) this.#permits -= 1;
+    // a task that ends passes its permit on, so that no newcomer can overtake those that wait
+    else await new Promise<void>((resolve) => this.#enqueue(tenant, resolve));
     try {
       return await task();
     } finally {
-      const next = this.#next();
-      if (next === undefined) this.#free += 1;
+      const next = this.#dequeue();
+      if (next === undefined) this.#permits += 1;
       else next();
     }
   }
 
-  #wait(tenant: string, begin: () => void): void {
-    const line = this.#waiting.get(tenant);
-    if (line === undefined) this.#waiting.set(tenant, [begin]);
-    else line.push(begin);
+  #enqueue(tenant: string, begin: () => void): void {
+    const waiting = this.#waiting.get(tenant);
+    if (waiting === undefined) this.#waiting.set(tenant, [begin]);
+    else waiting.push(begin);
   }
 
-  #next(): (() => void) | undefined {
-    for (const [tenant, line] of this.#waiting) {
-      const begin = line.shift();
+  #dequeue(): (() => void) | undefined {
+    for (const [tenant, waiting] of this.#waiting) {
+      const begin = waiting.shift();
       this.#waiting.delete(tenant);
-      // behind all others
-      if (line.length > 0) this.#waiting.set(tenant, line);
+      // back in, behind all other tenants
+      if (waiting.length > 0) this.#waiting.set(tenant, waiting);
       return begin;
     }
     return undefined;

@@ -4,10 +4,10 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS, TENANT_SLOTS } from '../tokens.ts';
 
-/** How often it is said again, milliseconds: a Redis that lost it, or a worker that is new, soon knows. */
+/** How often to announce the policy, milliseconds. Redis may have lost it, and workers may be new. */
 const REPEAT_MS = 5_000;
 
-/** Tells the workers how many slots one tenant may hold: they know nothing of keys. */
+/** Tells the workers how many slots one tenant may hold, because they know no API keys. */
 @Injectable()
 export class SlotPolicyAnnouncer implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #policy: SlotPolicy;
@@ -18,11 +18,11 @@ export class SlotPolicyAnnouncer implements OnApplicationBootstrap, OnApplicatio
     @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    // without keys there is one tenant, who may have all
+    // without keys there is one tenant, which may use all slots
     this.#policy = settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? (settings.MILLRACE_AUTH === 'apikey' ? 'share' : 'none');
   }
 
-  /** Said before the first request is taken. */
+  /** Announces the policy before the first request. */
   async onApplicationBootstrap(): Promise<void> {
     this.#timer = setInterval(() => void this.#announce(), REPEAT_MS);
     await this.#announce();

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
 
 const keyOf = (tenant: string) => ({ authorization: `Bearer secret-of-the-tenant-${tenant}` });
 const OTHER = keyOf('other');
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, {
+  harness = new ApiHarness(redis.url, {
     MILLRACE_AUTH: 'apikey',
     // a tenant for each test: a stream that one has closed may count for a moment more
     MILLRACE_API_KEYS: ['bound:user', 'post:user', 'wait:user', 'other:user', 'refused:user', 'ops:admin']
@@ -20,10 +20,10 @@ beforeAll(async () => {
       .join(','),
     MILLRACE_MAX_STREAMS_PER_TENANT: '2',
   });
-  node = await deployment.node();
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -64,7 +64,7 @@ describe('the streams of a tenant (PROTOCOL §7)', () => {
     const id = await submit(node, own);
     await using _first = await readSse(streamOf(id), { headers: own });
     await using _second = await readSse(streamOf(id), { headers: own });
-    const keys = async () => (await deployment.redis.keys(`${deployment.prefix}*`)).sort();
+    const keys = async () => (await harness.redis.keys(`${harness.prefix}*`)).sort();
     const before = await keys();
     for (const accept of ['text/event-stream', 'text/plain']) {
       await expectRefusal(await post(node, { query: 'x' }, { ...own, accept, 'idempotency-key': accept }));
@@ -81,9 +81,9 @@ describe('the streams of a tenant (PROTOCOL §7)', () => {
     const waits = ids.map((id) =>
       post(node, { query: id }, { ...own, accept: 'application/json', prefer: 'wait=60', 'x-request-id': id }),
     );
-    for (const id of ids) await eventually(async () => (await deployment.reader.outline(jobRef('wait', id))) !== null);
+    for (const id of ids) await eventually(async () => (await harness.reader.outline(jobRef('wait', id))) !== null);
     await expectRefusal(await fetch(streamOf(ids[0] ?? ''), { headers: own }));
-    for (const id of ids) await deployment.answer(id, ['x'], 'wait');
+    for (const id of ids) await harness.answer(id, ['x'], 'wait');
     expect((await Promise.all(waits)).map(({ status }) => status)).toEqual([200, 200]);
     await eventually(async () => {
       const answer = await fetch(streamOf(ids[0] ?? ''), { headers: own });

@@ -5,38 +5,38 @@ import type { Caller } from '../auth/caller.ts';
 import { TooManyStreams } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
-import { Seats } from './tenant-permits.ts';
+import { TenantPermits } from './tenant-permits.ts';
 
-/** Bounds the streams, and the requests that wait for a job's end, which each tenant holds open on this node. The tenant
- *  is the caller's: an admin who watches another tenant's job holds the connection. @see PROTOCOL.md §7 */
+/** Bounds the open streams of each tenant on this node, including requests that wait for the end of a job. The caller's
+ *  tenant counts: an admin who watches another tenant's job holds the connection. @see PROTOCOL.md §7 */
 @Injectable()
 export class StreamQuota {
-  readonly #seats: Seats;
+  readonly #permits: TenantPermits;
   readonly #perTenant: number;
   readonly #holders = new WeakMap<ServerResponse, string>();
-  readonly #leave: (this: ServerResponse) => void;
+  readonly #release: (this: ServerResponse) => void;
 
   constructor(@Inject(SETTINGS) settings: ApiSettings) {
     this.#perTenant = settings.MILLRACE_MAX_STREAMS_PER_TENANT;
-    const seats = new Seats(this.#perTenant);
+    const permits = new TenantPermits(this.#perTenant);
     const holders = this.#holders;
-    this.#seats = seats;
-    // one function for all: thousands of streams keep it
-    this.#leave = function (this: ServerResponse) {
+    this.#permits = permits;
+    // one function shared by all: thousands of streams hold it
+    this.#release = function (this: ServerResponse) {
       const tenant = holders.get(this);
       if (tenant === undefined) return;
       holders.delete(this);
-      seats.free(tenant);
+      permits.release(tenant);
     };
   }
 
-  /** Counts a response in until it is closed. Called before anything is stored or attached, so that a refusal leaves
+  /** Counts a response until it closes. Must be called before anything is stored or attached, so that a refusal leaves
    *  nothing behind.
    *  @throws TooManyStreams */
-  claim({ raw }: FastifyReply, { tenant }: Caller): void {
-    if (raw.destroyed) return; // the reader has gone, and nothing more will be heard of it
-    if (!this.#seats.take(tenant)) throw new TooManyStreams(this.#perTenant);
+  acquire({ raw }: FastifyReply, { tenant }: Caller): void {
+    if (raw.destroyed) return; // the reader is gone, and there will be no further `close`
+    if (!this.#permits.tryAcquire(tenant)) throw new TooManyStreams(this.#perTenant);
     this.#holders.set(raw, tenant);
-    raw.on('close', this.#leave);
+    raw.on('close', this.#release);
   }
 }

@@ -1,25 +1,25 @@
-/** Counts what each tenant holds at a time, up to a bound. */
-export class Seats {
-  readonly #taken = new Map<string, number>();
+/** Bounds how much each tenant holds at a time. Nobody waits for a permit. */
+export class TenantPermits {
+  readonly #held = new Map<string, number>();
   readonly #perTenant: number;
 
-  /** @param perTenant how many one tenant may hold */
+  /** @param perTenant the most permits of one tenant */
   constructor(perTenant: number) {
     this.#perTenant = perTenant;
   }
 
-  /** @returns false when the tenant holds all that it may */
-  take(tenant: string): boolean {
-    const taken = this.#taken.get(tenant) ?? 0;
-    if (taken >= this.#perTenant) return false;
-    this.#taken.set(tenant, taken + 1);
+  /** @returns false if the tenant holds all its permits */
+  tryAcquire(tenant: string): boolean {
+    const held = this.#held.get(tenant) ?? 0;
+    if (held >= this.#perTenant) return false;
+    this.#held.set(tenant, held + 1);
     return true;
   }
 
-  /** Gives one back, which was taken. A tenant that holds none is forgotten. */
-  free(tenant: string): void {
-    const taken = (this.#taken.get(tenant) ?? 0) - 1;
-    if (taken > 0) this.#taken.set(tenant, taken);
-    else this.#taken.delete(tenant);
+  /** Gives back a permit that was acquired. */
+  release(tenant: string): void {
+    const held = (this.#held.get(tenant) ?? 0) - 1;
+    if (held > 0) this.#held.set(tenant, held);
+    else this.#held.delete(tenant);
   }
 }

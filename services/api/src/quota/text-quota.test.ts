@@ -7,7 +7,7 @@ import { TextQuota } from './text-quota.ts';
 const AT_A_TIME = 8;
 const WAITING = 64;
 
-/** A response as far as its end goes. */
+/** A response that only closes. */
 class Response extends EventEmitter {
   destroyed = false;
 
@@ -27,11 +27,11 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Asks for a place. */
+/** Asks for a permit. */
 function ask(tenant = 'a') {
   const response = new Response();
   const outcome = { state: 'waits' };
-  const begun = quota.begin(tenant, response as unknown as ServerResponse).then(
+  const begun = quota.acquireText(tenant, response as unknown as ServerResponse).then(
     () => {
       outcome.state = 'begun';
     },
@@ -49,7 +49,7 @@ async function fill(count: number, tenant = 'a') {
 }
 
 describe('the long texts of a tenant', () => {
-  it('have their places handed on in the order of asking, past those that have left', async () => {
+  it('have their permits passed on in the order of asking, past those that have left', async () => {
     const [first, second] = await fill(AT_A_TIME);
     const [leaver, next, last] = await fill(3);
     leaver?.response.close();
@@ -62,7 +62,7 @@ describe('the long texts of a tenant', () => {
     expect(last?.outcome.state).toBe('begun');
   });
 
-  it('are refused after a while, and beyond a number at once; other tenants are not', async () => {
+  it('are refused after a while, and at once when too many wait; other tenants are not', async () => {
     await fill(AT_A_TIME);
     const waiting = await fill(WAITING);
     const beyond = ask();
@@ -77,7 +77,7 @@ describe('the long texts of a tenant', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('leave every place free when all have ended', async () => {
+  it('leave all permits free when they have ended', async () => {
     const asked = [...(await fill(AT_A_TIME)), ...(await fill(3))];
     for (const { response } of asked) {
       response.close();

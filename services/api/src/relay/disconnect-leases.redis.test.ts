@@ -3,41 +3,41 @@ import type { JobRef } from '@millrace/contracts';
 import { AbandonedJobs } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import type { Cancellation } from '../jobs/cancellation.ts';
-import { WatchLeases } from '../jobs/disconnect-leases.ts';
-import { Deployment, post, refOf, submit } from '../testing/api-harness.ts';
+import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import { ApiHarness, post, refOf, submit } from '../testing/api-harness.ts';
 import { OpenStreams } from './open-streams.ts';
 
 const GRACE_MS = 300;
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+  harness = new ApiHarness(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
 const body = { query: 'hi', onDisconnect: 'cancel' };
-const statusOf = async (id: string) => (await deployment.reader.outline(refOf(id)))?.status;
+const statusOf = async (id: string) => (await harness.reader.outline(refOf(id)))?.status;
 const idOf = (response: Response) => response.headers.get('x-request-id') ?? '';
 
 describe('onDisconnect: cancel (PROTOCOL §2)', () => {
   it('cancels the job when its creator is lost and nobody watches', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const stream = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(stream.response);
     await stream.close();
     await eventually(async () => (await statusOf(id)) === 'cancelled');
-    const { events } = await deployment.reader.page(refOf(id), '0-0');
+    const { events } = await harness.reader.page(refOf(id), '0-0');
     expect(events.at(-1)).toMatchObject({ type: 'cancelled', data: '{"by":"disconnect"}' });
   });
 
   it('cancels it when the lost creator was waiting for the finished job', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = `id-${crypto.randomUUID()}`;
     const leaving = new AbortController();
     const answer = fetch(`${node.url}/jobs`, {
@@ -51,37 +51,37 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
       body: JSON.stringify(body),
       signal: leaving.signal,
     });
-    await eventually(() => deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id)));
+    await eventually(() => harness.redis.zscore(harness.keys.abandonedJobs, refOf(id)));
     leaving.abort();
     await expect(answer).rejects.toThrow();
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });
 
   it('lets a job go on whose creator had its answer', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = await submit(node, { prefer: 'wait=0' }, body);
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))) === null);
+    await eventually(async () => (await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id))) === null);
     expect(await statusOf(id)).toBe('queued');
   });
 
   it('lets a job go on that did not ask for it', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
     const id = idOf(stream.response);
     await stream.close();
-    expect(await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))).toBeNull();
+    expect(await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id))).toBeNull();
   });
 
   it('lets it go on while somebody watches on another node, however long', async () => {
-    const [node, other] = [await deployment.node(), await deployment.node()];
+    const [node, other] = [await harness.node(), await harness.node()];
     const creator = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(creator.response);
     const watcher = await readSse(`${other.url}/jobs/${id}/stream`);
     await creator.close();
     // the deadline has moved on by several grace times
-    const atFirst = Number(await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id)));
+    const atFirst = Number(await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id)));
     await eventually(async () => {
-      const deadline = await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id));
+      const deadline = await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id));
       return Number(deadline) > atFirst + 3 * GRACE_MS;
     });
     expect(await statusOf(id)).toBe('queued');
@@ -91,25 +91,25 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
 
   it('cancels it when the node that held the creator dies with it', async () => {
     // what a dead node leaves behind: a deadline that nobody moves
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = await submit(node, {}, body);
-    await deployment.redis.zadd(deployment.keys.abandonedJobs, Date.now() + 2 * GRACE_MS, refOf(id));
+    await harness.redis.zadd(harness.keys.abandonedJobs, Date.now() + 2 * GRACE_MS, refOf(id));
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });
 
   it('forgets a job that has ended', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     await using stream = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(stream.response);
-    await deployment.answer(id, ['a']);
+    await harness.answer(id, ['a']);
     await stream.collect();
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.abandonedJobs, refOf(id))) === null);
+    await eventually(async () => (await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id))) === null);
     expect(await statusOf(id)).toBe('completed');
   });
 
   it('keeps the deadline of a creator that streams when another one had its answer', async () => {
     // seconds from one round to the next: nothing is renewed meanwhile
-    await using slow = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: '60000' });
+    await using slow = new ApiHarness(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: '60000' });
     const node = await slow.node();
     await using stream = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(stream.response);
@@ -119,7 +119,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
   });
 
   it('spares a job whose reader comes back while it is about to be cancelled', async () => {
-    await using quiet = new Deployment(redis.url);
+    await using quiet = new ApiHarness(redis.url);
     const { redis: connection, keys } = quiet;
     const settings = quiet.settings({ MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
     const [returning, away] = [refOf('comes-back'), refOf('stays-away')];
@@ -140,7 +140,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
       },
     };
     const abandoned = new RacingDeadlines(connection, keys);
-    const leases = new WatchLeases(settings, abandoned, cancellation as unknown as Cancellation);
+    const leases = new DisconnectLeases(settings, abandoned, cancellation as unknown as Cancellation);
     leases.onApplicationBootstrap();
     await ended.promise;
     await leases.onApplicationShutdown();
@@ -151,11 +151,11 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
 });
 
 describe('onDisconnect: cancel, while the deadlines cannot be written', () => {
-  const deadlineOf = (d: Deployment, id: string) => d.redis.zscore(d.keys.abandonedJobs, refOf(id));
-  const breakWrites = (d: Deployment) => d.redis.set(d.keys.abandonedJobs, 'no sorted set');
+  const deadlineOf = (d: ApiHarness, id: string) => d.redis.zscore(d.keys.abandonedJobs, refOf(id));
+  const breakWrites = (d: ApiHarness) => d.redis.set(d.keys.abandonedJobs, 'no sorted set');
 
   it('is not lost by a creator that stays', async () => {
-    await using d = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+    await using d = new ApiHarness(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
     const node = await d.node();
     await breakWrites(d);
     await using stream = await readSse(`${node.url}/jobs`, { body });
@@ -165,7 +165,7 @@ describe('onDisconnect: cancel, while the deadlines cannot be written', () => {
   });
 
   it('is not lost by a creator that leaves', async () => {
-    await using d = new Deployment(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
+    await using d = new ApiHarness(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });
     const node = await d.node();
     await breakWrites(d);
     const stream = await readSse(`${node.url}/jobs`, { body });

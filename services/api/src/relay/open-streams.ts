@@ -8,7 +8,7 @@ import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
 import type { StreamConnection } from './stream-connection.ts';
 
-/** All streams of this process: counted, logged, and kept alive by the one timer that they share. */
+/** All open streams of this process. Counts and logs them; one timer sends their heartbeats. */
 @Injectable()
 export class OpenStreams {
   readonly #connections = new Set<StreamConnection>();
@@ -32,7 +32,7 @@ export class OpenStreams {
     this.#timer = setInterval(() => this.#beat(), this.settings.MILLRACE_HEARTBEAT_MS);
   }
 
-  /** The reader has its headers. */
+  /** Must be called when the reader has its headers. */
   attached(connection: StreamConnection, after: EventId | null): void {
     this.metrics.streamOpened(after !== null);
     const resumed = after === null ? {} : { eventId: after };
@@ -42,8 +42,8 @@ export class OpenStreams {
 
   relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void {
     this.metrics.relayed(batch.events.length, bytes);
-    if (connection.saidText || !batch.events.some((event) => event.type === 'text')) return;
-    connection.saidText = true;
+    if (connection.hasSentText || !batch.events.some((event) => event.type === 'text')) return;
+    connection.hasSentText = true;
     this.metrics.firstToken(performance.now() - connection.openedAt);
   }
 
@@ -59,8 +59,8 @@ export class OpenStreams {
     this.#timer = null;
   }
 
-  /** Sends every reader elsewhere, spread over a window so that they do not all arrive at once (PROTOCOL.md §8). Some may
-   *  come back, for this node still answers: see {@link leave}.
+  /** Sends all readers to other nodes, spread over a window so that they do not arrive at once (PROTOCOL.md §8). Some may
+   *  come back, because this node still answers: see {@link leave}.
    *  @param windowMs how long it takes, milliseconds */
   async drain(windowMs: number): Promise<void> {
     const connections = [...this.#connections];
@@ -73,16 +73,16 @@ export class OpenStreams {
     }
   }
 
-  /** Sends everybody elsewhere at once, and who comes later as soon as they have their headers. */
+  /** Sends all readers to other nodes at once, and later ones as soon as they have their headers. */
   leave(): void {
     this.#leaving = true;
     for (const connection of this.#connections) this.#sendElsewhere(connection);
   }
 
   #sendElsewhere(connection: StreamConnection): void {
-    // ended now, its request would have no answer: it has its turn when it is attached
+    // its request has no answer yet: `attached` sends it elsewhere
     if (!connection.started) return;
-    // jitter: they shall not all come back in the same moment
+    // jitter, so that they do not all come back at once
     connection.close('drained', this.settings.MILLRACE_RETRY_MS * (0.5 + Math.random()));
   }
 

@@ -4,12 +4,13 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Relay } from './relay.ts';
-import { WatchJob } from './stream-job.ts';
+import { StreamDeadlines } from './stream-deadlines.ts';
+import { StreamJob } from './stream-job.ts';
 
 /** Streams: from a job's log onto the sockets of its readers. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule],
-  providers: [OpenStreams, Relay, WatchJob],
-  exports: [OpenStreams, Relay, WatchJob],
+  providers: [OpenStreams, Relay, StreamDeadlines, StreamJob],
+  exports: [OpenStreams, Relay, StreamJob],
 })
 export class RelayModule {}

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Deferred, deferred, eventually } from '@millrace/testing';
 import fc from 'fast-check';
+import { DirectChunks } from './direct-chunks.ts';
 import { ResponseBody } from './response-body.ts';
 
 const OPENING = Buffer.from('retry: 1000\n');
@@ -18,12 +19,13 @@ let port: number;
 let rooms: number;
 let bodies: ResponseBody[];
 let asked: Deferred<void>;
+let chunks: DirectChunks;
 const sockets = new Set<Socket>();
 
 beforeEach(async () => {
-  [rooms, bodies, asked] = [0, [], deferred()];
+  [rooms, bodies, asked, chunks] = [0, [], deferred(), new DirectChunks()];
   server = createServer((request, response) => {
-    const body = new ResponseBody(response, () => {
+    const body = new ResponseBody(response, chunks, () => {
       rooms += 1;
     });
     response.on('close', () => body.release());

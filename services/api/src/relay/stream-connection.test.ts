@@ -4,6 +4,7 @@ import type { StoredEvent } from '@millrace/contracts';
 import { SseFormat, TextFormat, type WireFormat } from '@millrace/protocols';
 import type { EventBatch } from '@millrace/stream-log';
 import type { FastifyReply } from 'fastify';
+import { DirectChunks } from './direct-chunks.ts';
 import { StreamConnection } from './stream-connection.ts';
 
 const SLICE_BYTES = 64 * 1024;
@@ -61,8 +62,12 @@ function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
     jobId: 'job',
     reply: reply as unknown as FastifyReply,
     format,
-    watch: { end() {}, answered() {}, jobEnded() {} },
-    observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
+    lease: { readerLost() {}, answered() {}, jobEnded() {} },
+    shared: {
+      observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
+      chunks: new DirectChunks(),
+      stalledReaders: { hasDisconnected: () => false },
+    },
   });
   connection.feedFrom({
     position: '0-0',

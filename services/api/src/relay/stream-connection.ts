@@ -8,61 +8,68 @@ import {
 } from '@millrace/protocols';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Watch } from '../jobs/disconnect-leases.ts';
-import { tookNothing } from '../server/stalled-readers.ts';
+import type { DisconnectLease } from '../jobs/disconnect-leases.ts';
+import type { StalledReaders } from '../server/stalled-readers.ts';
+import type { DirectChunks } from './direct-chunks.ts';
 import { ResponseBody } from './response-body.ts';
 
-/** Why a connection ended: `finished` after a clean end of the body, `aborted` broken off by the format,
- *  `stalled` by a reader who took nothing, `drained` at shutdown, `corrupt` by a log that cannot be framed, `failed` by
- *  a fault of ours, `lost` by the other side. */
-export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'corrupt' | 'failed' | 'lost';
+/** Why a connection ended: `finished`: the body ended cleanly; `aborted`: the format broke it off; `stalled`: the reader
+ *  took nothing; `drained`: this node stops; `expired`: the credential expired; `corrupt`: the log cannot be framed;
+ *  `failed`: a fault of this service; `lost`: the other side closed it. */
+export type CloseReason = 'finished' | 'aborted' | 'stalled' | 'drained' | 'expired' | 'corrupt' | 'failed' | 'lost';
 
 export interface StreamObserver {
-  /** events were written (or will be, as soon as the reader has room) */
+  /** events were written, or will be as soon as the reader has room */
   relayed(connection: StreamConnection, batch: EventBatch, bytes: number): void;
-  /** the response is gone, whoever ended it; called once, last */
+  /** the response is gone; called once, last */
   closed(connection: StreamConnection): void;
+}
+
+/** What all connections of a process share. */
+export interface SharedParts {
+  readonly observer: StreamObserver;
+  readonly chunks: DirectChunks;
+  readonly stalledReaders: Pick<StalledReaders, 'hasDisconnected'>;
 }
 
 interface ConnectionOptions {
   readonly jobId: string;
   readonly reply: FastifyReply;
   readonly format: WireFormat;
-  readonly watch: Watch;
-  /** one for all connections */
-  readonly observer: StreamObserver;
+  readonly lease: DisconnectLease;
+  readonly shared: SharedParts;
 }
 
-/** One reader's response: events in, bytes out, at the reader's pace.
+/** The response of one reader: events in, bytes out, at the reader's pace.
  *
- *  It holds at most one encoded batch that the socket has no room for, shared with the job's other readers: beyond it,
- *  `batch` answers false and the follower reads on in the log when there is room again (law 10). */
+ *  It holds at most one encoded batch that the socket has no room for, shared with other readers of the job. Then `batch`
+ *  returns false, and the follower reads on in the log when there is room again (law 10). */
 export class StreamConnection implements FollowSink {
   readonly jobId: string;
-  /** its part in keeping the job alive */
-  readonly watch: Watch;
+  /** keeps the job alive, if it ends without readers */
+  readonly lease: DisconnectLease;
   readonly openedAt = performance.now();
-  saidText = false;
+  hasSentText = false;
   reason: CloseReason = 'lost';
-  /** what was thrown while a batch was taken: a fault of ours */
+  /** the error that `batch` threw: a fault of this service */
   fault: unknown = null;
   readonly #reply: FastifyReply;
   readonly #body: ResponseBody;
   readonly #format: WireFormat;
   readonly #encoder: WireEncoder;
-  readonly #observer: StreamObserver;
+  readonly #shared: SharedParts;
   #following: Following | null = null;
   #outcome: WireOutcome = 'continue';
   #closed = false;
 
-  constructor({ jobId, reply, format, watch, observer }: ConnectionOptions) {
+  constructor({ jobId, reply, format, lease, shared }: ConnectionOptions) {
     this.jobId = jobId;
-    this.watch = watch;
+    this.lease = lease;
     this.#reply = reply;
-    this.#body = new ResponseBody(reply.raw, () => this.#drained());
+    this.#body = new ResponseBody(reply.raw, shared.chunks, () => this.#drained());
     this.#format = format;
     this.#encoder = format.connect();
-    this.#observer = observer;
+    this.#shared = shared;
     // on the response, never the request: a request closes when its body has been read (law 9)
     reply.raw.on('close', () => this.release());
   }
@@ -71,7 +78,7 @@ export class StreamConnection implements FollowSink {
     return this.#closed;
   }
 
-  /** whether the headers are out: before, the request can still be answered in another way */
+  /** whether the headers are out. Until then the request can still be answered differently */
   get started(): boolean {
     return this.#body.begun;
   }
@@ -82,22 +89,22 @@ export class StreamConnection implements FollowSink {
     const reply = this.#reply;
     reply.hijack();
     reply.headers(streamHeaders(this.#format));
-    // a hijacked reply sends none of the headers that Fastify holds for it (ids, CORS), unless they are handed over;
-    // all at once, since Node would keep a copy of single ones
+    // a hijacked reply does not send the headers that Fastify holds (ids, CORS), so they are handed over; all at once,
+    // because Node keeps a copy of single ones
     this.#body.begin(reply.getHeaders() as OutgoingHttpHeaders, this.#encoder.opening);
-    forget(reply.request);
+    dropRequestData(reply.request);
   }
 
-  /** Attaches what feeds this connection. The reader may be gone by now. */
+  /** Attaches the source of events. The reader may be gone by now. */
   feedFrom(following: Following): void {
     this.#following = following;
     if (this.#closed) following.close();
   }
 
-  /** @throws what nobody foresaw; the follower then ends this reader as `failed` */
+  /** @throws an unexpected error; the follower then ends this reader as `failed` */
   batch(batch: EventBatch): boolean {
     try {
-      return this.#take(batch);
+      return this.#write(batch);
     } catch (error) {
       this.fault = error;
       throw error;
@@ -105,25 +112,31 @@ export class StreamConnection implements FollowSink {
   }
 
   end(reason: 'terminal' | 'closed' | 'failed'): void {
-    // the terminal event has been given to `batch`, which knows how its format ends; without one the client comes back
+    // `batch` had the terminal event and ended the body; without one the client reconnects
     if (reason === 'closed') this.close('drained');
     if (reason === 'failed') this.abort('failed');
   }
 
-  /** Says "still here", unless something is waiting to be read anyway. */
+  /** Sends a heartbeat, unless data is waiting for the reader anyway. */
   beat(): void {
     const { heartbeat } = this.#encoder;
     const { isBlocked, begun, ended } = this.#body;
     if (heartbeat !== null && !isBlocked && begun && !ended) this.#body.write(heartbeat);
   }
 
-  /** Ends the body without a terminal event: the client comes back, not before `retryMs` where the format can say so.
-   *  Where nothing but a clean end could be said, the connection is broken off instead. */
+  /** Ends the stream because its credential expired. */
+  expire(): void {
+    this.close('expired');
+  }
+
+  /** Ends the body without a terminal event, so that the client reconnects. A format whose clients take a clean end for
+   *  success has the connection broken off instead.
+   *  @param retryMs how long the client should wait, if the format can say so, milliseconds */
   close(reason: CloseReason, retryMs?: number): void {
     if (this.#closed || this.#body.ended) return;
     this.reason = reason;
     const retry = this.#encoder.retry(retryMs ?? 0);
-    // the rest of a half-written frame would never be read to its end
+    // the reader would never get the rest of a half-written frame
     if (retry === null || this.#body.isMidway || !this.#body.begun) this.#body.breakOff();
     else this.#body.end(retryMs === undefined ? undefined : retry);
   }
@@ -135,35 +148,35 @@ export class StreamConnection implements FollowSink {
     this.#body.breakOff();
   }
 
-  /** Lets go of everything; the response itself is somebody else's, or gone. */
+  /** Lets go of everything but the response, which is gone or answered by others. */
   release(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (tookNothing(this.#reply.raw.req.socket)) this.reason = 'stalled';
+    if (this.#shared.stalledReaders.hasDisconnected(this.#reply.raw.req.socket)) this.reason = 'stalled';
     this.#body.release();
     this.#following?.close();
-    this.#observer.closed(this);
+    this.#shared.observer.closed(this);
   }
 
-  #take(batch: EventBatch): boolean {
+  #write(batch: EventBatch): boolean {
     if (this.#closed || this.#body.ended || this.#outcome !== 'continue') return false;
     this.start();
     const encoded = this.#encode(batch);
     if (encoded === null) return false;
     const { bytes, outcome } = encoded;
     this.#outcome = outcome;
-    this.#observer.relayed(this, batch, bytes?.length ?? 0);
+    this.#shared.observer.relayed(this, batch, bytes?.length ?? 0);
     if (outcome === 'end' && this.#body.takesWhole(bytes)) {
       this.#conclude(bytes);
       return false;
     }
-    // a `reset` after a loss of the log comes even to a reader who is full
+    // a `reset` after a lost log reaches even a full reader
     if (!this.#body.write(bytes)) return false;
     this.#conclude();
     return outcome === 'continue';
   }
 
-  /** @returns null for a batch that would break out of its frame: only a corrupt log holds one, and nobody gets it */
+  /** @returns null if an event would break out of its frame, which only a corrupt log holds */
   #encode(batch: EventBatch): Encoded | null {
     try {
       return this.#encoder.encode(batch);
@@ -188,14 +201,14 @@ export class StreamConnection implements FollowSink {
   }
 }
 
-/** What every stream says of itself, to caches and to nginx. @see PROTOCOL.md §2 */
+/** The headers of every stream, for caches and nginx. @see PROTOCOL.md §2 */
 export function streamHeaders({ contentType }: WireFormat): Readonly<Record<string, string>> {
   return { 'Content-Type': contentType, 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' };
 }
 
-/** Fastify keeps a request until its answer ends. What nobody reads any more, a conversation of a megabyte perhaps, is not
- *  to stay for as long as a stream. */
-function forget(request: FastifyRequest): void {
+/** Fastify keeps a request until its answer ends. Its body, perhaps a conversation of a megabyte, and its headers must not
+ *  stay as long as a stream. */
+function dropRequestData(request: FastifyRequest): void {
   request.body = undefined;
   request.raw.headers = {};
   request.raw.rawHeaders = [];

@@ -5,14 +5,14 @@ import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { Relay, type StreamType } from './relay.ts';
 
-interface WatchRequest extends NamedJob {
+interface StreamJobCommand extends NamedJob {
   readonly type: StreamType;
   readonly after: EventId | null;
 }
 
-/** Attaches a reader to a job that is there; HEAD asks without attaching. @see PROTOCOL.md §4 */
+/** Attaches a reader to an existing job. HEAD only asks. @see PROTOCOL.md §4 */
 @Injectable()
-export class WatchJob {
+export class StreamJob {
   constructor(
     @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(StreamQuota) private readonly quota: StreamQuota,
@@ -20,12 +20,14 @@ export class WatchJob {
   ) {}
 
   /** @throws TooManyStreams, UnknownJob, AmbiguousId, LogExpired */
-  async run(reply: FastifyReply, { type, after, ...named }: WatchRequest): Promise<void> {
+  async run(reply: FastifyReply, { type, after, ...named }: StreamJobCommand): Promise<void> {
     if (reply.request.method === 'HEAD') {
       await this.relay.describe(reply, { job: await this.access.get(named), type, after });
       return;
     }
-    this.quota.claim(reply, named.caller);
-    await this.relay.open(reply, { job: await this.access.get(named), type, after, isCreator: false });
+    const { caller } = named;
+    this.quota.acquire(reply, caller);
+    const job = await this.access.get(named);
+    await this.relay.open(reply, { job, type, after, isCreator: false, expiresAt: caller.expiresAt });
   }
 }

@@ -3,23 +3,23 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Followers } from '@millrace/stream-log';
 import { eventually, rawRequest, readAsPython, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { FOLLOWERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 let other: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url);
-  node = await deployment.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_STALL_TIMEOUT_MS: '300' });
-  other = await deployment.node();
+  harness = new ApiHarness(redis.url);
+  node = await harness.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_STALL_TIMEOUT_MS: '300' });
+  other = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -45,7 +45,7 @@ const followersOf = (at: TestNode) => at.api.nest.get<Followers>(FOLLOWERS);
 describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('resumes after any event on another node, without gap or repeat', async () => {
     const id = await submit(node);
-    await deployment.answer(id, ['a', 'b', 'c', 'd']);
+    await harness.answer(id, ['a', 'b', 'c', 'd']);
     await using whole = await readSse(streamOf(node, id));
     const ids = (await whole.collect()).map((event) => event.id ?? '');
     for (const [index, cursor] of ids.slice(0, -1).entries()) {
@@ -58,7 +58,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     const id = await submit(node);
     await using a = await readSse(streamOf(node, id));
     await using b = await readSse(`${streamOf(other, id)}?lastEventId=0-1`);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await say(writer, ['x', 'y', 'z']);
     await b.until(({ event }) => event === 'message');
     await finish(writer);
@@ -68,8 +68,8 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('answers 204 when the cursor is the terminal event (aegra #472)', async () => {
     const id = await submit(node);
-    await deployment.answer(id, ['a']);
-    const last = (await deployment.reader.outline(refOf(id)))?.lastEventId ?? '';
+    await harness.answer(id, ['a']);
+    const last = (await harness.reader.outline(refOf(id)))?.lastEventId ?? '';
     const answer = await fetch(streamOf(other, id), { headers: { 'last-event-id': last } });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('x-request-id')).toBe(id);
@@ -85,7 +85,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('says so when the cursor is beyond the end, and replays what there is', async () => {
     const id = await submit(node);
-    await deployment.answer(id, ['a']);
+    await harness.answer(id, ['a']);
     await using stream = await readSse(streamOf(node, id), { headers: { 'last-event-id': '7-1' } });
     const events = await stream.collect();
     expect(events[0]).toMatchObject({ event: 'reset', data: { reason: 'log-lost' } });
@@ -94,8 +94,8 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('answers 410 when the log has expired and the record has not', async () => {
     const id = await submit(node);
-    await deployment.answer(id, ['a']);
-    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    await harness.answer(id, ['a']);
+    await harness.redis.del(harness.keys.log(refOf(id)));
     const answer = await fetch(streamOf(node, id));
     expect(answer.status).toBe(410);
     expect(await answer.json()).toMatchObject({ code: 'LOG_EXPIRED', requestId: id });
@@ -109,8 +109,8 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('gives the whole text of a job that was reset as bare text', async () => {
     const id = await submit(node);
-    await say(await deployment.begin(id), ['lost']);
-    await deployment.answer(id, ['found', ' again']);
+    await say(await harness.begin(id), ['lost']);
+    await harness.answer(id, ['found', ' again']);
     const answer = await rawRequest(streamOf(node, id), { headers: { accept: 'text/plain' } });
     expect(answer.end).toBe('clean');
     expect(answer.bytes.toString()).toBe('found again');
@@ -118,7 +118,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('resets the connection of an HTTP/1.0 reader, to whom an end without more would be a clean one', async () => {
     const id = await submit(node);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await say(writer, ['half']);
     const socket = connect(Number(new URL(node.url).port), '127.0.0.1');
     socket.write(`GET /jobs/${id}/stream HTTP/1.0\r\nAccept: text/plain\r\n\r\n`);
@@ -134,7 +134,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 
   it('breaks off rather than let a corrupt log forge frames', async () => {
     const id = await submit(other);
-    await deployment.redis.xadd(deployment.keys.log(refOf(id)), '0-2', 'text', '{}\n\nid: 9-9\nevent: done\ndata: {}');
+    await harness.redis.xadd(harness.keys.log(refOf(id)), '0-2', 'text', '{}\n\nid: 9-9\nevent: done\ndata: {}');
     const answer = await rawRequest(streamOf(other, id));
     expect(answer.end).toBe('broken');
     expect(answer.bytes.toString()).not.toContain('9-9');
@@ -144,7 +144,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('carries 1 MiB in one delta', async () => {
     const text = 'é\n😀'.repeat(150_000);
     const id = await submit(node);
-    await deployment.answer(id, [text]);
+    await harness.answer(id, [text]);
     await using stream = await readSse(streamOf(other, id));
     await stream.collect();
     expect(stream.text() === text).toBe(true);
@@ -160,10 +160,10 @@ describe('open streams (PROTOCOL §3)', () => {
   });
 
   it('have no block without data: every blank line ends a frame, as Python’s readers need it', async () => {
-    const at = await deployment.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_DRAIN_MS: '50' });
+    const at = await harness.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_DRAIN_MS: '50' });
     const id = await submit(at);
     const [drained, finished] = [await watchRaw(at, id), await watchRaw(other, id)];
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await say(writer, ['a']);
     await drained.anotherBeat();
     await say(writer, ['b']);
@@ -195,9 +195,9 @@ describe('open streams (PROTOCOL §3)', () => {
   });
 
   it('leave no watcher and no topic behind when readers leave mid-stream (law 9)', async () => {
-    const at = await deployment.node();
+    const at = await harness.node();
     const id = await submit(at);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     const [a, b] = [await readSse(streamOf(at, id)), await readSse(streamOf(at, id))];
     await say(writer, ['x']);
     await Promise.all([a, b].map((stream) => stream.until(({ event }) => event === 'message')));
@@ -210,7 +210,7 @@ describe('open streams (PROTOCOL §3)', () => {
   });
 
   it('leave none behind either when the reader is gone before it is attached (law 9)', async () => {
-    const at = await deployment.node();
+    const at = await harness.node();
     const id = await submit(at);
     const followers = followersOf(at);
     const follow = followers.follow.bind(followers);
@@ -230,9 +230,9 @@ describe('open streams (PROTOCOL §3)', () => {
   });
 
   it('are broken off by a fault of ours, which is logged once, and can be resumed', async () => {
-    const at = await deployment.node();
+    const at = await harness.node();
     const id = await submit(at);
-    await deployment.answer(id, ['a']);
+    await harness.answer(id, ['a']);
     jest.spyOn(at.api.nest.get(OpenStreams), 'relayed').mockImplementationOnce(() => {
       throw new TypeError('a fault that quotes the prompt');
     });
@@ -254,7 +254,7 @@ describe('open streams (PROTOCOL §3)', () => {
     slow.write(`GET /jobs/${id}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await eventually(() => openStreams(node) === 2);
     const delta = 'x'.repeat(64 * 1024);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await say(writer, Array(100).fill(delta));
     await eventually(() => node.log.some(({ reason, requestId }) => reason === 'stalled' && requestId === id));
     await finish(writer);

@@ -7,7 +7,7 @@ import { negotiate } from '../http/accept.ts';
 import { preferredWaitMs } from '../http/prefer.ts';
 import { nameJob } from '../http/request-id.ts';
 import type { CreatedJob } from '../jobs/create-job.ts';
-import { LookAtJob } from '../jobs/get-job.ts';
+import { GetJob } from '../jobs/get-job.ts';
 import { WaitForJob } from '../jobs/wait-for-job.ts';
 import { Relay, STREAM_TYPES, type StreamType } from '../relay/relay.ts';
 import type { ApiSettings } from '../settings.ts';
@@ -15,13 +15,13 @@ import { SETTINGS } from '../tokens.ts';
 import { cursorOf } from './cursor.ts';
 import { JobAnswer } from './job-answer.ts';
 
-/** What the client of a POST wants to have. */
+/** The answer that the client of a POST asks for. */
 export type WantedAnswer =
   | { readonly type: StreamType; readonly after: EventId | null }
   | { readonly type: 'application/json'; readonly waitMs: number | null };
 
-/** Reads `Accept`, `Prefer` and `Last-Event-ID`, before anything is stored.
- *  @throws InvalidRequest nothing that the service has is acceptable
+/** Reads `Accept`, `Prefer` and `Last-Event-ID`. Must be called before anything is stored.
+ *  @throws InvalidRequest the service offers no acceptable media type
  *  @throws InvalidCursor
  *  @see PROTOCOL.md §2 */
 export function wantedAnswer(request: FastifyRequest): WantedAnswer {
@@ -31,50 +31,57 @@ export function wantedAnswer(request: FastifyRequest): WantedAnswer {
   return { type, after: type === 'text/plain' ? null : cursorOf(request) };
 }
 
-/** Whether the answer is one that is held open while the job runs. */
+/** Whether the answer stays open while the job runs. */
 export function staysOpen(wanted: WantedAnswer): boolean {
   return wanted.type !== 'application/json' || wanted.waitMs !== null;
 }
 
-/** Answers a POST in the form that was asked for. */
+/** Answers a POST in the form that the client asked for. */
 @Injectable()
 export class CreationAnswer {
   constructor(
     @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(Relay) private readonly relay: Relay,
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
-    @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
+    @Inject(GetJob) private readonly getJob: GetJob,
     @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
   ) {}
 
   async send(reply: FastifyReply, job: CreatedJob, caller: Caller, wanted: WantedAnswer): Promise<void> {
-    nameJob(reply, job.id);
+    const { jobId } = job;
+    nameJob(reply, jobId);
     if (wanted.type !== 'application/json') {
-      const stream = { job, type: wanted.type, isCreator: true, ...startOf(job, wanted.after) };
+      const { expiresAt } = caller;
+      const stream = { job, type: wanted.type, isCreator: true, expiresAt, ...startOf(job, wanted.after) };
       await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
       return;
     }
     await job.enqueued;
-    if (wanted.waitMs !== null) await this.#wait(reply, job, wanted.waitMs);
-    if (reply.raw.destroyed) return; // whoever waited is gone
-    const seen = await this.lookAtJob.run({ id: job.id, caller, tenant: caller.tenant });
-    const isWhole = wanted.waitMs !== null && isFinished(seen.view.status);
-    await this.jobAnswer.send(reply, seen, { caller, status: isWhole ? 200 : 202, refusable: !job.isNew });
+    if (wanted.waitMs !== null) await this.#wait(reply, job, this.#boundedWaitMs(wanted.waitMs, caller));
+    if (reply.raw.destroyed) return; // the client left while it waited
+    const snapshot = await this.getJob.run({ jobId, caller, tenant: caller.tenant });
+    const isWhole = wanted.waitMs !== null && isFinished(snapshot.view.status);
+    await this.jobAnswer.send(reply, snapshot, { caller, status: isWhole ? 200 : 202, refusable: !job.isNew });
   }
 
-  async #wait(reply: FastifyReply, job: CreatedJob, wantedMs: number): Promise<void> {
-    const waitMs = Math.min(wantedMs, this.settings.MILLRACE_MAX_WAIT_MS);
+  /** No longer than the setting, or than the credential lives. */
+  #boundedWaitMs(wantedMs: number, { expiresAt }: Caller): number {
+    const lifeMs = expiresAt === null ? wantedMs : Math.max(0, expiresAt - Date.now());
+    return Math.min(wantedMs, lifeMs, this.settings.MILLRACE_MAX_WAIT_MS);
+  }
+
+  async #wait(reply: FastifyReply, job: CreatedJob, waitMs: number): Promise<void> {
     reply.header('Preference-Applied', `wait=${Math.floor(waitMs / 1000)}`);
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);
-    if (reply.raw.destroyed) leave(); // it was gone before anybody listened
+    if (reply.raw.destroyed) leave(); // it closed before anybody listened
     await this.waitForJob.run(job, { waitMs, gone: gone.signal });
     reply.raw.off('close', leave);
   }
 }
 
-/** A cursor is of no use for a job that is new: nobody has seen an event of it, though it may have one by that id. */
+/** A new job ignores the cursor: nobody has seen an event of it, though it may have one with that id. */
 function startOf({ isNew }: CreatedJob, after: EventId | null): { after: EventId | null; fresh: boolean } {
   const fresh = isNew && after !== null && after !== LOG_START;
   return { after: isNew ? null : after, fresh };

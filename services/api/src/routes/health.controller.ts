@@ -1,11 +1,11 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Open } from '../auth/auth.guard.ts';
+import { Public } from '../auth/access.ts';
 import { Metrics } from '../health/metrics.ts';
 import { Readiness } from '../health/readiness.ts';
 
-/** For those who run the service. @see PROTOCOL.md §8 */
-@Open()
+/** For operators. @see PROTOCOL.md §8 */
+@Public()
 @Controller()
 export class HealthController {
   constructor(

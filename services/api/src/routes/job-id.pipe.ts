@@ -2,7 +2,7 @@ import { requestIdSchema } from '@millrace/contracts';
 import type { PipeTransform } from '@nestjs/common';
 import { UnknownJob } from '../http/problem.ts';
 
-/** The id in a path. One that no job can have is as unknown as one that none has. */
+/** The job id in a path. An id that no job can have is treated as unknown. */
 export class JobIdPipe implements PipeTransform<unknown, string> {
   /** @throws UnknownJob */
   transform(value: unknown): string {

@@ -2,28 +2,29 @@ import { type CreateJobBody, createJobSchema } from '@millrace/contracts';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { CancelJobs } from '../jobs/cancel-jobs.ts';
 import { CreateJob } from '../jobs/create-job.ts';
-import { LookAtJob } from '../jobs/get-job.ts';
+import { GetJob } from '../jobs/get-job.ts';
 import { type JobList, ListJobs } from '../jobs/list-jobs.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { CreationAnswer, staysOpen, wantedAnswer } from './creation-answer.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
-import { cancelQuerySchema, jobQuerySchema, listQuerySchema, lookQuerySchema } from './queries.ts';
+import { cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
 
-/** Jobs: create, look, list, cancel. @see PROTOCOL.md §2, §5, §6 */
+/** Jobs: create, get, list, cancel. @see PROTOCOL.md §2, §5, §6 */
 @Controller()
 export class JobsController {
   constructor(
     @Inject(StreamQuota) private readonly quota: StreamQuota,
     @Inject(CreateJob) private readonly createJob: CreateJob,
     @Inject(CreationAnswer) private readonly answer: CreationAnswer,
-    @Inject(LookAtJob) private readonly lookAtJob: LookAtJob,
+    @Inject(GetJob) private readonly getJob: GetJob,
     @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
     @Inject(ListJobs) private readonly listJobs: ListJobs,
     @Inject(CancelJob) private readonly cancelJob: CancelJob,
@@ -31,6 +32,7 @@ export class JobsController {
   ) {}
 
   @Post(['jobs', 'api/langchain'])
+  @Requires('job:create')
   async create(
     @Body(new ZodPipe(createJobSchema)) body: CreateJobBody,
     @TheCaller() caller: Caller,
@@ -38,13 +40,13 @@ export class JobsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const wanted = wantedAnswer(request);
-    const chosen = chosenRequestId(request);
-    if (staysOpen(wanted)) this.quota.claim(reply, caller);
+    const chosenId = chosenRequestId(request);
+    if (staysOpen(wanted)) this.quota.acquire(reply, caller);
     using job = await this.createJob.run({
       ...{ caller, body },
-      // the answer has a fresh one already
-      requestId: chosen ?? requestIdOf(request, reply),
-      isChosen: chosen !== null,
+      // the answer has a new id already
+      jobId: chosenId ?? requestIdOf(request, reply),
+      isChosen: chosenId !== null,
       idempotencyKey: idempotencyKeyOf(request),
       follows: wanted.type !== 'application/json',
     });
@@ -52,18 +54,20 @@ export class JobsController {
   }
 
   @Get('jobs/:id')
-  async look(
-    @Param('id', JobIdPipe) id: string,
-    @Query(new ZodPipe(lookQuerySchema)) { tenant, include }: z.output<typeof lookQuerySchema>,
+  @Requires('job:read')
+  async get(
+    @Param('id', JobIdPipe) jobId: string,
+    @Query(new ZodPipe(getQuerySchema)) { tenant, include }: z.output<typeof getQuerySchema>,
     @TheCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    nameRequest(reply, id);
-    const seen = await this.lookAtJob.run({ id, caller, tenant });
-    await this.jobAnswer.send(reply, seen, { caller, withText: include.includes('text'), refusable: true });
+    nameRequest(reply, jobId);
+    const job = await this.getJob.run({ jobId, caller, tenant });
+    await this.jobAnswer.send(reply, job, { caller, withText: include.includes('text'), refusable: true });
   }
 
   @Get('jobs')
+  @Requires('job:read')
   list(
     @Query(new ZodPipe(listQuerySchema)) query: z.output<typeof listQuerySchema>,
     @TheCaller() caller: Caller,
@@ -72,18 +76,20 @@ export class JobsController {
   }
 
   @Delete('jobs/:id')
+  @Requires('job:cancel')
   async cancel(
-    @Param('id', JobIdPipe) id: string,
+    @Param('id', JobIdPipe) jobId: string,
     @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
     @TheCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    nameRequest(reply, id);
-    const seen = await this.cancelJob.run({ id, caller, tenant });
-    await this.jobAnswer.send(reply, seen, { caller });
+    nameRequest(reply, jobId);
+    const job = await this.cancelJob.run({ jobId, caller, tenant });
+    await this.jobAnswer.send(reply, job, { caller });
   }
 
   @Delete('jobs')
+  @Requires('jobs:cancel')
   async cancelAll(
     @Query(new ZodPipe(cancelQuerySchema)) filter: z.output<typeof cancelQuerySchema>,
     @TheCaller() caller: Caller,

@@ -1,14 +1,16 @@
-import { Controller, Get } from '@nestjs/common';
-import { Open } from '../auth/auth.guard.ts';
-import { openApiDocument } from './openapi/document.ts';
+import { Controller, Get, Inject } from '@nestjs/common';
+import { Public } from '../auth/access.ts';
 
-@Open()
+/** The OpenAPI document, made once. */
+export const OPENAPI_DOCUMENT = Symbol('OpenApiDocument');
+
+@Public()
 @Controller()
 export class OpenApiController {
-  readonly #document = openApiDocument();
+  constructor(@Inject(OPENAPI_DOCUMENT) private readonly document: object) {}
 
   @Get('openapi.json')
-  document(): object {
-    return this.#document;
+  get(): object {
+    return this.document;
   }
 }

@@ -3,26 +3,26 @@ import { z } from 'zod';
 
 const INCLUDABLE = ['text'] as const;
 
-/** The query string of a path with a job's id. */
+/** The query string of paths with a job's id. */
 export const jobQuerySchema = z.object({
-  tenant: z.string().max(64).optional().describe('Whose job an admin means, where several tenants hold the id.'),
+  tenant: z.string().max(64).optional().describe('Whose job an admin means, if several tenants have one with this id.'),
 });
 
 /** The query string of `GET /jobs/:id`. */
-export const lookQuerySchema = jobQuerySchema.extend({
+export const getQuerySchema = jobQuerySchema.extend({
   include: z
     .string()
     .default('text')
     .transform((words) => words.split(',').filter((word) => word !== ''))
     .pipe(z.array(z.enum(INCLUDABLE, `must be a list of: ${INCLUDABLE.join(', ')}; or empty`)))
-    .describe('Costly fields to have, comma-separated: `text`; empty for none.'),
+    .describe('Costly fields to include, comma-separated: `text`; empty for none.'),
 });
 
 /** The query string of `GET /jobs`. */
 export const listQuerySchema = z.object({
   status: z.enum(JOB_STATUSES).optional().describe('Only jobs of this status.'),
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Jobs per page.'),
-  cursor: z.string().max(64).optional().describe('`nextCursor` of the page before.'),
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
   tenant: z.string().max(64).optional().describe('Only jobs of this tenant; for admins.'),
 });
 

@@ -7,13 +7,14 @@ import { CreationAnswer } from './creation-answer.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
-import { OpenApiController } from './openapi.controller.ts';
+import { openApiDocument } from './openapi/document.ts';
+import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { StreamController } from './stream.controller.ts';
 
 /** The routes: one thin controller for each kind. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, RelayModule],
   controllers: [HealthController, OpenApiController, StreamController, JobsController],
-  providers: [CreationAnswer, JobAnswer],
+  providers: [CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
 })
 export class RoutesModule {}

@@ -4,20 +4,20 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobReader } from '@millrace/stream-log';
 import { eventually, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
-import { Deployment, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { JOB_READER } from '../tokens.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_MAX_LOG_BYTES: String(64 * 1024 * 1024) });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_MAX_LOG_BYTES: String(64 * 1024 * 1024) });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -29,7 +29,7 @@ const LONG = Array.from({ length: 480 }, (_, index) => `${index} ${'x'.repeat(30
 /** A job that has said so much, and goes on. */
 async function jobThatSaid(deltas: readonly string[]) {
   const id = await submit(node);
-  const writer = await deployment.begin(id);
+  const writer = await harness.begin(id);
   for (const text of deltas) writer.emit({ type: 'text', data: { text } });
   await writer.flush();
   return { id, writer };
@@ -72,7 +72,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
         expect(job).toMatchObject({
           id,
           status: 'completed',
-          lastEventId: (await deployment.reader.outline(refOf(id)))?.lastEventId,
+          lastEventId: (await harness.reader.outline(refOf(id)))?.lastEventId,
         });
       }),
       { numRuns: 40 },
@@ -85,22 +85,22 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     await say(writer, ['later']);
     const job = JSON.parse((await bodyOf(answer)) ?? '') as { text: string; lastEventId: string };
     expect(job.text).toBe(LONG.join(''));
-    expect(job.lastEventId).not.toBe((await deployment.reader.outline(refOf(id)))?.lastEventId);
+    expect(job.lastEventId).not.toBe((await harness.reader.outline(refOf(id)))?.lastEventId);
   });
 
   it('is that of the present attempt', async () => {
     const { id } = await jobThatSaid(['lost']);
-    await deployment.answer(id, ['found', ' again']);
+    await harness.answer(id, ['found', ' again']);
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ attempt: 2, text: 'found again' });
   });
 
   it('is empty before a word was said, and null when the log has expired', async () => {
     const id = await submit(node);
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'queued', text: '' });
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'active', text: '' });
     await finish(writer);
-    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    await harness.redis.del(harness.keys.log(refOf(id)));
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'completed', text: null });
   });
 
@@ -127,7 +127,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     const { id, writer } = await jobThatSaid(LONG);
     await finish(writer);
     const answer = await askUnread(id);
-    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    await harness.redis.del(harness.keys.log(refOf(id)));
     expect(await bodyOf(answer)).toBeNull();
     expect(node.log).toContainEqual(expect.objectContaining({ requestId: id, msg: 'text broken off' }));
   });
@@ -140,8 +140,8 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     const chosen = 'a-job-that-is-waited-for';
     const wait = { accept: 'application/json', prefer: 'wait=60', 'x-request-id': chosen };
     const waited = post(node, { query: 'x' }, wait);
-    await eventually(async () => (await deployment.reader.outline(refOf(chosen))) !== null);
-    await deployment.answer(chosen, LONG);
+    await eventually(async () => (await harness.reader.outline(refOf(chosen))) !== null);
+    await harness.answer(chosen, LONG);
     expect((await waited).status).toBe(200);
     expect(await jsonOf(await waited)).toMatchObject({ status: 'completed', text: LONG.join('') });
   });
@@ -178,7 +178,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     const id = 'a-job-that-is-posted-again';
     const postAgain = () => post(node, { query: 'x' }, { accept: 'application/json', 'x-request-id': id });
     expect((await postAgain()).status).toBe(202);
-    await deployment.answer(id, LONG);
+    await harness.answer(id, LONG);
     const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
     const refused = await rawRequest(pathOf(id));
     expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5']);

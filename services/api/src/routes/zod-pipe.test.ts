@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createJobSchema } from '@millrace/contracts';
-import { type Complaint, InvalidRequest } from '../http/problem.ts';
+import { type FieldError, InvalidRequest } from '../http/problem.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { cancelQuerySchema, listQuerySchema } from './queries.ts';
 
@@ -14,7 +14,7 @@ function refusal(schema: ConstructorParameters<typeof ZodPipe>[0], value: unknow
   throw new Error('it was accepted');
 }
 
-const errorsOf = (problem: InvalidRequest): readonly Complaint[] => problem.options.errors ?? [];
+const errorsOf = (problem: InvalidRequest): readonly FieldError[] => problem.options.errors ?? [];
 
 describe('what is wrong with a body or a query', () => {
   it('is said place by place', () => {

@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { deferred, eventually } from '@millrace/testing';
 import { type FastifyInstance, fastify } from 'fastify';
-import { type DropReason, keepPlaces } from './connection-limit.ts';
-import { mostConnections } from './open-files.ts';
+import { type DropReason, limitConnections } from './connection-limit.ts';
+import { defaultMaxConnections } from './open-files.ts';
 
-const MOST = 20;
+const MAX = 20;
 
 let server: FastifyInstance;
 let port: number;
@@ -22,8 +22,8 @@ afterEach(async () => {
 async function listen(silentMs?: number): Promise<void> {
   dropped = [];
   server = fastify({ forceCloseConnections: true });
-  keepPlaces(server, {
-    most: MOST,
+  limitConnections(server, {
+    max: MAX,
     dropped: (reason) => dropped.push(reason),
     ...(silentMs === undefined ? {} : { silentMs }),
   });
@@ -56,7 +56,7 @@ describe('the places of a node', () => {
     await listen();
     const client = await open();
     expect(await ask(client)).toBe('HTTP/1.1 200 OK');
-    for (let count = 0; count < 3 * MOST; count += 1) await open();
+    for (let count = 0; count < 3 * MAX; count += 1) await open();
     expect(await ask(await open())).toBe('HTTP/1.1 200 OK');
     expect(await ask(client)).toBe('HTTP/1.1 200 OK');
     expect(dropped).not.toContain('taken');
@@ -64,14 +64,14 @@ describe('the places of a node', () => {
 
   it('are kept from those who begin to say something, too', async () => {
     await listen();
-    for (let count = 0; count < 3 * MOST; count += 1) (await open()).write('GET / HTTP/1.1\r\nX:');
+    for (let count = 0; count < 3 * MAX; count += 1) (await open()).write('GET / HTTP/1.1\r\nX:');
     expect(await ask(await open())).toBe('HTTP/1.1 200 OK');
   });
 
   it('are no more than there are, when all who have one have asked for something', async () => {
     await listen();
     const clients: Socket[] = [];
-    for (let count = 0; count < MOST; count += 1) {
+    for (let count = 0; count < MAX; count += 1) {
       const client = await open();
       expect(await ask(client)).toBe('HTTP/1.1 200 OK');
       clients.push(client);
@@ -100,10 +100,10 @@ describe('the number of connections', () => {
     [200, 136],
     [100, 50],
   ])('leaves of %i open files what else needs some', (openFiles, most) => {
-    expect(mostConnections(openFiles)).toBe(most);
+    expect(defaultMaxConnections(openFiles)).toBe(most);
   });
 
   it('is found out from the system', () => {
-    expect(mostConnections()).toBeGreaterThan(100);
+    expect(defaultMaxConnections()).toBeGreaterThan(100);
   });
 });

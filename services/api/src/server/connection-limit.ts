@@ -1,25 +1,31 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** How long a connection may be there without a word, milliseconds. Browsers open some before they need them. */
+/** How long a new connection may stay silent, milliseconds. Browsers open some before they need them. */
 const SILENT_MS = 10_000;
-const LOOK_MS = 1_000;
+/** How often to check for silent connections, milliseconds. */
+const CHECK_MS = 1_000;
 
-/** Why a connection was closed: all places were `taken`, it was `silent`, or had asked nothing and made `room`. */
+/** Why a connection was closed: `taken`: the limit was reached; `silent`: it sent nothing; `room`: it had sent no whole
+ *  request, and a new one needed its slot. */
 export type DropReason = 'taken' | 'silent' | 'room';
 
-export interface PlacesOptions {
-  /** connections at a time */
-  readonly most: number;
+export interface ConnectionLimitOptions {
+  /** most connections at a time */
+  readonly max: number;
   readonly dropped: (reason: DropReason) => void;
-  /** how long one may be silent, milliseconds */
+  /** how long a connection may stay silent, milliseconds */
   readonly silentMs?: number;
 }
 
-/** Keeps the places of a node for those who ask for something: a stranger who only opens connections costs others none. */
-export function keepPlaces(fastify: FastifyInstance, { most, dropped, silentMs = SILENT_MS }: PlacesOptions): void {
+/** Bounds the connections of a node, and keeps them for clients that send requests: strangers who only open connections
+ *  cost the others nothing. */
+export function limitConnections(
+  fastify: FastifyInstance,
+  { max, dropped, silentMs = SILENT_MS }: ConnectionLimitOptions,
+): void {
   const { server } = fastify;
-  /** those that have not sent a whole head, the oldest first, and when they came, ms of performance.now() */
+  /** connections that have not sent a whole head, oldest first, and when they came, ms of performance.now() */
   const newcomers = new Map<Socket, number>();
   const close = (socket: Socket, reason: DropReason) => {
     newcomers.delete(socket);
@@ -28,12 +34,12 @@ export function keepPlaces(fastify: FastifyInstance, { most, dropped, silentMs =
     dropped(reason);
   };
 
-  server.maxConnections = most;
+  server.maxConnections = max;
   server.on('drop', () => dropped('taken'));
   server.on('connection', (socket: Socket) => {
     newcomers.set(socket, performance.now());
     server.getConnections((_, count) => {
-      if (count >= most) makeRoomBeside(socket);
+      if (count >= max) makeRoomBeside(socket);
     });
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
@@ -41,7 +47,7 @@ export function keepPlaces(fastify: FastifyInstance, { most, dropped, silentMs =
     done();
   });
 
-  /** The next to come has a place when an older one goes that has not asked for anything. */
+  /** Closes the oldest connection without a request, so that the next client finds a free slot. */
   function makeRoomBeside(latest: Socket): void {
     for (const socket of newcomers.keys()) {
       if (socket === latest) return;
@@ -51,8 +57,8 @@ export function keepPlaces(fastify: FastifyInstance, { most, dropped, silentMs =
     }
   }
 
-  /** Those who have begun a head have Node's time for it. */
-  function look(): void {
+  /** Closes silent connections. Node itself times those that have begun a head. */
+  function closeSilent(): void {
     const latest = performance.now() - silentMs;
     for (const [socket, since] of newcomers) {
       if (socket.destroyed) newcomers.delete(socket);
@@ -61,7 +67,7 @@ export function keepPlaces(fastify: FastifyInstance, { most, dropped, silentMs =
   }
 
   server.once('listening', () => {
-    const timer = setInterval(look, Math.min(LOOK_MS, silentMs));
+    const timer = setInterval(closeSilent, Math.min(CHECK_MS, silentMs));
     server.once('close', () => clearInterval(timer));
   });
 }

@@ -1,24 +1,25 @@
 import { Server } from 'node:net';
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as tick } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 
-/** A turn of the event loop that did next to nothing takes less, milliseconds. */
-const IDLE_TURN_MS = 0.1;
+/** A tick of the event loop that takes less had next to nothing to do, milliseconds. */
+const IDLE_TICK_MS = 0.1;
 
-/** A node that is busy all the time stops listening all the same after as many turns. */
-const MAX_TURNS = 1_000;
+/** A node that is always busy stops listening after this many ticks anyway. */
+const MAX_TICKS = 1_000;
 
 export interface SettleOptions {
-  /** how long a connection without a request is kept, milliseconds: longer than proxies keep them */
+  /** how long to keep a connection without a request, milliseconds: longer than proxies keep them */
   readonly idleMs: number;
   /** how long a request may take, milliseconds */
   readonly answerMs: number;
 }
 
-/** The connections of this node, and the requests that are being answered on them: a node that stops loses none.
+/** The connections of this node and the requests on them, so that a node that stops loses none.
  *
- *  A proxy sends a request into an idle connection at any moment, and a POST that meets its end is lost: it may not be
- *  sent again. So it is the proxy that ends them; this side only refuses new ones, which the proxy takes elsewhere. */
+ *  A proxy may send a request into an idle connection at any moment. A POST that meets the end of its connection is lost,
+ *  because it must not be sent again. So the proxy closes its connections; this side only refuses new ones, which the
+ *  proxy opens elsewhere. */
 export class Connections {
   readonly #server: Server;
   #accepted = 0;
@@ -27,7 +28,7 @@ export class Connections {
   #leaving = false;
 
   constructor(fastify: FastifyInstance) {
-    // one function for all: a listener of its own would be kept with every stream for as long as that is open
+    // functions shared by all: a closure for each would stay as long as its stream
     const closed = () => {
       this.#open -= 1;
     };
@@ -43,27 +44,27 @@ export class Connections {
     fastify.addHook('onRequest', (_request, reply, done) => {
       this.#requests += 1;
       reply.raw.on('close', answered);
-      // no further request is to come on this connection
+      // no further request may follow on this connection
       if (this.#leaving) reply.header('Connection', 'close');
       done();
     });
   }
 
-  /** Takes no new connection, and gives those there are one more answer at most. They stay open: HTTP's own `close`
-   *  would end the idle ones.
-   *  What the kernel has taken in and Node has not yet would be reset: so this waits for a moment when there is none. */
+  /** Refuses new connections, and lets each open one have one more answer. Open connections stay: `close` of HTTP would
+   *  end the idle ones, so this calls that of TCP.
+   *  Connections that the kernel has accepted and Node has not would be reset, so this waits until there are none. */
   async stopListening(): Promise<void> {
     this.#leaving = true;
-    await turn();
-    for (let turns = 0; turns < MAX_TURNS; turns += 1) {
+    await tick();
+    for (let ticks = 0; ticks < MAX_TICKS; ticks += 1) {
       const [accepted, before] = [this.#accepted, performance.now()];
-      await turn();
-      if (accepted === this.#accepted && performance.now() - before < IDLE_TURN_MS) break;
+      await tick();
+      if (accepted === this.#accepted && performance.now() - before < IDLE_TICK_MS) break;
     }
     Server.prototype.close.call(this.#server);
   }
 
-  /** Waits until every request has been answered and every connection is gone, but not for ever. */
+  /** Waits until all requests are answered and all connections are gone, within the given times. */
   async settle({ idleMs, answerMs }: SettleOptions): Promise<void> {
     const since = performance.now();
     const within = (ms: number) => performance.now() - since < ms;

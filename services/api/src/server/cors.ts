@@ -1,6 +1,6 @@
 import type { FastifyCorsOptions } from '@fastify/cors';
 
-/** What browsers of other origins may send and see. @see PROTOCOL.md §8 */
+/** What pages of other origins may send and see. @see PROTOCOL.md §8 */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
@@ -16,7 +16,7 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
     ],
     exposedHeaders: ['X-Request-Id', 'Location', 'Retry-After'],
     maxAge: 600,
-    // an OPTIONS that is no preflight is answered like any other unknown route
+    // answer an OPTIONS that is no preflight like any unknown route
     strictPreflight: false,
   };
 }

@@ -1,22 +1,22 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exchange, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, type Env, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, type Env, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, {
+  harness = new ApiHarness(redis.url, {
     MILLRACE_ALLOWED_HOSTS: 'chat.example, 192.0.2.7',
     MILLRACE_CORS_ORIGINS: 'https://page.example',
   });
-  node = await deployment.node();
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -96,7 +96,7 @@ describe('without keys, a Host of this service', () => {
   });
 
   it('is the name that it was told to listen on', async () => {
-    const named = await deployment.node({ HOST: 'localhost', MILLRACE_ALLOWED_HOSTS: '' });
+    const named = await harness.node({ HOST: 'localhost', MILLRACE_ALLOWED_HOSTS: '' });
     expect(await ask('/jobs', { host: 'chat.example' }, { at: named.url })).toBe('421 HOST_NOT_ALLOWED');
     const { hostname } = new URL(named.url);
     expect(hostname).not.toBe('');
@@ -108,7 +108,7 @@ describe('without keys, a Host of this service', () => {
     .filter(({ internal, family }) => !internal && family === 'IPv4')
     .map(({ address }) => address);
   (address === undefined ? it.skip : it)('is the address that the request came to', async () => {
-    const open = await deployment.node({ HOST: '0.0.0.0', MILLRACE_AUTH: 'none', MILLRACE_ALLOWED_HOSTS: '' });
+    const open = await harness.node({ HOST: '0.0.0.0', MILLRACE_AUTH: 'none', MILLRACE_ALLOWED_HOSTS: '' });
     const { port } = new URL(open.url);
     expect(await ask('/jobs', {}, { at: `http://${address}:${port}` })).toBe('200');
     for (const host of ['0.0.0.0', 'chat.example', '10.1.2.3'])
@@ -178,7 +178,7 @@ describe('without keys, a page of another origin', () => {
 describe('with keys', () => {
   it('neither Host nor Origin is looked at', async () => {
     const secret = 'the-secret-of-alice';
-    const keyed = await deployment.node({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `alice:user:${secret}` });
+    const keyed = await harness.node({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `alice:user:${secret}` });
     const headers = { host: 'evil.example', origin: 'https://evil.example', 'x-api-key': secret };
     expect(await ask('/jobs', headers, { at: keyed.url })).toBe('200');
     expect(await submit(keyed, { origin: 'https://evil.example', 'x-api-key': secret })).not.toBe('');

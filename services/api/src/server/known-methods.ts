@@ -3,8 +3,8 @@ import findMyWay from 'find-my-way';
 import { MethodNotAllowed } from '../http/problem.ts';
 import { httpProblem } from '../http/to-problem.ts';
 
-/** What the router does not know is refused before its body is read: 405 where the path has other methods, 404 where it
- *  has none. @see PROTOCOL.md §7 */
+/** Refuses unknown routes before their body is read: 405 if the path has other methods, otherwise 404.
+ *  @see PROTOCOL.md §7 */
 export function refuseUnknownRoutes(fastify: FastifyInstance): void {
   const known = new KnownMethods();
   fastify.addHook('onRoute', ({ url, method }) => known.add(url, [method].flat()));
@@ -17,14 +17,14 @@ function refusalOf(methods: readonly string[]): Error {
   return methods.length > 0 ? new MethodNotAllowed(methods) : httpProblem(404);
 }
 
-/** The methods of each path that the router has. It finds a route only by both, hence a second one, by path alone. */
+/** The methods of each path. The router finds a route by path and method only, so this keeps a second one by path. */
 class KnownMethods {
   readonly #paths = findMyWay({ maxParamLength: Number.MAX_SAFE_INTEGER });
   readonly #methods = new Map<string, string[]>();
 
   /** @param pattern of a route: `/jobs/:id` */
   add(pattern: string, methods: readonly HTTPMethods[]): void {
-    // CORS answers preflights of every path there might be
+    // the route of CORS preflights, which takes any path
     if (pattern === '*') return;
     const there = this.#methods.get(pattern);
     if (there !== undefined) {
@@ -37,10 +37,10 @@ class KnownMethods {
   }
 
   /** @param url of a request, query included
-   *  @returns none where no route has such a path */
+   *  @returns an empty list if no route has the path */
   at(url: string): readonly string[] {
     const found = this.#paths.find('GET', url);
-    // it takes an empty segment for a parameter, which Nest does not
+    // this router accepts an empty parameter, Nest's does not
     if (found === null || Object.values(found.params).includes('')) return [];
     return found.store as readonly string[];
   }

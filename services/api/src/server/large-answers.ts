@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 
-/** The most that is handed to a connection at once. A reader who is slow but alive is told from one who takes nothing by
- *  the slices that it has taken. */
+/** The most that is handed to a connection at once, bytes. A reader shows that it is alive by taking slices, however
+ *  slowly. */
 const SLICE_BYTES = 64 * 1024;
 
-/** Writes large answers that are there as a whole, a list for instance, slice by slice at the reader's pace. */
+/** Writes large answers that are complete in memory, such as lists, in slices at the reader's pace. */
 export function sliceLargeAnswers(fastify: FastifyInstance): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
-    // a string has at least as many bytes as it has code units
+    // a string has at least as many bytes as code units
     if (!isWhole || payload.length <= SLICE_BYTES || request.method === 'HEAD') {
       done(null, payload);
       return;

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, finish, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 let root: string;
 
@@ -14,11 +14,11 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'millrace-page-'));
   await writeFile(join(root, 'index.html'), '<title>Millrace</title>');
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_WEB_ROOT: root });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_WEB_ROOT: root });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
   await rm(root, { recursive: true });
 });
@@ -54,7 +54,7 @@ describe('HEAD', () => {
 describe('HEAD on a stream', () => {
   it('has the headers of the stream, ends at once, and leaves nothing attached', async () => {
     const id = await submit(node);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     for (const accept of ['text/event-stream', 'text/plain']) {
       const head = await headOf(`/jobs/${id}/stream`, { accept });
       expect(head).toMatchObject({ status: 200, end: 'clean', bytes: Buffer.alloc(0) });
@@ -82,7 +82,7 @@ describe('HEAD on a stream', () => {
 
   it('has the status that GET would have', async () => {
     const id = await submit(node);
-    await deployment.answer(id, ['an answer']);
+    await harness.answer(id, ['an answer']);
     const { lastEventId } = (await (await fetch(`${node.url}/jobs/${id}`)).json()) as { lastEventId: string };
     const statuses = async (path: string, headers: Record<string, string> = {}) => {
       const [got, head] = [await fetch(`${node.url}${path}`, { headers }), await headOf(path, headers)];
@@ -97,7 +97,7 @@ describe('HEAD on a stream', () => {
     expect(await statuses(stream, { 'last-event-id': 'x' })).toEqual([400, 400]);
     expect(await statuses(stream, { accept: 'image/png' })).toEqual([400, 400]);
     expect(await statuses(`/jobs/${UNKNOWN}/stream`)).toEqual([404, 404]);
-    await deployment.redis.del(deployment.keys.log(refOf(id)));
+    await harness.redis.del(harness.keys.log(refOf(id)));
     expect(await statuses(stream)).toEqual([410, 410]);
   });
 });

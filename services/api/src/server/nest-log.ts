@@ -1,7 +1,7 @@
 import type { Logger } from '@millrace/runtime';
 import type { LoggerService } from '@nestjs/common';
 
-/** Nest's own messages, as lines of our log. Its chatter at start is for debugging. */
+/** Writes Nest's messages to our log. What it reports at start is for debugging only. */
 export class NestLog implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

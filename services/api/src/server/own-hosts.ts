@@ -5,15 +5,15 @@ import { ForeignOrigin, HostNotAllowed } from '../http/problem.ts';
 import { changesNothing } from '../http/safe-methods.ts';
 import type { ApiSettings } from '../settings.ts';
 
-/** Probes reach a node by whatever name there is; these say nothing but that it lives. */
+/** Probes reach a node by any name; these routes reveal only that it lives. */
 const FOR_PROBES: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz']);
 
-/** Addresses to listen on that are no names to be called by. */
+/** Addresses to listen on that no client can name. */
 const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
-/** Without keys whoever reaches the service is its admin, and a browser on its machine reaches it for every page that is
- *  open there. So a page that has given its own name this address (DNS rebinding) is told that the name is not known
- *  here, and one of another origin may change nothing. @see PROTOCOL.md §8 */
+/** Protects a service without keys from web pages. Everybody who reaches it is its admin, and a browser on its machine
+ *  reaches it for every open page. So a page that points its own name at this address (DNS rebinding) is refused, and
+ *  a page of another origin must not change anything. @see PROTOCOL.md §8 */
 export function refuseForeignPages(fastify: FastifyInstance, settings: ApiSettings): void {
   if (settings.MILLRACE_AUTH === 'apikey') return;
   const names = new Set(settings.MILLRACE_ALLOWED_HOSTS);
@@ -27,15 +27,15 @@ export function refuseForeignPages(fastify: FastifyInstance, settings: ApiSettin
   });
 }
 
-/** Whom a request is for: a target that is a whole URL goes before `Host`. @see RFC 9112 §3.2.2 */
+/** The host that a request names. A target that is a whole URL overrides `Host`. @see RFC 9112 §3.2.2 */
 function hostOf({ raw, headers }: FastifyRequest): string {
   const { url = '' } = raw;
   return url.startsWith('/') || !URL.canParse(url) ? (headers.host ?? '') : new URL(url).host;
 }
 
-/** Loopback, a name that was given, or the very address that the request came to: no page has that for a name. */
+/** Loopback, a configured name, or the address that the request came to, which no page can have as its name. */
 function isOwn(host: string, { raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
-  // none: HTTP/1.0, which no browser speaks
+  // missing in HTTP/1.0, which no browser speaks
   const name = host === '' ? 'localhost' : hostNameOf(host);
   if (name === null) return false;
   if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]') return true;
@@ -43,7 +43,7 @@ function isOwn(host: string, { raw }: FastifyRequest, names: ReadonlySet<string>
   return name === bracketed(raw.socket.localAddress ?? '').replace(/^\[::ffff:(.*)\]$/, '$1');
 }
 
-/** A browser names the origin of a page with every change; where it only hints at it, the hint counts. */
+/** Browsers send the origin of a page with every change. Without it, their hint decides. */
 function isForeign({ headers }: FastifyRequest, host: string, origins: ReadonlySet<string>): boolean {
   const { origin, 'sec-fetch-site': site = 'none' } = headers;
   if (origin === undefined) return site !== 'none' && site !== 'same-origin';

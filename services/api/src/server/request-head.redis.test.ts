@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exchange, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
 
 const SECRET = 'a-secret-of-the-tests';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:user:${SECRET}` });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:user:${SECRET}` });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 

@@ -3,14 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { hostNameOf } from '../http/host-name.ts';
 import { Problem } from '../http/problem.ts';
 
-/** Fields of which Node keeps the first and drops the others without a word: a proxy may have read the last. */
+/** Fields of which Node silently keeps the first only, while a proxy may have used the last. */
 const SINGLE = new Set(['host', 'authorization', 'content-type']);
 
-/** Refuses a head that a proxy and this service may understand in two ways. */
+/** Refuses a head that a proxy and this service may understand differently. */
 export function refuseAmbiguousHeads(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
     const fault = faultOf(request.raw);
-    // nothing more is believed of this connection
+    // the connection cannot be trusted any more
     done(fault === null ? undefined : new Problem('INVALID_REQUEST', fault, { headers: { Connection: 'close' } }));
   });
 }
@@ -24,7 +24,7 @@ function faultOf({ httpVersion, headers, rawHeaders }: IncomingMessage): string 
   return hostNameOf(headers.host) === null ? 'The header Host is no host name with or without a port.' : null;
 }
 
-/** @param rawHeaders names and values by turns */
+/** @param rawHeaders names and values alternately */
 function repeated(rawHeaders: readonly string[]): string | null {
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {

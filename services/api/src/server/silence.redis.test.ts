@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 const SECRET = 'what-nobody-else-may-read';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url);
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url);
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -47,7 +47,7 @@ describe('what a caller sends', () => {
   it('is in no line of the log when something fails that nobody foresaw', async () => {
     const id = await submit(node);
     // a parser quotes the first words of what it reads
-    await deployment.redis.hset(deployment.keys.record(refOf(id)), 'metadata', 'hush\n at hush');
+    await harness.redis.hset(harness.keys.record(refOf(id)), 'metadata', 'hush\n at hush');
     const answer = await fetch(`${node.url}/jobs/${id}`);
     expect([answer.status, await answer.text()]).toEqual([500, expect.not.stringContaining('hush')]);
     const [line] = node.log.filter(({ msg }) => msg === 'failed');

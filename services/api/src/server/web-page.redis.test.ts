@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { startRedis } from '@millrace/testing';
-import { Deployment } from '../testing/api-harness.ts';
+import { ApiHarness } from '../testing/api-harness.ts';
 
 it('serves the page at /, with a policy that lets in no foreign script, beside the API', async () => {
   const root = await mkdtemp(join(tmpdir(), 'millrace-page-'));
   await writeFile(join(root, 'index.html'), '<title>Millrace</title>');
   await using redis = await startRedis();
-  await using deployment = new Deployment(redis.url, { MILLRACE_WEB_ROOT: root });
-  const { url } = await deployment.node();
+  await using harness = new ApiHarness(redis.url, { MILLRACE_WEB_ROOT: root });
+  const { url } = await harness.node();
 
   const page = await fetch(url);
   expect(await page.text()).toContain('<title>Millrace</title>');

@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY = [
 export async function installWebPage(nest: NestFastifyApplication, root: string): Promise<void> {
   await nest.register(fastifyStatic, {
     root: resolve(root),
-    // a route per file: of a path that has none nothing is known, whatever the method
+    // one route for each file, so that other paths are unknown with any method
     wildcard: false,
     setHeaders: (reply) => {
       reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);

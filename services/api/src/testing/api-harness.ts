@@ -3,22 +3,23 @@ import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
 import { type Api, createApp } from '../app.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
 import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
 
-/** @returns the reference of a job of the tenant that everybody is without keys */
-export const refOf = (id: string): JobRef => jobRef('default', id);
+/** @returns the reference of a job of the only tenant without keys */
+export const refOf = (jobId: string): JobRef => jobRef('default', jobId);
 
 export type Env = Readonly<Record<string, string>>;
 
 export interface TestNode {
   readonly url: string;
   readonly api: Api;
-  /** what it logged, parsed */
+  /** its log lines, parsed */
   readonly log: Record<string, unknown>[];
 }
 
-/** API nodes on a key prefix of their own, and a worker's hand in the test's. */
-export class Deployment implements AsyncDisposable {
+/** API nodes with a key prefix of their own, and a worker that the test plays. */
+export class ApiHarness implements AsyncDisposable {
   readonly prefix = `test-${crypto.randomUUID()}`;
   readonly keys = new KeySpace(this.prefix);
   readonly redis: Redis;
@@ -32,7 +33,7 @@ export class Deployment implements AsyncDisposable {
   ) {
     this.redis = new Redis(redisUrl, { retryStrategy: () => 50 });
     this.redis.on('error', () => {
-      // a test that takes Redis away does so on purpose
+      // some tests stop Redis on purpose
     });
     this.reader = new JobReader(this.redis, this.keys);
     this.#starter = new AttemptStarter(this.redis, this.keys, logLimits(this.settings({})));
@@ -50,24 +51,28 @@ export class Deployment implements AsyncDisposable {
     });
   }
 
-  async node(env: Env = {}): Promise<TestNode> {
+  /** Starts a node.
+   *  @param authenticator replaces the one that the settings choose */
+  async node(env: Env = {}, authenticator?: Authenticator): Promise<TestNode> {
     const log: Record<string, unknown>[] = [];
     const destination = { write: (line: string) => log.push(JSON.parse(line)) };
-    const api = await createApp(this.settings(env), createLogger({ service: 'api', level: 'info', destination }));
+    const api = await createApp(this.settings(env), createLogger({ service: 'api', level: 'info', destination }), {
+      authenticator,
+    });
     this.#nodes.push(api);
     return { url: await api.listen(), api, log };
   }
 
-  /** Takes a job as a worker would. */
-  async begin(id: string, tenant = 'default'): Promise<AttemptWriter> {
-    const begun = await this.#starter.begin(jobRef(tenant, id), crypto.randomUUID());
-    if (begun.kind !== 'begun') throw new Error(`the job cannot be taken: ${begun.kind}`);
+  /** Begins an attempt of a job, as a worker does. */
+  async begin(jobId: string, tenant = 'default'): Promise<AttemptWriter> {
+    const begun = await this.#starter.begin(jobRef(tenant, jobId), crypto.randomUUID());
+    if (begun.kind !== 'begun') throw new Error(`the job cannot begin: ${begun.kind}`);
     return begun.writer;
   }
 
-  /** Runs a job to its end, one append per delta. */
-  async answer(id: string, deltas: readonly string[], tenant = 'default'): Promise<void> {
-    const writer = await this.begin(id, tenant);
+  /** Runs a job to its end, with one append for each delta. */
+  async answer(jobId: string, deltas: readonly string[], tenant = 'default'): Promise<void> {
+    const writer = await this.begin(jobId, tenant);
     await say(writer, deltas);
     await finish(writer);
   }

@@ -3,7 +3,7 @@ import { idOf, type JobRef, type JobView, jobRef, tenantOf } from '@millrace/con
 import { FairQueue } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, submit, type TestNode } from '../../testing/api-harness.ts';
+import { ApiHarness, submit, type TestNode } from '../../testing/api-harness.ts';
 import { Sweep } from '../sweep/sweep.ts';
 import { QUEUE_NAME } from './job-queue.ts';
 
@@ -24,20 +24,20 @@ afterAll(() => redis.stop());
 /** An API node, and a worker's hand that takes one entry at a time from the real queue. */
 class Shop implements AsyncDisposable {
   private constructor(
-    readonly deployment: Deployment,
+    readonly harness: ApiHarness,
     readonly node: TestNode,
     readonly worker: Worker,
     readonly fairQueue: FairQueue,
   ) {}
 
   static async open(): Promise<Shop> {
-    const deployment = new Deployment(redis.url, ENV);
-    const node = await deployment.node();
-    const { keys } = deployment;
+    const harness = new ApiHarness(redis.url, ENV);
+    const node = await harness.node();
+    const { keys } = harness;
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const worker = new Worker(QUEUE_NAME, null, { connection, prefix: keys.queuePrefix, autorun: false });
     const limits = { unfinishedRetentionMs: 60_000, recordRetentionMs: 60_000, logRetentionMs: 60_000 };
-    return new Shop(deployment, node, worker, new FairQueue(deployment.redis, keys, limits));
+    return new Shop(harness, node, worker, new FairQueue(harness.redis, keys, limits));
   }
 
   async submit(tenant: string, count = 1): Promise<string[]> {
@@ -64,7 +64,7 @@ class Shop implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.worker.close(true);
-    await this.deployment[Symbol.asyncDispose]();
+    await this.harness[Symbol.asyncDispose]();
   }
 }
 
@@ -91,18 +91,18 @@ describe('the queue across tenants', () => {
 
   it('gives a job that was lost its place back, by a sweep or by the same POST', async () => {
     await using shop = await Shop.open();
-    const { deployment, node } = shop;
+    const { harness, node } = shop;
     const [first = '', , third = ''] = await shop.submit('alice', 3);
-    const prioritized = `${deployment.keys.queuePrefix}:jobs:prioritized`;
-    const places = await deployment.redis.zrange(prioritized, '0', '-1');
+    const prioritized = `${harness.keys.queuePrefix}:jobs:prioritized`;
+    const places = await harness.redis.zrange(prioritized, '0', '-1');
     expect(places).toHaveLength(3);
     const lost = [first, third].map((id) => jobRef('alice', id));
     for (const ref of lost) {
-      await deployment.redis.multi().del(`${deployment.keys.queuePrefix}:jobs:${ref}`).zrem(prioritized, ref).exec();
+      await harness.redis.multi().del(`${harness.keys.queuePrefix}:jobs:${ref}`).zrem(prioritized, ref).exec();
     }
-    await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, jobRef('alice', first));
-    expect(await node.api.nest.get(Sweep).run()).toBe(1);
+    await harness.redis.zincrby(harness.keys.openJobs, -60e6, jobRef('alice', first));
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
     await submit(node, { ...as('alice'), 'x-request-id': third });
-    expect(await deployment.redis.zrange(prioritized, '0', '-1')).toEqual(places);
+    expect(await harness.redis.zrange(prioritized, '0', '-1')).toEqual(places);
   });
 });

@@ -6,7 +6,7 @@ import { HealthModule } from '../../health/health.module.ts';
 import { KEYS, REDIS_FACTORY } from '../../tokens.ts';
 import { JobQueue, QUEUE_NAME } from './job-queue.ts';
 
-/** The producer's side of the queue: the only place of the API that knows BullMQ. */
+/** The producer of the queue: the only part of the API that knows BullMQ. */
 @Module({
   imports: [
     HealthModule,
@@ -16,9 +16,9 @@ import { JobQueue, QUEUE_NAME } from './job-queue.ts';
       useFactory: (factory: RedisFactory, keys: KeySpace) => ({
         connection: factory.connect('queue'),
         prefix: keys.queuePrefix,
-        // nobody reads BullMQ's own events: the log has ours
+        // nobody reads BullMQ's own events
         streams: { events: { maxLen: 100 } },
-        // its question for the version would be asked once: unanswered, the queue would never take anything again
+        // BullMQ asks Redis for its version once; without an answer the queue would never work again
         skipVersionCheck: true,
         // fail fast: a caller is waiting (law 12)
         skipWaitingForReady: true,

@@ -2,160 +2,160 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type JobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
-import { Deployment, refOf, say, submit } from '../../testing/api-harness.ts';
+import { ApiHarness, refOf, say, submit } from '../../testing/api-harness.ts';
 import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_SWEEP_MS: '600000' });
+  harness = new ApiHarness(redis.url, { MILLRACE_SWEEP_MS: '600000' });
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
 /** Makes a job look as old as if it had been admitted a minute ago. */
 async function age(id: string): Promise<void> {
-  await deployment.redis.zincrby(deployment.keys.openJobs, -60e6, refOf(id));
+  await harness.redis.zincrby(harness.keys.openJobs, -60e6, refOf(id));
 }
 
 /** Takes a job out of the index, as a Redis would that has the index and not the record, and lost its last writes. */
 async function unlist(id: string): Promise<void> {
-  await Promise.all(indexKeys().map((key) => deployment.redis.zrem(key, refOf(id))));
+  await Promise.all(indexKeys().map((key) => harness.redis.zrem(key, refOf(id))));
 }
 
 function indexKeys(): string[] {
-  const { openJobs, queuedJobs, allJobs } = deployment.keys;
-  return [openJobs, queuedJobs, allJobs, deployment.keys.openJobsOf('default'), deployment.keys.jobsOf('default')];
+  const { openJobs, queuedJobs, allJobs } = harness.keys;
+  return [openJobs, queuedJobs, allJobs, harness.keys.openJobsOf('default'), harness.keys.jobsOf('default')];
 }
 
 /** Takes a job out of the queue, as a Redis that lost its last writes would. */
 async function lose(id: string): Promise<void> {
-  await deployment.redis.del(entryOf(id));
-  await deployment.redis.zrem(`${deployment.keys.queuePrefix}:jobs:prioritized`, refOf(id));
+  await harness.redis.del(entryOf(id));
+  await harness.redis.zrem(`${harness.keys.queuePrefix}:jobs:prioritized`, refOf(id));
 }
 
-const entryOf = (id: string) => `${deployment.keys.queuePrefix}:jobs:${refOf(id)}`;
+const entryOf = (id: string) => `${harness.keys.queuePrefix}:jobs:${refOf(id)}`;
 
 describe('the sweep (law 15)', () => {
   it('queues a recorded job whose queue entry is missing, and only that', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const [lost, queued] = [await submit(node), await submit(node)];
     await lose(lost);
     await Promise.all([age(lost), age(queued)]);
-    expect(await node.api.nest.get(Sweep).run()).toBe(1);
-    expect(await deployment.redis.exists(entryOf(lost))).toBe(1);
-    expect(await node.api.nest.get(Sweep).run()).toBe(0);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
+    expect(await harness.redis.exists(entryOf(lost))).toBe(1);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
   it('queues a running job again whose queue entry is lost, unless it goes on all the same', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = await submit(node);
-    const writer = await deployment.begin(id);
+    const writer = await harness.begin(id);
     await lose(id);
     await age(id);
     for (const word of ['a', 'b', 'c']) {
-      expect(await node.api.nest.get(Sweep).run()).toBe(0);
+      expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
       await say(writer, [word]);
     }
-    expect(await node.api.nest.get(Sweep).run()).toBe(0);
-    expect(await node.api.nest.get(Sweep).run()).toBe(1);
-    expect(await deployment.redis.exists(entryOf(id))).toBe(1);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
+    expect(await harness.redis.exists(entryOf(id))).toBe(1);
   });
 
   it('leaves a young job alone: it may be on its way', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = await submit(node);
     await lose(id);
-    expect(await node.api.nest.get(Sweep).run()).toBe(0);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
   it('forgets jobs that have ended, and admissions whose record was never made', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const ended = await submit(node);
-    await deployment.answer(ended, ['a']);
+    await harness.answer(ended, ['a']);
     const never = await submit(node);
-    await deployment.redis.del(deployment.keys.record(refOf(never)));
+    await harness.redis.del(harness.keys.record(refOf(never)));
     await Promise.all([age(ended), age(never)]);
-    await node.api.nest.get(Sweep).run();
-    const { openJobs, queuedJobs } = deployment.keys;
+    await node.api.nest.get(Sweep).sweep();
+    const { openJobs, queuedJobs } = harness.keys;
     for (const id of [ended, never]) {
-      for (const key of [openJobs, queuedJobs, deployment.keys.openJobsOf('default')]) {
-        expect(await deployment.redis.zscore(key, refOf(id))).toBeNull();
+      for (const key of [openJobs, queuedJobs, harness.keys.openJobsOf('default')]) {
+        expect(await harness.redis.zscore(key, refOf(id))).toBeNull();
       }
     }
   });
 
   it('takes jobs out of the lists when their record is gone', async () => {
-    const node = await deployment.node();
-    const { allJobs, leavingJobs } = deployment.keys;
+    const node = await harness.node();
+    const { allJobs, leavingJobs } = harness.keys;
     const id = await submit(node);
-    await deployment.answer(id, ['a']);
+    await harness.answer(id, ['a']);
     await age(id);
-    await node.api.nest.get(Sweep).run();
-    const due = Number(await deployment.redis.zscore(leavingJobs, refOf(id)));
+    await node.api.nest.get(Sweep).sweep();
+    const due = Number(await harness.redis.zscore(leavingJobs, refOf(id)));
     expect(due).toBeGreaterThan(Date.now());
-    expect(await deployment.redis.zscore(allJobs, refOf(id))).not.toBeNull();
+    expect(await harness.redis.zscore(allJobs, refOf(id))).not.toBeNull();
     // as if it were a record's time later
-    await deployment.redis.del(deployment.keys.record(refOf(id)));
-    await deployment.redis.zadd(leavingJobs, 1, refOf(id));
-    await node.api.nest.get(Sweep).run();
-    for (const key of [allJobs, deployment.keys.jobsOf('default')]) {
-      expect(await deployment.redis.zscore(key, refOf(id))).toBeNull();
+    await harness.redis.del(harness.keys.record(refOf(id)));
+    await harness.redis.zadd(leavingJobs, 1, refOf(id));
+    await node.api.nest.get(Sweep).sweep();
+    for (const key of [allJobs, harness.keys.jobsOf('default')]) {
+      expect(await harness.redis.zscore(key, refOf(id))).toBeNull();
     }
   });
 
   it('goes on with the next page where one cannot be swept', async () => {
-    const node = await deployment.node();
-    const { openJobs } = deployment.keys;
+    const node = await harness.node();
+    const { openJobs } = harness.keys;
     const page = Array.from({ length: 200 }, (_, place) => refOf(`page-${place}-${crypto.randomUUID()}`));
-    await deployment.redis.zadd(openJobs, ...page.flatMap((ref, place) => [place, ref]));
+    await harness.redis.zadd(openJobs, ...page.flatMap((ref, place) => [place, ref]));
     const broken = page[0] ?? refOf('');
-    await deployment.redis.set(deployment.keys.record(broken), 'no record at all');
+    await harness.redis.set(harness.keys.record(broken), 'no record at all');
     const lost = await submit(node);
     await lose(lost);
     await age(lost);
-    expect(await node.api.nest.get(Sweep).run()).toBe(1);
-    expect(await deployment.redis.exists(entryOf(lost))).toBe(1);
-    await deployment.redis.del(deployment.keys.record(broken));
-    await deployment.redis.zrem(openJobs, ...page);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
+    expect(await harness.redis.exists(entryOf(lost))).toBe(1);
+    await harness.redis.del(harness.keys.record(broken));
+    await harness.redis.zrem(openJobs, ...page);
   });
 
   it('drops queued hints of jobs that are not open', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const open = await submit(node);
-    await deployment.redis.zadd(deployment.keys.queuedJobs, 1, refOf('written-too-late'));
-    await node.api.nest.get(Sweep).run();
-    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, refOf('written-too-late'))).toBeNull();
-    expect(await deployment.redis.zscore(deployment.keys.queuedJobs, refOf(open))).not.toBeNull();
+    await harness.redis.zadd(harness.keys.queuedJobs, 1, refOf('written-too-late'));
+    await node.api.nest.get(Sweep).sweep();
+    expect(await harness.redis.zscore(harness.keys.queuedJobs, refOf('written-too-late'))).toBeNull();
+    expect(await harness.redis.zscore(harness.keys.queuedJobs, refOf(open))).not.toBeNull();
   });
 
   it('runs by itself', async () => {
-    const node = await deployment.node();
+    const node = await harness.node();
     const id = await submit(node);
     await lose(id);
     await age(id);
-    await deployment.node({ MILLRACE_SWEEP_MS: '100' });
-    await eventually(async () => (await deployment.redis.exists(entryOf(id))) === 1);
+    await harness.node({ MILLRACE_SWEEP_MS: '100' });
+    await eventually(async () => (await harness.redis.exists(entryOf(id))) === 1);
   });
 });
 
 describe('a job of which index and queue have both lost all, and only the record is there (law 15)', () => {
   const isLost = async (id: string) => {
-    const places = await Promise.all(indexKeys().map((key) => deployment.redis.zscore(key, refOf(id))));
-    return places.every((place) => place === null) && (await deployment.redis.exists(entryOf(id))) === 0;
+    const places = await Promise.all(indexKeys().map((key) => harness.redis.zscore(key, refOf(id))));
+    return places.every((place) => place === null) && (await harness.redis.exists(entryOf(id))) === 0;
   };
 
   it('runs when somebody waits for it: who follows it, attaches to it later, looks at it, or sends it again', async () => {
-    const node = await deployment.node({ MILLRACE_SWEEP_MS: '100' });
+    const node = await harness.node({ MILLRACE_SWEEP_MS: '100' });
     const following = await readSse(`${node.url}/jobs`, { body: { query: 'followed' } });
     const followed = following.response.headers.get('x-request-id') ?? '';
     const [attached, looked, repeated, begun] = await Promise.all(Array.from({ length: 4 }, () => submit(node)));
-    await deployment.begin(begun ?? '');
+    await harness.begin(begun ?? '');
     const ids = [followed, attached, looked, repeated, begun].map((id) => id ?? '');
     await Promise.all(ids.flatMap((id) => [unlist(id), lose(id)]));
     expect(await Promise.all(ids.map(isLost))).toEqual(ids.map(() => true));
@@ -163,12 +163,12 @@ describe('a job of which index and queue have both lost all, and only the record
     const streams = [attached, begun].map((id) => readSse(`${node.url}/jobs/${id}/stream`));
     await fetch(`${node.url}/jobs/${looked}`);
     await submit(node, { 'x-request-id': repeated ?? '' });
-    const { queuePrefix: prefix } = deployment.keys;
+    const { queuePrefix: prefix } = harness.keys;
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const runs: string[] = [];
     const work = async ({ id = '' }: { id?: string | undefined }) => {
       runs.push(idOf(id as JobRef));
-      await deployment.answer(idOf(id as JobRef), ['a']);
+      await harness.answer(idOf(id as JobRef), ['a']);
     };
     const worker = new Worker(QUEUE_NAME, work, { connection, prefix, removeOnComplete: { count: 0 } });
     try {
@@ -184,11 +184,13 @@ describe('a job of which index and queue have both lost all, and only the record
   });
 
   it('is counted and listed again where only the index has lost it', async () => {
-    const node = await deployment.node({ MILLRACE_SWEEP_MS: '100' });
+    const node = await harness.node({ MILLRACE_SWEEP_MS: '100' });
     const id = await submit(node);
     await unlist(id);
     await fetch(`${node.url}/jobs/${id}`);
-    await eventually(async () => (await deployment.redis.zscore(deployment.keys.openJobs, refOf(id))) !== null);
+    await eventually(async () => (await harness.redis.zscore(harness.keys.openJobs, refOf(id))) !== null, {
+      timeoutMs: 10_000,
+    });
     expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);
     const { items } = (await (await fetch(`${node.url}/jobs`)).json()) as { items: { id: string }[] };
     expect(items.map((job) => job.id)).toContain(id);

@@ -14,24 +14,25 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ApiSettings } from '../../settings.ts';
 import { FAIR_QUEUE, FOLLOWERS, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
-import { AskedFor } from './unlisted-jobs.ts';
+import { UnlistedJobs } from './unlisted-jobs.ts';
 
-/** A younger job may still be on its way to the queue. */
+/** A younger job may still be on its way to the queue, milliseconds. */
 const MIN_AGE_MS = 5_000;
 const BATCH = 200;
-const PURGED_AT_ONCE = 1_000;
+const PURGE_BATCH = 1_000;
 
-/** Finds what fell between record and queue, and queues it (law 15): a node that died after it had recorded a job, a
- *  queue entry that was lost. Every node sweeps; two at once do no harm, since an id is queued at most once and an
- *  entry whose job has ended does nothing.
+/** Queues recorded jobs that have no queue entry (law 15), because a node died after it recorded the job, or because the
+ *  entry was lost. Every node sweeps. Two may do so at once: an id is queued at most once, and the entry of an ended job
+ *  does nothing.
  *
- *  Redis may lose index and queue together, which have slots of their own on a cluster, and keep the record. Such a job
- *  is found by those who wait for it: a node knows whom its callers follow or ask for, and looks after those of them
- *  that the index does not name. */
+ *  On a cluster, index and queue have slots of their own, so Redis may lose both and keep the record. A node finds such a
+ *  job if its callers follow it or ask for it: it also checks the jobs of its callers that the index does not list.
+ *
+ *  It finds jobs and tenants in Redis only: a tenant may have left the settings. */
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
-  /** running jobs that the last sweep found without an entry, and how far they had come */
+  /** running jobs that the last sweep found without an entry, and their last event then */
   #adrift: ReadonlyMap<JobRef, EventId> = new Map();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -45,7 +46,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(FOLLOWERS) private readonly followers: Followers,
-    @Inject(AskedFor) private readonly askedFor: AskedFor,
+    @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
@@ -61,11 +62,14 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.#running;
   }
 
-  /** Looks through all jobs that are not known to have ended, once, and those that somebody waits for here. A page that
-   *  cannot be swept is left to the next round.
-   *  @returns how many were queued again */
-  async run(): Promise<number> {
-    const waitedFor = new Set([...this.followers.followedFor(MIN_AGE_MS), ...this.askedFor.take(MIN_AGE_MS)]);
+  /** Checks all unfinished jobs once, and those that callers of this node wait for. A page that fails is left to the next
+   *  sweep.
+   *  @returns how many jobs were queued again */
+  async sweep(): Promise<number> {
+    const waitedFor = new Set([
+      ...this.followers.followedFor(MIN_AGE_MS),
+      ...this.unlistedJobs.removeOlderThan(MIN_AGE_MS),
+    ]);
     const adrift = new Map<JobRef, EventId>();
     let requeued = 0;
     let cursor: string | null = null;
@@ -76,28 +80,28 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
         cursor: cursor ?? undefined,
       });
       for (const ref of page.refs) waitedFor.delete(ref);
-      requeued += await this.#unlessItFails(this.#sweepPage(page.refs, adrift));
+      requeued += await this.#orZero(this.#sweepPage(page.refs, adrift));
       cursor = page.nextCursor;
     } while (cursor !== null && !this.#stopped);
-    requeued += await this.#unlessItFails(this.#sweepUnlisted([...waitedFor], adrift));
+    requeued += await this.#orZero(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
     await this.fairQueue.pruneStale();
     await this.#purgeExpired();
     return requeued;
   }
 
-  /** What has no record any more is listed no longer. */
+  /** Removes jobs from the lists whose record has expired. */
   async #purgeExpired(): Promise<void> {
-    let due = PURGED_AT_ONCE;
-    while (due === PURGED_AT_ONCE && !this.#stopped) due = await this.catalogue.purgeExpired(PURGED_AT_ONCE);
+    let due = PURGE_BATCH;
+    while (due === PURGE_BATCH && !this.#stopped) due = await this.catalogue.purgeExpired(PURGE_BATCH);
   }
 
-  // jitter keeps the nodes of a deployment from sweeping in step; downwards, since a timer has an upper bound
+  // jitter keeps nodes from sweeping in step; it only shortens, because timers have an upper bound
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(
       () => {
-        this.#running = this.run()
+        this.#running = this.sweep()
           .then(
             () => undefined,
             (error: unknown) => this.logger.debug({ err: error }, 'sweep failed'),
@@ -122,7 +126,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     return this.#requeue(open, adrift);
   }
 
-  /** Jobs that the index does not name. Most have just ended; what has not is to be found there again. */
+  /** Lists and queues jobs again that the index does not list. Most have just ended and are ignored. */
   async #sweepUnlisted(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
     let requeued = 0;
     for (let start = 0; start < refs.length && !this.#stopped; start += BATCH) {
@@ -135,10 +139,10 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     return requeued;
   }
 
-  /** Queues those of the jobs that have no entry. A running one may have a worker still, which would be fenced: as long
-   *  as it says something between two sweeps it is left alone.
-   *  @param adrift takes the running ones, for the next sweep
-   *  @returns how many were queued */
+  /** Queues the jobs that have no entry. A running job may still have its worker, which a new attempt would fence off: it
+   *  is left alone as long as it stores events between two sweeps.
+   *  @param adrift receives the running jobs, for the next sweep
+   *  @returns how many jobs were queued */
   async #requeue(jobs: readonly JobOutline[], adrift: Map<JobRef, EventId>): Promise<number> {
     const attempts = new Map(jobs.map(({ ref, attempt }) => [ref, attempt]));
     const missing = new Set(await this.queue.missing([...attempts.keys()]));
@@ -148,7 +152,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       adrift.set(ref, lastEventId);
       return false;
     });
-    // those that are parked are not lost: they wait for a slot of their tenant
+    // parked jobs are not lost: they wait for a slot of their tenant
     const refs = await this.slots.toQueueAgain(lost.map(({ ref }) => ref));
     await Promise.all(refs.map((ref) => this.#enqueue({ ref, attempt: attempts.get(ref) ?? 0 })));
     for (const ref of refs) this.logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'queued again');
@@ -159,15 +163,15 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.queue.enqueue({ ref: job.ref, priority: await this.fairQueue.priorityOf(job) });
   }
 
-  /** @returns what was swept; 0 for a page that could not be */
-  #unlessItFails(swept: Promise<number>): Promise<number> {
+  /** @returns 0 if the sweep of a page failed */
+  #orZero(swept: Promise<number>): Promise<number> {
     return swept.catch((error: unknown) => {
       this.logger.debug({ err: error }, 'page not swept');
       return 0;
     });
   }
 
-  /** An admission whose record was never made, or has expired. */
+  /** Drops an admission whose record was never made or has expired. */
   async #dropAdmission(ref: JobRef | undefined): Promise<void> {
     if (ref !== undefined) await this.fairQueue.dropAdmission(ref);
   }

@@ -1,14 +1,14 @@
 import type { JobRef } from '@millrace/contracts';
 import { Injectable } from '@nestjs/common';
 
-/** Beyond this many, askers are not noted: those who still wait will ask again. */
+/** The most jobs that are noted. Clients of the others ask again. */
 const MAX_NOTED = 10_000;
 
-/** Unfinished jobs that callers of this node have asked for without following them. They wait for an answer, so a sweep
- *  looks after these jobs even if the index has lost them (law 15). */
+/** Unfinished jobs that callers of this node asked for without following them. The index may have lost them, so the sweep
+ *  checks them as well (law 15). */
 @Injectable()
-export class AskedFor {
-  /** when each was first asked for, ms of performance.now() */
+export class UnlistedJobs {
+  /** when each job was first asked for, ms of performance.now() */
   readonly #since = new Map<JobRef, number>();
 
   note(ref: JobRef): void {
@@ -16,10 +16,9 @@ export class AskedFor {
     this.#since.set(ref, performance.now());
   }
 
-  /** Takes out those that were noted long enough ago.
-   *  @param olderThanMs milliseconds
-   *  @returns the jobs */
-  take(olderThanMs: number): JobRef[] {
+  /** Removes and returns the jobs that were first asked for at least so long ago.
+   *  @param olderThanMs milliseconds */
+  removeOlderThan(olderThanMs: number): JobRef[] {
     const latest = performance.now() - olderThanMs;
     const due = [...this.#since].filter(([, since]) => since <= latest).map(([ref]) => ref);
     for (const ref of due) this.#since.delete(ref);

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { cancelQuerySchema, jobQuerySchema, listQuerySchema, lookQuerySchema } from '../queries.ts';
+import { HealthController } from '../health.controller.ts';
+import { JobsController } from '../jobs.controller.ts';
+import { OpenApiController } from '../openapi.controller.ts';
+import { cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from '../queries.ts';
+import { StreamController } from '../stream.controller.ts';
+import { operationOf } from './access.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
 import { cancelledCount, createJob, eventId, health, job, jobList, ready, requestId, unready } from './schemas.ts';
 
@@ -22,14 +27,14 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
     tags: ['jobs'],
     summary,
     description:
-      'Stores and queues a job. The form of the answer depends on `Accept`. The same id or idempotency key with the ' +
-      'same body re-attaches to the job that is there.',
+      'Stores and queues a job. `Accept` decides the form of the answer. The same id or idempotency key with the same ' +
+      'body re-attaches to the existing job.',
     requestParams: {
       header: z.object({
         Accept: z.string().optional().describe('`text/event-stream` (default), `text/plain` or `application/json`.'),
         'X-Request-Id': requestId.optional().describe('Chosen by the client: the id of the new job.'),
-        'Last-Event-ID': eventId.optional().describe('For an event stream: go on after this event.'),
-        'Idempotency-Key': z.string().min(1).max(255).optional().describe('Stands for one request of a tenant.'),
+        'Last-Event-ID': eventId.optional().describe('For an event stream: resume after this event.'),
+        'Idempotency-Key': z.string().min(1).max(255).optional().describe('Identifies one request of a tenant.'),
         Prefer: z
           .string()
           .optional()
@@ -50,14 +55,13 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
         }),
       },
       204: nothingFollows,
-      202: json('The job, still to be finished; for `Accept: application/json`.', job, {
+      202: json('The unfinished job, for `Accept: application/json`.', job, {
         ...jobHeaders,
         'Preference-Applied': preferenceApplied,
       }),
       ...problems(
         'INVALID_REQUEST',
         'INVALID_CURSOR',
-        'UNAUTHENTICATED',
         'PAYLOAD_TOO_LARGE',
         'UNSUPPORTED_MEDIA_TYPE',
         'UNKNOWN_PIPELINE',
@@ -74,8 +78,8 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
 
 const jobPaths: ZodOpenApiPathsObject = {
   '/jobs': {
-    post: create('createJob', 'Ask, and stream the answer'),
-    get: {
+    post: operationOf(JobsController, 'create', create('createJob', 'Ask, and stream the answer')),
+    get: operationOf(JobsController, 'list', {
       operationId: 'listJobs',
       tags: ['jobs'],
       summary: 'List jobs, newest first',
@@ -83,47 +87,46 @@ const jobPaths: ZodOpenApiPathsObject = {
       requestParams: { query: listQuerySchema },
       responses: {
         200: json('A page of jobs, without their text.', jobList),
-        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', 'UNAUTHENTICATED', 'FORBIDDEN'),
+        ...problems('INVALID_REQUEST', 'INVALID_CURSOR'),
       },
-    },
-    delete: {
+    }),
+    delete: operationOf(JobsController, 'cancelAll', {
       operationId: 'cancelJobs',
       tags: ['jobs'],
       summary: 'Cancel all jobs of a status, a tenant, a pipeline (admin)',
       requestParams: { query: cancelQuerySchema },
-      responses: {
-        200: json('How many were cancelled.', cancelledCount),
-        ...problems('INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN'),
-      },
-    },
+      responses: { 200: json('How many were cancelled.', cancelledCount), ...problems('INVALID_REQUEST') },
+    }),
   },
-  '/api/langchain': { post: create('createJobAlias', 'Alias of POST /jobs') },
+  '/api/langchain': {
+    post: operationOf(JobsController, 'create', create('createJobAlias', 'Alias of POST /jobs')),
+  },
   '/jobs/{id}': {
-    get: {
+    get: operationOf(JobsController, 'get', {
       operationId: 'getJob',
       tags: ['jobs'],
-      summary: 'Look at a job',
+      summary: 'Get a job',
       description: 'A long text is written at the reader’s pace.',
-      requestParams: { path, query: lookQuerySchema },
+      requestParams: { path, query: getQuerySchema },
       responses: {
         200: json('The job.', job),
-        ...problems('INVALID_REQUEST', 'UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'RATE_LIMITED'),
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'RATE_LIMITED'),
       },
-    },
-    delete: {
+    }),
+    delete: operationOf(JobsController, 'cancel', {
       operationId: 'cancelJob',
       tags: ['jobs'],
       summary: 'Cancel a job',
-      description: 'Atomic and idempotent: when the answer arrives, nothing can be added to the job any more.',
+      description: 'Atomic and idempotent: once the answer arrives, nothing can be added to the job.',
       requestParams: { path, query: jobQuerySchema },
       responses: {
         200: json('The cancelled job.', job),
-        ...problems('UNAUTHENTICATED', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),
+        ...problems('JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),
       },
-    },
+    }),
   },
   '/jobs/{id}/stream': {
-    get: {
+    get: operationOf(StreamController, 'stream', {
       operationId: 'streamJob',
       tags: ['jobs'],
       summary: 'Watch a job, or resume after an event',
@@ -134,7 +137,7 @@ const jobPaths: ZodOpenApiPathsObject = {
         }),
         header: z.object({
           Accept: z.string().optional().describe('`text/event-stream` (default) or `text/plain`.'),
-          'Last-Event-ID': eventId.optional().describe('Go on after this event; not with `text/plain`.'),
+          'Last-Event-ID': eventId.optional().describe('Resume after this event; not with `text/plain`.'),
         }),
       },
       responses: {
@@ -143,30 +146,40 @@ const jobPaths: ZodOpenApiPathsObject = {
         ...problems(
           'INVALID_REQUEST',
           'INVALID_CURSOR',
-          'UNAUTHENTICATED',
           'JOB_NOT_FOUND',
           'AMBIGUOUS_ID',
           'LOG_EXPIRED',
           'RATE_LIMITED',
         ),
       },
-    },
+    }),
   },
 };
 
+const tags = ['operations'];
+
 const operationsPaths: ZodOpenApiPathsObject = {
   '/healthz': {
-    get: { ...open('healthz', 'The process lives'), responses: { 200: json('It does.', health) } },
+    get: operationOf(HealthController, 'healthz', {
+      operationId: 'healthz',
+      tags,
+      summary: 'The process lives',
+      responses: { 200: json('It does.', health) },
+    }),
   },
   '/readyz': {
-    get: {
-      ...open('readyz', 'This node may be sent requests'),
-      responses: { 200: json('It may.', ready), 503: json('It may not, and why.', unready) },
-    },
+    get: operationOf(HealthController, 'readyz', {
+      operationId: 'readyz',
+      tags,
+      summary: 'This node is ready for requests',
+      responses: { 200: json('It is.', ready), 503: json('It is not, and why.', unready) },
+    }),
   },
   '/metrics': {
-    get: {
-      ...open('metrics', 'Metrics for Prometheus'),
+    get: operationOf(HealthController, 'prometheus', {
+      operationId: 'metrics',
+      tags,
+      summary: 'Metrics for Prometheus',
       responses: {
         200: {
           description: 'Text exposition format.',
@@ -174,21 +187,19 @@ const operationsPaths: ZodOpenApiPathsObject = {
           content: { 'text/plain': { schema: z.string() } },
         },
       },
-    },
+    }),
   },
   '/openapi.json': {
-    get: {
-      ...open('openapi', 'This document'),
+    get: operationOf(OpenApiController, 'get', {
+      operationId: 'openapi',
+      tags,
+      summary: 'This document',
       responses: { 200: json('OpenAPI 3.1.', z.record(z.string(), z.unknown())) },
-    },
+    }),
   },
 };
 
-function open(operationId: string, summary: string) {
-  return { operationId, summary, tags: ['operations'], security: [] };
-}
-
-/** The contract for machines. A test holds it against the routes. @see PROTOCOL.md */
+/** The contract for machines. A test compares it with the routes. @see PROTOCOL.md */
 export function openApiDocument(): oas31.OpenAPIObject {
   return createDocument({
     openapi: '3.1.1',
@@ -197,20 +208,25 @@ export function openApiDocument(): oas31.OpenAPIObject {
       version,
       description:
         'Streams of LLM answers that outlive connections, processes and deploys. HEAD is answered wherever GET is. ' +
-        'Another method than a path has: 405 `METHOD_NOT_ALLOWED`, with `Allow`. Without keys, a `Host` that is not known ' +
-        'here: 421 `HOST_NOT_ALLOWED`; a change by a page of another origin: 403 `FORBIDDEN`.',
+        'An unknown method of a path gets 405 `METHOD_NOT_ALLOWED`, with `Allow`. Without keys, an unknown `Host` gets 421 ' +
+        '`HOST_NOT_ALLOWED`, and a change by a page of another origin 403 `FORBIDDEN`. The scopes of an operation are the ' +
+        'permissions that it requires: users have `job:…`, admins also `jobs:cancel`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [{ apiKey: [] }, { apiKeyHeader: [] }],
     tags: [
-      { name: 'jobs', description: 'Ask, watch, look, cancel.' },
-      { name: 'operations', description: 'For those who run it.' },
+      { name: 'jobs', description: 'Create, watch, get, cancel.' },
+      { name: 'operations', description: 'For operators.' },
     ],
     components: {
       securitySchemes: {
-        apiKey: { type: 'http', scheme: 'bearer', description: 'Needed where `MILLRACE_AUTH` is `apikey`.' },
-        apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, sent otherwise.' },
+        apiKey: { type: 'http', scheme: 'bearer', description: 'Required if `MILLRACE_AUTH` is `apikey`.' },
+        apiKeyHeader: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-api-key',
+          description: 'The same key in another header.',
+        },
       },
     },
     paths: { ...jobPaths, ...operationsPaths },

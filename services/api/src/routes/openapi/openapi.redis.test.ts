@@ -2,20 +2,20 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { PROBLEMS } from '../../http/problem.ts';
-import { Deployment, type TestNode } from '../../testing/api-harness.ts';
+import { ApiHarness, type TestNode } from '../../testing/api-harness.ts';
 import { openApiDocument } from './document.ts';
 
 let redis: TestRedis;
-let deployment: Deployment;
+let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
   redis = await startRedis();
-  deployment = new Deployment(redis.url, { MILLRACE_CORS_ORIGINS: 'http://page.example' });
-  node = await deployment.node();
+  harness = new ApiHarness(redis.url, { MILLRACE_CORS_ORIGINS: 'http://page.example' });
+  node = await harness.node();
 });
 afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]();
+  await harness?.[Symbol.asyncDispose]();
   await redis?.stop();
 });
 
@@ -41,6 +41,22 @@ describe('the OpenAPI document', () => {
     expect(new Set(served.filter((route) => !isImplied(route)))).toEqual(new Set(documented));
     for (const route of served.filter((route) => route.startsWith('GET ')))
       expect(served).toContain(route.replace('GET', 'HEAD'));
+  });
+
+  it('says what each route requires, as the guard enforces it', () => {
+    const { paths = {} } = openApiDocument();
+    expect(paths['/jobs/{id}']?.delete?.security).toEqual([
+      { apiKey: ['job:cancel'] },
+      { apiKeyHeader: ['job:cancel'] },
+    ]);
+    expect(paths['/jobs']?.post?.security?.[0]).toEqual({ apiKey: ['job:create'] });
+    expect(paths['/healthz']?.get?.security).toEqual([]);
+    for (const [path, item] of Object.entries(paths)) {
+      for (const operation of Object.values(item ?? {}) as { security: object[]; responses: object }[]) {
+        const refusals = operation.security.length > 0 ? { 401: expect.anything(), 403: expect.anything() } : {};
+        expect({ path, ...operation.responses }).toMatchObject(refusals);
+      }
+    }
   });
 
   it('says which codes there are', () => {

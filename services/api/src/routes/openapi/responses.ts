@@ -5,14 +5,14 @@ import { PROBLEMS } from '../../http/problem.ts';
 import { problem, requestId } from './schemas.ts';
 import { SSE_DESCRIPTION } from './stream-schema.ts';
 
-const idHeader = requestId.describe('The id of the job, or else of this request.');
+const idHeader = requestId.describe('The id of the job, otherwise of this request.');
 const locationHeader = z.string().describe('The path of the job.').meta({ example: '/jobs/q3kXxJm0h8Zc5v1TnR2bWd4e' });
-/** What every answer has. */
+/** The headers of every answer. */
 export const everyAnswer = { 'X-Request-Id': idHeader, 'X-Content-Type-Options': z.literal('nosniff') };
 
 const retryAfter = z.number().int().describe('Seconds.');
 
-/** Further headers of an answer with some code. */
+/** The headers that some codes add. */
 const CODE_HEADERS: Partial<Record<ProblemCode, z.ZodRawShape>> = {
   UNAUTHENTICATED: { 'WWW-Authenticate': z.literal('Bearer realm="millrace"') },
   RATE_LIMITED: { 'Retry-After': retryAfter },
@@ -21,14 +21,22 @@ const CODE_HEADERS: Partial<Record<ProblemCode, z.ZodRawShape>> = {
   UNAVAILABLE: { 'Retry-After': retryAfter },
 };
 
-/** The failures of a route, one response per status. */
+/** The failures of a route, one response for each status. */
 export function problems(...codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
-  const all: ProblemCode[] = [...codes, 'UNAVAILABLE', 'INTERNAL'];
-  const statuses = new Set(all.map((code) => PROBLEMS[code].status));
+  return responsesOf([...codes, 'UNAVAILABLE', 'INTERNAL']);
+}
+
+/** The failures of every route that requires a permission. */
+export function refusals(): ZodOpenApiResponsesObject {
+  return responsesOf(['UNAUTHENTICATED', 'FORBIDDEN']);
+}
+
+function responsesOf(codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
+  const statuses = new Set(codes.map((code) => PROBLEMS[code].status));
   return Object.fromEntries(
     [...statuses].map((status) => [
       String(status),
-      problemResponse(all.filter((code) => PROBLEMS[code].status === status)),
+      problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
     ]),
   );
 }
@@ -42,7 +50,7 @@ function problemResponse(codes: readonly ProblemCode[]): ZodOpenApiResponseObjec
   };
 }
 
-/** A JSON answer with the headers that every answer has.
+/** A JSON answer, with the headers of every answer.
  *  @param headers further ones */
 export function json(description: string, schema: z.ZodType, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
   return {
@@ -62,11 +70,11 @@ const streamHeaders = {
 const streamContent = {
   'text/event-stream': { schema: z.string().describe(SSE_DESCRIPTION) },
   'text/plain': {
-    schema: z.string().describe('The bare answer. A failed, cancelled or reset job breaks the connection off.'),
+    schema: z.string().describe('The bare text. A failed, cancelled or reset job breaks the connection off.'),
   },
 };
 
-/** A stream, as both routes give it. */
+/** A stream, the same on both routes. */
 export const stream: ZodOpenApiResponseObject = {
   description: 'The stream; its headers are sent at once.',
   headers: z.object(streamHeaders),
@@ -77,6 +85,6 @@ export const stream: ZodOpenApiResponseObject = {
 export const jobHeaders = { Location: locationHeader };
 
 export const preferenceApplied = z.string().optional().meta({
-  description: 'Where `Prefer: wait` was honoured.',
+  description: 'Present if `Prefer: wait` was honoured.',
   example: 'wait=30',
 });
