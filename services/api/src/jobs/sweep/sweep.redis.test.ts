@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, type JobRef } from '@millrace/contracts';
+import { idOf, type JobRef, jobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { ApiHarness, refOf, say, submit } from '../../testing/api-harness.ts';
@@ -107,6 +107,34 @@ describe('the sweep (law 15)', () => {
     for (const key of [allJobs, harness.keys.jobsOf('default')]) {
       expect(await harness.redis.zscore(key, refOf(id))).toBeNull();
     }
+  });
+
+  it('leaves nothing of a tenant that is no longer in the settings', async () => {
+    const key = (tenant: string) => `${tenant}:user:the-secret-of-${tenant}`;
+    const auth = { MILLRACE_AUTH: 'apikey', MILLRACE_SWEEP_MS: '600000' };
+    await using harness = new ApiHarness(redis.url, { ...auth, MILLRACE_API_KEYS: key('stays-here') });
+    const before = await harness.node({ MILLRACE_API_KEYS: `${key('stays-here')},${key('has-left')}` });
+    const node = await harness.node();
+    const { redis: connection, keys } = harness;
+    const headers = { 'x-api-key': 'the-secret-of-has-left' };
+    const [ended, unrecorded, queued] = await Promise.all([1, 2, 3].map(() => submit(before, headers)));
+    const [endedRef, unrecordedRef, queuedRef] = [ended, unrecorded, queued].map((id) => jobRef('has-left', id ?? ''));
+    // one ended and its node died before it told the index; a worker had the slot of another whose record Redis lost
+    await harness.answer(ended ?? '', ['a'], 'has-left');
+    await connection.sadd(keys.runningJobsOf('has-left'), endedRef ?? '', unrecordedRef ?? '');
+    await connection.del(keys.record(unrecordedRef as JobRef));
+    await fetch(`${before.url}/jobs/${queued}`, { method: 'DELETE', headers });
+    for (const ref of [endedRef, unrecordedRef]) await connection.zincrby(keys.openJobs, -60e6, ref ?? '');
+    await node.api.nest.get(Sweep).sweep();
+    expect(await connection.exists(keys.openJobsOf('has-left'), keys.runningJobsOf('has-left'))).toBe(0);
+    // as if it were a record's time later
+    for (const ref of [endedRef, queuedRef] as JobRef[]) {
+      await connection.del(keys.record(ref));
+      await connection.zadd(keys.leavingJobs, 1, ref);
+    }
+    await node.api.nest.get(Sweep).sweep();
+    expect(await connection.keys(`*${harness.prefix}*tenant:has-left*`)).toEqual([]);
+    expect(await connection.zcard(keys.holders)).toBe(0);
   });
 
   it('goes on with the next page where one cannot be swept', async () => {

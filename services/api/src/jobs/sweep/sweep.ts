@@ -171,9 +171,11 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     });
   }
 
-  /** Drops an admission whose record was never made or has expired. */
+  /** Drops an admission whose record was never made or has expired. A worker may have had it: its slot is free again. */
   async #dropAdmission(ref: JobRef | undefined): Promise<void> {
-    if (ref !== undefined) await this.fairQueue.dropAdmission(ref);
+    if (ref === undefined) return;
+    await this.fairQueue.dropAdmission(ref);
+    await this.fairQueue.freeSlot(ref);
   }
 }
 
