@@ -135,11 +135,11 @@ module.exports = {
     },
     {
       name: 'bullmq-only-in-queue-adapters',
-      comment: 'BullMQ is known to the API’s queue adapter and the worker’s generation adapter only',
+      comment: 'BullMQ is known to the API’s queue adapter and the worker’s queue adapter only',
       severity: 'error',
       from: {
         path: '^(packages|services)/',
-        pathNot: '^services/(api/src/jobs/queue|worker/src/generation)/|\\.test\\.ts$',
+        pathNot: '^services/(api/src/jobs/queue|worker/src/queue)/|\\.test\\.ts$',
       },
       to: { path: 'node_modules/(bullmq|@nestjs/bullmq)/' },
     },

@@ -1,7 +1,7 @@
 import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
-import { useModelConnectionsForFetch } from './pipelines/openai/model-connections.ts';
+import { useModelConnectionsForFetch } from './pipelines/models/openai/model-connections.ts';
 import { workerSettingsSchema } from './settings.ts';
 
 /** Between the end of the grace time and the end of the process: hand-over, and closing of connections, milliseconds. */

@@ -1,7 +1,7 @@
 import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { generationModule } from './generation/generation.module.ts';
 import { HealthController } from './health/health.controller.ts';
+import { generationModule } from './queue/queue.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
 import { LOGGER, SETTINGS } from './tokens.ts';

@@ -1,7 +1,7 @@
 import type { ChannelHub } from '@millrace/stream-log';
 import { Controller, Get, Header, Inject, ServiceUnavailableException } from '@nestjs/common';
-import { WorkerMetrics } from '../generation/metrics.ts';
-import { JobConsumer } from '../generation/queue/job-consumer.ts';
+import { WorkerMetrics } from '../attempt/metrics.ts';
+import { JobConsumer } from '../queue/job-consumer.ts';
 import { CONTROL_HUB } from '../tokens.ts';
 
 interface Readiness {

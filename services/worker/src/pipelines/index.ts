@@ -1,4 +1,5 @@
-export { toLangChainMessages } from './messages.ts';
+export { toLangChainMessages } from './chat/messages.ts';
+export { streamChatModel } from './chat/stream-chat-model.ts';
 export {
   definePipeline,
   type ModelChoice,
@@ -9,4 +10,3 @@ export {
   type PipelineInput,
   type PipelineResult,
 } from './pipeline.ts';
-export { streamChatModel } from './stream-chat-model.ts';

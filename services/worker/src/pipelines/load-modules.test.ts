@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MODEL_PROVIDERS } from '@millrace/contracts';
 import { MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
-import { ChatModels } from './chat-models.ts';
 import { loadPipelineModules } from './load-modules.ts';
+import { ChatModels } from './models/chat-models.ts';
 import { PipelineRegistry } from './registry.ts';
 
 let directory: string;

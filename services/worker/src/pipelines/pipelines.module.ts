@@ -5,9 +5,9 @@ import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown
 import type { WorkerSettings } from '../settings.ts';
 import { COMMANDS, LOGGER, SETTINGS } from '../tokens.ts';
 import { PipelineAnnouncer } from './announcer.ts';
-import { chatPipeline } from './chat.ts';
-import { ChatModels } from './chat-models.ts';
+import { chatPipeline } from './chat/chat-pipeline.ts';
 import { loadPipelineModules } from './load-modules.ts';
+import { ChatModels } from './models/chat-models.ts';
 import { PipelineRegistry } from './registry.ts';
 
 /** The pipelines of this worker: loaded before anything else starts, so that a bad module is a start-up error. */

@@ -1,6 +1,6 @@
 import type { Logger } from '@millrace/runtime';
-import type { ChatModels } from './chat-models.ts';
-import type { Heard } from './openai/completion-stream.ts';
+import type { ChatModels } from './models/chat-models.ts';
+import type { Heard } from './models/openai/completion-stream.ts';
 import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './pipeline.ts';
 
 /** What the attempt gives a running pipeline. */

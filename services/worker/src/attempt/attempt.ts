@@ -1,0 +1,192 @@
+import type { StreamEventData } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import {
+  AttemptFenced,
+  type Begun,
+  type CancelWatcher,
+  JobClosed,
+  LogLost,
+  LogWriteFailed,
+  StreamLogError,
+} from '@millrace/stream-log';
+import type { PipelineResult } from '../pipelines/pipeline.ts';
+import type { RunnablePipeline } from '../pipelines/registry.ts';
+import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
+import { type DeadlineLimits, Deadlines } from './deadlines.ts';
+import { type Failure, failureOf, isPipelineError } from './failure.ts';
+import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
+import type { Outcome, WorkerMetrics } from './metrics.ts';
+import { abandon, UntilAborted } from './until-aborted.ts';
+import { returnedResult, saidEvent } from './validate-event.ts';
+
+/** What an attempt needs of its worker. */
+export interface AttemptPorts {
+  readonly watcher: Pick<CancelWatcher, 'watch'>;
+  readonly pipelines: { find(name: string): RunnablePipeline | undefined };
+  readonly limits: Omit<DeadlineLimits, 'wholeMs'>;
+  readonly retry: RetryPolicy;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+type Begin = Extract<Begun, { kind: 'begun' }>;
+
+/** One run of a job: from the pipeline's events to the log, until the pipeline ends or something ends it.
+ *
+ *  Whatever ends it early (a cancel, a newer attempt, a limit, a clock, the worker's shutdown) aborts one signal, with
+ *  its reason; the pipeline hears of it at once, and the reason decides what becomes of the job. */
+export class Attempt {
+  readonly #abort = new AbortController();
+  readonly #startedAt = performance.now();
+  #firstTokenMs: number | null = null;
+
+  constructor(
+    readonly id: string,
+    readonly begun: Begin,
+    readonly ports: AttemptPorts,
+  ) {}
+
+  /** Ends the attempt before its time; the first reason counts. */
+  stop(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  /** @throws only what nobody foresaw: a bug, or a script that Redis refuses */
+  async run(): Promise<Outcome> {
+    const { writer, request } = this.begun;
+    const { watcher, limits, logger } = this.ports;
+    logger.info({ model: request.model, pipeline: request.pipeline, queueMs: this.begun.queueMs }, 'started');
+    using _watch = watcher.watch(writer);
+    using deadlines = new Deadlines({ ...limits, wholeMs: request.timeoutMs }, (reason) => this.stop(reason));
+    writer.signal.addEventListener('abort', () => this.stop(writer.signal.reason), { once: true });
+    try {
+      const done = this.#done(await this.#say(deadlines));
+      await writer.done(done);
+      this.#countTokens(done);
+      return this.#ended('completed', done.timings);
+    } catch (error) {
+      return await this.#settle(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
+    }
+  }
+
+  /** Publishes what the pipeline says, at the pace of the slower of the model and Redis. */
+  async #say(deadlines: Deadlines): Promise<PipelineResult | undefined> {
+    const { writer } = this.begun;
+    const { signal } = this.#abort;
+    const { events, first } = await untilFirstEvent(this.#startPipeline(deadlines), this.ports.retry, {
+      signal,
+      onRetry: (failure) => {
+        deadlines.again();
+        this.#retried(failure);
+      },
+    });
+    deadlines.heard(true);
+    using aborted = new UntilAborted(signal);
+    try {
+      let next = first;
+      while (!next.done) {
+        this.#publish(next.value);
+        const room = writer.drained();
+        if (room !== null) {
+          deadlines.hold();
+          await aborted.wait(room);
+        }
+        deadlines.listen();
+        next = await aborted.wait(events.next());
+      }
+      return returnedResult(next.value, this.begun.request.pipeline);
+    } catch (error) {
+      abandon(events);
+      throw error;
+    }
+  }
+
+  #startPipeline(deadlines: Deadlines): () => ReturnType<RunnablePipeline['run']> {
+    const { request, attempt } = this.begun;
+    const { pipelines, logger } = this.ports;
+    const pipeline = pipelines.find(request.pipeline);
+    if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
+    const { messages, model, temperature, maxTokens } = request;
+    const input = {
+      ...{ requestId: this.id, attempt, messages, model },
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    };
+    return () => pipeline.run(input, { signal: this.#abort.signal, logger, heard: (said) => deadlines.heard(said) });
+  }
+
+  #publish(said: unknown): void {
+    const { writer, request } = this.begun;
+    const { metrics } = this.ports;
+    const event = saidEvent(said, request.pipeline);
+    if ('text' in event.data && event.data.text === '') return;
+    if (this.#firstTokenMs === null) {
+      this.#firstTokenMs = this.#elapsedMs();
+      metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);
+    }
+    writer.emit(event);
+    metrics.events.inc({ type: event.type });
+  }
+
+  #retried({ code, message, retryAfterMs }: Failure): void {
+    this.ports.metrics.retries.inc({ code });
+    this.ports.logger.warn({ code, reason: message, retryAfterMs }, 'retried');
+  }
+
+  /** Decides what becomes of the job. */
+  async #settle(reason: unknown): Promise<Outcome> {
+    if (reason instanceof JobClosed) return this.#ended('cancelled');
+    if (reason instanceof AttemptFenced) return this.#ended('fenced');
+    if (reason instanceof LogLost) return this.#release('log-lost');
+    if (reason instanceof WorkerStopping) return this.#release('handover');
+    if (reason instanceof LogWriteFailed) throw reason;
+    const { code, message, retryable } = failureOf(reason);
+    try {
+      await this.begun.writer.fail({ code, message, retryable });
+    } catch (refusal) {
+      if (refusal instanceof StreamLogError) return this.#settle(refusal);
+      throw refusal;
+    }
+    if (isPipelineError(reason)) return this.#ended('failed', { code, err: reason });
+    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? faultOf(reason) : {}) });
+  }
+
+  async #release(reason: 'handover' | 'log-lost'): Promise<Outcome> {
+    const goesOn = await this.begun.writer.release(reason);
+    return this.#ended(goesOn ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
+  }
+
+  #ended(outcome: Outcome, details: object = {}): Outcome {
+    this.ports.logger.info({ outcome, durationMs: Math.round(this.#durationMs()), ...details }, outcome);
+    return outcome;
+  }
+
+  #done(result: PipelineResult | undefined): StreamEventData['done'] {
+    const { queueMs } = this.begun;
+    return {
+      finishReason: result?.finishReason ?? 'stop',
+      usage: result?.usage ?? { inputTokens: 0, outputTokens: 0 },
+      timings: { queueMs, firstTokenMs: this.#firstTokenMs, totalMs: this.#elapsedMs() },
+    };
+  }
+
+  #countTokens({ usage }: StreamEventData['done']): void {
+    this.ports.metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
+    this.ports.metrics.tokens.inc({ direction: 'output' }, usage.outputTokens);
+  }
+
+  /** since this attempt began */
+  #durationMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** since the job was accepted */
+  #elapsedMs(): number {
+    return Math.round(this.begun.elapsedMs + this.#durationMs());
+  }
+}
+
+/** What helps to find the fault; of an error the logger keeps no word that may quote the prompt. */
+function faultOf(reason: unknown): object {
+  return reason instanceof MalformedEvent ? { pipeline: reason.pipeline, field: reason.field } : { err: reason };
+}

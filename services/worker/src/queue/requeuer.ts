@@ -1,0 +1,59 @@
+import type { JobRef } from '@millrace/contracts';
+import type { Logger, RedisConnection } from '@millrace/runtime';
+import type { FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { Queue } from 'bullmq';
+import { QUEUE_NAME } from './consumer-options.ts';
+
+/** Name of every entry; the API's producer says the same. */
+const ENTRY_NAME = 'generate';
+
+/** A producer of its own: registered with Nest, it would lend its impatient connection to the consumer. */
+export function producer(connection: RedisConnection, keys: KeySpace): Queue {
+  return new Queue(QUEUE_NAME, {
+    connection,
+    prefix: keys.queuePrefix,
+    // as the API's
+    streams: { events: { maxLen: 100 } },
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+  });
+}
+
+/** Puts parked jobs back into the queue when there is a slot for them. What is lost on the way is found by a sweep of the
+ *  API: it is neither parked nor queued any more. */
+export class Requeuer implements OnApplicationShutdown {
+  constructor(
+    readonly queue: Queue,
+    readonly fairQueue: FairQueue,
+    readonly slots: TenantSlots,
+    readonly logger: Logger,
+  ) {
+    queue.on('error', (error) => logger.debug({ err: error }, 'queue connection'));
+    fairQueue.onUnparked = (refs) => this.#queueAll(refs);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queue.close();
+  }
+
+  /** Parks a job whose queue entry has just ended; at once queued again where a slot has become free since.
+   *  @param most slots that its tenant may hold */
+  park(ref: JobRef, most: number): void {
+    this.slots.park(ref, most).then(
+      (isFree) => isFree && this.#queueAll([ref]),
+      (error: unknown) => this.logger.debug({ err: error }, 'not parked'),
+    );
+  }
+
+  #queueAll(refs: readonly JobRef[]): void {
+    Promise.all(refs.map((ref) => this.#queueOne(ref))).catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'not queued again');
+    });
+  }
+
+  async #queueOne(ref: JobRef): Promise<void> {
+    const priority = await this.fairQueue.priorityOf({ ref, attempt: 0 });
+    await this.queue.add(ENTRY_NAME, {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
+  }
+}

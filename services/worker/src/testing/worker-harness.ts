@@ -1,0 +1,141 @@
+import { type JobRef, type JobRequest, jobRef, newRequestId, type StoredEvent } from '@millrace/contracts';
+import { createLogger, loadSettings, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
+import {
+  JobCanceller,
+  JobOpener,
+  type JobOutline,
+  JobReader,
+  KeySpace,
+  NewJob,
+  type RedisConnection,
+} from '@millrace/stream-log';
+import { eventually, newKeyPrefix } from '@millrace/testing';
+import { createWorker, type RunningWorker } from '../create-worker.ts';
+import { producer } from '../queue/requeuer.ts';
+import { workerSettingsSchema } from '../settings.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** What the API does for a worker, on a key prefix of its own, and any number of workers. */
+export class Deployment implements AsyncDisposable {
+  readonly prefix = newKeyPrefix();
+  readonly redis: RedisConnection;
+  readonly canceller: JobCanceller;
+  readonly reader: JobReader;
+  readonly keys = new KeySpace(this.prefix);
+  /** what the workers logged, parsed */
+  readonly log: Record<string, unknown>[] = [];
+  readonly #opener: JobOpener;
+  readonly #queue: ReturnType<typeof producer>;
+  readonly #connections: RedisFactory;
+  readonly #workers: RunningWorker[] = [];
+
+  constructor(
+    readonly redisUrl: string,
+    readonly modelUrl: string,
+  ) {
+    const logger = createLogger({ service: 'test', level: 'silent' });
+    this.#connections = redisFactory(redisUrl, { name: 'test', logger });
+    this.redis = this.#connections.connect('worker');
+    const limits = logLimits(this.settings());
+    this.#opener = new JobOpener(this.redis, this.keys, limits);
+    this.canceller = new JobCanceller(this.redis, this.keys, limits);
+    this.reader = new JobReader(this.redis, this.keys);
+    this.#queue = producer(this.redis, this.keys);
+    this.#queue.on('error', () => undefined); // tests stop Redis on purpose
+  }
+
+  /** The environment of a worker of this deployment. */
+  env(env: Env = {}): Env {
+    return {
+      REDIS_URL: this.redisUrl,
+      MILLRACE_KEY_PREFIX: this.prefix,
+      OPENAI_BASE_URL: this.modelUrl,
+      MILLRACE_RETRY_MIN_DELAY_MS: '1',
+      ...env,
+    };
+  }
+
+  settings(env: Env = {}) {
+    return loadSettings(workerSettingsSchema, this.env(env));
+  }
+
+  /** A worker in this process. */
+  async worker(env: Env = {}): Promise<RunningWorker> {
+    const write = (line: string) => this.log.push(JSON.parse(line));
+    const logger = createLogger({ service: 'worker', level: 'info', destination: { write } });
+    const worker = await createWorker(this.settings(env), logger);
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Opens a job and queues it, as the API does.
+   *  @returns its reference */
+  async submit(
+    request: Partial<JobRequest> & {
+      readonly query?: string;
+      readonly tenant?: string;
+      readonly queued?: boolean;
+    } = {},
+    priority = 1,
+  ): Promise<JobRef> {
+    const { query = 'hi', tenant = 'default', queued = true, ...rest } = request;
+    const ref = jobRef(tenant, newRequestId());
+    await this.#opener.open(
+      new NewJob({
+        ...{ ref, fingerprint: ref, metadata: {} },
+        request: {
+          messages: [{ role: 'user', content: query }],
+          pipeline: 'chat',
+          model: 'openai:simulated',
+          onDisconnect: 'continue',
+          onCrash: 'restart',
+          timeoutMs: 60_000,
+          ...rest,
+        },
+      }),
+    );
+    if (queued) await this.enqueue(ref, priority);
+    return ref;
+  }
+
+  async enqueue(ref: JobRef, priority = 1): Promise<void> {
+    await this.#queue.add('generate', {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
+  }
+
+  /** Entries that wait, run or failed. */
+  async queued(): Promise<number> {
+    return this.#queue.getJobCountByTypes('waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed');
+  }
+
+  /** The job's record once it has a status. */
+  async reached(ref: JobRef, status: JobOutline['status'], timeoutMs = 20_000): Promise<JobOutline> {
+    const isThere = async () => {
+      const record = await this.reader.outline(ref);
+      return record?.status === status ? record : null;
+    };
+    return eventually(isThere, { timeoutMs });
+  }
+
+  /** All events so far, as `[type, data]`. */
+  async events(ref: JobRef): Promise<[StoredEvent['type'], Record<string, unknown>][]> {
+    const { events } = await this.reader.page(ref, '0-0', { events: 10_000 });
+    return events.map(({ type, data }) => [type, JSON.parse(data)]);
+  }
+
+  /** Waits for the end.
+   *  @returns the terminal event's type and data */
+  async end(ref: JobRef, timeoutMs = 20_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
+    const ended = async () => {
+      const last = (await this.events(ref)).at(-1);
+      return last !== undefined && ['done', 'error', 'cancelled'].includes(last[0]) ? last : null;
+    };
+    return eventually(ended, { timeoutMs });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.#queue.close();
+    this.#connections.close();
+  }
+}
