@@ -7,35 +7,57 @@ const only = (name, from, allowed, comment) => ({
   to: { path: '^(packages|services)/|node_modules/', pathNot: allowed },
 });
 
-/** The rooms of the API, and which of the others each may use: those below it. */
-const API_ROOMS = {
-  http: [],
-  health: [],
-  server: ['http', 'health'],
-  auth: ['http', 'health'],
-  quota: ['http', 'auth'],
-  jobs: ['http', 'health', 'auth', 'quota'],
-  relay: ['http', 'health', 'server', 'quota', 'jobs'],
-  routes: ['http', 'health', 'auth', 'quota', 'jobs', 'relay'],
+/** The rooms of each service, and which of the others each may import. */
+const ROOMS = {
+  api: {
+    http: [],
+    health: [],
+    server: ['http', 'health'],
+    auth: ['http', 'health'],
+    quota: ['http', 'auth'],
+    jobs: ['http', 'health', 'auth', 'quota'],
+    relay: ['http', 'health', 'server', 'quota', 'jobs'],
+    routes: ['http', 'health', 'auth', 'quota', 'jobs', 'relay'],
+  },
+  worker: {
+    pipelines: [],
+    attempt: ['pipelines'],
+    queue: ['attempt'],
+    health: ['attempt', 'queue'],
+  },
 };
-const API = '^services/api/src/';
+const sources = (service) => `^services/${service}/src/`;
+const API = sources('api');
+const WORKER = sources('worker');
 
 /** Tests obey the same rules, and may also use the harness. */
-const apiRooms = Object.entries(API_ROOMS).flatMap(([room, others]) => {
-  const files = ['http', 'health'].includes(room) ? 'tokens' : 'tokens|settings';
-  const only = (rooms) => ({ path: API, pathNot: `${API}((${rooms.join('|')})/|(${files})\\.ts$)` });
-  const comment = `${room} → ${[...others, files].join(', ')}`;
+const roomRules = Object.entries(ROOMS).flatMap(([service, rooms]) => {
+  const root = sources(service);
   const severity = 'error';
+  const ofRoom = ([room, others]) => {
+    const files = ['http', 'health'].includes(room) ? 'tokens' : 'tokens|settings';
+    const only = (allowed) => ({ path: root, pathNot: `${root}((${allowed.join('|')})/|(${files})\\.ts$)` });
+    const comment = `${room} → ${[...others, files].join(', ')}`;
+    return [
+      {
+        ...{ name: `${service}-${room}`, comment, severity },
+        from: { path: `${root}${room}/`, pathNot: '\\.test\\.ts$|/testing/' },
+        to: only([room, ...others]),
+      },
+      {
+        ...{ name: `${service}-${room}-tests`, comment, severity },
+        from: { path: `${root}${room}/.*\\.test\\.ts$` },
+        to: only([room, ...others, 'testing']),
+      },
+    ];
+  };
   return [
+    ...Object.entries(rooms).flatMap(ofRoom),
     {
-      ...{ name: `api-${room}`, comment, severity },
-      from: { path: `${API}${room}/`, pathNot: '\\.test\\.ts$' },
-      to: only([room, ...others]),
-    },
-    {
-      ...{ name: `api-${room}-tests`, comment, severity },
-      from: { path: `${API}${room}/.*\\.test\\.ts$` },
-      to: only([room, ...others, 'testing']),
+      ...{ name: `${service}-rooms-only`, severity },
+      comment: 'a folder of a service stands in the table of its rooms',
+      from: { path: root },
+      to: { path: `${root}[^/]+/`, pathNot: `${root}(${Object.keys(rooms).join('|')}|testing)/` },
     },
   ];
 });
@@ -54,14 +76,7 @@ const room = (name, ...rooms) => ({
 
 module.exports = {
   forbidden: [
-    ...apiRooms,
-    {
-      name: 'api-rooms-only',
-      comment: 'a folder of the API stands in the table of its rooms',
-      severity: 'error',
-      from: { path: API },
-      to: { path: `${API}[^/]+/`, pathNot: `${API}(${Object.keys(API_ROOMS).join('|')}|testing)/` },
-    },
+    ...roomRules,
     {
       name: 'api-settings',
       comment: 'the settings read two formats, which know nothing of the settings',
@@ -74,6 +89,26 @@ module.exports = {
       severity: 'error',
       from: { path: `${API}(tokens|auth/api-keys|http/host-name)\\.ts$` },
       to: { path: API },
+    },
+    {
+      name: 'worker-settings',
+      severity: 'error',
+      from: { path: `${WORKER}(tokens|settings)\\.ts$` },
+      to: { path: WORKER },
+    },
+    {
+      name: 'worker-pipelines',
+      comment: 'inside the pipelines: pipeline.ts ← models ← chat ← what registers them',
+      severity: 'error',
+      from: { path: `${WORKER}pipelines/(models|chat)/`, pathNot: '\\.test\\.ts$|/testing/' },
+      to: { path: `${WORKER}pipelines/[^/]+$`, pathNot: '/pipeline\\.ts$' },
+    },
+    {
+      name: 'worker-models',
+      comment: 'models know nothing of the pipelines that ask them',
+      severity: 'error',
+      from: { path: `${WORKER}pipelines/models/`, pathNot: '\\.test\\.ts$|/testing/' },
+      to: { path: `${WORKER}pipelines/chat/` },
     },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {

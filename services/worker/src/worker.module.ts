@@ -1,7 +1,8 @@
 import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { AttemptModule } from './attempt/attempt.module.ts';
 import { HealthController } from './health/health.controller.ts';
-import { generationModule } from './queue/queue.module.ts';
+import { QueueModule } from './queue/queue.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
 import { LOGGER, SETTINGS } from './tokens.ts';
@@ -14,7 +15,7 @@ class WorkerModule {}
 export function workerModule(settings: WorkerSettings, logger: Logger): DynamicModule {
   return {
     module: WorkerModule,
-    imports: [RedisModule, generationModule(settings)],
+    imports: [RedisModule, AttemptModule, QueueModule],
     controllers: [HealthController],
     providers: [
       { provide: SETTINGS, useValue: settings },

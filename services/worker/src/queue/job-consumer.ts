@@ -2,21 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
-import {
-  type BeforeApplicationShutdown,
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-  type Type,
-} from '@nestjs/common';
-import { DelayedError, type Job, WaitingError } from 'bullmq';
-import { JobRunner, type Run } from '../attempt/job-runner.ts';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { DelayedError, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import type { JobRunner, Run } from '../attempt/job-runner.ts';
 import type { WorkerSettings } from '../settings.ts';
-import { LOGGER, SETTINGS } from '../tokens.ts';
 import { consumerOptions, DRAIN_DELAY_SECONDS, QUEUE_NAME } from './consumer-options.ts';
-import type { ConsumingWorker } from './consuming-worker.ts';
-import { Requeuer } from './requeuer.ts';
+import { ConsumingWorker } from './consuming-worker.ts';
+import type { Requeuer } from './requeuer.ts';
 
 /** A worker whose last sign of consumption is older than this is not ready: two fetches of an idle worker, with room
  *  for BullMQ's watchdog. */
@@ -25,43 +17,51 @@ const STALE_AFTER_MS = DRAIN_DELAY_SECONDS * 2_000 + 2_000;
 /** An entry whose run failed in a way that nobody foresaw comes back after this, milliseconds. */
 const AFTER_BUG_MS = 1_000;
 
+export interface JobConsumerPorts {
+  readonly runner: JobRunner;
+  readonly requeuer: Requeuer;
+  readonly settings: WorkerSettings;
+  readonly logger: Logger;
+}
+
 /** Takes jobs from BullMQ. An entry ends when there is nothing more to run, whatever became of the job: the log is the
  *  truth, and a failed job is an entry well done. */
-@Injectable()
-export class JobConsumer
-  extends WorkerHost<ConsumingWorker>
-  implements OnApplicationBootstrap, BeforeApplicationShutdown
-{
+export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #worker: ConsumingWorker;
   /** per job, the pick-up that is running here now */
   readonly #running = new Map<JobRef, Promise<Run>>();
   #locksRenewedAt = 0;
   #stopping = false;
 
+  /** @param queue where the queue is */
   constructor(
-    @Inject(JobRunner) readonly runner: JobRunner,
-    @Inject(Requeuer) readonly requeuer: Requeuer,
-    @Inject(LOGGER) readonly logger: Logger,
-    @Inject(SETTINGS) readonly settings: WorkerSettings,
+    readonly ports: JobConsumerPorts,
+    queue: Pick<WorkerOptions, 'connection' | 'prefix'>,
   ) {
-    super();
+    this.#worker = new ConsumingWorker(
+      QUEUE_NAME,
+      // BullMQ passes the signal only to a processor that declares three parameters
+      (job, token, signal) => this.#process(job, token, signal),
+      { ...consumerOptions(ports.settings), ...queue },
+    );
+    this.#listen();
   }
 
   /** Whether jobs are being taken, or all slots are busy and their locks are being renewed: consumption itself, since a
    *  worker can answer a ping and have stopped fetching. */
   get consuming(): boolean {
-    const lastSign = Math.max(this.worker.fetchedAt, this.#locksRenewedAt);
+    const lastSign = Math.max(this.#worker.fetchedAt, this.#locksRenewedAt);
     return !this.#stopping && lastSign > 0 && performance.now() - lastSign < STALE_AFTER_MS;
   }
 
   onApplicationBootstrap(): void {
-    this.worker.run().catch((error: unknown) => {
-      this.logger.fatal({ err: error }, 'the worker has stopped consuming');
+    this.#worker.run().catch((error: unknown) => {
+      this.ports.logger.fatal({ err: error }, 'the worker has stopped consuming');
     });
   }
 
-  /** BullMQ passes the signal only to a processor that declares three parameters.
-   *  @returns what `completed` is told of the entry */
-  async process(job: Job, token?: string, signal?: AbortSignal): Promise<Run> {
+  /** @returns what `completed` is told of the entry */
+  async #process(job: Job, token?: string, signal?: AbortSignal): Promise<Run> {
     if (job.id === undefined || signal === undefined) throw new TypeError('BullMQ called without a job id or a signal');
     const ref = job.id as JobRef;
     // fetched while the worker was already ending
@@ -76,8 +76,8 @@ export class JobConsumer
   }
 
   async #run(job: Job, ref: JobRef, token: string | undefined, signal: AbortSignal): Promise<Run> {
-    const run = await this.runner.run(ref, randomUUID(), signal).catch(async (error: unknown) => {
-      this.logger.error({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'run failed');
+    const run = await this.ports.runner.run(ref, randomUUID(), signal).catch(async (error: unknown) => {
+      this.ports.logger.error({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'run failed');
       await job.changePriority({ priority: 0 });
       await job.moveToDelayed(Date.now() + AFTER_BUG_MS, token);
       throw new DelayedError();
@@ -97,43 +97,33 @@ export class JobConsumer
   /** Takes nothing new, lets running jobs end within the grace time, and hands over the rest. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping = true;
-    const closed = this.worker.close();
+    const closed = this.#worker.close();
     const timer = new AbortController();
-    const grace = delay(this.settings.MILLRACE_WORKER_GRACE_MS, undefined, { signal: timer.signal }).catch(
+    const grace = delay(this.ports.settings.MILLRACE_WORKER_GRACE_MS, undefined, { signal: timer.signal }).catch(
       () => undefined, // closed in time
     );
     await Promise.race([closed, grace]);
     timer.abort();
-    this.worker.cancelAllJobs();
+    this.#worker.cancelAllJobs();
     await closed;
   }
 
-  /** An entry has ended and is gone: only now may its job be parked, since nothing could queue it again before. */
-  @OnWorkerEvent('completed')
-  onCompleted(job: Job, run: Run): void {
-    if (run.outcome === 'parked') this.requeuer.park(job.id as JobRef, run.most);
-  }
-
-  @OnWorkerEvent('locksRenewed')
-  onLocksRenewed(): void {
-    this.#locksRenewedAt = performance.now();
-  }
-
-  /** A lost lock ends no run: the log's fence decides who may write, and perhaps nobody took the job over yet. */
-  @OnWorkerEvent('lockRenewalFailed')
-  onLockRenewalFailed(refs: string[]): void {
-    this.logger.warn({ jobs: refs }, 'lock lost');
-  }
-
-  @OnWorkerEvent('stalled')
-  onStalled(ref: string): void {
-    this.logger.warn({ requestId: idOf(ref as JobRef), tenant: tenantOf(ref as JobRef) }, 'worker lost');
-  }
-
-  @OnWorkerEvent('error')
-  onError(error: Error): void {
+  #listen(): void {
+    const { requeuer, logger } = this.ports;
+    // an entry has ended and is gone: only now may its job be parked, since nothing could queue it again before
+    this.#worker.on('completed', (job: Job, run: Run) => {
+      if (run.outcome === 'parked') requeuer.park(job.id as JobRef, run.most);
+    });
+    this.#worker.on('locksRenewed', () => {
+      this.#locksRenewedAt = performance.now();
+    });
+    // a lost lock ends no run: the log's fence decides who may write, and perhaps nobody took the job over yet
+    this.#worker.on('lockRenewalFailed', (refs) => logger.warn({ jobs: refs }, 'lock lost'));
+    this.#worker.on('stalled', (ref) => {
+      logger.warn({ requestId: idOf(ref as JobRef), tenant: tenantOf(ref as JobRef) }, 'worker lost');
+    });
     // the connection logs its own outages, and a lost lock has been logged above
-    this.logger.debug({ err: error }, 'queue error');
+    this.#worker.on('error', (error) => logger.debug({ err: error }, 'queue error'));
   }
 }
 
@@ -144,11 +134,4 @@ async function handBack(job: Job, token: string | undefined): Promise<never> {
   await job.changePriority({ priority: 0 });
   await job.moveToWait(token);
   throw new WaitingError();
-}
-
-/** A consumer with these settings. `@Processor` takes its options from the class, so each worker gets its own. */
-export function jobConsumer(settings: WorkerSettings): Type<JobConsumer> {
-  @Processor(QUEUE_NAME, consumerOptions(settings))
-  class ConfiguredJobConsumer extends JobConsumer {}
-  return ConfiguredJobConsumer;
 }

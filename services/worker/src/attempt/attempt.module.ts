@@ -1,0 +1,55 @@
+import type { Logger } from '@millrace/runtime';
+import { AttemptStarter, CancelWatcher, FairQueue, TenantSlots } from '@millrace/stream-log';
+import { Module } from '@nestjs/common';
+import { PipelinesModule } from '../pipelines/pipelines.module.ts';
+import { PipelineRegistry } from '../pipelines/registry.ts';
+import type { WorkerSettings } from '../settings.ts';
+import { LOGGER, SETTINGS } from '../tokens.ts';
+import { JobRunner } from './job-runner.ts';
+import { WorkerMetrics } from './metrics.ts';
+
+/** From a job's reference to its log: knows neither queue nor LangChain. */
+@Module({
+  imports: [PipelinesModule],
+  providers: [
+    WorkerMetrics,
+    {
+      provide: JobRunner,
+      inject: [
+        AttemptStarter,
+        FairQueue,
+        TenantSlots,
+        CancelWatcher,
+        PipelineRegistry,
+        WorkerMetrics,
+        SETTINGS,
+        LOGGER,
+      ],
+      useFactory: jobRunner,
+    },
+  ],
+  exports: [JobRunner, WorkerMetrics],
+})
+export class AttemptModule {}
+
+function jobRunner(
+  starter: AttemptStarter,
+  fairQueue: FairQueue,
+  slots: TenantSlots,
+  watcher: CancelWatcher,
+  pipelines: PipelineRegistry,
+  metrics: WorkerMetrics,
+  settings: WorkerSettings,
+  logger: Logger,
+): JobRunner {
+  const limits = {
+    firstTokenMs: settings.MILLRACE_FIRST_TOKEN_TIMEOUT_MS,
+    tokenGapMs: settings.MILLRACE_TOKEN_GAP_TIMEOUT_MS,
+  };
+  const retry = {
+    retries: settings.MILLRACE_MODEL_RETRIES,
+    minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
+    maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
+  };
+  return new JobRunner({ starter, fairQueue, slots, watcher, pipelines, metrics, limits, retry, logger });
+}
