@@ -1,7 +1,7 @@
 import type { Logger } from './log/logger.ts';
 
-/** Ends the process with exit code 1 on an error that nobody caught, as Node does, but says so in the log's own way: Node
- *  writes the whole message to stderr, and a promise that a pipeline left alone may be rejected with a prompt. */
+/** Logs an uncaught error and exits with code 1. Node's default writes the whole message to stderr, and a promise that a
+ *  pipeline left unhandled may reject with a prompt. */
 export function logCrashes(logger: Logger): void {
   process.on('uncaughtException', (error, origin) => {
     logger.fatal({ err: error, origin }, 'crashed');

@@ -1,14 +1,14 @@
 import type { Logger } from './log/logger.ts';
 
-/** One thing to do before the process ends. */
+/** One action before the process exits. */
 export interface ShutdownStep {
-  /** named in the log: `streams`, `queue`, `redis` */
+  /** for the log: `streams`, `queue`, `redis` */
   readonly name: string;
   run(): void | Promise<void>;
 }
 
 export interface ShutdownOptions {
-  /** all steps together, milliseconds; then the process ends with exit code 1 */
+  /** limit for all steps together, milliseconds; then the process exits with code 1 */
   readonly graceMs: number;
   readonly logger: Logger;
 }
@@ -16,20 +16,20 @@ export interface ShutdownOptions {
 const EXIT_CODE_OF_SIGNAL = { SIGTERM: 143, SIGINT: 130 } as const;
 type Signal = keyof typeof EXIT_CODE_OF_SIGNAL;
 
-/** Ends the process in good order on SIGTERM or SIGINT: the steps run one after the other, in the order given; a step
- *  that fails is logged and the next one runs all the same.
- *  Exit code: 0 all steps done · 1 a step failed or the grace time ran out · 143 or 130 a second SIGTERM or SIGINT,
- *  which ends the process at once.
- *  @returns starts the same by hand, for a process that finds out that it cannot go on */
+/** Shuts the process down gracefully on SIGTERM or SIGINT: runs the steps in order, and logs a failed step before it runs the
+ *  next one.
+ *  Exit code: 0 all steps done · 1 a step failed or the grace time ran out · 143 or 130 a second SIGTERM or SIGINT, which
+ *  exits at once.
+ *  @returns a function that starts the same shutdown, for a process that cannot continue */
 export function onShutdown(
   steps: readonly ShutdownStep[],
   { graceMs, logger }: ShutdownOptions,
 ): (reason: string) => void {
-  let begun = false;
+  let hasBegun = false;
 
   const shutDown = (reason: string) => {
-    if (begun) return;
-    begun = true;
+    if (hasBegun) return;
+    hasBegun = true;
     logger.info({ reason, graceMs }, 'shutting down');
     const startedAt = performance.now();
     setTimeout(() => {
@@ -43,7 +43,7 @@ export function onShutdown(
   };
 
   const onSignal = (signal: Signal) => {
-    if (begun) process.exit(EXIT_CODE_OF_SIGNAL[signal]);
+    if (hasBegun) process.exit(EXIT_CODE_OF_SIGNAL[signal]);
     shutDown(signal);
   };
   process.on('SIGTERM', onSignal);

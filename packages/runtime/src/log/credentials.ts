@@ -1,10 +1,10 @@
 const USER_INFO_START = '://';
 
-/** Where a URL ends at the latest. A line break of a text is two characters in a line of JSON. */
+/** Ends every URL. A line break is two characters in a line of JSON. */
 const TOKEN_END = /[\s"]|\\[nrt]/g;
 
-/** Takes the user and password out of every URL in a text: all that is between `://` and the last `@` before the next
- *  blank or quote, for a password may hold `/` and `@`. In linear time, whatever the text. */
+/** Redacts the user and password of every URL in a text: everything between `://` and the last `@` before the next blank or
+ *  quote, since a password may contain `/` and `@`. Linear in time for any text. */
 export function withoutCredentials(text: string): string {
   let clean = '';
   let copied = 0;

@@ -1,20 +1,20 @@
 import { ReplyError } from 'ioredis';
 import { framesOf } from './stack-frames.ts';
 
-/** A class of errors whose messages quote nobody: no prompt, no answer, no secret. */
+/** An error class whose messages contain no prompt, answer or secret. */
 export type PlainErrorClass = abstract new (...args: never[]) => Error;
 
-/** What of an error may stand in a log. */
+/** The parts of an error that are safe to log. */
 export interface ErrorOutline {
-  /** the name of its class; of a thrown value that is no error, its type */
+  /** the name of its class, or the type of a thrown value that is not an error */
   readonly type: string;
   readonly code?: string | number;
-  /** of Redis's errors and those of the classes given */
+  /** only for Redis's errors and the given classes */
   readonly message?: string;
-  /** where it was thrown */
+  /** stack frames */
   readonly at?: readonly string[];
   readonly cause?: ErrorOutline;
-  /** the first ones of an AggregateError */
+  /** the first errors of an AggregateError */
   readonly errors?: readonly ErrorOutline[];
 }
 
@@ -22,24 +22,23 @@ const MAX_MESSAGE_LENGTH = 300;
 const MAX_DEPTH = 4;
 const MAX_ERRORS = 4;
 
-/** `ECONNRESET`, `ERR_INVALID_URL`, `UND_ERR_SOCKET`, `JOB_CLOSED`; no word of a sentence. */
+/** Matches `ECONNRESET`, `ERR_INVALID_URL`, `UND_ERR_SOCKET`, `JOB_CLOSED`, but no word of a sentence. */
 const SYSTEM_CODE = /^(?:E[A-Z\d]{2,}|[A-Z][A-Z\d]*(?:_[A-Z\d]+)+)$/;
 const MAX_CODE_LENGTH = 48;
 
-/** When Redis does not know a command, it quotes what stood behind it: a token, or its own password. */
+/** For an unknown command Redis quotes its arguments: a token, or its own password. */
 const REDIS_QUOTES_AFTER = ', with args beginning with';
 
-/** Reduces an error of any origin to what helps to find the fault and quotes nobody.
+/** Reduces an error of any origin to the parts that help to find the fault and are safe to log.
  *
- *  Whoever threw it may have put a prompt, an answer or a key into its message, name, code or cause. So the message is
- *  taken from known classes only, the type from the class, the code where it looks like a system's, and the places from
- *  behind the message.
- *  @param plain classes whose messages may be logged, beside Redis's */
+ *  Its message, name, code or cause may contain a prompt, an answer or a key. So the message comes only from known classes,
+ *  the type from the class, the code only in the form of a system's, and the frames from after the message.
+ *  @param plain classes whose messages may be logged, in addition to Redis's */
 export function outlineOf(error: unknown, plain: readonly PlainErrorClass[] = []): ErrorOutline {
   return outline(error, plain, 1);
 }
 
-/** The first line of what Redis said, without what it quotes. */
+/** A message of Redis without the arguments that it quotes. */
 export function redisMessage(message: string): string {
   return bounded(message.split(REDIS_QUOTES_AFTER, 1)[0] ?? '');
 }
@@ -59,12 +58,12 @@ function outline(error: unknown, plain: readonly PlainErrorClass[], depth: numbe
       ...(error instanceof AggregateError && deeper ? { errors: error.errors.slice(0, MAX_ERRORS).map(inner) } : {}),
     };
   } catch {
-    // a getter of somebody else's error threw
+    // a getter of a foreign error threw
     return { type: 'unreadable' };
   }
 }
 
-/** An error's `name` is a field that anybody sets: it counts where it is the class's, or looks like that of Node's. */
+/** Any code can set an error's `name`: it counts only if it equals the class name or has the form of Node's names. */
 function typeOf(error: Error): string {
   const className: unknown = error.constructor.name;
   if (error.name === className || !/^[A-Z][A-Za-z]{2,30}Error$/.test(error.name)) return String(className);

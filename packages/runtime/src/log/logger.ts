@@ -4,7 +4,7 @@ import { outlineOf, type PlainErrorClass } from './error-outline.ts';
 
 export type { Logger } from 'pino';
 
-/** Fields that are never logged, wherever they stand in the first three levels of an entry. */
+/** Fields that are redacted in the first three levels of an entry. */
 const REDACTED = [
   'authorization',
   'apiKey',
@@ -18,18 +18,18 @@ const REDACTED = [
 ];
 
 export interface LoggerSettings {
-  /** the process's part: `api`, `worker` */
+  /** `api`, `worker` */
   readonly service: string;
   readonly level: string;
-  /** classes of errors whose messages quote nobody, and are therefore logged */
+  /** error classes whose messages are safe to log */
   readonly plainErrors?: readonly PlainErrorClass[];
-  /** where the lines go; stdout when left out */
+  /** default: stdout */
   readonly destination?: DestinationStream;
 }
 
-/** JSON lines on stdout: `level` (a word), `time` (ISO 8601), `service`, `pid`, `msg`, and what the call adds.
- *  Never a prompt, a token or a secret: known fields are redacted, credentials are cut out of URLs, and of an error
- *  stays what {@link outlineOf} lets through. */
+/** Creates a logger of JSON lines: `level` (a word), `time` (ISO 8601), `service`, `pid`, `msg`, and the fields of the call.
+ *  It never logs a prompt, a token or a secret: known fields and credentials in URLs are redacted, and errors are reduced
+ *  by {@link outlineOf}. */
 export function createLogger({ service, level, plainErrors, destination }: LoggerSettings): Logger {
   const outline = (error: unknown) => outlineOf(error, plainErrors);
   const options: LoggerOptions = {

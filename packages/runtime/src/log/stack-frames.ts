@@ -1,20 +1,20 @@
-/** As many frames as V8 records by default. */
+/** V8's default number of frames. */
 const MAX_FRAMES = 10;
 
-/** Longer than any path that helps to find a place. */
+/** Longer than any useful frame. */
 const MAX_FRAME_LENGTH = 300;
 
-/** Before the message stands no more than `TypeError [ERR_INVALID_URL]: `. */
+/** Longest text before the message, for example `TypeError [ERR_INVALID_URL]: `. */
 const MAX_HEADER_LENGTH = 120;
 
-/** What V8 says of a place in a file: `at run (/app/a.js:1:2)`, `at async file:///app/a.js:1:2`. */
+/** V8's location in a file: `at run (/app/a.js:1:2)`, `at async file:///app/a.js:1:2`. */
 const NAMES_A_PLACE = /:\d+:\d+\)?$/;
 
-/** Where an error was thrown: the frames of its stack that name a place in a file, without a word of its message.
+/** Returns the stack frames that name a location in a file, without any part of the message.
  *
- *  The message stands before the frames and may hold lines that look like some, for a prompt may quote a stack. So only
- *  what follows the whole message counts. Without frames where nobody can tell where it ends: message or stack were
- *  changed after the error was made. */
+ *  The message precedes the frames and may contain lines that look like frames: a prompt may quote a stack. So only lines
+ *  after the whole message count. Returns no frames when the end of the message is unknown because message or stack were
+ *  changed after the error was created. */
 export function framesOf(stack: string, { name, message }: Pick<Error, 'name' | 'message'>): string[] {
   const from = endOfMessage(stack, name, message);
   if (from === null) return [];
@@ -23,17 +23,17 @@ export function framesOf(stack: string, { name, message }: Pick<Error, 'name' | 
   return lines.map((line) => line.trim()).filter((line) => line.length <= MAX_FRAME_LENGTH && NAMES_A_PLACE.test(line));
 }
 
-/** The first whole lines; looks at no more of a long text than they may have. */
+/** The first complete lines. Reads only as much of a long text as they can occupy. */
 function firstLines(text: string): string[] {
-  const most = MAX_FRAMES * MAX_FRAME_LENGTH;
-  const lines = text.slice(0, most).split('\n');
-  if (text.length > most) lines.pop();
+  const maxLength = MAX_FRAMES * MAX_FRAME_LENGTH;
+  const lines = text.slice(0, maxLength).split('\n');
+  if (text.length > maxLength) lines.pop();
   return lines.slice(0, MAX_FRAMES);
 }
 
-/** Where the message ends and a line break follows, or null. The header before it has the name of when the stack was
- *  first asked for, or that of the class.
- *  Tries the places where a header may end, instead of searching: a search for a long message may take quadratic time. */
+/** The index after the message, where a line break follows, or null. The header before it has the error's name at the first
+ *  access to the stack, or the name of the class.
+ *  Tries the possible ends of a header instead of searching: a search for a long message can take quadratic time. */
 function endOfMessage(stack: string, name: string, message: string): number | null {
   const whole = [`${name}: ${message}`, ...(message === '' ? [name] : [])];
   const known = whole.find((header) => stack.startsWith(`${header}\n`));

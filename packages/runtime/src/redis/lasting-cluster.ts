@@ -2,11 +2,11 @@ import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis';
 
 /** A cluster connection whose `connect()` always settles.
  *
- *  ioredis's own does not when the nodes answer and the cluster is down (a master is lost, its replica not promoted
- *  yet): the check of its state fails, ioredis connects again by itself, and the first promise is forgotten. BullMQ
- *  awaits it when it renews its blocking connection: its worker would never again fetch a job. */
+ *  In ioredis it stays pending when the nodes respond but the cluster is down (a master is lost and its replica is not
+ *  promoted yet): the state check fails, ioredis reconnects by itself, and drops the first promise. BullMQ awaits that
+ *  promise when it renews its blocking connection, so its worker would never fetch again. */
 export class LastingCluster extends Cluster {
-  /** @throws Error this attempt has failed; ioredis goes on trying */
+  /** @throws Error this attempt failed; ioredis keeps trying */
   override async connect(): Promise<void> {
     const closed = Promise.withResolvers<never>();
     const onClose = () => closed.reject(new Error('Connection is closed.'));
@@ -18,8 +18,8 @@ export class LastingCluster extends Cluster {
     }
   }
 
-  /** A further connection of this kind, where ioredis would make one of its own kind.
-   *  @param options instead of those of this one: `redisOptions` are not merged */
+  /** Creates another connection of this class; ioredis would create a plain Cluster.
+   *  @param options override this connection's; `redisOptions` are not merged */
   override duplicate(startupNodes: ClusterNode[] = [], options: ClusterOptions = {}): Cluster {
     // private in ioredis's types
     const own = Reflect.get(this, 'startupNodes') as ClusterNode[];

@@ -2,8 +2,8 @@ import type { Cluster, Redis } from 'ioredis';
 import { redisMessage } from '../log/error-outline.ts';
 import type { Logger } from '../log/logger.ts';
 
-/** Logs when a connection is lost and when it is back: two lines per outage, not one per attempt.
- *  It is also the `error` listener without which ioredis would write to the console. */
+/** Logs when a connection is lost and when it is back: two lines per outage, not one per attempt. Without its `error`
+ *  listener, ioredis would write to the console. */
 export function logOutages(connection: Redis | Cluster, name: string, logger: Logger): void {
   let lostAt: number | null = null;
   let lastError: Error | undefined;
@@ -28,8 +28,8 @@ export function logOutages(connection: Redis | Cluster, name: string, logger: Lo
   });
 }
 
-// The message of a refused connection to several addresses is empty; its code says it. Never the error itself: it
-// carries the command's arguments.
+// A refused connection to several addresses has an empty message but a code. Never log the error itself: it carries the
+// command's arguments.
 function reasonOf(error: Error | undefined): string {
   if (error === undefined) return 'closed by the server';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;

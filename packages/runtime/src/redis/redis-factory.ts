@@ -17,34 +17,34 @@ import { logOutages } from './outage-log.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 import { sentinelConnector } from './sentinel-connector.ts';
 
-/** A connection to one server (found directly or through sentinels) or to a cluster. */
+/** A connection to one server (directly or through sentinels) or to a cluster. */
 export type RedisConnection = Redis | Cluster;
 
 export interface ConnectOptions {
-  /** the longest that a command of role `blocking` may block, milliseconds; BullMQ's 10 s when left out.
-   *  A dead connection is noticed 2.5 s after it. */
+  /** longest block of a command of role `blocking`, milliseconds; default: BullMQ's 10 s. A dead connection is detected 2.5 s
+   *  later. */
   readonly maxBlockMs?: number;
 }
 
 export interface RedisFactory {
   readonly mode: RedisAddress['mode'];
-  /** Opens a connection; it is used at once and connects by itself, as often as need be.
-   *  BullMQ duplicates what it is given for a worker and closes its duplicate itself. */
+  /** Opens a connection. It is usable at once, and connects and reconnects by itself. For a worker, BullMQ duplicates the
+   *  connection that it gets and closes its duplicate itself. */
   connect(role: RedisRole, options?: ConnectOptions): RedisConnection;
-  /** Closes every connection that it opened, at once: what still waits for a reply is rejected. (Except during an
-   *  outage of a cluster: there the commands of role `worker` stay unanswered.) To be called last. */
+  /** Closes every connection that it opened, at once, and rejects pending commands. (Exception: during an outage of a cluster,
+   *  commands of role `worker` stay pending.) Call it last. */
   close(): void;
 }
 
 export interface RedisFactoryOptions {
-  /** shown by `CLIENT LIST`, with the role */
+  /** shown in `CLIENT LIST`, with the role */
   readonly name: string;
   readonly logger: Logger;
 }
 
 /** Opens the connections of one process.
- *  Each resumes within 5 s of Redis being back, and notices a connection whose packets vanish: within 2.5 s when it
- *  has something to send, 4.5 s as a subscriber of a single Redis, 11 s when idle (the kernel's keep-alive).
+ *  Each resumes within 5 s after Redis is back. Lost packets are detected within 2.5 s after a command, within 4.5 s on a
+ *  subscriber of a single Redis, and within 11 s on an idle connection (the kernel's keep-alive).
  *  @param url one of the forms of `REDIS_URL`; see {@link parseRedisUrl}
  *  @throws SettingsError the URL has none of these forms */
 export function redisFactory(url: string, { name, logger }: RedisFactoryOptions): RedisFactory {
@@ -82,12 +82,12 @@ function openConnection(address: RedisAddress, role: RedisRole, name: string, ma
 }
 
 function closeConnection(connection: RedisConnection): void {
-  const between = connection.status === 'reconnecting';
+  const isReconnecting = connection.status === 'reconnecting';
   connection.disconnect();
-  if (!between || !(connection instanceof Redis)) return;
-  // between two attempts there is no socket whose end would reject the waiting commands: begin an attempt and end it
+  if (!isReconnecting || !(connection instanceof Redis)) return;
+  // between two attempts there is no socket whose end would reject the pending commands: start an attempt and end it
   connection.connect().catch(() => {
-    // that was the purpose
+    // expected: the next line ends this attempt
   });
   connection.disconnect();
 }

@@ -1,4 +1,4 @@
-/** Where a Redis is and how it is laid out. */
+/** The address and topology of a Redis. */
 export interface RedisAddress {
   readonly mode: 'single' | 'sentinel' | 'cluster';
   /** the server; the sentinels; or some nodes of the cluster */
@@ -7,11 +7,11 @@ export interface RedisAddress {
   readonly password: string | undefined;
   readonly db: number;
   readonly tls: boolean;
-  /** the name by which the sentinels know the master; '' in the other modes */
+  /** the sentinels' name for the master; '' in other modes */
   readonly masterName: string;
 }
 
-/** `ok: false` comes with a sentence that says what is wrong without quoting the URL: it may hold a password. */
+/** `problem` describes the error without quoting the URL, which may contain a password. */
 export type ParsedRedisUrl =
   | { readonly ok: true; readonly address: RedisAddress }
   | { readonly ok: false; readonly problem: string };
@@ -19,11 +19,11 @@ export type ParsedRedisUrl =
 const REDIS_URL = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?$/;
 const DEFAULT_PORT = { single: 6379, sentinel: 26379, cluster: 6379 } as const;
 
-/** Reads the forms of `REDIS_URL`:
+/** Parses the forms of `REDIS_URL`:
  *  `redis://[user:pass@]host[:port][/db]`,
  *  `redis+sentinel://[user:pass@]h1:26379,h2:26379/<master>[/db]`,
  *  `redis+cluster://[user:pass@]h1:7000,h2:7001`; each with `rediss` for TLS.
- *  User and password are percent-decoded; an IPv6 host stands in brackets. */
+ *  User and password are percent-decoded; an IPv6 host must be in brackets. */
 export function parseRedisUrl(url: string): ParsedRedisUrl {
   const match = REDIS_URL.exec(url);
   if (match === null) return bad('must look like redis://, rediss://, redis+sentinel:// or redis+cluster:// and hosts');
@@ -37,11 +37,11 @@ export function parseRedisUrl(url: string): ParsedRedisUrl {
     return bad('names several hosts: use redis+sentinel:// or redis+cluster://');
 
   const credentials = parseUserInfo(userInfo);
-  if (credentials === null) return bad('has a user or password that is not percent-encoded properly');
+  if (credentials === null) return bad('has a user or password that is not properly percent-encoded');
 
-  const place = parsePath(mode, path);
-  if (typeof place === 'string') return bad(place);
-  return { ok: true, address: { mode, nodes: known, tls: scheme === 'rediss', ...credentials, ...place } };
+  const parsed = parsePath(mode, path);
+  if (typeof parsed === 'string') return bad(parsed);
+  return { ok: true, address: { mode, nodes: known, tls: scheme === 'rediss', ...credentials, ...parsed } };
 }
 
 function parseHost(text: string, defaultPort: number): { host: string; port: number } | null {

@@ -1,10 +1,10 @@
 import { type RedisOptions, SentinelConnector } from 'ioredis';
 
-/** ioredis's connector, which does not give up for good in the midst of a fail-over.
+/** ioredis's connector for sentinels, without a race that ends a connection for good during a failover.
  *
- *  Its detector of fail-overs belongs to the connection before, and stays subscribed while the next is being made: what
- *  it hears then disconnects the connector, the new attempt fails with "Connection is closed.", and ioredis takes that
- *  for the end. A slow answer of a sentinel is enough. So the old detector goes before the new attempt. */
+ *  In ioredis the failover detector of the previous connection stays subscribed while the next connection is made. A message
+ *  then disconnects the connector, the new attempt fails with "Connection is closed.", and ioredis stops trying. A slow
+ *  reply of a sentinel is enough. So the old detector is removed before the new attempt. */
 class LastingSentinelConnector extends SentinelConnector {
   override connect(...args: Parameters<SentinelConnector['connect']>): ReturnType<SentinelConnector['connect']> {
     // private in ioredis's types
