@@ -6,18 +6,18 @@ import type { WorkerSettings } from './settings.ts';
 import { workerModule } from './worker.module.ts';
 
 export interface RunningWorker {
-  /** where `/healthz`, `/readyz` and `/metrics` are; null when no port was given */
+  /** base URL of `/healthz`, `/readyz` and `/metrics`; null without a port */
   readonly healthUrl: string | null;
-  /** Takes nothing new, gives running jobs the grace time, hands over the rest, and closes every connection. */
+  /** Stops fetching, gives running jobs the grace time, hands over the rest, and closes every connection. */
   close(): Promise<void>;
 }
 
-/** Starts a worker: resolves when it consumes.
+/** Starts a worker. Resolves when it consumes.
  *  @throws PipelineModuleError, DuplicatePipeline a pipeline cannot be used */
 export async function createWorker(settings: WorkerSettings, logger: Logger): Promise<RunningWorker> {
   const app = await NestFactory.create<NestFastifyApplication>(
     workerModule(settings, logger),
-    // a scraper's idle keep-alive connection must not hold up the end
+    // a scraper's idle keep-alive connection must not delay the shutdown
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger: false, abortOnError: false },
   );

@@ -4,7 +4,7 @@ import { createWorker } from './create-worker.ts';
 import { useModelConnectionsForFetch } from './pipelines/models/openai/model-connections.ts';
 import { workerSettingsSchema } from './settings.ts';
 
-/** Between the end of the grace time and the end of the process: hand-over, and closing of connections, milliseconds. */
+/** Time after the grace time to hand over jobs and close connections, milliseconds. */
 const CLOSING_MS = 5_000;
 
 async function main(): Promise<void> {
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     });
     logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: worker.healthUrl }, 'consuming');
   } catch (error) {
-    // no job has been taken yet: the words of this error quote no prompt
+    // no job has run yet: the message cannot quote a prompt
     logger.fatal({ err: error, reason: error instanceof Error ? error.message : String(error) }, 'cannot start');
     process.exit(1);
   }

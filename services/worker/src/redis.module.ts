@@ -13,7 +13,7 @@ import pRetry from 'p-retry';
 import type { WorkerSettings } from './settings.ts';
 import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
 
-/** The connections, and the worker's side of the stream log on them: it writes logs and never follows them. */
+/** The Redis connections, and the worker's side of the stream log: it writes logs and never follows them. */
 @Global()
 @Module({
   providers: [
@@ -74,7 +74,7 @@ export class RedisModule implements OnApplicationShutdown {
   }
 }
 
-/** No job is taken before cancels are heard: a worker that starts before its Redis waits for it. */
+/** Subscribes to cancels before the worker takes its first job. A worker that starts before its Redis waits for it. */
 async function startCancelWatcher(redis: RedisConnection, hub: ChannelHub, keys: KeySpace): Promise<CancelWatcher> {
   const watcher = new CancelWatcher(redis, hub, keys);
   await pRetry(() => watcher.start(), { retries: Number.POSITIVE_INFINITY, minTimeout: 250, maxTimeout: 1_000 });

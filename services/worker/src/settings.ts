@@ -2,11 +2,11 @@ import { MODEL_PROVIDERS, modelSettings, partsOfModel } from '@millrace/contract
 import { logSettings, recordOutlivesLog, redisSettings, slotSettings, streamLogSettings } from '@millrace/runtime';
 import { z } from 'zod';
 
-/** Node's timers fire at once beyond this, milliseconds. */
+/** Longest delay of Node's timers, milliseconds: beyond it they fire at once. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-function milliseconds(least: number, otherwise: number) {
-  return z.coerce.number().int().min(least).max(MAX_TIMER_MS).default(otherwise);
+function milliseconds(min: number, defaultMs: number) {
+  return z.coerce.number().int().min(min).max(MAX_TIMER_MS).default(defaultMs);
 }
 
 const commaSeparated = z
@@ -19,7 +19,7 @@ const commaSeparated = z
       .filter((item) => item !== ''),
   );
 
-/** Every environment variable that the worker reads. */
+/** All environment variables of the worker. */
 export const workerSettingsSchema = z
   .object({
     ...redisSettings,
@@ -31,18 +31,18 @@ export const workerSettingsSchema = z
       .min(1)
       .max(10_000)
       .default(50)
-      .describe('Jobs that one worker runs at a time'),
+      .describe('Jobs that one worker runs at once'),
     ...slotSettings,
     OPENAI_API_KEY: z
       .string()
-      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks: no header can carry anything else')
+      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks: a header cannot carry anything else')
       .optional()
       .describe(
-        'Key for OpenAI’s API; not needed with an OPENAI_BASE_URL that asks for none, nor with a MILLRACE_MODEL of another provider',
+        'Key for OpenAI’s API; optional with an OPENAI_BASE_URL that requires none, or with a MILLRACE_MODEL of another provider',
       ),
     OPENAI_BASE_URL: z
       .url({ protocol: /^https?$/ })
-      // paths are put behind it, with a slash of their own
+      // paths are appended with a slash of their own
       .transform((url) => url.replace(/\/+$/, ''))
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
@@ -52,20 +52,20 @@ export const workerSettingsSchema = z
       .default('true')
       .transform((word) => word === 'true')
       .describe(
-        'Whether to ask a model of openai what its answer cost (stream_options); a server that refuses the question is asked without, false spares it the first refusal',
+        'Whether to request usage from models of openai (stream_options); when a server rejects the option, the request is repeated without it: false avoids the first rejection',
       ),
     MILLRACE_SYSTEM_PROMPT: z
       .string()
       .default('')
-      .describe('Put by the pipeline `chat` before a conversation that brings no system message of its own'),
+      .describe('System message that the pipeline `chat` adds to conversations without one'),
     MILLRACE_PIPELINES: commaSeparated.describe(
-      'Modules with pipelines of your own, comma separated: paths (./ or /) or package names',
+      'Modules with custom pipelines, comma-separated: paths (./ or /) or package names',
     ),
     MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 300_000).describe(
-      'How long a model may take to give its first sign of life, retries included, milliseconds; a comment or an empty frame of its server starts it anew',
+      'How long a model may take to send its first content, including retries, milliseconds; a comment or an empty frame of its server restarts the time',
     ),
     MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000).describe(
-      'How long a model may be silent in the midst of an answer, milliseconds; whatever its server sends is a sign of life',
+      'How long a model may be silent within an answer, milliseconds; anything that its server sends counts as activity',
     ),
     MILLRACE_MODEL_RETRIES: z.coerce
       .number()
@@ -73,21 +73,21 @@ export const workerSettingsSchema = z
       .min(0)
       .max(100)
       .default(4)
-      .describe('How often a model call that failed before it said anything (429, 5xx, no connection) is repeated'),
+      .describe('How often a model call is retried that failed before its first content (429, 5xx, no connection)'),
     MILLRACE_RETRY_MIN_DELAY_MS: milliseconds(0, 250).describe(
-      'Delay before the first repetition, doubled for each further one, with jitter, milliseconds',
+      'Delay before the first retry, doubled for each further one, with jitter, milliseconds',
     ),
     MILLRACE_RETRY_MAX_DELAY_MS: milliseconds(0, 10_000).describe(
-      'Longest delay before a repetition, also where the model’s Retry-After asks for more, milliseconds',
+      'Longest delay before a retry, milliseconds; also caps the model’s Retry-After',
     ),
     MILLRACE_WORKER_LOCK_MS: milliseconds(1_000, 8_000).describe(
-      'A worker that has not renewed its hold on a job for this long counts as dead, milliseconds',
+      'A worker that has not renewed its lock on a job for this long counts as dead, milliseconds',
     ),
     MILLRACE_WORKER_STALL_CHECK_MS: milliseconds(500, 4_000).describe(
-      'How often the workers look for jobs of dead workers, milliseconds; with the lock above: noticed within 12 s',
+      'How often workers check for jobs of dead workers, milliseconds; with the default lock, a death is noticed within 12 s',
     ),
     MILLRACE_WORKER_GRACE_MS: milliseconds(0, 20_000).describe(
-      'How long running jobs may go on after SIGTERM before they are handed to another worker, milliseconds',
+      'How long running jobs may continue after SIGTERM before they are handed over to another worker, milliseconds',
     ),
     MILLRACE_WORKER_HEALTH_PORT: z.coerce
       .number()
@@ -95,11 +95,11 @@ export const workerSettingsSchema = z
       .min(0)
       .max(65_535)
       .optional()
-      .describe('Port of /healthz, /readyz and /metrics; 0: any free one; not served when left out'),
+      .describe('Port of /healthz, /readyz and /metrics; 0: any free port; default: not served'),
     HOST: z.string().default('127.0.0.1').describe('Address that the process listens on'),
   })
   .check(recordOutlivesLog)
-  .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: least, MILLRACE_RETRY_MAX_DELAY_MS: most }) => least <= most, {
+  .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: min, MILLRACE_RETRY_MAX_DELAY_MS: max }) => min <= max, {
     path: ['MILLRACE_RETRY_MAX_DELAY_MS'],
     message: 'must be at least MILLRACE_RETRY_MIN_DELAY_MS',
   })
@@ -110,10 +110,10 @@ export const workerSettingsSchema = z
   )
   .refine(({ MILLRACE_MODEL: model, OPENAI_BASE_URL: url }) => url !== undefined || isKnownToOpenAi(model), {
     path: ['MILLRACE_MODEL'],
-    message: `has a provider that is none (known: ${MODEL_PROVIDERS.join(', ')}); where it belongs to the name, set OPENAI_BASE_URL to the server that has the model`,
+    message: `has an unknown provider (known: ${MODEL_PROVIDERS.join(', ')}); if it is part of the model’s name, set OPENAI_BASE_URL to the server that has the model`,
   });
 
-/** OpenAI's own names have no colon, but for fine-tuned models (`ft:gpt-4o-mini:team::id`). */
+/** OpenAI's names contain no colon, except those of fine-tuned models (`ft:gpt-4o-mini:team::id`). */
 function isKnownToOpenAi(model: string): boolean {
   const { provider, name } = partsOfModel(model);
   return provider !== 'openai' || !name.includes(':') || name.startsWith('ft:');

@@ -1,9 +1,9 @@
-/** Injection tokens of what is no class of the worker's. */
+/** Injection tokens for providers without a class of their own. */
 export const SETTINGS = Symbol('WorkerSettings');
 export const LOGGER = Symbol('Logger');
-/** every Redis connection of the process */
+/** opens every Redis connection of the process */
 export const REDIS = Symbol('RedisFactory');
 /** the connection for commands */
 export const COMMANDS = Symbol('RedisConnection');
-/** the subscriber that hears of cancels */
+/** the subscriber connection for cancels */
 export const CONTROL_HUB = Symbol('ChannelHub');

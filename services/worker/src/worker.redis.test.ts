@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from './testing/worker-harness.ts';
+import { WorkerHarness } from './testing/worker-harness.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -14,18 +14,18 @@ describe('a worker', () => {
   it('streams an answer into the log, with its finish reason, usage and timings', async () => {
     await using model = await startModel();
     model.answer(['Hel', 'lo', '\n\n', ' 🌊'], { usage: { inputTokens: 3, outputTokens: 4 } });
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker();
-    const id = await deployment.submit({ query: 'say hello', temperature: 0.5, maxTokens: 77 });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker();
+    const id = await harness.submit({ query: 'say hello', temperature: 0.5, maxTokens: 77 });
 
-    const [type, done] = await deployment.end(id);
+    const [type, done] = await harness.end(id);
     expect(type).toBe('done');
     expect(done).toMatchObject({ finishReason: 'stop', usage: { inputTokens: 3, outputTokens: 4 } });
     const { queueMs, firstTokenMs, totalMs } = done['timings'] as Record<string, number>;
     expect(queueMs).toBeLessThanOrEqual(firstTokenMs ?? -1);
     expect(firstTokenMs).toBeLessThanOrEqual(totalMs ?? -1);
-    expect(await deployment.reader.text(id)).toBe('Hello\n\n 🌊');
-    expect((await deployment.events(id)).map(([name]) => name).filter((name) => name !== 'text')).toEqual([
+    expect(await harness.reader.text(id)).toBe('Hello\n\n 🌊');
+    expect((await harness.events(id)).map(([name]) => name).filter((name) => name !== 'text')).toEqual([
       'accepted',
       'started',
       'done',
@@ -34,7 +34,7 @@ describe('a worker', () => {
     expect(body).toMatchObject({ model: 'simulated', temperature: 0.5, max_tokens: 77, stream: true });
     expect(body.messages).toEqual([{ role: 'user', content: 'say hello' }]);
     expect(headers.authorization).toBe('Bearer no-key-needed');
-    await eventually(async () => (await deployment.queued()) === 0);
+    await eventually(async () => (await harness.queued()) === 0);
   });
 
   it('passes on reasoning, tool calls and a token limit', async () => {
@@ -43,43 +43,40 @@ describe('a worker', () => {
       to: 'a',
     });
     model.answer(['cut sho'], { to: 'b', finishReason: 'length' });
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker({ OPENAI_API_KEY: 'sk-secret', MILLRACE_SYSTEM_PROMPT: 'Be brief.' });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker({ OPENAI_API_KEY: 'sk-secret', MILLRACE_SYSTEM_PROMPT: 'Be brief.' });
 
-    const [calling, limited] = await Promise.all([
-      deployment.submit({ query: 'a' }),
-      deployment.submit({ query: 'b' }),
-    ]);
-    expect(await deployment.end(calling)).toMatchObject(['done', { finishReason: 'tool_calls' }]);
-    expect((await deployment.events(calling)).slice(2, -1)).toEqual([
+    const [calling, limited] = await Promise.all([harness.submit({ query: 'a' }), harness.submit({ query: 'b' })]);
+    expect(await harness.end(calling)).toMatchObject(['done', { finishReason: 'tool_calls' }]);
+    expect((await harness.events(calling)).slice(2, -1)).toEqual([
       ['reasoning', { text: 'hm' }],
       ['tool_call', { callId: 'call_1', name: 'look', arguments: '{"a":1}' }],
     ]);
-    expect(await deployment.end(limited)).toMatchObject(['done', { finishReason: 'length' }]);
+    expect(await harness.end(limited)).toMatchObject(['done', { finishReason: 'length' }]);
     const { body, headers } = await model.request(0);
     expect(body.messages?.[0]).toEqual({ role: 'system', content: 'Be brief.' });
     expect(headers.authorization).toBe('Bearer sk-secret');
-    expect(JSON.stringify(deployment.log)).not.toContain('sk-secret');
+    expect(JSON.stringify(harness.log)).not.toContain('sk-secret');
   });
 
   it('does nothing for a job that has ended while it was queued', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const id = await deployment.submit();
-    await deployment.canceller.cancel(id, 'owner');
-    await deployment.worker();
-    await eventually(async () => (await deployment.queued()) === 0);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const id = await harness.submit();
+    await harness.canceller.cancel(id, 'owner');
+    await harness.worker();
+    await eventually(async () => (await harness.queued()) === 0);
     expect(model.requests).toHaveLength(0);
-    expect((await deployment.events(id)).map(([type]) => type)).toEqual(['accepted', 'cancelled']);
+    expect((await harness.events(id)).map(([type]) => type)).toEqual(['accepted', 'cancelled']);
   });
 
   it('says which pipelines it has', async () => {
-    await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
+    await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
     const before = Date.now();
-    await deployment.worker();
-    const seen = await eventually(async () => (await deployment.redis.hgetall(deployment.keys.pipelines))['chat']);
+    await harness.worker();
+    const seen = await eventually(async () => (await harness.redis.hgetall(harness.keys.pipelines))['chat']);
     expect(Number(seen)).toBeGreaterThanOrEqual(before);
-    expect(await deployment.redis.pttl(deployment.keys.pipelines)).toBeGreaterThan(60_000);
+    expect(await harness.redis.pttl(harness.keys.pipelines)).toBeGreaterThan(60_000);
   });
 
   it('runs a team’s pipeline with a tool between two model calls', async () => {
@@ -91,13 +88,13 @@ describe('a worker', () => {
       () => (call++ === 0 ? [{ toolCall: { id: 'c1', name: 'days_between', arguments: dates } }] : ['29', ' days']),
       { usage },
     );
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker({ MILLRACE_PIPELINES: './examples/pipelines/almanac.mjs' });
-    const id = await deployment.submit({ pipeline: 'almanac', query: 'How long was February 2024?' });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker({ MILLRACE_PIPELINES: './examples/pipelines/almanac.mjs' });
+    const id = await harness.submit({ pipeline: 'almanac', query: 'How long was February 2024?' });
 
-    expect(await deployment.end(id)).toMatchObject(['done', { usage: { inputTokens: 4, outputTokens: 6 } }]);
-    expect(await deployment.reader.text(id)).toBe('29 days');
-    expect((await deployment.events(id)).slice(2, 4)).toEqual([
+    expect(await harness.end(id)).toMatchObject(['done', { usage: { inputTokens: 4, outputTokens: 6 } }]);
+    expect(await harness.reader.text(id)).toBe('29 days');
+    expect((await harness.events(id)).slice(2, 4)).toEqual([
       ['tool_call', { callId: 'c1', name: 'days_between', arguments: dates }],
       ['tool_result', { callId: 'c1', name: 'days_between', content: '29', isError: false }],
     ]);
@@ -112,17 +109,17 @@ describe('a pipeline that says what is no event', () => {
     ['text', 'text: data.text'],
     ['nothing', 'type'],
   ])('(%s) ends its own job with INTERNAL, and the log names the field', async (query, field) => {
-    await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
-    await deployment.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/malformed.mjs' });
-    const id = await deployment.submit({ pipeline: 'malformed', query });
-    const [type, error] = await deployment.end(id);
+    await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
+    await harness.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/malformed.mjs' });
+    const id = await harness.submit({ pipeline: 'malformed', query });
+    const [type, error] = await harness.end(id);
     expect([type, error]).toEqual(['error', { code: 'INTERNAL', message: expect.any(String), retryable: false }]);
-    expect(await deployment.reader.text(id)).toBe('so far');
-    expect(deployment.log).toContainEqual(
+    expect(await harness.reader.text(id)).toBe('so far');
+    expect(harness.log).toContainEqual(
       expect.objectContaining({ msg: 'failed', requestId: idOf(id), pipeline: 'malformed', field }),
     );
-    expect(JSON.stringify([deployment.log, error])).not.toContain('hush');
-    await eventually(async () => (await deployment.queued()) === 0);
+    expect(JSON.stringify([harness.log, error])).not.toContain('hush');
+    await eventually(async () => (await harness.queued()) === 0);
   });
 });
 
@@ -132,46 +129,44 @@ describe('a cancel', () => {
     ['mid-stream', true],
   ])('closes the model’s connection %s', async (_, speaks) => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    await deployment.worker();
-    const id = await deployment.submit();
+    await harness.worker();
+    const id = await harness.submit();
     const request = await gate.request;
     if (speaks) {
       await gate.say('a');
-      await eventually(async () => (await deployment.reader.text(id)) === 'a');
+      await eventually(async () => (await harness.reader.text(id)) === 'a');
     }
-    await deployment.canceller.cancel(id, 'owner');
+    await harness.canceller.cancel(id, 'owner');
     expect((await request.ended).by).toBe('client');
     expect(await gate.say('late')).toBe(false);
-    await eventually(async () => (await deployment.queued()) === 0);
-    expect((await deployment.events(id)).at(-1)).toEqual(['cancelled', { by: 'owner' }]);
-    expect(deployment.log).toContainEqual(
-      expect.objectContaining({ msg: 'cancelled', requestId: idOf(id), attempt: 1 }),
-    );
+    await eventually(async () => (await harness.queued()) === 0);
+    expect((await harness.events(id)).at(-1)).toEqual(['cancelled', { by: 'owner' }]);
+    expect(harness.log).toContainEqual(expect.objectContaining({ msg: 'cancelled', requestId: idOf(id), attempt: 1 }));
   });
 
   it('is the end of the queue entry too, which is not retried (BullMQ)', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated({ to: 'cancelled' });
     model.answer(['next'], { to: 'next' });
-    await deployment.worker();
-    const id = await deployment.submit({ query: 'cancelled' });
+    await harness.worker();
+    const id = await harness.submit({ query: 'cancelled' });
     await gate.request;
-    await deployment.canceller.cancel(id, 'owner');
-    await eventually(async () => (await deployment.queued()) === 0);
-    await deployment.end(await deployment.submit({ query: 'next' }));
+    await harness.canceller.cancel(id, 'owner');
+    await eventually(async () => (await harness.queued()) === 0);
+    await harness.end(await harness.submit({ query: 'next' }));
     expect(model.requests.map(({ prompt }) => prompt)).toEqual(['cancelled', 'next']);
   });
 
   it('frees the slot of a pipeline that ignores its signal', async () => {
-    await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
-    await deployment.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/deaf.mjs' });
-    const id = await deployment.submit({ pipeline: 'deaf' });
-    await eventually(async () => (await deployment.reader.text(id)) === 'a');
-    await deployment.canceller.cancel(id, 'admin');
-    await eventually(async () => (await deployment.queued()) === 0);
+    await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
+    await harness.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/deaf.mjs' });
+    const id = await harness.submit({ pipeline: 'deaf' });
+    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await harness.canceller.cancel(id, 'admin');
+    await eventually(async () => (await harness.queued()) === 0);
   });
 });
 
@@ -187,27 +182,27 @@ describe('a failing model', () => {
   ])('that answers %i ends the job with %s', async (status, code, retryable, calls) => {
     await using model = await startModel();
     model.answer([{ fail: { status, message: 'key sk-secret, prompt: hush' } }]);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker(env);
-    const id = await deployment.submit({ query: 'hush' });
-    const [type, error] = await deployment.end(id);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker(env);
+    const id = await harness.submit({ query: 'hush' });
+    const [type, error] = await harness.end(id);
     expect(type).toBe('error');
     expect(error).toMatchObject({ code, retryable });
     expect(model.requests).toHaveLength(calls);
-    expect(JSON.stringify([error, deployment.log])).not.toMatch(/sk-secret|hush/);
-    expect(await deployment.reached(id, 'failed')).toMatchObject({ error: { code } });
-    await eventually(async () => (await deployment.queued()) === 0);
+    expect(JSON.stringify([error, harness.log])).not.toMatch(/sk-secret|hush/);
+    expect(await harness.reached(id, 'failed')).toMatchObject({ error: { code } });
+    await eventually(async () => (await harness.queued()) === 0);
   });
 
   it('is asked again until it answers', async () => {
     await using model = await startModel();
     model.failNext(1, { status: 429, retryAfter: 0 }).failNext(1, { status: 500 }).answer(['fine']);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker(env);
-    const id = await deployment.submit();
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('fine');
-    expect(deployment.log.filter(({ msg }) => msg === 'retried')).toHaveLength(2);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker(env);
+    const id = await harness.submit();
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('fine');
+    expect(harness.log.filter(({ msg }) => msg === 'retried')).toHaveLength(2);
   });
 
   it.each([
@@ -216,22 +211,22 @@ describe('a failing model', () => {
     ['sends what is no JSON', { raw: 'data: {nonsense\n\n' }],
   ])('that %s after a token is not asked again', async (_, step) => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    await deployment.worker(env);
-    const id = await deployment.submit();
+    await harness.worker(env);
+    const id = await harness.submit();
     await gate.say('half');
-    await eventually(async () => (await deployment.reader.text(id)) === 'half');
+    await eventually(async () => (await harness.reader.text(id)) === 'half');
     void gate.step(step); // the connection may be gone before it is taken
-    expect(await deployment.end(id)).toMatchObject(['error', { code: 'MODEL_ERROR', retryable: true }]);
+    expect(await harness.end(id)).toMatchObject(['error', { code: 'MODEL_ERROR', retryable: true }]);
     expect(model.requests).toHaveLength(1);
   });
 
   it('that nobody can reach ends the job with MODEL_ERROR', async () => {
-    await using deployment = new Deployment(redis.url, `http://127.0.0.1:${await freePort()}/v1`);
-    await deployment.worker(env);
-    const id = await deployment.submit();
-    expect(await deployment.end(id)).toMatchObject([
+    await using harness = new WorkerHarness(redis.url, `http://127.0.0.1:${await freePort()}/v1`);
+    await harness.worker(env);
+    const id = await harness.submit();
+    expect(await harness.end(id)).toMatchObject([
       'error',
       { code: 'MODEL_ERROR', message: 'The connection to the model failed (ECONNREFUSED).', retryable: true },
     ]);
@@ -244,10 +239,10 @@ describe('a failing model', () => {
   ])('that %s is closed and ends the job', async (_, said, timeouts, code) => {
     await using model = await startModel();
     model.answer([...said, { silence: true }]);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker({ ...env, ...timeouts });
-    const id = await deployment.submit(code === 'TIMEOUT' ? { timeoutMs: 300 } : {});
-    expect(await deployment.end(id)).toMatchObject(['error', { code, retryable: true }]);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker({ ...env, ...timeouts });
+    const id = await harness.submit(code === 'TIMEOUT' ? { timeoutMs: 300 } : {});
+    expect(await harness.end(id)).toMatchObject(['error', { code, retryable: true }]);
     expect((await (await model.request(0)).ended).by).toBe('client');
     expect(model.requests).toHaveLength(1);
   });
@@ -255,20 +250,20 @@ describe('a failing model', () => {
   it('that says more than a log may hold is closed, and the limit is named', async () => {
     await using model = await startModel();
     model.answer([...Array.from({ length: 20 }, () => 'x'.repeat(500)), { silence: true }]);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    await deployment.worker({ MILLRACE_MAX_LOG_BYTES: '4096' });
-    const id = await deployment.submit();
-    const [type, error] = await deployment.end(id);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker({ MILLRACE_MAX_LOG_BYTES: '4096' });
+    const id = await harness.submit();
+    const [type, error] = await harness.end(id);
     expect([type, error['code'], error['retryable']]).toEqual(['error', 'MODEL_ERROR', false]);
     expect(error['message']).toContain('MILLRACE_MAX_LOG_BYTES');
     expect((await (await model.request(0)).ended).by).toBe('client');
   });
 
   it('is not to blame for a pipeline that the worker does not have', async () => {
-    await using deployment = new Deployment(redis.url, 'http://127.0.0.1:9/v1');
-    await deployment.worker(env);
-    const id = await deployment.submit({ pipeline: 'elsewhere' });
-    expect(await deployment.end(id)).toMatchObject(['error', { code: 'INTERNAL', retryable: true }]);
+    await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
+    await harness.worker(env);
+    const id = await harness.submit({ pipeline: 'elsewhere' });
+    expect(await harness.end(id)).toMatchObject(['error', { code: 'INTERNAL', retryable: true }]);
   });
 });
 
@@ -276,32 +271,32 @@ describe('an error that nobody foresaw', () => {
   it('brings the entry back a second later, so that no job is forgotten', async () => {
     await using model = await startModel();
     model.answer(['fine']);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const id = await deployment.submit();
-    const record = deployment.keys.record(id);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const id = await harness.submit();
+    const record = harness.keys.record(id);
     const aside = `${record}:aside`;
-    await deployment.redis.rename(record, aside);
-    await deployment.redis.set(record, 'not a hash');
-    await deployment.worker();
-    await eventually(() => deployment.log.some(({ msg }) => msg === 'run failed'));
-    await deployment.redis.rename(aside, record);
-    expect((await deployment.end(id))[0]).toBe('done');
-    await eventually(async () => (await deployment.queued()) === 0);
+    await harness.redis.rename(record, aside);
+    await harness.redis.set(record, 'not a hash');
+    await harness.worker();
+    await eventually(() => harness.log.some(({ msg }) => msg === 'run failed'));
+    await harness.redis.rename(aside, record);
+    expect((await harness.end(id))[0]).toBe('done');
+    await eventually(async () => (await harness.queued()) === 0);
   });
 });
 
 describe('readiness', () => {
   it('is told over HTTP, with the metrics', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const { healthUrl } = await deployment.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const { healthUrl } = await harness.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
     expect((await fetch(`${healthUrl}/healthz`)).status).toBe(200);
     const ready = await eventually(async () => {
       const answer = await fetch(`${healthUrl}/readyz`);
       return answer.status === 200 ? answer : null;
     });
     expect(await ready.json()).toEqual({ consuming: true, listening: true });
-    await deployment.end(await deployment.submit());
+    await harness.end(await harness.submit());
     const metrics = await eventually(async () => {
       const text = await (await fetch(`${healthUrl}/metrics`)).text();
       return text.includes('outcome="completed"') ? text : null;
@@ -312,11 +307,11 @@ describe('readiness', () => {
 
   it('is kept while every slot is busy', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
     const env = { MILLRACE_WORKER_CONCURRENCY: '1', MILLRACE_WORKER_HEALTH_PORT: '0' };
-    const { healthUrl } = await deployment.worker(env);
-    const id = await deployment.submit();
+    const { healthUrl } = await harness.worker(env);
+    const id = await harness.submit();
     await gate.request;
     const statuses = new Set<number>();
     const watched = deferred();
@@ -326,6 +321,6 @@ describe('readiness', () => {
     clearInterval(timer);
     expect([...statuses]).toEqual([200]);
     await gate.finish();
-    await deployment.end(id);
+    await harness.end(id);
   });
 });

@@ -1,8 +1,8 @@
 import type { StreamErrorCode } from '@millrace/contracts';
 
-/** Why a running attempt ended from within the worker; the first two are reasons of an AbortSignal, which is no error. */
+/** Why an attempt ended from within the worker. The first two are reasons of an AbortSignal, not failures. */
 
-/** The worker ends: the job goes on elsewhere. */
+/** The worker is shutting down: the job continues on another one. */
 export class WorkerStopping extends Error {
   override readonly name = 'WorkerStopping';
   constructor() {
@@ -10,7 +10,7 @@ export class WorkerStopping extends Error {
   }
 }
 
-/** One of an attempt's clocks ran out. */
+/** One of an attempt's deadlines has passed. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
   constructor(
@@ -21,7 +21,7 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** The job asks for a pipeline that this worker does not have, though another one announced it. */
+/** The job needs a pipeline that another worker announced and this one does not have. */
 export class PipelineMissing extends Error {
   override readonly name = 'PipelineMissing';
   constructor(readonly pipeline: string) {
@@ -29,15 +29,15 @@ export class PipelineMissing extends Error {
   }
 }
 
-/** A pipeline said something that no event, or result, can be. */
+/** A pipeline yielded an invalid event or returned an invalid result. */
 export class MalformedEvent extends Error {
   override readonly name = 'MalformedEvent';
 
-  /** @param field what is wrong, as `tool_result: data.content`; never its value */
+  /** @param field the invalid field, for example `tool_result: data.content`; never its value */
   constructor(
     readonly pipeline: string,
     readonly field: string,
   ) {
-    super(`the pipeline "${pipeline}" said a malformed event (${field})`);
+    super(`the pipeline "${pipeline}" yielded a malformed event (${field})`);
   }
 }

@@ -8,7 +8,7 @@ import { LOGGER, SETTINGS } from '../tokens.ts';
 import { JobRunner } from './job-runner.ts';
 import { WorkerMetrics } from './metrics.ts';
 
-/** From a job's reference to its log: knows neither queue nor LangChain. */
+/** Runs jobs by reference, from record to log. Knows neither the queue nor LangChain. */
 @Module({
   imports: [PipelinesModule],
   providers: [

@@ -8,7 +8,7 @@ import { WorkerMetrics } from './metrics.ts';
 
 type Begin = Extract<Begun, { kind: 'begun' }>;
 
-/** A writer of which the test decides when it has room, and what it can store. */
+/** A writer whose room and behaviour the test controls. */
 class Writer {
   readonly signal = new AbortController().signal;
   readonly calls: string[] = [];
@@ -48,10 +48,10 @@ function attempt(
   });
 }
 
-const text = (said: string) => ({ type: 'text', data: { text: said } }) as const;
+const text = (content: string) => ({ type: 'text', data: { text: content } }) as const;
 
 describe('an attempt', () => {
-  it('asks the pipeline for nothing more while the writer has no room (law 10)', async () => {
+  it('does not pull from the pipeline while the writer has no room (law 10)', async () => {
     const writer = new Writer();
     const room = Promise.withResolvers<void>();
     writer.room = room.promise;
@@ -65,7 +65,7 @@ describe('an attempt', () => {
       yield text('b');
       return undefined;
     }).run();
-    // whatever could still happen by itself has happened when a macrotask gets its turn
+    // by the next macrotask, everything that could happen without room has happened
     await new Promise(setImmediate);
     expect([pulls, writer.calls]).toEqual([1, ['emit text {"text":"a"}']]);
     room.resolve();
@@ -95,7 +95,7 @@ describe('an attempt', () => {
       (prompt) => new PipelineError('MODEL_ERROR', prompt),
       { code: 'MODEL_ERROR', err: { type: 'PipelineError', code: 'MODEL_ERROR' } },
     ],
-  ])('logs where a pipeline failed, and no word of a long prompt that it throws as %s', async (_, thrown, said) => {
+  ])('logs where a pipeline failed, but nothing of a long prompt that it throws as %s', async (_, thrown, logged) => {
     const prompt = 'hush\nat hush (/hush.js:1:2)\na://hush@hush '.repeat(6_000);
     const log: string[] = [];
     const startedAt = performance.now();
@@ -111,7 +111,7 @@ describe('an attempt', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect(log.join('')).not.toContain('hush');
     const entry = log.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'failed');
-    expect(entry).toMatchObject(said);
+    expect(entry).toMatchObject(logged);
     expect(JSON.stringify(entry.err)).toMatch(/attempt\.test\.ts.*:\d+:\d+/);
   });
 });

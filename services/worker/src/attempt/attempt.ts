@@ -17,13 +17,13 @@ import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { Outcome, WorkerMetrics } from './metrics.ts';
 import { abandon, UntilAborted } from './until-aborted.ts';
-import { returnedResult, saidEvent } from './validate-event.ts';
+import { validateEvent, validateResult } from './validate-event.ts';
 
 /** What an attempt needs of its worker. */
 export interface AttemptPorts {
   readonly watcher: Pick<CancelWatcher, 'watch'>;
   readonly pipelines: { find(name: string): RunnablePipeline | undefined };
-  readonly limits: Omit<DeadlineLimits, 'wholeMs'>;
+  readonly limits: Omit<DeadlineLimits, 'totalMs'>;
   readonly retry: RetryPolicy;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
@@ -31,36 +31,36 @@ export interface AttemptPorts {
 
 type Begin = Extract<Begun, { kind: 'begun' }>;
 
-/** One run of a job: from the pipeline's events to the log, until the pipeline ends or something ends it.
+/** One attempt at a job: writes the pipeline's events to the log until the pipeline ends or is stopped.
  *
- *  Whatever ends it early (a cancel, a newer attempt, a limit, a clock, the worker's shutdown) aborts one signal, with
- *  its reason; the pipeline hears of it at once, and the reason decides what becomes of the job. */
+ *  A cancel, a newer attempt, a limit, a deadline and the worker's shutdown all abort one signal, which the pipeline shares.
+ *  Its reason decides the outcome. */
 export class Attempt {
   readonly #abort = new AbortController();
   readonly #startedAt = performance.now();
   #firstTokenMs: number | null = null;
 
   constructor(
-    readonly id: string,
+    readonly jobId: string,
     readonly begun: Begin,
     readonly ports: AttemptPorts,
   ) {}
 
-  /** Ends the attempt before its time; the first reason counts. */
+  /** Ends the attempt early. The first reason counts. */
   stop(reason: unknown): void {
     this.#abort.abort(reason);
   }
 
-  /** @throws only what nobody foresaw: a bug, or a script that Redis refuses */
+  /** @throws only unexpected errors: a bug, or a script that Redis rejects */
   async run(): Promise<Outcome> {
     const { writer, request } = this.begun;
     const { watcher, limits, logger } = this.ports;
     logger.info({ model: request.model, pipeline: request.pipeline, queueMs: this.begun.queueMs }, 'started');
     using _watch = watcher.watch(writer);
-    using deadlines = new Deadlines({ ...limits, wholeMs: request.timeoutMs }, (reason) => this.stop(reason));
+    using deadlines = new Deadlines({ ...limits, totalMs: request.timeoutMs }, (reason) => this.stop(reason));
     writer.signal.addEventListener('abort', () => this.stop(writer.signal.reason), { once: true });
     try {
-      const done = this.#done(await this.#say(deadlines));
+      const done = this.#done(await this.#stream(deadlines));
       await writer.done(done);
       this.#countTokens(done);
       return this.#ended('completed', done.timings);
@@ -69,18 +69,18 @@ export class Attempt {
     }
   }
 
-  /** Publishes what the pipeline says, at the pace of the slower of the model and Redis. */
-  async #say(deadlines: Deadlines): Promise<PipelineResult | undefined> {
+  /** Publishes the pipeline's events at the pace of the slower of model and Redis. */
+  async #stream(deadlines: Deadlines): Promise<PipelineResult | undefined> {
     const { writer } = this.begun;
     const { signal } = this.#abort;
     const { events, first } = await untilFirstEvent(this.#startPipeline(deadlines), this.ports.retry, {
       signal,
       onRetry: (failure) => {
-        deadlines.again();
+        deadlines.retry();
         this.#retried(failure);
       },
     });
-    deadlines.heard(true);
+    deadlines.onActivity('content');
     using aborted = new UntilAborted(signal);
     try {
       let next = first;
@@ -88,13 +88,13 @@ export class Attempt {
         this.#publish(next.value);
         const room = writer.drained();
         if (room !== null) {
-          deadlines.hold();
+          deadlines.suspend();
           await aborted.wait(room);
         }
-        deadlines.listen();
+        deadlines.resume();
         next = await aborted.wait(events.next());
       }
-      return returnedResult(next.value, this.begun.request.pipeline);
+      return validateResult(next.value, this.begun.request.pipeline);
     } catch (error) {
       abandon(events);
       throw error;
@@ -108,17 +108,17 @@ export class Attempt {
     if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
     const { messages, model, temperature, maxTokens } = request;
     const input = {
-      ...{ requestId: this.id, attempt, messages, model },
+      ...{ jobId: this.jobId, attempt, messages, model },
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return () => pipeline.run(input, { signal: this.#abort.signal, logger, heard: (said) => deadlines.heard(said) });
+    return () => pipeline.run(input, { signal: this.#abort.signal, logger, observer: deadlines });
   }
 
-  #publish(said: unknown): void {
+  #publish(yielded: unknown): void {
     const { writer, request } = this.begun;
     const { metrics } = this.ports;
-    const event = saidEvent(said, request.pipeline);
+    const event = validateEvent(yielded, request.pipeline);
     if ('text' in event.data && event.data.text === '') return;
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
@@ -133,7 +133,7 @@ export class Attempt {
     this.ports.logger.warn({ code, reason: message, retryAfterMs }, 'retried');
   }
 
-  /** Decides what becomes of the job. */
+  /** Ends the attempt in the log and decides its outcome. */
   async #settle(reason: unknown): Promise<Outcome> {
     if (reason instanceof JobClosed) return this.#ended('cancelled');
     if (reason instanceof AttemptFenced) return this.#ended('fenced');
@@ -148,12 +148,12 @@ export class Attempt {
       throw refusal;
     }
     if (isPipelineError(reason)) return this.#ended('failed', { code, err: reason });
-    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? faultOf(reason) : {}) });
+    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? detailsOf(reason) : {}) });
   }
 
   async #release(reason: 'handover' | 'log-lost'): Promise<Outcome> {
-    const goesOn = await this.begun.writer.release(reason);
-    return this.#ended(goesOn ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
+    const continues = await this.begun.writer.release(reason);
+    return this.#ended(continues ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
   }
 
   #ended(outcome: Outcome, details: object = {}): Outcome {
@@ -186,7 +186,7 @@ export class Attempt {
   }
 }
 
-/** What helps to find the fault; of an error the logger keeps no word that may quote the prompt. */
-function faultOf(reason: unknown): object {
+/** Details for the log. The logger drops every part of an error that may quote the prompt. */
+function detailsOf(reason: unknown): object {
   return reason instanceof MalformedEvent ? { pipeline: reason.pipeline, field: reason.field } : { err: reason };
 }

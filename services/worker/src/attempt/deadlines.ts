@@ -1,91 +1,90 @@
+import type { ModelActivity } from '../pipelines/models/model-observer.ts';
 import { MAX_TIMER_MS } from '../settings.ts';
 import { DeadlineExceeded } from './attempt-errors.ts';
 
 export interface DeadlineLimits {
-  /** until the model says something, retries and their delays included, milliseconds; any sign of life starts it anew */
+  /** until the first content, including retries and their delays, milliseconds; any activity of the server restarts it */
   readonly firstTokenMs: number;
-  /** between two signs of life once it has said something, milliseconds */
+  /** between two reads from the server after the first content, milliseconds */
   readonly tokenGapMs: number;
   /** the whole attempt, milliseconds */
-  readonly wholeMs: number;
+  readonly totalMs: number;
 }
 
-/** The three clocks of an attempt. Only the model's own time counts as silence: while the worker waits for Redis, the
- *  silence clock stands still. Whatever a model's server sends is a sign of life, also a comment, or a part of a tool call
- *  of which nothing can be published yet. */
+/** The three deadlines of an attempt: first content, gap, and total time. Only time spent waiting for the model counts as
+ *  silence: the timer is suspended while the worker waits for Redis. Everything that a model's server sends is activity,
+ *  including a comment, or a part of a tool call that cannot be published yet. */
 export class Deadlines implements Disposable {
-  readonly #whole: NodeJS.Timeout;
-  #heardAt = performance.now();
+  readonly #total: NodeJS.Timeout;
+  #activeAt = performance.now();
   #silence: NodeJS.Timeout;
-  #listening = true;
-  #isTalking = false;
+  #isWaiting = true;
+  #hasContent = false;
 
-  /** @param expire called once per clock that runs out */
+  /** @param expire called once per deadline that passes */
   constructor(
     readonly limits: DeadlineLimits,
     readonly expire: (reason: DeadlineExceeded) => void,
   ) {
-    const { firstTokenMs, wholeMs } = limits;
-    this.#whole = setTimeout(
-      () => expire(new DeadlineExceeded('TIMEOUT', `The answer took longer than ${wholeMs} ms.`)),
-      // the request's own figure, as an API with other settings may have let it in
-      Math.min(wholeMs, MAX_TIMER_MS),
+    const { firstTokenMs, totalMs } = limits;
+    this.#total = setTimeout(
+      () => expire(new DeadlineExceeded('TIMEOUT', `The answer took longer than ${totalMs} ms.`)),
+      // from the request: an API with other settings may have accepted a longer one
+      Math.min(totalMs, MAX_TIMER_MS),
     );
-    this.#silence = this.#silenceTimer(firstTokenMs, `The model said nothing within ${firstTokenMs} ms.`);
+    this.#silence = this.#silenceTimer(firstTokenMs, `The model sent nothing within ${firstTokenMs} ms.`);
   }
 
-  /** The model has given a sign of life.
-   *  @param said whether it has said something by now: from then on the gaps count. One that thinks in silence may send an
-   *    empty frame first and nothing for minutes */
-  heard(said: boolean): void {
+  /** The model's server has sent something. The gap deadline applies from the first content on: a model that reasons without
+   *  streaming may send an empty frame first and nothing for minutes. */
+  onActivity(activity: ModelActivity): void {
     const { firstTokenMs, tokenGapMs } = this.limits;
-    this.#heardAt = performance.now();
-    if (this.#isTalking) {
+    this.#activeAt = performance.now();
+    if (this.#hasContent) {
       this.#silence.refresh();
       return;
     }
-    if (!said) {
-      // not refreshed: a call that was made again has a shorter clock
+    if (activity === 'alive') {
+      // not `refresh()`: a retried call has a shorter timer
       this.#startFirst(firstTokenMs);
       return;
     }
-    this.#isTalking = true;
+    this.#hasContent = true;
     clearTimeout(this.#silence);
-    this.#silence = this.#silenceTimer(tokenGapMs, `The model fell silent for ${tokenGapMs} ms.`);
+    this.#silence = this.#silenceTimer(tokenGapMs, `The model stopped sending for ${tokenGapMs} ms.`);
   }
 
-  /** The call has failed before its first word and is made again: what is left of the first clock counts, from the last
-   *  sign of life on. */
-  again(): void {
-    this.#isTalking = false;
-    this.#startFirst(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#heardAt)));
+  /** Restarts the first deadline for a retry: only the time left since the last activity counts. */
+  retry(): void {
+    this.#hasContent = false;
+    this.#startFirst(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#activeAt)));
   }
 
-  /** @param leftMs what is left of the first clock, milliseconds */
+  /** @param leftMs time left until the first deadline, milliseconds */
   #startFirst(leftMs: number): void {
     clearTimeout(this.#silence);
-    this.#silence = this.#silenceTimer(leftMs, `The model said nothing within ${this.limits.firstTokenMs} ms.`);
+    this.#silence = this.#silenceTimer(leftMs, `The model sent nothing within ${this.limits.firstTokenMs} ms.`);
   }
 
-  /** The worker waits for the model again. */
-  listen(): void {
-    this.#listening = true;
+  /** Resumes the silence timer: the worker waits for the model. */
+  resume(): void {
+    this.#isWaiting = true;
     this.#silence.refresh();
   }
 
-  /** The worker is busy with what the model said. */
-  hold(): void {
-    this.#listening = false;
+  /** Suspends the silence timer: the worker waits for Redis. */
+  suspend(): void {
+    this.#isWaiting = false;
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#whole);
+    clearTimeout(this.#total);
     clearTimeout(this.#silence);
   }
 
   #silenceTimer(ms: number, message: string): NodeJS.Timeout {
     return setTimeout(() => {
-      if (this.#listening) this.expire(new DeadlineExceeded('MODEL_TIMEOUT', message));
+      if (this.#isWaiting) this.expire(new DeadlineExceeded('MODEL_TIMEOUT', message));
     }, ms);
   }
 }

@@ -14,7 +14,7 @@ function caused(message: string, cause: unknown): Error {
   return new TypeError(message, { cause });
 }
 
-describe('what a caller learns of a failure', () => {
+describe('a failure, as the caller sees it,', () => {
   it.each<[string, unknown, string, boolean, boolean]>([
     ['a refused key', httpError(401, { code: 'invalid_api_key' }), 'MODEL_ERROR', false, false],
     ['a rate limit', httpError(429), 'MODEL_RATE_LIMITED', true, true],
@@ -52,7 +52,7 @@ describe('what a caller learns of a failure', () => {
     expect(failure.message).not.toMatch(/secret|pass|prompt/);
   });
 
-  it('is just what a PipelineError says, also one of another copy of the class', () => {
+  it('has the code and message of a PipelineError, also from another copy of the class', () => {
     const said = { code: 'MODEL_ERROR', message: 'No stock prices today.', retryable: true, transient: false };
     const error = new PipelineError('MODEL_ERROR', 'No stock prices today.', true);
     expect(failureOf(error)).toMatchObject(said);

@@ -2,39 +2,39 @@ import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millra
 import { LogLimitExceeded } from '@millrace/stream-log';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 
-/** What went wrong in a pipeline, as the caller may see it, and whether the worker should try again by itself. */
+/** A pipeline's failure as the caller may see it, and whether the worker should retry. */
 export interface Failure extends JobError {
-  /** a repetition may well succeed: 429, 5xx, no connection */
+  /** a retry may succeed: 429, 5xx, no connection */
   readonly transient: boolean;
-  /** how long the model asks to be left alone, milliseconds; 0 where it does not say */
+  /** Retry-After of the model's server, milliseconds; 0 without one */
   readonly retryAfterMs: number;
 }
 
-/** Reads an error of any origin by its structure: every provider's package has classes of its own, but all of them
- *  carry an HTTP status or an error code of Node's.
+/** Classifies an error of any origin by its structure: each provider's package has its own classes, but all of them carry an
+ *  HTTP status or an error code of Node's.
  *
- *  The message is made here and never taken from the error: providers quote keys, prompts and addresses. */
+ *  The message never comes from the error: providers quote keys, prompts and addresses. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DeadlineExceeded) return final(error.code, error.message, true);
   if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
-  if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not know this pipeline.', true);
-  if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline said something malformed.');
-  const said = saidByPipeline(error);
-  if (said !== null) return said;
+  if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not have this pipeline.', true);
+  if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline yielded a malformed event.');
+  const stated = failureStatedBy(error);
+  if (stated !== null) return stated;
 
   const status = httpStatus(error);
   if (status !== undefined) return httpFailure(status, error);
   const codes = [...errorCodes(error)];
   const timedOut = codes.find((code) => TIMEOUT_CODES.has(code));
   if (timedOut !== undefined) return transient('MODEL_TIMEOUT', 'The connection to the model timed out.');
-  // the innermost cause is the most exact
+  // the innermost cause is the most specific
   const lost = codes.findLast((code) => CONNECTION_CODES.has(code));
   if (lost !== undefined) return transient('MODEL_ERROR', `The connection to the model failed (${lost}).`);
   if (codes.some((code) => BROKEN_HTTP.test(code))) {
-    return transient('MODEL_ERROR', 'The connection to the model failed (its answer is no valid HTTP).');
+    return transient('MODEL_ERROR', 'The connection to the model failed (its response is not valid HTTP).');
   }
   if (codes.includes('UNDECODABLE_ANSWER')) {
-    return final('MODEL_ERROR', 'The model’s answer has an encoding that cannot be read.', true);
+    return final('MODEL_ERROR', 'The model’s answer has an encoding that cannot be decoded.', true);
   }
   if (codes.includes('rate_limit_exceeded')) return transient('MODEL_RATE_LIMITED', 'The model is rate limited.');
   if (codes.includes('APIError')) return transient('MODEL_ERROR', 'The model reported an error.');
@@ -42,7 +42,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 const LIMIT_MESSAGE =
-  'The answer is longer than a log may be (MILLRACE_MAX_LOG_EVENTS, MILLRACE_MAX_LOG_BYTES); it ends here.';
+  'The answer exceeds the limits of a log (MILLRACE_MAX_LOG_EVENTS, MILLRACE_MAX_LOG_BYTES) and ends here.';
 
 const TIMEOUT_CODES = new Set([
   ...['TimeoutError', 'APIConnectionTimeoutError', 'ETIMEDOUT'],
@@ -54,32 +54,32 @@ const CONNECTION_CODES = new Set([
   ...['UND_ERR_SOCKET', 'ERR_STREAM_PREMATURE_CLOSE', 'APIConnectionError'],
 ]);
 
-/** Codes of undici and of its parser: `HPE_INVALID_CHUNK_SIZE`, `UND_ERR_RES_CONTENT_LENGTH_MISMATCH`. */
+/** Codes of undici and its parser: `HPE_INVALID_CHUNK_SIZE`, `UND_ERR_RES_CONTENT_LENGTH_MISMATCH`. */
 const BROKEN_HTTP = /^(?:HPE|UND_ERR)_/;
 
 function httpFailure(status: number, error: unknown): Failure {
   const code = safeCode(error);
-  const said = `HTTP status ${status}${code === undefined ? '' : `, ${code}`}`;
-  // the account is empty: waiting does not fill it
+  const details = `HTTP status ${status}${code === undefined ? '' : `, ${code}`}`;
+  // the account is empty: a retry cannot succeed
   if (status === 402 || code === 'insufficient_quota')
-    return final('MODEL_RATE_LIMITED', `The model’s quota is used up (${said}).`);
+    return final('MODEL_RATE_LIMITED', `The model’s quota is used up (${details}).`);
   const retryAfterMs = retryAfter(error);
-  if (status === 429) return transient('MODEL_RATE_LIMITED', `The model is rate limited (${said}).`, retryAfterMs);
+  if (status === 429) return transient('MODEL_RATE_LIMITED', `The model is rate limited (${details}).`, retryAfterMs);
   if (status === 408 || status === 504)
-    return transient('MODEL_TIMEOUT', `The model timed out (${said}).`, retryAfterMs);
-  if (status >= 500) return transient('MODEL_ERROR', `The model failed (${said}).`, retryAfterMs);
-  // to wherever it points the request would go with the key and the prompt
+    return transient('MODEL_TIMEOUT', `The model timed out (${details}).`, retryAfterMs);
+  if (status >= 500) return transient('MODEL_ERROR', `The model failed (${details}).`, retryAfterMs);
+  // following it would send the key and the prompt elsewhere
   if (status < 400)
-    return final('MODEL_ERROR', `The model’s server redirects elsewhere, which is not followed (${said}).`);
-  return final('MODEL_ERROR', `The model refused the request (${said}).`);
+    return final('MODEL_ERROR', `The model’s server answered with a redirect, which is not followed (${details}).`);
+  return final('MODEL_ERROR', `The model refused the request (${details}).`);
 }
 
-/** A PipelineError, by its structure: a team's module may have loaded a copy of the class of its own. */
+/** Recognises a PipelineError by its structure: a custom module may have loaded another copy of the class. */
 export function isPipelineError(error: unknown): error is Error & { readonly code: unknown } {
   return error instanceof Error && error.name === 'PipelineError' && 'code' in error;
 }
 
-function saidByPipeline(error: unknown): Failure | null {
+function failureStatedBy(error: unknown): Failure | null {
   if (!isPipelineError(error)) return null;
   const code = STREAM_ERROR_CODES.find((known) => known === error.code);
   return code === undefined ? null : final(code, error.message, 'retryable' in error && error.retryable === true);
@@ -104,7 +104,7 @@ function httpStatus(error: unknown): number | undefined {
   return candidates.find((status): status is number => typeof status === 'number' && status >= 300 && status < 600);
 }
 
-/** Words of providers that tell an operator what to do. Any other may be made of what the caller sent. */
+/** Providers' codes that help an operator. Any other code may contain what the caller sent. */
 const KNOWN_CODES = new Set([
   ...['insufficient_quota', 'rate_limit_exceeded', 'tokens', 'requests', 'billing_hard_limit_reached'],
   ...['invalid_api_key', 'authentication_error', 'permission_error', 'unsupported_country_region_territory'],
@@ -114,13 +114,13 @@ const KNOWN_CODES = new Set([
   ...['server_error', 'api_error', 'overloaded_error', 'service_unavailable', 'rate_limit_error', 'timeout'],
 ]);
 
-/** The provider's own word for it (`model_not_found`), where it is one of those that are known. */
+/** The provider's code (`model_not_found`), if it is known. */
 function safeCode(error: unknown): string | undefined {
   const code = field(error, 'code') ?? field(field(error, 'error'), 'code') ?? field(error, 'type');
   return typeof code === 'string' && KNOWN_CODES.has(code) ? code : undefined;
 }
 
-/** Names and codes along the chain of causes: Node's fetch says `fetch failed`, its cause says why. */
+/** Names and codes along the chain of causes: Node's fetch throws `fetch failed`, and its cause has the reason. */
 function* errorCodes(error: unknown): Generator<string> {
   for (let cause = error, depth = 0; cause !== undefined && depth < 5; cause = field(cause, 'cause'), depth += 1) {
     const words = [field(cause, 'name'), field(field(cause, 'constructor'), 'name'), field(cause, 'type')];
@@ -128,7 +128,7 @@ function* errorCodes(error: unknown): Generator<string> {
   }
 }
 
-/** @see RFC 9110 §10.2.3; `retry-after-ms` is OpenAI's finer one */
+/** @see RFC 9110 §10.2.3; `retry-after-ms` is OpenAI's extension */
 function retryAfter(error: unknown): number {
   const headers = field(error, 'headers') ?? field(field(error, 'response'), 'headers');
   const milliseconds = Number(header(headers, 'retry-after-ms') ?? Number.NaN);

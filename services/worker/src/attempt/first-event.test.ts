@@ -5,7 +5,7 @@ const POLICY = { retries: 2, minDelayMs: 1, maxDelayMs: 5 };
 
 const overloaded = () => Object.assign(new Error('overloaded'), { status: 503 });
 
-/** A pipeline that fails as often as there are errors, then says `a`. */
+/** A pipeline that fails once per error, then yields `a`. */
 function failing(errors: unknown[]) {
   const tries: number[] = [];
   async function* start(): AsyncGenerator<string, string, void> {
@@ -25,7 +25,7 @@ function open(start: () => AsyncGenerator<string, string, void>, signal = new Ab
 }
 
 describe('a pipeline', () => {
-  it('is run again while it says nothing and the failure may pass', async () => {
+  it('is retried after transient failures until its first event', async () => {
     const { start, tries } = failing([overloaded(), new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })]);
     const { opened, retried } = open(start);
     const { first, events } = await opened;
@@ -35,21 +35,21 @@ describe('a pipeline', () => {
     expect(retried).toEqual(['MODEL_ERROR', 'MODEL_ERROR']);
   });
 
-  it('is run no more often than the policy allows, and its last error counts', async () => {
+  it('is retried as often as the policy allows, and its last error counts', async () => {
     const last = overloaded();
     const { start, tries } = failing([overloaded(), overloaded(), last, overloaded()]);
     await expect(open(start).opened).rejects.toBe(last);
     expect(tries).toHaveLength(3);
   });
 
-  it('is run once when the failure will not pass', async () => {
+  it('is not retried after a permanent failure', async () => {
     const refused = Object.assign(new Error('refused'), { status: 401 });
     const { start, tries } = failing([refused]);
     await expect(open(start).opened).rejects.toBe(refused);
     expect(tries).toHaveLength(1);
   });
 
-  it('is left at once when the attempt ends, whatever it is waiting for', async () => {
+  it('is abandoned at once when the attempt ends, whatever it waits for', async () => {
     const abort = new AbortController();
     const { opened } = open(async function* () {
       await new Promise(() => undefined);
@@ -60,7 +60,7 @@ describe('a pipeline', () => {
     await expect(opened).rejects.toBe('cancelled');
   });
 
-  it('is not run again when the attempt ends between two tries', async () => {
+  it('is not retried when the attempt ends between two tries', async () => {
     const abort = new AbortController();
     const busy = Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '60' } });
     const { start, tries } = failing([busy]);
@@ -73,7 +73,7 @@ describe('a pipeline', () => {
     expect(tries).toHaveLength(1);
   });
 
-  it('may end without a word', async () => {
+  it('may end without an event', async () => {
     const { first } = await open(async function* () {
       yield* [];
       return 'end';

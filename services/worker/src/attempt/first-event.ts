@@ -4,26 +4,26 @@ import { type Failure, failureOf } from './failure.ts';
 import { abandon, orAborted } from './until-aborted.ts';
 
 export interface RetryPolicy {
-  /** repetitions after the first try */
+  /** retries after the first try */
   readonly retries: number;
-  /** before the first repetition, then doubled each time, with jitter, milliseconds */
+  /** before the first retry, doubled for each further one, with jitter, milliseconds */
   readonly minDelayMs: number;
-  /** also where Retry-After asks for more, milliseconds */
+  /** also caps Retry-After, milliseconds */
   readonly maxDelayMs: number;
 }
 
-/** A running pipeline and the first thing that it said. */
+/** A running pipeline and its first event or result. */
 export interface Opened<Event, Result> {
   readonly events: AsyncGenerator<Event, Result, void>;
   readonly first: IteratorResult<Event, Result>;
 }
 
-/** Runs a pipeline until it says something, and again where it failed in a way that may pass (429, 5xx, no
- *  connection). Only up to its first event: what comes after has been published, and is not said twice.
+/** Runs a pipeline up to its first event, and retries transient failures (429, 5xx, no connection). Later failures are not
+ *  retried: the events have been published.
  *
- *  This is the one retry policy of all pipelines; LangChain's own is switched off, since it repeats what we could
- *  neither bound by the attempt's clocks, nor count, nor log.
- *  @param signal the attempt's; its clocks bound the tries and the delays between them
+ *  This is the only retry policy for all pipelines. LangChain's own is disabled: its retries would not be bounded by the
+ *  attempt's deadlines, counted or logged.
+ *  @param signal the attempt's; its deadlines bound the tries and the delays between them
  *  @throws the last try's error, or the signal's reason */
 export function untilFirstEvent<Event, Result>(
   start: () => AsyncGenerator<Event, Result, void>,
@@ -39,7 +39,7 @@ export function untilFirstEvent<Event, Result>(
     } catch (error) {
       abandon(events);
       failed = error;
-      // p-retry takes most TypeErrors for bugs, but Node's fetch throws them for lost connections
+      // p-retry does not retry most TypeErrors, but Node's fetch throws them for lost connections
       throw new TryFailed();
     }
   };
@@ -54,7 +54,7 @@ export function untilFirstEvent<Event, Result>(
       const failure = failureOf(failed);
       if (!failure.transient) return false;
       onRetry(failure);
-      // p-retry's own delay comes on top: many workers told the same Retry-After do not come back at the same moment
+      // p-retry adds its own delay: workers that got the same Retry-After must not all retry at the same moment
       await delay(Math.min(failure.retryAfterMs, maxDelayMs), undefined, { signal });
       return true;
     },

@@ -10,31 +10,31 @@ export interface JobRunnerPorts extends AttemptPorts {
   readonly slots: Pick<TenantSlots, 'pickUp'>;
 }
 
-/** What became of a pick-up. */
-export type Run =
+/** The result of picking up a queue entry. */
+export type PickUpResult =
   | { readonly outcome: Outcome }
-  /** the tenant has `most` jobs running, all that it may have: the job is to be parked when its queue entry is gone */
+  /** the tenant runs `most` jobs, its maximum: park the job once its queue entry is gone */
   | { readonly outcome: 'parked'; readonly most: number };
 
-/** Runs jobs: what happens between the pick-up of a queue entry and its end. Knows no queue and no LangChain. */
+/** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
-  /** per job, the attempt that runs here now */
+  /** per job, the attempt that runs in this process */
   readonly #attempts = new Map<JobRef, Attempt>();
 
   constructor(readonly ports: JobRunnerPorts) {}
 
-  /** @param ref all that a queue entry carries (law 15)
-   *  @param runner unique per pick-up
-   *  @param stopping aborted when the worker ends and the job is to go on elsewhere
-   *  @throws only what nobody foresaw */
-  async run(ref: JobRef, runner: string, stopping: AbortSignal): Promise<Run> {
+  /** @param ref the whole content of a queue entry (law 15)
+   *  @param leaseToken unique per pick-up
+   *  @param stopping aborts when the worker shuts down and the job must continue elsewhere
+   *  @throws only unexpected errors */
+  async run(ref: JobRef, leaseToken: string, stopping: AbortSignal): Promise<PickUpResult> {
     const { metrics, slots } = this.ports;
     const slot = await slots.pickUp(ref);
     if (slot.kind === 'full') {
       metrics.jobs.inc({ outcome: 'parked' });
       return { outcome: 'parked', most: slot.most };
     }
-    const begun = await this.ports.starter.begin(ref, runner);
+    const begun = await this.ports.starter.begin(ref, leaseToken);
     metrics.activeJobs.inc();
     try {
       const outcome = begun.kind === 'begun' ? await this.#attempt(ref, begun, stopping) : await this.#skip(ref, begun);
@@ -51,7 +51,7 @@ export class JobRunner {
     const attempt = new Attempt(idOf(ref), begun, { ...this.ports, logger });
     this.#hint(fairQueue.markStarted(ref));
     const stop = () => attempt.stop(new WorkerStopping());
-    // this worker lost the job and took it up again: the cancel watcher looks after the newer attempt only
+    // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt
     this.#attempts.get(ref)?.stop(new AttemptFenced(ref));
     this.#attempts.set(ref, attempt);
     if (stopping.aborted) stop();
@@ -67,7 +67,7 @@ export class JobRunner {
     }
   }
 
-  /** The index is a hint beside the record: nobody waits for it, and a sweep of the API mends what is missing. */
+  /** The index is a hint beside the record: nothing waits for it, and the API's sweep repairs it. */
   #hint(written: Promise<void>): void {
     written.catch((error: unknown) => this.ports.logger.debug({ err: error }, 'index not updated'));
   }
@@ -82,7 +82,7 @@ export class JobRunner {
     }
     const message =
       begun.reason === 'already-said'
-        ? 'The worker was lost after it had begun to answer, and the job asked to fail then.'
+        ? 'The worker was lost after the answer had begun, and the job asked to fail in that case.'
         : 'The job has lost its worker too many times.';
     const keptBytes = await starter.fail(ref, { code: 'WORKER_LOST', message, retryable: true });
     this.#hint(fairQueue.retire({ ref, keptBytes }));

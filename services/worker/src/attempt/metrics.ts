@@ -1,22 +1,22 @@
 import { metricsRegistry } from '@millrace/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** What became of a pick-up of a queue entry.
+/** The outcome of picking up a queue entry.
  *  - `completed`, `failed`, `cancelled`: the job has ended
- *  - `fenced`: another attempt owns it · `handed-over`, `log-lost`: it goes on in another attempt
- *  - `parked`: its tenant has its share of the slots: it waits for one of them outside the queue
- *  - `void`: there was nothing to do: the job had ended, or its record is gone */
+ *  - `fenced`: another attempt owns it · `handed-over`, `log-lost`: it continues in another attempt
+ *  - `parked`: its tenant holds its share of the slots, so the job waits outside the queue
+ *  - `void`: nothing to do: the job had ended, or its record is gone */
 type PickUpOutcome = 'completed' | 'failed' | 'cancelled' | 'fenced' | 'handed-over' | 'log-lost' | 'void' | 'parked';
 
-/** What became of a pick-up for which there was a slot. */
+/** The outcome of a pick-up that got a slot. */
 export type Outcome = Exclude<PickUpOutcome, 'parked'>;
 
-/** The worker's own metrics; none has a label whose values a caller could choose. */
+/** The worker's metrics. No label has values that a caller can choose. */
 export class WorkerMetrics {
   readonly registry = metricsRegistry('worker');
   readonly jobs = new Counter<'outcome'>({
     name: 'millrace_worker_jobs_total',
-    help: 'Pick-ups of queue entries, by what became of them.',
+    help: 'Pick-ups of queue entries, by outcome.',
     labelNames: ['outcome'],
     registers: [this.registry],
   });
@@ -27,7 +27,7 @@ export class WorkerMetrics {
   });
   readonly events = new Counter<'type'>({
     name: 'millrace_worker_events_total',
-    help: 'Events that pipelines said, before merging, by type.',
+    help: 'Events that pipelines yielded, before merging, by type.',
     labelNames: ['type'],
     registers: [this.registry],
   });
@@ -39,7 +39,7 @@ export class WorkerMetrics {
   });
   readonly retries = new Counter<'code'>({
     name: 'millrace_worker_retries_total',
-    help: 'Repeated model calls, by the code of the failure before.',
+    help: 'Retried model calls, by the code of the previous failure.',
     labelNames: ['code'],
     registers: [this.registry],
   });

@@ -1,5 +1,5 @@
-/** Waits for one promise after the other, but for none longer than until a signal is aborted: somebody else's code need
- *  not heed it. One listener for all of them, for this is the path of every token. */
+/** Waits for promises in sequence, each only until the signal aborts: a pipeline may ignore its signal. It uses one listener
+ *  for all promises because it runs for every token. */
 export class UntilAborted implements Disposable {
   readonly #signal: AbortSignal;
   readonly #onAbort = () => this.#reject?.(this.#signal.reason);
@@ -10,7 +10,7 @@ export class UntilAborted implements Disposable {
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** To be called again when the promise before has settled.
+  /** Call it again only after the previous promise has settled.
    *  @throws the signal's reason */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -25,16 +25,16 @@ export class UntilAborted implements Disposable {
   }
 }
 
-/** Waits for a promise, but not longer than until the signal is aborted.
+/** Waits for a promise until the signal aborts.
  *  @throws the signal's reason */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   using aborted = new UntilAborted(signal);
   return await aborted.wait(promise);
 }
 
-/** Ends a generator that nobody reads any more. Not waited for: one that ignores its signal may be stuck. */
+/** Ends a generator without waiting for it: one that ignores its signal may be stuck. */
 export function abandon(generator: AsyncGenerator<unknown, unknown, void>): void {
   generator.return(undefined).catch(() => {
-    // nobody is left who could be told
+    // the attempt has already ended
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MalformedEvent } from './attempt-errors.ts';
-import { returnedResult, saidEvent } from './validate-event.ts';
+import { validateEvent, validateResult } from './validate-event.ts';
 
 const SECRET = 'the prompt';
 const circular: Record<string, unknown> = {};
@@ -18,21 +18,21 @@ function fault(check: () => unknown): unknown {
   }
 }
 
-describe('what a pipeline says', () => {
+describe('an event of a pipeline', () => {
   it.each<[string, unknown]>([
     ['text', { type: 'text', data: { text: 'a' } }],
     ['reasoning', { type: 'reasoning', data: { text: '' } }],
     ['a tool call', { type: 'tool_call', data: call }],
     ['a tool’s result', { type: 'tool_result', data: result }],
   ])('may be %s', (_, event) => {
-    expect(saidEvent(event, 'p')).toEqual(event);
+    expect(validateEvent(event, 'p')).toEqual(event);
   });
 
-  it('loses what is no part of an event', () => {
+  it('loses unknown fields', () => {
     const event = { type: 'text', data: { text: 'a', extra: circular }, id: '9-9' };
-    expect(saidEvent(event, 'p')).toEqual({ type: 'text', data: { text: 'a' } });
+    expect(validateEvent(event, 'p')).toEqual({ type: 'text', data: { text: 'a' } });
     const tool = { type: 'tool_call', data: { ...call, extra: circular } };
-    expect(saidEvent(tool, 'p')).toEqual({ type: 'tool_call', data: call });
+    expect(validateEvent(tool, 'p')).toEqual({ type: 'tool_call', data: call });
   });
 
   it.each<[string, unknown, string]>([
@@ -55,16 +55,16 @@ describe('what a pipeline says', () => {
     ['content as a number', { type: 'tool_result', data: { ...result, content: 1n } }, 'tool_result: data.content'],
     ['no isError', { type: 'tool_result', data: { ...result, isError: undefined } }, 'tool_result: data.isError'],
   ])('may not be %s', (_, event, field) => {
-    expect(fault(() => saidEvent(event, 'p'))).toBe(field);
+    expect(fault(() => validateEvent(event, 'p'))).toBe(field);
   });
 });
 
-describe('what a pipeline returns', () => {
+describe('the result of a pipeline', () => {
   const usage = { inputTokens: 1, outputTokens: 2 };
 
-  it('is nothing, or how it ended', () => {
-    expect([returnedResult(undefined, 'p'), returnedResult(null, 'p')]).toEqual([undefined, undefined]);
-    expect(returnedResult({ finishReason: 'stop', usage }, 'p')).toEqual({ finishReason: 'stop', usage });
+  it('may be nothing, or a finish reason and usage', () => {
+    expect([validateResult(undefined, 'p'), validateResult(null, 'p')]).toEqual([undefined, undefined]);
+    expect(validateResult({ finishReason: 'stop', usage }, 'p')).toEqual({ finishReason: 'stop', usage });
   });
 
   it.each<[unknown, string]>([
@@ -74,6 +74,6 @@ describe('what a pipeline returns', () => {
     [{ finishReason: 'stop', usage: { ...usage, outputTokens: Number.NaN } }, 'result: usage.outputTokens'],
     [{ finishReason: 'stop', usage: { ...usage, inputTokens: '1' } }, 'result: usage.inputTokens'],
   ])('may not be %p', (returned, field) => {
-    expect(fault(() => returnedResult(returned, 'p'))).toBe(field);
+    expect(fault(() => validateResult(returned, 'p'))).toBe(field);
   });
 });

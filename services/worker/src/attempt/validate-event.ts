@@ -19,24 +19,24 @@ const resultSchema = z.object({
   usage: z.object({ inputTokens: tokens, outputTokens: tokens }),
 });
 
-/** Takes what a pipeline yielded for an event, or not at all: TypeScript has not seen every team's module, and one
- *  object that JSON cannot hold must end its own job only. Fields of its own invention are left behind.
+/** Validates what a pipeline yielded and drops unknown fields. Custom modules may not be type-checked, and a value that JSON
+ *  cannot represent must fail its own job only.
  *  @throws MalformedEvent */
-export function saidEvent(said: unknown, pipeline: string): PipelineEvent {
-  const { type, data } = (said ?? {}) as { readonly type?: unknown; readonly data?: { readonly text?: unknown } };
-  // by hand, without a schema: this is the path of every token
+export function validateEvent(yielded: unknown, pipeline: string): PipelineEvent {
+  const { type, data } = (yielded ?? {}) as { readonly type?: unknown; readonly data?: { readonly text?: unknown } };
+  // without a schema: this runs for every token
   if (type === 'text' || type === 'reasoning') {
     const text = data?.text;
     if (typeof text !== 'string') throw new MalformedEvent(pipeline, `${type}: data.text`);
     return { type, data: { text } };
   }
   if (type !== 'tool_call' && type !== 'tool_result') throw new MalformedEvent(pipeline, 'type');
-  return parsed(toolEventSchema, said, pipeline, type);
+  return parsed(toolEventSchema, yielded, pipeline, type);
 }
 
-/** Takes what a pipeline returned at its end.
+/** Validates what a pipeline returned.
  *  @throws MalformedEvent */
-export function returnedResult(returned: unknown, pipeline: string): PipelineResult | undefined {
+export function validateResult(returned: unknown, pipeline: string): PipelineResult | undefined {
   return returned === undefined || returned === null ? undefined : parsed(resultSchema, returned, pipeline, 'result');
 }
 

@@ -9,7 +9,7 @@ interface Readiness {
   readonly listening: boolean;
 }
 
-/** What an orchestrator and a Prometheus ask. @see PROTOCOL.md §8 */
+/** Endpoints for an orchestrator and Prometheus. @see PROTOCOL.md §8 */
 @Controller()
 export class HealthController {
   constructor(
@@ -18,13 +18,13 @@ export class HealthController {
     @Inject(WorkerMetrics) readonly metrics: WorkerMetrics,
   ) {}
 
-  /** The process lives. */
+  /** The process is alive. */
   @Get('healthz')
   healthz(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** Jobs are being consumed and cancels would be heard; 503 otherwise, and while the worker shuts down. */
+  /** The worker consumes jobs and receives cancels; 503 otherwise, and during shutdown. */
   @Get('readyz')
   readyz(): Readiness {
     const readiness = { consuming: this.consumer.consuming, listening: this.hub.ready };

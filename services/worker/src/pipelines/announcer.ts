@@ -1,14 +1,14 @@
 import type { Logger } from '@millrace/runtime';
 import type { KeySpace, RedisConnection } from '@millrace/stream-log';
 
-/** How often a worker says which pipelines it has, milliseconds. The API believes it for a minute, so that it can
- *  answer `UNKNOWN_PIPELINE` for a name that nobody says any more. */
+/** How often a worker announces its pipelines, milliseconds. The API trusts an announcement for a minute and then answers
+ *  `UNKNOWN_PIPELINE`. */
 const ANNOUNCE_MS = 20_000;
 
-/** The whole list goes when the last worker has been away for this long, milliseconds. */
+/** The whole list expires this long after the last announcement, milliseconds. */
 const EXPIRE_MS = 120_000;
 
-/** Tells the API which pipelines there are. */
+/** Tells the API which pipelines the workers have. */
 export class PipelineAnnouncer {
   #timer: NodeJS.Timeout | undefined;
 
@@ -19,7 +19,7 @@ export class PipelineAnnouncer {
     readonly logger: Logger,
   ) {}
 
-  /** Announces at once, and from then on every 20 s until {@link stop}. */
+  /** Announces now and every 20 s until {@link stop}. */
   start(): void {
     const announce = () => {
       this.announce().catch((error: unknown) => {
@@ -30,7 +30,7 @@ export class PipelineAnnouncer {
     announce();
   }
 
-  /** Does not withdraw the names: other workers have them too, and this one's word expires by itself. */
+  /** Does not withdraw the names: other workers may have them, and this worker's announcement expires. */
   stop(): void {
     clearInterval(this.#timer);
   }

@@ -14,13 +14,13 @@ export class PipelineModuleError extends Error {
   }
 }
 
-/** Loads a team's pipelines. Each module's default export is a pipeline, or a list of them.
+/** Loads custom pipelines. Each module's default export is a pipeline or a list of pipelines.
  *  @param modules paths (starting with `.` or `/`) or package names
  *  @param directory what relative paths are relative to
  *  @throws PipelineModuleError naming the module and what is wrong with it */
 export async function loadPipelineModules(modules: readonly string[], directory: string): Promise<Pipeline[]> {
   const pipelines: Pipeline[] = [];
-  // one after the other: of several bad modules the first is reported, always the same
+  // in sequence: of several bad modules, always the first is reported
   for (const module of modules) pipelines.push(...(await loadModule(module, directory)));
   return pipelines;
 }

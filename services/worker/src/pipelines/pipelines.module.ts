@@ -10,7 +10,7 @@ import { loadPipelineModules } from './load-modules.ts';
 import { ChatModels } from './models/chat-models.ts';
 import { PipelineRegistry } from './registry.ts';
 
-/** The pipelines of this worker: loaded before anything else starts, so that a bad module is a start-up error. */
+/** Loads this worker's pipelines before anything else starts: a bad module is a start-up error. */
 @Module({
   providers: [
     { provide: PipelineRegistry, inject: [SETTINGS], useFactory: loadRegistry },

@@ -1,17 +1,16 @@
 import type { Logger } from '@millrace/runtime';
 import type { ChatModels } from './models/chat-models.ts';
-import type { Heard } from './models/openai/completion-stream.ts';
+import type { ModelObserver } from './models/model-observer.ts';
 import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './pipeline.ts';
 
-/** What the attempt gives a running pipeline. */
+/** What an attempt passes to a running pipeline. */
 interface RunContext {
   readonly signal: AbortSignal;
   readonly logger: Logger;
-  /** to be called for every sign of life of a model that the pipeline asks, also where it yields nothing for it */
-  readonly heard?: Heard;
+  readonly observer?: ModelObserver;
 }
 
-/** A pipeline with its worker's models: all that it takes to run it. */
+/** A pipeline bound to its worker's models. */
 export interface RunnablePipeline {
   run(input: PipelineInput, context: RunContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
 }
@@ -20,7 +19,7 @@ export interface RunnablePipeline {
 export class DuplicatePipeline extends Error {
   override readonly name = 'DuplicatePipeline';
   constructor(readonly pipeline: string) {
-    super(`two pipelines are named "${pipeline}": rename one of them, or load its module once only`);
+    super(`two pipelines are named "${pipeline}": rename one, or load its module only once`);
   }
 }
 
@@ -47,12 +46,12 @@ export class PipelineRegistry {
     const pipeline = this.#pipelines.get(name);
     if (pipeline === undefined) return undefined;
     return {
-      run: (input, { signal, logger, heard }) =>
+      run: (input, { signal, logger, observer }) =>
         pipeline.run(input, {
           signal,
           logger,
           chatModel: ({ model = input.model, temperature = input.temperature, maxTokens = input.maxTokens } = {}) =>
-            this.models.create({ model, temperature, maxTokens, heard }),
+            this.models.create({ model, temperature, maxTokens, observer }),
         }),
     };
   }

@@ -1,25 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import { startModel } from '@millrace/simulated-model';
 import { eventually, severReplication, startRedisCluster, untilPromoted } from '@millrace/testing';
-import { Deployment } from '../testing/worker-harness.ts';
+import { WorkerHarness } from '../testing/worker-harness.ts';
 
 describe('a worker on Redis Cluster', () => {
   it('runs and cancels jobs in whatever slots they are', async () => {
     await using cluster = await startRedisCluster();
     await using model = await startModel();
     model.answer(['whole']);
-    await using deployment = new Deployment(cluster.url, model.baseUrl);
-    await deployment.worker();
-    const ids = await Promise.all(Array.from({ length: 6 }, () => deployment.submit()));
-    for (const id of ids) expect((await deployment.end(id))[0]).toBe('done');
+    await using harness = new WorkerHarness(cluster.url, model.baseUrl);
+    await harness.worker();
+    const ids = await Promise.all(Array.from({ length: 6 }, () => harness.submit()));
+    for (const id of ids) expect((await harness.end(id))[0]).toBe('done');
 
     const gate = model.gated();
-    const id = await deployment.submit();
+    const id = await harness.submit();
     await gate.say('a');
-    await eventually(async () => (await deployment.reader.text(id)) === 'a');
-    await deployment.canceller.cancel(id, 'owner');
+    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await harness.canceller.cancel(id, 'owner');
     expect((await (await gate.request).ended).by).toBe('client');
-    await eventually(async () => (await deployment.queued()) === 0);
+    await eventually(async () => (await harness.queued()) === 0);
   }, 60_000);
 
   // side by side: they wait for the cluster most of the time
@@ -33,18 +33,18 @@ describe('a worker on Redis Cluster', () => {
       await using cluster = await startRedisCluster({ replicasPerMaster: 1, nodeTimeoutMs: 4_000 });
       await using model = await startModel();
       model.answer(['whole']);
-      await using deployment = new Deployment(cluster.url, model.baseUrl);
-      await deployment.worker();
-      expect((await deployment.end(await deployment.submit(), 15_000))[0]).toBe('done');
+      await using harness = new WorkerHarness(cluster.url, model.baseUrl);
+      await harness.worker();
+      expect((await harness.end(await harness.submit(), 15_000))[0]).toBe('done');
 
-      const { master, replica } = await cluster.shardOf(deployment.keys.queuePrefix);
+      const { master, replica } = await cluster.shardOf(harness.keys.queuePrefix);
       if (severed) {
         await severReplication(master, replica);
-        expect((await deployment.end(await deployment.submit(), 15_000))[0]).toBe('done');
+        expect((await harness.end(await harness.submit(), 15_000))[0]).toBe('done');
       }
       await master.kill();
       await untilPromoted(replica);
-      expect((await deployment.end(await deployment.submit(), 5_000))[0]).toBe('done');
+      expect((await harness.end(await harness.submit(), 5_000))[0]).toBe('done');
     },
     60_000,
   );

@@ -2,16 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { startModel } from '@millrace/simulated-model';
 import { eventually, startRedis } from '@millrace/testing';
-import { Deployment } from '../testing/worker-harness.ts';
+import { WorkerHarness } from '../testing/worker-harness.ts';
 import { DRAIN_DELAY_SECONDS } from './consumer-options.ts';
 
 describe('a worker whose Redis was away', () => {
   it('consumes again at once, although the outage was longer than drainDelay, and is unready meanwhile (BullMQ)', async () => {
     await using redis = await startRedis();
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const { healthUrl } = await deployment.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
-    await deployment.end(await deployment.submit());
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const { healthUrl } = await harness.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
+    await harness.end(await harness.submit());
     await redis.shutDown();
     const lostAt = performance.now();
     const turnsTo = (status: number) => eventually(async () => (await fetch(`${healthUrl}/readyz`)).status === status);
@@ -20,8 +20,8 @@ describe('a worker whose Redis was away', () => {
     await delay(Math.max(0, lostAt + DRAIN_DELAY_SECONDS * 3_000 - performance.now()));
     await redis.start();
     const backAt = performance.now();
-    const id = await deployment.submit();
-    expect((await deployment.end(id))[0]).toBe('done');
+    const id = await harness.submit();
+    expect((await harness.end(id))[0]).toBe('done');
     await turnsTo(200);
     expect(performance.now() - backAt).toBeLessThan(15_000);
   });
@@ -29,19 +29,19 @@ describe('a worker whose Redis was away', () => {
   it('goes on with a running answer and loses nothing of it (Dify #41712)', async () => {
     await using redis = await startRedis();
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    await deployment.worker();
-    const id = await deployment.submit();
+    await harness.worker();
+    const id = await harness.submit();
     await gate.say('a');
-    await eventually(async () => (await deployment.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.reader.text(id)) === 'a');
     await redis.kill();
     await gate.say('b');
     await redis.start();
     await gate.say('c');
     await gate.finish();
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('abc');
-    expect((await deployment.reader.outline(id))?.attempt).toBe(1);
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('abc');
+    expect((await harness.reader.outline(id))?.attempt).toBe(1);
   });
 });

@@ -10,7 +10,7 @@ import { JobConsumer } from './job-consumer.ts';
 import { producer, Requeuer } from './requeuer.ts';
 import { SlotAnnouncer } from './slot-announcer.ts';
 
-/** From the queue to the attempt: the only part of the worker that knows BullMQ. */
+/** Consumes the queue: the only part of the worker that knows BullMQ. */
 @Module({
   imports: [AttemptModule],
   providers: [

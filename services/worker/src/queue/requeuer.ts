@@ -5,23 +5,23 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import { QUEUE_NAME } from './consumer-options.ts';
 
-/** Name of every entry; the API's producer says the same. */
+/** Name of every entry, the same in the API's producer. */
 const ENTRY_NAME = 'generate';
 
-/** A producer of its own: registered with Nest, it would lend its impatient connection to the consumer. */
+/** Creates the producer for entries that return to the queue. */
 export function producer(connection: RedisConnection, keys: KeySpace): Queue {
   return new Queue(QUEUE_NAME, {
     connection,
     prefix: keys.queuePrefix,
-    // as the API's
+    // the same as the API's producer
     streams: { events: { maxLen: 100 } },
     skipVersionCheck: true,
     skipWaitingForReady: true,
   });
 }
 
-/** Puts parked jobs back into the queue when there is a slot for them. What is lost on the way is found by a sweep of the
- *  API: it is neither parked nor queued any more. */
+/** Queues parked jobs again when their tenant has a free slot. If this process dies in between, the job is neither parked nor
+ *  queued: the API's sweep finds it. */
 export class Requeuer implements OnApplicationShutdown {
   constructor(
     readonly queue: Queue,
@@ -37,7 +37,7 @@ export class Requeuer implements OnApplicationShutdown {
     await this.queue.close();
   }
 
-  /** Parks a job whose queue entry has just ended; at once queued again where a slot has become free since.
+  /** Parks a job whose queue entry has just completed, or queues it again if a slot has become free since.
    *  @param most slots that its tenant may hold */
   park(ref: JobRef, most: number): void {
     this.slots.park(ref, most).then(

@@ -3,10 +3,10 @@ import type { Logger } from '@millrace/runtime';
 import type { TenantSlots } from '@millrace/stream-log';
 import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
 
-/** How often a worker says that it is there, milliseconds; its slots count for three times as long. */
+/** How often a worker announces its slots, milliseconds. An announcement counts for three times as long. */
 const ANNOUNCE_MS = 5_000;
 
-/** Announces this worker's slots before it takes its first job, and withdraws them when it ends. */
+/** Announces this worker's slots before its first job, and withdraws them at shutdown. */
 export class SlotAnnouncer implements OnModuleInit, BeforeApplicationShutdown {
   readonly #worker = randomUUID();
   #timer: NodeJS.Timeout | null = null;
@@ -24,7 +24,7 @@ export class SlotAnnouncer implements OnModuleInit, BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
-    // not waited for: without Redis it would wait for ever, and the word runs out by itself
+    // not awaited: without Redis it would wait for ever, and the announcement expires
     this.slots.withdraw(this.#worker).catch((error: unknown) => {
       this.logger.debug({ err: error }, 'slots not withdrawn');
     });

@@ -6,7 +6,7 @@ import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { Deployment } from '../testing/worker-harness.ts';
+import { WorkerHarness } from '../testing/worker-harness.ts';
 import { QUEUE_NAME } from './consumer-options.ts';
 
 let redis: TestRedis;
@@ -18,9 +18,9 @@ afterAll(async () => redis[Symbol.asyncDispose]());
 const SHORT_LOCKS = { MILLRACE_WORKER_LOCK_MS: '1000', MILLRACE_WORKER_STALL_CHECK_MS: '500' };
 
 /** Takes a job, says something, and dies without a word. */
-async function dieWith(deployment: Deployment, id: JobRef): Promise<void> {
-  const connection = new Redis(deployment.redisUrl, { maxRetriesPerRequest: null });
-  const starter = new AttemptStarter(connection, deployment.keys, logLimits(deployment.settings()));
+async function dieWith(harness: WorkerHarness, id: JobRef): Promise<void> {
+  const connection = new Redis(harness.redisUrl, { maxRetriesPerRequest: null });
+  const starter = new AttemptStarter(connection, harness.keys, logLimits(harness.settings()));
   const taken = Promise.withResolvers<void>();
   const worker = new Worker(
     QUEUE_NAME,
@@ -32,108 +32,108 @@ async function dieWith(deployment: Deployment, id: JobRef): Promise<void> {
       taken.resolve();
       await new Promise(() => undefined);
     },
-    { connection, prefix: deployment.keys.queuePrefix, lockDuration: 1_000, stalledInterval: 500 },
+    { connection, prefix: harness.keys.queuePrefix, lockDuration: 1_000, stalledInterval: 500 },
   );
   worker.on('error', () => undefined);
   await taken.promise;
   await worker.close(true);
   connection.disconnect();
-  expect(await deployment.reader.text(id)).toBe('half an ans');
+  expect(await harness.reader.text(id)).toBe('half an ans');
 }
 
 describe('a job whose worker died', () => {
   it('goes on as a new attempt, after a reset', async () => {
     await using model = await startModel();
     model.answer(['whole']);
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const id = await deployment.submit();
-    await dieWith(deployment, id);
-    await deployment.worker(SHORT_LOCKS);
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('whole');
-    expect(await deployment.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'worker-lost' }]);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const id = await harness.submit();
+    await dieWith(harness, id);
+    await harness.worker(SHORT_LOCKS);
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'worker-lost' }]);
   });
 
   it('ends with WORKER_LOST where it asked for that', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const id = await deployment.submit({ onCrash: 'fail' });
-    await dieWith(deployment, id);
-    await deployment.worker(SHORT_LOCKS);
-    expect(await deployment.end(id)).toMatchObject(['error', { code: 'WORKER_LOST', retryable: true }]);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const id = await harness.submit({ onCrash: 'fail' });
+    await dieWith(harness, id);
+    await harness.worker(SHORT_LOCKS);
+    expect(await harness.end(id)).toMatchObject(['error', { code: 'WORKER_LOST', retryable: true }]);
     expect(model.requests).toHaveLength(0);
-    await eventually(async () => (await deployment.queued()) === 0);
+    await eventually(async () => (await harness.queued()) === 0);
   });
 
   it('ends with WORKER_LOST when it has had its attempts', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const id = await deployment.submit();
-    await dieWith(deployment, id);
-    await deployment.worker({ ...SHORT_LOCKS, MILLRACE_MAX_ATTEMPTS: '1' });
-    expect(await deployment.end(id)).toMatchObject(['error', { code: 'WORKER_LOST' }]);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const id = await harness.submit();
+    await dieWith(harness, id);
+    await harness.worker({ ...SHORT_LOCKS, MILLRACE_MAX_ATTEMPTS: '1' });
+    expect(await harness.end(id)).toMatchObject(['error', { code: 'WORKER_LOST' }]);
   });
 });
 
 describe('a worker that ends', () => {
   it('hands its jobs over at once after the grace time, and they lose no text', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const first = model.gated();
-    const ending = await deployment.worker({ MILLRACE_WORKER_GRACE_MS: '50' });
-    const id = await deployment.submit();
+    const ending = await harness.worker({ MILLRACE_WORKER_GRACE_MS: '50' });
+    const id = await harness.submit();
     await first.say('half');
-    await eventually(async () => (await deployment.reader.text(id)) === 'half');
+    await eventually(async () => (await harness.reader.text(id)) === 'half');
 
     const second = model.gated();
-    await deployment.worker();
+    await harness.worker();
     await ending.close();
     const closedAt = performance.now();
     expect((await (await first.request).ended).by).toBe('client');
     expect((await second.request).at - closedAt).toBeLessThan(5_000);
     await second.say('whole');
     await second.finish();
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('whole');
-    expect(await deployment.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'handover' }]);
-    await eventually(async () => (await deployment.queued()) === 0);
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'handover' }]);
+    await eventually(async () => (await harness.queued()) === 0);
   });
 
   it('hands them over as the first in line, wherever they had stood', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const first = model.gated();
-    const ending = await deployment.worker({ MILLRACE_WORKER_GRACE_MS: '50', MILLRACE_WORKER_CONCURRENCY: '1' });
-    const id = await deployment.submit({}, 5_000);
+    const ending = await harness.worker({ MILLRACE_WORKER_GRACE_MS: '50', MILLRACE_WORKER_CONCURRENCY: '1' });
+    const id = await harness.submit({}, 5_000);
     await first.say('half');
-    const later = [await deployment.submit(), await deployment.submit()];
+    const later = [await harness.submit(), await harness.submit()];
     await ending.close();
 
     const second = model.gated();
-    await deployment.worker({ MILLRACE_WORKER_CONCURRENCY: '1' });
+    await harness.worker({ MILLRACE_WORKER_CONCURRENCY: '1' });
     await second.request;
-    expect(await deployment.reader.outline(id)).toMatchObject({ status: 'active', attempt: 2 });
+    expect(await harness.reader.outline(id)).toMatchObject({ status: 'active', attempt: 2 });
     for (const other of later)
-      expect(await deployment.reader.outline(other)).toMatchObject({ status: 'queued', attempt: 0 });
+      expect(await harness.reader.outline(other)).toMatchObject({ status: 'queued', attempt: 0 });
     await second.finish();
   });
 
   it('lets them end within the grace time, and takes nothing new', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    const { healthUrl, close } = await deployment.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
-    const id = await deployment.submit();
+    const { healthUrl, close } = await harness.worker({ MILLRACE_WORKER_HEALTH_PORT: '0' });
+    const id = await harness.submit();
     await gate.say('a');
     const closed = close();
     expect((await fetch(`${healthUrl}/readyz`)).status).toBe(503);
-    const later = await deployment.submit();
+    const later = await harness.submit();
     await gate.say('b');
     await gate.finish();
     await closed;
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('ab');
-    expect((await deployment.reader.outline(later))?.status).toBe('queued');
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('ab');
+    expect((await harness.reader.outline(later))?.status).toBe('queued');
     expect(model.requests).toHaveLength(1);
   });
 });
@@ -141,17 +141,17 @@ describe('a worker that ends', () => {
 describe('a worker that was taken for dead', () => {
   it('closes its model call and writes nothing more', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    await deployment.worker();
-    const id = await deployment.submit();
+    await harness.worker();
+    const id = await harness.submit();
     await gate.say('old');
-    await eventually(async () => (await deployment.reader.text(id)) === 'old');
-    const starter = new AttemptStarter(deployment.redis, deployment.keys, logLimits(deployment.settings()));
+    await eventually(async () => (await harness.reader.text(id)) === 'old');
+    const starter = new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings()));
     expect(await starter.begin(id, 'another')).toMatchObject({ kind: 'begun', attempt: 2 });
     expect((await (await gate.request).ended).by).toBe('client');
-    await eventually(() => deployment.log.some(({ msg }) => msg === 'fenced'));
-    expect((await deployment.events(id)).slice(-2)).toMatchObject([
+    await eventually(() => harness.log.some(({ msg }) => msg === 'fenced'));
+    expect((await harness.events(id)).slice(-2)).toMatchObject([
       ['reset', { attempt: 2 }],
       ['started', {}],
     ]);
@@ -159,57 +159,57 @@ describe('a worker that was taken for dead', () => {
 
   it('keeps its hold on the job when it is the one that takes it over', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const [first, second] = [model.gated(), model.gated()];
-    await deployment.worker(SHORT_LOCKS);
-    const id = await deployment.submit();
+    await harness.worker(SHORT_LOCKS);
+    const id = await harness.submit();
     await first.say('old');
-    await eventually(async () => (await deployment.reader.text(id)) === 'old');
-    await deployment.redis.del(`${deployment.keys.queuePrefix}:${QUEUE_NAME}:${id}:lock`);
+    await eventually(async () => (await harness.reader.text(id)) === 'old');
+    await harness.redis.del(`${harness.keys.queuePrefix}:${QUEUE_NAME}:${id}:lock`);
     expect((await (await first.request).ended).by).toBe('client');
     await second.say('new');
     // a lock that nobody renewed would be gone by then, and the job with it
-    const lostAgain = eventually(async () => (await deployment.reader.outline(id))?.attempt === 3, {
+    const lostAgain = eventually(async () => (await harness.reader.outline(id))?.attempt === 3, {
       timeoutMs: 3_000,
     });
     await expect(lostAgain).rejects.toThrow();
     await second.finish();
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('new');
-    expect((await deployment.reader.outline(id))?.attempt).toBe(2);
-    await eventually(async () => (await deployment.queued()) === 0);
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('new');
+    expect((await harness.reader.outline(id))?.attempt).toBe(2);
+    await eventually(async () => (await harness.queued()) === 0);
   });
 });
 
 describe('a log of which Redis has lost a part', () => {
   it('is started afresh at once, after a reset', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const first = model.gated();
     const second = model.gated();
-    await deployment.worker();
-    const id = await deployment.submit();
+    await harness.worker();
+    const id = await harness.submit();
     await first.say('a');
-    await eventually(async () => (await deployment.reader.text(id)) === 'a');
-    await deployment.redis.hset(deployment.keys.record(id), 'seq', 1); // as a fail-over to an older replica would
+    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await harness.redis.hset(harness.keys.record(id), 'seq', 1); // as a fail-over to an older replica would
     await first.say('b');
     await second.say('whole');
     await second.finish();
-    expect((await deployment.end(id))[0]).toBe('done');
-    expect(await deployment.reader.text(id)).toBe('whole');
-    expect(await deployment.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'log-lost' }]);
+    expect((await harness.end(id))[0]).toBe('done');
+    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'log-lost' }]);
   });
 
   it('is let go when nothing is left of it', async () => {
     await using model = await startModel();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
     const gate = model.gated();
-    await deployment.worker();
-    const id = await deployment.submit();
+    await harness.worker();
+    const id = await harness.submit();
     await gate.say('a');
-    await deployment.redis.del(deployment.keys.record(id), deployment.keys.log(id));
+    await harness.redis.del(harness.keys.record(id), harness.keys.log(id));
     expect((await (await gate.request).ended).by).toBe('client');
-    await eventually(async () => (await deployment.queued()) === 0);
-    expect(await deployment.reader.outline(id)).toBeNull();
+    await eventually(async () => (await harness.queued()) === 0);
+    expect(await harness.reader.outline(id)).toBeNull();
   });
 });

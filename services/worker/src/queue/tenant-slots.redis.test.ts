@@ -3,7 +3,7 @@ import type { JobRef } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
 import { FairQueue, TenantSlots } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/worker-harness.ts';
+import { WorkerHarness } from '../testing/worker-harness.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -17,36 +17,36 @@ describe('a tenant with more endless jobs than there are slots (law 16)', () => 
   it('leaves a slot to others at once, and its waiting jobs run one by one as its own end', async () => {
     await using model = await startModel();
     for (let call = 0; call < 12; call += 1) model.gated();
-    await using deployment = new Deployment(redis.url, model.baseUrl);
-    const { keys } = deployment;
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const { keys } = harness;
     const limits = { recordRetentionMs: 60_000, logRetentionMs: 60_000, unfinishedRetentionMs: 60_000 };
-    const fairQueue = new FairQueue(deployment.redis, keys, limits);
-    await new TenantSlots(deployment.redis, keys, null).setPolicy('share');
+    const fairQueue = new FairQueue(harness.redis, keys, limits);
+    await new TenantSlots(harness.redis, keys, null).setPolicy('share');
     const submit = async (tenant: string): Promise<JobRef> => {
-      const ref = await deployment.submit({ tenant, queued: false });
+      const ref = await harness.submit({ tenant, queued: false });
       const admission = await fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1 }, ROOMY);
-      await deployment.enqueue(ref, admission.outcome === 'admitted' ? admission.priority : 1);
+      await harness.enqueue(ref, admission.outcome === 'admitted' ? admission.priority : 1);
       return ref;
     };
     const statuses = async (refs: readonly JobRef[]) => {
-      const jobs = await deployment.reader.outlines(refs);
+      const jobs = await harness.reader.outlines(refs);
       return refs.filter((_, place) => jobs[place]?.status === 'active');
     };
-    await deployment.worker({ MILLRACE_WORKER_CONCURRENCY: '5', MILLRACE_WORKER_GRACE_MS: '0' });
+    await harness.worker({ MILLRACE_WORKER_CONCURRENCY: '5', MILLRACE_WORKER_GRACE_MS: '0' });
     const greedy: JobRef[] = [];
     while (greedy.length < 9) greedy.push(await submit('greedy'));
     await eventually(async () => (await statuses(greedy)).length === 4);
-    await eventually(async () => (await deployment.redis.zcard(keys.parkedJobsOf('greedy'))) === 5);
+    await eventually(async () => (await harness.redis.zcard(keys.parkedJobsOf('greedy'))) === 5);
     // parked jobs stand in nobody's way
     const modest = await submit('modest');
-    await deployment.reached(modest, 'active');
+    await harness.reached(modest, 'active');
     expect(await statuses(greedy)).toHaveLength(4);
 
     const [first] = await statuses(greedy);
     if (first === undefined) throw new Error('one runs');
-    await deployment.canceller.cancel(first, 'owner');
+    await harness.canceller.cancel(first, 'owner');
     await eventually(async () => (await statuses(greedy)).length === 4);
     expect(await statuses(greedy)).not.toContain(first);
-    await eventually(async () => (await deployment.redis.zcard(keys.parkedJobsOf('greedy'))) === 4);
+    await eventually(async () => (await harness.redis.zcard(keys.parkedJobsOf('greedy'))) === 4);
   });
 });

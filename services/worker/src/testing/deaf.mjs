@@ -1,4 +1,4 @@
-/** Says one thing and hangs, whatever its signal says. */
+/** Yields one event and hangs, ignoring its signal. */
 export default {
   name: 'deaf',
   async *run() {

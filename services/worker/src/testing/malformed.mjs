@@ -1,4 +1,4 @@
-/** Says what no event can be: the query names the kind. */
+/** Yields a malformed event: the query names its kind. */
 const circular = { prompt: 'hush' };
 circular.self = circular;
 

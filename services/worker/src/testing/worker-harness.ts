@@ -16,14 +16,14 @@ import { workerSettingsSchema } from '../settings.ts';
 
 type Env = Readonly<Record<string, string>>;
 
-/** What the API does for a worker, on a key prefix of its own, and any number of workers. */
-export class Deployment implements AsyncDisposable {
+/** Plays the API for any number of workers, with a key prefix of its own. */
+export class WorkerHarness implements AsyncDisposable {
   readonly prefix = newKeyPrefix();
   readonly redis: RedisConnection;
   readonly canceller: JobCanceller;
   readonly reader: JobReader;
   readonly keys = new KeySpace(this.prefix);
-  /** what the workers logged, parsed */
+  /** the workers' log lines, parsed */
   readonly log: Record<string, unknown>[] = [];
   readonly #opener: JobOpener;
   readonly #queue: ReturnType<typeof producer>;
@@ -45,7 +45,7 @@ export class Deployment implements AsyncDisposable {
     this.#queue.on('error', () => undefined); // tests stop Redis on purpose
   }
 
-  /** The environment of a worker of this deployment. */
+  /** The environment of a worker. */
   env(env: Env = {}): Env {
     return {
       REDIS_URL: this.redisUrl,
@@ -60,7 +60,7 @@ export class Deployment implements AsyncDisposable {
     return loadSettings(workerSettingsSchema, this.env(env));
   }
 
-  /** A worker in this process. */
+  /** Starts a worker in this process. */
   async worker(env: Env = {}): Promise<RunningWorker> {
     const write = (line: string) => this.log.push(JSON.parse(line));
     const logger = createLogger({ service: 'worker', level: 'info', destination: { write } });
@@ -69,7 +69,7 @@ export class Deployment implements AsyncDisposable {
     return worker;
   }
 
-  /** Opens a job and queues it, as the API does.
+  /** Opens a job and queues it, like the API.
    *  @returns its reference */
   async submit(
     request: Partial<JobRequest> & {
@@ -103,12 +103,13 @@ export class Deployment implements AsyncDisposable {
     await this.#queue.add('generate', {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
   }
 
-  /** Entries that wait, run or failed. */
+  /** The number of queue entries in any state. */
   async queued(): Promise<number> {
     return this.#queue.getJobCountByTypes('waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed');
   }
 
-  /** The job's record once it has a status. */
+  /** Waits until the job has a status.
+   *  @returns its record */
   async reached(ref: JobRef, status: JobOutline['status'], timeoutMs = 20_000): Promise<JobOutline> {
     const isThere = async () => {
       const record = await this.reader.outline(ref);

@@ -2,8 +2,8 @@ import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
 
-/** The built-in pipeline: the conversation goes to the model, the model's answer is the answer.
- *  @param systemPrompt put before a conversation that brings no system message of its own; '' for none */
+/** The built-in pipeline: sends the conversation to the model and streams its answer.
+ *  @param systemPrompt added to conversations without a system message; '' for none */
 export function chatPipeline(systemPrompt: string): Pipeline {
   return definePipeline({
     name: 'chat',

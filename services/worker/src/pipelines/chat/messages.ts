@@ -1,10 +1,10 @@
 import { AIMessage, type BaseMessage, HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messages';
 import type { Message } from '@millrace/contracts';
 
-/** A request's conversation in LangChain's terms.
+/** Converts a conversation to LangChain's messages.
  *
- *  Providers take a tool's answer only after a call with the same id, and the contract's messages carry no ids: so
- *  the assistant's message before it is given that call, or one is put in. */
+ *  Providers accept a tool result only after a call with the same id, and the contract's messages carry no ids. So the
+ *  preceding assistant message gets that call; without one, an assistant message is inserted. */
 export function toLangChainMessages(messages: readonly Message[]): BaseMessage[] {
   const converted: BaseMessage[] = [];
   messages.forEach(({ role, content }, index) => {

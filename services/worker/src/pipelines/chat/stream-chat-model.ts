@@ -3,72 +3,72 @@ import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ensureConfig, type Runnable } from '@langchain/core/runnables';
 import type { FinishReason } from '@millrace/contracts';
-import type { Said } from '../models/openai/delta-stream.ts';
+import type { MessageDelta } from '../models/openai/delta-stream.ts';
 import { QuickChat } from '../models/openai/quick-chat.ts';
 import { PipelineError, type PipelineEvent, type PipelineResult } from '../pipeline.ts';
-import { ToolCallParts } from './tool-call-assembler.ts';
+import { ToolCallAssembler } from './tool-call-assembler.ts';
 
 type ChatModel = Runnable<BaseLanguageModelInput, AIMessageChunk>;
 
-/** Streams one call of a chat model: text and reasoning exactly as the model says them, its tool calls complete,
- *  then why it stopped and what it cost.
- *  @param model also with tools bound to it
- *  @throws what the model throws; PipelineError when its answer breaks off */
+/** Streams one call of a chat model: text and reasoning exactly as the model sends them, then complete tool calls. Returns
+ *  the finish reason and the usage.
+ *  @param model may have tools bound to it
+ *  @throws what the model throws; PipelineError when the answer is cut off */
 export async function* streamChatModel(
   model: ChatModel | Promise<ChatModel>,
   messages: BaseLanguageModelInput,
   { signal }: { readonly signal: AbortSignal },
 ): AsyncGenerator<PipelineEvent, PipelineResult, void> {
-  const toolCalls = new ToolCallParts();
+  const toolCalls = new ToolCallAssembler();
   let inputTokens = 0;
   let outputTokens = 0;
   let finishReason: FinishReason | undefined;
 
   try {
     for await (const chunk of await chunksOf(await model, messages, signal)) {
-      for (const event of saidIn(chunk)) yield event;
+      for (const event of eventsIn(chunk)) yield event;
       for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
-      // a provider may report its usage in parts: the input's first, the output's last
+      // a provider may report usage in parts: input first, output last
       const usage = chunk.usage_metadata as UsageMetadata | undefined;
       inputTokens += countOf(usage?.input_tokens);
       outputTokens += countOf(usage?.output_tokens);
       finishReason = finishReasonOf(chunk) ?? finishReason;
     }
   } catch (error) {
-    // what the model sent was no JSON; a syntax error of our own would not come out of its stream
-    if (error instanceof SyntaxError) throw brokenAnswer();
+    // the model sent something that is not JSON: the stream throws no other SyntaxError
+    if (error instanceof SyntaxError) throw truncatedAnswer();
     throw error;
   }
-  // Chat Completions always says why it stopped: without it the connection ended early, and half an answer is none
-  if (finishReason === undefined) throw brokenAnswer();
+  // Chat Completions always sends a finish reason: without one, the connection ended early
+  if (finishReason === undefined) throw truncatedAnswer();
 
   yield* toolCalls.complete(finishReason === 'length');
   return { finishReason, usage: { inputTokens, outputTokens } };
 }
 
-/** A chat model's chunks without the web stream that `stream` puts around them, which costs as much as making them. */
+/** A chat model's chunks without the web stream of `stream()`, which costs as much as making them. */
 async function chunksOf(
   model: ChatModel,
   messages: BaseLanguageModelInput,
   signal: AbortSignal,
-): Promise<AsyncIterable<Said>> {
+): Promise<AsyncIterable<MessageDelta>> {
   const config = ensureConfig({ signal });
-  const said = model instanceof QuickChat ? await model.said(messages, config) : null;
-  if (said !== null) return said;
+  const deltas = model instanceof QuickChat ? await model.deltas(messages, config) : null;
+  if (deltas !== null) return deltas;
   return model instanceof BaseChatModel ? model._streamIterator(messages, config) : model.stream(messages, { signal });
 }
 
-/** What is no count is left out: a whole answer is not lost over its bill. */
+/** Ignores invalid counts: bad usage must not fail a complete answer. */
 function countOf(tokens: unknown): number {
   return typeof tokens === 'number' && Number.isFinite(tokens) && tokens > 0 ? Math.floor(tokens) : 0;
 }
 
-function brokenAnswer(): PipelineError {
-  return new PipelineError('MODEL_ERROR', 'The model’s answer broke off.', true);
+function truncatedAnswer(): PipelineError {
+  return new PipelineError('MODEL_ERROR', 'The model’s answer was cut off.', true);
 }
 
-/** Empty deltas (a role, a finish reason) say nothing. */
-function* saidIn({ content, additional_kwargs: extra }: Said): Generator<PipelineEvent> {
+/** Deltas without content (a role, a finish reason) yield no event. */
+function* eventsIn({ content, additional_kwargs: extra }: MessageDelta): Generator<PipelineEvent> {
   const reasoning = extra['reasoning_content'];
   if (typeof reasoning === 'string' && reasoning !== '') yield { type: 'reasoning', data: { text: reasoning } };
 
@@ -78,9 +78,9 @@ function* saidIn({ content, additional_kwargs: extra }: Said): Generator<Pipelin
   }
   for (const block of content) {
     if (isText(block['text']) && block.type === 'text') yield { type: 'text', data: { text: block['text'] } };
-    // LangChain's own name for it, and Anthropic's
-    const thought = block['reasoning'] ?? block['thinking'];
-    if (isText(thought)) yield { type: 'reasoning', data: { text: thought } };
+    // LangChain's name, and Anthropic's
+    const thinking = block['reasoning'] ?? block['thinking'];
+    if (isText(thinking)) yield { type: 'reasoning', data: { text: thinking } };
   }
 }
 
@@ -88,7 +88,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-/** Where the providers' packages put it. */
+/** Where the providers' packages put the finish reason. */
 const FINISH_REASON_FIELDS = ['finish_reason', 'stop_reason', 'done_reason', 'finishReason', 'stopReason'];
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
@@ -126,12 +126,12 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   ),
 };
 
-function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: Said) {
+function finishReasonOf({ response_metadata: metadata, additional_kwargs: extra }: MessageDelta) {
   for (const field of FINISH_REASON_FIELDS) {
     const reason: unknown = metadata[field] ?? extra[field];
     if (isText(reason)) return FINISH_REASONS[reason.toLowerCase()] ?? reason.toLowerCase().slice(0, 64);
   }
-  // OpenAI's Responses API, to which LangChain sends the few models that speak nothing else
+  // OpenAI's Responses API, which LangChain uses for the few models that support nothing else
   if (metadata['status'] === 'completed') return 'stop';
   if (metadata['status'] === 'incomplete') return 'length';
   return undefined;

@@ -7,11 +7,11 @@ interface ToolCall {
   arguments: string;
 }
 
-/** Joins the pieces in which a model streams its tool calls. */
-export class ToolCallParts {
+/** Assembles streamed tool calls from their parts. */
+export class ToolCallAssembler {
   readonly #calls = new Map<number | string, ToolCall>();
 
-  /** @param part of the call with its `index`; a provider that sends calls whole gives an id instead */
+  /** @param part of the call with its `index`; providers that send whole calls give an id instead */
   add({ index, id, name, args }: ToolCallChunk): void {
     const key = index ?? id ?? this.#calls.size;
     const call = this.#calls.get(key) ?? { callId: '', name: '', arguments: '' };
@@ -22,9 +22,9 @@ export class ToolCallParts {
     });
   }
 
-  /** One event per call, in the order in which they began. Their arguments are complete JSON, `{}` where the model gave none.
-   *  @param isCut the model has reached its limit: what it had not written to the end is left out
-   *  @throws PipelineError a model has written arguments that are no JSON, or that belong to no tool */
+  /** Yields one event per call, in the order of their first parts. Arguments are complete JSON; `{}` when the model sent none.
+   *  @param isCut the model reached its token limit: incomplete calls are left out
+   *  @throws PipelineError arguments are not JSON, or belong to no tool */
   *complete(isCut: boolean): Generator<PipelineEvent> {
     for (const [key, call] of this.#calls) {
       if (call.name === '') {
@@ -35,7 +35,7 @@ export class ToolCallParts {
       if (isJson(args)) {
         yield { type: 'tool_call', data: { callId: call.callId || `call_${key}`, name: call.name, arguments: args } };
       } else if (!isCut) {
-        throw new PipelineError('MODEL_ERROR', 'The model called a tool with arguments that are no JSON.', true);
+        throw new PipelineError('MODEL_ERROR', 'The model called a tool with arguments that are not JSON.', true);
       }
     }
   }

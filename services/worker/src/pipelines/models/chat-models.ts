@@ -2,70 +2,69 @@ import type { BaseChatModel } from '@langchain/core/language_models/chat_models'
 import { partsOfModel, qualifiedModel } from '@millrace/contracts';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
 import { PipelineError } from '../pipeline.ts';
+import type { ModelObserver } from './model-observer.ts';
 import { CompletionRequests } from './openai/completion-requests.ts';
-import type { Heard } from './openai/completion-stream.ts';
 import { QuickChat } from './openai/quick-chat.ts';
 
 export interface OpenAiAccess {
-  /** not needed where `baseUrl` is a server that asks for none (Ollama, vLLM, LM Studio) */
+  /** not needed when the server at `baseUrl` requires none (Ollama, vLLM, LM Studio) */
   readonly apiKey: string | undefined;
-  /** OpenAI's own when left out */
+  /** default: OpenAI's own */
   readonly baseUrl: string | undefined;
-  /** whether to ask what an answer cost; true when left out, and a server that refuses the question is asked without */
+  /** whether to request usage; default true, and a server that rejects the option gets the request again without it */
   readonly streamUsage?: boolean;
 }
 
 export interface ChatModelOptions {
-  /** `provider:name`; a bare name is OpenAI's */
+  /** `provider:name`; a bare name means OpenAI */
   readonly model: string;
   readonly temperature?: number | undefined;
   readonly maxTokens?: number | undefined;
-  /** called for whatever the model's server sends; providers other than openai do not tell */
-  readonly heard?: Heard | undefined;
+  readonly observer?: ModelObserver | undefined;
 }
 
-/** Makes LangChain chat models. One per job (20 µs): temperature and token limit belong to the model object. What is worth
- *  sharing is shared by the whole process: OpenAI's client, and Node's keep-alive connections. */
+/** Creates LangChain chat models, one per job (20 µs): temperature and token limit belong to the model object. OpenAI's client
+ *  and the connection pool are shared by the whole process. */
 export class ChatModels {
   readonly #requests = new CompletionRequests();
 
   constructor(readonly openAi: OpenAiAccess) {}
 
   /** @throws PipelineError the provider's package is not installed */
-  async create({ model, temperature, maxTokens, heard }: ChatModelOptions): Promise<BaseChatModel> {
+  async create({ model, temperature, maxTokens, observer }: ChatModelOptions): Promise<BaseChatModel> {
     const { provider, name } = partsOfModel(qualifiedModel(model, 'openai'));
     const options = {
-      // the worker retries, with one policy for all providers and pipelines; two layers would multiply
+      // the worker retries, with one policy for all providers and pipelines; a second layer would multiply it
       maxRetries: 0,
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return provider === 'openai' ? this.#chatOpenAi(name, options, heard) : otherProvider(provider, name, options);
+    return provider === 'openai' ? this.#chatOpenAi(name, options, observer) : otherProvider(provider, name, options);
   }
 
-  #chatOpenAi(model: string, options: object, heard: Heard | undefined): QuickChat {
+  #chatOpenAi(model: string, options: object, observer: ModelObserver | undefined): QuickChat {
     const { apiKey, baseUrl, streamUsage = true } = this.openAi;
     const fields = {
       ...options,
       model,
-      // the client insists on a key, also where the server does not
+      // the client requires a key even when the server does not
       apiKey: apiKey ?? 'no-key-needed',
-      // Chat Completions is what every compatible server speaks
+      // every compatible server speaks Chat Completions
       useResponsesApi: false,
       streamUsage,
-      // it would print what it cannot parse, which is what the model said
+      // it would print what it cannot parse: a part of the answer
       configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     };
-    return new QuickChat(fields, this.#requests, heard);
+    return new QuickChat(fields, this.#requests, observer);
   }
 }
 
-/** By the provider's own LangChain package, which the operator installs beside the worker. */
+/** Uses the provider's LangChain package, which the operator installs beside the worker. */
 async function otherProvider(provider: string, name: string, options: object): Promise<BaseChatModel> {
   try {
     return await initChatModel(name, { ...options, modelProvider: provider });
   } catch {
-    // the reason is one of these two, and LangChain's words for it depend on the version and the loader
+    // the cause is one of these two, and LangChain's message depends on version and loader
     const { package: needed } = MODEL_PROVIDER_CONFIG[provider as keyof typeof MODEL_PROVIDER_CONFIG];
     throw new PipelineError(
       'MODEL_ERROR',

@@ -1,38 +1,38 @@
-/** Where an answer's bytes go as they come. */
+/** Receives the bytes of a response body as they arrive. */
 export interface ByteSink {
-  /** @returns false when it wants no more until it calls `resume` */
+  /** @returns false to pause the source until `resume` is called */
   bytes(bytes: Uint8Array): boolean;
-  /** nothing comes after it */
+  /** The body is complete. Called at most once, and last. */
   end(): void;
-  /** the answer broke off; nothing comes after it */
+  /** The body broke off. Called at most once, and last. */
   failed(error: unknown): void;
 }
 
-/** What pushes an answer's bytes. */
-export interface AnswerSource {
-  /** To be called once. */
+/** Pushes the bytes of a response body. */
+export interface BodySource {
+  /** Starts pushing. Call it once. */
   pushTo(sink: ByteSink): void;
-  /** Goes on after the sink had enough. */
+  /** Continues after the sink has paused the source. */
   resume(): void;
-  /** Closes the connection to the model, unless the answer has come whole: the sink wants no more. */
+  /** Closes the connection to the model, unless the body is complete. */
   abort(reason: unknown): void;
 }
 
-const sources = new WeakMap<Response, AnswerSource>();
+const sources = new WeakMap<Response, BodySource>();
 
-/** Makes a source known as that of a response's body. */
-export function bindSource(response: Response, source: AnswerSource): Response {
+/** Registers the source of a response's body for {@link sourceOf}. */
+export function bindSource(response: Response, source: BodySource): Response {
   sources.set(response, source);
   return response;
 }
 
-/** What pushes the bytes of a response, in place of its body: whoever takes it leaves the body alone. */
-export function sourceOf(response: Response, body: ReadableStream<Uint8Array>): AnswerSource {
+/** Pushes the bytes of a response in place of its body. The caller must not read the body. */
+export function sourceOf(response: Response, body: ReadableStream<Uint8Array>): BodySource {
   return sources.get(response) ?? new WebStreamSource(body);
 }
 
-/** A source as a body for whoever reads it as any other: nothing is pushed before it is asked for, and then all of it. */
-export function bodyOf(source: AnswerSource): ReadableStream<Uint8Array> {
+/** Wraps a source as a web stream. The first read starts the source, which then pushes everything. */
+export function bodyOf(source: BodySource): ReadableStream<Uint8Array> {
   let isPushing = false;
   return new ReadableStream<Uint8Array>(
     {
@@ -54,8 +54,8 @@ export function bodyOf(source: AnswerSource): ReadableStream<Uint8Array> {
   );
 }
 
-/** Pushes what a web stream brings. */
-class WebStreamSource implements AnswerSource {
+/** Pushes the chunks of a web stream. */
+class WebStreamSource implements BodySource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #sink: ByteSink | null = null;
 
@@ -74,7 +74,7 @@ class WebStreamSource implements AnswerSource {
 
   abort(reason: unknown): void {
     this.#reader.cancel(reason).catch(() => {
-      // it has failed already: there is nothing to close
+      // the stream has already failed: there is nothing to close
     });
   }
 

@@ -1,25 +1,25 @@
 import type { OpenAIClient } from '@langchain/openai';
 import { type Fields, isFields } from './fields.ts';
-import { badEnd, faultIn } from './reported-error.ts';
+import { failedFinish, reportedError } from './reported-error.ts';
 import { ToolCallFragments } from './tool-call-fragments.ts';
 import { usageIn } from './usage-counts.ts';
 
 export type CompletionChunk = OpenAIClient.Chat.Completions.ChatCompletionChunk;
 
-/** Where servers say what a model thinks; some say the same under two names. */
+/** Where servers put reasoning; some send the same text under two names. */
 const REASONING_FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'thinking', 'reasoning_details'] as const;
 
-/** Where servers say why a model has stopped. */
-const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason'] as const;
+/** Where servers put the finish reason. */
+const FINISH_REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason'] as const;
 
-/** Words for an end that leaves half an answer: `error`, `USER_CANCEL`, `network_error`, `ERROR_TOXIC`. */
-const BAD_ENDS =
+/** Finish reasons that mean a truncated answer: `error`, `USER_CANCEL`, `network_error`, `ERROR_TOXIC`. */
+const FAILED_FINISH =
   /(?:^|_)(?:errors?|abort(?:ed)?|cancel(?:l?ed)?|fail(?:ed|ure)?|exception|interrupted|time_?out|timed_out|preempted|overloaded)(?:_|$)|^(?:insufficient_system_resource|(?:malformed|unexpected)_(?:function|tool)_call)$/;
 
-/** Reads the frames of a streamed completion as what OpenAI's protocol would have them be. Each server that speaks it has
- *  words of its own; both ways to a pipeline, LangChain's messages and the one past them, get what is read here.
+/** Normalises the frames of a streamed completion to OpenAI's protocol, of which each compatible server has a dialect. Both
+ *  ways to a pipeline, with and without LangChain's messages, read its output.
  *
- *  A frame that is as it should be stays as it is: this is the path of every token.
+ *  A conforming frame is passed on unchanged: this runs for every token.
  *  @see docs/adr/0023-one-reader-for-all-servers.md */
 export class ChunkReader {
   readonly #headers: Headers;
@@ -27,61 +27,61 @@ export class ChunkReader {
   #hasRole = false;
   #refused = false;
   #hasText = false;
-  #hasThought = false;
-  #viaDelta = false;
-  #words = 0;
+  #hasReasoning = false;
+  #hasDelta = false;
+  #contentFrames = 0;
   #finished = false;
-  #fault: Error | null = null;
+  #error: Error | null = null;
 
-  /** @param headers of the response: an error that is found in its body has them */
+  /** @param headers of the response, for errors that its body reports */
   constructor(headers: Headers) {
     this.#headers = headers;
   }
 
-  /** whether the model has said something: a part of a text, a thought or a tool call */
-  get said(): boolean {
-    return this.#words > 0;
+  /** whether the model has sent content: text, reasoning, or a part of a tool call */
+  get hasContent(): boolean {
+    return this.#contentFrames > 0;
   }
 
-  /** how many frames have said something */
-  get words(): number {
-    return this.#words;
+  /** how many frames had content */
+  get contentFrames(): number {
+    return this.#contentFrames;
   }
 
-  /** whether the model has said why it stopped: the answer is whole, but perhaps for its usage */
+  /** whether a finish reason has arrived: the answer is complete, except perhaps its usage */
   get finished(): boolean {
     return this.#finished;
   }
 
-  /** what is wrong after the chunk that was read last */
-  get fault(): Error | null {
-    return this.#fault;
+  /** an error to report after the chunk that was read last */
+  get error(): Error | null {
+    return this.#error;
   }
 
   /** @param event the frame's name, if it has one
-   *  @returns null where the frame says nothing
-   *  @throws SyntaxError the frame is no JSON
-   *  @throws APIError it reports a fault */
+   *  @returns null for an empty frame
+   *  @throws SyntaxError the frame is not JSON
+   *  @throws APIError the frame reports an error */
   read(data: string, event?: string): CompletionChunk | null {
     const isError = event === 'error';
     const frame = frameIn(data, isError, event);
     if (this.#hasRole && !isError && isPlain(frame)) {
       this.#hasText = true;
-      this.#viaDelta = true;
-      this.#words += 1;
+      this.#hasDelta = true;
+      this.#contentFrames += 1;
       return frame as unknown as CompletionChunk;
     }
     for (const each of Array.isArray(frame) ? frame : [frame]) {
-      const fault = faultIn(each, isError, this.#headers);
-      if (fault !== null) throw fault;
+      const error = reportedError(each, isError, this.#headers);
+      if (error !== null) throw error;
     }
     return isFields(frame) ? this.#chunk(frame) : null;
   }
 
-  /** The stream has said that it is over.
-   *  @returns the reason to stop, where the server has given none although something was said */
+  /** The stream has ended with `[DONE]`.
+   *  @returns a chunk with the finish reason, when the server sent content but no finish reason */
   end(): CompletionChunk | null {
-    if (this.#finished || !this.said) return null;
+    if (this.#finished || !this.hasContent) return null;
     this.#finished = true;
     const reason = this.#refused ? 'content_filter' : this.#calls.any ? 'tool_calls' : 'stop';
     const chunk = { choices: [{ index: 0, delta: {}, finish_reason: reason }] };
@@ -93,17 +93,17 @@ export class ChunkReader {
     const usage = usageIn(frame, choice);
     if (usage !== undefined) frame['usage'] = usage;
     if (choice === null) frame['choices'] = [];
-    else this.#mend(frame, choice);
+    else this.#normalise(frame, choice);
     return frame as unknown as CompletionChunk;
   }
 
-  #mend(frame: Fields, choice: Fields): void {
-    if (saysNothing(choice) && !hasReason(choice)) return;
+  #normalise(frame: Fields, choice: Fields): void {
+    if (isEmpty(choice) && !hasFinishReason(choice)) return;
     const delta = this.#deltaIn(choice);
-    // LangChain finds calls and thoughts in messages of assistants alone
+    // LangChain reads tool calls and reasoning only from assistant messages
     if (!this.#hasRole && typeof delta['role'] !== 'string') delta['role'] = 'assistant';
     this.#hasRole = true;
-    const { text, reasoning, refusal } = wordsIn(delta);
+    const { text, reasoning, refusal } = contentOf(delta);
     if (refusal !== '') this.#refused = true;
     if (refusal !== '' || (typeof delta['content'] !== 'string' && text !== '')) delta['content'] = text + refusal;
     else if (typeof delta['content'] !== 'string') delta['content'] = null;
@@ -115,28 +115,28 @@ export class ChunkReader {
     else delete delta['tool_calls'];
     if (text !== '' || refusal !== '' || reasoning !== '' || fragments.length > 0) {
       this.#hasText ||= text !== '' || refusal !== '';
-      this.#hasThought ||= reasoning !== '';
-      this.#viaDelta ||= hasFields(choice['delta']);
-      this.#words += 1;
+      this.#hasReasoning ||= reasoning !== '';
+      this.#hasDelta ||= hasFields(choice['delta']);
+      this.#contentFrames += 1;
     }
-    frame['choices'] = [{ ...choice, index: 0, delta, finish_reason: this.#reasonIn(choice) }];
+    frame['choices'] = [{ ...choice, index: 0, delta, finish_reason: this.#finishReasonIn(choice) }];
   }
 
-  /** @returns a copy, with what is said in it under the names of a delta */
+  /** @returns a copy with the content in a delta's fields */
   #deltaIn({ delta, message, text }: Fields): Fields {
     if (hasFields(delta)) {
       return delta['content'] === undefined && typeof text === 'string' ? { ...delta, content: text } : { ...delta };
     }
     if (typeof delta === 'string') return { content: delta };
     const whole: Fields = isFields(message) ? { ...message } : {};
-    if (this.#viaDelta) this.#leaveOutRepeated(whole);
+    if (this.#hasDelta) this.#dropRepeated(whole);
     return whole['content'] === undefined && typeof text === 'string' ? { ...whole, content: text } : whole;
   }
 
-  /** A message after deltas is the whole answer once more. */
-  #leaveOutRepeated(message: Fields): void {
+  /** A message after deltas repeats the whole answer. */
+  #dropRepeated(message: Fields): void {
     const parts = partsOf(message['content']);
-    if (this.#hasThought) {
+    if (this.#hasReasoning) {
       for (const name of REASONING_FIELDS) delete message[name];
       if (parts.reasoning !== '') message['content'] = parts.text;
     }
@@ -156,11 +156,11 @@ export class ChunkReader {
     return all.map((each) => this.#calls.read(each)).filter((fragment) => fragment !== null);
   }
 
-  #reasonIn(choice: Fields): string | null {
-    const reason = REASON_FIELDS.map((name) => choice[name]).find(isReason);
+  #finishReasonIn(choice: Fields): string | null {
+    const reason = FINISH_REASON_FIELDS.map((name) => choice[name]).find(isFinishReason);
     if (reason === undefined) return null;
-    if (BAD_ENDS.test(reason.toLowerCase())) {
-      this.#fault = badEnd(this.#headers);
+    if (FAILED_FINISH.test(reason.toLowerCase())) {
+      this.#error = failedFinish(this.#headers);
       return null;
     }
     this.#finished = true;
@@ -168,7 +168,7 @@ export class ChunkReader {
   }
 }
 
-/** @returns undefined for a frame that is no part of the answer: a ping */
+/** @returns undefined for a frame outside the answer: a ping */
 function frameIn(data: string, isError: boolean, event: string | undefined): unknown {
   try {
     return JSON.parse(data);
@@ -177,12 +177,12 @@ function frameIn(data: string, isError: boolean, event: string | undefined): unk
     if (isError) return { message: data };
     // `event: ping` with `data: ping`
     if (event !== undefined && event !== 'message' && !data.trimStart().startsWith('{')) return undefined;
-    // the engine's own words quote what the model said
-    throw new SyntaxError('a chunk of the completion is no JSON');
+    // the engine's own message would quote the answer
+    throw new SyntaxError('a chunk of the completion is not JSON');
   }
 }
 
-/** The first choice, by its index where the order is another one. */
+/** The first choice by index, in any order. */
 function choiceIn(choices: unknown): Fields | null {
   if (!Array.isArray(choices)) return null;
   const all = choices.filter(isFields);
@@ -193,20 +193,20 @@ function hasFields(value: unknown): value is Fields {
   return isFields(value) && Object.keys(value).length > 0;
 }
 
-function hasReason(choice: Fields): boolean {
-  return REASON_FIELDS.some((name) => isReason(choice[name]));
+function hasFinishReason(choice: Fields): boolean {
+  return FINISH_REASON_FIELDS.some((name) => isFinishReason(choice[name]));
 }
 
-/** Some servers write `null` as a word. */
-function isReason(value: unknown): value is string {
+/** Some servers send `null` as a string. */
+function isFinishReason(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !/^(null|none)$/i.test(value);
 }
 
-function saysNothing({ delta, message, text }: Fields): boolean {
+function isEmpty({ delta, message, text }: Fields): boolean {
   return !isFields(delta) && typeof delta !== 'string' && !isFields(message) && typeof text !== 'string';
 }
 
-/** Whether there is nothing in a frame but text, as it is with nearly all of them. */
+/** Whether a frame has nothing but text, as nearly all have. */
 function isPlain(frame: unknown): frame is Fields {
   if (!isFields(frame)) return false;
   const { choices, error, usage, x_groq: groq, object, type } = frame;
@@ -228,16 +228,16 @@ function isPlainChoice(choice: Fields): boolean {
   return true;
 }
 
-interface Words {
+interface DeltaContent {
   readonly text: string;
   readonly reasoning: string;
   readonly refusal: string;
 }
 
-/** What is said in a delta, wherever the server puts it. */
-function wordsIn(delta: Fields): Words {
+/** The content of a delta, wherever the server puts it. */
+function contentOf(delta: Fields): DeltaContent {
   const parts = partsOf(delta['content']);
-  const reasoning = REASONING_FIELDS.map((name) => thoughtIn(delta[name])).find((thought) => thought !== '') ?? '';
+  const reasoning = REASONING_FIELDS.map((name) => reasoningIn(delta[name])).find((found) => found !== '') ?? '';
   return {
     text: parts.text,
     reasoning: reasoning === '' ? parts.reasoning : reasoning,
@@ -245,28 +245,28 @@ function wordsIn(delta: Fields): Words {
   };
 }
 
-function partsOf(content: unknown): Words {
+function partsOf(content: unknown): DeltaContent {
   if (typeof content === 'string') return { text: content, reasoning: '', refusal: '' };
   let [text, reasoning, refusal] = ['', '', ''];
   for (const part of Array.isArray(content) ? content : [content]) {
     if (typeof part === 'string') text += part;
     if (!isFields(part)) continue;
     if (typeof part['refusal'] === 'string') refusal += part['refusal'];
-    const isThought = /think|reason/.test(String(part['type']));
-    if (isThought) reasoning += thoughtIn(part);
+    const isReasoning = /think|reason/.test(String(part['type']));
+    if (isReasoning) reasoning += reasoningIn(part);
     else if (typeof part['text'] === 'string') text += part['text'];
   }
   return { text, reasoning, refusal };
 }
 
-/** Thoughts come as text, as an object or as a list of these. Bounded in depth: nothing that a model thinks is deeper. */
-function thoughtIn(given: unknown, depth = 0): string {
+/** Reasoning comes as text, as an object, or as a list of these. The bound on depth exceeds every known format. */
+function reasoningIn(given: unknown, depth = 0): string {
   if (typeof given === 'string') return given;
   if (depth > 3 || typeof given !== 'object' || given === null) return '';
-  if (Array.isArray(given)) return given.map((each) => thoughtIn(each, depth + 1)).join('');
+  if (Array.isArray(given)) return given.map((each) => reasoningIn(each, depth + 1)).join('');
   const fields = given as Fields;
   const named = ['text', 'thinking', 'reasoning', 'content', 'summary'].map((name) =>
-    thoughtIn(fields[name], depth + 1),
+    reasoningIn(fields[name], depth + 1),
   );
-  return named.find((thought) => thought !== '') ?? '';
+  return named.find((found) => found !== '') ?? '';
 }

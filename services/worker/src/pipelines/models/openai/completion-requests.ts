@@ -1,28 +1,27 @@
 import type { OpenAIClient } from '@langchain/openai';
-import { UsageQuestion } from './stream-usage.ts';
+import { StreamUsageOption } from './stream-usage.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
 
-/** What of OpenAI's client is the same for every request: made once in a process. */
+/** The parts of a request that are the same for all: built once per process. */
 interface Head {
   readonly url: string;
   readonly headers: Headers;
 }
 
-/** What makes a request more than its body. A pipeline of one's own may set it for a call. */
+/** Options that change more than a request's body. A custom pipeline may set them per call. */
 const OWN_OPTIONS = ['headers', 'query', 'path', 'timeout', 'idempotencyKey', 'fetchOptions'] as const;
 
-/** Asks for streamed completions as OpenAI's client does, with the url and the headers that it made for the first of them:
- *  it takes 200 µs to make them anew for each, with abort controllers and timers that an attempt has already, and as long
- *  to make a client for each model (measured; sending and reading a short answer is 75 µs).
- *  What went wrong is for the client to say. */
+/** Requests streamed completions like OpenAI's client, but reuses the URL and headers of its first request. The client
+ *  takes 200 µs to build each request, with abort controllers and timers that an attempt already has, and as long to build a
+ *  client per model (measured; sending and reading a short answer takes 75 µs). Errors are the client's own. */
 export class CompletionRequests {
-  readonly usage = new UsageQuestion();
-  /** made by LangChain with the first model that asks; for all that know the same server and key */
+  readonly usage = new StreamUsageOption();
+  /** created by LangChain for the first model; shared by all models of the same server and key */
   client: OpenAIClient | null = null;
   #head: Promise<Head> | null = null;
 
-  /** @returns an answer with a 2xx status
+  /** @returns a response with a 2xx status
    *  @throws what the client throws */
   async post(
     client: OpenAIClient,
@@ -30,17 +29,17 @@ export class CompletionRequests {
     options: OpenAIClient.RequestOptions,
     fetch: typeof globalThis.fetch,
   ): Promise<Response> {
-    const ask = (given: OpenAIClient) => given.chat.completions.create(request, options).asResponse();
-    if (OWN_OPTIONS.some((name) => options[name] !== undefined)) return ask(client);
+    const viaClient = (given: OpenAIClient) => given.chat.completions.create(request, options).asResponse();
+    if (OWN_OPTIONS.some((name) => options[name] !== undefined)) return viaClient(client);
     this.#head ??= headOf(client);
     const { url, headers } = await this.#head;
     const body = JSON.stringify(request);
-    const answer = fetch(url, { method: 'POST', headers, body, signal: options.signal ?? null });
-    const isGood = await answer.then(
+    const response = fetch(url, { method: 'POST', headers, body, signal: options.signal ?? null });
+    const isOk = await response.then(
       ({ ok }) => ok,
       () => false,
     );
-    return isGood ? answer : ask(client.withOptions({ fetch: () => answer }));
+    return isOk ? response : viaClient(client.withOptions({ fetch: () => response }));
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type AnswerSource, type ByteSink, bindSource } from './body-source.ts';
+import { type BodySource, type ByteSink, bindSource } from './body-source.ts';
 import { CompletionStream } from './completion-stream.ts';
 
 beforeEach(() => {
@@ -12,7 +12,7 @@ afterEach(() => {
 /** A stream over a source that the test pushes itself. */
 function start() {
   let sink: ByteSink | undefined;
-  const abort = jest.fn<AnswerSource['abort']>();
+  const abort = jest.fn<BodySource['abort']>();
   const response = bindSource(new Response(''), {
     pushTo: (given) => {
       sink = given;

@@ -1,7 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { PipelineError } from '../../pipeline.ts';
-import { type AnswerSource, type ByteSink, sourceOf } from './body-source.ts';
+import type { ModelObserver } from '../model-observer.ts';
+import { type BodySource, type ByteSink, sourceOf } from './body-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
 import { FrameParser } from './frame-parser.ts';
 
@@ -9,56 +10,52 @@ export type { CompletionChunk } from './chunk-reader.ts';
 
 type Next = IteratorResult<CompletionChunk, undefined>;
 
-/** Once so many chunks wait to be read, no more are asked for. */
-const MAX_WAITING = 256;
+/** Pauses the source while this many chunks are unread. */
+const MAX_UNREAD = 256;
 
-/** How long an answer that is whole may take to tell what it cost and that it is over, milliseconds. */
+/** How long the usage and the end of the stream may take after the finish reason, milliseconds. */
 const GRACE_MS = 2_000;
 
-/** A body that is no stream, but one JSON text, is read as a whole: UTF-16 units. */
-const MAX_WHOLE = 32 * 1024 * 1024;
+/** Largest body that is one JSON text instead of a stream, UTF-16 units. */
+const MAX_JSON_LENGTH = 32 * 1024 * 1024;
 
-const OVER: Next = { done: true, value: undefined };
-
-/** Called for whatever a model's server sends.
- *  @param said false for what is no part of an answer: a comment that keeps the connection alive, an empty frame */
-export type Heard = (said: boolean) => void;
+const END: Next = { done: true, value: undefined };
 
 export interface CompletionStreamOptions {
   readonly signal?: AbortSignal | null;
-  readonly heard?: Heard | undefined;
+  readonly observer?: ModelObserver | undefined;
 }
 
-/** Reads a streamed completion, as OpenAI's own client does but for 2 µs a chunk (measured): what one read of the
- *  socket brought is decoded and parsed in one go, without a promise per line. To be read by one reader.
+/** Reads a streamed completion like OpenAI's client, at 2 µs per chunk (measured): it decodes and parses each read of the
+ *  socket at once, without a promise per line. It supports one reader.
  *
- *  Reading throws SyntaxError where a chunk is no JSON, APIError where the server reports an error amid the stream, and
- *  what `fetch` throws where the connection is lost. An abort only ends it. When the model has said why it stopped, the
- *  answer is whole: it ends within {@link GRACE_MS}, whatever becomes of the connection. */
+ *  Reading throws SyntaxError for a chunk that is not JSON, APIError when the server reports an error in the stream, and
+ *  what `fetch` throws when the connection is lost. An abort ends the stream without an error. A finish reason completes
+ *  the answer: the stream then ends within {@link GRACE_MS}, even if the connection fails. */
 export class CompletionStream implements AsyncIterableIterator<CompletionChunk>, ByteSink {
-  readonly #source: AnswerSource;
-  readonly #reading: ChunkReader;
+  readonly #source: BodySource;
+  readonly #chunks: ChunkReader;
   readonly #signal: AbortSignal | null;
-  readonly #heard: Heard | undefined;
+  readonly #observer: ModelObserver | undefined;
   readonly #decoder = new StringDecoder();
-  readonly #parser = new FrameParser((frame) => this.#messages.push(frame));
-  readonly #messages: EventSourceMessage[] = [];
-  /** the beginning of the body while nobody can tell what it is, then all of it where it is one JSON text */
-  #whole: string | null = '';
+  readonly #parser = new FrameParser((frame) => this.#unread.push(frame));
+  readonly #unread: EventSourceMessage[] = [];
+  /** the start of the body until its format is known, then all of it if it is one JSON text; null for a stream */
+  #json: string | null = '';
   #isJson = false;
   #paused = false;
   #end: { readonly error?: unknown } | null = null;
   #reader: PromiseWithResolvers<Next> | null = null;
   #grace: NodeJS.Timeout | null = null;
-  /** how much had been said when the grace began */
-  #wordsAtGrace = 0;
+  /** frames with content when the grace period started */
+  #contentAtGrace = 0;
 
   /** @throws PipelineError the response has no body */
-  constructor(response: Response, { signal = null, heard }: CompletionStreamOptions = {}) {
+  constructor(response: Response, { signal = null, observer }: CompletionStreamOptions = {}) {
     if (response.body === null) throw new PipelineError('MODEL_ERROR', 'The model’s answer is empty.', true);
-    this.#reading = new ChunkReader(response.headers);
+    this.#chunks = new ChunkReader(response.headers);
     this.#signal = signal;
-    this.#heard = heard;
+    this.#observer = observer;
     this.#source = sourceOf(response, response.body);
     this.#source.pushTo(this);
   }
@@ -70,65 +67,65 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   next(): Promise<Next> {
     this.#reader = Promise.withResolvers();
     const { promise } = this.#reader;
-    this.#serve();
+    this.#deliver();
     return promise;
   }
 
   return(): Promise<Next> {
     this.#close();
-    return Promise.resolve(OVER);
+    return Promise.resolve(END);
   }
 
   bytes(bytes: Uint8Array): boolean {
-    this.#heard?.(this.#reading.said);
+    this.#observer?.onActivity(this.#chunks.hasContent ? 'content' : 'alive');
     this.#feed(this.#decoder.write(bytes));
-    this.#serve();
-    this.#paused = this.#messages.length >= MAX_WAITING;
+    this.#deliver();
+    this.#paused = this.#unread.length >= MAX_UNREAD;
     return !this.#paused;
   }
 
   end(): void {
     this.#feed(this.#decoder.end());
-    if (this.#isJson) this.#readWhole();
+    if (this.#isJson) this.#readJson();
     else this.#parser.end();
     this.#end ??= {};
-    this.#serve();
+    this.#deliver();
   }
 
   failed(error: unknown): void {
     this.#end ??= { error };
-    this.#serve();
+    this.#deliver();
   }
 
   #feed(text: string): void {
-    if (this.#whole === null) {
+    if (this.#json === null) {
       this.#parser.feed(text);
       return;
     }
-    this.#whole += text;
+    this.#json += text;
     if (!this.#isJson) {
-      const first = /[^\s\uFEFF]/.exec(this.#whole)?.[0];
+      const first = /[^\s\uFEFF]/.exec(this.#json)?.[0];
       if (first === undefined) return;
       this.#isJson = first === '{' || first === '[';
     }
     if (this.#isJson) {
-      if (this.#whole.length > MAX_WHOLE) {
-        this.#whole = '';
+      if (this.#json.length > MAX_JSON_LENGTH) {
+        this.#json = '';
         this.failed(new SyntaxError('the body is too large for one JSON text'));
         this.#abort();
       }
       return;
     }
-    const beginning = this.#whole.replace(/^\uFEFF/, '');
-    this.#whole = null;
+    const beginning = this.#json.replace(/^\uFEFF/, '');
+    this.#json = null;
     this.#parser.feed(beginning);
   }
 
-  /** A body that is one JSON text, or one a line: an answer that is not streamed, or what is wrong. One text says by its end
-   *  that it is over; lines do not, nor does a single chunk: the rest of them may be lost. */
-  #readWhole(): void {
-    const text = (this.#whole ?? '').replace(/^\uFEFF/, '').trim();
-    const push = (data: string) => this.#messages.push({ data, event: undefined, id: undefined });
+  /** Reads a body of one JSON text, or one per line: an answer that is not streamed, or an error. One text is complete;
+   *  lines, or a single chunk, may be truncated. */
+  #readJson(): void {
+    const text = (this.#json ?? '').replace(/^\uFEFF/, '').trim();
+    const push = (data: string) => this.#unread.push({ data, event: undefined, id: undefined });
     const value = jsonIn(text);
     if (value === undefined) {
       for (const line of text.split('\n')) if (line.trim() !== '') push(line);
@@ -138,17 +135,17 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     if (Array.isArray(value) || !isChunk(value)) push('[DONE]');
   }
 
-  /** Gives the reader what it waits for, where it is there. */
-  #serve(): void {
+  /** Resolves the pending read when there is a chunk or an end. */
+  #deliver(): void {
     const reader = this.#reader;
     if (reader === null) return;
-    // closing the connection tells of its failure at once: that must not answer this reader in place of what was taken
+    // closing the connection reports a failure at once, which must not replace the chunk for this reader
     this.#reader = null;
     try {
-      const next = this.#take();
+      const next = this.#next();
       if (next === null) {
         this.#reader = reader;
-        this.#readOn();
+        this.#resume();
         return;
       }
       reader.resolve(next);
@@ -158,67 +155,67 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     }
   }
 
-  /** @returns null where nothing is there yet */
-  #take(): Next | null {
-    if (this.#signal?.aborted) return this.#over();
-    if (this.#reading.fault !== null) throw this.#reading.fault;
-    for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
+  /** @returns null when nothing has arrived yet */
+  #next(): Next | null {
+    if (this.#signal?.aborted) return this.#finish();
+    if (this.#chunks.error !== null) throw this.#chunks.error;
+    for (let message = this.#unread.shift(); message !== undefined; message = this.#unread.shift()) {
       if (isDone(message.data)) {
-        const last = this.#reading.end();
+        const last = this.#chunks.end();
         this.#close();
-        return last === null ? OVER : { done: false, value: last };
+        return last === null ? END : { done: false, value: last };
       }
-      const hadSaid = this.#reading.said;
+      const hadContent = this.#chunks.hasContent;
       const chunk = this.#read(message);
-      if (!hadSaid && this.#reading.said) this.#heard?.(true);
-      if (this.#reading.finished) this.#startGrace();
+      if (!hadContent && this.#chunks.hasContent) this.#observer?.onActivity('content');
+      if (this.#chunks.finished) this.#startGrace();
       if (chunk !== null) return { done: false, value: chunk };
     }
     if (this.#end === null) return null;
-    // what becomes of the connection harms an answer no more that is whole
-    if (this.#end.error !== undefined && !this.#reading.finished) throw this.#end.error;
-    return this.#over();
+    // a lost connection does not harm a complete answer
+    if (this.#end.error !== undefined && !this.#chunks.finished) throw this.#end.error;
+    return this.#finish();
   }
 
-  /** @returns null where the message says nothing */
+  /** @returns null for an empty frame */
   #read({ data, event }: EventSourceMessage): CompletionChunk | null {
     try {
-      return this.#reading.read(data, event);
+      return this.#chunks.read(data, event);
     } catch (error) {
-      // half a frame harms an answer no more that is whole
-      if (error instanceof SyntaxError && this.#reading.finished) return null;
+      // a truncated frame does not harm a complete answer
+      if (error instanceof SyntaxError && this.#chunks.finished) return null;
       throw error;
     }
   }
 
-  /** Begins anew with each word: some servers give a reason to stop in every frame. */
+  /** Restarts with each frame that has content: some servers send a finish reason in every frame. */
   #startGrace(): void {
-    const { words } = this.#reading;
-    if (words !== this.#wordsAtGrace) this.#grace?.refresh();
-    this.#wordsAtGrace = words;
+    const { contentFrames } = this.#chunks;
+    if (contentFrames !== this.#contentAtGrace) this.#grace?.refresh();
+    this.#contentAtGrace = contentFrames;
     this.#grace ??= setTimeout(() => {
       this.#close();
-      this.#serve();
+      this.#deliver();
     }, GRACE_MS);
   }
 
-  #over(): Next {
+  #finish(): Next {
     this.#close();
-    return OVER;
+    return END;
   }
 
-  #readOn(): void {
+  #resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#source.resume();
   }
 
-  /** Nothing more is wanted: a server that goes on talking is cut off. */
+  /** Ends the stream, and the connection of a server that continues to send. */
   #close(): void {
     if (this.#grace !== null) clearTimeout(this.#grace);
     if (this.#end === null) this.#abort();
     this.#end = {};
-    this.#messages.length = 0;
+    this.#unread.length = 0;
   }
 
   #abort(): void {
@@ -226,22 +223,22 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   }
 }
 
-/** Some servers write blanks around it. */
+/** Some servers put blanks around it. */
 function isDone(data: string): boolean {
   return !data.startsWith('{') && data.trim() === '[DONE]';
 }
 
-/** @returns undefined where it is no JSON */
+/** @returns undefined when the text is not JSON */
 function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // a line of JSON for each chunk, or half a text: each line is read, and judged, on its own
+    // one chunk per line, or a truncated text: each line is read on its own
     return undefined;
   }
 }
 
-/** Whether it is a part of a streamed answer, not a whole one. */
+/** Whether the value is a chunk of a streamed answer, not a complete one. */
 function isChunk(value: unknown): boolean {
   const { choices } = (value ?? {}) as { readonly choices?: readonly ({ readonly delta?: unknown } | null)[] };
   return Array.isArray(choices) && choices.some((choice) => typeof choice?.delta === 'object' && choice.delta !== null);

@@ -1,60 +1,60 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import type { AnswerSource, ByteSink } from './body-source.ts';
+import type { BodySource, ByteSink } from './body-source.ts';
 
-/** A body is not what its encoding says, or nobody knows the encoding. */
+/** A body does not match its content encoding, or the encoding is unknown. */
 class UndecodableAnswer extends Error {
   override readonly name = 'UndecodableAnswer';
   readonly code = 'UNDECODABLE_ANSWER';
 }
 
-/** Makes the decoder of a body, of which these are the first bytes. */
+/** Makes the decoder of a body from its first bytes. */
 type Decoder = (bytes: Uint8Array) => Decoding;
 
 type Decoding = Transform & zlib.Zlib;
 
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
 
-/** What a server has written so far is passed on at once: it flushes with each token, and so does this. */
+/** Each decoder flushes after every write: a server flushes after each token. */
 const DECODERS: Readonly<Record<string, Decoder>> = {
   gzip: () => zlib.createGunzip({ flush: Z_SYNC_FLUSH }),
   'x-gzip': () => zlib.createGunzip({ flush: Z_SYNC_FLUSH }),
-  // some servers leave out the header that the standard asks for, whose first byte ends in these four bits
+  // some servers omit the zlib header, whose first byte ends in these four bits
   deflate: ([first = 0]) =>
     ((first & 0x0f) === 8 ? zlib.createInflate : zlib.createInflateRaw)({ flush: Z_SYNC_FLUSH }),
   br: () => zlib.createBrotliDecompress({ flush: BROTLI_OPERATION_FLUSH }),
-  // Node has it since 22.15: a named import would keep the worker from starting on 22.12
+  // Node has zstd since 22.15: a named import would keep the worker from starting on 22.12
   ...('createZstdDecompress' in zlib ? { zstd: () => zlib.createZstdDecompress({ flush: ZSTD_e_flush }) } : {}),
 };
 
-/** More than one is rare; each multiplies what a small body may become. */
+/** More than one is rare, and each multiplies the size that a small body can expand to. */
 const MAX_ENCODINGS = 3;
 
-/** A source as it was before its server encoded it, which some gateways do although they are asked not to.
- *  @returns the source itself where it comes as it is
+/** Removes content encodings, which some gateways apply although the request forbids them.
+ *  @returns the source itself when it has no encoding
  *  @see RFC 9110 §8.4 */
-export function decoded(source: AnswerSource, headers: Headers): AnswerSource {
+export function decoded(source: BodySource, headers: Headers): BodySource {
   const encodings = (headers.get('content-encoding') ?? '')
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity');
   if (encodings.length > MAX_ENCODINGS) return new DecodedSource(source, undefined);
-  // the last one was applied last
+  // the last encoding listed was applied last
   return encodings.reduceRight((from, name) => new DecodedSource(from, DECODERS[name]), source);
 }
 
-/** Decodes as the bytes come, at the pace of whoever takes them. */
-class DecodedSource implements AnswerSource, ByteSink {
-  readonly #source: AnswerSource;
+/** Decodes bytes as they arrive, at the pace of its sink. */
+class DecodedSource implements BodySource, ByteSink {
+  readonly #source: BodySource;
   readonly #decoder: Decoder | undefined;
   #decoding: Decoding | null = null;
   #sink: ByteSink | null = null;
   #failure: { readonly error: unknown } | null = null;
   #isOver = false;
 
-  /** @param decoder undefined where nobody knows the encoding */
-  constructor(source: AnswerSource, decoder: Decoder | undefined) {
+  /** @param decoder undefined when the encoding is unknown */
+  constructor(source: BodySource, decoder: Decoder | undefined) {
     this.#source = source;
     this.#decoder = decoder;
   }
@@ -84,11 +84,11 @@ class DecodedSource implements AnswerSource, ByteSink {
   end(): void {
     const decoding = this.#decoding;
     if (decoding === null) this.#ended();
-    // its own end would tell of half an encoding at once, and drop what waits for its reader; `fetch` takes half of one too
+    // `decoding.end()` would report a truncated encoding at once and drop unread output; `fetch` accepts truncated ones too
     else decoding.flush(() => decoding.push(null));
   }
 
-  /** What has come before is decoded and passed on first: it may have been the whole answer. */
+  /** Decodes and passes on what arrived before the failure: it may be the whole answer. */
   failed(error: unknown): void {
     this.#failure = { error };
     this.end();
@@ -115,7 +115,7 @@ class DecodedSource implements AnswerSource, ByteSink {
 
   #broken(): void {
     const error = new UndecodableAnswer();
-    // an answer whose connection was lost ends in the midst of its encoding: the loss is what went wrong
+    // a lost connection truncates the encoding: report the loss
     this.#failure ??= { error: new TypeError('terminated', { cause: error }) };
     this.#ended();
     this.#source.abort(error);

@@ -2,8 +2,8 @@ import type { AIMessageChunk } from '@langchain/core/messages';
 import type { ToolCallChunk } from '@langchain/core/messages/tool';
 import type { CompletionChunk } from './chunk-reader.ts';
 
-/** What a pipeline reads of a message chunk. */
-export interface Said {
+/** The fields of a message chunk that a pipeline reads. */
+export interface MessageDelta {
   readonly content: AIMessageChunk['content'];
   readonly additional_kwargs: Readonly<Record<string, unknown>>;
   readonly response_metadata: Readonly<Record<string, unknown>>;
@@ -15,12 +15,12 @@ type Delta = NonNullable<CompletionChunk['choices'][number]['delta']> & { readon
 
 const NONE: Readonly<Record<string, never>> = Object.freeze({});
 
-/** The chunks of a completion as what was said in them: plain objects with the fields that LangChain's messages would
- *  have. A test holds what a pipeline makes of the two to be the same. */
-export class SaidStream implements AsyncIterableIterator<Said> {
+/** The chunks of a completion as plain objects with the fields of LangChain's messages. A test compares the events that a
+ *  pipeline makes of both. */
+export class DeltaStream implements AsyncIterableIterator<MessageDelta> {
   readonly #chunks: AsyncIterator<CompletionChunk>;
   readonly #signal: AbortSignal | undefined;
-  readonly #read = (next: IteratorResult<CompletionChunk>) => this.#said(next);
+  readonly #read = (next: IteratorResult<CompletionChunk>) => this.#deltaOf(next);
   #usage: CompletionChunk['usage'];
 
   constructor(chunks: AsyncIterable<CompletionChunk>, signal: AbortSignal | undefined) {
@@ -32,27 +32,27 @@ export class SaidStream implements AsyncIterableIterator<Said> {
     return this;
   }
 
-  /** @throws also the signal's reason: an answer that was aborted is not at its end */
-  next(): Promise<IteratorResult<Said, undefined>> {
+  /** @throws also the signal's reason: an aborted answer is not complete */
+  next(): Promise<IteratorResult<MessageDelta, undefined>> {
     return this.#chunks.next().then(this.#read);
   }
 
-  async return(): Promise<IteratorResult<Said, undefined>> {
+  async return(): Promise<IteratorResult<MessageDelta, undefined>> {
     await this.#chunks.return?.();
     return { done: true, value: undefined };
   }
 
-  #said({ done, value: chunk }: IteratorResult<CompletionChunk>): IteratorResult<Said, undefined> {
+  #deltaOf({ done, value: chunk }: IteratorResult<CompletionChunk>): IteratorResult<MessageDelta, undefined> {
     this.#signal?.throwIfAborted();
-    if (!done) return { done: false, value: this.#saidIn(chunk) };
+    if (!done) return { done: false, value: this.#deltaIn(chunk) };
     const usage = this.#usage;
     if (!usage) return { done: true, value: undefined };
     this.#usage = null;
     return { done: false, value: usageOf(usage) };
   }
 
-  #saidIn({ choices, usage }: CompletionChunk): Said {
-    // some servers count up with each chunk: the last one's word counts
+  #deltaIn({ choices, usage }: CompletionChunk): MessageDelta {
+    // some servers report growing counts with each chunk: the last one counts
     if (usage) this.#usage = usage;
     const choice = choices?.[0];
     const delta: Delta = choice?.delta ?? NONE;

@@ -1,7 +1,7 @@
-/** An object of JSON of which nothing is known yet. */
+/** A JSON object of unknown shape. */
 export type Fields = Record<string, unknown>;
 
-/** Whether it is an object, and no list. */
+/** Whether the value is an object and not an array. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

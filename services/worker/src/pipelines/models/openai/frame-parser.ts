@@ -1,13 +1,13 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
-/** A line that is no field of SSE is kept whole up to here, UTF-16 units: it may be an error. */
+/** Longest line outside SSE's fields that is kept whole, UTF-16 units: it may be an error. */
 const MAX_STRAY_LINE = 64 * 1024;
 
-/** Reads the frames of a stream, and the errors that servers write beside them: `error: {…}` as a field of its own, or a bare
- *  line of JSON. SSE ignores such lines, so that half an answer would look whole. */
+/** Parses SSE frames, and the errors that servers write outside them: `error: {…}` as a field, or a bare line of JSON.
+ *  SSE ignores such lines, so half an answer would look complete. */
 export class FrameParser {
   readonly #parser;
-  /** the beginning of a stray line: the parser would drop it where its end comes with a later read */
+  /** the start of a stray line: the parser would drop it if the rest arrived in a later read */
   #stray = '';
   #isAtLineStart = true;
 
@@ -23,7 +23,7 @@ export class FrameParser {
   }
 
   feed(text: string): void {
-    // whole lines: the path of nearly all reads
+    // whole lines: the common case
     if (this.#stray === '' && text.endsWith('\n')) {
       this.#isAtLineStart = true;
       this.#parser.feed(text);
@@ -40,13 +40,13 @@ export class FrameParser {
     this.#stray = all.slice(strayAt);
   }
 
-  /** Nothing more comes. Some servers leave out the empty line after their last event. */
+  /** Ends the input. Some servers omit the empty line after their last event. */
   end(): void {
     this.#pass(`${this.#stray}\n\n`);
     this.#stray = '';
   }
 
-  /** @returns where a stray line begins that has not ended, -1 where there is none */
+  /** @returns the start of an unfinished stray line, or -1 */
   #strayLineAt(text: string): number {
     if (text.endsWith('\n')) return -1;
     const lineAt = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;

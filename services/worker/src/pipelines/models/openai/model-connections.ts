@@ -1,24 +1,24 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
 
-/** How long an answer may take is the attempt's to say: undici's own five minutes would undercut its clocks. */
-const NO_CLOCKS = { headersTimeout: 0, bodyTimeout: 0 };
+/** The attempt bounds an answer in time: undici's default of five minutes would undercut its deadlines. */
+const NO_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 };
 
 let connections: Dispatcher | undefined;
 
-/** The connections of this process to its models: one pool, kept alive between answers. They go through the proxies of
- *  `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` where Node's own `fetch` would: with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. */
+/** The process's connection pool to its models, with keep-alive. It uses the proxies of `HTTP_PROXY`, `HTTPS_PROXY` and
+ *  `NO_PROXY` when Node's own `fetch` would: with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. */
 export function modelConnections(): Dispatcher {
-  connections ??= usesProxies() ? new EnvHttpProxyAgent(NO_CLOCKS) : new Agent(NO_CLOCKS);
+  connections ??= usesProxies() ? new EnvHttpProxyAgent(NO_TIMEOUTS) : new Agent(NO_TIMEOUTS);
   return connections;
 }
 
-/** Gives Node's `fetch` the same connections, for the packages of other providers: it would give up on a silent model after
- *  five minutes, whatever the settings say. */
+/** Makes Node's `fetch` use the same pool, for the packages of other providers. By default it would abort a silent model
+ *  after five minutes, regardless of the settings. */
 export function useModelConnectionsForFetch(): void {
   setGlobalDispatcher(modelConnections());
 }
 
-/** Node's own switch, which is no setting of ours. */
+/** Reads Node's own switch, which is not a setting of the worker. */
 function usesProxies(): boolean {
   const { env, execArgv } = process;
   const options = [...execArgv, ...(env['NODE_OPTIONS'] ?? '').split(/\s+/)];

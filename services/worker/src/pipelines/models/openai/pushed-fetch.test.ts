@@ -12,7 +12,7 @@ import { sourceOf } from './body-source.ts';
 import { CompletionStream } from './completion-stream.ts';
 import { modelConnections, useModelConnectionsForFetch } from './model-connections.ts';
 import { pushedFetch } from './pushed-fetch.ts';
-import { PushedAnswer } from './pushed-response.ts';
+import { PushedResponse } from './pushed-response.ts';
 
 type Answering = (response: ServerResponse, request: IncomingMessage, body: string) => void;
 
@@ -113,7 +113,7 @@ describe('the pushed fetch', () => {
   it('pushes what it has asked for itself', async () => {
     const response = await pushedFetch(`${url}/echo`, asked);
     const body = response.body as ReadableStream<Uint8Array>;
-    expect(sourceOf(response, body)).toBeInstanceOf(PushedAnswer);
+    expect(sourceOf(response, body)).toBeInstanceOf(PushedResponse);
     await body.cancel();
   });
 

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { type AnswerSource, type ByteSink, bindSource, bodyOf } from './body-source.ts';
+import { type BodySource, type ByteSink, bindSource, bodyOf } from './body-source.ts';
 import { decoded } from './content-decoding.ts';
 
-/** A request on its way and its answer: what undici's dispatcher calls a handler.
+/** A request in flight and its response: an undici dispatch handler.
  *  @see https://github.com/nodejs/undici/blob/v7.x/docs/docs/api/Dispatcher.md (Parameter: DispatchHandler) */
-export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
+export class PushedResponse implements BodySource, Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal | null;
   readonly #response = Promise.withResolvers<Response>();
   readonly #onAbort = () => this.#aborted(this.#signal?.reason);
@@ -14,13 +14,13 @@ export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
   #end: { readonly error?: unknown } | null = null;
   #controller: Dispatcher.DispatchController | null = null;
 
-  /** @param signal closes the connection, at any time */
+  /** @param signal closes the connection when aborted */
   constructor(signal: AbortSignal | null) {
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Resolves with the answer's head. A redirect is an answer like any other: it is not followed.
+  /** Resolves with the response head. Redirects are not followed: they are responses like any other.
    *  @throws what `fetch` throws */
   get response(): Promise<Response> {
     return this.#response.promise;
@@ -30,7 +30,7 @@ export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
     this.#sink = sink;
     let wantsMore = true;
     for (const bytes of this.#early.splice(0)) wantsMore = sink.bytes(bytes);
-    if (this.#end !== null) this.#tell(this.#end);
+    if (this.#end !== null) this.#deliver(this.#end);
     else if (wantsMore) this.resume();
   }
 
@@ -53,7 +53,7 @@ export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
     statusText = '',
   ): void {
-    // a hint (103, say): the answer is yet to come
+    // an informational response, for example 103: the final one follows
     if (status < 200) return;
     const head = { status, statusText, headers: headersFrom(headers) };
     const isBodiless = [204, 205, 304].includes(status);
@@ -72,13 +72,13 @@ export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, cause: unknown): void {
     const reason = this.#signal?.aborted ? this.#signal.reason : undefined;
-    // as `fetch` words it: before the head, and after it
+    // the same errors as `fetch`: before the head, and after it
     this.#response.reject(reason ?? new TypeError('fetch failed', { cause }));
     this.#ended({ error: reason ?? new TypeError('terminated', { cause }) });
   }
 
   #aborted(reason: unknown): void {
-    // while it is still connecting there is no controller yet, and nobody need wait for one
+    // while connecting there is no controller yet, and the caller must not wait for one
     this.#response.reject(reason);
     this.abort(reason);
   }
@@ -86,10 +86,10 @@ export class PushedAnswer implements AnswerSource, Dispatcher.DispatchHandler {
   #ended(end: { readonly error?: unknown }): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#end = end;
-    this.#tell(end);
+    this.#deliver(end);
   }
 
-  #tell(end: { readonly error?: unknown }): void {
+  #deliver(end: { readonly error?: unknown }): void {
     if ('error' in end) this.#sink?.failed(end.error);
     else this.#sink?.end();
   }

@@ -1,7 +1,7 @@
 import { OpenAIClient } from '@langchain/openai';
 import { type Fields, isFields } from './fields.ts';
 
-/** Words by which servers name a fault that an HTTP status would tell otherwise. A word stands for all that begin with it. */
+/** HTTP statuses for the words that servers use in place of one. An entry matches all words that start with it. */
 const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
   ...(
     ['insufficient_quota', 'insufficient_balance', 'payment_required', 'arrearage', 'billing_', 'credit'] as const
@@ -48,25 +48,25 @@ const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
   ).map((word) => [word, 503] as const),
 ];
 
-/** The fault that a frame, or a whole body, reports in place of an answer.
- *  @param named the frame was an event named `error`: whatever it holds is one
- *  @returns the error that the same words would be with an HTTP status; null where nothing is wrong */
-export function faultIn(frame: unknown, named: boolean, headers: Headers): Error | null {
+/** Finds the error that a frame, or a whole body, reports in place of an answer.
+ *  @param named the frame is an event named `error`, which always reports one
+ *  @returns the error that the client would throw for the same body with an HTTP status; null without an error */
+export function reportedError(frame: unknown, named: boolean, headers: Headers): Error | null {
   const fields = isFields(frame) ? frame : {};
   const told = fields['error'] ?? firstChoice(fields)['error'];
-  if (isSaid(told)) return fault(told, fields, headers);
+  if (isPresent(told)) return errorFrom(told, fields, headers);
   const isError = named || fields['object'] === 'error' || fields['type'] === 'error';
-  // `{"detail": …}` and `{"message": …, "code": …}` are what web frameworks answer
-  const isPlain = fields['choices'] === undefined && (isSaid(fields['detail']) || hasStatus(fields));
-  return isError || isPlain ? fault(isFields(frame) ? frame : {}, {}, headers) : null;
+  // web frameworks answer `{"detail": …}` and `{"message": …, "code": …}`
+  const isPlain = fields['choices'] === undefined && (isPresent(fields['detail']) || hasStatus(fields));
+  return isError || isPlain ? errorFrom(isFields(frame) ? frame : {}, {}, headers) : null;
 }
 
-/** The answer ended in a way that leaves it half: `error`, `abort`. */
-export function badEnd(headers: Headers): Error {
-  return new OpenAIClient.APIError(undefined, {}, 'the answer ended badly', headers);
+/** The error for a finish reason that means a truncated answer: `error`, `abort`. */
+export function failedFinish(headers: Headers): Error {
+  return new OpenAIClient.APIError(undefined, {}, 'the answer was cut off', headers);
 }
 
-function fault(given: unknown, around: Fields, headers: Headers): Error {
+function errorFrom(given: unknown, around: Fields, headers: Headers): Error {
   const told = innermost(given);
   const fields = isFields(told) ? told : {};
   const words = [
@@ -83,12 +83,12 @@ function fault(given: unknown, around: Fields, headers: Headers): Error {
   return new OpenAIClient.APIError(status, { code, message }, message, headers);
 }
 
-/** A complaint is a text, or whatever a framework makes of it: `[{"loc": ["body", "stream_options"], …}]`. No caller sees it. */
-function textOf(complaint: unknown): string {
-  return typeof complaint === 'string' ? complaint : (JSON.stringify(complaint) ?? '');
+/** A message is text, or a framework's structure: `[{"loc": ["body", "stream_options"], …}]`. Callers never see it. */
+function textOf(message: unknown): string {
+  return typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
 }
 
-/** Codes come as numbers, as digits and as words. A number that is no status of a failure tells nothing. */
+/** Codes come as numbers, digits and words. Numbers that are not error statuses are ignored. */
 function statusIn(codes: readonly unknown[]): number | undefined {
   for (const code of codes) {
     const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code;
@@ -103,7 +103,7 @@ function statusIn(codes: readonly unknown[]): number | undefined {
       .replaceAll(/[\s-]+/g, '_');
     const known = STATUS_OF_WORD.find(([beginning]) => word.startsWith(beginning));
     if (known !== undefined) return known[1];
-    // each gateway has a word of its own: `insufficient_user_quota`, `exceeded_current_quota_error`
+    // gateways have their own words: `insufficient_user_quota`, `exceeded_current_quota_error`
     if (/^[\w.-]+$/.test(code) && word.includes('quota')) return 402;
   }
   return undefined;
@@ -111,7 +111,7 @@ function statusIn(codes: readonly unknown[]): number | undefined {
 
 /** A gateway may wrap the error of the server behind it: `{"error": {"error": {…}}}`. */
 function innermost(given: unknown, depth = 0): unknown {
-  const isWrapper = isFields(given) && given['code'] === undefined && isSaid(given['error']) && depth < 3;
+  const isWrapper = isFields(given) && given['code'] === undefined && isPresent(given['error']) && depth < 3;
   return isWrapper ? innermost(given['error'], depth + 1) : given;
 }
 
@@ -124,6 +124,6 @@ function hasStatus({ message, code, status }: Fields): boolean {
   return typeof message === 'string' && statusIn([code, status]) !== undefined;
 }
 
-function isSaid(value: unknown): boolean {
+function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
 }

@@ -5,26 +5,26 @@ export type Fragment = OpenAIClient.Chat.Completions.ChatCompletionChunk.Choice.
 
 interface Call {
   readonly index: number;
-  /** the server's own index of its first fragment */
-  readonly under: unknown;
+  /** the server's own index of the first fragment */
+  readonly serverIndex: unknown;
   id: string;
   name: string;
   arguments: string;
 }
 
-/** Puts the fragments of tool calls in order. Servers give two calls one index, no index, an id with each fragment or none,
- *  arguments as an object. What comes out has one index a call, its id and name once, and arguments as text. */
+/** Normalises the fragments of tool calls. Servers give two calls the same index, or none, an id with each fragment, or
+ *  none, and arguments as an object. The result has one index per call, id and name once, and arguments as text. */
 export class ToolCallFragments {
   readonly #calls: Call[] = [];
-  /** by the server's own index, the call that it stands for now */
+  /** by the server's own index: the current call */
   readonly #byIndex = new Map<unknown, Call>();
 
   get any(): boolean {
     return this.#calls.length > 0;
   }
 
-  /** @param given a fragment, or what a server sends for one
-   *  @returns null where it says nothing */
+  /** @param given a fragment, in any server's form
+   *  @returns null when it is empty */
   read(given: unknown): Fragment | null {
     if (!isFields(given)) return null;
     const called = isFields(given['function']) ? given['function'] : given;
@@ -49,41 +49,42 @@ export class ToolCallFragments {
   #callOf(index: unknown, id: string, name: string): Call {
     const hasIndex = index !== undefined && index !== null;
     const last = hasIndex ? this.#byIndex.get(index) : this.#calls.at(-1);
-    const call = this.#knownBy(id, last, { index, name }) ?? goesOn(last, id, name) ?? this.#begin(index);
+    const call = this.#knownBy(id, last, { index, name }) ?? continuedCall(last, id, name) ?? this.#begin(index);
     if (hasIndex) this.#byIndex.set(index, call);
     return call;
   }
 
-  /** The call with an id. Some servers give two calls one id: under another index, a name beside whole arguments begins one. */
+  /** The call with an id. Some servers give two calls the same id: a name under another index, after complete arguments,
+   *  starts a new call. */
   #knownBy(id: string, last: Call | undefined, { index, name }: { index: unknown; name: string }): Call | undefined {
     if (id === '') return undefined;
     if (last?.id === id) return last;
     const known = this.#calls.find((call) => call.id === id);
-    const isOther = known !== undefined && name !== '' && index !== known.under && isJson(known.arguments);
+    const isOther = known !== undefined && name !== '' && index !== known.serverIndex && isJson(known.arguments);
     return isOther ? undefined : known;
   }
 
-  #begin(under: unknown): Call {
-    const call = { index: this.#calls.length, under, id: '', name: '', arguments: '' };
+  #begin(serverIndex: unknown): Call {
+    const call = { index: this.#calls.length, serverIndex, id: '', name: '', arguments: '' };
     this.#calls.push(call);
     return call;
   }
 }
 
-/** The last call, where a fragment without a known id belongs to it. */
-function goesOn(last: Call | undefined, id: string, name: string): Call | undefined {
+/** The last call, when a fragment without a known id belongs to it. */
+function continuedCall(last: Call | undefined, id: string, name: string): Call | undefined {
   if (last === undefined) return undefined;
   const isSameName = name === '' || last.name === '' || name === last.name;
   if (id !== '' && last.id !== '') {
-    // some servers make a new id for each fragment: half arguments go on, whole ones or none with a name are another call's
-    const isHalf = !isJson(last.arguments) && (name === '' || last.arguments !== '');
-    return isSameName && isHalf ? last : undefined;
+    // some servers send a new id with each fragment: it continues incomplete arguments, otherwise it starts a call
+    const isIncomplete = !isJson(last.arguments) && (name === '' || last.arguments !== '');
+    return isSameName && isIncomplete ? last : undefined;
   }
-  // a name beside whole arguments is another call's, as is another name
+  // a name after complete arguments, or another name, starts a new call
   return isSameName && (name === '' || last.name === '' || !isJson(last.arguments)) ? last : undefined;
 }
 
-/** Arguments as text. An object without fields is where they begin (Anthropic), or all there is: nothing either way. */
+/** Arguments as text. An empty object adds nothing: it precedes the arguments (Anthropic), or is all of them. */
 function argumentsIn(given: unknown): string {
   if (typeof given === 'string') return given;
   if (typeof given !== 'object' || given === null || Object.keys(given).length === 0) return '';

@@ -1,11 +1,11 @@
 import { type Fields, isFields } from './fields.ts';
 
-/** Counts of tokens, wherever a server puts them: of the frame, of Groq's own field, or of the choice (Moonshot). What is no
- *  count is left out.
- *  @returns undefined where the frame has none, or they are as they should be; null where they are no counts at all */
+/** Finds token counts wherever a server puts them: in the frame, in Groq's own field, or in the choice (Moonshot). Values
+ *  that are not counts are left out.
+ *  @returns undefined when the frame has none or already has OpenAI's form; null when `usage` is not an object */
 export function usageIn({ usage, x_groq: groq }: Fields, choice: Fields | null): Fields | null | undefined {
   const inChoice = choice?.['usage'];
-  // the path of every token
+  // runs for every token
   if ((usage ?? groq ?? inChoice ?? null) === null) return undefined;
   const given = [usage, isFields(groq) ? groq['usage'] : undefined, inChoice].find(isFields) ?? usage;
   if (given === undefined || given === null) return undefined;
