@@ -1,3 +1,4 @@
+export * from './attempt-hook.ts';
 export * from './delta.ts';
 export * from './error-code.ts';
 export * from './event-id.ts';

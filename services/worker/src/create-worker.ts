@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -13,10 +14,15 @@ export interface RunningWorker {
 }
 
 /** Starts a worker. Resolves when it consumes.
+ *  @param hooks around every attempt; the first is the outermost
  *  @throws PipelineModuleError, DuplicatePipeline a pipeline cannot be used */
-export async function createWorker(settings: WorkerSettings, logger: Logger): Promise<RunningWorker> {
+export async function createWorker(
+  settings: WorkerSettings,
+  logger: Logger,
+  hooks: readonly AttemptHook[] = [],
+): Promise<RunningWorker> {
   const app = await NestFactory.create<NestFastifyApplication>(
-    workerModule(settings, logger),
+    workerModule(settings, logger, hooks),
     // a scraper's idle keep-alive connection must not delay the shutdown
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger: false, abortOnError: false },

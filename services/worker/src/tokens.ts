@@ -5,5 +5,7 @@ export const LOGGER = Symbol('Logger');
 export const REDIS = Symbol('RedisFactory');
 /** the connection for commands */
 export const COMMANDS = Symbol('RedisConnection');
+/** hooks around every attempt */
+export const ATTEMPT_HOOKS = Symbol('AttemptHook[]');
 /** the subscriber connection for cancels */
 export const CONTROL_HUB = Symbol('ChannelHub');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf } from '@millrace/contracts';
+import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
 import { WorkerHarness } from './testing/worker-harness.ts';
@@ -102,7 +102,70 @@ describe('a worker', () => {
   });
 });
 
-describe('a pipeline that says what is no event', () => {
+describe('a hook around attempts', () => {
+  it('sees the job, the attempt, its outcome and its usage', async () => {
+    await using model = await startModel();
+    const usage = { inputTokens: 3, outputTokens: 4 };
+    model.answer(['fine'], { to: 'good', usage });
+    model.answer([{ fail: { status: 400 } }], { to: 'bad' });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const seen: [AttemptInfo, AttemptResult][] = [];
+    const hook: AttemptHook = {
+      async around(attempt, next) {
+        const result = await next();
+        seen.push([attempt, result]);
+        return result;
+      },
+    };
+    await harness.worker({}, [hook]);
+    const good = await harness.submit({ query: 'good', tenant: 'acme' });
+    expect((await harness.end(good))[0]).toBe('done');
+    const bad = await harness.submit({ query: 'bad' });
+    expect((await harness.end(bad))[0]).toBe('error');
+    await eventually(() => seen.length === 2);
+    const info = { attempt: 1, pipeline: 'chat', model: 'openai:simulated', traceparent: null };
+    expect(seen).toEqual([
+      [
+        { ...info, jobId: idOf(good), tenant: 'acme' },
+        { outcome: 'completed', usage },
+      ],
+      [
+        { ...info, jobId: idOf(bad), tenant: 'default' },
+        { outcome: 'failed', code: 'MODEL_ERROR', usage: { inputTokens: 0, outputTokens: 0 } },
+      ],
+    ]);
+  });
+
+  it('sees the usage of an attempt that fails after a complete model call', async () => {
+    await using model = await startModel();
+    const dates = '{"from":"2024-02-01","to":"2024-03-01"}';
+    const usage = { inputTokens: 2, outputTokens: 3 };
+    let call = 0;
+    model.answer(
+      () =>
+        call++ === 0
+          ? [{ toolCall: { id: 'c1', name: 'days_between', arguments: dates } }]
+          : [{ fail: { status: 400 } }],
+      { usage },
+    );
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const results: AttemptResult[] = [];
+    const hook: AttemptHook = {
+      async around(_, next) {
+        const result = await next();
+        results.push(result);
+        return result;
+      },
+    };
+    await harness.worker({ MILLRACE_PIPELINES: './examples/pipelines/almanac.mjs' }, [hook]);
+    const id = await harness.submit({ pipeline: 'almanac', query: 'How long was February 2024?' });
+    expect(await harness.end(id)).toMatchObject(['error', { code: 'MODEL_ERROR' }]);
+    await eventually(() => results.length === 1);
+    expect(results).toEqual([{ outcome: 'failed', code: 'MODEL_ERROR', usage }]);
+  });
+});
+
+describe('a pipeline that yields a malformed event', () => {
   it.each([
     ['circular', 'tool_result: data.content'],
     ['arguments', 'tool_call: data.arguments'],

@@ -1,10 +1,11 @@
+import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { AttemptStarter, CancelWatcher, FairQueue, TenantSlots } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { WorkerSettings } from '../settings.ts';
-import { LOGGER, SETTINGS } from '../tokens.ts';
+import { ATTEMPT_HOOKS, LOGGER, SETTINGS } from '../tokens.ts';
 import { JobRunner } from './job-runner.ts';
 import { WorkerMetrics } from './metrics.ts';
 
@@ -22,6 +23,7 @@ import { WorkerMetrics } from './metrics.ts';
         CancelWatcher,
         PipelineRegistry,
         WorkerMetrics,
+        ATTEMPT_HOOKS,
         SETTINGS,
         LOGGER,
       ],
@@ -39,6 +41,7 @@ function jobRunner(
   watcher: CancelWatcher,
   pipelines: PipelineRegistry,
   metrics: WorkerMetrics,
+  hooks: readonly AttemptHook[],
   settings: WorkerSettings,
   logger: Logger,
 ): JobRunner {
@@ -51,5 +54,5 @@ function jobRunner(
     minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
     maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
   };
-  return new JobRunner({ starter, fairQueue, slots, watcher, pipelines, metrics, limits, retry, logger });
+  return new JobRunner({ starter, fairQueue, slots, watcher, pipelines, metrics, hooks, limits, retry, logger });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { StreamEvent } from '@millrace/contracts';
+import type { JobRef, StreamEvent } from '@millrace/contracts';
 import { createLogger } from '@millrace/runtime';
 import type { Begun } from '@millrace/stream-log';
 import { PipelineError, type PipelineEvent } from '../pipelines/pipeline.ts';
@@ -38,7 +38,7 @@ function attempt(
 ): Attempt {
   const request = { messages: [], pipeline: 'p', model: 'm', timeoutMs: 60_000 };
   const begun = { kind: 'begun', request, tenant: 't', attempt: 1, writer, queueMs: 0, elapsedMs: 0 };
-  return new Attempt('job', begun as unknown as Begin, {
+  return new Attempt('t.job' as JobRef, begun as unknown as Begin, {
     watcher: { watch: () => ({ [Symbol.dispose]() {} }) },
     pipelines: { find: () => ({ run }) },
     limits: { firstTokenMs: 60_000, tokenGapMs: 60_000 },
@@ -70,7 +70,7 @@ describe('an attempt', () => {
     expect([pulls, writer.calls]).toEqual([1, ['emit text {"text":"a"}']]);
     room.resolve();
     await asked.promise;
-    expect(await running).toBe('completed');
+    expect(await running).toMatchObject({ outcome: 'completed' });
     expect(writer.calls).toEqual(['emit text {"text":"a"}', 'emit text {"text":"b"}', 'done']);
   });
 
@@ -79,7 +79,7 @@ describe('an attempt', () => {
     writer.emit = () => {
       throw new TypeError('cannot be serialised');
     };
-    const outcome = await attempt(writer, async function* () {
+    const { outcome } = await attempt(writer, async function* () {
       yield text('a');
       return undefined;
     }).run();

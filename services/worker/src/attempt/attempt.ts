@@ -1,4 +1,14 @@
-import type { StreamEventData } from '@millrace/contracts';
+import {
+  type AttemptInfo,
+  type AttemptOutcome,
+  type AttemptResult,
+  idOf,
+  type JobRef,
+  type StreamErrorCode,
+  type StreamEventData,
+  tenantOf,
+  type Usage,
+} from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import {
   AttemptFenced,
@@ -9,13 +19,14 @@ import {
   LogWriteFailed,
   StreamLogError,
 } from '@millrace/stream-log';
+import type { ModelObserver } from '../pipelines/models/model-observer.ts';
 import type { PipelineResult } from '../pipelines/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
 import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
-import type { Outcome, WorkerMetrics } from './metrics.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import { abandon, UntilAborted } from './until-aborted.ts';
 import { validateEvent, validateResult } from './validate-event.ts';
 
@@ -39,12 +50,19 @@ export class Attempt {
   readonly #abort = new AbortController();
   readonly #startedAt = performance.now();
   #firstTokenMs: number | null = null;
+  #usage: Usage = { inputTokens: 0, outputTokens: 0 };
 
   constructor(
-    readonly jobId: string,
+    readonly ref: JobRef,
     readonly begun: Begin,
     readonly ports: AttemptPorts,
   ) {}
+
+  get info(): AttemptInfo {
+    const { attempt, request } = this.begun;
+    const { pipeline, model } = request;
+    return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent: null };
+  }
 
   /** Ends the attempt early. The first reason counts. */
   stop(reason: unknown): void {
@@ -52,7 +70,7 @@ export class Attempt {
   }
 
   /** @throws only unexpected errors: a bug, or a script that Redis rejects */
-  async run(): Promise<Outcome> {
+  async run(): Promise<AttemptResult> {
     const { writer, request } = this.begun;
     const { watcher, limits, logger } = this.ports;
     logger.info({ model: request.model, pipeline: request.pipeline, queueMs: this.begun.queueMs }, 'started');
@@ -62,7 +80,6 @@ export class Attempt {
     try {
       const done = this.#done(await this.#stream(deadlines));
       await writer.done(done);
-      this.#countTokens(done);
       return this.#ended('completed', done.timings);
     } catch (error) {
       return await this.#settle(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
@@ -108,11 +125,15 @@ export class Attempt {
     if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
     const { messages, model, temperature, maxTokens } = request;
     const input = {
-      ...{ jobId: this.jobId, attempt, messages, model },
+      ...{ jobId: idOf(this.ref), attempt, messages, model },
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return () => pipeline.run(input, { signal: this.#abort.signal, logger, observer: deadlines });
+    const observer: ModelObserver = {
+      onActivity: (activity) => deadlines.onActivity(activity),
+      onUsage: (usage) => this.#addUsage(usage),
+    };
+    return () => pipeline.run(input, { signal: this.#abort.signal, logger, observer });
   }
 
   #publish(yielded: unknown): void {
@@ -134,7 +155,7 @@ export class Attempt {
   }
 
   /** Ends the attempt in the log and decides its outcome. */
-  async #settle(reason: unknown): Promise<Outcome> {
+  async #settle(reason: unknown): Promise<AttemptResult> {
     if (reason instanceof JobClosed) return this.#ended('cancelled');
     if (reason instanceof AttemptFenced) return this.#ended('fenced');
     if (reason instanceof LogLost) return this.#release('log-lost');
@@ -147,32 +168,41 @@ export class Attempt {
       if (refusal instanceof StreamLogError) return this.#settle(refusal);
       throw refusal;
     }
-    if (isPipelineError(reason)) return this.#ended('failed', { code, err: reason });
-    return this.#ended('failed', { code, reason: message, ...(code === 'INTERNAL' ? detailsOf(reason) : {}) });
+    if (isPipelineError(reason)) return this.#ended('failed', { err: reason }, code);
+    return this.#ended('failed', { reason: message, ...(code === 'INTERNAL' ? detailsOf(reason) : {}) }, code);
   }
 
-  async #release(reason: 'handover' | 'log-lost'): Promise<Outcome> {
+  async #release(reason: 'handover' | 'log-lost'): Promise<AttemptResult> {
     const continues = await this.begun.writer.release(reason);
     return this.#ended(continues ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
   }
 
-  #ended(outcome: Outcome, details: object = {}): Outcome {
-    this.ports.logger.info({ outcome, durationMs: Math.round(this.#durationMs()), ...details }, outcome);
-    return outcome;
+  #ended(outcome: AttemptOutcome, details: object = {}, code?: StreamErrorCode): AttemptResult {
+    const { logger, metrics } = this.ports;
+    const usage = this.#usage;
+    const durationMs = Math.round(this.#durationMs());
+    logger.info({ outcome, durationMs, ...details, ...(code === undefined ? {} : { code }) }, outcome);
+    metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
+    metrics.tokens.inc({ direction: 'output' }, usage.outputTokens);
+    return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }
 
-  #done(result: PipelineResult | undefined): StreamEventData['done'] {
-    const { queueMs } = this.begun;
-    return {
-      finishReason: result?.finishReason ?? 'stop',
-      usage: result?.usage ?? { inputTokens: 0, outputTokens: 0 },
-      timings: { queueMs, firstTokenMs: this.#firstTokenMs, totalMs: this.#elapsedMs() },
+  #addUsage({ inputTokens, outputTokens }: Usage): void {
+    this.#usage = {
+      inputTokens: this.#usage.inputTokens + inputTokens,
+      outputTokens: this.#usage.outputTokens + outputTokens,
     };
   }
 
-  #countTokens({ usage }: StreamEventData['done']): void {
-    this.ports.metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
-    this.ports.metrics.tokens.inc({ direction: 'output' }, usage.outputTokens);
+  /** A pipeline knows its usage better than the observer, who sees only the models that the worker created. */
+  #done(result: PipelineResult | undefined): StreamEventData['done'] {
+    const { queueMs } = this.begun;
+    if (result !== undefined) this.#usage = result.usage;
+    return {
+      finishReason: result?.finishReason ?? 'stop',
+      usage: this.#usage,
+      timings: { queueMs, firstTokenMs: this.#firstTokenMs, totalMs: this.#elapsedMs() },
+    };
   }
 
   /** since this attempt began */

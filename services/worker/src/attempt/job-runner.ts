@@ -1,10 +1,11 @@
-import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
+import { type AttemptHook, type AttemptOutcome, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import { AttemptFenced, type AttemptStarter, type Begun, type FairQueue, type TenantSlots } from '@millrace/stream-log';
+import { aroundAttempt } from './around-attempt.ts';
 import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
-import type { Outcome } from './metrics.ts';
 
 export interface JobRunnerPorts extends AttemptPorts {
+  readonly hooks: readonly AttemptHook[];
   readonly starter: Pick<AttemptStarter, 'begin' | 'fail'>;
   readonly fairQueue: Pick<FairQueue, 'markStarted' | 'markReleased' | 'retire' | 'freeSlot'>;
   readonly slots: Pick<TenantSlots, 'pickUp'>;
@@ -12,7 +13,7 @@ export interface JobRunnerPorts extends AttemptPorts {
 
 /** The result of picking up a queue entry. */
 export type PickUpResult =
-  | { readonly outcome: Outcome }
+  | { readonly outcome: AttemptOutcome }
   /** the tenant runs `most` jobs, its maximum: park the job once its queue entry is gone */
   | { readonly outcome: 'parked'; readonly most: number };
 
@@ -45,10 +46,14 @@ export class JobRunner {
     }
   }
 
-  async #attempt(ref: JobRef, begun: Extract<Begun, { kind: 'begun' }>, stopping: AbortSignal): Promise<Outcome> {
-    const { fairQueue } = this.ports;
+  async #attempt(
+    ref: JobRef,
+    begun: Extract<Begun, { kind: 'begun' }>,
+    stopping: AbortSignal,
+  ): Promise<AttemptOutcome> {
+    const { fairQueue, hooks } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
-    const attempt = new Attempt(idOf(ref), begun, { ...this.ports, logger });
+    const attempt = new Attempt(ref, begun, { ...this.ports, logger });
     this.#hint(fairQueue.markStarted(ref));
     const stop = () => attempt.stop(new WorkerStopping());
     // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt
@@ -57,7 +62,12 @@ export class JobRunner {
     if (stopping.aborted) stop();
     stopping.addEventListener('abort', stop, { once: true });
     try {
-      const outcome = await attempt.run();
+      const { outcome } = await aroundAttempt({
+        hooks,
+        attempt: attempt.info,
+        run: () => attempt.run(),
+        onHookError: (error) => logger.warn({ err: error }, 'attempt hook failed'),
+      });
       if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(fairQueue.markReleased(ref));
       else if (outcome !== 'fenced') this.#hint(fairQueue.retire({ ref, keptBytes: begun.writer.keptBytes }));
       return outcome;
@@ -72,7 +82,7 @@ export class JobRunner {
     written.catch((error: unknown) => this.ports.logger.debug({ err: error }, 'index not updated'));
   }
 
-  async #skip(ref: JobRef, begun: Exclude<Begun, { kind: 'begun' }>): Promise<Outcome> {
+  async #skip(ref: JobRef, begun: Exclude<Begun, { kind: 'begun' }>): Promise<AttemptOutcome> {
     const { fairQueue, starter } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref) });
     if (begun.kind !== 'refused') {

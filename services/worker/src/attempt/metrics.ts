@@ -1,19 +1,10 @@
 import { metricsRegistry } from '@millrace/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** The outcome of picking up a queue entry.
- *  - `completed`, `failed`, `cancelled`: the job has ended
- *  - `fenced`: another attempt owns it · `handed-over`, `log-lost`: it continues in another attempt
- *  - `parked`: its tenant holds its share of the slots, so the job waits outside the queue
- *  - `void`: nothing to do: the job had ended, or its record is gone */
-type PickUpOutcome = 'completed' | 'failed' | 'cancelled' | 'fenced' | 'handed-over' | 'log-lost' | 'void' | 'parked';
-
-/** The outcome of a pick-up that got a slot. */
-export type Outcome = Exclude<PickUpOutcome, 'parked'>;
-
 /** The worker's metrics. No label has values that a caller can choose. */
 export class WorkerMetrics {
   readonly registry = metricsRegistry('worker');
+  /** outcomes: those of attempts, and `parked`: the tenant holds its share of the slots */
   readonly jobs = new Counter<'outcome'>({
     name: 'millrace_worker_jobs_total',
     help: 'Pick-ups of queue entries, by outcome.',
@@ -33,7 +24,7 @@ export class WorkerMetrics {
   });
   readonly tokens = new Counter<'direction'>({
     name: 'millrace_worker_tokens_total',
-    help: 'Tokens of completed jobs as the models counted them: input or output.',
+    help: 'Tokens of all attempts as the models counted them: input or output.',
     labelNames: ['direction'],
     registers: [this.registry],
   });

@@ -45,7 +45,7 @@ export interface PipelineContext {
 /** Turns a conversation into events. Register it with {@link definePipeline}.
  *
  *  `run` yields events as the model produces them, and returns the finish reason and the usage; without a result the job
- *  finishes with `stop` and no usage. An error ends the job with an `error` event: model errors get the matching code, a
+ *  finishes with `stop` and the usage of its calls of `chatModel()`. An error ends the job with an `error` event: model errors get the matching code, a
  *  {@link PipelineError} its own code, anything else `INTERNAL`. Until the first event, the worker calls `run` again after
  *  a rate limit, a 5xx or a lost connection. */
 export interface Pipeline {

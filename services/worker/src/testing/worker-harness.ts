@@ -1,4 +1,11 @@
-import { type JobRef, type JobRequest, jobRef, newRequestId, type StoredEvent } from '@millrace/contracts';
+import {
+  type AttemptHook,
+  type JobRef,
+  type JobRequest,
+  jobRef,
+  newRequestId,
+  type StoredEvent,
+} from '@millrace/contracts';
 import { createLogger, loadSettings, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   JobCanceller,
@@ -61,10 +68,10 @@ export class WorkerHarness implements AsyncDisposable {
   }
 
   /** Starts a worker in this process. */
-  async worker(env: Env = {}): Promise<RunningWorker> {
+  async worker(env: Env = {}, hooks: readonly AttemptHook[] = []): Promise<RunningWorker> {
     const write = (line: string) => this.log.push(JSON.parse(line));
     const logger = createLogger({ service: 'worker', level: 'info', destination: { write } });
-    const worker = await createWorker(this.settings(env), logger);
+    const worker = await createWorker(this.settings(env), logger, hooks);
     this.#workers.push(worker);
     return worker;
   }

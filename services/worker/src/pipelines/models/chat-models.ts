@@ -5,6 +5,7 @@ import { PipelineError } from '../pipeline.ts';
 import type { ModelObserver } from './model-observer.ts';
 import { CompletionRequests } from './openai/completion-requests.ts';
 import { QuickChat } from './openai/quick-chat.ts';
+import { UsageCallback } from './usage-callback.ts';
 
 export interface OpenAiAccess {
   /** not needed when the server at `baseUrl` requires none (Ollama, vLLM, LM Studio) */
@@ -39,7 +40,9 @@ export class ChatModels {
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
-    return provider === 'openai' ? this.#chatOpenAi(name, options, observer) : otherProvider(provider, name, options);
+    if (provider === 'openai') return this.#chatOpenAi(name, options, observer);
+    const callbacks = observer === undefined ? [] : [new UsageCallback(observer)];
+    return otherProvider(provider, name, { ...options, callbacks });
   }
 
   #chatOpenAi(model: string, options: object, observer: ModelObserver | undefined): QuickChat {

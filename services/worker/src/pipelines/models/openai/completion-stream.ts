@@ -4,7 +4,9 @@ import { PipelineError } from '../../pipeline.ts';
 import type { ModelObserver } from '../model-observer.ts';
 import { type BodySource, type ByteSink, sourceOf } from './body-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
+import { isFields } from './fields.ts';
 import { FrameParser } from './frame-parser.ts';
+import { UsageIncrements } from './usage-counts.ts';
 
 export type { CompletionChunk } from './chunk-reader.ts';
 
@@ -37,6 +39,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   readonly #chunks: ChunkReader;
   readonly #signal: AbortSignal | null;
   readonly #observer: ModelObserver | undefined;
+  readonly #usage = new UsageIncrements();
   readonly #decoder = new StringDecoder();
   readonly #parser = new FrameParser((frame) => this.#unread.push(frame));
   readonly #unread: EventSourceMessage[] = [];
@@ -169,7 +172,9 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
       const chunk = this.#read(message);
       if (!hadContent && this.#chunks.hasContent) this.#observer?.onActivity('content');
       if (this.#chunks.finished) this.#startGrace();
-      if (chunk !== null) return { done: false, value: chunk };
+      if (chunk === null) continue;
+      if (chunk.usage) this.#reportUsage(chunk.usage);
+      return { done: false, value: chunk };
     }
     if (this.#end === null) return null;
     // a lost connection does not harm a complete answer
@@ -186,6 +191,11 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
       if (error instanceof SyntaxError && this.#chunks.finished) return null;
       throw error;
     }
+  }
+
+  #reportUsage(usage: unknown): void {
+    const increase = isFields(usage) ? this.#usage.next(usage) : null;
+    if (increase !== null) this.#observer?.onUsage(increase);
   }
 
   /** Restarts with each frame that has content: some servers send a finish reason in every frame. */

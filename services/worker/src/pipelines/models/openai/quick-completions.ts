@@ -11,7 +11,9 @@ import {
 import type { ModelObserver } from '../model-observer.ts';
 import { CompletionRequests } from './completion-requests.ts';
 import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
+import { isFields } from './fields.ts';
 import { pushedFetch } from './pushed-fetch.ts';
+import { UsageIncrements } from './usage-counts.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
 type WholeRequest = OpenAIClient.Chat.ChatCompletionCreateParamsNonStreaming;
@@ -44,7 +46,7 @@ export class QuickCompletions extends ChatOpenAICompletions {
     request: StreamingRequest | WholeRequest,
     options: OpenAIClient.RequestOptions = {},
   ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
-    if (!request.stream) return super.completionWithRetry(request, options);
+    if (!request.stream) return this.#whole(request, options);
     const { maxRetries, ...clientOptions } = options;
     // LangChain creates a client when there is none
     if (this.#requests.client !== null) this.client = this.#requests.client;
@@ -61,6 +63,14 @@ export class QuickCompletions extends ChatOpenAICompletions {
       return new CompletionStream(response, { signal: options.signal ?? null, observer: this.#observer });
     };
     return this.#requests.usage.send(request, send);
+  }
+
+  async #whole(request: WholeRequest, options: OpenAIClient.RequestOptions) {
+    const completion = await super.completionWithRetry(request, options);
+    const usage: unknown = completion.usage;
+    const increase = isFields(usage) ? new UsageIncrements().next(usage) : null;
+    if (increase !== null) this.#observer?.onUsage(increase);
+    return completion;
   }
 
   /** Requests a completion and returns its chunks.

@@ -1,3 +1,4 @@
+import type { Usage } from '@millrace/contracts';
 import { type Fields, isFields } from './fields.ts';
 
 /** Finds token counts wherever a server puts them: in the frame, in Groq's own field, or in the choice (Moonshot). Values
@@ -19,6 +20,23 @@ export function usageIn({ usage, x_groq: groq }: Fields, choice: Fields | null):
     ...(output === undefined ? {} : { completion_tokens: output }),
     ...(total === undefined ? {} : { total_tokens: total }),
   };
+}
+
+/** Turns the running totals of one completion into increments. */
+export class UsageIncrements {
+  #reported: Usage = { inputTokens: 0, outputTokens: 0 };
+
+  /** @returns the increase since the last call; null without one */
+  next({ prompt_tokens: prompt, completion_tokens: completion }: Fields): Usage | null {
+    const inputTokens = Math.max(this.#reported.inputTokens, countIn(prompt) ?? 0);
+    const outputTokens = Math.max(this.#reported.outputTokens, countIn(completion) ?? 0);
+    const increase = {
+      inputTokens: inputTokens - this.#reported.inputTokens,
+      outputTokens: outputTokens - this.#reported.outputTokens,
+    };
+    this.#reported = { inputTokens, outputTokens };
+    return increase.inputTokens === 0 && increase.outputTokens === 0 ? null : increase;
+  }
 }
 
 function countIn(value: unknown): number | undefined {

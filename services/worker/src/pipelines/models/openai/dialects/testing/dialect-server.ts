@@ -108,6 +108,7 @@ export class DialectServer {
         this.#onRead();
         onActivity?.(activity);
       },
+      onUsage: () => undefined,
     });
   }
 
