@@ -48,7 +48,27 @@ describe('a streamed completion', () => {
     push('{"a":"');
     const part = 'x'.repeat(4 * 1024 * 1024);
     for (let count = 0; count < 8; count += 1) push(part);
-    await expect(next).rejects.toThrow('too large');
+    await expect(next).rejects.toThrow('too long');
+    expect(abort).toHaveBeenCalledTimes(1);
+  });
+
+  it('cuts off a frame that never ends, after the chunks before it', async () => {
+    const { stream, abort, push } = start();
+    push(frame('a'));
+    push('data: {"choices":[{"delta":{"content":"');
+    const part = 'x'.repeat(4 * 1024 * 1024);
+    for (let count = 0; count < 4; count += 1) push(part);
+    expect(await stream.next()).toMatchObject({ value: { choices: [{ delta: { content: 'a' } }] } });
+    expect(abort).toHaveBeenCalledTimes(1);
+  });
+
+  it.each(['data: ', 'event: ', 'id: ', 'data: x\ndata: '])('fails at an endless %j', async (prefix) => {
+    const { stream, abort, push } = start();
+    const next = stream.next();
+    push(prefix);
+    const part = 'x'.repeat(4 * 1024 * 1024);
+    for (let count = 0; count < 4; count += 1) push(part);
+    await expect(next).rejects.toThrow('too long');
     expect(abort).toHaveBeenCalledTimes(1);
   });
 });

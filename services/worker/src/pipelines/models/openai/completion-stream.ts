@@ -41,7 +41,10 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   readonly #observer: ModelObserver | undefined;
   readonly #usage = new UsageIncrements();
   readonly #decoder = new StringDecoder();
-  readonly #parser = new FrameParser((frame) => this.#unread.push(frame));
+  readonly #parser = new FrameParser(
+    (frame) => this.#unread.push(frame),
+    () => this.#tooLong('a frame'),
+  );
   readonly #unread: EventSourceMessage[] = [];
   /** the start of the body until its format is known, then all of it if it is one JSON text; null for a stream */
   #json: string | null = '';
@@ -80,6 +83,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   }
 
   bytes(bytes: Uint8Array): boolean {
+    if (this.#end !== null) return true;
     this.#observer?.onActivity(this.#chunks.hasContent ? 'content' : 'alive');
     this.#feed(this.#decoder.write(bytes));
     this.#deliver();
@@ -88,9 +92,9 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   }
 
   end(): void {
+    if (this.#end !== null) return;
     this.#feed(this.#decoder.end());
-    if (this.#isJson) this.#readJson();
-    else this.#parser.end();
+    if (this.#end === null) this.#endInput();
     this.#end ??= {};
     this.#deliver();
   }
@@ -98,6 +102,11 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   failed(error: unknown): void {
     this.#end ??= { error };
     this.#deliver();
+  }
+
+  #endInput(): void {
+    if (this.#isJson) this.#readJson();
+    else this.#parser.end();
   }
 
   #feed(text: string): void {
@@ -108,14 +117,17 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     this.#json += text;
     if (!this.#isJson) {
       const first = /[^\s\uFEFF]/.exec(this.#json)?.[0];
-      if (first === undefined) return;
+      if (first === undefined) {
+        // blanks before a body mean nothing, and must not pile up
+        this.#json = '';
+        return;
+      }
       this.#isJson = first === '{' || first === '[';
     }
     if (this.#isJson) {
       if (this.#json.length > MAX_JSON_LENGTH) {
         this.#json = '';
-        this.failed(new SyntaxError('the body is too large for one JSON text'));
-        this.#abort();
+        this.#tooLong('a JSON text');
       }
       return;
     }
@@ -226,6 +238,12 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     if (this.#end === null) this.#abort();
     this.#end = {};
     this.#unread.length = 0;
+  }
+
+  /** Only what is read so far counts: the rest never arrives. */
+  #tooLong(part: string): void {
+    this.failed(new SyntaxError(`${part} of the body is too long`));
+    this.#abort();
   }
 
   #abort(): void {

@@ -3,7 +3,10 @@ import { FrameParser } from './frame-parser.ts';
 
 function framesOf(reads: readonly string[]): string[] {
   const frames: string[] = [];
-  const parser = new FrameParser(({ event, data }) => frames.push(`${event ?? ''}|${data}`));
+  const parser = new FrameParser(
+    ({ event, data }) => frames.push(`${event ?? ''}|${data}`),
+    () => frames.push('too long'),
+  );
   for (const read of reads) parser.feed(read);
   parser.end();
   return frames;

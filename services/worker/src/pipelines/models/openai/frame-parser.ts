@@ -1,5 +1,8 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
+/** Longest frame, UTF-16 units. An endless line must not fill the memory. */
+const MAX_FRAME_LENGTH = 8 * 1024 * 1024;
+
 /** Longest line outside SSE's fields that is kept whole, UTF-16 units: it may be an error. */
 const MAX_STRAY_LINE = 64 * 1024;
 
@@ -11,10 +14,13 @@ export class FrameParser {
   #stray = '';
   #isAtLineStart = true;
 
-  constructor(onFrame: (frame: EventSourceMessage) => void) {
+  /** @param onTooLong called once when a frame exceeds the limit; `feed` must not be called afterwards */
+  constructor(onFrame: (frame: EventSourceMessage) => void, onTooLong: () => void) {
     this.#parser = createParser({
+      maxBufferSize: MAX_FRAME_LENGTH,
       onEvent: onFrame,
       onError: ({ type, field, value, line }) => {
+        if (type === 'max-buffer-size-exceeded') onTooLong();
         if (type !== 'unknown-field') return;
         if (field === 'error') onFrame({ id: undefined, event: 'error', data: value ?? '' });
         else if (line?.startsWith('{')) onFrame({ id: undefined, event: undefined, data: line });

@@ -102,6 +102,10 @@ const CASES: Readonly<Record<string, Case>> = {
     code: 'MODEL_ERROR',
   },
   'a detail, as web frameworks say it': { body: frame({ detail: 'Not Found' }), code: 'MODEL_ERROR', calls: 3 },
+  'a frame that never ends': {
+    body: [HELLO, `data: ${'x'.repeat(9 * 1024 * 1024)}`],
+    ...{ afterwards: 'stay', text: 'Hello', code: 'MODEL_ERROR', retryable: true },
+  },
   'a whole body of JSON': {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ error: { code: 400, message: 'x' } }),
