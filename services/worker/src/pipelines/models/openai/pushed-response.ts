@@ -1,7 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { type BodySource, type ByteSink, bindSource, bodyOf } from './body-source.ts';
+import { BoundedSource } from './bounded-source.ts';
 import { decoded } from './content-decoding.ts';
+
+/** The text of an error needs no more: a server that never ends it must not hold an attempt. */
+const ERROR_BOUNDS = { maxBytes: 256 * 1024, maxMs: 5_000 };
 
 /** A request in flight and its response: an undici dispatch handler.
  *  @see https://github.com/nodejs/undici/blob/v7.x/docs/docs/api/Dispatcher.md (Parameter: DispatchHandler) */
@@ -57,7 +61,8 @@ export class PushedResponse implements BodySource, Dispatcher.DispatchHandler {
     if (status < 200) return;
     const head = { status, statusText, headers: headersFrom(headers) };
     const isBodiless = [204, 205, 304].includes(status);
-    const source = isBodiless ? this : decoded(this, head.headers);
+    const whole = isBodiless ? this : decoded(this, head.headers);
+    const source = status < 300 ? whole : new BoundedSource(whole, ERROR_BOUNDS);
     this.#response.resolve(bindSource(new Response(isBodiless ? null : bodyOf(source), head), source));
   }
 

@@ -102,6 +102,12 @@ const CASES: Readonly<Record<string, Case>> = {
     code: 'MODEL_ERROR',
   },
   'a detail, as web frameworks say it': { body: frame({ detail: 'Not Found' }), code: 'MODEL_ERROR', calls: 3 },
+  'an HTTP error whose text never ends': {
+    status: 400,
+    headers: { 'content-type': 'text/plain' },
+    body: 'no '.repeat(200_000),
+    ...{ afterwards: 'stay', code: 'MODEL_ERROR', retryable: false },
+  },
   'a frame that never ends': {
     body: [HELLO, `data: ${'x'.repeat(9 * 1024 * 1024)}`],
     ...{ afterwards: 'stay', text: 'Hello', code: 'MODEL_ERROR', retryable: true },
