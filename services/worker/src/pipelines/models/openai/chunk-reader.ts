@@ -2,7 +2,7 @@ import type { OpenAIClient } from '@langchain/openai';
 import { type Fields, isFields } from './fields.ts';
 import { failedFinish, reportedError } from './reported-error.ts';
 import { ToolCallFragments } from './tool-call-fragments.ts';
-import { usageIn } from './usage-counts.ts';
+import { mergedUsage, usageIn } from './usage-counts.ts';
 
 export type CompletionChunk = OpenAIClient.Chat.Completions.ChatCompletionChunk;
 
@@ -31,6 +31,7 @@ export class ChunkReader {
   #hasDelta = false;
   #contentFrames = 0;
   #finished = false;
+  #usage: Fields | null = null;
   #error: Error | null = null;
 
   /** @param headers of the response, for errors that its body reports */
@@ -92,6 +93,10 @@ export class ChunkReader {
     const choice = choiceIn(frame['choices']);
     const usage = usageIn(frame, choice);
     if (usage !== undefined) frame['usage'] = usage;
+    if (isFields(frame['usage'])) {
+      this.#usage = mergedUsage(this.#usage, frame['usage']);
+      frame['usage'] = this.#usage;
+    }
     if (choice === null) frame['choices'] = [];
     else this.#normalise(frame, choice);
     return frame as unknown as CompletionChunk;

@@ -22,6 +22,28 @@ export function usageIn({ usage, x_groq: groq }: Fields, choice: Fields | null):
   };
 }
 
+/** Merges the usage of a frame into that of the frames before: some servers report input and output in different frames.
+ *  Counts only grow.
+ *  @returns `usage` itself when it is complete */
+export function mergedUsage(before: Fields | null, usage: Fields): Fields {
+  const prompt = largest(before?.['prompt_tokens'], usage['prompt_tokens']);
+  const completion = largest(before?.['completion_tokens'], usage['completion_tokens']);
+  if (prompt === countIn(usage['prompt_tokens']) && completion === countIn(usage['completion_tokens'])) return usage;
+  const total = largest(usage['total_tokens'], (prompt ?? 0) + (completion ?? 0));
+  return {
+    ...before,
+    ...usage,
+    ...(prompt === undefined ? {} : { prompt_tokens: prompt }),
+    ...(completion === undefined ? {} : { completion_tokens: completion }),
+    total_tokens: total,
+  };
+}
+
+function largest(...values: readonly unknown[]): number | undefined {
+  const counts = values.map(countIn).filter((count) => count !== undefined);
+  return counts.length === 0 ? undefined : Math.max(...counts);
+}
+
 /** Turns the running totals of one completion into increments. */
 export class UsageIncrements {
   #reported: Usage = { inputTokens: 0, outputTokens: 0 };

@@ -29,6 +29,24 @@ const CASES: Readonly<Record<string, Case>> = {
     text: 'Hello',
     usage: [3, 2],
   },
+  'usage in halves': {
+    body:
+      choice({ content: 'Hello' }, null, { usage: { prompt_tokens: 7 } }) +
+      STOP +
+      frame({ choices: [], usage: { completion_tokens: 5 } }) +
+      DONE,
+    text: 'Hello',
+    usage: [7, 5],
+  },
+  'usage in halves, each with a zero for the other': {
+    body:
+      choice({ content: 'Hello' }, null, { usage: { prompt_tokens: 7, completion_tokens: 0, total_tokens: 7 } }) +
+      STOP +
+      frame({ choices: [], usage: { prompt_tokens: 0, completion_tokens: 5, total_tokens: 5 } }) +
+      DONE,
+    text: 'Hello',
+    usage: [7, 5],
+  },
   'usage in Groq’s place': {
     body: HELLO + choice({}, 'stop', { x_groq: { usage: { prompt_tokens: 4, completion_tokens: 1 } } }) + DONE,
     text: 'Hello',
