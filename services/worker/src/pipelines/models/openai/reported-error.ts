@@ -53,8 +53,8 @@ const STATUS_OF_WORD: readonly (readonly [word: string, status: number])[] = [
  *  @returns the error that the client would throw for the same body with an HTTP status; null without an error */
 export function reportedError(frame: unknown, named: boolean, headers: Headers): Error | null {
   const fields = isFields(frame) ? frame : {};
-  const told = fields['error'] ?? firstChoice(fields)['error'];
-  if (isPresent(told)) return errorFrom(told, fields, headers);
+  const stated = fields['error'] ?? firstIn(fields['choices'])['error'] ?? firstError(fields) ?? baseResponse(fields);
+  if (isPresent(stated)) return errorFrom(stated, fields, headers);
   const isError = named || fields['object'] === 'error' || fields['type'] === 'error';
   // web frameworks answer `{"detail": …}` and `{"message": …, "code": …}`
   const isPlain = fields['choices'] === undefined && (isPresent(fields['detail']) || hasStatus(fields));
@@ -67,19 +67,19 @@ export function failedFinish(headers: Headers): Error {
 }
 
 function errorFrom(given: unknown, around: Fields, headers: Headers): Error {
-  const told = innermost(given);
-  const fields = isFields(told) ? told : {};
+  const stated = innermost(given);
+  const fields = isFields(stated) ? stated : {};
   const words = [
     fields['code'],
     fields['type'],
     fields['status'],
-    isFields(told) ? undefined : told,
+    isFields(stated) ? undefined : stated,
     around['code'],
     around['status'],
   ];
   const status = statusIn([...words, fields['status_code'], fields['statusCode']]);
   const code = [fields['code'], fields['type']].find((word) => typeof word === 'string');
-  const message = textOf(fields['message'] ?? fields['detail'] ?? told);
+  const message = textOf(fields['message'] ?? fields['detail'] ?? stated);
   return new OpenAIClient.APIError(status, { code, message }, message, headers);
 }
 
@@ -115,13 +115,40 @@ function innermost(given: unknown, depth = 0): unknown {
   return isWrapper ? innermost(given['error'], depth + 1) : given;
 }
 
-function firstChoice({ choices }: Fields): Fields {
-  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
+function firstIn(list: unknown): Fields {
+  const first: unknown = Array.isArray(list) ? list[0] : undefined;
   return isFields(first) ? first : {};
 }
 
-function hasStatus({ message, code, status }: Fields): boolean {
-  return typeof message === 'string' && statusIn([code, status]) !== undefined;
+/** Cloudflare and others answer `{"errors": [{"code": …, "message": …}]}`. */
+function firstError({ choices, errors }: Fields): unknown {
+  return choices === undefined && Array.isArray(errors) ? errors[0] : undefined;
+}
+
+/** MiniMax answers `{"base_resp": {"status_code": 1002, "status_msg": …}}`; 0 means success. */
+function baseResponse({ base_resp: response }: Fields): unknown {
+  if (!isFields(response)) return undefined;
+  const { status_code: status, status_msg: message } = response;
+  if (typeof status !== 'number' || status === 0) return undefined;
+  return { code: STATUS_OF_MINIMAX.get(status) ?? 500, message };
+}
+
+/** MiniMax's own codes: rate limits, key, balance, and bad requests. */
+const STATUS_OF_MINIMAX: ReadonlyMap<number, number> = new Map([
+  [1002, 429],
+  [1039, 429],
+  [1041, 429],
+  [1004, 401],
+  [2049, 401],
+  [1008, 402],
+  [1026, 400],
+  [1027, 400],
+  [1042, 400],
+  [2013, 400],
+]);
+
+function hasStatus({ message, code, status, statusCode }: Fields): boolean {
+  return typeof message === 'string' && statusIn([code, status, statusCode]) !== undefined;
 }
 
 function isPresent(value: unknown): boolean {

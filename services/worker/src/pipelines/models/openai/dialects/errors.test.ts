@@ -1,4 +1,4 @@
-import { type Case, DONE, describeDialects, frame, HELLO, STOP } from './testing/dialect-server.ts';
+import { type Case, choice, DONE, describeDialects, frame, HELLO, STOP } from './testing/dialect-server.ts';
 
 const CASES: Readonly<Record<string, Case>> = {
   'bad request, as a number': {
@@ -111,6 +111,46 @@ const CASES: Readonly<Record<string, Case>> = {
   'a frame that never ends': {
     body: [HELLO, `data: ${'x'.repeat(9 * 1024 * 1024)}`],
     ...{ afterwards: 'stay', text: 'Hello', code: 'MODEL_ERROR', retryable: true },
+  },
+  'a list of errors': {
+    body: JSON.stringify({ success: false, errors: [{ code: 400, message: 'x' }], result: null }),
+    code: 'MODEL_ERROR',
+    retryable: false,
+  },
+  'a list of errors, as words': {
+    body: frame({ errors: ['out of memory'] }),
+    code: 'MODEL_ERROR',
+    calls: 3,
+  },
+  'an empty list of errors beside an answer': {
+    body: choice({ content: 'Hello' }, 'stop', { errors: [] }) + DONE,
+    text: 'Hello',
+  },
+  'a base_resp with a rate limit': {
+    body: JSON.stringify({ choices: null, base_resp: { status_code: 1002, status_msg: 'rate limit' } }),
+    code: 'MODEL_RATE_LIMITED',
+    retryable: true,
+    calls: 3,
+  },
+  'a base_resp with an empty account': {
+    body: JSON.stringify({ base_resp: { status_code: 1008, status_msg: 'insufficient balance' } }),
+    code: 'MODEL_RATE_LIMITED',
+    retryable: false,
+  },
+  'a base_resp with an unknown code amid the answer': {
+    body: HELLO + frame({ choices: [], base_resp: { status_code: 1000, status_msg: 'unknown' } }) + DONE,
+    text: 'Hello',
+    code: 'MODEL_ERROR',
+  },
+  'a base_resp that reports success': {
+    body: HELLO + choice({}, 'stop', { base_resp: { status_code: 0, status_msg: '' } }) + DONE,
+    text: 'Hello',
+  },
+  'a statusCode': {
+    body: JSON.stringify({ statusCode: 429, message: 'Rate limit is exceeded.' }),
+    code: 'MODEL_RATE_LIMITED',
+    retryable: true,
+    calls: 3,
   },
   'a whole body of JSON': {
     headers: { 'content-type': 'application/json' },
