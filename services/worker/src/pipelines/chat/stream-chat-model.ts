@@ -100,6 +100,7 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   ),
   ...Object.fromEntries(
     [
+      'incomplete',
       'max_tokens',
       'model_length',
       'max_length',

@@ -34,6 +34,11 @@ const CASES: Readonly<Record<string, Case>> = {
       { body: HELLO + choice({}, word) + DONE, text: 'Hello', code: 'MODEL_ERROR' },
     ]),
   ),
+  'finish reason incomplete': {
+    body: HELLO + call({ index: 0, ...fn('f', '{"a":', { id: 'c' }) }) + choice({}, 'incomplete') + DONE,
+    text: 'Hello',
+    finishReason: 'length',
+  },
   'another word for a filter': {
     body: HELLO + choice({}, 'sensitive') + DONE,
     text: 'Hello',
