@@ -310,6 +310,21 @@ describe('a failing model', () => {
     expect(model.requests).toHaveLength(1);
   });
 
+  it('may take longer than a gap for its usage after the finish reason', async () => {
+    await using model = await startModel();
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const gate = model.gated();
+    await harness.worker({ ...env, MILLRACE_TOKEN_GAP_TIMEOUT_MS: '1' });
+    const id = await harness.submit();
+    const end = { choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }] };
+    await gate.step({ raw: `data: ${JSON.stringify(end)}\n\n` });
+    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await gate.step({
+      raw: 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\ndata: [DONE]\n\n',
+    });
+    expect(await harness.end(id)).toMatchObject(['done', { usage: { inputTokens: 3, outputTokens: 4 } }]);
+  });
+
   it('that says more than a log may hold is closed, and the limit is named', async () => {
     await using model = await startModel();
     model.answer([...Array.from({ length: 20 }, () => 'x'.repeat(500)), { silence: true }]);

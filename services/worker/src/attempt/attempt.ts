@@ -97,7 +97,7 @@ export class Attempt {
         this.#retried(failure);
       },
     });
-    deadlines.onActivity('content');
+    deadlines.onFirstEvent();
     using aborted = new UntilAborted(signal);
     try {
       let next = first;

@@ -83,6 +83,21 @@ describe('the deadlines of an attempt', () => {
     expect(expired).toEqual(['MODEL_TIMEOUT The model sent nothing within 1000 ms.']);
   });
 
+  it('give a complete answer time for its usage, however short the gap is', () => {
+    const { deadlines, expired } = start();
+    deadlines.onActivity('content');
+    deadlines.onActivity('complete');
+    deadlines.onFirstEvent();
+    jest.advanceTimersByTime(1_900);
+    deadlines.resume();
+    jest.advanceTimersByTime(1_900);
+    expect(expired).toEqual([]);
+    // the next model call of the same pipeline
+    deadlines.onActivity('content');
+    jest.advanceTimersByTime(100);
+    expect(expired).toEqual(['MODEL_TIMEOUT The model stopped sending for 100 ms.']);
+  });
+
   it('do not count the time in which the worker waits for Redis', () => {
     const { deadlines, expired } = start();
     deadlines.onActivity('content');

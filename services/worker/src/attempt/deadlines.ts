@@ -1,4 +1,4 @@
-import type { ModelActivity } from '../pipelines/models/model-observer.ts';
+import { COMPLETION_GRACE_MS, type ModelActivity } from '../pipelines/models/model-observer.ts';
 import { MAX_TIMER_MS } from '../settings.ts';
 import { DeadlineExceeded } from './attempt-errors.ts';
 
@@ -20,6 +20,7 @@ export class Deadlines implements Disposable {
   #silence: NodeJS.Timeout;
   #isWaiting = true;
   #hasContent = false;
+  #isComplete = false;
 
   /** @param expire called once per deadline that passes */
   constructor(
@@ -40,23 +41,31 @@ export class Deadlines implements Disposable {
   onActivity(activity: ModelActivity): void {
     const { firstTokenMs, tokenGapMs } = this.limits;
     this.#activeAt = performance.now();
-    if (this.#hasContent) {
+    const isComplete = activity === 'complete';
+    if (this.#hasContent && isComplete === this.#isComplete) {
       this.#silence.refresh();
       return;
     }
-    if (activity === 'alive') {
+    if (activity === 'alive' && !this.#hasContent) {
       // not `refresh()`: a retried call has a shorter timer
       this.#startFirst(firstTokenMs);
       return;
     }
     this.#hasContent = true;
-    clearTimeout(this.#silence);
-    this.#silence = this.#silenceTimer(tokenGapMs, `The model stopped sending for ${tokenGapMs} ms.`);
+    this.#isComplete = isComplete;
+    // a complete answer has its own time for usage and its end, however short the gap may be
+    this.#startGap(isComplete ? COMPLETION_GRACE_MS + tokenGapMs : tokenGapMs);
+  }
+
+  /** The pipeline has yielded its first event: its model may not report activity. */
+  onFirstEvent(): void {
+    if (!this.#hasContent) this.onActivity('content');
   }
 
   /** Restarts the first deadline for a retry: only the time left since the last activity counts. */
   retry(): void {
     this.#hasContent = false;
+    this.#isComplete = false;
     this.#startFirst(Math.max(0, this.limits.firstTokenMs - (performance.now() - this.#activeAt)));
   }
 
@@ -64,6 +73,11 @@ export class Deadlines implements Disposable {
   #startFirst(leftMs: number): void {
     clearTimeout(this.#silence);
     this.#silence = this.#silenceTimer(leftMs, `The model sent nothing within ${this.limits.firstTokenMs} ms.`);
+  }
+
+  #startGap(gapMs: number): void {
+    clearTimeout(this.#silence);
+    this.#silence = this.#silenceTimer(gapMs, `The model stopped sending for ${gapMs} ms.`);
   }
 
   /** Resumes the silence timer: the worker waits for the model. */

@@ -1,8 +1,13 @@
 import type { Usage } from '@millrace/contracts';
 
-/** What a model's server has just sent: bytes without content (a comment, an empty frame), or content: text, reasoning, or a
- *  part of a tool call. */
-export type ModelActivity = 'alive' | 'content';
+/** What a model's server has just sent.
+ *  - `alive`: bytes before the first content: a comment, an empty frame
+ *  - `content`: text, reasoning, a part of a tool call, or anything after these
+ *  - `complete`: a finish reason, or anything after it */
+export type ModelActivity = 'alive' | 'content' | 'complete';
+
+/** How long usage and the end of the stream may follow the finish reason, milliseconds. */
+export const COMPLETION_GRACE_MS = 2_000;
 
 /** Observes the model calls of one attempt. */
 export interface ModelObserver {

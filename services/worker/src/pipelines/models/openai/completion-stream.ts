@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { PipelineError } from '../../pipeline.ts';
-import type { ModelObserver } from '../model-observer.ts';
+import { COMPLETION_GRACE_MS, type ModelActivity, type ModelObserver } from '../model-observer.ts';
 import { type BodySource, type ByteSink, sourceOf } from './body-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
 import { isFields } from './fields.ts';
@@ -14,9 +14,6 @@ type Next = IteratorResult<CompletionChunk, undefined>;
 
 /** Pauses the source while this many chunks are unread. */
 const MAX_UNREAD = 256;
-
-/** How long the usage and the end of the stream may take after the finish reason, milliseconds. */
-const GRACE_MS = 2_000;
 
 /** Largest body that is one JSON text instead of a stream, UTF-16 units. */
 const MAX_JSON_LENGTH = 32 * 1024 * 1024;
@@ -33,7 +30,7 @@ export interface CompletionStreamOptions {
  *
  *  Reading throws SyntaxError for a chunk that is not JSON, APIError when the server reports an error in the stream, and
  *  what `fetch` throws when the connection is lost. An abort ends the stream without an error. A finish reason completes
- *  the answer: the stream then ends within {@link GRACE_MS}, even if the connection fails. */
+ *  the answer: the stream then ends within {@link COMPLETION_GRACE_MS}, even if the connection fails. */
 export class CompletionStream implements AsyncIterableIterator<CompletionChunk>, ByteSink {
   readonly #source: BodySource;
   readonly #chunks: ChunkReader;
@@ -84,7 +81,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
 
   bytes(bytes: Uint8Array): boolean {
     if (this.#end !== null) return true;
-    this.#observer?.onActivity(this.#chunks.hasContent ? 'content' : 'alive');
+    this.#observer?.onActivity(this.#activity());
     this.#feed(this.#decoder.write(bytes));
     this.#deliver();
     this.#paused = this.#unread.length >= MAX_UNREAD;
@@ -205,6 +202,11 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     }
   }
 
+  #activity(): ModelActivity {
+    if (this.#chunks.finished) return 'complete';
+    return this.#chunks.hasContent ? 'content' : 'alive';
+  }
+
   #reportUsage(usage: unknown): void {
     const increase = isFields(usage) ? this.#usage.next(usage) : null;
     if (increase !== null) this.#observer?.onUsage(increase);
@@ -215,10 +217,12 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     const { contentFrames } = this.#chunks;
     if (contentFrames !== this.#contentAtGrace) this.#grace?.refresh();
     this.#contentAtGrace = contentFrames;
-    this.#grace ??= setTimeout(() => {
+    if (this.#grace !== null) return;
+    this.#observer?.onActivity('complete');
+    this.#grace = setTimeout(() => {
       this.#close();
       this.#deliver();
-    }, GRACE_MS);
+    }, COMPLETION_GRACE_MS);
   }
 
   #finish(): Next {
