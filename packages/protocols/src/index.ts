@@ -1,4 +1,13 @@
-export { UnframableEvent } from './native/frame.ts';
-export { SseFormat } from './native/frames.ts';
-export type { Encoded, WireBatch, WireEncoder, WireFormat, WireOutcome } from './protocol.ts';
+export { NativeFormat } from './native/frames.ts';
+export type {
+  CursorKind,
+  EncodableBatch,
+  Encoded,
+  LogPlace,
+  StreamEncoder,
+  StreamedJob,
+  StreamFormat,
+  StreamOutcome,
+} from './stream-format.ts';
+export { UnframableEvent } from './stream-format.ts';
 export { TextFormat } from './text/frames.ts';

@@ -1,15 +1,5 @@
 import { isEventId, type StoredEvent } from '@millrace/contracts';
-
-/** An event whose id, type or data would end its line or its frame and let the rest be read as other fields. */
-export class UnframableEvent extends Error {
-  override readonly name = 'UnframableEvent';
-  readonly code = 'UNFRAMABLE_EVENT';
-
-  /** The message never quotes the event: what is in it may be a prompt. */
-  constructor(readonly field: 'id' | 'type' | 'data') {
-    super(`the ${field} of an event cannot stand on one line of an SSE frame`);
-  }
-}
+import { UnframableEvent } from '../stream-format.ts';
 
 // A closed alphabet and not the closed union: during a rolling deploy the log may hold a newer worker's event types.
 const EVENT_NAME = /^[a-z][a-z_]{0,31}$/;

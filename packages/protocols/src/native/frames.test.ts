@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { eventId, type StoredEvent, type StreamEventType } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
-import { UnframableEvent } from './frame.ts';
-import { SseFormat } from './frames.ts';
+import { UnframableEvent } from '../stream-format.ts';
+import { NativeFormat } from './frames.ts';
 
-const sse = new SseFormat({ retryMs: 1000 });
+const sse = new NativeFormat({ retryMs: 1000 });
 
 function stored(seq: number, type: StreamEventType, data: object): StoredEvent {
   return { id: eventId(1, seq), type, data: JSON.stringify(data) };

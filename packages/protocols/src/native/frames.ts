@@ -1,23 +1,26 @@
-import { isTerminal } from '@millrace/contracts';
-import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../protocol.ts';
+import { isEventId, isTerminal } from '@millrace/contracts';
+import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
 import { sseFrame } from './frame.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 
 /** Kept on the batch itself: a WeakMap's entry costs as much as the encoding, 0.5 µs, and the collector more. */
 const ENCODED = Symbol('as server-sent events');
 
-interface EncodedBatch extends WireBatch {
+interface EncodedBatch extends EncodableBatch {
   [ENCODED]?: Encoded;
 }
 
-/** Server-sent events. Nothing depends on the connection: a batch is encoded once and its bytes are shared by all
- *  watchers of the job, for as long as somebody holds the batch.
+/** Server-sent events, the service's own protocol. Nothing depends on the connection: a batch is encoded once and its bytes
+ *  are shared by all watchers of the job, for as long as somebody holds the batch.
  *
  *  Hint and heartbeat are single lines without a blank one: they belong to the frame that follows. A block of their own
  *  would have no data, and Python's readers give that out as an event that is no JSON.
  *  @see PROTOCOL.md §3 */
-export class SseFormat implements WireFormat, WireEncoder {
+export class NativeFormat implements StreamFormat, StreamEncoder {
   readonly contentType = 'text/event-stream';
+  readonly canReset = true;
+  readonly cleanEndMeansSuccess = false;
+  readonly cursor = 'event';
   readonly opening: Buffer;
   readonly heartbeat = Buffer.from(': hb\n');
 
@@ -26,7 +29,15 @@ export class SseFormat implements WireFormat, WireEncoder {
     this.opening = this.retry(retryMs);
   }
 
-  connect(): WireEncoder {
+  headers({ id }: StreamedJob): Readonly<Record<string, string>> {
+    return { Location: `/jobs/${id}` };
+  }
+
+  placeOf(cursor: string): LogPlace | null {
+    return isEventId(cursor) ? { after: cursor, skip: 0 } : null;
+  }
+
+  connect(): StreamEncoder {
     return this;
   }
 
@@ -41,7 +52,7 @@ export class SseFormat implements WireFormat, WireEncoder {
   }
 }
 
-function encodeBatch({ events, replay }: WireBatch): Encoded {
+function encodeBatch({ events, replay }: EncodableBatch): Encoded {
   let text = '';
   for (const event of replay ? mergeDeltas(events) : events) text += sseFrame(event);
   const last = events.at(-1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventId, type StoredEvent, type StreamEvent } from '@millrace/contracts';
 import fc from 'fast-check';
-import type { WireBatch, WireOutcome } from '../protocol.ts';
+import type { EncodableBatch, StreamOutcome } from '../stream-format.ts';
 import { TextFormat } from './frames.ts';
 
 const text = (delta: string): StreamEvent => ({ type: 'text', data: { text: delta } });
@@ -17,7 +17,7 @@ const done: StreamEvent = {
 const failed: StreamEvent = { type: 'error', data: { code: 'MODEL_ERROR', message: 'no', retryable: true } };
 const cancelled: StreamEvent = { type: 'cancelled', data: { by: 'owner' } };
 
-function batch(...events: StreamEvent[]): WireBatch {
+function batch(...events: StreamEvent[]): EncodableBatch {
   const stored = events.map(
     ({ type, data }, index): StoredEvent => ({ id: eventId(1, index + 1), type, data: JSON.stringify(data) }),
   );
@@ -25,7 +25,7 @@ function batch(...events: StreamEvent[]): WireBatch {
 }
 
 /** What one new reader of these batches gets, and how it ends for him. */
-function read(format: TextFormat, ...batches: WireBatch[]): [body: string, outcome: WireOutcome] {
+function read(format: TextFormat, ...batches: EncodableBatch[]): [body: string, outcome: StreamOutcome] {
   const connection = format.connect();
   const body: Buffer[] = [];
   for (const one of batches) {

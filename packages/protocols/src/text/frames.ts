@@ -1,41 +1,52 @@
-import type { Encoded, WireBatch, WireEncoder, WireFormat } from '../protocol.ts';
+import type { EncodableBatch, Encoded, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
 import { readTextBatch, type TextBatch, utf8, wholeCharacters } from './text-batch.ts';
 
-/** Kept on the batch itself, as `SseFormat` does. */
+/** Kept on the batch itself, as `NativeFormat` does. */
 const READ = Symbol('as bare text');
 
-interface TextOfBatch extends WireBatch {
+interface TextOfBatch extends EncodableBatch {
   [READ]?: TextBatch;
 }
 
 /** The bare answer, no framing: `answer += chunk` is the whole client. A clean end of the body means that the answer
  *  is whole; whatever else happens (error, cancel, a reset after something was sent) breaks the connection off.
  *  @see PROTOCOL.md §2 */
-export class TextFormat implements WireFormat {
+export class TextFormat implements StreamFormat {
   readonly contentType = 'text/plain; charset=utf-8';
 
-  connect(): WireEncoder {
-    return new TextEncoderOfConnection();
+  headers({ id }: StreamedJob): Readonly<Record<string, string>> {
+    return { Location: `/jobs/${id}` };
+  }
+
+  placeOf(): null {
+    return null;
+  }
+
+  connect(): StreamEncoder {
+    return new TextConnection();
   }
 }
 
-class TextEncoderOfConnection implements WireEncoder {
+class TextConnection implements StreamEncoder {
+  readonly canReset = false;
+  readonly cleanEndMeansSuccess = true;
+  readonly cursor = 'none';
   readonly opening = null;
   readonly heartbeat = null;
   /** the first half of a character whose second half is in a later delta, or nothing */
   private half = '';
-  private saidSomething = false;
+  private sentText = false;
 
   encode(batch: TextOfBatch): Encoded {
     batch[READ] ??= readTextBatch(batch.events);
     const { text, whole, bytes, resets, outcome } = batch[READ];
     // what has been sent cannot be taken back
-    if (resets && this.saidSomething) return { bytes: null, outcome: 'abort' };
+    if (resets && this.sentText) return { bytes: null, outcome: 'abort' };
     const owed = resets ? text : this.half + text;
     const chunk = outcome === 'end' ? owed : wholeCharacters(owed);
     this.half = owed.slice(chunk.length);
     if (chunk === '') return { bytes: null, outcome };
-    this.saidSomething = true;
+    this.sentText = true;
     return { bytes: chunk === whole ? bytes : utf8(chunk), outcome };
   }
 

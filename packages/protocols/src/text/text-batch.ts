@@ -1,5 +1,5 @@
 import { isTerminal, type StoredEvent } from '@millrace/contracts';
-import type { WireOutcome } from '../protocol.ts';
+import type { StreamOutcome } from '../stream-format.ts';
 
 /** What a batch of events means to a reader of bare text, whoever the reader is. */
 export interface TextBatch {
@@ -11,14 +11,14 @@ export interface TextBatch {
   readonly bytes: Buffer;
   /** the text so far, of this batch and of all before it, is void */
   readonly resets: boolean;
-  readonly outcome: WireOutcome;
+  readonly outcome: StreamOutcome;
 }
 
 /** Reads a batch as bare text: reasoning and tools are left out, a reset voids what came before it. */
 export function readTextBatch(events: readonly StoredEvent[]): TextBatch {
   let text = '';
   let resets = false;
-  let outcome: WireOutcome = 'continue';
+  let outcome: StreamOutcome = 'continue';
   for (const { type, data } of events) {
     if (type === 'text') {
       text += (JSON.parse(data) as { text: string }).text;

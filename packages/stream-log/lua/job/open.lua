@@ -3,7 +3,7 @@
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
 -- ARGV[3] fingerprint of the body  ARGV[4] data of `accepted` (JSON)
 -- ARGV[5…] further fields of the record: name, value pairs
--- RETURNS 1 opened | 0 the same job exists | -1 another job of the tenant holds the id
+-- RETURNS when it was opened (ms) | 0 the same job exists | -1 another job of the tenant holds the id
 local publish, ttl, fingerprint, accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local held = redis.call('HGET', KEYS[1], 'fingerprint')
@@ -22,4 +22,4 @@ redis.call('XADD', KEYS[2], '0-1', 'accepted', accepted)
 redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('PEXPIRE', KEYS[2], ttl)
 redis.call(publish, KEYS[3], '0-0 -\n0-1 accepted ' .. accepted)
-return 1
+return now

@@ -25,9 +25,10 @@ export class JobOpener {
   }
 
   /** Asked twice for the same job, it makes one.
+   *  @returns when it was opened, ms since the epoch by Redis's clock; null: the same job was there
    *  @throws IdempotencyMismatch another body holds the id
    *  @see PROTOCOL.md §2 */
-  async open(job: NewJob): Promise<'opened' | 'existing'> {
+  async open(job: NewJob): Promise<number | null> {
     const { ref, fingerprint, request } = job;
     const reply = await this.#run('open', this.keys.ofJob(ref), [
       ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref).data],
@@ -41,6 +42,6 @@ export class JobOpener {
       ...['metadata', job.metadataJson],
     ]);
     if (reply === -1) throw new IdempotencyMismatch(ref);
-    return reply === 1 ? 'opened' : 'existing';
+    return reply === 0 ? null : Number(reply);
   }
 }

@@ -33,10 +33,12 @@ const opens = fc.constantFrom('restart' as const, 'fail' as const).map(
     predict: (model) => model.open({ fingerprint: onCrash, onCrash, model: REQUEST.model }),
     run: async ({ d, ref }) => {
       const job = new NewJob({ ref, fingerprint: onCrash, request: { ...REQUEST, onCrash }, metadata: {} });
-      return d.opener.open(job).catch((error: unknown) => {
+      try {
+        return (await d.opener.open(job)) === null ? 'existing' : 'opened';
+      } catch (error) {
         if (error instanceof IdempotencyMismatch) return 'mismatch';
         throw error;
-      });
+      }
     },
   }),
 );

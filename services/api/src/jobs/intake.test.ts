@@ -22,19 +22,13 @@ interface Store {
   readonly record?: { readonly fingerprint: string; readonly status: string };
   /** the reference that has none */
   readonly unrecorded?: string;
-  readonly open?: () => Promise<'opened' | 'existing'>;
+  readonly open?: () => Promise<number | null>;
   /** the id that the idempotency key stands for by the time it is claimed */
   readonly held?: string;
 }
 
 /** An intake whose ports write down the order in which they are called. */
-function intakeOver({
-  verdict = 'admitted',
-  record,
-  unrecorded,
-  open = async () => 'opened' as const,
-  held = 'job',
-}: Store = {}) {
+function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () => 1, held = 'job' }: Store = {}) {
   const calls: string[] = [];
   const called = async <T>(name: string, answer: () => T | Promise<T>): Promise<T> => {
     calls.push(name);

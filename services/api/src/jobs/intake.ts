@@ -36,7 +36,10 @@ export interface AcceptedJob {
   readonly status: JobStatus;
   readonly attempt: number;
   readonly pipeline: string;
+  readonly model: string;
   readonly onDisconnect: 'continue' | 'cancel';
+  /** ms since the epoch, by Redis's clock */
+  readonly createdAt: number;
   /** its priority in the queue while it is queued. @see FairQueue */
   readonly priority: number;
   /** false: the same request was accepted before */
@@ -78,9 +81,10 @@ export class Intake {
       if (!mayExist) await this.fairQueue.dropAdmission(ref);
       return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
-    return (await this.#open(job, submission)) === 'opened'
-      ? { ...{ ref, jobId, status: 'queued', attempt: 0, priority, isNew: true }, ...traitsOf(request) }
-      : this.#existing(ref);
+    const createdAt = await this.#open(job, submission);
+    return createdAt === null
+      ? this.#existing(ref)
+      : { ...{ ref, jobId, status: 'queued', attempt: 0, createdAt, priority, isNew: true }, ...traitsOf(request) };
   }
 
   async #existing(ref: JobRef): Promise<AcceptedJob> {
@@ -90,12 +94,13 @@ export class Intake {
   }
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
-    const { ref, id: jobId, status, attempt } = job;
+    const { ref, id: jobId, status, attempt, createdAt } = job;
     return {
       ref,
       jobId,
       status,
       attempt,
+      createdAt,
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
       isNew: false,
@@ -137,7 +142,7 @@ export class Intake {
     return (idempotencyKey === null ? null : await this.idempotencyKeys.renew(tenant, idempotencyKey)) ?? jobId;
   }
 
-  async #open(job: NewJob, { tenant, jobId, idempotencyKey }: Submission): Promise<'opened' | 'existing'> {
+  async #open(job: NewJob, { tenant, jobId, idempotencyKey }: Submission): Promise<number | null> {
     try {
       return await this.opener.open(job);
     } catch (error) {
@@ -151,6 +156,6 @@ export class Intake {
   }
 }
 
-function traitsOf({ pipeline, onDisconnect }: Pick<JobRequest, 'pipeline' | 'onDisconnect'>) {
-  return { pipeline, onDisconnect };
+function traitsOf({ pipeline, model, onDisconnect }: Pick<JobRequest, 'pipeline' | 'model' | 'onDisconnect'>) {
+  return { pipeline, model, onDisconnect };
 }

@@ -1,32 +1,27 @@
 import { Readable } from 'node:stream';
 import { type EventId, idOf, isTerminal, type JobRef, LOG_START } from '@millrace/contracts';
-import { SseFormat, TextFormat, type WireFormat } from '@millrace/protocols';
+import type { LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
 import type { EventBatch, Followers, FollowSink } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { nameJob } from '../http/request-id.ts';
+import { nameRequest } from '../http/request-id.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import { StalledReaders } from '../server/stalled-readers.ts';
-import type { ApiSettings } from '../settings.ts';
-import { FOLLOWERS, SETTINGS } from '../tokens.ts';
+import { FOLLOWERS } from '../tokens.ts';
 import { DirectChunks } from './direct-chunks.ts';
 import { OpenStreams } from './open-streams.ts';
 import { type SharedParts, StreamConnection, type StreamObserver, streamHeaders } from './stream-connection.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
 
-/** The media types of streams, the preferred one first. */
-export const STREAM_TYPES = ['text/event-stream', 'text/plain'] as const;
-export type StreamType = (typeof STREAM_TYPES)[number];
-
 export interface StreamRequest {
-  readonly job: {
+  readonly job: Pick<StreamedJob, 'model' | 'createdAt'> & {
     readonly ref: JobRef;
     readonly attempt: number;
     readonly onDisconnect: 'continue' | 'cancel';
   };
-  readonly type: StreamType;
-  /** start after this event; null: from the beginning */
-  readonly after: EventId | null;
+  readonly format: StreamFormat;
+  /** where the reader's cursor stands; null: from the beginning */
+  readonly from: LogPlace | null;
   /** the cursor belongs to another job: send a `reset` before the first event */
   readonly fresh?: boolean;
   /** this connection created the job: losing it may cancel the job */
@@ -40,11 +35,9 @@ export interface StreamRequest {
  *  @see PROTOCOL.md §3 */
 @Injectable()
 export class Relay implements StreamObserver {
-  readonly #formats: Readonly<Record<StreamType, WireFormat>>;
   readonly #shared: SharedParts;
 
   constructor(
-    @Inject(SETTINGS) settings: ApiSettings,
     @Inject(FOLLOWERS) private readonly followers: Followers,
     @Inject(OpenStreams) private readonly streams: OpenStreams,
     @Inject(StreamDeadlines) private readonly deadlines: StreamDeadlines,
@@ -52,23 +45,20 @@ export class Relay implements StreamObserver {
     @Inject(StalledReaders) stalledReaders: StalledReaders,
   ) {
     this.#shared = { observer: this, chunks: new DirectChunks(), stalledReaders };
-    this.#formats = {
-      'text/event-stream': new SseFormat({ retryMs: settings.MILLRACE_RETRY_MS }),
-      'text/plain': new TextFormat(),
-    };
   }
 
   /** @returns when the headers are out, or a 204 because the cursor is the job's last event
    *  @throws JobNotFound, LogExpired before anything was sent */
   async open(reply: FastifyReply, request: StreamRequest): Promise<void> {
-    const { job, type, after, isCreator, expiresAt, fresh = false } = request;
-    const jobId = idOf(job.ref);
-    nameJob(reply, jobId);
+    const { job, format, from, isCreator, expiresAt, fresh = false } = request;
+    const streamed = nameStream(reply, request);
     const lease = this.leases.acquire(job, { isCreator });
+    const encoder = format.connect(streamed, from?.skip);
     const connection = new StreamConnection({
-      jobId,
+      jobId: streamed.id,
       reply,
-      format: this.#formats[type],
+      format,
+      encoder,
       lease,
       shared: this.#shared,
     });
@@ -78,8 +68,8 @@ export class Relay implements StreamObserver {
       return;
     }
     try {
-      const from = after ?? firstEvent(job, type);
-      const following = await this.followers.follow(job.ref, { after: from, sink: connection, fresh });
+      const after = from?.after ?? startOf(job, encoder);
+      const following = await this.followers.follow(job.ref, { after, sink: connection, fresh });
       connection.feedFrom(following);
       if (following.alreadyEnded) {
         connection.release();
@@ -93,20 +83,18 @@ export class Relay implements StreamObserver {
     if (connection.closed) return;
     connection.start();
     if (expiresAt !== null) this.deadlines.add(connection, expiresAt);
-    this.streams.attached(connection, after);
+    this.streams.attached(connection, from?.after ?? null);
   }
 
   /** Answers like `open`, without a body: for HEAD.
    *  @throws JobNotFound, LogExpired */
-  async describe(
-    reply: FastifyReply,
-    { job, type, after }: Pick<StreamRequest, 'job' | 'type' | 'after'>,
-  ): Promise<void> {
-    nameJob(reply, idOf(job.ref));
-    const following = await this.followers.follow(job.ref, { after: after ?? firstEvent(job, type), sink: NOBODY });
+  async describe(reply: FastifyReply, request: Pick<StreamRequest, 'job' | 'format' | 'from'>): Promise<void> {
+    const { job, format, from } = request;
+    const after = from?.after ?? startOf(job, format.connect(nameStream(reply, request)));
+    const following = await this.followers.follow(job.ref, { after, sink: NOBODY });
     following.close();
     if (following.alreadyEnded) reply.code(204);
-    else reply.headers(streamHeaders(this.#formats[type]));
+    else reply.headers(streamHeaders(format));
     // a stream, because Fastify would add a Content-Length to anything else
     void reply.send(Readable.from([]));
   }
@@ -125,9 +113,18 @@ export class Relay implements StreamObserver {
 
 const NOBODY: FollowSink = { batch: () => false, end: () => undefined };
 
-/** Where a whole answer begins. Plain text cannot take back what a reset voids, so it begins with the current attempt. */
-function firstEvent({ attempt }: { attempt: number }, type: StreamType): EventId {
-  return type === 'text/plain' && attempt > 1 ? `${attempt}-0` : LOG_START;
+/** Puts the job's id, and what the format says of it, into the head of the answer. */
+function nameStream(reply: FastifyReply, { job, format }: Pick<StreamRequest, 'job' | 'format'>): StreamedJob {
+  const streamed = { id: idOf(job.ref), model: job.model, createdAt: job.createdAt };
+  nameRequest(reply, streamed.id);
+  reply.headers(format.headers(streamed));
+  return streamed;
+}
+
+/** Where a whole answer begins. A protocol that cannot take back what a reset voids begins with the current attempt, unless its
+ *  cursors count from the beginning of the log. */
+function startOf({ attempt }: { attempt: number }, { canReset, cursor }: StreamEncoder): EventId {
+  return !canReset && cursor === 'none' && attempt > 1 ? `${attempt}-0` : LOG_START;
 }
 
 function endsJob(batch: EventBatch): boolean {

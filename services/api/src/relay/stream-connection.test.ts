@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@millrace/contracts';
-import { SseFormat, TextFormat, type WireFormat } from '@millrace/protocols';
+import { NativeFormat, type StreamFormat, TextFormat } from '@millrace/protocols';
 import type { EventBatch } from '@millrace/stream-log';
 import type { FastifyReply } from 'fastify';
 import { DirectChunks } from './direct-chunks.ts';
@@ -50,7 +50,7 @@ class Response extends EventEmitter {
   }
 }
 
-function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
+function connect(format: StreamFormat = new NativeFormat({ retryMs: 1_000 })) {
   const response = new Response();
   const calls: string[] = [];
   const request = {
@@ -62,6 +62,7 @@ function connect(format: WireFormat = new SseFormat({ retryMs: 1_000 })) {
     jobId: 'job',
     reply: reply as unknown as FastifyReply,
     format,
+    encoder: format.connect({ id: 'job', model: 'openai:m', createdAt: 0 }),
     lease: { readerLost() {}, answered() {}, jobEnded() {} },
     shared: {
       observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
@@ -173,7 +174,7 @@ describe('a connection that has begun', () => {
 
 describe('a connection that ends', () => {
   it.each([
-    ['SSE', new SseFormat({ retryMs: 1_000 })],
+    ['SSE', new NativeFormat({ retryMs: 1_000 })],
     ['bare text', new TextFormat()],
   ])('is broken off by a fault of ours, so that the client comes back (%s)', (_, format) => {
     const { connection, response, calls } = connect(format);

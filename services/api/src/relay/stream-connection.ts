@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import {
   type Encoded,
+  type StreamEncoder,
+  type StreamFormat,
+  type StreamOutcome,
   UnframableEvent,
-  type WireEncoder,
-  type WireFormat,
-  type WireOutcome,
 } from '@millrace/protocols';
 import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -35,7 +35,8 @@ export interface SharedParts {
 interface ConnectionOptions {
   readonly jobId: string;
   readonly reply: FastifyReply;
-  readonly format: WireFormat;
+  readonly format: StreamFormat;
+  readonly encoder: StreamEncoder;
   readonly lease: DisconnectLease;
   readonly shared: SharedParts;
 }
@@ -55,20 +56,20 @@ export class StreamConnection implements FollowSink {
   fault: unknown = null;
   readonly #reply: FastifyReply;
   readonly #body: ResponseBody;
-  readonly #format: WireFormat;
-  readonly #encoder: WireEncoder;
+  readonly #format: StreamFormat;
+  readonly #encoder: StreamEncoder;
   readonly #shared: SharedParts;
   #following: Following | null = null;
-  #outcome: WireOutcome = 'continue';
+  #outcome: StreamOutcome = 'continue';
   #closed = false;
 
-  constructor({ jobId, reply, format, lease, shared }: ConnectionOptions) {
+  constructor({ jobId, reply, format, encoder, lease, shared }: ConnectionOptions) {
     this.jobId = jobId;
     this.lease = lease;
     this.#reply = reply;
     this.#body = new ResponseBody(reply.raw, shared.chunks, () => this.#drained());
     this.#format = format;
-    this.#encoder = format.connect();
+    this.#encoder = encoder;
     this.#shared = shared;
     // on the response, never the request: a request closes when its body has been read (law 9)
     reply.raw.on('close', () => this.release());
@@ -135,10 +136,9 @@ export class StreamConnection implements FollowSink {
   close(reason: CloseReason, retryMs?: number): void {
     if (this.#closed || this.#body.ended) return;
     this.reason = reason;
-    const retry = this.#encoder.retry(retryMs ?? 0);
     // the reader would never get the rest of a half-written frame
-    if (retry === null || this.#body.isMidway || !this.#body.begun) this.#body.breakOff();
-    else this.#body.end(retryMs === undefined ? undefined : retry);
+    if (this.#encoder.cleanEndMeansSuccess || this.#body.isMidway || !this.#body.begun) this.#body.breakOff();
+    else this.#body.end(retryMs === undefined ? undefined : (this.#encoder.retry(retryMs) ?? undefined));
   }
 
   /** Breaks the connection off. */
@@ -202,7 +202,7 @@ export class StreamConnection implements FollowSink {
 }
 
 /** The headers of every stream, for caches and nginx. @see PROTOCOL.md §2 */
-export function streamHeaders({ contentType }: WireFormat): Readonly<Record<string, string>> {
+export function streamHeaders({ contentType }: StreamFormat): Readonly<Record<string, string>> {
   return { 'Content-Type': contentType, 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' };
 }
 

@@ -1,13 +1,13 @@
-import type { EventId } from '@millrace/contracts';
+import type { LogPlace, StreamFormat } from '@millrace/protocols';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
-import { Relay, type StreamType } from './relay.ts';
+import { Relay } from './relay.ts';
 
 interface StreamJobCommand extends NamedJob {
-  readonly type: StreamType;
-  readonly after: EventId | null;
+  readonly format: StreamFormat;
+  readonly from: LogPlace | null;
 }
 
 /** Attaches a reader to an existing job. HEAD only asks. @see PROTOCOL.md §4 */
@@ -20,14 +20,14 @@ export class StreamJob {
   ) {}
 
   /** @throws TooManyStreams, UnknownJob, AmbiguousId, LogExpired */
-  async run(reply: FastifyReply, { type, after, ...named }: StreamJobCommand): Promise<void> {
+  async run(reply: FastifyReply, { format, from, ...named }: StreamJobCommand): Promise<void> {
     if (reply.request.method === 'HEAD') {
-      await this.relay.describe(reply, { job: await this.access.get(named), type, after });
+      await this.relay.describe(reply, { job: await this.access.get(named), format, from });
       return;
     }
     const { caller } = named;
     this.quota.acquire(reply, caller);
     const job = await this.access.get(named);
-    await this.relay.open(reply, { job, type, after, isCreator: false, expiresAt: caller.expiresAt });
+    await this.relay.open(reply, { job, format, from, isCreator: false, expiresAt: caller.expiresAt });
   }
 }

@@ -1,4 +1,5 @@
-import { type EventId, LOG_START } from '@millrace/contracts';
+import { LOG_START } from '@millrace/contracts';
+import type { LogPlace, StreamFormat } from '@millrace/protocols';
 import { isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,31 +10,21 @@ import { nameJob } from '../http/request-id.ts';
 import type { CreatedJob } from '../jobs/create-job.ts';
 import { GetJob } from '../jobs/get-job.ts';
 import { WaitForJob } from '../jobs/wait-for-job.ts';
-import { Relay, STREAM_TYPES, type StreamType } from '../relay/relay.ts';
+import { Relay } from '../relay/relay.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
 import { cursorOf } from './cursor.ts';
 import { JobAnswer } from './job-answer.ts';
+import { NativeFormats, STREAM_TYPES } from './native-formats.ts';
 
 /** The answer that the client of a POST asks for. */
 export type WantedAnswer =
-  | { readonly type: StreamType; readonly after: EventId | null }
-  | { readonly type: 'application/json'; readonly waitMs: number | null };
-
-/** Reads `Accept`, `Prefer` and `Last-Event-ID`. Must be called before anything is stored.
- *  @throws InvalidRequest the service offers no acceptable media type
- *  @throws InvalidCursor
- *  @see PROTOCOL.md §2 */
-export function wantedAnswer(request: FastifyRequest): WantedAnswer {
-  const { headers } = request;
-  const type = negotiate(headers.accept, [...STREAM_TYPES, 'application/json'] as const);
-  if (type === 'application/json') return { type, waitMs: preferredWaitMs(headers['prefer']) };
-  return { type, after: type === 'text/plain' ? null : cursorOf(request) };
-}
+  | { readonly kind: 'stream'; readonly format: StreamFormat; readonly from: LogPlace | null }
+  | { readonly kind: 'json'; readonly waitMs: number | null };
 
 /** Whether the answer stays open while the job runs. */
 export function staysOpen(wanted: WantedAnswer): boolean {
-  return wanted.type !== 'application/json' || wanted.waitMs !== null;
+  return wanted.kind === 'stream' || wanted.waitMs !== null;
 }
 
 /** Answers a POST in the form that the client asked for. */
@@ -45,14 +36,27 @@ export class CreationAnswer {
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
     @Inject(GetJob) private readonly getJob: GetJob,
     @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
+    @Inject(NativeFormats) private readonly formats: NativeFormats,
   ) {}
+
+  /** Reads `Accept`, `Prefer` and `Last-Event-ID`. Must be called before anything is stored.
+   *  @throws InvalidRequest the service offers no acceptable media type
+   *  @throws InvalidCursor
+   *  @see PROTOCOL.md §2 */
+  wantedBy(request: FastifyRequest): WantedAnswer {
+    const { headers } = request;
+    const type = negotiate(headers.accept, [...STREAM_TYPES, 'application/json'] as const);
+    if (type === 'application/json') return { kind: 'json', waitMs: preferredWaitMs(headers['prefer']) };
+    const format = this.formats.get(type);
+    return { kind: 'stream', format, from: type === 'text/plain' ? null : cursorOf(request, format) };
+  }
 
   async send(reply: FastifyReply, job: CreatedJob, caller: Caller, wanted: WantedAnswer): Promise<void> {
     const { jobId } = job;
     nameJob(reply, jobId);
-    if (wanted.type !== 'application/json') {
+    if (wanted.kind === 'stream') {
       const { expiresAt } = caller;
-      const stream = { job, type: wanted.type, isCreator: true, expiresAt, ...startOf(job, wanted.after) };
+      const stream = { job, format: wanted.format, isCreator: true, expiresAt, ...startOf(job, wanted.from) };
       await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
       return;
     }
@@ -82,7 +86,7 @@ export class CreationAnswer {
 }
 
 /** A new job ignores the cursor: nobody has seen an event of it, though it may have one with that id. */
-function startOf({ isNew }: CreatedJob, after: EventId | null): { after: EventId | null; fresh: boolean } {
-  const fresh = isNew && after !== null && after !== LOG_START;
-  return { after: isNew ? null : after, fresh };
+function startOf({ isNew }: CreatedJob, from: LogPlace | null): { from: LogPlace | null; fresh: boolean } {
+  const fresh = isNew && from !== null && from.after !== LOG_START;
+  return { from: isNew ? null : from, fresh };
 }

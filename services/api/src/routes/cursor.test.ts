@@ -1,10 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareEventIds, eventId, eventPosition } from '@millrace/contracts';
+import { NativeFormat } from '@millrace/protocols';
 import fc from 'fast-check';
 import type { FastifyRequest } from 'fastify';
 import { InvalidCursor } from '../http/problem.ts';
 import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
-import { cursorOf } from './cursor.ts';
+import { cursorOf as readCursor } from './cursor.ts';
+
+const format = new NativeFormat({ retryMs: 1 });
+const cursorOf = (request: FastifyRequest) => readCursor(request, format)?.after ?? null;
 
 function requestWith(header: unknown, query: unknown): FastifyRequest {
   return { headers: { 'last-event-id': header }, query: { lastEventId: query } } as unknown as FastifyRequest;

@@ -1,17 +1,18 @@
-import { type EventId, isEventId } from '@millrace/contracts';
+import type { LogPlace, StreamFormat } from '@millrace/protocols';
 import type { FastifyRequest } from 'fastify';
 import { InvalidCursor } from '../http/problem.ts';
 
-/** The event after which a reader resumes: from the header, or from the query for clients that cannot set headers. The header
+/** Where a reader resumes: from the header, or from the query for clients that cannot set headers. The header
  *  wins: an `EventSource` that reconnects sends a newer id than the one in its address.
  *  @returns null: from the beginning
  *  @throws InvalidCursor
  *  @see PROTOCOL.md §4 */
-export function cursorOf(request: FastifyRequest): EventId | null {
+export function cursorOf(request: FastifyRequest, format: StreamFormat): LogPlace | null {
   const query = request.query as { lastEventId?: unknown };
   const given = request.headers['last-event-id'] ?? query.lastEventId;
   // an EventSource sends no header without a last id, or an empty one after a reset
   if (given === undefined || given === '') return null;
-  if (typeof given === 'string' && isEventId(given)) return given;
-  throw new InvalidCursor();
+  const place = typeof given === 'string' ? format.placeOf(given) : null;
+  if (place === null) throw new InvalidCursor();
+  return place;
 }

@@ -12,7 +12,7 @@ import { CreateJob } from '../jobs/create-job.ts';
 import { GetJob } from '../jobs/get-job.ts';
 import { type JobList, ListJobs } from '../jobs/list-jobs.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
-import { CreationAnswer, staysOpen, wantedAnswer } from './creation-answer.ts';
+import { CreationAnswer, staysOpen } from './creation-answer.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
 import { cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
@@ -39,7 +39,7 @@ export class JobsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const wanted = wantedAnswer(request);
+    const wanted = this.answer.wantedBy(request);
     const chosenId = chosenRequestId(request);
     if (staysOpen(wanted)) this.quota.acquire(reply, caller);
     using job = await this.createJob.run({
@@ -48,7 +48,7 @@ export class JobsController {
       jobId: chosenId ?? requestIdOf(request, reply),
       isChosen: chosenId !== null,
       idempotencyKey: idempotencyKeyOf(request),
-      follows: wanted.type !== 'application/json',
+      follows: wanted.kind === 'stream',
     });
     await this.answer.send(reply, job, caller, wanted);
   }

@@ -7,6 +7,7 @@ import { CreationAnswer } from './creation-answer.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
+import { NativeFormats } from './native-formats.ts';
 import { openApiDocument } from './openapi/document.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { StreamController } from './stream.controller.ts';
@@ -15,6 +16,6 @@ import { StreamController } from './stream.controller.ts';
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, RelayModule],
   controllers: [HealthController, OpenApiController, StreamController, JobsController],
-  providers: [CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
+  providers: [NativeFormats, CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
 })
 export class RoutesModule {}

@@ -6,16 +6,19 @@ import { type Caller, TheCaller } from '../auth/caller.ts';
 import { negotiate } from '../http/accept.ts';
 import { nameRequest } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
-import { STREAM_TYPES } from '../relay/relay.ts';
 import { StreamJob } from '../relay/stream-job.ts';
 import { cursorOf } from './cursor.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
+import { NativeFormats, STREAM_TYPES } from './native-formats.ts';
 import { jobQuerySchema } from './queries.ts';
 
 /** Watch a job, or resume. @see PROTOCOL.md §4 */
 @Controller('jobs')
 export class StreamController {
-  constructor(@Inject(StreamJob) private readonly streamJob: StreamJob) {}
+  constructor(
+    @Inject(StreamJob) private readonly streamJob: StreamJob,
+    @Inject(NativeFormats) private readonly formats: NativeFormats,
+  ) {}
 
   @Get(':id/stream')
   @Requires('job:watch')
@@ -28,7 +31,8 @@ export class StreamController {
   ): Promise<void> {
     nameRequest(reply, jobId);
     const type = negotiate(request.headers.accept, STREAM_TYPES);
-    const after = type === 'text/plain' ? null : cursorOf(request);
-    return this.streamJob.run(reply, { jobId, caller, tenant, type, after });
+    const format = this.formats.get(type);
+    const from = type === 'text/plain' ? null : cursorOf(request, format);
+    return this.streamJob.run(reply, { jobId, caller, tenant, format, from });
   }
 }

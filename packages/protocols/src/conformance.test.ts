@@ -1,0 +1,50 @@
+import { isTerminal } from '@millrace/contracts';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { NativeFormat } from './native/frames.ts';
+import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
+import { ScratchFormat } from './testing/scratch/frames.ts';
+import { TextFormat } from './text/frames.ts';
+
+itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readNative });
+itConforms('text', { format: new TextFormat(), read: readText });
+itConforms('scratch', { format: new ScratchFormat(), read: readScratch });
+
+function readNative(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  const parser = createParser({ onEvent: (message) => frames.push(nativeFrame(message)), maxBufferSize: 4_000_000 });
+  parser.feed(new TextDecoder().decode(body));
+  return frames;
+}
+
+function nativeFrame({ id, event = 'text', data }: EventSourceMessage): Frame {
+  return { cursor: id ?? null, said: saidIn(event, data) };
+}
+
+function saidIn(event: string, data: string): Said[] {
+  const { text, arguments: args, ...ids } = JSON.parse(data) as { text?: string; arguments?: string };
+  if (event === 'text' || event === 'reasoning') {
+    return [{ kind: 'piece', of: `${event === 'text' ? ANSWER : event} ${JSON.stringify(ids)}`, text: text ?? '' }];
+  }
+  if (event === 'tool_call_delta') return [{ kind: 'piece', of: `${event} ${JSON.stringify(ids)}`, text: args ?? '' }];
+  const fact = `${event} ${data}`;
+  if (event === 'reset') return [{ kind: 'reset', fact }];
+  const end: Said[] = isTerminal(event) ? [{ kind: 'end', isSuccess: event === 'done' }] : [];
+  return [{ kind: 'fact', fact }, ...end];
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+function readText(body: Buffer): Frame[] {
+  return [{ cursor: null, said: [{ kind: 'piece', of: ANSWER, text: decoder.decode(body) }] }];
+}
+
+function readScratch(body: Buffer): Frame[] {
+  const lines = body.toString('utf8').split('\n').slice(0, -1);
+  return lines.map((line) => {
+    const [cursor = '', word = '', ...data] = line.split(' ');
+    const json = JSON.parse(data.join(' ')) as { text?: string };
+    if (word === 'say') return { cursor, said: [{ kind: 'piece', of: ANSWER, text: json.text ?? '' }] };
+    const end: Said[] = word === 'bye' || word === 'fail' ? [{ kind: 'end', isSuccess: word === 'bye' }] : [];
+    return { cursor, said: [{ kind: 'fact', fact: `${word} ${JSON.stringify(json)}` }, ...end] };
+  });
+}

@@ -1,0 +1,91 @@
+import type { EventId, StoredEvent } from '@millrace/contracts';
+
+/** The job whose events a connection gives out: what frames may say of it, the same on every node and every replay. */
+export interface StreamedJob {
+  /** the request id */
+  readonly id: string;
+  /** `provider:name` */
+  readonly model: string;
+  /** milliseconds since the epoch */
+  readonly createdAt: number;
+}
+
+/** What a format is given: some consecutive events of one job.
+ *  One object is shared by all watchers of the job in a process, so a format may keep its bytes on it, by a symbol. */
+export interface EncodableBatch {
+  readonly events: readonly StoredEvent[];
+  /** a full page of a long backlog: an encoder that counts no frames may merge adjacent deltas into fewer, larger ones */
+  readonly replay: boolean;
+}
+
+/** What the connection does after the bytes: go on, end the body cleanly, or break it off so that no client
+ *  takes what it got for a whole answer. */
+export type StreamOutcome = 'continue' | 'end' | 'abort';
+
+export interface Encoded {
+  /** null: nothing to write */
+  readonly bytes: Buffer | null;
+  readonly outcome: StreamOutcome;
+}
+
+/** What a client's cursor stands for:
+ *  - `event`: a stored event. A merged frame has the id of its last one.
+ *  - `frame`: a number of frames since the log's beginning, each stored event being a fixed number of them. It is the same on
+ *    every replay, so nothing is merged.
+ *  - `none`: there is no cursor, and every stream starts from the beginning. */
+export type CursorKind = 'event' | 'frame' | 'none';
+
+/** One connection's encoder. The caller feeds it the batches of one job, in order, until an outcome other than
+ *  `continue`; every Buffer may be shared with other connections and must not be written to. */
+export interface StreamEncoder {
+  /** Whether the protocol can take back what was sent. One that cannot ends in its own error, or with `abort`, once what it
+   *  sent has become void. */
+  readonly canReset: boolean;
+  /** Whether clients take a clean end of the body for success. A stream that must end early, at a shutdown, is then broken off. */
+  readonly cleanEndMeansSuccess: boolean;
+  readonly cursor: CursorKind;
+  /** written at once after the headers; null: nothing */
+  readonly opening: Buffer | null;
+  /** written between frames when the connection has been silent for a while; null: this format cannot say "still here" */
+  readonly heartbeat: Buffer | null;
+  /** @throws UnframableEvent an event that would break out of its frame: only a corrupt log holds one */
+  encode(batch: EncodableBatch): Encoded;
+  /** Asks the client to wait this long before it comes back; null: this format cannot say so. Written last, before the
+   *  end of the body.
+   *  @param delayMs milliseconds */
+  retry(delayMs: number): Buffer | null;
+}
+
+/** Where in a log a reader goes on. */
+export interface LogPlace {
+  /** the last event that need not be read again */
+  readonly after: EventId;
+  /** frames after it that the reader has already */
+  readonly skip: number;
+}
+
+/** A protocol's stream: how the events of a job become the bytes of a response body. Pure: no I/O, no clock.
+ *  A new protocol is one new folder beside `native/` and `text/` that implements this. */
+export interface StreamFormat {
+  /** the value of the `Content-Type` header */
+  readonly contentType: string;
+  /** @returns further headers of every answer about the stream */
+  headers(job: StreamedJob): Readonly<Record<string, string>>;
+  /** @param cursor as the client sent it
+   *  @returns null for one that this protocol never gave out */
+  placeOf(cursor: string): LogPlace | null;
+  /** @param skip frames that the reader has already; other than 0 only where the encoder counts frames
+   *  @returns the encoder of one connection; a format without state per connection returns the same one to all */
+  connect(job: StreamedJob, skip?: number): StreamEncoder;
+}
+
+/** An event whose id, type or data would end its line or its frame and let the rest be read as other fields. */
+export class UnframableEvent extends Error {
+  override readonly name = 'UnframableEvent';
+  readonly code = 'UNFRAMABLE_EVENT';
+
+  /** The message never quotes the event: what is in it may be a prompt. */
+  constructor(readonly field: 'id' | 'type' | 'data') {
+    super(`the ${field} of an event cannot stand on one line of a frame`);
+  }
+}

@@ -1,0 +1,66 @@
+import { isTerminal, LOG_START, type StoredEvent } from '@millrace/contracts';
+import type {
+  EncodableBatch,
+  Encoded,
+  LogPlace,
+  StreamEncoder,
+  StreamedJob,
+  StreamFormat,
+} from '../../stream-format.ts';
+
+/** A protocol of tests alone, unlike the two real ones in every respect: it counts its frames, it cannot take text back and
+ *  says so in words of its own, and its clients take a clean end for success.
+ *
+ *  A frame is a line `<number> <word> <JSON>`, one for each stored event. */
+export class ScratchFormat implements StreamFormat {
+  readonly contentType = 'text/x-scratch';
+
+  headers(): Readonly<Record<string, string>> {
+    return {};
+  }
+
+  placeOf(cursor: string): LogPlace | null {
+    return /^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null;
+  }
+
+  connect(job: StreamedJob, skip = 0): StreamEncoder {
+    return new ScratchConnection(job, skip);
+  }
+}
+
+class ScratchConnection implements StreamEncoder {
+  readonly canReset = false;
+  readonly cleanEndMeansSuccess = true;
+  readonly cursor = 'frame';
+  readonly opening = null;
+  readonly heartbeat = null;
+  #frames = 0;
+
+  constructor(
+    private readonly job: StreamedJob,
+    private readonly skip: number,
+  ) {}
+
+  encode({ events }: EncodableBatch): Encoded {
+    let lines = '';
+    let isOver = false;
+    for (const event of events) {
+      this.#frames += 1;
+      if (this.#frames > this.skip) lines += `${this.#frames} ${this.#words(event)}\n`;
+      isOver = event.type === 'reset' || isTerminal(event.type);
+      if (isOver) break;
+    }
+    return { bytes: lines === '' ? null : Buffer.from(lines), outcome: isOver ? 'end' : 'continue' };
+  }
+
+  retry(): null {
+    return null;
+  }
+
+  #words({ type, data }: StoredEvent): string {
+    if (type === 'text') return `say ${data}`;
+    if (type === 'accepted') return `hello ${JSON.stringify(this.job)}`;
+    if (type === 'done') return 'bye {}';
+    return type === 'reset' || isTerminal(type) ? `fail ${data}` : 'skip {}';
+  }
+}
