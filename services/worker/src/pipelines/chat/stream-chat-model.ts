@@ -1,5 +1,4 @@
 import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
-import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ensureConfig, type Runnable } from '@langchain/core/runnables';
 import type { FinishReason } from '@millrace/contracts';
@@ -46,16 +45,14 @@ export async function* streamChatModel(
   return { finishReason, usage: { inputTokens, outputTokens } };
 }
 
-/** A chat model's chunks without the web stream of `stream()`, which costs as much as making them. */
+/** A chat model's chunks, without LangChain's messages when nothing needs them. */
 async function chunksOf(
   model: ChatModel,
   messages: BaseLanguageModelInput,
   signal: AbortSignal,
 ): Promise<AsyncIterable<MessageDelta>> {
-  const config = ensureConfig({ signal });
-  const deltas = model instanceof QuickChat ? await model.deltas(messages, config) : null;
-  if (deltas !== null) return deltas;
-  return model instanceof BaseChatModel ? model._streamIterator(messages, config) : model.stream(messages, { signal });
+  const deltas = model instanceof QuickChat ? await model.deltas(messages, ensureConfig({ signal })) : null;
+  return deltas ?? model.stream(messages, { signal });
 }
 
 /** Ignores invalid counts: bad usage must not fail a complete answer. */

@@ -1,4 +1,4 @@
-import type { OpenAIClient } from '@langchain/openai';
+import { type ClientOptions, OpenAIClient } from '@langchain/openai';
 import { StreamUsageOption } from './stream-usage.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
@@ -17,9 +17,15 @@ const OWN_OPTIONS = ['headers', 'query', 'path', 'timeout', 'idempotencyKey', 'f
  *  client per model (measured; sending and reading a short answer takes 75 µs). Errors are the client's own. */
 export class CompletionRequests {
   readonly usage = new StreamUsageOption();
-  /** created by LangChain for the first model; shared by all models of the same server and key */
-  client: OpenAIClient | null = null;
+  #client: OpenAIClient | null = null;
   #head: Promise<Head> | null = null;
+
+  /** The client for all models of one server and key.
+   *  @param config of the first model */
+  client(config: ClientOptions): OpenAIClient {
+    this.#client ??= new OpenAIClient({ ...config, maxRetries: 0 });
+    return this.#client;
+  }
 
   /** @returns a response with a 2xx status
    *  @throws what the client throws */

@@ -1,5 +1,6 @@
 import { CallbackManager } from '@langchain/core/callbacks/manager';
-import { BaseLanguageModel, type BaseLanguageModelInput } from '@langchain/core/language_models/base';
+import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
+import { type BaseMessage, coerceMessageLikeToMessage, HumanMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { ChatOpenAI, type ChatOpenAIFields } from '@langchain/openai';
 import type { ModelObserver } from '../model-observer.ts';
@@ -24,13 +25,22 @@ export class QuickChat extends ChatOpenAI {
    *  @returns null when messages are needed: a callback or tracer listens, or the model needs OpenAI's Responses API
    *  @throws what the model throws */
   async deltas(input: BaseLanguageModelInput, { callbacks, signal }: RunnableConfig): Promise<DeltaStream | null> {
-    const options = this._combineCallOptions(signal === undefined ? {} : { signal });
+    const options = signal === undefined ? {} : { signal };
     const { verbose } = this;
     const listeners = CallbackManager.configure(callbacks, this.callbacks, [], this.tags, {}, this.metadata, {
       verbose,
     });
-    if (listeners !== undefined || this._useResponsesApi(options)) return null;
-    const messages = BaseLanguageModel._convertInputToPromptValue(input).toChatMessages();
-    return new DeltaStream(await this.#completions.chunks(messages, options), signal);
+    if (listeners !== undefined || !this.#usesCompletions(options)) return null;
+    return new DeltaStream(await this.#completions.chunks(messagesOf(input), options), signal);
   }
+
+  /** LangChain chooses the API by model and options. Only the parameters of Chat Completions have this field. */
+  #usesCompletions(options: this['ParsedCallOptions']): boolean {
+    return 'frequency_penalty' in this.invocationParams(options);
+  }
+}
+
+function messagesOf(input: BaseLanguageModelInput): BaseMessage[] {
+  if (typeof input === 'string') return [new HumanMessage(input)];
+  return Array.isArray(input) ? input.map((message) => coerceMessageLikeToMessage(message)) : input.toChatMessages();
 }

@@ -48,14 +48,11 @@ export class QuickCompletions extends ChatOpenAICompletions {
   ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
     if (!request.stream) return this.#whole(request, options);
     const { maxRetries, ...clientOptions } = options;
-    // LangChain creates a client when there is none
-    if (this.#requests.client !== null) this.client = this.#requests.client;
-    const allOptions = this._getClientOptions(clientOptions);
-    this.#requests.client = this.client;
+    const client = this.#requests.client(this.clientConfig);
     const send = async (body: StreamingRequest) => {
       const response = await this.caller.callWithOptions(maxRetries === undefined ? {} : { maxRetries }, async () => {
         try {
-          return await this.#requests.post(this.client, body, allOptions, this.clientConfig.fetch ?? fetch);
+          return await this.#requests.post(client, body, clientOptions, this.clientConfig.fetch ?? fetch);
         } catch (error) {
           throw wrapOpenAIClientError(error);
         }
