@@ -6,6 +6,13 @@ import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis';
  *  promoted yet): the state check fails, ioredis reconnects by itself, and drops the first promise. BullMQ awaits that
  *  promise when it renews its blocking connection, so its worker would never fetch again. */
 export class LastingCluster extends Cluster {
+  readonly #startupNodes: ClusterNode[];
+
+  constructor(...[startupNodes, options]: ConstructorParameters<typeof Cluster<'legacy'>>) {
+    super(startupNodes, options);
+    this.#startupNodes = startupNodes;
+  }
+
   /** @throws Error this attempt failed; ioredis keeps trying */
   override async connect(): Promise<void> {
     const closed = Promise.withResolvers<never>();
@@ -21,9 +28,8 @@ export class LastingCluster extends Cluster {
   /** Creates another connection of this class; ioredis would create a plain Cluster.
    *  @param options override this connection's; `redisOptions` are not merged */
   override duplicate(startupNodes: ClusterNode[] = [], options: ClusterOptions = {}): Cluster {
-    // private in ioredis's types
-    const own = Reflect.get(this, 'startupNodes') as ClusterNode[];
+    const nodes = startupNodes.length > 0 ? startupNodes : this.#startupNodes;
     const all = { ...this.options, ...options } as ConstructorParameters<typeof LastingCluster>[1];
-    return new LastingCluster(startupNodes.length > 0 ? startupNodes : own, all);
+    return new LastingCluster(nodes, all);
   }
 }

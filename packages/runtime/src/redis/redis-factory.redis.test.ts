@@ -40,7 +40,7 @@ function asSingle(connection: unknown): Redis {
 }
 
 describe('redisFactory on a single Redis', () => {
-  it('sends the commands of one turn in one write', async () => {
+  it('sends the commands of one tick in one write', async () => {
     const redis = asSingle(factory.connect('command'));
     await redis.ping();
     const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];
@@ -48,7 +48,7 @@ describe('redisFactory on a single Redis', () => {
     expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
   });
 
-  it('lets no more than eight commands of one turn wait for each other', async () => {
+  it('lets at most eight commands of one tick wait for each other', async () => {
     const redis = asSingle(factory.connect('command'));
     await redis.ping();
     const writes = jest.spyOn(redis.stream, '_writev');
@@ -56,7 +56,7 @@ describe('redisFactory on a single Redis', () => {
     expect(writes).toHaveBeenCalledTimes(3);
   });
 
-  it('sends what several callbacks of one turn say in one write, as when many models speak at once', async () => {
+  it('sends the commands of several callbacks of one tick in one write, as when many models answer at once', async () => {
     const redis = asSingle(factory.connect('worker'));
     await redis.ping();
     const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];

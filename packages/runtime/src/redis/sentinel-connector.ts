@@ -4,15 +4,13 @@ import { type RedisOptions, SentinelConnector } from 'ioredis';
  *
  *  In ioredis the failover detector of the previous connection stays subscribed while the next connection is made. A message
  *  then disconnects the connector, the new attempt fails with "Connection is closed.", and ioredis stops trying. A slow
- *  reply of a sentinel is enough. So the old detector is removed before the new attempt. */
+ *  reply of a sentinel is enough. `disconnect()` ends the old detector, so it comes before each attempt. */
 class LastingSentinelConnector extends SentinelConnector {
   override connect(...args: Parameters<SentinelConnector['connect']>): ReturnType<SentinelConnector['connect']> {
-    // private in ioredis's types
-    const detector = Reflect.get(this, 'failoverDetector') as { cleanup(): void } | null;
-    detector?.cleanup();
+    this.disconnect();
     return super.connect(...args);
   }
 }
 
-/** For the option `Connector`, whose type knows nothing of what a sentinel connector is made with. */
+/** For the option `Connector`, whose type does not include the options of a sentinel connector. */
 export const sentinelConnector = LastingSentinelConnector as unknown as NonNullable<RedisOptions['Connector']>;
