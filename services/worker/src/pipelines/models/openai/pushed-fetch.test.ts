@@ -39,8 +39,7 @@ const ANSWERS: Readonly<Record<string, Answering>> = {
     response.writeHead(200, { 'content-encoding': 'gzip, br' }).end(brotliCompressSync(gzipSync('small'))),
   '/reset': (response) => response.socket?.resetAndDestroy(),
   '/cut': (response) => {
-    response.writeHead(200, { 'content-length': '9' }).write('half');
-    setTimeout(() => response.socket?.resetAndDestroy(), 20);
+    response.writeHead(200, { 'content-length': '9' }).write('half', () => response.socket?.end());
   },
 };
 
@@ -203,7 +202,7 @@ describe('the pushed fetch', () => {
         source.pushTo({
           bytes: (some) => {
             text += Buffer.from(some);
-            if (!takesMore()) setTimeout(() => source.resume(), 5);
+            if (!takesMore()) setImmediate(() => source.resume());
             return takesMore();
           },
           end: () => resolve('end'),

@@ -13,11 +13,11 @@ import { pushedFetch } from './pushed-fetch.ts';
 import { QuickChat } from './quick-chat.ts';
 import { QuickCompletions } from './quick-completions.ts';
 
-/** What the server does with the next requests: parts of the body, byte for byte, and then its end or its reset. */
+/** What the server does with the next requests: parts of the body, byte for byte, and then its end or a lost connection. */
 interface Answer {
   readonly status?: number;
   readonly parts: readonly (string | Uint8Array)[];
-  readonly end?: 'close' | 'reset' | 'stay';
+  readonly end?: 'close' | 'cut' | 'stay';
 }
 
 let answer: Answer = { parts: [] };
@@ -46,7 +46,8 @@ async function play({ status = 200, parts, end = 'close' }: Answer, response: Se
     await setImmediate();
   }
   if (end === 'close') response.end();
-  if (end === 'reset') setTimeout(() => response.socket?.resetAndDestroy(), 20);
+  // after everything that was written, and without the end of the body
+  if (end === 'cut') response.socket?.end();
 }
 
 const HEAD = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'gpt-4o-mini' };
@@ -132,7 +133,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   nothing: { parts: [] },
   'an end in the middle of a chunk': { parts: [ROLE, chunk({ content: 'a' }).slice(0, 40)] },
   'a chunk that is no JSON': { parts: [ROLE, chunk({ content: 'a' }), 'data: {"choices":[{\n\n'], end: 'stay' },
-  'a reset': { parts: [ROLE, chunk({ content: 'a' })], end: 'reset' },
+  'a lost connection': { parts: [ROLE, chunk({ content: 'a' })], end: 'cut' },
   'an error amid the stream': {
     parts: [ROLE, `data: ${JSON.stringify({ error: { message: 'overloaded', type: 'server_error', code: 'x' } })}\n\n`],
   },
