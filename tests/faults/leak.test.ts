@@ -17,7 +17,7 @@ const RETENTION_SECONDS = 5;
 const HEAP_MIB = 3;
 /** What Redis holds without any job; BullMQ's events are the last few of the queue. */
 const LASTING =
-  /:\{pipelines\}$|:index\}:(turns|workers|slot-policy|write-probe)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
+  /:\{pipelines\}$|:registry\}:(fair-turns|workers|slot-policy|write-probe)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
 
 /** What a run leaves behind. */
 interface Remains {

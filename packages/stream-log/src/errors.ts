@@ -3,44 +3,41 @@ import { idOf, type JobRef } from '@millrace/contracts';
 /** What can be wrong with a job's log. `code` tells them apart; the message never holds a prompt or a token. */
 export abstract class StreamLogError extends Error {
   abstract readonly code: string;
-  constructor(
-    readonly ref: JobRef,
-    message: string,
-  ) {
+  constructor(message: string) {
     super(message);
     this.name = new.target.name;
   }
 }
 
-/** There is no record of this id: it never was, or its retention is over. */
+/** No record has this id: it never had one, or its retention is over. Another tenant's job is not found either. */
 export class JobNotFound extends StreamLogError {
   readonly code = 'JOB_NOT_FOUND';
-  constructor(ref: JobRef) {
-    super(ref, `no job has the id ${idOf(ref)}`);
+  constructor(readonly jobId: string) {
+    super(`no job has the id ${jobId}`);
   }
 }
 
-/** The record is there, the log is not any more. */
+/** The record is there, the log is no longer. */
 export class LogExpired extends StreamLogError {
   readonly code = 'LOG_EXPIRED';
-  constructor(ref: JobRef) {
-    super(ref, `the log of job ${idOf(ref)} has expired`);
+  constructor(readonly jobId: string) {
+    super(`the log of job ${jobId} has expired`);
   }
 }
 
-/** Another body of the same tenant holds the id. */
+/** The id stands for another request of the same tenant. */
 export class IdempotencyMismatch extends StreamLogError {
   readonly code = 'IDEMPOTENCY_MISMATCH';
   constructor(ref: JobRef) {
-    super(ref, `the id ${idOf(ref)} stands for another request`);
+    super(`the id ${idOf(ref)} stands for another request`);
   }
 }
 
-/** Somebody else ended the job: a cancel, or a runner that gave it up. Abort reason of a writer. */
+/** Somebody else ended the job: a cancel, or a worker that may not run it again. Abort reason of a writer. */
 export class JobClosed extends StreamLogError {
   readonly code = 'JOB_CLOSED';
   constructor(ref: JobRef) {
-    super(ref, `job ${idOf(ref)} has been ended`);
+    super(`job ${idOf(ref)} has been ended`);
   }
 }
 
@@ -48,7 +45,7 @@ export class JobClosed extends StreamLogError {
 export class AttemptFenced extends StreamLogError {
   readonly code = 'ATTEMPT_FENCED';
   constructor(ref: JobRef) {
-    super(ref, `another attempt owns job ${idOf(ref)}`);
+    super(`another attempt owns job ${idOf(ref)}`);
   }
 }
 
@@ -56,7 +53,7 @@ export class AttemptFenced extends StreamLogError {
 export class LogLimitExceeded extends StreamLogError {
   readonly code = 'LOG_LIMIT_EXCEEDED';
   constructor(ref: JobRef) {
-    super(ref, `the log of job ${idOf(ref)} has reached its limit`);
+    super(`the log of job ${idOf(ref)} has reached its limit`);
   }
 }
 
@@ -64,19 +61,19 @@ export class LogLimitExceeded extends StreamLogError {
 export class LogLost extends StreamLogError {
   readonly code = 'LOG_LOST';
   constructor(ref: JobRef) {
-    super(ref, `Redis has lost a part of job ${idOf(ref)}`);
+    super(`Redis has lost a part of job ${idOf(ref)}`);
   }
 }
 
-/** Redis refused a write in a way that will not pass: a wrong type of key, a script it cannot run, missing rights.
- *  Abort reason of a writer; `cause` has Redis's words. */
+/** Redis refused a write for a lasting reason: a wrong type of key, a script it cannot run, missing rights.
+ *  Abort reason of a writer; `cause` has Redis's message. */
 export class LogWriteFailed extends StreamLogError {
   readonly code = 'LOG_WRITE_FAILED';
   constructor(
     ref: JobRef,
     override readonly cause: unknown,
   ) {
-    super(ref, `Redis refuses to store events of job ${idOf(ref)}`);
+    super(`Redis refuses to store events of job ${idOf(ref)}`);
   }
 }
 

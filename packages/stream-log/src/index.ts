@@ -1,6 +1,6 @@
 export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
 export type { AttemptWriter } from './attempt/attempt-writer.ts';
-export { CancelWatcher } from './attempt/cancel-listener.ts';
+export { CancelListener } from './attempt/cancel-listener.ts';
 export { ChannelHub } from './channel/channel-hub.ts';
 export {
   AttemptFenced,
@@ -14,15 +14,15 @@ export {
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';
-export { type Expectation, Followers, type FollowOptions } from './follow/followers.ts';
-export type { Following, FollowSink } from './follow/subscriber.ts';
+export type { Place } from './follow/place.ts';
+export type { EventSink, Subscription } from './follow/subscriber.ts';
+export { type FollowedJob, type FollowOptions, Subscribers } from './follow/subscribers.ts';
 export type { EventBatch } from './log/event-batch.ts';
 export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { JobOpener } from './log/job-opener.ts';
 export { type AttemptPage, JobReader } from './log/job-reader.ts';
-export type { LogLimits } from './log/limits.ts';
 export { NewJob } from './log/new-job.ts';
-export { isFinished, type JobOutline } from './log/record.ts';
+export { isFinished, type JobOutline, type LogLimits } from './log/record.ts';
 export { KeySpace } from './redis/keys.ts';
 export type { RedisConnection } from './redis/scripts.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';

@@ -4,13 +4,13 @@ import {
   AbandonedJobs,
   ChannelHub,
   FairQueue,
-  Followers,
   IdempotencyKeys,
   JobCanceller,
   JobCatalogue,
   JobOpener,
   JobReader,
   KeySpace,
+  Subscribers,
   TenantSlots,
 } from '@millrace/stream-log';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
@@ -20,7 +20,6 @@ import type { ApiSettings } from './settings.ts';
 import {
   ABANDONED_JOBS,
   FAIR_QUEUE,
-  FOLLOWERS,
   IDEMPOTENCY_KEYS,
   JOB_CANCELLER,
   JOB_CATALOGUE,
@@ -31,6 +30,7 @@ import {
   REDIS,
   REDIS_FACTORY,
   SETTINGS,
+  SUBSCRIBERS,
   TENANT_SLOTS,
 } from './tokens.ts';
 
@@ -48,7 +48,7 @@ export interface ProcessContext {
 @Global()
 @Module({})
 export class PortsModule implements OnApplicationShutdown {
-  constructor(@Inject(FOLLOWERS) private readonly followers: Followers) {}
+  constructor(@Inject(SUBSCRIBERS) private readonly subscribers: Subscribers) {}
 
   static of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): DynamicModule {
     const limits = logLimits(settings);
@@ -74,14 +74,14 @@ export class PortsModule implements OnApplicationShutdown {
       [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
-      [FOLLOWERS, new Followers(redis, hub, keys)],
+      [SUBSCRIBERS, new Subscribers(redis, hub, keys)],
     ]);
     const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));
     return { module: PortsModule, providers, exports: [...ports.keys()] };
   }
 
   onApplicationShutdown(): void {
-    this.followers.close();
-    this.followers.hub.close();
+    this.subscribers.close();
+    this.subscribers.hub.close();
   }
 }

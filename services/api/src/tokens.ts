@@ -14,5 +14,5 @@ export const FAIR_QUEUE = Symbol('FairQueue');
 export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
-export const FOLLOWERS = Symbol('Followers');
+export const SUBSCRIBERS = Symbol('Subscribers');
 export const AUTHENTICATOR = Symbol('Authenticator');

@@ -1,7 +1,7 @@
 import { type Logger, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   AttemptStarter,
-  CancelWatcher,
+  CancelListener,
   ChannelHub,
   FairQueue,
   KeySpace,
@@ -53,30 +53,30 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
         new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     },
     {
-      provide: CancelWatcher,
+      provide: CancelListener,
       inject: [COMMANDS, CONTROL_HUB, KeySpace],
-      useFactory: startCancelWatcher,
+      useFactory: startCancelListener,
     },
   ],
-  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelWatcher],
+  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(
     @Inject(REDIS) readonly redis: RedisFactory,
-    @Inject(CancelWatcher) readonly watcher: CancelWatcher,
+    @Inject(CancelListener) readonly cancelListener: CancelListener,
     @Inject(CONTROL_HUB) readonly hub: ChannelHub,
   ) {}
 
   onApplicationShutdown(): void {
-    this.watcher.close();
+    this.cancelListener.close();
     this.hub.close();
     this.redis.close();
   }
 }
 
 /** Subscribes to cancels before the worker takes its first job. A worker that starts before its Redis waits for it. */
-async function startCancelWatcher(redis: RedisConnection, hub: ChannelHub, keys: KeySpace): Promise<CancelWatcher> {
-  const watcher = new CancelWatcher(redis, hub, keys);
-  await pRetry(() => watcher.start(), { retries: Number.POSITIVE_INFINITY, minTimeout: 250, maxTimeout: 1_000 });
-  return watcher;
+async function startCancelListener(redis: RedisConnection, hub: ChannelHub, keys: KeySpace): Promise<CancelListener> {
+  const cancelListener = new CancelListener(redis, hub, keys);
+  await pRetry(() => cancelListener.start(), { retries: Number.POSITIVE_INFINITY, minTimeout: 250, maxTimeout: 1_000 });
+  return cancelListener;
 }

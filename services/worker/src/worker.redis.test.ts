@@ -24,7 +24,7 @@ describe('a worker', () => {
     const { queueMs, firstTokenMs, totalMs } = done['timings'] as Record<string, number>;
     expect(queueMs).toBeLessThanOrEqual(firstTokenMs ?? -1);
     expect(firstTokenMs).toBeLessThanOrEqual(totalMs ?? -1);
-    expect(await harness.reader.text(id)).toBe('Hello\n\n 🌊');
+    expect(await harness.text(id)).toBe('Hello\n\n 🌊');
     expect((await harness.events(id)).map(([name]) => name).filter((name) => name !== 'text')).toEqual([
       'accepted',
       'started',
@@ -93,7 +93,7 @@ describe('a worker', () => {
     const id = await harness.submit({ pipeline: 'almanac', query: 'How long was February 2024?' });
 
     expect(await harness.end(id)).toMatchObject(['done', { usage: { inputTokens: 4, outputTokens: 6 } }]);
-    expect(await harness.reader.text(id)).toBe('29 days');
+    expect(await harness.text(id)).toBe('29 days');
     expect((await harness.events(id)).slice(2, 4)).toEqual([
       ['tool_call', { callId: 'c1', name: 'days_between', arguments: dates }],
       ['tool_result', { callId: 'c1', name: 'days_between', content: '29', isError: false }],
@@ -177,7 +177,7 @@ describe('a pipeline that yields a malformed event', () => {
     const id = await harness.submit({ pipeline: 'malformed', query });
     const [type, error] = await harness.end(id);
     expect([type, error]).toEqual(['error', { code: 'INTERNAL', message: expect.any(String), retryable: false }]);
-    expect(await harness.reader.text(id)).toBe('so far');
+    expect(await harness.text(id)).toBe('so far');
     expect(harness.log).toContainEqual(
       expect.objectContaining({ msg: 'failed', requestId: idOf(id), pipeline: 'malformed', field }),
     );
@@ -199,7 +199,7 @@ describe('a cancel', () => {
     const request = await gate.request;
     if (speaks) {
       await gate.say('a');
-      await eventually(async () => (await harness.reader.text(id)) === 'a');
+      await eventually(async () => (await harness.text(id)) === 'a');
     }
     await harness.canceller.cancel(id, 'owner');
     expect((await request.ended).by).toBe('client');
@@ -227,7 +227,7 @@ describe('a cancel', () => {
     await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
     await harness.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/deaf.mjs' });
     const id = await harness.submit({ pipeline: 'deaf' });
-    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.text(id)) === 'a');
     await harness.canceller.cancel(id, 'admin');
     await eventually(async () => (await harness.queued()) === 0);
   });
@@ -264,7 +264,7 @@ describe('a failing model', () => {
     await harness.worker(env);
     const id = await harness.submit();
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('fine');
+    expect(await harness.text(id)).toBe('fine');
     expect(harness.log.filter(({ msg }) => msg === 'retried')).toHaveLength(2);
   });
 
@@ -279,7 +279,7 @@ describe('a failing model', () => {
     await harness.worker(env);
     const id = await harness.submit();
     await gate.say('half');
-    await eventually(async () => (await harness.reader.text(id)) === 'half');
+    await eventually(async () => (await harness.text(id)) === 'half');
     void gate.step(step); // the connection may be gone before it is taken
     expect(await harness.end(id)).toMatchObject(['error', { code: 'MODEL_ERROR', retryable: true }]);
     expect(model.requests).toHaveLength(1);
@@ -318,7 +318,7 @@ describe('a failing model', () => {
     const id = await harness.submit();
     const end = { choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }] };
     await gate.step({ raw: `data: ${JSON.stringify(end)}\n\n` });
-    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.text(id)) === 'a');
     await gate.step({
       raw: 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\ndata: [DONE]\n\n',
     });

@@ -1,19 +1,21 @@
 -- append: store an attempt's next events and publish them, unless a newer attempt or an end owns the job.
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
--- ARGV[3] attempt  ARGV[4] its runner  ARGV[5] seq of the first event
--- ARGV[6] most events of a log  ARGV[7] most bytes of a log  ARGV[8…] type, data (JSON) pairs
--- RETURNS 1 stored | 0 stored already (the same command, sent again) | -1 fenced: a newer attempt, or the queue, owns the job | -2 the job has ended
---       | -3 Redis has lost the record, the log, or events that it had acknowledged | -4 over the log's limits, nothing stored
-local publish, ttl, attempt, runner, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local most_events, most_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
+-- ARGV[3] attempt  ARGV[4] its lease token  ARGV[5] seq of the first event
+-- ARGV[6] max events of a log  ARGV[7] max bytes of a log  ARGV[8…] type, data (JSON) pairs
+-- RETURNS 1 stored | 0 stored already (the same command, sent again)
+--       | -1 fenced: a newer attempt, or the queue, owns the job | -2 the job has ended
+--       | -3 Redis has lost the record, the log, or events that it had acknowledged
+--       | -4 over the log's limits: nothing is stored
+local publish, ttl, attempt, lease_token, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local max_events, max_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'seq', 'events', 'bytes', 'said', 'runner')
-local status, seq, said = job[1], tonumber(job[3]), job[6]
+local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'seq', 'events', 'bytes', 'hasOutput', 'leaseToken')
+local status, seq, has_output = job[1], tonumber(job[3]), job[6]
 if not status then return -3 end
 if job[2] ~= attempt then return tonumber(job[2]) > tonumber(attempt) and -1 or -3 end
--- the same number for another runner: Redis lost our begin in a fail-over, and theirs came after it
-if status == 'queued' or job[7] ~= runner then return -1 end
+-- another attempt has our number: Redis lost our begin in a fail-over, and theirs came after it
+if status == 'queued' or job[7] ~= lease_token then return -1 end
 if status ~= 'active' then return -2 end
 if first <= seq then return 0 end
 if first > seq + 1 then return -3 end
@@ -21,24 +23,24 @@ if first > seq + 1 then return -3 end
 local count = (#ARGV - 7) / 2
 local events, bytes = job[4] + count, tonumber(job[5])
 for i = 9, #ARGV, 2 do bytes = bytes + #ARGV[i] end
-if events > most_events or bytes > most_bytes then return -4 end
+if events > max_events or bytes > max_bytes then return -4 end
 
-local payload = { attempt .. '-' .. seq .. ' ' .. runner }
+local payload = { attempt .. '-' .. seq .. ' ' .. lease_token }
 for i = 8, #ARGV, 2 do
   seq = seq + 1
   local id = attempt .. '-' .. seq
-  -- only the first can find no log: a job's log is there until its end
+  -- only the first of them can find no log
   if not redis.call('XADD', KEYS[2], 'NOMKSTREAM', id, ARGV[i], ARGV[i + 1]) then return -3 end
   payload[#payload + 1] = id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
 end
 
 redis.call('HSET', KEYS[1], 'seq', seq, 'events', events, 'bytes', bytes)
-if not said then
+if not has_output then
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('HSET', KEYS[1], 'said', 1, 'firstTokenAt', string.format('%d', now))
+  redis.call('HSET', KEYS[1], 'hasOutput', 1, 'firstTokenAt', string.format('%d', now))
 end
--- both have the same time to live, and a hundredth of it may be gone: two writes with each token cost a tenth of the script
+-- renewing with every token would cost a tenth of the script: a hundredth of the time to live may pass first
 if redis.call('PTTL', KEYS[1]) < ttl * 0.99 then
   redis.call('PEXPIRE', KEYS[1], ttl)
   redis.call('PEXPIRE', KEYS[2], ttl)

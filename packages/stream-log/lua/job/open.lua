@@ -6,8 +6,8 @@
 -- RETURNS when it was opened (ms) | 0 the same job exists | -1 another job of the tenant holds the id
 local publish, ttl, fingerprint, accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local held = redis.call('HGET', KEYS[1], 'fingerprint')
-if held then return held == fingerprint and 0 or -1 end
+local existing = redis.call('HGET', KEYS[1], 'fingerprint')
+if existing then return existing == fingerprint and 0 or -1 end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,7 +15,7 @@ local fields = { 'fingerprint', fingerprint, 'status', 'queued', 'attempt', 0, '
   'events', 1, 'bytes', #accepted, 'createdAt', string.format('%d', now) }
 for i = 5, #ARGV do fields[#fields + 1] = ARGV[i] end
 
--- a log that outlived its record belongs to a job that is gone
+-- a log that outlived its record is of a job that is gone
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('XADD', KEYS[2], '0-1', 'accepted', accepted)

@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- drop: take back an admission whose job was not opened.
--- KEYS[1…8] lists that hold the reference: open, queued, all jobs, the tenant's open jobs, its jobs, leaving jobs,
---           leaving logs, its parked jobs
+-- drop: undo an admission whose job was not opened.
+-- KEYS[1…8] lists that hold the reference: open, queued, all jobs, the tenant's open jobs, its jobs, expiring jobs,
+--           expiring logs, its parked jobs
 -- KEYS[9] holders of ids  KEYS[10] the tenant's stored bytes (as in admit)                         (same hash tag)
 -- ARGV[1] reference
 -- RETURNS 1
 local ref = ARGV[1]
 for place = 1, 8 do redis.call('ZREM', KEYS[place], ref) end
-redis.call('ZREM', KEYS[9], (ref:gsub('^(.*)%.([^.]+)$', '%2/%1')))
+redis.call('ZREM', KEYS[9], holder_of(ref))
 local bytes = tonumber(redis.call('HGET', KEYS[10], ref) or 0)
 redis.call('HDEL', KEYS[10], ref)
 if bytes > 0 then redis.call('HINCRBY', KEYS[10], 'total', -bytes) end
-if redis.call('HLEN', KEYS[10]) == 1 then redis.call('DEL', KEYS[10]) end -- none but `total` is left
+if redis.call('HLEN', KEYS[10]) == 1 then redis.call('DEL', KEYS[10]) end -- only `total` is left
 return 1

@@ -1,8 +1,9 @@
 import type { JobError, JobRef, JobRequest } from '@millrace/contracts';
-import type { LogLimits } from '../log/limits.ts';
+import { closeJob } from '../log/close-job.ts';
+import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
-import { patiently } from '../redis/retry-while-unavailable.ts';
-import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
+import { namedReply, publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import { AttemptWriter } from './attempt-writer.ts';
 
 export type Begun =
@@ -11,6 +12,8 @@ export type Begun =
       readonly request: JobRequest;
       readonly attempt: number;
       readonly writer: AttemptWriter;
+      /** W3C trace context of the request that made the job; null for none */
+      readonly traceparent: string | null;
       /** acceptance → first attempt, milliseconds */
       readonly queueMs: number;
       /** acceptance → now, milliseconds */
@@ -20,13 +23,10 @@ export type Begun =
   | { readonly kind: 'ended' }
   /** there is no record: it expired, or Redis lost it */
   | { readonly kind: 'missing' }
-  /** it may not run again: it had said something and asked to fail then, or it has had its attempts */
-  | { readonly kind: 'refused'; readonly reason: 'already-said' | 'too-many-attempts' };
+  /** it must not run again: it had output and asked to fail then, or it has had its attempts */
+  | { readonly kind: 'refused'; readonly reason: 'has-output' | 'too-many-attempts' };
 
-type BegunReply = [code: 1, attempt: number, seq: number, request: string, ...times: string[]];
-type Reply = BegunReply | [code: -1 | -2 | -3 | -4];
-
-/** Takes jobs over for a worker. */
+/** Starts attempts for a worker. */
 export class AttemptStarter {
   readonly #run: RunScript;
   readonly #publish: string;
@@ -40,48 +40,58 @@ export class AttemptStarter {
     this.#publish = publishCommand(redis);
   }
 
-  /** Starts the next attempt; whoever ran the job before is fenced from this moment on (law 2).
-   *  @param runner unique per pick-up of the queue entry */
-  async begin(ref: JobRef, runner: string): Promise<Begun> {
+  /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
+   *  @param leaseToken unique per pick-up of the queue entry */
+  async begin(ref: JobRef, leaseToken: string): Promise<Begun> {
     const { unfinishedRetentionMs, maxAttempts } = this.limits;
-    const args = [this.#publish, unfinishedRetentionMs, runner, maxAttempts];
-    const reply = (await patiently(() => this.#run('begin', this.keys.ofJob(ref), args))) as Reply;
-    switch (reply[0]) {
-      case 1:
-        return this.#begun(ref, runner, reply);
-      case -1:
-        return { kind: 'missing' };
-      case -2:
-        return { kind: 'ended' };
-      case -3:
-        return { kind: 'refused', reason: 'already-said' };
-      case -4:
-        return { kind: 'refused', reason: 'too-many-attempts' };
+    const args = [this.#publish, unfinishedRetentionMs, leaseToken, maxAttempts];
+    const reply = await retryWhileUnavailable(() => this.#run('begin', this.keys.ofJob(ref), args));
+    const [outcome, values] = namedReply(reply);
+    switch (outcome) {
+      case 'begun':
+        return this.#begun(ref, leaseToken, values);
+      case 'missing':
+      case 'ended':
+        return { kind: outcome };
+      case 'has-output':
+      case 'too-many-attempts':
+        return { kind: 'refused', reason: outcome };
       default:
-        throw new Error(`begin.lua answered ${String(reply)}`);
+        throw new Error(`begin.lua answered ${outcome}`);
     }
   }
 
   /** Ends a refused job with an error.
    *  @returns what it keeps in Redis, bytes; null when it had ended by itself meanwhile, or is gone */
   async fail(ref: JobRef, error: JobError): Promise<number | null> {
-    const { recordRetentionMs, logRetentionMs } = this.limits;
-    const reply = await this.#run('close', this.keys.ofJob(ref), [
-      ...[this.#publish, recordRetentionMs, logRetentionMs],
-      ...['', '', 'failed', 'error', JSON.stringify(error), this.keys.control, ref, ''],
-      ...['error', JSON.stringify(error)],
-    ]);
-    return Number(reply) > 0 ? Number(reply) : null;
+    const { keys, limits } = this;
+    const reply = await closeJob(
+      { run: this.#run, publish: this.#publish, keys, limits },
+      { ref, status: 'failed', event: { type: 'error', data: error }, fields: ['error', JSON.stringify(error)] },
+    );
+    return reply.outcome === 'closed' ? reply.end.keptBytes : null;
   }
 
-  #begun(ref: JobRef, runner: string, [, attempt, seq, request, ...times]: BegunReply): Begun {
-    const [createdAt = 0, startedAt = 0, now = 0] = times.map(Number);
+  #begun(ref: JobRef, leaseToken: string, values: Readonly<Record<string, string>>): Begun {
+    const [attempt, seq, createdAt, startedAt, now] = ['attempt', 'seq', 'createdAt', 'startedAt', 'now'].map((name) =>
+      Number(values[name]),
+    ) as [number, number, number, number, number];
     const { keys, limits } = this;
     return {
       kind: 'begun',
-      request: JSON.parse(request) as JobRequest,
+      request: JSON.parse(values['request'] ?? '') as JobRequest,
       attempt,
-      writer: new AttemptWriter({ run: this.#run, publish: this.#publish, keys, limits, ref, runner, attempt, seq }),
+      writer: new AttemptWriter({
+        run: this.#run,
+        publish: this.#publish,
+        keys,
+        limits,
+        ref,
+        leaseToken,
+        attempt,
+        seq,
+      }),
+      traceparent: values['traceparent'] || null,
       queueMs: startedAt - createdAt,
       elapsedMs: now - createdAt,
     };

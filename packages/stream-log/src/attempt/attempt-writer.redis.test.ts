@@ -5,9 +5,9 @@ import type { Redis } from 'ioredis';
 import { ChannelHub } from '../channel/channel-hub.ts';
 import { JobClosed } from '../errors.ts';
 import { scriptsOf } from '../redis/scripts.ts';
-import { Deployment, DONE, say, textOf } from '../testing/log-harness.ts';
+import { DONE, LogHarness, say, textOf } from '../testing/log-harness.ts';
 import type { AttemptWriter } from './attempt-writer.ts';
-import { CancelWatcher } from './cancel-listener.ts';
+import { CancelListener } from './cancel-listener.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ afterAll(() => server.stop());
 
 describe('a writer', () => {
   it('merges what comes in one turn, and what comes while an append is in flight', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     for (const token of ['a', 'b']) say(writer, token);
@@ -31,7 +31,7 @@ describe('a writer', () => {
   });
 
   it('stores nothing of what an abort comes before', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'a');
@@ -41,7 +41,7 @@ describe('a writer', () => {
   });
 
   it('merges nothing across another event', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'a');
@@ -59,7 +59,7 @@ describe('a writer', () => {
   });
 
   it('keeps any text exactly: line ends, separators, emoji split over deltas, NUL, a mebibyte at once', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     const huge = '😀é'.repeat(175_000);
@@ -80,22 +80,22 @@ describe('a writer', () => {
     }
     await writer.done(DONE);
     expect(textOf(await d.log(id))).toBe(deltas.join(''));
-    expect(await d.reader.text(id)).toBe(deltas.join(''));
+    expect(await d.text(id)).toBe(deltas.join(''));
   });
 
   it('stores an append once that is sent twice, as ioredis does (law 4)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
-    await d.begin(id, 'runner');
+    await d.begin(id, 'token');
     const run = scriptsOf(d.redis);
-    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1000, 'text', '{"text":"once"}'];
+    const args = ['PUBLISH', 60_000, 1, 'token', 2, 100, 1000, 'text', '{"text":"once"}'];
     expect(await run('append', d.keys.ofJob(id), args)).toBe(1);
     expect(await run('append', d.keys.ofJob(id), args)).toBe(0);
     expect(textOf(await d.log(id))).toBe('once');
   });
 
   it('that was taken over cannot write: no id is given twice (law 2, LangGraph #8112)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const zombie = await d.begin(id);
     say(zombie, 'old');
@@ -112,7 +112,7 @@ describe('a writer', () => {
   });
 
   it('that reaches the limit of the log stores nothing more and can end the job with an error (law 11)', async () => {
-    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    await using d = LogHarness.single(server.url, { maxBytes: 1_000 });
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'fits');
@@ -126,7 +126,7 @@ describe('a writer', () => {
   });
 
   it('that is over its limit says so, or that somebody else had ended the job', async () => {
-    await using d = Deployment.single(server.url, { maxBytes: 1_000 });
+    await using d = LogHarness.single(server.url, { maxBytes: 1_000 });
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'x'.repeat(2_000));
@@ -137,7 +137,7 @@ describe('a writer', () => {
   });
 
   it('refuses at once what cannot be written, and goes on', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     const circular: { self?: unknown } = {};
@@ -151,7 +151,7 @@ describe('a writer', () => {
   });
 
   it('notices by its next append that Redis lost what it had acknowledged, and gives the job back', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     for (const token of ['a', 'b', 'c']) {
@@ -171,7 +171,7 @@ describe('a writer', () => {
   });
 
   it('notices that the log alone is gone, and leaves no hole', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'first');
@@ -190,7 +190,7 @@ describe('a writer', () => {
   });
 
   it('hands its job over with a reset that says so', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'half');
@@ -205,7 +205,7 @@ describe('a writer', () => {
   });
 
   it('waits when it is far ahead of Redis', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const writer = await d.begin(await d.job());
     say(writer, 'x'.repeat(400_000));
     say(writer, 'x'.repeat(400_000));
@@ -220,7 +220,7 @@ describe('a writer', () => {
   });
 
   it('goes on by itself where it was, after SCRIPT FLUSH and after its connection was killed', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     const admin = d.connection();
@@ -234,29 +234,29 @@ describe('a writer', () => {
   });
 });
 
-describe('the cancel watcher (law 7)', () => {
-  async function watcherOf(d: Deployment, redis = d.connection()) {
+describe('the cancel listener (law 7)', () => {
+  async function watcherOf(d: LogHarness, redis = d.connection()) {
     const hub = new ChannelHub({ connection: d.connection(), sharded: false });
-    const watcher = new CancelWatcher(redis, hub, d.keys);
-    await watcher.start();
+    const subscriber = new CancelListener(redis, hub, d.keys);
+    await subscriber.start();
     return {
-      watcher,
+      subscriber,
       hub,
       [Symbol.dispose]: () => {
-        watcher.close();
+        subscriber.close();
         hub.close();
       },
     };
   }
 
   it('stops a silent attempt by the control channel alone, as soon as its job is cancelled', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const unable = d.connection();
     unable.disconnect();
     using w = await watcherOf(d, unable);
     const id = await d.job();
     const writer = await d.begin(id);
-    using _watch = w.watcher.watch(writer);
+    using _watch = w.subscriber.listenFor(writer);
     const aborted = new Promise<void>((resolve) => writer.signal.addEventListener('abort', () => resolve()));
     await d.canceller.cancel(id, 'owner');
     await aborted;
@@ -264,7 +264,7 @@ describe('the cancel watcher (law 7)', () => {
   });
 
   it('finds out at once that its job was closed after its begin and before it was watched', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const writer = await d.begin(await d.job());
     await d.canceller.cancel(writer.ref, 'owner');
     const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
@@ -273,13 +273,13 @@ describe('the cancel watcher (law 7)', () => {
     using w = await watcherOf(d);
     ticks.mockRestore();
     w.hub.unsubscribe(d.keys.control);
-    w.watcher.watch(writer);
+    w.subscriber.listenFor(writer);
     await aborted;
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
 
   it('asks only for jobs that store nothing: an append that was stored has asked the same', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const redis = d.connection() as Redis;
     const asked: string[] = [];
     const timesAsked = ({ ref }: AttemptWriter) => asked.filter((key) => key === d.keys.record(ref)).length;
@@ -292,8 +292,8 @@ describe('the cancel watcher (law 7)', () => {
       return send(command, ...rest);
     };
     using w = await watcherOf(d, redis);
-    using _silent = w.watcher.watch(silent);
-    using _talking = w.watcher.watch(talking);
+    using _silent = w.subscriber.listenFor(silent);
+    using _talking = w.subscriber.listenFor(talking);
     const talk = setInterval(() => say(talking, 'x'), 20);
     await thrice.promise;
     clearInterval(talk);
@@ -302,7 +302,7 @@ describe('the cancel watcher (law 7)', () => {
   });
 
   it('finds out by itself when the message was lost, the attempt was taken over, or the record is gone (aegra #528)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     using w = await watcherOf(d);
     w.hub.unsubscribe(d.keys.control);
     const attempts = await Promise.all(
@@ -312,7 +312,7 @@ describe('the cancel watcher (law 7)', () => {
       }),
     );
     const [cancelled, takenOver, lost] = attempts.map(({ writer }) => writer.ref) as [JobRef, JobRef, JobRef];
-    for (const { writer } of attempts) w.watcher.watch(writer);
+    for (const { writer } of attempts) w.subscriber.listenFor(writer);
     await d.canceller.cancel(cancelled, 'owner');
     await d.begin(takenOver);
     await d.redis.del(d.keys.record(lost));

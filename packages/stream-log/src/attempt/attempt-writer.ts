@@ -1,19 +1,24 @@
-import type { JobError, JobRef, StreamEvent, StreamEventData } from '@millrace/contracts';
+import type { JobError, JobRef, StreamEvent, StreamEventData, Usage } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
-import type { LogLimits } from '../log/limits.ts';
+import { type Closing, closeJob } from '../log/close-job.ts';
+import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
-import { patiently } from '../redis/retry-while-unavailable.ts';
+import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
 import type { RunScript } from '../redis/scripts.ts';
 import { PendingEvents } from './pending-events.ts';
 
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
 const HIGH_WATER_UNITS = 262_144;
 
+/** Replies of append.lua, and outcomes of close.lua, that refuse. */
 const REFUSALS = new Map<unknown, new (ref: JobRef) => StreamLogError>([
   [-1, AttemptFenced],
   [-2, JobClosed],
   [-3, LogLost],
   [-4, LogLimitExceeded],
+  ['fenced', AttemptFenced],
+  ['ended', JobClosed],
+  ['lost', LogLost],
 ]);
 
 export interface AttemptWriterOptions {
@@ -22,17 +27,17 @@ export interface AttemptWriterOptions {
   readonly keys: KeySpace;
   readonly limits: LogLimits;
   readonly ref: JobRef;
-  readonly runner: string;
+  readonly leaseToken: string;
   readonly attempt: number;
   /** of the last event that begin.lua stored */
   readonly seq: number;
 }
 
-/** Writes one attempt's events. What one turn brings goes out at its end; while one append is in flight, what comes
+/** Writes one attempt's events. What one tick brings is appended at its end; while one append is in flight, what comes
  *  meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
  *
- *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and a log that
- *  lost something is noticed by the next append instead of going on with a hole in it. */
+ *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next append
+ *  notices a log that has lost something instead of writing on past the hole. */
 export class AttemptWriter {
   readonly ref: JobRef;
   readonly attempt: number;
@@ -44,7 +49,6 @@ export class AttemptWriter {
   readonly #pending = new PendingEvents();
   #seq: number;
   #keptBytes: number | null = null;
-  #said = false;
   #closing = false;
   #storing = false;
   #allStored: PromiseWithResolvers<void> | null = null;
@@ -59,31 +63,25 @@ export class AttemptWriter {
     this.signal = this.#abort.signal;
   }
 
-  /** whether this attempt has said anything: after that a failed model call cannot be tried again */
-  get said(): boolean {
-    return this.#said;
-  }
-
-  /** of the last event that Redis has stored: it grows as long as the job is this attempt's own */
+  /** of the last event that Redis has stored: it grows for as long as this attempt owns the job */
   get storedSeq(): number {
     return this.#seq;
   }
 
-  /** what the job that this attempt has ended keeps in Redis, bytes; null where it has not, or the script's word was lost */
+  /** what the job keeps in Redis that this attempt has ended, bytes; null when it has not */
   get keptBytes(): number | null {
     return this.#keptBytes;
   }
 
-  /** Queues an event and sees to its storing. After the signal is aborted it does nothing.
-   *  @throws TypeError the event's data cannot be written as JSON, or its text is no string */
+  /** Queues an event to be stored. After the signal is aborted it does nothing.
+   *  @throws TypeError the event's data cannot be written as JSON, or its text is not a string */
   emit(event: StreamEvent): void {
     if (this.signal.aborted) return;
     this.#pending.add(event);
-    this.#said = true;
     if (this.#storing) return;
     this.#storing = true;
-    // what the same read of the model's answer brings goes along: a short answer is one append, and nothing is later for
-    // it, as the connection writes at the end of the turn
+    // a short answer that comes in one read is one append. It is no later for that: the connection writes at the end of
+    // the tick
     process.nextTick(() => this.#storeOrRest());
   }
 
@@ -95,42 +93,55 @@ export class AttemptWriter {
     return this.#roomMade.promise;
   }
 
-  /** Resolves when all that was said is stored.
+  /** Resolves when all that was emitted is stored.
    *  @throws the signal's reason once nothing more can be written */
   async flush(): Promise<void> {
     await this.#idle();
     this.signal.throwIfAborted();
   }
 
-  /** Ends the job well, after all that was said is stored.
+  /** Completes the job, after all that was emitted is stored.
    *  @throws StreamLogError somebody else owns or ended the job */
   async done(data: StreamEventData['done']): Promise<void> {
     await this.flush();
-    await this.#close('completed', 'done', data, ['usage', JSON.stringify(data.usage)]);
+    const fields = ['usage', JSON.stringify(data.usage)];
+    await this.#close({ status: 'completed', event: { type: 'done', data }, fields }, data.usage);
   }
 
-  /** Ends the job with an error. What was said before stays in the log, as far as it fits.
+  /** Ends the job with an error. What was emitted before stays in the log, as far as it fits.
+   *  @param usage of this attempt; null when it is not known
    *  @throws StreamLogError somebody else owns or ended the job */
-  async fail(error: JobError): Promise<void> {
+  async fail(error: JobError, usage: Usage | null = null): Promise<void> {
     await this.#idle();
     const reason: unknown = this.signal.reason;
     if (reason !== undefined && !(reason instanceof LogLimitExceeded)) throw reason;
-    await this.#close('failed', 'error', error, ['error', JSON.stringify(error)]);
+    const fields = ['error', JSON.stringify(error)];
+    await this.#close({ status: 'failed', event: { type: 'error', data: error }, fields }, usage);
   }
 
-  /** Gives the job back, so that the next attempt starts the answer afresh.
+  /** Gives the job back, so that the next attempt starts the answer afresh. Keeps the attempt's usage in any case.
+   *  @param usage of this attempt; null when it is not known
    *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
-  async release(reason: 'handover' | 'log-lost'): Promise<boolean> {
-    const { run, keys, limits, runner } = this.#options;
+  async release(reason: 'handover' | 'log-lost', usage: Usage | null = null): Promise<boolean> {
+    const { run, keys, limits, leaseToken } = this.#options;
     this.abort(new AttemptFenced(this.ref));
     await this.#idle();
-    const args = [this.attempt, runner, reason, limits.unfinishedRetentionMs];
-    return (await patiently(() => run('release', [keys.record(this.ref), keys.log(this.ref)], args))) === 1;
+    const used = usage === null ? '' : JSON.stringify(usage);
+    const args = [this.attempt, leaseToken, reason, used, limits.unfinishedRetentionMs];
+    const recordAndLog = [keys.record(this.ref), keys.log(this.ref)];
+    return (await retryWhileUnavailable(() => run('release', recordAndLog, args))) === 1;
   }
 
-  /** Stops the writer from outside: its job was cancelled or taken over, as the cancel watcher has learnt. */
+  /** Keeps the usage of an attempt that can neither close nor release its job: it was cancelled or superseded. */
+  async recordUsage(usage: Usage): Promise<void> {
+    const { run, keys } = this.#options;
+    const args = [this.attempt, JSON.stringify(usage)];
+    await retryWhileUnavailable(() => run('usage', [keys.record(this.ref)], args));
+  }
+
+  /** Stops the writer from outside: the cancel listener has learnt that its job was cancelled or taken over. */
   abort(reason: StreamLogError): void {
-    // a closing attempt waits for the script's word: what others saw of the record may be its own end
+    // a closing attempt waits for the script's reply: what others saw of the record may be its own end
     if (!this.#closing) this.#end(reason);
   }
 
@@ -141,7 +152,7 @@ export class AttemptWriter {
     this.#roomMade?.resolve();
   }
 
-  /** Resolves when nothing is on its way to Redis, and nothing waits for it. Never rejects. */
+  /** Resolves when nothing is in flight to Redis and nothing waits for it. Never rejects. */
   async #idle(): Promise<void> {
     while (this.#storing) {
       this.#allStored ??= Promise.withResolvers();
@@ -149,21 +160,21 @@ export class AttemptWriter {
     }
   }
 
-  /** Stores what waits. By callbacks, not by an async function at each step: this is the path of every token. */
+  /** Stores what waits. By callbacks, not by an async function for each step: every token takes this path. */
   #store(): void {
-    const pairs = this.#pending.take();
+    const pairs = this.#pending.nextBatch();
     const tried = this.#append(pairs);
     tried.then(
       (reply) => this.#stored(pairs, reply),
-      () => this.#storePatiently(pairs, tried),
+      () => this.#retryAppend(pairs, tried),
     );
   }
 
   /** Never rejects: what goes wrong is in the signal. */
-  async #storePatiently(pairs: readonly string[], tried: Promise<unknown>): Promise<void> {
+  async #retryAppend(pairs: readonly string[], tried: Promise<unknown>): Promise<void> {
     let reply: unknown;
     try {
-      reply = await patiently(
+      reply = await retryWhileUnavailable(
         () => this.#append(pairs),
         () => this.signal.aborted,
         tried,
@@ -196,33 +207,29 @@ export class AttemptWriter {
   }
 
   #append(pairs: readonly string[]): Promise<unknown> {
-    const { run, publish, limits, runner } = this.#options;
+    const { run, publish, limits, leaseToken } = this.#options;
     return run('append', this.#keys, [
       ...[publish, limits.unfinishedRetentionMs],
-      ...[this.attempt, runner, this.#seq + 1, limits.maxEvents, limits.maxBytes],
+      ...[this.attempt, leaseToken, this.#seq + 1, limits.maxEvents, limits.maxBytes],
       ...pairs,
     ]);
   }
 
-  async #close(status: string, type: 'done' | 'error', data: object, fields: readonly string[]): Promise<void> {
-    const { run, publish, limits, runner } = this.#options;
-    const args = [
-      ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
-      ...[this.attempt, this.#seq, status, type, JSON.stringify(data), '', this.ref, runner],
-      ...fields,
-    ];
+  async #close(closing: Omit<Closing, 'ref' | 'lease'>, usage: Usage | null): Promise<void> {
+    const { attempt, ref } = this;
+    const lease = { attempt, leaseToken: this.#options.leaseToken, seq: this.#seq, usage };
     this.#closing = true;
-    let outcome: StreamLogError | null = null;
+    let refusal: StreamLogError | null = null;
     try {
-      const reply = await patiently(() => run('close', this.#keys, args));
-      if (Number(reply) > 0) this.#keptBytes = Number(reply);
-      const Refusal = REFUSALS.get(reply);
-      if (Refusal) outcome = new Refusal(this.ref);
+      const reply = await retryWhileUnavailable(() => closeJob(this.#options, { ...closing, ref, lease }));
+      const Refusal = REFUSALS.get(reply?.outcome);
+      if (Refusal) refusal = new Refusal(ref);
+      if (reply !== undefined && 'end' in reply) this.#keptBytes = reply.end.keptBytes;
     } catch (error) {
-      outcome = new LogWriteFailed(this.ref, error);
+      refusal = new LogWriteFailed(ref, error);
     }
     // from here on nothing of this attempt may be written, whatever the outcome was
-    this.#end(outcome ?? new JobClosed(this.ref));
-    if (outcome !== null) throw outcome;
+    this.#end(refusal ?? new JobClosed(ref));
+    if (refusal !== null) throw refusal;
   }
 }

@@ -5,26 +5,26 @@ import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import type { AttemptWriter } from './attempt-writer.ts';
 
-/** The longest a running job is not known to be still its attempt's own, milliseconds. */
+/** How long a running attempt may not know whether it still owns its job, milliseconds. */
 const RENEWAL_MS = 1_000;
 
-/** How often jobs are gone through for those that must be asked for. In step, a thousand of them would hold the process
- *  for 15 ms; as it is, each has its own time, and one that speaks is never asked for. */
+/** How often to look for attempts that are due. In step, a thousand of them would block the process for 15 ms; here each
+ *  has its own time, and one that stores events is never asked about. */
 const TICK_MS = 100;
 
-interface Watched {
+interface RunningAttempt {
   readonly writer: AttemptWriter;
-  /** what it had stored when it was last gone through */
+  /** what it had stored when it was last looked at */
   storedSeq: number;
-  /** when its job was last known to be its own, ms of performance.now() */
-  ownAt: number;
+  /** when it was last known to own its job, ms of performance.now() */
+  ownedAt: number;
 }
 
-/** Tells running attempts that somebody else closed or took over their job (law 7): at once by the control channel,
- *  and within a second by looking at the records of those that store nothing, for a message that was lost. The third way
- *  is the refusal of the attempt's next append. One per process. */
-export class CancelWatcher {
-  readonly #watched = new Map<JobRef, Watched>();
+/** Tells running attempts that somebody else closed or took over their job (law 7): at once by the control channel, and
+ *  within a second by reading the records of those that store nothing, in case a message was lost. The third way is the
+ *  refusal of the attempt's next append. One per process. */
+export class CancelListener {
+  readonly #running = new Map<JobRef, RunningAttempt>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
 
@@ -34,27 +34,27 @@ export class CancelWatcher {
     readonly hub: ChannelHub,
     readonly keys: KeySpace,
   ) {
-    this.#timer = setInterval(() => void this.#renew(this.#silent()), TICK_MS);
+    this.#timer = setInterval(() => void this.#renew(this.#due()), TICK_MS);
   }
 
   /** Resolves when the control channel is confirmed. */
   async start(): Promise<void> {
     await this.hub.subscribe(this.keys.control, {
       message: (ref) => this.#closed(ref as JobRef),
-      resubscribed: () => void this.#renew([...this.#watched.values()]),
+      resubscribed: () => void this.#renew([...this.#running.values()]),
     });
   }
 
-  /** Watches an attempt until the returned object is disposed of; what became of its job before is found out at once. */
-  watch(writer: AttemptWriter): Disposable {
-    const watched = { writer, storedSeq: writer.storedSeq, ownAt: performance.now() };
-    this.#watched.set(writer.ref, watched);
-    // closed between its begin and this moment: whoever heard of it then did not know the attempt
-    void this.#check([watched]);
+  /** Listens for an attempt until the returned object is disposed of. What happened to its job before is found at once. */
+  listenFor(writer: AttemptWriter): Disposable {
+    const running = { writer, storedSeq: writer.storedSeq, ownedAt: performance.now() };
+    this.#running.set(writer.ref, running);
+    // a message between its begin and this moment found no attempt here
+    void this.#check([running]);
     return {
       [Symbol.dispose]: () => {
         // a newer attempt of the same job may run in this process already
-        if (this.#watched.get(writer.ref) === watched) this.#watched.delete(writer.ref);
+        if (this.#running.get(writer.ref) === running) this.#running.delete(writer.ref);
       },
     };
   }
@@ -65,46 +65,45 @@ export class CancelWatcher {
   }
 
   #closed(ref: JobRef): void {
-    this.#watched.get(ref)?.writer.abort(new JobClosed(ref));
+    this.#running.get(ref)?.writer.abort(new JobClosed(ref));
   }
 
-  /** Those whose time has come. An append that was stored has asked the same of the record: at the earliest a tick before
-   *  it is seen here, and the job's time may come a tick before it is next looked at. */
-  #silent(): Watched[] {
+  /** A stored append has checked the record, too: it is seen here a tick late at the most, and so is the time that a job
+   *  is due. */
+  #due(): RunningAttempt[] {
     const now = performance.now();
-    const silent: Watched[] = [];
-    for (const watched of this.#watched.values()) {
-      const { storedSeq } = watched.writer;
-      if (storedSeq !== watched.storedSeq) Object.assign(watched, { storedSeq, ownAt: now });
-      else if (now - watched.ownAt >= RENEWAL_MS - 2 * TICK_MS) silent.push(watched);
+    const due: RunningAttempt[] = [];
+    for (const running of this.#running.values()) {
+      const { storedSeq } = running.writer;
+      if (storedSeq !== running.storedSeq) Object.assign(running, { storedSeq, ownedAt: now });
+      else if (now - running.ownedAt >= RENEWAL_MS - 2 * TICK_MS) due.push(running);
     }
-    return silent;
+    return due;
   }
 
-  async #renew(watched: readonly Watched[]): Promise<void> {
+  async #renew(attempts: readonly RunningAttempt[]): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    await this.#check(watched);
+    await this.#check(attempts);
     this.#renewing = false;
   }
 
-  /** ioredis pipelines the commands of one tick: all of them in one round trip. Never rejects. */
-  async #check(watched: readonly Watched[]): Promise<void> {
+  /** ioredis pipelines the commands of one tick: all of them are one round trip. Never rejects. */
+  async #check(attempts: readonly RunningAttempt[]): Promise<void> {
     try {
-      await Promise.all(watched.map((each) => this.#checkOne(each)));
+      await Promise.all(attempts.map((running) => this.#checkOne(running)));
     } catch {
-      // Redis is away, which the connection has logged; the next round asks again
+      // Redis is away, which the connection has logged; the next tick checks again
     }
   }
 
-  async #checkOne(watched: Watched): Promise<void> {
-    const { writer } = watched;
-    const askedAt = performance.now();
+  async #checkOne(running: RunningAttempt): Promise<void> {
+    const { writer } = running;
+    const checkedAt = performance.now();
     const [status, attempt] = await this.redis.hmget(this.keys.record(writer.ref), 'status', 'attempt');
-    watched.ownAt = askedAt;
+    running.ownedAt = checkedAt;
     if (status === null || Number(attempt) < writer.attempt) writer.abort(new LogLost(writer.ref));
-    else if (Number(attempt) > writer.attempt) writer.abort(new AttemptFenced(writer.ref));
-    else if (status === 'queued') writer.abort(new AttemptFenced(writer.ref));
+    else if (Number(attempt) > writer.attempt || status === 'queued') writer.abort(new AttemptFenced(writer.ref));
     else if (status !== 'active') writer.abort(new JobClosed(writer.ref));
   }
 }

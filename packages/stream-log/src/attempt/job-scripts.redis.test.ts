@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, isTerminal, jobRef } from '@millrace/contracts';
+import { idOf, isTerminal, type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { IdempotencyMismatch } from '../errors.ts';
 import { NewJob } from '../log/new-job.ts';
 import { scriptsOf } from '../redis/scripts.ts';
-import { Deployment, DONE, REQUEST, say, textOf } from '../testing/log-harness.ts';
+import { DONE, LogHarness, REQUEST, say, textOf } from '../testing/log-harness.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ const job = new NewJob({ ref, fingerprint: 'f', request: REQUEST, metadata });
 
 describe('open', () => {
   it('stores record and accepted event at once, and reads them back', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const createdAt = await d.opener.open(job);
     expect(createdAt).toBeGreaterThan(0);
     expect(await d.reader.outline(ref)).toMatchObject({
@@ -35,14 +35,14 @@ describe('open', () => {
   });
 
   it('makes one job of the same request sent many times at once', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => d.opener.open(job)));
     expect(outcomes.filter((createdAt) => createdAt !== null)).toHaveLength(1);
     expect(await d.log(ref)).toHaveLength(1);
   });
 
   it('refuses the id for another body, and gives another tenant its own job of that id', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     await d.opener.open(job);
     const changed = new NewJob({ ref, fingerprint: 'g', request: REQUEST, metadata });
     await expect(d.opener.open(changed)).rejects.toThrow(IdempotencyMismatch);
@@ -54,7 +54,7 @@ describe('open', () => {
 
 describe('begin', () => {
   it('numbers attempts, and says reset only where something had been said', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     await d.begin(id);
     const second = await d.begin(id);
@@ -71,16 +71,16 @@ describe('begin', () => {
     ]);
   });
 
-  it('gives the same runner the attempt it has, when its reply was lost and it asks again', async () => {
-    await using d = Deployment.single(server.url);
+  it('gives the same lease the attempt it has, when its reply was lost and it asks again', async () => {
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
-    expect((await d.begin(id, 'runner')).attempt).toBe(1);
-    expect((await d.begin(id, 'runner')).attempt).toBe(1);
+    expect((await d.begin(id, 'token')).attempt).toBe(1);
+    expect((await d.begin(id, 'token')).attempt).toBe(1);
     expect(await d.log(id)).toHaveLength(2);
   });
 
   it('refuses a job that has ended, is gone, has had its attempts, or asked to fail once it had spoken', async () => {
-    await using d = Deployment.single(server.url, { maxAttempts: 1 });
+    await using d = LogHarness.single(server.url, { maxAttempts: 1 });
     expect(await d.starter.begin('default.no-such-job-here', 'r')).toEqual({ kind: 'missing' });
 
     const ended = await d.job();
@@ -95,7 +95,7 @@ describe('begin', () => {
     const writer = await d.begin(said);
     say(writer, 'a');
     await writer.flush();
-    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'already-said' });
+    expect(await d.starter.begin(said, 'r2')).toEqual({ kind: 'refused', reason: 'has-output' });
     await d.starter.fail(said, { code: 'WORKER_LOST', message: 'the worker was lost', retryable: true });
     expect(await d.reader.outline(said)).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
     expect((await d.log(said)).at(-1)?.type).toBe('error');
@@ -104,7 +104,7 @@ describe('begin', () => {
 
 describe('append', () => {
   it('keeps the time of the first token, whatever comes after it', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'first');
@@ -119,7 +119,7 @@ describe('append', () => {
 
 describe('one terminal event', () => {
   it('is all that a race of done, cancels and failure leaves, whoever wins', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     for (let round = 0; round < 50; round++) {
       const id = await d.job();
       const writer = await d.begin(id);
@@ -140,10 +140,10 @@ describe('one terminal event', () => {
   });
 
   it('is cancelled, with nothing after it, when a cancel meets a job that is queued, running or dead', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const queued = await d.job();
     expect(await d.canceller.cancel(queued, 'owner')).toMatchObject({ kind: 'cancelled' });
-    expect(await d.canceller.cancel(queued, 'owner')).toEqual({ kind: 'already-cancelled' });
+    expect(await d.canceller.cancel(queued, 'owner')).toMatchObject({ kind: 'already-cancelled' });
 
     const running = await d.job();
     const writer = await d.begin(running);
@@ -162,15 +162,36 @@ describe('one terminal event', () => {
   });
 
   it('does not come from another tenant: its id is another job, or none (law 14)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const own = await d.job();
     expect(await d.canceller.cancel(jobRef('other', idOf(own)), 'owner')).toEqual({ kind: 'not-found' });
     expect(await d.canceller.cancel('default.no-such-job-here', 'owner')).toEqual({ kind: 'not-found' });
     expect((await d.reader.outline(own))?.status).toBe('queued');
   });
 
+  it('tells a cancel what the record says now, whatever has happened since it was read, and the same again', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'a');
+    await writer.flush();
+    const cancel = await d.canceller.cancel(id, 'owner');
+    const outline = await d.reader.outline(id);
+    expect(cancel).toMatchObject({
+      kind: 'cancelled',
+      end: {
+        attempt: 1,
+        lastEventId: '1-3',
+        startedAt: outline?.startedAt,
+        firstTokenAt: outline?.firstTokenAt,
+        finishedAt: outline?.finishedAt,
+      },
+    });
+    expect(await d.canceller.cancel(id, 'owner')).toEqual({ ...cancel, kind: 'already-cancelled' });
+  });
+
   it('lets go of the request, however the job ended, and says what is kept', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const prompt = 'x'.repeat(100_000);
     const request = { messages: [{ role: 'user' as const, content: prompt }] };
     const [done, cancelled, given] = [await d.job(request), await d.job(request), await d.job(request)];
@@ -178,7 +199,7 @@ describe('one terminal event', () => {
     await writer.done(DONE);
     const cancel = await d.canceller.cancel(cancelled, 'owner');
     const gaveUp = await d.starter.fail(given, { code: 'WORKER_LOST', message: 'm', retryable: true });
-    const kept = [writer.keptBytes, cancel.kind === 'cancelled' && cancel.keptBytes, gaveUp];
+    const kept = [writer.keptBytes, cancel.kind === 'cancelled' && cancel.end.keptBytes, gaveUp];
     for (const [place, ended] of [done, cancelled, given].entries()) {
       expect(await d.redis.hexists(d.keys.record(ended), 'request')).toBe(0);
       const outline = await d.reader.outline(ended);
@@ -192,7 +213,7 @@ describe('one terminal event', () => {
 
 describe('what is stored is published (law 3)', () => {
   it('each event once, in one message with its siblings, also when an append is sent twice', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const subscriber = d.connection();
     const id = jobRef('default', 'published-request-id');
     const heard: string[] = [];
@@ -217,7 +238,7 @@ describe('what is stored is published (law 3)', () => {
 
 describe('the fence (law 2)', () => {
   it('holds for a close whose place in the log would fit', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const zombie = await d.begin(id);
     await d.begin(id);
@@ -226,15 +247,15 @@ describe('the fence (law 2)', () => {
   });
 
   it('holds for an attempt that has let go', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
-    await (await d.begin(id, 'runner')).release('handover');
-    const args = ['PUBLISH', 60_000, 1, 'runner', 2, 100, 1_000, 'text', '{"text":"a"}'];
+    await (await d.begin(id, 'token')).release('handover');
+    const args = ['PUBLISH', 60_000, 1, 'token', 2, 100, 1_000, 'text', '{"text":"a"}'];
     expect(await scriptsOf(d.redis)('append', d.keys.ofJob(id), args)).toBe(-1);
   });
 
   it('holds between two runners of the same number, where a fail-over lost the begin of the first', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const backup = await d.redis.hgetall(d.keys.record(id));
     const first = await d.begin(id, 'first');
@@ -259,3 +280,71 @@ function shuffled<T>(items: readonly T[]): T[] {
     .sort((a, b) => a.order - b.order)
     .map(({ item }) => item);
 }
+
+describe('what attempts use', () => {
+  const usage = (inputTokens: number, outputTokens: number) => ({ inputTokens, outputTokens });
+  const usageOf = async (d: LogHarness, id: JobRef) => [...((await d.reader.outline(id))?.attemptUsage ?? [])];
+
+  it('is kept of each, whether it completed, failed, handed over, was superseded or cancelled', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job();
+    const superseded = await d.begin(id);
+    const handedOver = await d.begin(id);
+    await handedOver.release('handover', usage(2, 20));
+    const last = await d.begin(id);
+    await superseded.recordUsage(usage(1, 10));
+    await last.done({ ...DONE, usage: usage(3, 30) });
+    expect(await usageOf(d, id)).toEqual([
+      [1, usage(1, 10)],
+      [2, usage(2, 20)],
+      [3, usage(3, 30)],
+    ]);
+    expect((await d.reader.outline(id))?.usage).toEqual(usage(3, 30));
+
+    const failing = await d.job();
+    await (await d.begin(failing)).fail({ code: 'MODEL_ERROR', message: 'm', retryable: false }, usage(4, 40));
+    expect(await usageOf(d, failing)).toEqual([[1, usage(4, 40)]]);
+
+    const [cancelled, late] = [await d.job(), await d.job()];
+    const writers = [await d.begin(cancelled), await d.begin(late)] as const;
+    for (const each of [cancelled, late]) await d.canceller.cancel(each, 'owner');
+    await writers[0].recordUsage(usage(5, 50));
+    // a hand-over that comes too late for the job still counts
+    expect(await writers[1].release('handover', usage(6, 60))).toBe(false);
+    expect(await usageOf(d, cancelled)).toEqual([[1, usage(5, 50)]]);
+    expect(await usageOf(d, late)).toEqual([[1, usage(6, 60)]]);
+  });
+
+  it('is counted once when its report is sent twice, and makes no record of a job that is gone', async () => {
+    await using d = LogHarness.single(server.url);
+    const [id, gone] = [await d.job(), await d.job()];
+    const [writer, orphan] = [await d.begin(id), await d.begin(gone)];
+    await d.redis.del(d.keys.record(gone));
+    await Promise.all([writer.recordUsage(usage(1, 2)), writer.recordUsage(usage(1, 2))]);
+    await orphan.recordUsage(usage(1, 2));
+    expect(await usageOf(d, id)).toEqual([[1, usage(1, 2)]]);
+    expect(await d.redis.exists(d.keys.record(gone))).toBe(0);
+  });
+
+  it('is not known of an attempt that did not report it', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job();
+    await (await d.begin(id)).release('handover');
+    await (await d.begin(id)).fail({ code: 'MODEL_ERROR', message: 'm', retryable: false });
+    expect(await usageOf(d, id)).toEqual([]);
+  });
+});
+
+describe('the trace context of a job', () => {
+  it('is handed to each of its attempts, and is null for a job without one', async () => {
+    await using d = LogHarness.single(server.url);
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const [traced, plain] = [jobRef('default', newRequestId()), await d.job()];
+    const job = { ref: traced, fingerprint: 'f', request: REQUEST, metadata: {}, traceparent };
+    await d.opener.open(new NewJob(job));
+    expect(await d.starter.begin(traced, 'one')).toMatchObject({ kind: 'begun', attempt: 1, traceparent });
+    expect(await d.starter.begin(traced, 'one')).toMatchObject({ kind: 'begun', attempt: 1, traceparent });
+    expect(await d.starter.begin(traced, 'two')).toMatchObject({ kind: 'begun', attempt: 2, traceparent });
+    expect(await d.starter.begin(plain, 'one')).toMatchObject({ kind: 'begun', traceparent: null });
+  });
+});

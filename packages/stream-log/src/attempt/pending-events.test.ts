@@ -12,7 +12,7 @@ describe('events that wait to be stored', () => {
     pending.add({ type: 'tool_call_delta', data: { callId: 'c1', arguments: '{' } });
     pending.add({ type: 'tool_call_delta', data: { callId: 'c1', arguments: '}' } });
     pending.add({ type: 'tool_call_delta', data: { callId: 'c2', arguments: '{}' } });
-    expect(pending.take()).toEqual([
+    expect(pending.nextBatch()).toEqual([
       ...['text', '{"text":"ab"}'],
       ...['text', '{"messageId":"m1","text":"cd"}'],
       ...['text', '{"messageId":"m2","text":"e"}'],
@@ -28,7 +28,7 @@ describe('events that wait to be stored', () => {
     pending.add({ type: 'message_start', data: { messageId: 'm1' } });
     pending.add({ type: 'text', data: { text: 'b' } });
     pending.add({ type: 'custom', data: { name: 'note', data: [null, { a: 1 }] } });
-    expect(pending.take()).toEqual([
+    expect(pending.nextBatch()).toEqual([
       ...['text', '{"text":"a"}'],
       ...['message_start', '{"messageId":"m1"}'],
       ...['text', '{"text":"b"}'],

@@ -7,18 +7,18 @@ const MAX_TEXT_UNITS = 32_768;
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_UNITS = 512_000;
 
-/** A delta stays text until it is taken, for more may be joined to it; everything else is JSON from the start. */
+/** A delta stays text until its batch goes out, for more may be joined to it; everything else is JSON from the start. */
 type Pending =
   | { readonly type: string; readonly head: string; text: string }
   | { readonly type: string; readonly json: string };
 
-/** Events said and not yet stored. Adjacent text of one message becomes one event: fewer and larger ones the slower Redis
- *  answers. */
+/** Events that wait to be stored. Adjacent text of one message becomes one event: the slower Redis answers, the fewer and
+ *  larger they are. */
 export class PendingEvents {
   #events: Pending[] = [];
   #units = 0;
 
-  /** what waits, in UTF-16 units of text and JSON */
+  /** size of what waits, in UTF-16 units of text and JSON */
   get units(): number {
     return this.#units;
   }
@@ -27,26 +27,26 @@ export class PendingEvents {
     return this.#events.length === 0;
   }
 
-  /** @throws TypeError it cannot be stored: said at once, where the caller can tell which event it was */
+  /** @throws TypeError the event cannot be stored: thrown here, where the caller knows which event it was */
   add(event: StreamEvent): void {
     const form = deltaForm(event.type);
     if (form === undefined) this.#push({ type: event.type, json: JSON.stringify(event.data) });
     else this.#addDelta(event, form);
   }
 
-  /** Takes the next batch, oldest first.
-   *  @returns type, data (JSON) pairs, as append.lua wants them */
-  take(): string[] {
+  /** Removes the next batch, oldest first.
+   *  @returns type, data (JSON) pairs, as append.lua expects them */
+  nextBatch(): string[] {
     const pairs: string[] = [];
     let units = 0;
-    let taken = 0;
+    let count = 0;
     for (const event of this.#events) {
-      if (taken > 0 && (pairs.length >= 2 * MAX_BATCH_EVENTS || units + weight(event) > MAX_BATCH_UNITS)) break;
+      if (count > 0 && (pairs.length >= 2 * MAX_BATCH_EVENTS || units + weight(event) > MAX_BATCH_UNITS)) break;
       for (const json of jsonOf(event)) pairs.push(event.type, json);
       units += weight(event);
-      taken += 1;
+      count += 1;
     }
-    this.#events.splice(0, taken);
+    this.#events.splice(0, count);
     this.#units -= units;
     return pairs;
   }
@@ -58,7 +58,7 @@ export class PendingEvents {
 
   #addDelta({ type, data }: StreamEvent, form: DeltaForm): void {
     const text: unknown = (data as Readonly<Record<string, unknown>>)[form.field];
-    if (typeof text !== 'string') throw new TypeError(`the text of a "${type}" event is no string`);
+    if (typeof text !== 'string') throw new TypeError(`the text of a "${type}" event is not a string`);
     const head = deltaHead(form, data);
     const last = this.#events.at(-1);
     if (last === undefined || last.type !== type || !('text' in last) || last.head !== head) {

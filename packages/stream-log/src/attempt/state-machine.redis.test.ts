@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
-import type { LogLimits } from '../log/limits.ts';
+import type { LogLimits } from '../log/record.ts';
 import { JobModel } from '../testing/job-model.ts';
 import { AGED_MS, type JobStep, jobSteps, type RealJob } from '../testing/job-steps.ts';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 
 // small enough that each of them is reached, and apart enough that a time to live tells which of them it is
 const LIMITS: LogLimits = {
@@ -78,7 +78,7 @@ function expected(model: JobModel): Awaited<ReturnType<typeof stored>> {
       lastEventId: model.lastEventId,
       requestKept: !finished,
       logBytes: job.bytes,
-      times: [job.attempt > 0 && job.runner !== null, job.spoke, finished],
+      times: [job.attempt > 0 && job.leaseToken !== null, job.spoke, finished],
       keptMs,
     },
     log,
@@ -95,7 +95,7 @@ function roundedUp(ttlMs: number): number {
 
 describe('the state machine of a job', () => {
   it('does, answers, stores and publishes what its model says, whoever asks for what and when', async () => {
-    await using d = Deployment.single(server.url, LIMITS);
+    await using d = LogHarness.single(server.url, LIMITS);
     const published = await publications(d);
     await fc.assert(
       fc.asyncProperty(
@@ -116,7 +116,7 @@ describe('the state machine of a job', () => {
 
 /** Listens to all channels of a deployment.
  *  @returns what gives all that a job's scripts have published since the last question */
-async function publications(d: Deployment) {
+async function publications(d: LogHarness) {
   const listener = d.connection();
   const messages: [channel: string, payload: string][] = [];
   let heard = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deferred, startRedis, type TestRedis } from '@millrace/testing';
 import { SubscriptionUnconfirmed } from '../errors.ts';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { ChannelHub } from './channel-hub.ts';
 
 let server: TestRedis;
@@ -12,7 +12,7 @@ afterAll(() => server.stop());
 
 describe('the hub of channels', () => {
   it('says that messages may have been missed only when Redis has confirmed every channel again (law 6, ioredis)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const connection = d.connection();
     await connection.ping();
     const hub = new ChannelHub({ connection, sharded: false });
@@ -33,7 +33,7 @@ describe('the hub of channels', () => {
   });
 
   it('fails a subscription that is not confirmed in time, and forgets it', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const connection = d.connection();
     const hub = new ChannelHub({ connection, sharded: false, confirmTimeoutMs: 100 });
     await connection.ping();

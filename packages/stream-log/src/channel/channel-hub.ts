@@ -3,7 +3,7 @@ import type { RedisConnection } from '../redis/scripts.ts';
 
 export interface ChannelListener {
   message(payload: string): void;
-  /** messages may have been missed: the connection was lost, and the channel is now confirmed again */
+  /** messages may have been lost: the connection was down, and the channel is now confirmed again */
   resubscribed(): void;
 }
 
@@ -12,20 +12,20 @@ export interface ChannelHubOptions {
   readonly connection: RedisConnection;
   /** on a cluster, for the channels of jobs: SSUBSCRIBE (law 13) */
   readonly sharded: boolean;
-  /** a subscription that Redis does not confirm in time fails, milliseconds */
+  /** how long Redis may take to confirm a subscription, milliseconds */
   readonly confirmTimeoutMs?: number;
 }
 
-/** Before channels are asked for again that were not confirmed in time, on a connection that lives. */
+/** How long to wait before channels are subscribed again that were not confirmed in time, milliseconds. */
 const RETRY_MS = 250;
 
-/** SUBSCRIBEs of one command; a reconnect with thousands of channels sends several. */
+/** Channels of one SUBSCRIBE; a reconnect with thousands of channels sends several. */
 const CHUNK = 500;
 
 /** The one subscriber connection of a process: each channel once, however many listen.
  *
- *  ioredis says `ready` before it has resubscribed, so it is not left to do that: after each reconnect the hub sends
- *  the SUBSCRIBEs itself, and a subscription counts only when Redis has confirmed it (law 5). */
+ *  ioredis emits `ready` before it has resubscribed, so the hub does that itself after each reconnect, and a subscription
+ *  counts only when Redis has confirmed it (law 5). */
 export class ChannelHub {
   readonly #connection: RedisConnection;
   readonly #sharded: boolean;
@@ -54,7 +54,7 @@ export class ChannelHub {
   }
 
   /** Resolves when Redis has confirmed. One listener per channel.
-   *  @throws SubscriptionUnconfirmed it does not in time; the channel is then not subscribed */
+   *  @throws SubscriptionUnconfirmed it did not in time; the channel is then not subscribed */
   async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     this.#listeners.set(channel, listener);
     try {
@@ -68,11 +68,11 @@ export class ChannelHub {
   unsubscribe(channel: string): void {
     if (!this.#listeners.delete(channel) || this.#closed) return;
     const sent = this.#sharded ? this.#connection.sunsubscribe(channel) : this.#connection.unsubscribe(channel);
-    // a lost connection has unsubscribed us already
+    // a lost connection has unsubscribed already
     sent.catch(() => undefined);
   }
 
-  /** Asks for a channel again: silence looked like a lost subscription. */
+  /** Subscribes to a channel again, after a silence that looked like a lost subscription. */
   async renew(channel: string): Promise<void> {
     if (this.#listeners.has(channel)) await this.#confirm([channel]);
   }
@@ -107,7 +107,7 @@ export class ChannelHub {
         await this.#confirm(channels.slice(start, start + CHUNK));
       }
     } catch {
-      // where the connection went away again, its next `ready` starts over; where it was only slow, nobody else will
+      // a connection that went away again starts over with its next `ready`; one that was only slow does not
       if (!this.#closed && this.#connection.status === 'ready') this.#retry = setTimeout(this.#resubscribe, RETRY_MS);
       return;
     }
@@ -129,7 +129,7 @@ export class ChannelHub {
     }
   }
 
-  /** One command per channel: those of one SSUBSCRIBE would have to share a slot. */
+  /** One command per channel: the channels of one SSUBSCRIBE would have to share a slot. */
   #confirmSharded(channels: readonly string[]): Promise<unknown> {
     return Promise.all(channels.map((channel) => this.#connection.ssubscribe(channel)));
   }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventId, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
 import { eventually, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
-import { CancelWatcher } from '../attempt/cancel-listener.ts';
+import { CancelListener } from '../attempt/cancel-listener.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
 import { FairQueue } from '../registry/fair-queue.ts';
 import { IdempotencyKeys } from '../registry/idempotency-keys.ts';
 import { JobCatalogue } from '../registry/job-catalogue.ts';
 import { TenantSlots } from '../registry/tenant-slots.ts';
-import { Deployment, DONE, Recorder, say } from '../testing/log-harness.ts';
+import { DONE, LogHarness, Recorder, say } from '../testing/log-harness.ts';
 
 let cluster: TestRedisCluster;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ afterAll(() => cluster.stop());
 
 describe('on a cluster of three (law 13)', () => {
   it('streams jobs of all slots to two nodes: no gap, no repeat', async () => {
-    await using d = Deployment.cluster(cluster.ports);
+    await using d = LogHarness.cluster(cluster.ports);
     const nodes = [d.node(), d.node()] as const;
     const jobs = await Promise.all(
       Array.from({ length: 12 }, async () => {
@@ -42,7 +42,7 @@ describe('on a cluster of three (law 13)', () => {
   });
 
   it('wakes who has subscribed to a job with each of its scripts, in the slot of the job', async () => {
-    await using d = Deployment.cluster(cluster.ports);
+    await using d = LogHarness.cluster(cluster.ports);
     const hub = new ChannelHub({ connection: d.connection(), sharded: true });
     for (let i = 0; i < 6; i++) {
       const id = jobRef('default', newRequestId());
@@ -60,7 +60,7 @@ describe('on a cluster of three (law 13)', () => {
   });
 
   it('resumes from every event', async () => {
-    await using d = Deployment.cluster(cluster.ports);
+    await using d = LogHarness.cluster(cluster.ports);
     const node = d.node();
     const id = await d.job();
     const writer = await d.begin(id);
@@ -71,31 +71,31 @@ describe('on a cluster of three (law 13)', () => {
     const log = await d.log(id);
     for (const [i, after] of [LOG_START, ...log.map((event) => event.id)].entries()) {
       const recorder = await Recorder.follow(node, id, after as EventId);
-      if (i === log.length) expect(recorder.following?.alreadyEnded).toBe(true);
+      if (i === log.length) expect(recorder.subscription?.alreadyEnded).toBe(true);
       else expect((await recorder.terminal()).events).toEqual(log.slice(i));
     }
   });
 
   it('tells a worker of a cancel on whichever node it is stored', async () => {
-    await using d = Deployment.cluster(cluster.ports);
+    await using d = LogHarness.cluster(cluster.ports);
     const hub = new ChannelHub({ connection: d.connection(), sharded: false });
-    const watcher = new CancelWatcher(d.connection(), hub, d.keys);
-    await watcher.start();
+    const subscriber = new CancelListener(d.connection(), hub, d.keys);
+    await subscriber.start();
     for (let i = 0; i < 6; i++) {
       const id = await d.job();
       const writer = await d.begin(id);
-      using _watch = watcher.watch(writer);
+      using _watch = subscriber.listenFor(writer);
       const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
       await d.canceller.cancel(id, 'owner');
       await aborted;
       expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
     }
-    watcher.close();
+    subscriber.close();
     hub.close();
   });
 
-  it('keeps its index and its idempotency keys', async () => {
-    await using d = Deployment.cluster(cluster.ports);
+  it('keeps its registry and its idempotency keys', async () => {
+    await using d = LogHarness.cluster(cluster.ports);
     const fairQueue = new FairQueue(d.redis, d.keys, d.limits);
     const catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
     const slots = new TenantSlots(d.redis, d.keys, 1);
@@ -105,8 +105,8 @@ describe('on a cluster of three (law 13)', () => {
       expect(await fairQueue.admit(job, limits)).toMatchObject({ outcome: 'admitted' });
     }
     expect([await slots.pickUp('t.a'), await slots.pickUp('t.b')]).toEqual([
-      { kind: 'taken' },
-      { kind: 'full', most: 1 },
+      { kind: 'granted' },
+      { kind: 'full', maxSlots: 1 },
     ]);
     expect(await slots.park('t.b', 1)).toBe(false);
     const unparked = new Promise((resolve) => {
@@ -119,7 +119,7 @@ describe('on a cluster of three (law 13)', () => {
     expect((await catalogue.open({ olderThanMs: 0, limit: 5 })).refs).toEqual(['t.b']);
     expect(await catalogue.holdersOf('b')).toEqual(['t.b']);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
-    expect(await keys.claim('t', 'k', 'one')).toBe('one');
-    expect(await keys.claim('t', 'k', 'two')).toBe('one');
+    expect(await keys.reserve('t', 'k', 'one')).toBe('one');
+    expect(await keys.reserve('t', 'k', 'two')).toBe('one');
   });
 });

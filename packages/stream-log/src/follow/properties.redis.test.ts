@@ -5,6 +5,7 @@ import {
   eventPosition,
   isTerminal,
   type JobRef,
+  jobRef,
   LOG_START,
   newRequestId,
   type StoredEvent,
@@ -14,8 +15,7 @@ import fc from 'fast-check';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { JobNotFound, LogExpired } from '../errors.ts';
 import { scriptsOf } from '../redis/scripts.ts';
-import { Deployment, DONE, Recorder, say } from '../testing/log-harness.ts';
-import type { Followers } from './followers.ts';
+import { DONE, type FollowingNode, LogHarness, Recorder, say } from '../testing/log-harness.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -45,8 +45,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe('whatever happens', () => {
   it('each reader gets one history: no gap, no repeat, in order, one terminal event, the last', async () => {
-    await using d = Deployment.single(server.url);
-    const nodes: [Followers, Followers] = [d.node(), d.node()];
+    await using d = LogHarness.single(server.url);
+    const nodes: [FollowingNode, FollowingNode] = [d.node(), d.node()];
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         const story = await Story.begin(d, nodes);
@@ -60,30 +60,33 @@ describe('whatever happens', () => {
 
 /** One job, everybody who writes it, three readers, and what became of them. */
 class Story {
-  readonly #runners: { readonly id: string; readonly writer: AttemptWriter }[] = [];
+  readonly #leases: { readonly token: string; readonly writer: AttemptWriter }[] = [];
   #readers: Reader[] = [];
   /** all that was ever stored, from the moment on at which it begins to expire */
   #history: StoredEvent[] | null = null;
 
   private constructor(
-    readonly d: Deployment,
-    readonly nodes: readonly [Followers, Followers],
+    readonly d: LogHarness,
+    readonly nodes: readonly [FollowingNode, FollowingNode],
     readonly id: JobRef,
   ) {}
 
-  static async begin(d: Deployment, nodes: readonly [Followers, Followers]): Promise<Story> {
-    const story = new Story(d, nodes, await d.job());
+  static async begin(d: LogHarness, nodes: readonly [FollowingNode, FollowingNode]): Promise<Story> {
+    const ref = jobRef('default', newRequestId());
+    const story = new Story(d, nodes, ref);
+    const first = await Reader.attachBeforehand(nodes[0], ref, () => d.job({}, ref));
     await story.#takeOver();
-    story.#readers = await Promise.all([0, 1, 2].map((i) => Reader.attach(story.#nodeOf(i), story.id)));
+    const others = await Promise.all([1, 2].map((i) => Reader.attach(story.#nodeOf(i), story.id)));
+    story.#readers = [first, ...others];
     return story;
   }
 
   async happens(next: Step): Promise<void> {
     const { d, id } = this;
     // a writer that was fenced or cancelled rejects: that is part of the game
-    if (next.kind === 'say') say(this.#runner(next.writer).writer, next.text);
-    else if (next.kind === 'flush') await Promise.allSettled([this.#runner(next.writer).writer.flush()]);
-    else if (next.kind === 'done') await Promise.allSettled([this.#runner(next.writer).writer.done(DONE)]);
+    if (next.kind === 'say') say(this.#lease(next.writer).writer, next.text);
+    else if (next.kind === 'flush') await Promise.allSettled([this.#lease(next.writer).writer.flush()]);
+    else if (next.kind === 'done') await Promise.allSettled([this.#lease(next.writer).writer.done(DONE)]);
     else if (next.kind === 'repeat') await this.#repeat(next.writer);
     else if (next.kind === 'take-over') await this.#takeOver();
     else if (next.kind === 'cut') await this.#readers[next.reader]?.cut(this.#nodeOf(next.reader + 1));
@@ -109,38 +112,38 @@ class Story {
   /** The same append again, as ioredis sends it when the reply was lost. */
   async #repeat(index: number): Promise<void> {
     const { d, id } = this;
-    const { writer, id: runner } = this.#runner(index);
+    const { writer, token } = this.#lease(index);
     await Promise.allSettled([writer.flush()]);
     const last = (await d.log(id)).findLast((event) => eventPosition(event.id).attempt === writer.attempt);
     if (last === undefined) return;
     const { unfinishedRetentionMs, maxEvents, maxBytes } = d.limits;
-    const args = ['PUBLISH', unfinishedRetentionMs, writer.attempt, runner, eventPosition(last.id).seq];
+    const args = ['PUBLISH', unfinishedRetentionMs, writer.attempt, token, eventPosition(last.id).seq];
     await scriptsOf(d.redis)('append', d.keys.ofJob(id), [...args, maxEvents, maxBytes, last.type, last.data]);
   }
 
   async #takeOver(): Promise<void> {
-    const id = newRequestId();
-    const begun = await this.d.starter.begin(this.id, id);
-    if (begun.kind === 'begun') this.#runners.push({ id, writer: begun.writer });
+    const token = newRequestId();
+    const begun = await this.d.starter.begin(this.id, token);
+    if (begun.kind === 'begun') this.#leases.push({ token, writer: begun.writer });
   }
 
   /** Log and record of an unfinished job expire together, a finished job's log first. */
   async #expire(): Promise<void> {
     const { d, id } = this;
-    await Promise.allSettled(this.#runners.map(({ writer }) => writer.flush()));
-    const standing = await d.reader.standing(id);
+    await Promise.allSettled(this.#leases.map(({ writer }) => writer.flush()));
+    const head = await d.reader.head(id);
     this.#history ??= await d.log(id);
     await d.redis.pexpire(d.keys.log(id), 0);
-    if (standing?.finished !== true || !standing.logExists) await d.redis.pexpire(d.keys.record(id), 0);
+    if (head?.finished !== true || !head.logExists) await d.redis.pexpire(d.keys.record(id), 0);
   }
 
-  #runner(index: number) {
-    const runner = this.#runners[index % this.#runners.length];
-    if (runner === undefined) throw new Error('a story begins with a runner');
-    return runner;
+  #lease(index: number) {
+    const lease = this.#leases[index % this.#leases.length];
+    if (lease === undefined) throw new Error('a story begins with a lease');
+    return lease;
   }
 
-  #nodeOf(reader: number): Followers {
+  #nodeOf(reader: number): FollowingNode {
     return this.nodes[reader % 2 === 0 ? 0 : 1];
   }
 }
@@ -157,13 +160,23 @@ class Reader {
     this.#recorder = recorder;
   }
 
-  static async attach(node: Followers, id: JobRef): Promise<Reader> {
+  static async attach(node: FollowingNode, id: JobRef): Promise<Reader> {
     return new Reader(await Recorder.follow(node, id), id);
   }
 
+  /** Has a place before the job is stored. */
+  static async attachBeforehand(node: FollowingNode, id: JobRef, store: () => Promise<unknown>): Promise<Reader> {
+    using place = node.expect(id);
+    await place.confirmed;
+    await store();
+    const recorder = new Recorder();
+    recorder.subscription = place.follow(recorder);
+    return new Reader(recorder, id);
+  }
+
   /** Goes on from the same place on another node, unless there is nothing left to read. */
-  async cut(next: Followers): Promise<void> {
-    this.#recorder?.following?.close();
+  async cut(next: FollowingNode): Promise<void> {
+    this.#recorder?.subscription?.close();
     this.#events.push(...(this.#recorder?.events ?? []));
     const after: EventId = this.#events.at(-1)?.id ?? LOG_START;
     this.#recorder = await Recorder.follow(next, this.id, after).catch((error: unknown) => {
@@ -173,7 +186,7 @@ class Reader {
   }
 
   async whole(): Promise<StoredEvent[]> {
-    if (this.#recorder?.following?.alreadyEnded === false) await this.#recorder.terminal();
+    if (this.#recorder?.subscription?.alreadyEnded === false) await this.#recorder.terminal();
     return this.#seen();
   }
 

@@ -1,9 +1,9 @@
 import { compareEventIds, type EventId, isTerminal, LOG_START } from '@millrace/contracts';
 import { batchAfter, batchOf, type EventBatch } from '../log/event-batch.ts';
-import type { Topic, TopicWatcher } from './topic.ts';
+import type { Topic, TopicSubscriber } from './topic.ts';
 
-/** Where followed events go. */
-export interface FollowSink {
+/** Where the events of a followed job go. */
+export interface EventSink {
   /** Takes events in order, without gap or repeat.
    *  @returns false when the reader is full: nothing more comes until `resume()` */
   batch(batch: EventBatch): boolean;
@@ -11,11 +11,11 @@ export interface FollowSink {
   end(reason: 'terminal' | 'closed' | 'failed'): void;
 }
 
-/** Given by `follow()` to the reader. */
-export interface Following {
+/** A reader's hold on the job that it follows. */
+export interface Subscription {
   /** the last event given */
   readonly position: EventId;
-  /** the cursor was the terminal event: nothing will come, `end` is not called */
+  /** the cursor was the terminal event: nothing will come, and `end` is not called */
   readonly alreadyEnded: boolean;
   /** the reader has room again */
   resume(): void;
@@ -23,25 +23,26 @@ export interface Following {
   close(): void;
 }
 
-/** reading: from the log, at the reader's pace · live: from the channel · full: until resume() · ended */
+/** reading: from the log, at the reader's pace · live: from the channel · full: until resume() · stalled: Redis did not
+ *  answer · ended */
 type State = 'reading' | 'live' | 'full' | 'stalled' | 'ended';
 
-/** One reader of one job. It reads the log until it is level with it, then lives on what the channel brings; a reader
- *  that is full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
-export class Watcher implements Following, TopicWatcher {
+/** One reader of one job. It reads the log until it is level with it, then takes what the channel brings. A reader that is
+ *  full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
+export class Subscriber implements Subscription, TopicSubscriber {
   readonly alreadyEnded = false;
   position: EventId;
   readonly #topic: Topic;
-  readonly #sink: FollowSink;
+  readonly #sink: EventSink;
   readonly #onLeave: () => void;
   #state: State = 'full';
 
-  constructor(topic: Topic, position: EventId, sink: FollowSink, onLeave: () => void) {
+  constructor(topic: Topic, position: EventId, sink: EventSink, onLeave: () => void) {
     this.#topic = topic;
     this.position = position;
     this.#sink = sink;
     this.#onLeave = onLeave;
-    topic.watchers.add(this);
+    topic.subscribers.add(this);
   }
 
   get stalled(): boolean {
@@ -52,6 +53,12 @@ export class Watcher implements Following, TopicWatcher {
     return this.#state === 'live';
   }
 
+  /** Starts with all that the job has said, up to the topic's tip, instead of reading it from the log. */
+  startWith(batches: readonly EventBatch[]): void {
+    this.#state = 'live';
+    for (const batch of batches) if (!this.receive(batch)) return;
+  }
+
   resume(): void {
     if (this.#state === 'full' || this.#state === 'stalled') void this.#read();
   }
@@ -59,7 +66,7 @@ export class Watcher implements Following, TopicWatcher {
   close(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#topic.watchers.delete(this);
+    this.#topic.subscribers.delete(this);
     this.#onLeave();
   }
 
@@ -80,7 +87,7 @@ export class Watcher implements Following, TopicWatcher {
     return false;
   }
 
-  /** The log it was reading is gone: says so, then starts with what there is. */
+  /** Tells the reader that the log it was reading is gone, then starts with what there is. */
   rewind(): void {
     if (this.#state === 'ended') return;
     this.position = LOG_START;
@@ -89,7 +96,7 @@ export class Watcher implements Following, TopicWatcher {
     if (this.#state === 'live') this.#readAgain();
   }
 
-  /** The job is gone altogether: says so, and that this is the end. */
+  /** Tells the reader that the job is gone, which is the end. */
   lose(): void {
     if (this.#state === 'ended') return;
     this.#state = 'live';
@@ -110,7 +117,7 @@ export class Watcher implements Following, TopicWatcher {
     return this.#active();
   }
 
-  /** A sink that throws ends its own watcher: the others, and the topic, are not to suffer for it. */
+  /** A sink that throws ends its own subscriber: the others, and the topic, must not suffer for it. */
   #offer(batch: EventBatch): boolean {
     try {
       return this.#sink.batch(batch);
@@ -133,21 +140,21 @@ export class Watcher implements Following, TopicWatcher {
       for (let pages = 0; this.#reading(); pages += 1) {
         const from = this.position;
         const { batch, full } = await this.#topic.page(from);
-        // who has taken a page takes the next one, too: Redis reads on while this one is encoded and written
-        if (batch !== null && full && pages > 0) await this.#topic.ask(batch.last);
+        // a reader of one page takes the next one, too: Redis reads it while this one is encoded and written
+        if (batch !== null && full && pages > 0) await this.#topic.prefetch(batch.last);
         if (!this.#reading() || this.position !== from) continue;
         if (batch !== null && !this.#give(batch)) return;
         if (!full && this.#topic.join(this)) this.#state = 'live';
       }
     } catch {
-      // Redis is away, which its connection has logged: the watchdog resumes
+      // Redis is away, which its connection has logged: the gap detector resumes
       if (this.#reading()) this.#state = 'stalled';
     } finally {
       this.#topic.endReading();
     }
   }
 
-  // asked through functions: the state changes while a page is awaited or a batch given
+  // methods, so that TypeScript does not narrow: the state changes while a page is awaited or a batch given
   #reading(): boolean {
     return this.#state === 'reading';
   }

@@ -2,12 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { compareEventIds, type EventId, eventId, LOG_START, type StoredEvent } from '@millrace/contracts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
 import { batchOf, type EventBatch } from '../log/event-batch.ts';
+import { acceptedEvent } from '../log/job-opener.ts';
 import type { JobReader, LogPage } from '../log/job-reader.ts';
 import { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import { Recorder } from '../testing/log-harness.ts';
-import { Followers } from './followers.ts';
-import { Watcher } from './subscriber.ts';
+import { Place } from './place.ts';
+import { Subscriber } from './subscriber.ts';
+import { Subscribers } from './subscribers.ts';
 import { Topic } from './topic.ts';
 
 /** A log whose reads are answered when the test says so: races become sequences. */
@@ -20,9 +22,17 @@ class HandheldLog {
 
   append(): EventBatch {
     const prev = this.events.at(-1)?.id ?? LOG_START;
-    const event: StoredEvent = { id: eventId(1, this.events.length + 1), type: 'text', data: '{"text":"x"}' };
+    const seq = this.events.filter(({ type }) => type === 'text').length + 1;
+    const event: StoredEvent = { id: eventId(1, seq), type: 'text', data: '{"text":"x"}' };
     this.events.push(event);
     return batchOf(prev, [event], false);
+  }
+
+  /** The first event of a job that is stored. */
+  accept(): EventBatch {
+    const event = acceptedEvent('default.a-request-id-0001');
+    this.events.push(event);
+    return batchOf(LOG_START, [event], false);
   }
 
   page = (_id: string, after: EventId): Promise<LogPage> => {
@@ -47,9 +57,9 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function follow(topic: Topic, after: EventId = LOG_START): Recorder {
   const recorder = new Recorder();
-  const watcher = new Watcher(topic, after, recorder, () => undefined);
-  recorder.following = watcher;
-  watcher.resume();
+  const subscriber = new Subscriber(topic, after, recorder, () => undefined);
+  recorder.subscription = subscriber;
+  subscriber.resume();
   return recorder;
 }
 
@@ -133,81 +143,120 @@ describe('attaching (law 5)', () => {
     const asked: string[] = [];
     const answer = (command: string) => async () => {
       if (command !== 'defineCommand') asked.push(command);
-      return [];
+      return [0, ''];
     };
     const redis = new Proxy({}, { get: (_, command: string) => answer(command) });
     const hub = { subscribe: () => confirmation.promise, unsubscribe: () => undefined };
-    const followers = new Followers(redis as RedisConnection, hub as unknown as ChannelHub, new KeySpace('test'));
-    const following = followers.follow('default.a-request-id-0001', { after: LOG_START, sink: new Recorder() });
+    const subscribers = new Subscribers(redis as RedisConnection, hub as unknown as ChannelHub, new KeySpace('test'));
+    const job = { ref: 'default.a-request-id-0001', status: 'active', lastEventId: '1-1' } as const;
+    const subscription = subscribers.follow(job, { after: LOG_START, sink: new Recorder() });
     await settle();
     expect(asked).toEqual([]);
     confirmation.resolve();
-    await expect(following).rejects.toThrow('no job has the id');
-    expect(asked).toContain('hmget');
-    followers.close();
+    await subscription;
+    expect(asked).toEqual(['millrace:page']);
+    subscribers.close();
   });
 });
 
-describe('a job that is followed before it is stored (law 5)', () => {
-  /** A topic whose channel was confirmed while nothing was stored, as `Followers.expect` has it. */
-  function expected() {
+describe('a place before the job is stored (law 5)', () => {
+  /** A place whose channel was confirmed while nothing was stored. */
+  async function expected() {
     const { log, topic } = setup();
-    topic.beginReading();
-    topic.keepsAll = true;
-    return { log, topic };
+    const place = new Place(topic, Promise.resolve(), () => undefined);
+    await place.confirmed;
+    const accepted = log.accept();
+    return { log, topic, place, accepted, recorder: new Recorder() };
   }
 
-  it('is had from the channel alone', async () => {
-    const { log, topic } = expected();
+  it('gets all from the channel alone', async () => {
+    const { log, topic, place, accepted, recorder } = await expected();
+    topic.receive(accepted);
     topic.receive(log.append());
-    const recorder = follow(topic);
-    await settle();
+    place.follow(recorder);
     topic.receive(log.append());
-    expect(recorder.ids).toEqual(['1-1', '1-2']);
+    expect(recorder.ids).toEqual(['0-1', '1-1', '1-2']);
     expect(log.reads).toHaveLength(0);
   });
 
-  it('is read when the subscription was lost in between', async () => {
-    const { log, topic } = expected();
+  it('gives the first event without waiting for the channel, and once', async () => {
+    const { log, topic, place, accepted, recorder } = await expected();
+    place.follow(recorder);
+    expect(recorder.ids).toEqual(['0-1']);
+    topic.receive(accepted);
+    topic.receive(log.append());
+    expect(recorder.ids).toEqual(['0-1', '1-1']);
+    expect(log.reads).toHaveLength(0);
+  });
+
+  it('reads what was lost with the subscription before it was taken', async () => {
+    const { log, topic, place, recorder } = await expected();
     log.append();
     topic.resubscribed();
-    const recorder = follow(topic);
     await log.answerRead();
-    expect(recorder.ids).toEqual(['1-1']);
+    place.follow(recorder);
+    expect(recorder.ids).toEqual(['0-1', '1-1']);
   });
 
-  it('is read when the first message was lost', async () => {
-    const { log, topic } = expected();
+  it('reads what was lost when the first message after the start was', async () => {
+    const { log, topic, place, recorder } = await expected();
     log.append();
     topic.receive(log.append());
-    const recorder = follow(topic);
-    await log.answerRead();
-    expect(recorder.ids).toEqual(['1-1', '1-2']);
+    place.follow(recorder);
+    while (log.reads.length > 0) await log.answerRead();
+    expect(recorder.ids).toEqual(['0-1', '1-1', '1-2']);
   });
 
-  it('is read when more was published than is kept', async () => {
-    const { log, topic } = expected();
+  it('reads the log when more was published than is kept', async () => {
+    const { log, topic, place, accepted, recorder } = await expected();
+    topic.receive(accepted);
     for (let i = 0; i < 300; i++) topic.receive(log.append());
-    const recorder = follow(topic);
+    place.follow(recorder);
     await log.answerRead();
     expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
   });
 
-  it('is read by who comes when nobody has kept anything any more', async () => {
-    const { log, topic } = expected();
-    topic.receive(log.append());
-    topic.endReading();
-    const recorder = follow(topic);
+  it('goes on in the log when its reader is full at once', async () => {
+    const { log, topic, place, accepted, recorder } = await expected();
+    topic.receive(accepted);
+    for (let i = 0; i < 3; i++) topic.receive(log.append());
+    recorder.room = 2;
+    const subscription = place.follow(recorder);
+    expect(recorder.ids).toEqual(['0-1', '1-1']);
+    recorder.room = Number.POSITIVE_INFINITY;
+    subscription.resume();
     await log.answerRead();
-    expect(recorder.ids).toEqual(['1-1']);
+    expect(recorder.ids).toEqual(['0-1', '1-1', '1-2', '1-3']);
+  });
+
+  it('reads the log when the job was taken for lost, before it was stored', async () => {
+    const { log, topic, place, accepted, recorder } = await expected();
+    place.lose();
+    topic.receive(accepted);
+    place.follow(recorder);
+    await log.answerRead();
+    expect(recorder.ids).toEqual(['0-1']);
+  });
+
+  it('does not take part where the job is followed already', async () => {
+    const { log, topic } = setup();
+    log.append();
+    const first = follow(topic);
+    await log.answerRead();
+    const place = new Place(topic, Promise.resolve(), () => undefined);
+    await place.confirmed;
+    const recorder = new Recorder();
+    place.follow(recorder);
+    await log.answerRead();
+    expect([first.ids, recorder.ids]).toEqual([['1-1'], ['1-1']]);
   });
 });
 
-describe('what the channel brings in one turn of the loop', () => {
-  const payloadOf = ({ prev, events }: EventBatch, runner: string) =>
-    [`${prev} ${runner}`, ...events.map(({ id, type, data }) => `${id} ${type} ${data}`)].join('\n');
+describe('what the channel brings in one tick', () => {
+  const payloadOf = ({ prev, events }: EventBatch, leaseToken: string) =>
+    [`${prev} ${leaseToken}`, ...events.map(({ id, type, data }) => `${id} ${type} ${data}`)].join('\n');
 
-  it('comes to the watchers as one batch', async () => {
+  it('comes to the subscribers as one batch', async () => {
     const { log, topic } = setup();
     const recorder = follow(topic);
     await log.answerRead();
@@ -220,12 +269,12 @@ describe('what the channel brings in one turn of the loop', () => {
     await settle();
     const [first, ...later] = log.events;
     expect(batches).toEqual([
-      { prev: LOG_START, last: '1-3', runner: 'a', replay: false, events: [first, ...later.slice(0, 2)] },
-      { prev: '1-3', last: '1-4', runner: 'a', replay: false, events: later.slice(2) },
+      { prev: LOG_START, last: '1-3', leaseToken: 'a', replay: false, events: [first, ...later.slice(0, 2)] },
+      { prev: '1-3', last: '1-4', leaseToken: 'a', replay: false, events: later.slice(2) },
     ]);
   });
 
-  it('is not joined across a gap, nor across a change of the runner', async () => {
+  it('is not joined across a gap, nor across a change of the attempt’s lease', async () => {
     const { log, topic } = setup();
     const recorder = follow(topic);
     await log.answerRead();
@@ -242,7 +291,7 @@ describe('what the channel brings in one turn of the loop', () => {
 });
 
 describe('a gap (law 6)', () => {
-  it('is mended by one read of the log for all watchers', async () => {
+  it('is mended by one read of the log for all subscribers', async () => {
     const { log, topic } = setup();
     const recorders = [follow(topic), follow(topic), follow(topic)];
     await log.answerRead();
@@ -263,17 +312,17 @@ describe('another history (law 1)', () => {
     const { log, topic } = setup();
     const recorder = follow(topic);
     await log.answerRead();
-    for (let i = 0; i < 3; i++) topic.receive({ ...log.append(), runner: 'first' });
+    for (let i = 0; i < 3; i++) topic.receive({ ...log.append(), leaseToken: 'first' });
     log.events.length = 0;
-    topic.receive({ ...log.append(), runner: 'second' });
+    topic.receive({ ...log.append(), leaseToken: 'second' });
     await log.answerRead();
-    topic.receive({ ...log.append(), runner: 'second' });
+    topic.receive({ ...log.append(), leaseToken: 'second' });
     expect(recorder.ids).toEqual(['1-1', '1-2', '1-3', '0-0', '1-1', '1-2']);
   });
 });
 
 describe('a sink that throws', () => {
-  it('ends alone: the other watchers of the job miss nothing', async () => {
+  it('ends alone: the other subscribers of the job miss nothing', async () => {
     const { log, topic } = setup();
     const bad = follow(topic);
     const good = follow(topic);
@@ -284,7 +333,7 @@ describe('a sink that throws', () => {
     for (let i = 0; i < 3; i++) topic.receive(log.append());
     expect(bad.ended).toBe('failed');
     expect(good.ids).toEqual(['1-1', '1-2', '1-3']);
-    expect(topic.watchers.size).toBe(1);
+    expect(topic.subscribers.size).toBe(1);
   });
 });
 
@@ -321,7 +370,7 @@ describe('a reader of many pages', () => {
     await slow.until(({ ids }) => ids.length === 2);
     topic.receive(log.append());
     slow.room = Number.POSITIVE_INFINITY;
-    slow.following?.resume();
+    slow.subscription?.resume();
     while (slow.ids.length < 4) await log.answerRead();
     expect([slow.ids, live.ids]).toEqual([
       ['1-1', '1-2', '1-3', '1-4'],
@@ -339,7 +388,7 @@ describe('a full reader (law 10)', () => {
     for (let i = 0; i < 5; i++) topic.receive(log.append());
     expect(recorder.ids).toEqual(['1-1']);
     recorder.room = Number.POSITIVE_INFINITY;
-    recorder.following?.resume();
+    recorder.subscription?.resume();
     expect(log.reads.map(({ after }) => after)).toEqual(['1-1']);
     await log.answerRead();
     expect(recorder.ids).toEqual(log.events.map(({ id }) => id));

@@ -1,33 +1,31 @@
-import { compareEventIds, type EventId, eventPosition, type JobRef, LOG_START } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventPosition, type JobRef } from '@millrace/contracts';
 import type { ChannelListener } from '../channel/channel-hub.ts';
-import { batchAfter, batchOf, type EventBatch, joined, parsePayload } from '../log/event-batch.ts';
+import { batchAfter, batchOf, type EventBatch, joinBatches, parsePayload } from '../log/event-batch.ts';
 import type { JobReader } from '../log/job-reader.ts';
 
-/** Batches kept for watchers that are reading the log; beyond it they read on in the log. */
-const MAX_RECENT = 128;
+/** Batches kept for subscribers that are reading the log, or for a place. Beyond it they read on in the log. */
+export const MAX_RECENT = 128;
 
 /** What the log holds after an event. */
-export interface TopicPage {
+interface TopicPage {
   /** null: nothing */
   readonly batch: EventBatch | null;
   /** there may be more */
   readonly full: boolean;
 }
 
-const NOTHING: TopicPage = { batch: null, full: false };
-
-/** A reader as its topic sees it. */
-export interface TopicWatcher {
+/** A subscriber as its topic sees it. */
+export interface TopicSubscriber {
   /** the last event that it was given */
   readonly position: EventId;
   /** a read of the log failed: somebody must call `resume()` */
   readonly stalled: boolean;
-  /** level with the log: it lives on what the channel brings */
+  /** level with the log: what the channel brings is all that it needs */
   readonly live: boolean;
   /** @returns false when it can take no more */
   receive(batch: EventBatch): boolean;
   resume(): void;
-  /** the log is another one now: start afresh */
+  /** the log has lost events: start afresh */
   rewind(): void;
   /** the job is gone */
   lose(): void;
@@ -35,29 +33,28 @@ export interface TopicWatcher {
   end(): void;
 }
 
-/** One followed job in a process: takes what the channel brings, mends what it dropped, hands it to the live watchers.
+/** One followed job in a process: takes what the channel brings, repairs gaps from the log, and gives it to the live
+ *  subscribers.
  *
- *  Invariant: a live watcher's position is at `tip` or after it. So a gap is seen here once, not by each watcher, and
- *  one read of the log mends it for all of them (law 6). */
+ *  Invariant: a live subscriber's position is at `tip` or after it. So a gap is found here once, not by each subscriber,
+ *  and one read of the log repairs it for all of them (law 6). */
 export class Topic implements ChannelListener {
-  /** the last event that live watchers have been given; null until one of them, or the channel, has said */
+  /** the last event that live subscribers have been given; null while that is not known */
   tip: EventId | null = null;
-  /** when the channel, or the watchdog, was last known to be level with the log, ms of performance.now() */
+  /** when the topic was last known to be level with the log, ms of performance.now() */
   levelAt = performance.now();
-  readonly watchers = new Set<TopicWatcher>();
-  /** nothing was stored when the channel was confirmed, and all that it brought since is kept: there is no log to read */
-  keepsAll = false;
-  /** what the channel has brought in this turn of the loop; null: nothing */
+  readonly subscribers = new Set<TopicSubscriber>();
+  /** what the channel has brought in this tick; null: nothing */
   #arrived: EventBatch[] | null = null;
   #recent: EventBatch[] = [];
   #readers = 0;
-  /** being read for watchers, by the event that they come after; null while nothing is: most topics are idle */
+  /** pages being read for subscribers, by the event before them; null while there are none: most topics are idle */
   #pages: Map<EventId, Promise<TopicPage>> | null = null;
   #repairing: Promise<void> | null = null;
   #repairAgain = false;
-  /** who ran the attempt of `tip`, as the channel said; null: not known */
-  #runner: string | null = null;
-  /** counts rewinds: a read begun before one is of another history */
+  /** of the attempt that wrote `tip`, as the channel gave it; null: not known */
+  #leaseToken: string | null = null;
+  /** counts rewinds: a read that began before one is of another history */
   #history = 0;
 
   constructor(
@@ -65,31 +62,29 @@ export class Topic implements ChannelListener {
     readonly reader: JobReader,
   ) {}
 
-  /** Messages of one turn of the loop go on together: a process that cannot keep up writes more with each write, and
-   *  so it does. */
+  /** Collects the messages of one tick: a process that cannot keep up then makes fewer, larger writes. */
   message(payload: string): void {
     const batch = parsePayload(payload);
     if (this.#arrived === null) {
       this.#arrived = [batch];
-      process.nextTick(endTurn, this);
+      process.nextTick(receiveArrived, this);
     } else {
       this.#arrived.push(batch);
     }
   }
 
-  /** The turn of the loop is over that messages came in. */
-  takeArrived(): void {
+  /** Takes the messages of the tick that has ended. */
+  receiveArrived(): void {
     const arrived = this.#arrived ?? [];
     this.#arrived = null;
-    for (const batch of joined(arrived)) this.receive(batch);
+    for (const batch of joinBatches(arrived)) this.receive(batch);
   }
 
   resubscribed(): void {
-    this.keepsAll = false;
     void this.repair();
   }
 
-  /** Takes a batch from the channel. Its order and completeness are not relied upon. */
+  /** Takes a batch from the channel, which may have lost, repeated or reordered some. */
   receive(batch: EventBatch): void {
     if (this.#isOfAnotherHistory(batch)) this.rewind();
     else if (this.tip === null || batch.prev === this.tip) this.#accept(batch);
@@ -98,7 +93,7 @@ export class Topic implements ChannelListener {
     else void this.repair();
   }
 
-  /** Reads what live watchers miss from the log. Safe to call at any time, any number of times. */
+  /** Reads what live subscribers miss from the log. Safe to call at any time, any number of times. */
   repair(): Promise<void> {
     if (this.#repairing !== null) this.#repairAgain = true;
     this.#repairing ??= this.#readToTop().finally(() => {
@@ -107,7 +102,7 @@ export class Topic implements ChannelListener {
     return this.#repairing;
   }
 
-  /** A watcher reads the log from now on: what the channel brings meanwhile is kept for it (law 5). */
+  /** A subscriber reads the log from now on: what the channel brings meanwhile is kept for it (law 5). */
   beginReading(): void {
     this.#readers += 1;
   }
@@ -116,19 +111,13 @@ export class Topic implements ChannelListener {
     this.#readers -= 1;
     if (this.#readers > 0) return;
     this.#recent = [];
-    // what is published from now on is not kept: newcomers shall not be given a page that was asked for before
+    // nothing is kept from now on, so a newcomer must not get a page that was requested before
     this.#pages = null;
-    this.keepsAll = false;
   }
 
-  /** Reads the log for a watcher that has begun to read. Those who want the same page meanwhile share it, and its bytes.
-   *  They miss nothing: whoever asked first is reading still, so that what has come since it asked is kept (law 5). */
+  /** Reads the log for a subscriber that has begun to read. Subscribers that want the same page share it, and its bytes.
+   *  They miss nothing: the first of them is still reading, so what has come since its request is kept (law 5). */
   page(after: EventId): Promise<TopicPage> {
-    if (this.keepsAll && after === LOG_START) {
-      // once: where what was kept does not join on after all, the log is read
-      this.keepsAll = false;
-      return Promise.resolve(NOTHING);
-    }
     const known = this.#pages?.get(after);
     if (known !== undefined) return known;
     const page = this.#readAfter(after).finally(() => {
@@ -140,75 +129,66 @@ export class Topic implements ChannelListener {
     return page;
   }
 
-  /** Asks for a page that will be wanted in a moment; if not, it is let go when it comes.
-   *  @returns when the request is on its way: connections send at the end of a turn, which would be after its user's work */
-  ask(after: EventId): Promise<void> {
+  /** Requests a page that will be wanted in a moment; if it is not, its reply is discarded.
+   *  @returns when the request is sent: a connection sends at the end of a tick, which would be after its user's work */
+  prefetch(after: EventId): Promise<void> {
     this.page(after).catch(() => {
-      // who wants the page hears of it
+      // whoever wants the page gets the error
     });
     return new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #readAfter(after: EventId): Promise<TopicPage> {
-    const { events, full } = await this.reader.page(this.ref, after);
-    return { batch: events.length === 0 ? null : batchOf(after, events, full), full };
-  }
-
-  /** Tries to make a watcher live that has read the log up to its position: gives it what came meanwhile.
-   *  @returns false when the kept batches do not join on to its position, or it is full: it reads on */
-  join(watcher: TopicWatcher): boolean {
+  /** Tries to make a subscriber live that has read the log up to its position: gives it what came meanwhile.
+   *  @returns false when the kept batches do not follow on its position, or it is full: it reads on */
+  join(subscriber: TopicSubscriber): boolean {
     for (const batch of this.#recent) {
-      if (compareEventIds(batch.prev, watcher.position) > 0) return false;
-      if (!watcher.receive(batch)) return false;
+      if (compareEventIds(batch.prev, subscriber.position) > 0) return false;
+      if (!subscriber.receive(batch)) return false;
     }
-    if (this.tip !== null && compareEventIds(watcher.position, this.tip) < 0) {
+    if (this.tip !== null && compareEventIds(subscriber.position, this.tip) < 0) {
       // the log was read after the tip had come, and ends before it: Redis lost something
       this.rewind();
       return false;
     }
-    this.tip ??= watcher.position;
+    this.tip ??= subscriber.position;
     return true;
   }
 
   get hasLive(): boolean {
-    for (const { live } of this.watchers) if (live) return true;
+    for (const { live } of this.subscribers) if (live) return true;
     return false;
   }
 
-  /** The log is not what it was (Redis lost a part of it): everyone starts afresh. */
+  /** The log is not what it was (Redis lost a part of it): every subscriber starts afresh. */
   rewind(): void {
     this.tip = null;
-    this.#runner = null;
+    this.#leaseToken = null;
     this.#history += 1;
     this.#recent = [];
-    this.keepsAll = false;
-    // newcomers shall not be given the log that was lost
+    // a newcomer must not get the log that was lost
     this.#pages = null;
     this.levelAt = performance.now();
-    for (const watcher of this.watchers) watcher.rewind();
+    for (const subscriber of this.subscribers) subscriber.rewind();
   }
 
-  /** An attempt's number can come twice: when Redis lost the begin of the first (a fail-over) and with it its events. */
-  #isOfAnotherHistory({ last, runner }: EventBatch): boolean {
-    if (runner === null || this.#runner === null || this.tip === null) return false;
-    return runner !== this.#runner && eventPosition(last).attempt === eventPosition(this.tip).attempt;
+  /** An attempt number can come twice: when Redis lost the begin of the first in a fail-over, and with it its events. */
+  #isOfAnotherHistory({ last, leaseToken }: EventBatch): boolean {
+    if (leaseToken === null || this.#leaseToken === null || this.tip === null) return false;
+    return leaseToken !== this.#leaseToken && eventPosition(last).attempt === eventPosition(this.tip).attempt;
   }
 
   #accept(batch: EventBatch): void {
     const sameAttempt = this.tip !== null && eventPosition(this.tip).attempt === eventPosition(batch.last).attempt;
-    if (batch.runner !== null || !sameAttempt) this.#runner = batch.runner;
+    if (batch.leaseToken !== null || !sameAttempt) this.#leaseToken = batch.leaseToken;
     this.tip = batch.last;
     this.levelAt = performance.now();
     if (this.#readers > 0) this.#keep(batch);
-    for (const watcher of this.watchers) if (watcher.live) watcher.receive(batch);
+    for (const subscriber of this.subscribers) if (subscriber.live) subscriber.receive(batch);
   }
 
   #keep(batch: EventBatch): void {
-    // readers that are this far behind find it all in the log
-    if (this.#recent.length >= MAX_RECENT) {
-      this.#recent = [];
-      this.keepsAll = false;
-    }
+    // a reader that is this far behind finds it all in the log
+    if (this.#recent.length >= MAX_RECENT) this.#recent = [];
     this.#recent.push(batch);
   }
 
@@ -219,7 +199,7 @@ export class Topic implements ChannelListener {
         while (await this.#readPage());
       } while (this.#repairAgain);
     } catch {
-      // Redis is away, which its connection has logged: the watchdog looks again
+      // Redis is away, which its connection has logged: the gap detector looks again
       this.levelAt = Number.NEGATIVE_INFINITY;
     }
   }
@@ -232,9 +212,14 @@ export class Topic implements ChannelListener {
     if (batch !== null && history === this.#history) this.receive(batch);
     return full;
   }
+
+  async #readAfter(after: EventId): Promise<TopicPage> {
+    const { events, full } = await this.reader.page(this.ref, after);
+    return { batch: events.length === 0 ? null : batchOf(after, events, full), full };
+  }
 }
 
-/** One function for all topics: a closure for each message would cost as much as reading it. */
-function endTurn(topic: Topic): void {
-  topic.takeArrived();
+/** One function for all topics: a closure for each message would cost as much as parsing it. */
+function receiveArrived(topic: Topic): void {
+  topic.receiveArrived();
 }

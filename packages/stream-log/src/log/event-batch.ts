@@ -1,27 +1,27 @@
 import { compareEventIds, type EventId, type StoredEvent, type StreamEventType } from '@millrace/contracts';
 
-/** Events that belong together: one publish, or one page of the log. Shared by all who follow a job in a process,
- *  so that whoever encodes it can keep the bytes beside it. */
+/** Events that belong together: one publish, or one page of the log. All subscribers of a job in a process share the
+ *  object, so an encoder can keep its bytes on it. */
 export interface EventBatch {
-  /** the event before the first of this batch: another one means a gap */
+  /** the event before the first of this batch: any other means a gap */
   readonly prev: EventId;
   readonly last: EventId;
-  /** who ran the job, as the script knew it; null where the log was read, which does not say */
-  readonly runner: string | null;
+  /** of the attempt that wrote it, as the script published it; null for what was read from the log, which has no tokens */
+  readonly leaseToken: string | null;
   /** at least one */
   readonly events: readonly StoredEvent[];
   /** a full page of a long backlog: adjacent deltas may be merged into larger frames */
   readonly replay: boolean;
 }
 
-/** Reads what a script published: the id before and the runner, then a line per event. */
+/** Parses what a script published: the id before and the lease token, then a line per event. */
 export function parsePayload(payload: string): EventBatch {
   const [head = '', ...lines] = payload.split('\n');
-  const [prev, runner = null] = head.split(' ');
-  return { ...batchOf(prev as EventId, lines.map(parseLine), false), runner };
+  const [prev, leaseToken = null] = head.split(' ');
+  return { ...batchOf(prev as EventId, lines.map(parseLine), false), leaseToken };
 }
 
-/** Reads what `page.lua` returns: a line per event, nothing where there is none. */
+/** Parses what `page.lua` returns: a line per event, nothing when there is none. */
 export function parseLines(lines: string): StoredEvent[] {
   return lines === '' ? [] : lines.split('\n').map(parseLine);
 }
@@ -30,33 +30,33 @@ export function parseLines(lines: string): StoredEvent[] {
 export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: boolean): EventBatch {
   const last = events.at(-1);
   if (last === undefined) throw new RangeError('a batch has at least one event');
-  return { prev, last: last.id, runner: null, events, replay };
+  return { prev, last: last.id, leaseToken: null, events, replay };
 }
 
-/** Makes one batch of those that follow on each other. What does not is left as it is. */
-export function joined(batches: readonly EventBatch[]): readonly EventBatch[] {
+/** Joins batches of one attempt that follow on each other. All others stay as they are. */
+export function joinBatches(batches: readonly EventBatch[]): readonly EventBatch[] {
   if (batches.length < 2) return batches;
-  const runs: EventBatch[][] = [];
+  const groups: EventBatch[][] = [];
   for (const batch of batches) {
-    const run = runs.at(-1);
-    const before = run?.at(-1);
-    if (run !== undefined && before?.last === batch.prev && before.runner === batch.runner) run.push(batch);
-    else runs.push([batch]);
+    const group = groups.at(-1);
+    const before = group?.at(-1);
+    if (group !== undefined && before?.last === batch.prev && before.leaseToken === batch.leaseToken) group.push(batch);
+    else groups.push([batch]);
   }
-  return runs.map(joinedRun);
+  return groups.map(joinGroup);
 }
 
 /** @returns the part of `batch` that comes after `id`, which its last event does */
 export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
   const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
-  return { ...batchOf(id, events, batch.replay), runner: batch.runner };
+  return { ...batchOf(id, events, batch.replay), leaseToken: batch.leaseToken };
 }
 
-function joinedRun([first, ...rest]: readonly EventBatch[]): EventBatch {
-  if (first === undefined) throw new RangeError('a run has at least one batch');
+function joinGroup([first, ...rest]: readonly EventBatch[]): EventBatch {
+  if (first === undefined) throw new RangeError('a group has at least one batch');
   if (rest.length === 0) return first;
   const events = [first, ...rest].flatMap((batch) => batch.events);
-  return { ...batchOf(first.prev, events, false), runner: first.runner };
+  return { ...batchOf(first.prev, events, false), leaseToken: first.leaseToken };
 }
 
 /** A line is `<id> <type> <data>`: JSON has no raw line feed, and neither ids nor types have a space. */

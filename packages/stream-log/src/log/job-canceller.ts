@@ -1,18 +1,13 @@
 import type { CancelledBy, JobRef } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
-import type { LogLimits } from './limits.ts';
+import { closeJob, type JobEnd } from './close-job.ts';
+import type { LogLimits } from './record.ts';
 
 export type CancelOutcome =
-  /** `keptBytes`: what the ended job keeps in Redis */
-  | { readonly kind: 'cancelled'; readonly keptBytes: number }
-  | { readonly kind: 'already-cancelled' | 'finished' | 'not-found' };
-
-const OUTCOMES = new Map<number, Exclude<CancelOutcome['kind'], 'cancelled'>>([
-  [0, 'already-cancelled'],
-  [-2, 'finished'],
-  [-5, 'not-found'],
-]);
+  | { readonly kind: 'cancelled' | 'already-cancelled'; readonly end: JobEnd }
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'not-found' };
 
 /** Ends jobs from outside. A cancel is a write: when it returns, `cancelled` is stored and the log is closed (law 7). */
 export class JobCanceller {
@@ -30,18 +25,22 @@ export class JobCanceller {
 
   /** @see PROTOCOL.md §6 */
   async cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome> {
-    const reply = Number(
-      await this.#run('close', this.keys.ofJob(ref), [
-        this.#publish,
-        this.limits.recordRetentionMs,
-        this.limits.logRetentionMs,
-        ...['', '', 'cancelled', 'cancelled', JSON.stringify({ by })],
-        ...[this.keys.control, ref, ''],
-      ]),
+    const { keys, limits } = this;
+    const reply = await closeJob(
+      { run: this.#run, publish: this.#publish, keys, limits },
+      { ref, status: 'cancelled', event: { type: 'cancelled', data: { by } } },
     );
-    if (reply > 0) return { kind: 'cancelled', keptBytes: reply };
-    const kind = OUTCOMES.get(reply);
-    if (kind === undefined) throw new Error(`close.lua answered ${reply} to a cancel`);
-    return { kind };
+    switch (reply.outcome) {
+      case 'closed':
+        return { kind: 'cancelled', end: reply.end };
+      case 'closed-already':
+        return { kind: 'already-cancelled', end: reply.end };
+      case 'ended':
+        return { kind: 'finished' };
+      case 'missing':
+        return { kind: 'not-found' };
+      default:
+        throw new Error(`close.lua answered ${reply.outcome} to a cancel`);
+    }
   }
 }

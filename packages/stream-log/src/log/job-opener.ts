@@ -2,8 +2,8 @@ import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contract
 import { IdempotencyMismatch } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
-import type { LogLimits } from './limits.ts';
 import type { NewJob } from './new-job.ts';
+import type { LogLimits } from './record.ts';
 
 /** The first event of every job. */
 export function acceptedEvent(ref: JobRef): StoredEvent {
@@ -24,12 +24,12 @@ export class JobOpener {
     this.#publish = publishCommand(redis);
   }
 
-  /** Asked twice for the same job, it makes one.
-   *  @returns when it was opened, ms since the epoch by Redis's clock; null: the same job was there
-   *  @throws IdempotencyMismatch another body holds the id
+  /** Called twice for the same job, it makes one.
+   *  @returns when it was opened, ms since the epoch by Redis's clock; null: the same job exists
+   *  @throws IdempotencyMismatch the id stands for another request
    *  @see PROTOCOL.md §2 */
   async open(job: NewJob): Promise<number | null> {
-    const { ref, fingerprint, request } = job;
+    const { ref, fingerprint, request, traceparent } = job;
     const reply = await this.#run('open', this.keys.ofJob(ref), [
       ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref).data],
       ...['request', job.requestJson],
@@ -40,6 +40,7 @@ export class JobOpener {
       ...['onCrash', request.onCrash],
       ...['onDisconnect', request.onDisconnect],
       ...['metadata', job.metadataJson],
+      ...(traceparent === null ? [] : ['traceparent', traceparent]),
     ]);
     if (reply === -1) throw new IdempotencyMismatch(ref);
     return reply === 0 ? null : Number(reply);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LOG_START } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment, say } from '../testing/log-harness.ts';
+import { LogHarness, say } from '../testing/log-harness.ts';
 import { JobReader } from './job-reader.ts';
 
 let server: TestRedis;
@@ -12,7 +12,7 @@ afterAll(() => server.stop());
 
 describe('a reader of logs', () => {
   it('lets others have their answers while very many pages are wanted (law 10)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'x'.repeat(50_000));

@@ -2,6 +2,7 @@ import {
   compareEventIds,
   type EventId,
   eventId,
+  idOf,
   type JobRef,
   type JobStatus,
   LOG_START,
@@ -10,17 +11,17 @@ import {
 import { LogExpired } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
-import { Turns } from '../redis/semaphore.ts';
+import { Semaphore } from '../redis/semaphore.ts';
 import { parseLines } from './event-batch.ts';
 import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
 
-/** A long answer is read page by page; a slow reader holds one of them, so it is bounded by both. */
+/** A long answer is read page by page. A slow reader holds one page, so it is bounded in events and in bytes. */
 const PAGE_EVENTS = 1_024;
 const PAGE_BYTES = 65_536;
 
-/** Pages on their way at a time: when a node dies, thousands of readers come to another one at once, and their pages must
- *  not stand before every other command in the connection's queue. */
-const PAGES_AT_ONCE = 16;
+/** Page reads in flight: when a node dies, thousands of readers come to another one at once, and their pages must not
+ *  delay every other command in the connection's queue. */
+const MAX_PAGE_READS = 16;
 
 export interface LogPage {
   /** oldest first */
@@ -38,20 +39,20 @@ export interface AttemptPage {
 }
 
 /** How far a job has come. */
-export interface Standing {
+export interface LogHead {
   readonly lastEventId: EventId;
   readonly logExists: boolean;
   readonly finished: boolean;
 }
 
-type AttemptOf = Pick<JobOutline, 'ref' | 'attempt' | 'lastEventId'>;
+type PresentAttempt = Pick<JobOutline, 'ref' | 'attempt' | 'lastEventId'>;
 
 type PageReply = [full: number, lines: string];
 
 /** Reads records and logs. Never writes. */
 export class JobReader {
   readonly #run: RunScript;
-  readonly #turns = new Turns(PAGES_AT_ONCE);
+  readonly #pageReads = new Semaphore(MAX_PAGE_READS);
 
   constructor(
     readonly redis: RedisConnection,
@@ -60,14 +61,14 @@ export class JobReader {
     this.#run = scriptsOf(redis);
   }
 
-  /** A look never carries the request across: it may be a megabyte.
-   *  @returns null when there is no such job, or no more */
+  /** Never transfers the request, which may be a megabyte.
+   *  @returns null when there is no such job, or no longer */
   async outline(ref: JobRef): Promise<JobOutline | null> {
     const values = await this.redis.hmget(this.keys.record(ref), ...OUTLINE_FIELDS);
     return parseOutline(ref, Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]])));
   }
 
-  /** Many at once, in the order asked for: ioredis pipelines commands of one tick. */
+  /** Many at once, in the order of `refs`: ioredis pipelines the commands of one tick. */
   outlines(refs: readonly JobRef[]): Promise<(JobOutline | null)[]> {
     return Promise.all(refs.map((ref) => this.outline(ref)));
   }
@@ -76,45 +77,27 @@ export class JobReader {
     return (await this.redis.exists(this.keys.log(ref))) === 1;
   }
 
-  /** Reads what comes after an event; its cost grows with what is read, not with the log.
+  /** Reads what comes after an event. Its cost grows with what is read, not with the log.
    *  @param limits of one page; at least one event is read, whatever its size */
   async page(ref: JobRef, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
     const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
-    // no id is smaller than this one's, so there is nothing to exclude
+    // no id is smaller than LOG_START, so there is nothing to exclude
     const start = after === LOG_START ? '-' : `(${after}`;
     const args = [start, maxEvents, maxBytes];
-    const reply = await this.#turns.take(() => this.#run('page', [this.keys.log(ref)], args));
+    const reply = await this.#pageReads.withPermit(() => this.#run('page', [this.keys.log(ref)], args));
     const [full, lines] = reply as PageReply;
     return { events: parseLines(lines), full: full === 1 };
   }
 
-  /** The answer so far, or whole: all text after the last `reset`.
-   *  @returns null when the log has expired */
-  async text(ref: JobRef): Promise<string | null> {
-    const parts: string[] = [];
-    let after: EventId = LOG_START;
-    for (;;) {
-      const { events, full }: LogPage = await this.page(ref, after);
-      for (const event of events) {
-        if (event.type === 'reset') parts.length = 0;
-        if (event.type === 'text') parts.push((JSON.parse(event.data) as { text: string }).text);
-      }
-      const last = events.at(-1);
-      if (last === undefined && after === LOG_START) return null;
-      if (last === undefined || !full) return parts.join('');
-      after = last.id;
-    }
-  }
-
-  /** The events of a job's present attempt, page by page as they are asked for, up to the last one that `job` knows of. They
-   *  hold all text that counts: a `reset` stands at the start of an attempt, and nowhere else.
-   *  @throws LogExpired the log is gone, or ends before that event: also midway */
-  async *attempt({ ref, attempt, lastEventId }: AttemptOf): AsyncGenerator<AttemptPage, void, undefined> {
+  /** Reads the events of a job's present attempt, page by page, up to the last one that the outline names. They hold all text
+   *  that counts: a `reset` is at the start of an attempt, and nowhere else.
+   *  @throws LogExpired the log is gone, or ends before that event; possibly midway */
+  async *attempt({ ref, attempt, lastEventId }: PresentAttempt): AsyncGenerator<AttemptPage, void, undefined> {
     let after = eventId(attempt, 0);
     for (;;) {
       const { events } = await this.page(ref, after);
       const newest = events.at(-1)?.id;
-      if (newest === undefined) throw new LogExpired(ref);
+      if (newest === undefined) throw new LogExpired(idOf(ref));
       const beyond = compareEventIds(newest, lastEventId);
       const known = beyond > 0 ? events.filter((event) => compareEventIds(event.id, lastEventId) <= 0) : events;
       yield { events: known, isLast: beyond >= 0 };
@@ -123,9 +106,9 @@ export class JobReader {
     }
   }
 
-  /** How far a job has come: all that an attach has to know, in one round trip and without the request, which may be large.
-   *  @returns null when there is no such job, or no more */
-  async standing(ref: JobRef): Promise<Standing | null> {
+  /** Reads how far a job has come, in one round trip.
+   *  @returns null when there is no such job, or no longer */
+  async head(ref: JobRef): Promise<LogHead | null> {
     const [[status, attempt, seq], logExists] = await Promise.all([
       this.redis.hmget(this.keys.record(ref), 'status', 'attempt', 'seq'),
       this.logExists(ref),

@@ -1,7 +1,7 @@
 import type { JobRef, JobRequest } from '@millrace/contracts';
 
-/** What a job takes in Redis beside its texts: record, log, places in the lists and the queue, bytes. Measured with a job
- *  that says nothing: 1.6 to 1.9 KiB, by the length of its reference. */
+/** What a job has in Redis beside its texts: record, log, entries of the registry and the queue, bytes. Measured with a job
+ *  without output: 1.6 to 1.9 KiB, by the length of its reference. */
 const OVERHEAD_BYTES = 2_048;
 
 interface Parts {
@@ -10,13 +10,16 @@ interface Parts {
   readonly fingerprint: string;
   readonly request: JobRequest;
   readonly metadata: Readonly<Record<string, string>>;
+  /** W3C trace context of the request that makes the job */
+  readonly traceparent?: string | undefined;
 }
 
-/** A job that is to be opened, written as JSON once: it is weighed before it is stored. */
+/** A job that is to be opened. Its JSON is written once, so that its size is known before it is stored. */
 export class NewJob {
   readonly ref: JobRef;
   readonly fingerprint: string;
   readonly request: JobRequest;
+  readonly traceparent: string | null;
   readonly requestJson: string;
   readonly metadataJson: string;
   /** of the request, which is kept until the job ends */
@@ -24,10 +27,11 @@ export class NewJob {
   /** of what is kept for as long as the record, beside the log */
   readonly keptBytes: number;
 
-  constructor({ ref, fingerprint, request, metadata }: Parts) {
+  constructor({ ref, fingerprint, request, metadata, traceparent }: Parts) {
     this.ref = ref;
     this.fingerprint = fingerprint;
     this.request = request;
+    this.traceparent = traceparent ?? null;
     this.requestJson = JSON.stringify(request);
     this.metadataJson = JSON.stringify(metadata);
     this.requestBytes = Buffer.byteLength(this.requestJson);

@@ -9,8 +9,24 @@ import {
   type Usage,
 } from '@millrace/contracts';
 
-/** What is known of a job, but for its request, which may be large and is a worker's affair. Times are Redis's clock, ms
- *  since the epoch: one clock for all machines. */
+/** How long a job is kept and how large it may grow. Settings of the deployment, the same for all services. */
+export interface LogLimits {
+  /** how long the record outlives the job's end, milliseconds; at least `logRetentionMs` */
+  readonly recordRetentionMs: number;
+  /** how long the log outlives the job's end, milliseconds */
+  readonly logRetentionMs: number;
+  /** how long record and log of an unfinished job outlive the last write, milliseconds; longer than any silence */
+  readonly unfinishedRetentionMs: number;
+  /** events of one log, over all attempts */
+  readonly maxEvents: number;
+  /** bytes of event data of one log, over all attempts */
+  readonly maxBytes: number;
+  /** attempts of one job, hand-overs included */
+  readonly maxAttempts: number;
+}
+
+/** What is known of a job, without its request, which may be large and which only a worker needs. Times are Redis's clock,
+ *  milliseconds since the epoch: one clock for all machines. */
 export interface JobOutline {
   readonly ref: JobRef;
   readonly id: string;
@@ -19,7 +35,7 @@ export interface JobOutline {
   readonly status: JobStatus;
   readonly pipeline: string;
   readonly model: string;
-  /** 0 until a worker took it */
+  /** 0 until a worker starts it */
   readonly attempt: number;
   readonly lastEventId: EventId;
   readonly onDisconnect: 'continue' | 'cancel';
@@ -27,22 +43,26 @@ export interface JobOutline {
   readonly startedAt: number | null;
   readonly firstTokenAt: number | null;
   readonly finishedAt: number | null;
+  /** of the attempt that completed the job; null until then */
   readonly usage: Usage | null;
+  /** by attempt number, of those whose worker reported it: also failed, cancelled and superseded ones */
+  readonly attemptUsage: ReadonlyMap<number, Usage>;
   readonly error: JobError | null;
   readonly metadata: Readonly<Record<string, string>>;
-  /** what it has in Redis, bytes: the log counts for as long as the record, unless the caller knows better */
+  /** what the job has in Redis, bytes: the log counts for as long as the record, unless the caller knows better */
   readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
 }
 
-/** The fields of a record that an outline is made from, as HMGET wants them. */
+/** Fields of a record that an outline is made from, as HMGET expects them. */
 export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
-  ...['firstTokenAt', 'finishedAt', 'usage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
+  ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
 ] as const;
 
 type Fields = Readonly<Record<string, string | null | undefined>>;
 
-/** @param fields values of {@link OUTLINE_FIELDS} by name; none of them is there when there is no such job */
+/** @param fields values of {@link OUTLINE_FIELDS} by name
+ *  @returns null when there is no such job */
 export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
   const { fingerprint, status, pipeline, model } = fields;
   if (!fingerprint || !status || !pipeline || !model) return null;
@@ -62,6 +82,7 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     firstTokenAt: numberOrNull(fields['firstTokenAt']),
     finishedAt: numberOrNull(fields['finishedAt']),
     usage: jsonOrNull<Usage>(fields['usage']),
+    attemptUsage: usageByAttempt(jsonOrNull<Record<string, Usage>>(fields['attemptUsage'])),
     error: jsonOrNull<JobError>(fields['error']),
     metadata: jsonOrNull<Record<string, string>>(fields['metadata']) ?? {},
     bytes: {
@@ -74,6 +95,13 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
 
 export function isFinished(status: JobStatus): boolean {
   return status !== 'queued' && status !== 'active';
+}
+
+const NO_USAGE: ReadonlyMap<number, Usage> = new Map();
+
+function usageByAttempt(usage: Record<string, Usage> | null): ReadonlyMap<number, Usage> {
+  if (usage === null) return NO_USAGE;
+  return new Map(Object.entries(usage).map(([attempt, used]) => [Number(attempt), used]));
 }
 
 function numberOrNull(text: string | null | undefined): number | null {

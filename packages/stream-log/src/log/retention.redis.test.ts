@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
-import { Deployment, DONE, say } from '../testing/log-harness.ts';
+import { DONE, LogHarness, say } from '../testing/log-harness.ts';
 
 const LIMITS = { recordRetentionMs: 50_000, logRetentionMs: 40_000, unfinishedRetentionMs: 500_000 };
 const ERROR = { code: 'INTERNAL', message: 'It failed.', retryable: false } as const;
@@ -14,14 +14,14 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Whether a key expires about when it should: within 10 s before. */
-async function expiresIn({ redis }: Deployment, key: string, ms: number): Promise<boolean> {
+async function expiresIn({ redis }: LogHarness, key: string, ms: number): Promise<boolean> {
   const left = await redis.pttl(key);
   return left > ms - 10_000 && left <= ms;
 }
 
 describe('retention (law 11)', () => {
   it('begins anew with every write of a job, so that one that never ends is forgotten too', async () => {
-    await using d = Deployment.single(server.url, LIMITS);
+    await using d = LogHarness.single(server.url, LIMITS);
     const id = jobRef('default', newRequestId());
     const expectRenewed = async () => {
       for (const key of [d.keys.record(id), d.keys.log(id)]) {
@@ -41,13 +41,13 @@ describe('retention (law 11)', () => {
     await expectRenewed();
   });
 
-  it.each<[string, (d: Deployment, id: JobRef, writer: AttemptWriter) => Promise<unknown>]>([
+  it.each<[string, (d: LogHarness, id: JobRef, writer: AttemptWriter) => Promise<unknown>]>([
     ['done', (_d, _id, writer) => writer.done(DONE)],
     ['an error', (_d, _id, writer) => writer.fail(ERROR)],
     ['a cancel', (d, id) => d.canceller.cancel(id, 'owner')],
     ['an error of a job that may not run again', (d, id) => d.starter.fail(id, ERROR)],
   ])('of record and log ends each its own time after %s', async (_end, end) => {
-    await using d = Deployment.single(server.url, LIMITS);
+    await using d = LogHarness.single(server.url, LIMITS);
     const id = await d.job();
     await end(d, id, await d.begin(id));
     expect(await expiresIn(d, d.keys.record(id), LIMITS.recordRetentionMs)).toBe(true);
@@ -55,7 +55,7 @@ describe('retention (law 11)', () => {
   });
 
   it('leaves nothing in Redis when it is over', async () => {
-    await using d = Deployment.single(server.url, { ...LIMITS, recordRetentionMs: 100, logRetentionMs: 100 });
+    await using d = LogHarness.single(server.url, { ...LIMITS, recordRetentionMs: 100, logRetentionMs: 100 });
     const id = await d.job();
     const writer = await d.begin(id);
     say(writer, 'a');

@@ -2,29 +2,29 @@ import type { JobRef } from '@millrace/contracts';
 
 /** Every Redis key and channel of a deployment. Nothing else spells one.
  *
- *  All keys of one job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster, and two tenants
- *  that choose the same id never meet; the index has a tag of its own, and so has the queue.
+ *  All keys of a job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster and two tenants with
+ *  the same job id never meet. The registry has a hash tag of its own, and so has the queue.
  *  @see docs/laws.md, laws 13 and 14 */
 export class KeySpace {
   /** BullMQ's own prefix: `{<prefix>:queue}` */
   readonly queuePrefix: string;
-  /** where a runner hears that somebody else closed its job; message: the job's reference */
+  /** channel: a job was closed by somebody other than its worker; message: the job's reference */
   readonly control: string;
   /** hash: pipeline name → when a worker last announced it, ms since the epoch */
   readonly pipelines: string;
   readonly #prefix: string;
-  readonly #index: string;
+  readonly #registry: string;
 
   /** @param prefix of letters, digits, `:`, `_` and `-`; two deployments on one Redis differ by it */
   constructor(prefix: string) {
     this.#prefix = prefix;
-    this.#index = `{${prefix}:index}`;
+    this.#registry = `{${prefix}:registry}`;
     this.queuePrefix = `{${prefix}:queue}`;
     this.control = `${prefix}:control`;
     this.pipelines = `${prefix}:{pipelines}`;
   }
 
-  /** hash: all that is known of a job but its events */
+  /** hash: all that is known of a job except its events */
   record(ref: JobRef): string {
     return `${this.#prefix}:{${ref}}:record`;
   }
@@ -34,96 +34,96 @@ export class KeySpace {
     return `${this.#prefix}:{${ref}}:log`;
   }
 
-  /** channel: what `append` and its siblings stored, as in payload.ts */
+  /** channel: what `append` and the other job scripts stored, in the form that event-batch.ts reads */
   channel(ref: JobRef): string {
     return `${this.#prefix}:{${ref}}:live`;
   }
 
-  /** KEYS of every script of a job */
+  /** KEYS of a job's scripts */
   ofJob(ref: JobRef): [record: string, log: string, channel: string] {
     return [this.record(ref), this.log(ref), this.channel(ref)];
   }
 
-  /** string: the request id that a tenant's idempotency key stands for */
+  /** string: the id of the job that a tenant's idempotency key stands for */
   idempotency(tenant: string, digest: string): string {
     return `${this.#prefix}:{${tenant}:idempotency:${digest}}`;
   }
 
-  /** sorted set of references by arrival (µs), as are all that do not say otherwise */
+  /** sorted set of references by arrival (µs), like every list below that does not say otherwise */
   get openJobs(): string {
-    return `${this.#index}:open`;
+    return `${this.#registry}:open`;
   }
 
-  /** by turn: the order in which they are taken */
+  /** by fair turn: the order in which workers get them */
   get queuedJobs(): string {
-    return `${this.#index}:queued`;
+    return `${this.#registry}:queued`;
   }
 
   get allJobs(): string {
-    return `${this.#index}:jobs`;
+    return `${this.#registry}:jobs`;
   }
 
   /** `<id>/<tenant>`, all of score 0: the tenants that hold an id are neighbours */
   get holders(): string {
-    return `${this.#index}:holders`;
+    return `${this.#registry}:holders`;
   }
 
-  /** by turn */
+  /** by fair turn */
   openJobsOf(tenant: string): string {
-    return `${this.#index}:tenant:${tenant}:open`;
+    return `${this.#registry}:tenant:${tenant}:open`;
   }
 
   jobsOf(tenant: string): string {
-    return `${this.#index}:tenant:${tenant}:jobs`;
+    return `${this.#registry}:tenant:${tenant}:jobs`;
   }
 
   /** hash: reference → bytes that the job has in Redis, and `total` */
   storedBytesOf(tenant: string): string {
-    return `${this.#index}:tenant:${tenant}:stored`;
+    return `${this.#registry}:tenant:${tenant}:stored`;
   }
 
-  /** set of references: jobs that hold a slot of a worker, while slots are shared out */
+  /** set of references: jobs that hold a slot of a worker, while tenants share the slots */
   runningJobsOf(tenant: string): string {
-    return `${this.#index}:tenant:${tenant}:running`;
+    return `${this.#registry}:tenant:${tenant}:running`;
   }
 
-  /** by turn: queued jobs that wait for a slot of their tenant's share, outside the queue */
+  /** by fair turn: queued jobs that wait for a slot of their tenant's share, outside the queue */
   parkedJobsOf(tenant: string): string {
-    return `${this.#index}:tenant:${tenant}:parked`;
+    return `${this.#registry}:tenant:${tenant}:parked`;
   }
 
-  /** ended jobs, by when their record is gone (ms) */
-  get leavingJobs(): string {
-    return `${this.#index}:leaving`;
+  /** ended jobs, by when their record expires (ms) */
+  get expiringJobs(): string {
+    return `${this.#registry}:expiring`;
   }
 
-  /** ended jobs whose log goes before their record, by when (ms) */
-  get leavingLogs(): string {
-    return `${this.#index}:leaving-logs`;
+  /** ended jobs whose log expires before their record, by when (ms) */
+  get expiringLogs(): string {
+    return `${this.#registry}:expiring-logs`;
   }
 
-  /** hash: where the turns of the queue stand, see `admit.lua` */
-  get turns(): string {
-    return `${this.#index}:turns`;
+  /** hash: how far the queue's fair turns have come, see `admit.lua` */
+  get fairTurns(): string {
+    return `${this.#registry}:fair-turns`;
   }
 
   /** hash: worker → `<slots> <last seen, ms>` */
   get workers(): string {
-    return `${this.#index}:workers`;
+    return `${this.#registry}:workers`;
   }
 
-  /** string: how slots are shared out, see `pickup.lua` */
+  /** string: how tenants share the slots, see `pickup.lua` */
   get slotPolicy(): string {
-    return `${this.#index}:slot-policy`;
+    return `${this.#registry}:slot-policy`;
   }
 
   /** string: what a node writes to learn whether Redis takes writes, in the slot that every creation writes to */
   get writeProbe(): string {
-    return `${this.#index}:write-probe`;
+    return `${this.#registry}:write-probe`;
   }
 
-  /** sorted set: jobs to cancel when nobody watches them, scored by the deadline (ms) */
+  /** jobs to cancel when nobody reads them, by deadline (ms) */
   get abandonedJobs(): string {
-    return `${this.#index}:abandoned`;
+    return `${this.#registry}:abandoned`;
   }
 }

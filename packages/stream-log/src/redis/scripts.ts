@@ -6,22 +6,31 @@ export type RedisConnection = Redis | Cluster;
 
 type Argument = string | number;
 
-/** The Lua scripts, by folder and name, with their number of keys. One change of a job is one script (law 3). */
+/** The Lua scripts by folder and name: number of keys, then the fragments of `lua/shared` that a script calls. Each change
+ *  of a job is one script (law 3). */
 const SCRIPTS = {
-  job: { open: 3, begin: 3, append: 3, close: 3, release: 2, page: 1 },
+  job: {
+    open: [3],
+    begin: [3],
+    append: [3],
+    close: [3, 'attempt-usage'],
+    release: [2, 'attempt-usage'],
+    usage: [1, 'attempt-usage'],
+    page: [1],
+  },
   registry: {
-    admit: 10,
-    drop: 10,
-    take: 2,
-    leave: 8,
-    purge: 5,
-    weigh: 2,
-    pickup: 4,
-    park: 3,
-    free: 2,
-    position: 2,
-    claim: 1,
-    unclaim: 1,
+    admit: [10, 'holder'],
+    drop: [10, 'holder'],
+    start: [2],
+    retire: [8, 'unpark'],
+    purge: [5, 'holder'],
+    account: [2],
+    pickup: [4],
+    park: [3],
+    free: [2, 'unpark'],
+    position: [2],
+    claim: [1],
+    unreserve: [1],
   },
 } as const;
 
@@ -33,11 +42,11 @@ interface Script {
   readonly lua: string;
 }
 
-const scripts: readonly Script[] = Object.entries(SCRIPTS).flatMap(([folder, names]) =>
-  Object.entries(names).map(([name, numberOfKeys]) => ({
+const scripts: readonly Script[] = Object.entries(SCRIPTS).flatMap(([folder, ofFolder]) =>
+  Object.entries(ofFolder).map(([name, [numberOfKeys, ...fragments]]) => ({
     name: name as ScriptName,
     numberOfKeys,
-    lua: readFileSync(new URL(`../../lua/${folder}/${name}.lua`, import.meta.url), 'utf8'),
+    lua: withFragments(sourceOf(`${folder}/${name}`), fragments),
   })),
 );
 
@@ -50,15 +59,35 @@ const COMMANDS = Object.fromEntries(scripts.map(({ name }) => [name, `millrace:$
  *  @returns the script's reply, as its header says */
 export type RunScript = (name: ScriptName, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
 
-/** Makes the scripts known to a connection. */
+/** Defines the scripts on a connection. */
 export function scriptsOf(redis: RedisConnection): RunScript {
   const commands = redis as unknown as Record<string, (...args: Argument[]) => Promise<unknown>>;
   for (const { name, numberOfKeys, lua } of scripts) redis.defineCommand(COMMANDS[name], { numberOfKeys, lua });
-  // no promise of its own around that of the command: this is the path of every token
+  // no promise of its own around that of the command: every token takes this path
   return (name, keys, args) => commands[COMMANDS[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
 }
 
-/** The command that wakes followers: on a cluster the sharded one, which stays within the job's slot (law 13). */
+/** Reads a reply of the form `{outcome, name, value, …}`.
+ *  @returns the outcome, and the values by name as text; a name that the script did not give is absent */
+export function namedReply(reply: unknown): [outcome: string, values: Readonly<Record<string, string>>] {
+  const [outcome = '', ...pairs] = (reply as readonly Argument[]).map(String);
+  const values: Record<string, string> = {};
+  for (let i = 0; i + 1 < pairs.length; i += 2) values[pairs[i] ?? ''] = pairs[i + 1] ?? '';
+  return [outcome, values];
+}
+
+/** The command that wakes subscribers: on a cluster the sharded one, which stays within the job's slot (law 13). */
 export function publishCommand(redis: RedisConnection): 'PUBLISH' | 'SPUBLISH' {
   return redis.isCluster ? 'SPUBLISH' : 'PUBLISH';
+}
+
+function sourceOf(path: string): string {
+  return readFileSync(new URL(`../../lua/${path}.lua`, import.meta.url), 'utf8');
+}
+
+/** Redis reads the flags of a script (`#!lua …`) from its first line. */
+function withFragments(source: string, fragments: readonly string[]): string {
+  const shared = fragments.map((fragment) => sourceOf(`shared/${fragment}`)).join('');
+  const [first = '', ...rest] = source.split('\n');
+  return first.startsWith('#!') ? [first, shared + rest.join('\n')].join('\n') : shared + source;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { Turns } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 
-describe('turns', () => {
-  it('runs as many at a time as it may, in the order of arrival', async () => {
-    const turns = new Turns(2);
+describe('a semaphore', () => {
+  it('runs as many tasks at a time as it has permits, in the order of arrival', async () => {
+    const semaphore = new Semaphore(2);
     const started: number[] = [];
     const held = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
     const results = held.map(({ promise }, place) =>
-      turns.take(() => {
+      semaphore.withPermit(() => {
         started.push(place);
         return promise;
       }),
@@ -22,12 +22,12 @@ describe('turns', () => {
     expect(await Promise.all(results)).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('gives the turn of a task that failed to the next', async () => {
-    const turns = new Turns(1);
-    const failed = turns.take(() => Promise.reject(new Error('no')));
-    const next = turns.take(() => Promise.resolve('next'));
+  it('hands the permit of a failed task to the next', async () => {
+    const semaphore = new Semaphore(1);
+    const failed = semaphore.withPermit(() => Promise.reject(new Error('no')));
+    const next = semaphore.withPermit(() => Promise.resolve('next'));
     await expect(failed).rejects.toThrow('no');
     expect(await next).toBe('next');
-    expect(await turns.take(() => Promise.resolve('free again'))).toBe('free again');
+    expect(await semaphore.withPermit(() => Promise.resolve('free again'))).toBe('free again');
   });
 });

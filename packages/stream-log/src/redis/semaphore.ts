@@ -1,18 +1,18 @@
-/** Lets a bounded number of tasks run at a time; the others wait for their turn, first come, first served. */
-export class Turns {
+/** Bounds how many tasks run at a time; the others wait, first come, first served. */
+export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  /** @param atOnce how many may run at a time */
-  constructor(atOnce: number) {
-    this.#free = atOnce;
+  /** @param permits how many tasks may run at a time */
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   /** @returns what the task returns
-   *  @throws what the task throws; its turn is then over, too */
-  async take<T>(task: () => Promise<T>): Promise<T> {
+   *  @throws what the task throws, after its permit is released */
+  async withPermit<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
-    // whoever ends hands its turn on: nobody who comes meanwhile gets in before
+    // a permit is handed on directly: no newcomer overtakes those that wait
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await task();

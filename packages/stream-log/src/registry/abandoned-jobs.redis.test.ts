@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { AbandonedJobs } from './abandoned-jobs.ts';
 
 let server: TestRedis;
@@ -11,7 +11,7 @@ afterAll(() => server.stop());
 
 describe('abandoned jobs', () => {
   it('are claimed by one node, unless a reader came back, and again when that node is lost', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const abandoned = new AbandonedJobs(d.redis, d.keys);
     await abandoned.set('t.job', 1_000);
     expect(await abandoned.claim('t.job', 999, 2_000)).toBe(false);
@@ -23,7 +23,7 @@ describe('abandoned jobs', () => {
   });
 
   it('have deadlines that readers move forward and never back, and only where one is wanted', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const abandoned = new AbandonedJobs(d.redis, d.keys);
     await abandoned.extend(['t.created'], 2_000, { create: true });
     await abandoned.extend(['t.created', 't.watched'], 1_000, { create: false });

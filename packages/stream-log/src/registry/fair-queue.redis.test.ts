@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobCatalogue } from './job-catalogue.ts';
 
@@ -16,7 +16,7 @@ const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTena
 /** A job of 150 bytes, 50 of which are its request. */
 const sized = (ref: JobRef, requestBytes = 50) => ({ ref, keptBytes: 100, requestBytes });
 
-function indexOf(d: Deployment): { fairQueue: FairQueue; open: () => Promise<readonly JobRef[]> } {
+function indexOf(d: LogHarness): { fairQueue: FairQueue; open: () => Promise<readonly JobRef[]> } {
   const catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
   return {
     fairQueue: new FairQueue(d.redis, d.keys, d.limits),
@@ -24,9 +24,9 @@ function indexOf(d: Deployment): { fairQueue: FairQueue; open: () => Promise<rea
   };
 }
 
-describe('the index of jobs', () => {
+describe('the registry of jobs', () => {
   it('admits up to its limits, also when all come at once, and always whom it knows', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     const limits = { maxQueued: 5, maxOpenPerTenant: 3, maxStoredBytesPerTenant: 1_000 };
     const admit = (ref: JobRef) => fairQueue.admit(sized(ref), limits).then(({ outcome }) => outcome);
@@ -46,7 +46,7 @@ describe('the index of jobs', () => {
   });
 
   it('lets one tenant fill its own share of the store, and nobody else notices', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     const limits = { ...ROOMY, maxStoredBytesPerTenant: 1_000 };
     const admit = (ref: JobRef, requestBytes?: number) =>
@@ -63,7 +63,7 @@ describe('the index of jobs', () => {
   });
 
   it('takes and dismisses many jobs of several tenants at once, each as if it came alone', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     const refs = ['a', 'b'].flatMap((tenant) => [1, 2, 3].map((nth) => jobRef(tenant, `${tenant}${nth}`)));
     for (const ref of refs) await fairQueue.admit(sized(ref), ROOMY);
@@ -72,23 +72,23 @@ describe('the index of jobs', () => {
       fairQueue.markStarted('b.unknown'),
     ]);
     expect(await d.redis.zrange(d.keys.queuedJobs, '0', '-1')).toEqual(['b.b3']);
-    // the turn of `a3`, the last that was taken
-    expect(await d.redis.hget(d.keys.turns, 'taken')).toBe('3');
+    // the turn of `a3`, the last that was started
+    expect(await d.redis.hget(d.keys.fairTurns, 'started')).toBe('3');
     await Promise.all(refs.slice(0, 5).map((ref) => fairQueue.retire({ ref, keptBytes: null })));
     expect(await open()).toEqual(['b.b3']);
     expect(await d.redis.zrange(d.keys.openJobsOf('a'), '0', '-1')).toEqual([]);
-    expect(await d.redis.zrange(d.keys.leavingJobs, '0', '-1')).toEqual(refs.slice(0, 5));
+    expect(await d.redis.zrange(d.keys.expiringJobs, '0', '-1')).toEqual(refs.slice(0, 5));
   });
 
   it('leaves no list behind when no more jobs come', async () => {
-    await using d = Deployment.single(server.url, { recordRetentionMs: 60_000, logRetentionMs: 30_000 });
+    await using d = LogHarness.single(server.url, { recordRetentionMs: 60_000, logRetentionMs: 30_000 });
     const { fairQueue } = indexOf(d);
     await fairQueue.admit(sized('t.last'), ROOMY);
     await fairQueue.markStarted('t.last');
     await fairQueue.retire({ ref: 't.last', keptBytes: 1 });
     const retentionMs = d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
-    const { allJobs, leavingJobs, leavingLogs, holders } = d.keys;
-    const lists = [allJobs, leavingJobs, leavingLogs, holders, d.keys.jobsOf('t'), d.keys.storedBytesOf('t')];
+    const { allJobs, expiringJobs, expiringLogs, holders } = d.keys;
+    const lists = [allJobs, expiringJobs, expiringLogs, holders, d.keys.jobsOf('t'), d.keys.storedBytesOf('t')];
     for (const list of lists) {
       const leftMs = await d.redis.pttl(list);
       expect(leftMs).toBeGreaterThan(0);
@@ -97,7 +97,7 @@ describe('the index of jobs', () => {
   });
 
   it('counts an id that comes again after its job had ended', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     await fairQueue.admit(sized('t.again'), ROOMY);
     await fairQueue.retire({ ref: 't.again', keptBytes: 1 });
@@ -108,7 +108,7 @@ describe('the index of jobs', () => {
   });
 
   it('counts a job in again of which it has lost all, also beyond the limits, and leaves alone whom it knows', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     const limits = { ...ROOMY, maxQueued: 2, maxOpenPerTenant: 2 };
     for (const ref of ['t.first', 't.second'] as const) await fairQueue.admit(sized(ref), limits);
@@ -125,7 +125,7 @@ describe('the index of jobs', () => {
   });
 
   it('drops what was noted of a job after it had ended', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     for (const ref of ['t.late', 't.open'] as const) await fairQueue.admit(sized(ref), ROOMY);
     await fairQueue.retire({ ref: 't.late', keptBytes: 1 });
@@ -135,7 +135,7 @@ describe('the index of jobs', () => {
   });
 
   it('leaves nothing of an admission that is taken back', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     await fairQueue.admit(sized('t.y'), ROOMY);
     await fairQueue.admit(sized('t.x'), ROOMY);
@@ -143,13 +143,13 @@ describe('the index of jobs', () => {
     expect(await open()).toEqual(['t.x']);
     await fairQueue.dropAdmission('t.x');
     const kept = await d.redis.keys(`${d.keys.openJobs.replace(':open', '')}*`);
-    expect(kept).toEqual([d.keys.turns]);
+    expect(kept).toEqual([d.keys.fairTurns]);
   });
 });
 
 describe('the place in the queue', () => {
   it('counts the tenant’s own queued jobs, and all others together as one', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     const places = (...refs: JobRef[]) => Promise.all(refs.map((ref) => fairQueue.positionOf(ref)));
     for (const ref of ['t.x', 't.y', 't.z'] as const) await fairQueue.admit(sized(ref), ROOMY);

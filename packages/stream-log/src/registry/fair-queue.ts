@@ -1,6 +1,6 @@
 import { type JobRef, type JobStatus, tenantOf } from '@millrace/contracts';
-import type { LogLimits } from '../log/limits.ts';
 import type { NewJob } from '../log/new-job.ts';
+import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { MicroBatcher } from '../redis/micro-batcher.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
@@ -12,7 +12,7 @@ export interface AdmissionLimits {
   readonly maxStoredBytesPerTenant: number;
 }
 
-/** Where a job may stand in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
+/** A job's place in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
 const MAX_PRIORITY = 2 ** 21 - 1;
 
 const NO_LIMITS: AdmissionLimits = {
@@ -35,36 +35,36 @@ const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted'>>([
 /** A job that has ended. */
 export interface EndedJob {
   readonly ref: JobRef;
-  /** what it keeps in Redis; null where that is not known: what was counted last then stays */
+  /** what it keeps in Redis; null when that is not known: what was counted last then stays */
   readonly keptBytes: number | null;
 }
 
-/** Which jobs are open, whose they are and who is next; it finds what fell between record and queue (law 15).
+/** Which jobs are open, whose they are and which is next; it finds what fell between record and queue (law 15).
  *
- *  It is kept beside the records, not with them: they live in slots of their own. So it is written *before* a record
- *  is opened and cleared *after* it was closed, and its entries are hints that whoever reads them checks.
+ *  It is kept beside the records, which live in slots of their own. So it is written *before* a record is opened and
+ *  cleared *after* it was closed, and its entries are hints that whoever reads them checks.
  *
- *  It also says who is next, so that tenants are served round robin whatever they have queued (self-clocked fair
- *  queueing). An admitted job gets the turn `1 + max(last open turn of its tenant, turn last taken)`, and the queue
- *  takes jobs by turn, then by arrival. Why nobody starves: a tenant has one job per turn, turns are taken in order,
- *  and no newcomer gets a turn that has been taken. So before a waiting job of turn `t` comes, at most, one job of each
- *  other tenant for every turn from the one now being taken to `t`, however many they have queued. A tenant that was
- *  idle joins at the present turn: it has saved up nothing and owes nothing. No clock is involved.
+ *  Tenants are served round robin, whatever they have queued (self-clocked fair queueing). An admitted job gets the fair
+ *  turn `1 + max(last open turn of its tenant, turn last started, first queued turn − 1)`, and the queue is in order of turn, then of arrival.
+ *  Why nobody starves: a tenant has one job per turn, turns are started in order, and no newcomer gets a turn that has
+ *  been started. So a waiting job of turn `t` waits, at most, for one job of each other tenant per turn from the present one
+ *  to `t`, however many they have queued. A tenant that was idle joins at the present turn: it has saved up nothing and
+ *  owes nothing. No clock is involved.
  *
- *  What the queue gets is a priority: the turn, counted from a base that moves up whenever no job is queued, within
- *  BullMQ's range. Beyond it, after 2,097,151 turns in which the queue was never once empty, newcomers stand in order
- *  of arrival behind all others until it is. A job that a worker has had before goes first, with priority 0: bases
- *  have moved since, and its turn is past.
+ *  The queue gets a priority: the turn, counted from a base that moves up whenever no job is queued, within BullMQ's
+ *  range. Beyond it, after 2,097,151 turns in which the queue was never once empty, newcomers are in order of arrival behind
+ *  all others until it is. A job that a worker has had before goes first, with priority 0: bases have moved since, and its
+ *  turn is past.
  *  @see docs/adr/0017-fairness-across-tenants.md */
 export class FairQueue {
   /** Called with the parked jobs that got the slots of jobs that ended, or were given back: they are to be queued.
    *  @see TenantSlots */
   onUnparked: (refs: readonly JobRef[]) => void = () => undefined;
   readonly #run: RunScript;
-  /** how long a job stays in the lists at the most, ms: no record lives longer */
+  /** how long a job stays in the lists at most, ms: no record lives longer */
   readonly #retentionMs: number;
-  readonly #taken = new MicroBatcher<JobRef>((refs) => this.#take(refs));
-  readonly #left = new MicroBatcher<EndedJob>((jobs) => this.#leave(jobs));
+  readonly #started = new MicroBatcher<JobRef>((refs) => this.#start(refs));
+  readonly #retired = new MicroBatcher<EndedJob>((jobs) => this.#retire(jobs));
 
   constructor(
     readonly redis: RedisConnection,
@@ -75,12 +75,12 @@ export class FairQueue {
     this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
   }
 
-  /** Counts a job in; one that is known already always gets in, and keeps its turn. */
+  /** Counts a job in; one that is counted already is always admitted, and keeps its turn. */
   async admit(job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'>, limits: AdmissionLimits): Promise<Admission> {
-    const { openJobs, queuedJobs, allJobs, turns, leavingJobs, leavingLogs, holders } = this.keys;
+    const { openJobs, queuedJobs, allJobs, fairTurns, expiringJobs, expiringLogs, holders } = this.keys;
     const tenant = tenantOf(job.ref);
     const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
-    const keys = [openJobs, queuedJobs, allJobs, ...own, turns, leavingJobs, leavingLogs, holders];
+    const keys = [openJobs, queuedJobs, allJobs, ...own, fairTurns, expiringJobs, expiringLogs, holders];
     const { maxQueued, maxOpenPerTenant, maxStoredBytesPerTenant } = limits;
     const args = [job.ref, maxQueued, maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
     const bytes = [job.keptBytes + job.requestBytes, maxStoredBytesPerTenant];
@@ -90,18 +90,18 @@ export class FairQueue {
   }
 
   /** The place in the queue of a job that is queued again: the one it had, or first in line when a worker has had it.
-   *  @returns 0 for first in line, also where its turn is not known */
+   *  @returns 0 for first in line, also when its turn is not known */
   async priorityOf(job: { readonly ref: JobRef; readonly attempt: number }): Promise<number> {
     if (job.attempt > 0) return 0;
     const [turn, base] = await Promise.all([
       this.redis.zscore(this.keys.openJobsOf(tenantOf(job.ref)), job.ref),
-      this.redis.hget(this.keys.turns, 'base'),
+      this.redis.hget(this.keys.fairTurns, 'base'),
     ]);
     return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
   }
 
-  /** Counts a job in again of which Redis has lost the entries: whatever the limits, it was let in once. It is listed as
-   *  one that has just arrived. */
+  /** Counts a job in again whose entries Redis has lost: whatever the limits, it was admitted once. It is listed as one that
+   *  has just arrived. */
   async restore(job: {
     readonly ref: JobRef;
     readonly attempt: number;
@@ -110,70 +110,71 @@ export class FairQueue {
   }): Promise<void> {
     const { kept, request, log } = job.bytes;
     await this.admit({ ref: job.ref, keptBytes: kept + log, requestBytes: request }, NO_LIMITS);
-    // what a worker has had waits no more, or is first in line
+    // a job that a worker has had is queued no more, or is first in line
     if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.ref);
     else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.ref);
   }
 
-  /** Takes back an admission whose job was not opened. */
+  /** Undoes an admission whose job was not opened. */
   async dropAdmission(ref: JobRef): Promise<void> {
     const tenant = tenantOf(ref);
-    const { openJobs, queuedJobs, allJobs, leavingJobs, leavingLogs, holders } = this.keys;
+    const { openJobs, queuedJobs, allJobs, expiringJobs, expiringLogs, holders } = this.keys;
     const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
-    const lists = [openJobs, queuedJobs, allJobs, ...own, leavingJobs, leavingLogs, this.keys.parkedJobsOf(tenant)];
+    const parked = this.keys.parkedJobsOf(tenant);
+    const lists = [openJobs, queuedJobs, allJobs, ...own, expiringJobs, expiringLogs, parked];
     await this.#run('drop', [...lists, holders, this.keys.storedBytesOf(tenant)], [ref]);
   }
 
-  /** A worker took the job: newcomers stand behind its turn. */
+  /** A worker has started the job: newcomers go behind its turn. */
   markStarted(ref: JobRef): Promise<void> {
-    return this.#taken.add(ref);
+    return this.#started.add(ref);
   }
 
-  /** A worker gave the job back to the queue, where it is first in line. */
+  /** A worker has given the job back to the queue, where it is first in line. */
   async markReleased(ref: JobRef): Promise<void> {
     await Promise.all([this.redis.zadd(this.keys.queuedJobs, 'NX', 0, ref), this.freeSlot(ref)]);
   }
 
-  /** A job has let go of its slot without having ended here: another of its tenant may have it. */
+  /** A job has given up its slot without having ended here: another of its tenant may have it. */
   async freeSlot(ref: JobRef): Promise<void> {
     const tenant = tenantOf(ref);
     const keys = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
     this.#unparked(await this.#run('free', keys, [ref]));
   }
 
-  /** Drops the hints of queued jobs that are not open any more: one written late outlives its job. */
+  /** Removes queued jobs that are no longer open: a hint that is written late outlives its job. */
   async pruneStale(): Promise<void> {
     const stale = (await this.redis.zdiff(2, [this.keys.queuedJobs, this.keys.openJobs])) as string[];
     if (stale.length > 0) await this.redis.zrem(this.keys.queuedJobs, ...stale);
   }
 
-  /** The job has ended: it counts no more, and is listed until its record is gone. */
+  /** The job has ended: it counts no more, and is listed until its record expires. */
   retire(job: EndedJob): Promise<void> {
-    return this.#left.add(job);
+    return this.#retired.add(job);
   }
 
-  /** @returns from 1: the tenant's own queued jobs up to this one, and one for all others together where any of theirs
+  /** @returns from 1: the tenant's own queued jobs up to this one, and one for all others together when any of theirs
    *    goes before it; null when it is not queued */
   async positionOf(ref: JobRef): Promise<number | null> {
     const keys = [this.keys.queuedJobs, this.keys.openJobsOf(tenantOf(ref))];
     return (await this.#run('position', keys, [ref])) as number | null;
   }
 
-  async #take(refs: readonly JobRef[]): Promise<void> {
-    await this.#run('take', [this.keys.queuedJobs, this.keys.turns], refs);
+  async #start(refs: readonly JobRef[]): Promise<void> {
+    await this.#run('start', [this.keys.queuedJobs, this.keys.fairTurns], refs);
   }
 
-  async #leave(jobs: readonly EndedJob[]): Promise<void> {
-    const { openJobs, queuedJobs, leavingJobs, leavingLogs } = this.keys;
+  async #retire(jobs: readonly EndedJob[]): Promise<void> {
+    const { openJobs, queuedJobs, expiringJobs, expiringLogs } = this.keys;
     const { recordRetentionMs, logRetentionMs } = this.limits;
     const byTenant = Map.groupBy(jobs, ({ ref }) => tenantOf(ref));
     await Promise.all(
       [...byTenant].map(async ([tenant, ended]) => {
-        const lists = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), leavingJobs, leavingLogs];
+        const lists = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), expiringJobs, expiringLogs];
         const own = [this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
         const times = [recordRetentionMs, logRetentionMs, this.#retentionMs];
         const pairs = ended.flatMap(({ ref, keptBytes }) => [ref, keptBytes ?? '']);
-        this.#unparked(await this.#run('leave', [...lists, ...own], [...times, ...pairs]));
+        this.#unparked(await this.#run('retire', [...lists, ...own], [...times, ...pairs]));
       }),
     );
   }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import fc from 'fast-check';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
 
 let server: TestRedis;
@@ -27,7 +27,7 @@ class Line {
   readonly #waiting: Entry[] = [];
   #made = 0;
 
-  constructor(readonly d: Deployment) {
+  constructor(readonly d: LogHarness) {
     this.fairQueue = new FairQueue(d.redis, d.keys, d.limits);
   }
 
@@ -60,7 +60,7 @@ class Line {
 
 describe('turns across tenants', () => {
   it('takes a newcomer within two pick-ups, whatever another tenant has queued', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const line = new Line(d);
     for (let i = 0; i < 200; i++) await line.add('greedy');
     for (let i = 0; i < 50; i++) await line.take();
@@ -70,7 +70,7 @@ describe('turns across tenants', () => {
   });
 
   it('serves tenants round robin while they have jobs queued', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const line = new Line(d);
     const queued = { a: 7, b: 3, c: 1 };
     for (const [tenant, count] of Object.entries(queued)) for (let i = 0; i < count; i++) await line.add(tenant);
@@ -80,7 +80,7 @@ describe('turns across tenants', () => {
   });
 
   it('counts from a new base whenever no job is queued, and keeps the priority of whoever comes back', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const line = new Line(d);
     for (let i = 0; i < 5; i++) {
       expect((await line.add('t')).priority).toBe(1);
@@ -94,10 +94,10 @@ describe('turns across tenants', () => {
   });
 
   it('stays within the range of priorities, in order of arrival, until the queue is empty', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const line = new Line(d);
     await line.add('t');
-    await d.redis.hset(d.keys.turns, 'taken', 2 ** 22);
+    await d.redis.hset(d.keys.fairTurns, 'started', 2 ** 22);
     expect((await line.add('t')).priority).toBe(2 ** 21 - 1);
     expect((await line.add('u')).priority).toBe(2 ** 21 - 1);
     while ((await line.take()) !== undefined);
@@ -113,7 +113,7 @@ describe('turns across tenants', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        await using d = Deployment.single(server.url);
+        await using d = LogHarness.single(server.url);
         const line = new Line(d);
         // per waiting tenant: how many jobs of each other tenant were taken since it began to wait for its next one
         const passed = new Map<string, Map<string, number>>();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 
 let server: TestRedis;
@@ -11,23 +11,23 @@ afterAll(() => server.stop());
 
 describe('idempotency keys', () => {
   it('stand for the id of whoever came first, per tenant', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     expect(await keys.find('a', 'key')).toBeNull();
-    const claims = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.claim('a', 'key', `id-${i}`)));
-    expect(new Set(claims).size).toBe(1);
-    expect(await keys.claim('a', 'key', 'late')).toBe(claims[0]);
-    expect(await keys.find('a', 'key')).toBe(claims[0]);
-    expect(await keys.claim('b', 'key', 'other')).toBe('other');
+    const ids = await Promise.all(Array.from({ length: 10 }, (_, i) => keys.reserve('a', 'key', `id-${i}`)));
+    expect(new Set(ids).size).toBe(1);
+    expect(await keys.reserve('a', 'key', 'late')).toBe(ids[0]);
+    expect(await keys.find('a', 'key')).toBe(ids[0]);
+    expect(await keys.reserve('b', 'key', 'other')).toBe('other');
   });
 
-  it('are let go by the request that claimed them, and by no other', async () => {
-    await using d = Deployment.single(server.url);
+  it('are deleted by the request that reserved them, and by no other', async () => {
+    await using d = LogHarness.single(server.url);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
-    await keys.claim('a', 'key', 'mine');
-    await keys.unclaim('a', 'key', 'not-mine');
+    await keys.reserve('a', 'key', 'mine');
+    await keys.unreserve('a', 'key', 'not-mine');
     expect(await keys.find('a', 'key')).toBe('mine');
-    await keys.unclaim('a', 'key', 'mine');
+    await keys.unreserve('a', 'key', 'mine');
     expect(await keys.find('a', 'key')).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { NewJob } from '../log/new-job.ts';
-import { Deployment, DONE, REQUEST, say } from '../testing/log-harness.ts';
+import { DONE, LogHarness, REQUEST, say } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
 import { JobCatalogue } from './job-catalogue.ts';
 
@@ -16,13 +16,13 @@ afterAll(() => server.stop());
 const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1_000_000 };
 const sized = (ref: JobRef) => ({ ref, keptBytes: 100, requestBytes: 50 });
 
-function catalogueOf(d: Deployment, limits = d.limits) {
+function catalogueOf(d: LogHarness, limits = d.limits) {
   return { catalogue: new JobCatalogue(d.redis, d.keys, d.reader), fairQueue: new FairQueue(d.redis, d.keys, limits) };
 }
 
 describe('the catalogue of jobs', () => {
   it('lists each job once, newest first, page by page, for a tenant or for all', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d);
     for (let i = 0; i < 10; i++) await fairQueue.admit(sized(jobRef(i % 2 ? 'odd' : 'even', `j${i}`)), ROOMY);
     const seen: JobRef[] = [];
@@ -38,7 +38,7 @@ describe('the catalogue of jobs', () => {
   });
 
   it('tells what a sweep has to look at', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d);
     for (const ref of ['t.x', 't.y'] as const) await fairQueue.admit(sized(ref), ROOMY);
     expect((await catalogue.open({ olderThanMs: 0, limit: 10 })).refs).toEqual(['t.x', 't.y']);
@@ -46,7 +46,7 @@ describe('the catalogue of jobs', () => {
   });
 
   it('knows all tenants that hold an id, and no neighbour of it', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d);
     for (const ref of ['a.same', 'b-2.same', 'a.same1', 'a.sam', 'a.same-'] as const)
       await fairQueue.admit(sized(ref), ROOMY);
@@ -55,7 +55,7 @@ describe('the catalogue of jobs', () => {
   });
 
   it('lists a job until its record is gone, and then holds nothing of it', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d, { ...d.limits, recordRetentionMs: 300, logRetentionMs: 300 });
     const listed = async () => (await catalogue.list({ tenant: null, limit: 10 })).refs;
     const refs = ['early.early', 'again.again', 'open.open'] as const;
@@ -71,14 +71,14 @@ describe('the catalogue of jobs', () => {
     expect((await catalogue.list({ tenant: 'early', limit: 10 })).refs).toEqual([]);
     expect(await catalogue.holdersOf('early')).toEqual([]);
     expect([await catalogue.storedBytesOf('early'), await catalogue.storedBytesOf('again')]).toEqual([0, 150]);
-    expect(await d.redis.exists(d.keys.leavingJobs, d.keys.jobsOf('early'))).toBe(0);
+    expect(await d.redis.exists(d.keys.expiringJobs, d.keys.jobsOf('early'))).toBe(0);
   });
 });
 
 describe('what a tenant has in Redis', () => {
   it('is its prompts while they are needed, then its answers while they are kept, then its records', async () => {
     const limits = { recordRetentionMs: 60_000, logRetentionMs: 300 };
-    await using d = Deployment.single(server.url, limits);
+    await using d = LogHarness.single(server.url, limits);
     const { catalogue, fairQueue } = catalogueOf(d);
     const stored = () => catalogue.storedBytesOf('t');
     const request = { ...REQUEST, messages: [{ role: 'user' as const, content: 'p'.repeat(10_000) }] };
@@ -91,20 +91,20 @@ describe('what a tenant has in Redis', () => {
     await writer.flush();
     const running = await d.reader.outline(job.ref);
     const { kept = 0, request: prompt = 0, log = 0 } = running?.bytes ?? {};
-    await catalogue.weigh([{ ref: job.ref, storedBytes: kept + prompt + log }]);
+    await catalogue.account([{ ref: job.ref, storedBytes: kept + prompt + log }]);
     expect(log).toBeGreaterThan(5_000);
     expect(await stored()).toBe(job.keptBytes + job.requestBytes + log);
     await writer.done(DONE);
     await fairQueue.retire({ ref: job.ref, keptBytes: writer.keptBytes });
     // what a sweep saw before the end comes too late
-    await catalogue.weigh([{ ref: job.ref, storedBytes: kept + prompt + log }]);
+    await catalogue.account([{ ref: job.ref, storedBytes: kept + prompt + log }]);
     expect(await stored()).toBe(writer.keptBytes);
     expect(await stored()).toBeLessThan(job.requestBytes);
     await delay(310);
     await catalogue.purgeExpired(10);
     expect(await stored()).toBe(job.keptBytes);
     // counted no more, it stays so
-    await catalogue.weigh([{ ref: 't.unknown', storedBytes: 1_000 }]);
+    await catalogue.account([{ ref: 't.unknown', storedBytes: 1_000 }]);
     expect(await stored()).toBe(job.keptBytes);
   });
 });

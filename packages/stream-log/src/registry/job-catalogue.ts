@@ -10,13 +10,13 @@ export interface JobPage {
 }
 
 /** A job and what it has in Redis. */
-interface Weighed {
+interface StoredJob {
   readonly ref: JobRef;
   readonly storedBytes: number;
 }
 
-/** Which jobs there are: to list, to find by id, to count what they have in Redis, and to let go of those that are gone.
- *  Its entries are written by {@link FairQueue}, and are hints like all of them. */
+/** Which jobs there are: lists them, finds them by id, accounts for what they have in Redis, and removes those whose
+ *  records have expired. {@link FairQueue} writes its entries, which are hints that whoever reads them checks. */
 export class JobCatalogue {
   readonly #run: RunScript;
 
@@ -38,7 +38,7 @@ export class JobCatalogue {
     return pageOf(reply, query.limit);
   }
 
-  /** Jobs that are not known to have ended, oldest first: what a sweep looks through.
+  /** Jobs that are not known to have ended, oldest first: what a sweep goes through.
    *  @param olderThanMs by Redis's clock, milliseconds */
   async open(query: { olderThanMs: number; limit: number; cursor?: string | undefined }): Promise<JobPage> {
     const { openJobs } = this.keys;
@@ -49,25 +49,25 @@ export class JobCatalogue {
   }
 
   /** The jobs of all tenants that have an id. */
-  async holdersOf(id: string): Promise<JobRef[]> {
+  async holdersOf(jobId: string): Promise<JobRef[]> {
     // `0` comes right after `/`
-    const members = await this.redis.zrange(this.keys.holders, `[${id}/`, `(${id}0`, 'BYLEX');
-    return members.map((member) => jobRef(member.slice(id.length + 1), id));
+    const members = await this.redis.zrange(this.keys.holders, `[${jobId}/`, `(${jobId}0`, 'BYLEX');
+    return members.map((member) => jobRef(member.slice(jobId.length + 1), jobId));
   }
 
-  /** Puts down what open jobs have in Redis now: a running one grows.
-   *  @param jobs of any tenants; one that is not counted, or has left since it was looked at, stays as it is */
-  weigh(jobs: readonly Weighed[]): Promise<void> {
-    return this.#weigh(jobs, true);
+  /** Stores what open jobs have in Redis now: running ones grow.
+   *  @param jobs of any tenants; one that is not counted, or has ended since it was measured, is left as it is */
+  account(jobs: readonly StoredJob[]): Promise<void> {
+    return this.#account(jobs, true);
   }
 
-  async #weigh(jobs: readonly Weighed[], wereOpen: boolean): Promise<void> {
+  async #account(jobs: readonly StoredJob[], wereOpen: boolean): Promise<void> {
     const byTenant = Map.groupBy(jobs, ({ ref }) => tenantOf(ref));
     await Promise.all(
       [...byTenant].map(([tenant, own]) => {
         const pairs = own.flatMap(({ ref, storedBytes }) => [ref, storedBytes]);
         const lists = [this.keys.storedBytesOf(tenant), this.keys.openJobsOf(tenant)];
-        return this.#run('weigh', lists, [wereOpen ? '1' : '', ...pairs]);
+        return this.#run('account', lists, [wereOpen ? '1' : '', ...pairs]);
       }),
     );
   }
@@ -77,20 +77,20 @@ export class JobCatalogue {
     return Number((await this.redis.hget(this.keys.storedBytesOf(tenant), 'total')) ?? 0);
   }
 
-  /** Takes jobs out of the lists whose records are gone, and logs that are gone out of the count.
-   *  @param limit how many of each at the most
+  /** Removes jobs whose records have expired from the lists, and expired logs from the stored bytes.
+   *  @param limit of each, at most
    *  @returns the larger of the two numbers that were due: fewer than `limit` when none is left */
   async purgeExpired(limit: number): Promise<number> {
     const nowMs = Math.floor((await this.#micros()) / 1e3);
-    const { leavingJobs, leavingLogs, allJobs, holders } = this.keys;
+    const { expiringJobs, expiringLogs, allJobs, holders } = this.keys;
     const [logs, records] = await Promise.all([
-      this.#due(leavingLogs, nowMs, limit),
-      this.#due(leavingJobs, nowMs, limit),
+      this.#due(expiringLogs, nowMs, limit),
+      this.#due(expiringJobs, nowMs, limit),
     ]);
-    await this.#uncountLogs(logs);
+    await this.#discountLogs(logs);
     const byTenant = Map.groupBy(records, tenantOf);
     for (const [tenant, refs] of byTenant) {
-      const keys = [leavingJobs, allJobs, this.keys.jobsOf(tenant), holders, this.keys.storedBytesOf(tenant)];
+      const keys = [expiringJobs, allJobs, this.keys.jobsOf(tenant), holders, this.keys.storedBytesOf(tenant)];
       await this.#run('purge', keys, [nowMs, ...refs]);
     }
     return Math.max(logs.length, records.length);
@@ -100,14 +100,14 @@ export class JobCatalogue {
     return (await this.redis.zrange(list, '-inf', String(nowMs), 'BYSCORE', 'LIMIT', 0, limit)) as JobRef[];
   }
 
-  async #uncountLogs(refs: readonly JobRef[]): Promise<void> {
+  async #discountLogs(refs: readonly JobRef[]): Promise<void> {
     if (refs.length === 0) return;
     const jobs = await this.reader.outlines(refs);
-    await this.#weigh(
+    await this.#account(
       jobs.flatMap((job) => (job === null ? [] : { ref: job.ref, storedBytes: job.bytes.kept })),
       false,
     );
-    await this.redis.zrem(this.keys.leavingLogs, ...refs);
+    await this.redis.zrem(this.keys.expiringLogs, ...refs);
   }
 
   /** Redis's clock, µs since the epoch. */
@@ -117,7 +117,7 @@ export class JobCatalogue {
   }
 }
 
-/** @param reply members and their scores, in turns */
+/** @param reply members and their scores, alternating */
 function pageOf(reply: readonly string[], limit: number): JobPage {
   const refs = reply.filter((_, place) => place % 2 === 0) as JobRef[];
   return { refs, nextCursor: refs.length < limit ? null : (reply.at(-1) ?? null) };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { Deployment } from '../testing/log-harness.ts';
+import { LogHarness } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
@@ -14,7 +14,7 @@ afterAll(() => server.stop());
 const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1_000_000 };
 
 /** Slots, and jobs of tenants `a` and `b` that are queued. */
-async function slotsOf(d: Deployment, count = 6) {
+async function slotsOf(d: LogHarness, count = 6) {
   const fairQueue = new FairQueue(d.redis, d.keys, d.limits);
   const unparked: JobRef[] = [];
   fairQueue.onUnparked = (refs) => unparked.push(...refs);
@@ -25,9 +25,9 @@ async function slotsOf(d: Deployment, count = 6) {
 
 /** Picks jobs up one after the other. @returns how many got a slot */
 async function pickUpAll(slots: TenantSlots, refs: readonly JobRef[]): Promise<number> {
-  let taken = 0;
-  for (const ref of refs) if ((await slots.pickUp(ref)).kind === 'taken') taken += 1;
-  return taken;
+  let granted = 0;
+  for (const ref of refs) if ((await slots.pickUp(ref)).kind === 'granted') granted += 1;
+  return granted;
 }
 
 describe('the slots of a tenant (law 16)', () => {
@@ -36,20 +36,20 @@ describe('the slots of a tenant (law 16)', () => {
     [[2], 1],
     [[1], 1],
     [[3, 3], 5],
-  ])('leave a fifth of all slots, and one at least, to others: of %j, %d', async (workers, most) => {
-    await using d = Deployment.single(server.url);
+  ])('leave a fifth of all slots, and one at least, to others: of %j, %d', async (workers, maxSlots) => {
+    await using d = LogHarness.single(server.url);
     const { slots, a, b } = await slotsOf(d);
     await slots.setPolicy('share');
     for (const [nth, count] of workers.entries()) await slots.announce(`worker-${nth}`, count);
-    expect(await pickUpAll(slots, a)).toBe(most);
-    expect(await slots.pickUp(a[5] as JobRef)).toEqual({ kind: 'full', most });
-    expect(await slots.pickUp(b[0] as JobRef)).toEqual({ kind: 'taken' });
+    expect(await pickUpAll(slots, a)).toBe(maxSlots);
+    expect(await slots.pickUp(a[5] as JobRef)).toEqual({ kind: 'full', maxSlots });
+    expect(await slots.pickUp(b[0] as JobRef)).toEqual({ kind: 'granted' });
     // whoever has a slot keeps it when it is picked up again
-    expect(await slots.pickUp(a[0] as JobRef)).toEqual({ kind: 'taken' });
+    expect(await slots.pickUp(a[0] as JobRef)).toEqual({ kind: 'granted' });
   });
 
   it('count those of workers that have been seen of late', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     await slots.setPolicy('share');
     await slots.announce('alive', 3);
@@ -62,32 +62,32 @@ describe('the slots of a tenant (law 16)', () => {
   });
 
   it('are as many as the API says, or the worker’s own setting, or without bound', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     await slots.setPolicy(3);
     expect(await pickUpAll(slots, a)).toBe(3);
-    expect((await new TenantSlots(d.redis, d.keys, 4).pickUp(a[3] as JobRef)).kind).toBe('taken');
+    expect((await new TenantSlots(d.redis, d.keys, 4).pickUp(a[3] as JobRef)).kind).toBe('granted');
     await slots.setPolicy('none');
     expect(await pickUpAll(new TenantSlots(d.redis, d.keys, null), a)).toBe(6);
   });
 
   it('are asked for anew until somebody has said how they are shared out', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     expect(await pickUpAll(slots, a.slice(0, 1))).toBe(1);
     await slots.setPolicy(1);
-    expect(await slots.pickUp(a[1] as JobRef)).toEqual({ kind: 'full', most: 1 });
+    expect(await slots.pickUp(a[1] as JobRef)).toEqual({ kind: 'full', maxSlots: 1 });
   });
 
   it('go to the first in line that is parked, when a job ends or lets go', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, fairQueue, a, unparked } = await slotsOf(d);
     await slots.setPolicy(2);
     expect(await pickUpAll(slots, a)).toBe(2);
     for (const ref of a.slice(2).toReversed()) expect(await slots.park(ref, 2)).toBe(false);
     await fairQueue.retire({ ref: a[0] as JobRef, keptBytes: 1 });
     expect(unparked.splice(0)).toEqual([a[2]]);
-    expect((await slots.pickUp(a[2] as JobRef)).kind).toBe('taken');
+    expect((await slots.pickUp(a[2] as JobRef)).kind).toBe('granted');
     await fairQueue.markReleased(a[1] as JobRef);
     expect(unparked.splice(0)).toEqual([a[3]]);
     await fairQueue.freeSlot(a[2] as JobRef);
@@ -100,7 +100,7 @@ describe('the slots of a tenant (law 16)', () => {
   });
 
   it('are not missed by a job that is parked just after one has become free, nor by one that has ended', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, fairQueue, a } = await slotsOf(d);
     await slots.setPolicy(1);
     expect(await pickUpAll(slots, a)).toBe(1);
@@ -113,7 +113,7 @@ describe('the slots of a tenant (law 16)', () => {
   });
 
   it('are given by a sweep to whom a lost message has left parked, and to nobody beyond the bound', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, a, b } = await slotsOf(d);
     await slots.setPolicy(2);
     expect(await pickUpAll(slots, a)).toBe(2);
@@ -126,7 +126,7 @@ describe('the slots of a tenant (law 16)', () => {
   });
 
   it('are all given by a sweep to those that are parked, once there is no bound any more', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     await slots.setPolicy(2);
     expect(await pickUpAll(slots, a)).toBe(2);

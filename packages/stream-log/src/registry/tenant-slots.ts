@@ -5,74 +5,74 @@ import { type RedisConnection, type RunScript, scriptsOf } from '../redis/script
 /** A worker that has not announced its slots for this long is gone, milliseconds. */
 const WORKER_SEEN_MS = 15_000;
 
-/** How long a policy stands that no API node repeats, milliseconds. */
+/** How long a policy lasts that no API node repeats, milliseconds. */
 const POLICY_KEPT_MS = 60_000;
 
-/** How long a worker takes it for granted that slots are not shared out, milliseconds. */
-const UNSHARED_FOR_MS = 2_000;
+/** How long a worker relies on the answer that there is no bound, milliseconds. */
+const UNBOUNDED_FOR_MS = 2_000;
 
 /** How many slots one tenant's jobs may hold: `share` leaves a fifth of all, at least one, to others. */
 export type SlotPolicy = 'none' | 'share' | number;
 
 export type PickUp =
-  | { readonly kind: 'taken' }
-  /** the tenant holds `most` slots, which is all that it may have */
-  | { readonly kind: 'full'; readonly most: number };
+  | { readonly kind: 'granted' }
+  /** the tenant holds `maxSlots` slots, which is all that it may have */
+  | { readonly kind: 'full'; readonly maxSlots: number };
 
-/** Shares the slots of all workers out among tenants, when jobs are picked up (law 16): whoever queues endless jobs leaves
- *  slots to others. A job for which there is no slot is *parked*: queued still, but outside the queue, where it would stand
- *  in the way. When a slot of its tenant is freed, the first in line is queued again ({@link FairQueue.onUnparked}), and a
- *  sweep mends what is lost in between.
+/** Divides the slots of all workers among tenants, when jobs are picked up (law 16): whoever queues endless jobs leaves
+ *  slots to others. A job that gets no slot is *parked*: still queued, but outside the queue, where it would be in the
+ *  way. When its tenant frees a slot, the first parked job is queued again ({@link FairQueue.onUnparked}), and a sweep
+ *  repairs what is lost in between.
  *  @see docs/adr/0027-slots-are-shared-out-at-pick-up.md */
 export class TenantSlots {
   readonly #run: RunScript;
-  /** until when nobody asks, ms of performance.now(): an answer costs a round trip before the first token */
-  #unsharedUntil = 0;
+  /** until when not to ask, ms of performance.now(): an answer costs a round trip before the first token */
+  #unboundedUntil = 0;
 
-  /** @param ownMost most slots of one tenant by the setting of this process; null: as the API says */
+  /** @param ownMax max slots of one tenant by the setting of this process; null: as the policy says */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
-    readonly ownMost: number | null,
+    readonly ownMax: number | null,
   ) {
     this.#run = scriptsOf(redis);
   }
 
-  /** Says how slots are shared out. To be repeated. */
+  /** Sets how tenants share the slots. To be repeated within a minute. */
   async setPolicy(policy: SlotPolicy): Promise<void> {
     await this.redis.set(this.keys.slotPolicy, String(policy), 'PX', POLICY_KEPT_MS);
   }
 
-  /** A worker is there. To be repeated within 15 s.
+  /** Announces a worker. To be repeated within 15 s.
    *  @param slots jobs that it runs at a time */
   async announce(worker: string, slots: number): Promise<void> {
     const [seconds, micros] = await this.redis.time();
     const seenMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
     const { workers } = this.keys;
     await this.redis.hset(workers, worker, `${slots} ${seenMs}`);
-    await this.#forgetLost(seenMs);
+    await this.#removeLost(seenMs);
   }
 
-  /** A worker ends. */
+  /** Removes a worker that ends. */
   async withdraw(worker: string): Promise<void> {
     await this.redis.hdel(this.keys.workers, worker);
   }
 
-  /** Asks for a slot for a job that a worker has taken from the queue. The slot is the job's until it ends or is given
-   *  back ({@link FairQueue.retire}, `markReleased`, `freeSlot`). */
+  /** Asks for a slot for a job that a worker has got from the queue. The job holds it until it ends or is given back
+   *  ({@link FairQueue.retire}, `markReleased`, `freeSlot`). */
   async pickUp(ref: JobRef): Promise<PickUp> {
-    if (performance.now() < this.#unsharedUntil) return { kind: 'taken' };
-    const [taken, most] = await this.#ask(tenantOf(ref), ref);
-    if (most === -1) this.#unsharedUntil = performance.now() + UNSHARED_FOR_MS;
-    return taken === 1 ? { kind: 'taken' } : { kind: 'full', most };
+    if (performance.now() < this.#unboundedUntil) return { kind: 'granted' };
+    const [granted, maxSlots] = await this.#ask(tenantOf(ref), ref);
+    if (maxSlots === -1) this.#unboundedUntil = performance.now() + UNBOUNDED_FOR_MS;
+    return granted === 1 ? { kind: 'granted' } : { kind: 'full', maxSlots };
   }
 
-  /** Parks a job that was picked up in vain, once its queue entry is gone.
+  /** Parks a job that got no slot, once its queue entry is gone.
    *  @returns whether it is to be queued again: a slot has become free meanwhile */
-  async park(ref: JobRef, most: number): Promise<boolean> {
+  async park(ref: JobRef, maxSlots: number): Promise<boolean> {
     const tenant = tenantOf(ref);
     const keys = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant), this.keys.openJobsOf(tenant)];
-    return (await this.#run('park', keys, [ref, most])) === 0;
+    return (await this.#run('park', keys, [ref, maxSlots])) === 0;
   }
 
   /** For a sweep: of queued jobs without a queue entry, those that are not parked, and of the parked ones as many, first in
@@ -88,23 +88,23 @@ export class TenantSlots {
     const places = await this.redis.zmscore(parked, ...refs);
     const lost = refs.filter((_, place) => places[place] === null);
     if (lost.length === refs.length) return lost;
-    const [free, most] = await this.#ask(tenant, '');
-    // without a bound nobody who ends calls the next one
-    const count = most < 0 ? refs.length - lost.length : free;
+    const [free, maxSlots] = await this.#ask(tenant, '');
+    // without a bound, no job that ends unparks the next one
+    const count = maxSlots < 0 ? refs.length - lost.length : free;
     if (count === 0) return lost;
     const popped = await this.redis.zpopmin(parked, count);
     return [...lost, ...(popped.filter((_, place) => place % 2 === 0) as JobRef[])];
   }
 
-  async #ask(tenant: string, ref: JobRef | ''): Promise<[taken: number, most: number]> {
+  async #ask(tenant: string, ref: JobRef | ''): Promise<[granted: number, maxSlots: number]> {
     const own = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
     const keys = [...own, this.keys.workers, this.keys.slotPolicy];
-    return (await this.#run('pickup', keys, [ref, this.ownMost ?? 0, WORKER_SEEN_MS])) as [number, number];
+    return (await this.#run('pickup', keys, [ref, this.ownMax ?? 0, WORKER_SEEN_MS])) as [number, number];
   }
 
-  async #forgetLost(nowMs: number): Promise<void> {
+  async #removeLost(nowMs: number): Promise<void> {
     const seen = Object.entries(await this.redis.hgetall(this.keys.workers));
-    const lost = seen.filter(([, word]) => Number(word.split(' ')[1]) < nowMs - 4 * WORKER_SEEN_MS);
+    const lost = seen.filter(([, entry]) => Number(entry.split(' ')[1]) < nowMs - 4 * WORKER_SEEN_MS);
     if (lost.length > 0) await this.redis.hdel(this.keys.workers, ...lost.map(([worker]) => worker));
   }
 }

@@ -1,11 +1,11 @@
 import type { EventId, JobRef, JobStatus, StoredEvent, StreamEventType } from '@millrace/contracts';
 import { eventId, idOf, LOG_START } from '@millrace/contracts';
-import type { LogLimits } from '../log/limits.ts';
+import type { LogLimits } from '../log/record.ts';
 
 /** Who writes, and where it believes the log to end: right, behind, or ahead. */
 export interface Claim {
   readonly attempt: number;
-  readonly runner: string;
+  readonly leaseToken: string;
   /** the last event of its attempt that it knows to be stored */
   readonly seq: number;
 }
@@ -25,7 +25,7 @@ interface ModelJob {
   seq: number;
   events: number;
   bytes: number;
-  runner: string | null;
+  leaseToken: string | null;
   /** the present attempt has said something: it has a time of the first token */
   spoke: boolean;
   /** readers hold text that the next attempt must take back */
@@ -67,7 +67,7 @@ export class JobModel {
     if (this.job !== null) {
       return this.job.fingerprint === job.fingerprint ? 'existing' : 'mismatch';
     }
-    const nothing = { seq: 0, events: 0, bytes: 0, runner: null, spoke: false, owesReset: false, released: null };
+    const nothing = { seq: 0, events: 0, bytes: 0, leaseToken: null, spoke: false, owesReset: false, released: null };
     this.job = { ...job, ...nothing, status: 'queued', attempt: 0 };
     this.log = [];
     const accepted = JSON.stringify({ id: idOf(this.ref), status: 'queued' });
@@ -76,12 +76,12 @@ export class JobModel {
     return 'opened';
   }
 
-  begin(runner: string): 'missing' | 'ended' | 'already-said' | 'too-many-attempts' | number {
+  begin(leaseToken: string): 'missing' | 'ended' | 'has-output' | 'too-many-attempts' | number {
     const { job } = this;
     if (job === null) return 'missing';
     if (this.finished) return 'ended';
-    if (job.status === 'active' && job.runner === runner) return job.attempt;
-    if (job.owesReset && job.onCrash === 'fail') return 'already-said';
+    if (job.status === 'active' && job.leaseToken === leaseToken) return job.attempt;
+    if (job.owesReset && job.onCrash === 'fail') return 'has-output';
     if (job.attempt >= this.limits.maxAttempts) return 'too-many-attempts';
 
     const before = this.lastEventId;
@@ -92,7 +92,15 @@ export class JobModel {
       const reason = lost ? 'log-lost' : (job.released ?? 'worker-lost');
       said.unshift({ type: 'reset', data: JSON.stringify({ attempt, reason }) });
     }
-    Object.assign(job, { status: 'active', attempt, seq: 0, runner, spoke: false, owesReset: false, released: null });
+    Object.assign(job, {
+      status: 'active',
+      attempt,
+      seq: 0,
+      leaseToken,
+      spoke: false,
+      owesReset: false,
+      released: null,
+    });
     this.log ??= [];
     job.bytes += bytesOf(said);
     this.#store(job, said, before);
@@ -129,22 +137,22 @@ export class JobModel {
     const { job } = this;
     if (job === null) return 'not-found';
     if (this.finished) return job.status === 'cancelled' ? 'already-cancelled' : 'finished';
-    this.#end(job, 'cancelled', event, 'tell the runner');
+    this.#end(job, 'cancelled', event, 'tell the worker');
     return 'cancelled';
   }
 
   /** A worker that may not run the job again ends it. */
   giveUp(event: Said): boolean {
     if (this.job === null || this.finished) return false;
-    this.#end(this.job, 'failed', event, 'tell the runner');
+    this.#end(this.job, 'failed', event, 'tell the worker');
     return true;
   }
 
   /** @returns whether the job is to run again */
-  release({ attempt, runner }: Claim, reason: 'handover' | 'log-lost'): boolean {
+  release({ attempt, leaseToken }: Claim, reason: 'handover' | 'log-lost'): boolean {
     const { job } = this;
     if (job === null || this.finished || job.attempt > attempt) return false;
-    if (job.attempt === attempt && job.runner !== runner) return false;
+    if (job.attempt === attempt && job.leaseToken !== leaseToken) return false;
     // Redis lost the attempt itself: its number is spent
     if (job.attempt < attempt) Object.assign(job, { attempt, seq: 0, owesReset: true });
     if (reason === 'log-lost') job.owesReset = true;
@@ -174,10 +182,10 @@ export class JobModel {
   }
 
   /** Who may write at all: the runner of the present attempt, while it runs. */
-  #refusal({ attempt, runner }: Claim): Refusal | null {
+  #refusal({ attempt, leaseToken }: Claim): Refusal | null {
     const { job } = this;
     if (job === null || job.attempt < attempt) return 'LOG_LOST';
-    if (job.attempt > attempt || job.status === 'queued' || job.runner !== runner) return 'ATTEMPT_FENCED';
+    if (job.attempt > attempt || job.status === 'queued' || job.leaseToken !== leaseToken) return 'ATTEMPT_FENCED';
     return this.finished ? 'JOB_CLOSED' : null;
   }
 
@@ -186,7 +194,7 @@ export class JobModel {
     return this.job;
   }
 
-  #end(job: ModelJob, status: 'completed' | 'failed' | 'cancelled', event: Said, tell?: 'tell the runner'): void {
+  #end(job: ModelJob, status: 'completed' | 'failed' | 'cancelled', event: Said, tell?: 'tell the worker'): void {
     job.status = status;
     this.log ??= [];
     job.bytes += bytesOf([event]);
@@ -204,7 +212,7 @@ export class JobModel {
     this.log?.push(...events);
     this.#renew();
     const lines = events.map(({ id, type, data }) => `${id} ${type} ${data}`);
-    this.published.push(['live', [`${before} ${job.runner ?? '-'}`, ...lines].join('\n')]);
+    this.published.push(['live', [`${before} ${job.leaseToken ?? '-'}`, ...lines].join('\n')]);
   }
 }
 

@@ -5,9 +5,9 @@ import { IdempotencyMismatch, StreamLogError } from '../errors.ts';
 import { NewJob } from '../log/new-job.ts';
 import { scriptsOf } from '../redis/scripts.ts';
 import { type Claim, type JobModel, type Said, said } from './job-model.ts';
-import { type Deployment, DONE, REQUEST } from './log-harness.ts';
+import { DONE, type LogHarness, REQUEST } from './log-harness.ts';
 
-const RUNNERS = ['runner-a', 'runner-b', 'runner-c'] as const;
+const LEASE_TOKENS = ['token-a', 'token-b', 'token-c'] as const;
 const FAILURE = { code: 'MODEL_ERROR', message: 'm', retryable: false } as const;
 
 /** What a key of a job that was long silent has left, milliseconds. */
@@ -23,7 +23,7 @@ export interface JobStep {
 }
 
 export interface RealJob {
-  readonly d: Deployment;
+  readonly d: LogHarness;
   readonly ref: JobRef;
 }
 
@@ -43,12 +43,12 @@ const opens = fc.constantFrom('restart' as const, 'fail' as const).map(
   }),
 );
 
-const begins = fc.constantFrom(...RUNNERS).map(
-  (runner): JobStep => ({
-    name: `begin(${runner})`,
-    predict: (model) => model.begin(runner),
+const begins = fc.constantFrom(...LEASE_TOKENS).map(
+  (leaseToken): JobStep => ({
+    name: `begin(${leaseToken})`,
+    predict: (model) => model.begin(leaseToken),
     run: async ({ d, ref }) => {
-      const begun = await d.starter.begin(ref, runner);
+      const begun = await d.starter.begin(ref, leaseToken);
       if (begun.kind === 'begun') return begun.attempt;
       return begun.kind === 'refused' ? begun.reason : begun.kind;
     },
@@ -59,15 +59,15 @@ const begins = fc.constantFrom(...RUNNERS).map(
 const claims = fc.record({
   attempt: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1)),
   seq: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1)),
-  runner: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, fc.constantFrom(...RUNNERS)),
+  leaseToken: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, fc.constantFrom(...LEASE_TOKENS)),
 });
 type Deviation = typeof claims extends fc.Arbitrary<infer T> ? T : never;
 
-function claimOf({ job }: JobModel, { attempt, seq, runner }: Deviation): Claim {
+function claimOf({ job }: JobModel, { attempt, seq, leaseToken }: Deviation): Claim {
   return {
     attempt: Math.max(1, (job?.attempt ?? 0) + attempt),
     seq: Math.max(0, (job?.seq ?? 0) + seq),
-    runner: runner ?? job?.runner ?? RUNNERS[0],
+    leaseToken: leaseToken ?? job?.leaseToken ?? LEASE_TOKENS[0],
   };
 }
 
@@ -90,11 +90,11 @@ const repetitions = sayings.map(
   (events): JobStep => ({
     name: `append, twice the same (${events.length})`,
     predict: (model) => {
-      const claim = claimOf(model, { attempt: 0, seq: 0, runner: null });
+      const claim = claimOf(model, { attempt: 0, seq: 0, leaseToken: null });
       return [model.append(claim, events), model.append(claim, events)];
     },
     run: (real, model) => {
-      const claim = claimOf(model, { attempt: 0, seq: 0, runner: null });
+      const claim = claimOf(model, { attempt: 0, seq: 0, leaseToken: null });
       return Promise.all([append(real, claim, events), append(real, claim, events)]);
     },
   }),
@@ -110,12 +110,12 @@ const REPLIES = new Map<unknown, string>([
 ]);
 
 /** By the script itself: only its reply tells a repetition from a new event. */
-async function append({ d, ref }: RealJob, { attempt, runner, seq }: Claim, events: readonly Said[]) {
+async function append({ d, ref }: RealJob, { attempt, leaseToken, seq }: Claim, events: readonly Said[]) {
   const args = [
     'PUBLISH',
     d.limits.unfinishedRetentionMs,
     attempt,
-    runner,
+    leaseToken,
     seq + 1,
     d.limits.maxEvents,
     d.limits.maxBytes,
@@ -180,7 +180,7 @@ const reads = fc
     return {
       name: `read(${place}, ${JSON.stringify(limits)})`,
       predict: (model) => [model.page(after(model), limits), model.text],
-      run: ({ d, ref }, model) => Promise.all([d.reader.page(ref, after(model), limits), d.reader.text(ref)]),
+      run: ({ d, ref }, model) => Promise.all([d.reader.page(ref, after(model), limits), d.text(ref)]),
     };
   });
 

@@ -1,18 +1,19 @@
 import type { EventId, JobRef, JobRequest, StoredEvent } from '@millrace/contracts';
-import { compareEventIds, eventPosition, isTerminal, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
+import { compareEventIds, eventPosition, idOf, isTerminal, jobRef, LOG_START, newRequestId } from '@millrace/contracts';
 import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { AttemptStarter, type Begun } from '../attempt/attempt-starter.ts';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
-import { Followers } from '../follow/followers.ts';
-import type { Following, FollowSink } from '../follow/subscriber.ts';
+import { JobNotFound } from '../errors.ts';
+import type { EventSink, Subscription } from '../follow/subscriber.ts';
+import { type FollowOptions, Subscribers } from '../follow/subscribers.ts';
 import type { EventBatch } from '../log/event-batch.ts';
 import { JobCanceller } from '../log/job-canceller.ts';
 import { JobOpener } from '../log/job-opener.ts';
 import { JobReader } from '../log/job-reader.ts';
-import type { LogLimits } from '../log/limits.ts';
 import { NewJob } from '../log/new-job.ts';
+import type { LogLimits } from '../log/record.ts';
 import { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 
@@ -34,8 +35,25 @@ export const REQUEST: JobRequest = {
   timeoutMs: 60_000,
 };
 
-/** Everything of the stream log on one key prefix: two "nodes" that follow, and a worker's side. */
-export class Deployment implements AsyncDisposable {
+/** A node that follows jobs. */
+export class FollowingNode extends Subscribers {
+  readonly #reader: JobReader;
+
+  constructor(redis: RedisConnection, hub: ChannelHub, keys: KeySpace) {
+    super(redis, hub, keys);
+    this.#reader = new JobReader(redis, keys);
+  }
+
+  /** Looks a job up and follows it, as a caller that knows its reference. */
+  async attach(ref: JobRef, options: FollowOptions): Promise<Subscription> {
+    const outline = await this.#reader.outline(ref);
+    if (outline === null) throw new JobNotFound(idOf(ref));
+    return this.follow(outline, options);
+  }
+}
+
+/** Everything of the stream log on one key prefix: nodes that follow, and a worker's side. */
+export class LogHarness implements AsyncDisposable {
   readonly keys = new KeySpace(newKeyPrefix());
   readonly redis: RedisConnection;
   readonly opener: JobOpener;
@@ -57,17 +75,17 @@ export class Deployment implements AsyncDisposable {
     this.starter = new AttemptStarter(this.redis, this.keys, all);
   }
 
-  static single(url: string, limits?: Partial<LogLimits>): Deployment {
+  static single(url: string, limits?: Partial<LogLimits>): LogHarness {
     const retryStrategy = () => 50;
-    return new Deployment(
+    return new LogHarness(
       () => new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null, retryStrategy }),
       limits,
     );
   }
 
-  static cluster(ports: readonly number[]): Deployment {
+  static cluster(ports: readonly number[]): LogHarness {
     const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
-    return new Deployment(() => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }));
+    return new LogHarness(() => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }));
   }
 
   connection(): RedisConnection {
@@ -78,15 +96,15 @@ export class Deployment implements AsyncDisposable {
     return connection;
   }
 
-  /** A node that follows, with connections of its own, or with those that a test wants to play with. */
-  node({ reads = this.connection(), subscriber = this.connection() } = {}): Followers {
+  /** A node with connections of its own, or with those that a test wants to break. */
+  node({ reads = this.connection(), subscriber = this.connection() } = {}): FollowingNode {
     const hub = new ChannelHub({ connection: subscriber, sharded: this.redis.isCluster });
-    const followers = new Followers(reads, hub, this.keys);
+    const subscribers = new FollowingNode(reads, hub, this.keys);
     this.#closers.unshift(() => {
-      followers.close();
+      subscribers.close();
       hub.close();
     });
-    return followers;
+    return subscribers;
   }
 
   /** A job that is queued. */
@@ -95,16 +113,22 @@ export class Deployment implements AsyncDisposable {
     return ref;
   }
 
-  /** A job that a worker has taken. */
-  async begin(ref: JobRef, runner = newRequestId()): Promise<AttemptWriter> {
-    return begun(await this.starter.begin(ref, runner)).writer;
+  /** Starts an attempt at a job. */
+  async begin(ref: JobRef, leaseToken = newRequestId()): Promise<AttemptWriter> {
+    return begun(await this.starter.begin(ref, leaseToken)).writer;
   }
 
   async log(ref: JobRef): Promise<StoredEvent[]> {
     return (await this.reader.page(ref, LOG_START, { events: 1e9, bytes: 1e9 })).events;
   }
 
-  /** Leaves what a fail-over to a replica leaves that had not got the events after `last` of the present attempt. */
+  /** The answer so far: all text after the last `reset`; null when the log has expired. */
+  async text(ref: JobRef): Promise<string | null> {
+    const events = await this.log(ref);
+    return events.length === 0 ? null : textOf(events);
+  }
+
+  /** Leaves what a fail-over leaves to a replica that had not got the events after `last` of the present attempt. */
   async loseAfter(ref: JobRef, last: EventId): Promise<void> {
     const kept = (await this.log(ref)).filter((event) => compareEventIds(event.id, last) <= 0);
     await this.redis.del(this.keys.log(ref));
@@ -128,18 +152,18 @@ export const DONE = {
   timings: { queueMs: 1, firstTokenMs: 2, totalMs: 3 },
 };
 
-/** A reader that keeps what it was given, and can be awaited. */
-export class Recorder implements FollowSink {
+/** A reader that keeps what it was given, and that tests can await. */
+export class Recorder implements EventSink {
   readonly events: StoredEvent[] = [];
   ended: string | null = null;
-  following: Following | null = null;
-  /** takes this many events, then says it is full */
+  subscription: Subscription | null = null;
+  /** how many events it takes before it is full */
   room = Number.POSITIVE_INFINITY;
   readonly #waiters = new Set<() => void>();
 
-  static async follow(node: Followers, ref: JobRef, after: EventId = LOG_START): Promise<Recorder> {
+  static async follow(node: FollowingNode, ref: JobRef, after: EventId = LOG_START): Promise<Recorder> {
     const recorder = new Recorder();
-    recorder.following = await node.follow(ref, { after, sink: recorder });
+    recorder.subscription = await node.attach(ref, { after, sink: recorder });
     return recorder;
   }
 
@@ -155,7 +179,7 @@ export class Recorder implements FollowSink {
     this.#wake();
   }
 
-  /** Resolves as soon as `condition` holds; it is asked after each batch. */
+  /** Resolves as soon as `condition` holds; it is checked after each batch. */
   async until(condition: (recorder: Recorder) => boolean): Promise<this> {
     while (!condition(this)) {
       const { promise, resolve } = Promise.withResolvers<void>();

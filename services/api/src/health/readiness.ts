@@ -1,6 +1,6 @@
-import type { Followers, KeySpace, RedisConnection } from '@millrace/stream-log';
+import type { KeySpace, RedisConnection, Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { FOLLOWERS, KEYS, REDIS } from '../tokens.ts';
+import { KEYS, REDIS, SUBSCRIBERS } from '../tokens.ts';
 
 /** How long Redis keeps the probe, milliseconds. */
 const PROBE_KEPT_MS = 10_000;
@@ -14,7 +14,7 @@ export class Readiness {
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: KeySpace,
-    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
   ) {}
 
   /** Aborts when this node begins to stop: requests that wait must be answered now. */
@@ -32,7 +32,7 @@ export class Readiness {
     if (this.drainSignal.aborted) obstacles.push('draining');
     const redis = await this.#redisObstacle();
     if (redis !== null) obstacles.push(redis);
-    if (!this.followers.ready) obstacles.push('subscriptions');
+    if (!this.subscribers.ready) obstacles.push('subscriptions');
     return obstacles;
   }
 

@@ -102,13 +102,6 @@ export class MethodNotAllowed extends Problem {
   }
 }
 
-/** An unknown job and another tenant's look the same (law 14). */
-export class UnknownJob extends Problem {
-  constructor() {
-    super('JOB_NOT_FOUND', 'There is no such job, or it is not yours.');
-  }
-}
-
 /** For admins only: other callers always name a job of their own tenant. */
 export class AmbiguousId extends Problem {
   constructor(tenants: readonly string[]) {
@@ -122,12 +115,6 @@ export class AmbiguousId extends Problem {
 export class JobFinished extends Problem {
   constructor() {
     super('JOB_FINISHED', 'The job has finished and can no longer be cancelled.');
-  }
-}
-
-export class LogGone extends Problem {
-  constructor() {
-    super('LOG_EXPIRED', 'The events of this job have expired; its record is at GET /jobs/:id.');
   }
 }
 

@@ -1,14 +1,19 @@
 import type { ProblemCode } from '@millrace/contracts';
 import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
 import { HttpException } from '@nestjs/common';
-import { LogGone, Problem, Unavailable, UnknownJob } from './problem.ts';
+import { Problem, Unavailable } from './problem.ts';
 import { isRedisFailure } from './redis-failure.ts';
 
 /** The problem that a caller gets for an error. An unknown error is `INTERNAL` and reveals nothing of its text. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof JobNotFound) return new UnknownJob();
-  if (error instanceof LogExpired) return new LogGone();
+  if (error instanceof JobNotFound) {
+    // an unknown job and another tenant's look the same (law 14)
+    return new Problem('JOB_NOT_FOUND', 'There is no such job, or it is not yours.');
+  }
+  if (error instanceof LogExpired) {
+    return new Problem('LOG_EXPIRED', 'The events of this job have expired; its record is at GET /jobs/:id.');
+  }
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
   }

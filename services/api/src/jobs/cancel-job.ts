@@ -1,8 +1,10 @@
+import { JobNotFound, type JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { JobFinished, UnknownJob } from '../http/problem.ts';
+import { JobFinished } from '../http/problem.ts';
 import { Cancellation } from './cancellation.ts';
-import { GetJob, type JobSnapshot } from './get-job.ts';
+import type { JobSnapshot } from './get-job.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
+import { viewOf } from './job-view.ts';
 
 /** Cancels one job, for its owner or an admin. Idempotent. @see PROTOCOL.md §6 */
 @Injectable()
@@ -10,15 +12,17 @@ export class CancelJob {
   constructor(
     @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
-    @Inject(GetJob) private readonly getJob: GetJob,
   ) {}
 
-  /** @throws UnknownJob, AmbiguousId, JobFinished */
+  /** @throws JobNotFound, AmbiguousId, JobFinished */
   async run(named: NamedJob): Promise<JobSnapshot> {
-    const { ref, tenant } = await this.access.get(named);
-    const outcome = await this.cancellation.cancel(ref, tenant === named.caller.tenant ? 'owner' : 'admin');
-    if (outcome === 'not-found') throw new UnknownJob();
-    if (outcome === 'finished') throw new JobFinished();
-    return this.getJob.run({ ...named, tenant });
+    const job = await this.access.get(named);
+    const outcome = await this.cancellation.cancel(job.ref, job.tenant === named.caller.tenant ? 'owner' : 'admin');
+    if (outcome.kind === 'not-found') throw new JobNotFound(job.id);
+    if (outcome.kind === 'finished') throw new JobFinished();
+    // the cancel returns what has changed since the record was read
+    const { keptBytes: _, ...end } = outcome.end;
+    const record: JobOutline = { ...job, ...end, status: 'cancelled' };
+    return { record, view: viewOf(record) };
   }
 }

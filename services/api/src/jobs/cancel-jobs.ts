@@ -37,7 +37,7 @@ export class CancelJobs {
       const page: JobPage = await this.catalogue.open({ olderThanMs: 0, limit: BATCH, cursor: cursor ?? undefined });
       const jobs = (await this.reader.outlines(page.refs)).filter((job) => job !== null).filter(matches);
       const outcomes = await Promise.all(jobs.map(({ ref }) => this.cancellation.cancel(ref, 'admin')));
-      cancelled += outcomes.filter((outcome) => outcome === 'cancelled').length;
+      cancelled += outcomes.filter(({ kind }) => kind === 'cancelled').length;
       cursor = page.nextCursor;
     } while (cursor !== null);
     return cancelled;

@@ -1,8 +1,8 @@
 import { type CreateJobBody, jobRef } from '@millrace/contracts';
-import { type Followers, type IdempotencyKeys, isFinished } from '@millrace/stream-log';
+import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { FOLLOWERS, IDEMPOTENCY_KEYS } from '../tokens.ts';
+import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake } from './intake.ts';
 import { JobQueue } from './queue/job-queue.ts';
@@ -25,6 +25,8 @@ export interface CreateJobCommand {
 export interface CreatedJob extends AcceptedJob, Disposable {
   /** resolves when the job is in the queue. The answer must await it, after its own SUBSCRIBE is sent */
   readonly enqueued: Promise<void>;
+  /** of a new job that its creator follows: the answer takes it */
+  readonly place: Place | null;
 }
 
 /** Stores and queues a job, at most once for each id and idempotency key. @see PROTOCOL.md §2 */
@@ -36,7 +38,7 @@ export class CreateJob {
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
-    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
   ) {}
 
   async run({ caller, body, jobId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
@@ -47,20 +49,21 @@ export class CreateJob {
     const acceptedId = heldId ?? jobId;
     const mayExist = isChosen || heldId !== null;
     // subscribing before the job is stored saves a read, and costs no time beside the admission
-    const expected = follows && !mayExist ? this.followers.expect(jobRef(tenant, acceptedId)) : null;
+    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId)) : null;
     try {
       const job = await this.intake.accept({
         ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-        ...{ idempotencyKey, mayExist, ready: expected?.confirmed },
+        ...{ idempotencyKey, mayExist, ready: place?.confirmed },
       });
-      if (job.isNew) expected?.stored();
       const enqueued = this.#enqueue(job);
       enqueued.catch(() => {
         // whoever awaits it gets the error; if nobody does, the sweep queues the job
       });
-      return { ...job, enqueued, [Symbol.dispose]: () => expected?.[Symbol.dispose]() };
+      // under another id, which the same key had reserved, the reader reads the log
+      const own = job.isNew && job.ref === place?.ref ? place : null;
+      return { ...job, enqueued, place: own, [Symbol.dispose]: () => place?.[Symbol.dispose]() };
     } catch (error) {
-      expected?.[Symbol.dispose]();
+      place?.[Symbol.dispose]();
       throw error;
     }
   }
@@ -69,7 +72,7 @@ export class CreateJob {
     if (job.isNew) {
       await this.queue.enqueueNew(job);
     } else if (!isFinished(job.status)) {
-      // queue and index may have lost it (law 15); an id is queued at most once
+      // queue and registry may have lost it (law 15); an id is queued at most once
       this.unlistedJobs.note(job.ref);
       await this.queue.enqueue(job);
     }

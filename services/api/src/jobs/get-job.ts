@@ -21,7 +21,7 @@ export class GetJob {
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
   ) {}
 
-  /** @throws UnknownJob, AmbiguousId */
+  /** @throws JobNotFound, AmbiguousId */
   async run(named: NamedJob): Promise<JobSnapshot> {
     const record = await this.access.get(named);
     const position = record.status === 'queued' ? await this.fairQueue.positionOf(record.ref) : null;

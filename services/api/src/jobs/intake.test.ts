@@ -47,9 +47,9 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     dropAdmission: (ref: string) => called(`drop ${ref}`, () => undefined),
   };
   const idempotencyKeys = {
-    claim: () => called('claim', () => held),
+    reserve: () => called('reserve', () => held),
     renew: () => called('renew', () => held),
-    unclaim: (_tenant: string, _key: string, id: string) => called(`unclaim ${id}`, () => undefined),
+    unreserve: (_tenant: string, _key: string, id: string) => called(`unreserve ${id}`, () => undefined),
   };
   const opener = { open: () => called('open', open) };
   const intake = new Intake(
@@ -128,21 +128,21 @@ describe('the intake of a job (law 15)', () => {
   it('lets go of its key when another body was recorded under the id meanwhile', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new IdempotencyMismatch('alice.job')) });
     await expect(intake.accept({ ...JOB, idempotencyKey: 'k' })).rejects.toBeInstanceOf(IdempotencyMismatch);
-    expect(calls).toEqual(answered('admit', 'claim', 'open', 'unclaim job'));
+    expect(calls).toEqual(answered('admit', 'reserve', 'open', 'unreserve job'));
   });
 
   it('goes over to the job of whoever sent the same key first, and takes its own admission back', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record });
     expect(await intake.accept({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
-    expect(calls).toEqual(answered('admit', 'claim', 'drop alice.job', 'read alice.first', 'renew'));
+    expect(calls).toEqual(answered('admit', 'reserve', 'drop alice.job', 'read alice.first', 'renew'));
   });
 
   it('leaves an admission under an id that others know to the sweep: one of them may be about to record the job', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record, unrecorded: 'alice.job' });
     await intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });
-    expect(calls).toEqual(answered('read alice.job', 'admit', 'claim', 'read alice.first', 'renew'));
+    expect(calls).toEqual(answered('read alice.job', 'admit', 'reserve', 'read alice.first', 'renew'));
   });
 
   it('writes no new key for whoever comes back to a job', async () => {

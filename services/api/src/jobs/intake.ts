@@ -1,4 +1,4 @@
-import { type JobRef, type JobRequest, type JobStatus, jobRef } from '@millrace/contracts';
+import { type EventId, eventId, type JobRef, type JobRequest, type JobStatus, jobRef } from '@millrace/contracts';
 import {
   type FairQueue,
   type IdempotencyKeys,
@@ -35,6 +35,7 @@ export interface AcceptedJob {
   readonly jobId: string;
   readonly status: JobStatus;
   readonly attempt: number;
+  readonly lastEventId: EventId;
   readonly pipeline: string;
   readonly model: string;
   readonly onDisconnect: 'continue' | 'cancel';
@@ -82,9 +83,11 @@ export class Intake {
       return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
     const createdAt = await this.#open(job, submission);
-    return createdAt === null
-      ? this.#existing(ref)
-      : { ...{ ref, jobId, status: 'queued', attempt: 0, createdAt, priority, isNew: true }, ...traitsOf(request) };
+    if (createdAt === null) return this.#existing(ref);
+    return {
+      ...{ ref, jobId, status: 'queued', attempt: 0, lastEventId: eventId(0, 1), createdAt, priority, isNew: true },
+      ...traitsOf(request),
+    };
   }
 
   async #existing(ref: JobRef): Promise<AcceptedJob> {
@@ -94,12 +97,13 @@ export class Intake {
   }
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
-    const { ref, id: jobId, status, attempt, createdAt } = job;
+    const { ref, id: jobId, status, attempt, lastEventId, createdAt } = job;
     return {
       ref,
       jobId,
       status,
       attempt,
+      lastEventId,
       createdAt,
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
@@ -133,7 +137,7 @@ export class Intake {
 
   /** @returns the id that the key stands for */
   async #claim({ tenant, jobId, idempotencyKey }: Submission): Promise<string> {
-    return idempotencyKey === null ? jobId : this.idempotencyKeys.claim(tenant, idempotencyKey, jobId);
+    return idempotencyKey === null ? jobId : this.idempotencyKeys.reserve(tenant, idempotencyKey, jobId);
   }
 
   /** A repeated request writes no new key, because no limit would count it.
@@ -149,7 +153,7 @@ export class Intake {
       // Another body was recorded under the id since the read, and the admission belongs to that job. After any other
       // failure the record may exist or not: the sweep keeps or drops the admission.
       if (error instanceof IdempotencyMismatch && idempotencyKey !== null) {
-        await this.idempotencyKeys.unclaim(tenant, idempotencyKey, jobId);
+        await this.idempotencyKeys.unreserve(tenant, idempotencyKey, jobId);
       }
       throw error;
     }

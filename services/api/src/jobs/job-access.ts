@@ -1,8 +1,8 @@
 import { type JobRef, jobRef } from '@millrace/contracts';
-import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
+import { type JobCatalogue, JobNotFound, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { AmbiguousId, Forbidden, UnknownJob } from '../http/problem.ts';
+import { AmbiguousId, Forbidden } from '../http/problem.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 
 /** A job as a request names it. */
@@ -22,12 +22,12 @@ export class JobAccess {
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
   ) {}
 
-  /** @throws UnknownJob there is no such job, or the caller may not see it
+  /** @throws JobNotFound there is no such job, or the caller may not see it
    *  @throws AmbiguousId jobs of several tenants have the id, and an admin has not chosen one
    *  @see PROTOCOL.md §1 */
   async get({ jobId, caller, tenant }: NamedJob): Promise<JobOutline> {
     const seesAll = seesAllTenants(caller);
-    if (tenant !== undefined && tenant !== caller.tenant && !seesAll) throw new UnknownJob();
+    if (tenant !== undefined && tenant !== caller.tenant && !seesAll) throw new JobNotFound(jobId);
     const own = jobRef(tenant ?? caller.tenant, jobId);
     const [job, others] = await Promise.all([
       this.reader.outline(own),
@@ -36,7 +36,7 @@ export class JobAccess {
     const jobs = job === null ? others : [job, ...others];
     if (jobs.length > 1) throw new AmbiguousId(jobs.map((each) => each.tenant));
     const [only] = jobs;
-    if (only === undefined) throw new UnknownJob();
+    if (only === undefined) throw new JobNotFound(jobId);
     return only;
   }
 

@@ -1,11 +1,11 @@
 import { InvalidCursor } from '../http/problem.ts';
 
-/** Makes an opaque cursor of a position in the index of jobs. */
+/** Makes an opaque cursor of a position in the registry of jobs. */
 export function writeListCursor(place: string): string {
   return Buffer.from(place).toString('base64url');
 }
 
-/** @returns the position in the index
+/** @returns the position in the registry
  *  @throws InvalidCursor */
 export function readListCursor(cursor: string): string {
   const place = Buffer.from(cursor, 'base64url').toString();

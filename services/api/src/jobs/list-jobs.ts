@@ -7,7 +7,7 @@ import { JobAccess } from './job-access.ts';
 import { viewOf } from './job-view.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
-/** The most pages of the index that one request reads, so that a rare status does not make it read all jobs. */
+/** The most pages of the registry that one request reads, so that a rare status does not make it read all jobs. */
 const MAX_PAGES = 20;
 
 export interface ListJobsQuery {

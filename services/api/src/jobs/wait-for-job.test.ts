@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Followers, FollowSink } from '@millrace/stream-log';
+import type { EventSink, Subscribers } from '@millrace/stream-log';
 import type { Readiness } from '../health/readiness.ts';
 import type { DisconnectLeases } from './disconnect-leases.ts';
 import type { AcceptedJob } from './intake.ts';
@@ -11,9 +11,9 @@ const JOB = { jobId: 'job', status: 'queued', attempt: 0, isNew: true } as Accep
 function waiting({ fails = false } = {}) {
   const [gone, drain] = [new AbortController(), new AbortController()];
   const calls: string[] = [];
-  const attached = Promise.withResolvers<FollowSink>();
-  const followers = {
-    follow: async (_id: string, { sink }: { sink: FollowSink }) => {
+  const attached = Promise.withResolvers<EventSink>();
+  const subscribers = {
+    follow: async (_id: string, { sink }: { sink: EventSink }) => {
       if (fails) throw new Error('Redis is away');
       attached.resolve(sink);
       return { alreadyEnded: false, close: () => calls.push('closed') };
@@ -21,7 +21,7 @@ function waiting({ fails = false } = {}) {
   };
   const lease = { readerLost: () => calls.push('lost'), answered: () => calls.push('answered') };
   const wait = new WaitForJob(
-    followers as unknown as Followers,
+    subscribers as unknown as Subscribers,
     { acquire: () => lease } as unknown as DisconnectLeases,
     { drainSignal: drain.signal } as unknown as Readiness,
   );

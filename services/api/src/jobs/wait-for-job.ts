@@ -1,8 +1,8 @@
-import { type JobRef, LOG_START } from '@millrace/contracts';
-import { type Followers, isFinished } from '@millrace/stream-log';
+import { LOG_START } from '@millrace/contracts';
+import { type FollowedJob, isFinished, type Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
-import { FOLLOWERS } from '../tokens.ts';
+import { SUBSCRIBERS } from '../tokens.ts';
 import { DisconnectLeases } from './disconnect-leases.ts';
 import type { AcceptedJob } from './intake.ts';
 
@@ -18,7 +18,7 @@ export interface Waiting {
 @Injectable()
 export class WaitForJob {
   constructor(
-    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(DisconnectLeases) private readonly leases: DisconnectLeases,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
@@ -27,7 +27,7 @@ export class WaitForJob {
     if (isFinished(job.status)) return;
     const lease = this.leases.acquire(job, { isCreator: true });
     try {
-      await this.#untilEnd(job.ref, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
+      await this.#untilEnd(job, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
     } finally {
       // an answered client was not lost, even if the job goes on
       if (gone.aborted) lease.readerLost();
@@ -35,7 +35,7 @@ export class WaitForJob {
     }
   }
 
-  async #untilEnd(ref: JobRef, waitMs: number, signal: AbortSignal): Promise<void> {
+  async #untilEnd(job: FollowedJob, waitMs: number, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>();
     const stop = () => over.resolve();
     // not AbortSignal.timeout, which keeps what it aborts in memory until its time is up
@@ -44,9 +44,9 @@ export class WaitForJob {
       signal.addEventListener('abort', stop);
       if (signal.aborted) return;
       const sink = { batch: () => true, end: stop };
-      const following = await this.followers.follow(ref, { after: LOG_START, sink });
-      if (!following.alreadyEnded && !signal.aborted) await over.promise;
-      following.close();
+      const subscription = await this.subscribers.follow(job, { after: LOG_START, sink });
+      if (!subscription.alreadyEnded && !signal.aborted) await over.promise;
+      subscription.close();
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);

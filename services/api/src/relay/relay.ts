@@ -1,27 +1,29 @@
 import { Readable } from 'node:stream';
-import { type EventId, idOf, isTerminal, type JobRef, LOG_START } from '@millrace/contracts';
+import { type EventId, idOf, isTerminal, LOG_START } from '@millrace/contracts';
 import type { LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
-import type { EventBatch, Followers, FollowSink } from '@millrace/stream-log';
+import type { EventBatch, EventSink, FollowedJob, Place, Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { nameRequest } from '../http/request-id.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import { StalledReaders } from '../server/stalled-readers.ts';
-import { FOLLOWERS } from '../tokens.ts';
+import { SUBSCRIBERS } from '../tokens.ts';
 import { DirectChunks } from './direct-chunks.ts';
 import { OpenStreams } from './open-streams.ts';
 import { type SharedParts, StreamConnection, type StreamObserver, streamHeaders } from './stream-connection.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
 
 export interface StreamRequest {
-  readonly job: Pick<StreamedJob, 'model' | 'createdAt'> & {
-    readonly ref: JobRef;
-    readonly attempt: number;
-    readonly onDisconnect: 'continue' | 'cancel';
-  };
+  readonly job: Pick<StreamedJob, 'model' | 'createdAt'> &
+    FollowedJob & {
+      readonly attempt: number;
+      readonly onDisconnect: 'continue' | 'cancel';
+    };
   readonly format: StreamFormat;
   /** where the reader's cursor stands; null: from the beginning */
   readonly from: LogPlace | null;
+  /** of a job that was created for this connection: nothing of its log is read */
+  readonly place?: Place | null;
   /** the cursor belongs to another job: send a `reset` before the first event */
   readonly fresh?: boolean;
   /** this connection created the job: losing it may cancel the job */
@@ -38,7 +40,7 @@ export class Relay implements StreamObserver {
   readonly #shared: SharedParts;
 
   constructor(
-    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(OpenStreams) private readonly streams: OpenStreams,
     @Inject(StreamDeadlines) private readonly deadlines: StreamDeadlines,
     @Inject(DisconnectLeases) private readonly leases: DisconnectLeases,
@@ -50,7 +52,7 @@ export class Relay implements StreamObserver {
   /** @returns when the headers are out, or a 204 because the cursor is the job's last event
    *  @throws JobNotFound, LogExpired before anything was sent */
   async open(reply: FastifyReply, request: StreamRequest): Promise<void> {
-    const { job, format, from, isCreator, expiresAt, fresh = false } = request;
+    const { job, format, from, isCreator, expiresAt, place, fresh = false } = request;
     const streamed = nameStream(reply, request);
     const lease = this.leases.acquire(job, { isCreator });
     const encoder = format.connect(streamed, from?.skip);
@@ -69,9 +71,11 @@ export class Relay implements StreamObserver {
     }
     try {
       const after = from?.after ?? startOf(job, encoder);
-      const following = await this.followers.follow(job.ref, { after, sink: connection, fresh });
-      connection.feedFrom(following);
-      if (following.alreadyEnded) {
+      const subscription = place
+        ? place.follow(connection, { fresh })
+        : await this.subscribers.follow(job, { after, sink: connection, fresh });
+      connection.feedFrom(subscription);
+      if (subscription.alreadyEnded) {
         connection.release();
         reply.code(204).send();
         return;
@@ -91,9 +95,9 @@ export class Relay implements StreamObserver {
   async describe(reply: FastifyReply, request: Pick<StreamRequest, 'job' | 'format' | 'from'>): Promise<void> {
     const { job, format, from } = request;
     const after = from?.after ?? startOf(job, format.connect(nameStream(reply, request)));
-    const following = await this.followers.follow(job.ref, { after, sink: NOBODY });
-    following.close();
-    if (following.alreadyEnded) reply.code(204);
+    const subscription = await this.subscribers.follow(job, { after, sink: NOBODY });
+    subscription.close();
+    if (subscription.alreadyEnded) reply.code(204);
     else reply.headers(streamHeaders(format));
     // a stream, because Fastify would add a Content-Length to anything else
     void reply.send(Readable.from([]));
@@ -111,7 +115,7 @@ export class Relay implements StreamObserver {
   }
 }
 
-const NOBODY: FollowSink = { batch: () => false, end: () => undefined };
+const NOBODY: EventSink = { batch: () => false, end: () => undefined };
 
 /** Puts the job's id, and what the format says of it, into the head of the answer. */
 function nameStream(reply: FastifyReply, { job, format }: Pick<StreamRequest, 'job' | 'format'>): StreamedJob {

@@ -89,7 +89,7 @@ function batchOf(type: StoredEvent['type'], data: object): EventBatch {
     last: id,
     events: [{ id, type, data: JSON.stringify(data) }],
     replay: false,
-    runner: null,
+    leaseToken: null,
   };
 }
 const text = (said: string) => batchOf('text', { text: said });

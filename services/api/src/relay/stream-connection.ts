@@ -6,7 +6,7 @@ import {
   type StreamOutcome,
   UnframableEvent,
 } from '@millrace/protocols';
-import type { EventBatch, Following, FollowSink } from '@millrace/stream-log';
+import type { EventBatch, EventSink, Subscription } from '@millrace/stream-log';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DisconnectLease } from '../jobs/disconnect-leases.ts';
 import type { StalledReaders } from '../server/stalled-readers.ts';
@@ -45,7 +45,7 @@ interface ConnectionOptions {
  *
  *  It holds at most one encoded batch that the socket has no room for, shared with other readers of the job. Then `batch`
  *  returns false, and the follower reads on in the log when there is room again (law 10). */
-export class StreamConnection implements FollowSink {
+export class StreamConnection implements EventSink {
   readonly jobId: string;
   /** keeps the job alive, if it ends without readers */
   readonly lease: DisconnectLease;
@@ -59,7 +59,7 @@ export class StreamConnection implements FollowSink {
   readonly #format: StreamFormat;
   readonly #encoder: StreamEncoder;
   readonly #shared: SharedParts;
-  #following: Following | null = null;
+  #subscription: Subscription | null = null;
   #outcome: StreamOutcome = 'continue';
   #closed = false;
 
@@ -97,9 +97,9 @@ export class StreamConnection implements FollowSink {
   }
 
   /** Attaches the source of events. The reader may be gone by now. */
-  feedFrom(following: Following): void {
-    this.#following = following;
-    if (this.#closed) following.close();
+  feedFrom(subscription: Subscription): void {
+    this.#subscription = subscription;
+    if (this.#closed) subscription.close();
   }
 
   /** @throws an unexpected error; the follower then ends this reader as `failed` */
@@ -154,7 +154,7 @@ export class StreamConnection implements FollowSink {
     this.#closed = true;
     if (this.#shared.stalledReaders.hasDisconnected(this.#reply.raw.req.socket)) this.reason = 'stalled';
     this.#body.release();
-    this.#following?.close();
+    this.#subscription?.close();
     this.#shared.observer.closed(this);
   }
 
@@ -190,7 +190,7 @@ export class StreamConnection implements FollowSink {
   #drained(): void {
     if (this.#closed) return;
     this.#conclude();
-    if (this.#outcome === 'continue') this.#following?.resume();
+    if (this.#outcome === 'continue') this.#subscription?.resume();
   }
 
   #conclude(lastBytes?: Buffer): void {

@@ -19,7 +19,7 @@ export class StreamJob {
     @Inject(Relay) private readonly relay: Relay,
   ) {}
 
-  /** @throws TooManyStreams, UnknownJob, AmbiguousId, LogExpired */
+  /** @throws TooManyStreams, JobNotFound, AmbiguousId, LogExpired */
   async run(reply: FastifyReply, { format, from, ...named }: StreamJobCommand): Promise<void> {
     if (reply.request.method === 'HEAD') {
       await this.relay.describe(reply, { job: await this.access.get(named), format, from });

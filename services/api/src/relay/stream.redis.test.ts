@@ -1,10 +1,10 @@
 import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { Followers } from '@millrace/stream-log';
+import type { Subscribers } from '@millrace/stream-log';
 import { eventually, rawRequest, readAsPython, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
-import { FOLLOWERS } from '../tokens.ts';
+import { SUBSCRIBERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 
 let redis: TestRedis;
@@ -40,7 +40,7 @@ async function watchRaw(at: TestNode, id: string) {
 }
 
 const openStreams = (at: TestNode) => at.api.nest.get(OpenStreams).size;
-const followersOf = (at: TestNode) => at.api.nest.get<Followers>(FOLLOWERS);
+const subscribersOf = (at: TestNode) => at.api.nest.get<Subscribers>(SUBSCRIBERS);
 
 describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
   it('resumes after any event on another node, without gap or repeat', async () => {
@@ -201,32 +201,32 @@ describe('open streams (PROTOCOL §3)', () => {
     const [a, b] = [await readSse(streamOf(at, id)), await readSse(streamOf(at, id))];
     await say(writer, ['x']);
     await Promise.all([a, b].map((stream) => stream.until(({ event }) => event === 'message')));
-    expect(followersOf(at).counts).toEqual({ watchers: 2, topics: 1 });
+    expect(subscribersOf(at).counts).toEqual({ subscribers: 2, topics: 1 });
     await a.close();
-    await eventually(() => followersOf(at).counts.watchers === 1);
+    await eventually(() => subscribersOf(at).counts.subscribers === 1);
     await b.close();
-    await eventually(() => followersOf(at).counts.topics === 0);
-    expect(followersOf(at).counts).toEqual({ watchers: 0, topics: 0 });
+    await eventually(() => subscribersOf(at).counts.topics === 0);
+    expect(subscribersOf(at).counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
   it('leave none behind either when the reader is gone before it is attached (law 9)', async () => {
     const at = await harness.node();
     const id = await submit(at);
-    const followers = followersOf(at);
-    const follow = followers.follow.bind(followers);
+    const subscribers = subscribersOf(at);
+    const follow = subscribers.follow.bind(subscribers);
     const [leaving, followed] = [new AbortController(), Promise.withResolvers<void>()];
-    jest.spyOn(followers, 'follow').mockImplementationOnce(async (...job) => {
+    jest.spyOn(subscribers, 'follow').mockImplementationOnce(async (...job) => {
       leaving.abort();
       await eventually(() => openStreams(at) === 0);
-      const following = await follow(...job);
-      expect(followers.counts).toEqual({ watchers: 1, topics: 1 });
+      const subscription = await follow(...job);
+      expect(subscribers.counts).toEqual({ subscribers: 1, topics: 1 });
       followed.resolve();
-      return following;
+      return subscription;
     });
     await expect(fetch(streamOf(at, id), { signal: leaving.signal })).rejects.toThrow();
     await followed.promise;
-    await eventually(() => followers.counts.topics === 0);
-    expect(followers.counts).toEqual({ watchers: 0, topics: 0 });
+    await eventually(() => subscribers.counts.topics === 0);
+    expect(subscribers.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
   it('are broken off by a fault of ours, which is logged once, and can be resumed', async () => {

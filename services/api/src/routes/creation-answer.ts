@@ -56,7 +56,8 @@ export class CreationAnswer {
     nameJob(reply, jobId);
     if (wanted.kind === 'stream') {
       const { expiresAt } = caller;
-      const stream = { job, format: wanted.format, isCreator: true, expiresAt, ...startOf(job, wanted.from) };
+      const { place } = job;
+      const stream = { job, place, format: wanted.format, isCreator: true, expiresAt, ...startOf(job, wanted.from) };
       await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
       return;
     }

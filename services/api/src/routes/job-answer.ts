@@ -69,7 +69,7 @@ export class JobAnswer {
     try {
       for (let isLast = false; !isLast; ) {
         const page = await this.#next(pages, caller);
-        if (page === null) throw new LogExpired(job.record.ref);
+        if (page === null) throw new LogExpired(job.record.id);
         yield textOf(page);
         ({ isLast } = page);
       }

@@ -15,7 +15,7 @@ import { StreamQuota } from '../quota/stream-quota.ts';
 import { CreationAnswer, staysOpen } from './creation-answer.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
-import { cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
+import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, listQuerySchema } from './queries.ts';
 
 /** Jobs: create, get, list, cancel. @see PROTOCOL.md §2, §5, §6 */
 @Controller()
@@ -79,13 +79,13 @@ export class JobsController {
   @Requires('job:cancel')
   async cancel(
     @Param('id', JobIdPipe) jobId: string,
-    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
+    @Query(new ZodPipe(cancelJobQuerySchema)) { tenant, include }: z.output<typeof cancelJobQuerySchema>,
     @TheCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     nameRequest(reply, jobId);
     const job = await this.cancelJob.run({ jobId, caller, tenant });
-    await this.jobAnswer.send(reply, job, { caller });
+    await this.jobAnswer.send(reply, job, { caller, withText: include.includes('text') });
   }
 
   @Delete('jobs')

@@ -9,14 +9,19 @@ export const jobQuerySchema = z.object({
 });
 
 /** The query string of `GET /jobs/:id`. */
-export const getQuerySchema = jobQuerySchema.extend({
-  include: z
+export const getQuerySchema = jobQuerySchema.extend({ include: includeSchema('text') });
+
+/** The query string of `DELETE /jobs/:id`. */
+export const cancelJobQuerySchema = jobQuerySchema.extend({ include: includeSchema('') });
+
+function includeSchema(byDefault: string) {
+  return z
     .string()
-    .default('text')
+    .default(byDefault)
     .transform((words) => words.split(',').filter((word) => word !== ''))
     .pipe(z.array(z.enum(INCLUDABLE, `must be a list of: ${INCLUDABLE.join(', ')}; or empty`)))
-    .describe('Costly fields to include, comma-separated: `text`; empty for none.'),
-});
+    .describe('Costly fields to include, comma-separated: `text`; empty for none.');
+}
 
 /** The query string of `GET /jobs`. */
 export const listQuerySchema = z.object({

@@ -134,7 +134,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
 
   it('is the same in the answers to DELETE and to Prefer: wait', async () => {
     const { id } = await jobThatSaid(LONG);
-    const cancelled = await fetch(pathOf(id), { method: 'DELETE' });
+    const cancelled = await fetch(`${pathOf(id)}?include=text`, { method: 'DELETE' });
     expect(await jsonOf(cancelled)).toMatchObject({ status: 'cancelled', text: LONG.join('') });
 
     const chosen = 'a-job-that-is-waited-for';
@@ -150,6 +150,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     const { id } = await jobThatSaid(['a']);
     expect(await jsonOf(await fetch(`${pathOf(id)}?include=`))).not.toHaveProperty('text');
     expect(await jsonOf(await fetch(`${pathOf(id)}?include=text`))).toMatchObject({ text: 'a' });
+    expect(await jsonOf(await fetch(pathOf(id), { method: 'DELETE' }))).not.toHaveProperty('text');
     for (const odd of ['include=messages2', 'include=text,x', 'include=text&include=text']) {
       const refused = await fetch(`${pathOf(id)}?${odd}`);
       expect(refused.status).toBe(400);
@@ -187,7 +188,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     expect((await postAgain()).status).toBe(429);
     // what has been done is answered
     const running = await jobThatSaid(LONG);
-    const cancelled = await fetch(pathOf(running.id), { method: 'DELETE' });
+    const cancelled = await fetch(`${pathOf(running.id)}?include=text`, { method: 'DELETE' });
     expect(await jsonOf(cancelled)).toMatchObject({ status: 'cancelled', text: LONG.join('') });
     for (const answer of unread) answer.destroy();
     await eventually(async () => (await fetch(pathOf(id))).status === 200);

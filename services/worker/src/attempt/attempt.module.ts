@@ -1,6 +1,6 @@
 import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { AttemptStarter, CancelWatcher, FairQueue, TenantSlots } from '@millrace/stream-log';
+import { AttemptStarter, CancelListener, FairQueue, TenantSlots } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
@@ -20,7 +20,7 @@ import { WorkerMetrics } from './metrics.ts';
         AttemptStarter,
         FairQueue,
         TenantSlots,
-        CancelWatcher,
+        CancelListener,
         PipelineRegistry,
         WorkerMetrics,
         ATTEMPT_HOOKS,
@@ -38,7 +38,7 @@ function jobRunner(
   starter: AttemptStarter,
   fairQueue: FairQueue,
   slots: TenantSlots,
-  watcher: CancelWatcher,
+  cancelListener: CancelListener,
   pipelines: PipelineRegistry,
   metrics: WorkerMetrics,
   hooks: readonly AttemptHook[],
@@ -54,5 +54,5 @@ function jobRunner(
     minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
     maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
   };
-  return new JobRunner({ starter, fairQueue, slots, watcher, pipelines, metrics, hooks, limits, retry, logger });
+  return new JobRunner({ starter, fairQueue, slots, cancelListener, pipelines, metrics, hooks, limits, retry, logger });
 }

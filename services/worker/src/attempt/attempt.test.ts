@@ -39,7 +39,7 @@ function attempt(
   const request = { messages: [], pipeline: 'p', model: 'm', timeoutMs: 60_000 };
   const begun = { kind: 'begun', request, tenant: 't', attempt: 1, writer, queueMs: 0, elapsedMs: 0 };
   return new Attempt('t.job' as JobRef, begun as unknown as Begin, {
-    watcher: { watch: () => ({ [Symbol.dispose]() {} }) },
+    cancelListener: { listenFor: () => ({ [Symbol.dispose]() {} }) },
     pipelines: { find: () => ({ run }) },
     limits: { firstTokenMs: 60_000, tokenGapMs: 60_000 },
     retry: { retries: 0, minDelayMs: 0, maxDelayMs: 0 },

@@ -13,7 +13,7 @@ import type { Logger } from '@millrace/runtime';
 import {
   AttemptFenced,
   type Begun,
-  type CancelWatcher,
+  type CancelListener,
   JobClosed,
   LogLost,
   LogWriteFailed,
@@ -32,7 +32,7 @@ import { validateEvent, validateResult } from './validate-event.ts';
 
 /** What an attempt needs of its worker. */
 export interface AttemptPorts {
-  readonly watcher: Pick<CancelWatcher, 'watch'>;
+  readonly cancelListener: Pick<CancelListener, 'listenFor'>;
   readonly pipelines: { find(name: string): RunnablePipeline | undefined };
   readonly limits: Omit<DeadlineLimits, 'totalMs'>;
   readonly retry: RetryPolicy;
@@ -72,9 +72,9 @@ export class Attempt {
   /** @throws only unexpected errors: a bug, or a script that Redis rejects */
   async run(): Promise<AttemptResult> {
     const { writer, request } = this.begun;
-    const { watcher, limits, logger } = this.ports;
+    const { cancelListener, limits, logger } = this.ports;
     logger.info({ model: request.model, pipeline: request.pipeline, queueMs: this.begun.queueMs }, 'started');
-    using _watch = watcher.watch(writer);
+    using _cancels = cancelListener.listenFor(writer);
     using deadlines = new Deadlines({ ...limits, totalMs: request.timeoutMs }, (reason) => this.stop(reason));
     writer.signal.addEventListener('abort', () => this.stop(writer.signal.reason), { once: true });
     try {

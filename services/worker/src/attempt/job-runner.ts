@@ -14,8 +14,8 @@ export interface JobRunnerPorts extends AttemptPorts {
 /** The result of picking up a queue entry. */
 export type PickUpResult =
   | { readonly outcome: AttemptOutcome }
-  /** the tenant runs `most` jobs, its maximum: park the job once its queue entry is gone */
-  | { readonly outcome: 'parked'; readonly most: number };
+  /** the tenant runs `maxSlots` jobs, its maximum: park the job once its queue entry is gone */
+  | { readonly outcome: 'parked'; readonly maxSlots: number };
 
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
@@ -33,7 +33,7 @@ export class JobRunner {
     const slot = await slots.pickUp(ref);
     if (slot.kind === 'full') {
       metrics.jobs.inc({ outcome: 'parked' });
-      return { outcome: 'parked', most: slot.most };
+      return { outcome: 'parked', maxSlots: slot.maxSlots };
     }
     const begun = await this.ports.starter.begin(ref, leaseToken);
     metrics.activeJobs.inc();
@@ -77,9 +77,9 @@ export class JobRunner {
     }
   }
 
-  /** The index is a hint beside the record: nothing waits for it, and the API's sweep repairs it. */
+  /** The registry is a hint beside the record: nothing waits for it, and the API's sweep repairs it. */
   #hint(written: Promise<void>): void {
-    written.catch((error: unknown) => this.ports.logger.debug({ err: error }, 'index not updated'));
+    written.catch((error: unknown) => this.ports.logger.debug({ err: error }, 'registry not updated'));
   }
 
   async #skip(ref: JobRef, begun: Exclude<Begun, { kind: 'begun' }>): Promise<AttemptOutcome> {
@@ -91,7 +91,7 @@ export class JobRunner {
       return 'void';
     }
     const message =
-      begun.reason === 'already-said'
+      begun.reason === 'has-output'
         ? 'The worker was lost after the answer had begun, and the job asked to fail in that case.'
         : 'The job has lost its worker too many times.';
     const keptBytes = await starter.fail(ref, { code: 'WORKER_LOST', message, retryable: true });

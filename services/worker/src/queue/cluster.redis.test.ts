@@ -16,7 +16,7 @@ describe('a worker on Redis Cluster', () => {
     const gate = model.gated();
     const id = await harness.submit();
     await gate.say('a');
-    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.text(id)) === 'a');
     await harness.canceller.cancel(id, 'owner');
     expect((await (await gate.request).ended).by).toBe('client');
     await eventually(async () => (await harness.queued()) === 0);

@@ -112,7 +112,7 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     const { requeuer, logger } = this.ports;
     // park only now: while the entry existed, its job could not be queued again
     this.#worker.on('completed', (job: Job, result: PickUpResult) => {
-      if (result.outcome === 'parked') requeuer.park(job.id as JobRef, result.most);
+      if (result.outcome === 'parked') requeuer.park(job.id as JobRef, result.maxSlots);
     });
     this.#worker.on('locksRenewed', () => {
       this.#locksRenewedAt = performance.now();

@@ -30,14 +30,14 @@ describe('a worker whose Redis was away', () => {
     await harness.worker();
     const id = await harness.submit();
     await gate.say('a');
-    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.text(id)) === 'a');
     await redis.kill();
     await gate.say('b');
     await redis.start();
     await gate.say('c');
     await gate.finish();
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('abc');
+    expect(await harness.text(id)).toBe('abc');
     expect((await harness.reader.outline(id))?.attempt).toBe(1);
   });
 });

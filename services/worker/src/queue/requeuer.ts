@@ -38,9 +38,9 @@ export class Requeuer implements OnApplicationShutdown {
   }
 
   /** Parks a job whose queue entry has just completed, or queues it again if a slot has become free since.
-   *  @param most slots that its tenant may hold */
-  park(ref: JobRef, most: number): void {
-    this.slots.park(ref, most).then(
+   *  @param maxSlots that its tenant may hold */
+  park(ref: JobRef, maxSlots: number): void {
+    this.slots.park(ref, maxSlots).then(
       (isFree) => isFree && this.#queueAll([ref]),
       (error: unknown) => this.logger.debug({ err: error }, 'not parked'),
     );

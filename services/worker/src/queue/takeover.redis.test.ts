@@ -38,7 +38,7 @@ async function dieWith(harness: WorkerHarness, id: JobRef): Promise<void> {
   await taken.promise;
   await worker.close(true);
   connection.disconnect();
-  expect(await harness.reader.text(id)).toBe('half an ans');
+  expect(await harness.text(id)).toBe('half an ans');
 }
 
 describe('a job whose worker died', () => {
@@ -50,7 +50,7 @@ describe('a job whose worker died', () => {
     await dieWith(harness, id);
     await harness.worker(SHORT_LOCKS);
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.text(id)).toBe('whole');
     expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'worker-lost' }]);
   });
 
@@ -83,7 +83,7 @@ describe('a worker that ends', () => {
     const ending = await harness.worker({ MILLRACE_WORKER_GRACE_MS: '50' });
     const id = await harness.submit();
     await first.say('half');
-    await eventually(async () => (await harness.reader.text(id)) === 'half');
+    await eventually(async () => (await harness.text(id)) === 'half');
 
     const second = model.gated();
     await harness.worker();
@@ -94,7 +94,7 @@ describe('a worker that ends', () => {
     await second.say('whole');
     await second.finish();
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.text(id)).toBe('whole');
     expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'handover' }]);
     await eventually(async () => (await harness.queued()) === 0);
   });
@@ -132,7 +132,7 @@ describe('a worker that ends', () => {
     await gate.finish();
     await closed;
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('ab');
+    expect(await harness.text(id)).toBe('ab');
     expect((await harness.reader.outline(later))?.status).toBe('queued');
     expect(model.requests).toHaveLength(1);
   });
@@ -146,7 +146,7 @@ describe('a worker that was taken for dead', () => {
     await harness.worker();
     const id = await harness.submit();
     await gate.say('old');
-    await eventually(async () => (await harness.reader.text(id)) === 'old');
+    await eventually(async () => (await harness.text(id)) === 'old');
     const starter = new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings()));
     expect(await starter.begin(id, 'another')).toMatchObject({ kind: 'begun', attempt: 2 });
     expect((await (await gate.request).ended).by).toBe('client');
@@ -164,7 +164,7 @@ describe('a worker that was taken for dead', () => {
     await harness.worker(SHORT_LOCKS);
     const id = await harness.submit();
     await first.say('old');
-    await eventually(async () => (await harness.reader.text(id)) === 'old');
+    await eventually(async () => (await harness.text(id)) === 'old');
     await harness.redis.del(`${harness.keys.queuePrefix}:${QUEUE_NAME}:${id}:lock`);
     expect((await (await first.request).ended).by).toBe('client');
     await second.say('new');
@@ -175,7 +175,7 @@ describe('a worker that was taken for dead', () => {
     await expect(lostAgain).rejects.toThrow();
     await second.finish();
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('new');
+    expect(await harness.text(id)).toBe('new');
     expect((await harness.reader.outline(id))?.attempt).toBe(2);
     await eventually(async () => (await harness.queued()) === 0);
   });
@@ -190,13 +190,13 @@ describe('a log of which Redis has lost a part', () => {
     await harness.worker();
     const id = await harness.submit();
     await first.say('a');
-    await eventually(async () => (await harness.reader.text(id)) === 'a');
+    await eventually(async () => (await harness.text(id)) === 'a');
     await harness.redis.hset(harness.keys.record(id), 'seq', 1); // as a fail-over to an older replica would
     await first.say('b');
     await second.say('whole');
     await second.finish();
     expect((await harness.end(id))[0]).toBe('done');
-    expect(await harness.reader.text(id)).toBe('whole');
+    expect(await harness.text(id)).toBe('whole');
     expect(await harness.events(id)).toContainEqual(['reset', { attempt: 2, reason: 'log-lost' }]);
   });
 

@@ -76,6 +76,15 @@ export class WorkerHarness implements AsyncDisposable {
     return worker;
   }
 
+  /** @returns the answer so far: all text after the last `reset`; null when the log has expired */
+  async text(ref: JobRef): Promise<string | null> {
+    const { events } = await this.reader.page(ref, '0-0', { events: 1e9, bytes: 1e9 });
+    if (events.length === 0) return null;
+    const start = events.findLastIndex(({ type }) => type === 'reset') + 1;
+    const texts = events.slice(start).filter(({ type }) => type === 'text');
+    return texts.map(({ data }) => (JSON.parse(data) as { text: string }).text).join('');
+  }
+
   /** Opens a job and queues it, like the API.
    *  @returns its reference */
   async submit(

@@ -23,7 +23,7 @@ async function age(id: string): Promise<void> {
   await harness.redis.zincrby(harness.keys.openJobs, -60e6, refOf(id));
 }
 
-/** Takes a job out of the index, as a Redis would that has the index and not the record, and lost its last writes. */
+/** Takes a job out of the registry, as a Redis would that has the registry and not the record, and lost its last writes. */
 async function unlist(id: string): Promise<void> {
   await Promise.all(indexKeys().map((key) => harness.redis.zrem(key, refOf(id))));
 }
@@ -92,17 +92,17 @@ describe('the sweep (law 15)', () => {
 
   it('takes jobs out of the lists when their record is gone', async () => {
     const node = await harness.node();
-    const { allJobs, leavingJobs } = harness.keys;
+    const { allJobs, expiringJobs } = harness.keys;
     const id = await submit(node);
     await harness.answer(id, ['a']);
     await age(id);
     await node.api.nest.get(Sweep).sweep();
-    const due = Number(await harness.redis.zscore(leavingJobs, refOf(id)));
+    const due = Number(await harness.redis.zscore(expiringJobs, refOf(id)));
     expect(due).toBeGreaterThan(Date.now());
     expect(await harness.redis.zscore(allJobs, refOf(id))).not.toBeNull();
     // as if it were a record's time later
     await harness.redis.del(harness.keys.record(refOf(id)));
-    await harness.redis.zadd(leavingJobs, 1, refOf(id));
+    await harness.redis.zadd(expiringJobs, 1, refOf(id));
     await node.api.nest.get(Sweep).sweep();
     for (const key of [allJobs, harness.keys.jobsOf('default')]) {
       expect(await harness.redis.zscore(key, refOf(id))).toBeNull();
@@ -119,7 +119,7 @@ describe('the sweep (law 15)', () => {
     const headers = { 'x-api-key': 'the-secret-of-has-left' };
     const [ended, unrecorded, queued] = await Promise.all([1, 2, 3].map(() => submit(before, headers)));
     const [endedRef, unrecordedRef, queuedRef] = [ended, unrecorded, queued].map((id) => jobRef('has-left', id ?? ''));
-    // one ended and its node died before it told the index; a worker had the slot of another whose record Redis lost
+    // one ended and its node died before it told the registry; a worker had the slot of another whose record Redis lost
     await harness.answer(ended ?? '', ['a'], 'has-left');
     await connection.sadd(keys.runningJobsOf('has-left'), endedRef ?? '', unrecordedRef ?? '');
     await connection.del(keys.record(unrecordedRef as JobRef));
@@ -130,7 +130,7 @@ describe('the sweep (law 15)', () => {
     // as if it were a record's time later
     for (const ref of [endedRef, queuedRef] as JobRef[]) {
       await connection.del(keys.record(ref));
-      await connection.zadd(keys.leavingJobs, 1, ref);
+      await connection.zadd(keys.expiringJobs, 1, ref);
     }
     await node.api.nest.get(Sweep).sweep();
     expect(await connection.keys(`*${harness.prefix}*tenant:has-left*`)).toEqual([]);
@@ -211,7 +211,7 @@ describe('a job of which index and queue have both lost all, and only the record
     }
   });
 
-  it('is counted and listed again where only the index has lost it', async () => {
+  it('is counted and listed again where only the registry has lost it', async () => {
     const node = await harness.node({ MILLRACE_SWEEP_MS: '100' });
     const id = await submit(node);
     await unlist(id);

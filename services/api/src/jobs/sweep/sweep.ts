@@ -2,17 +2,17 @@ import { type EventId, idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import {
   type FairQueue,
-  type Followers,
   isFinished,
   type JobCatalogue,
   type JobOutline,
   type JobPage,
   type JobReader,
+  type Subscribers,
   type TenantSlots,
 } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
-import { FAIR_QUEUE, FOLLOWERS, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, TENANT_SLOTS } from '../../tokens.ts';
+import { FAIR_QUEUE, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, SUBSCRIBERS, TENANT_SLOTS } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { UnlistedJobs } from './unlisted-jobs.ts';
 
@@ -26,7 +26,7 @@ const PURGE_BATCH = 1_000;
  *  does nothing.
  *
  *  On a cluster, index and queue have slots of their own, so Redis may lose both and keep the record. A node finds such a
- *  job if its callers follow it or ask for it: it also checks the jobs of its callers that the index does not list.
+ *  job if its callers follow it or ask for it: it also checks the jobs of its callers that the registry does not list.
  *
  *  It finds jobs and tenants in Redis only: a tenant may have left the settings. */
 @Injectable()
@@ -45,7 +45,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(FOLLOWERS) private readonly followers: Followers,
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -67,7 +67,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  @returns how many jobs were queued again */
   async sweep(): Promise<number> {
     const waitedFor = new Set([
-      ...this.followers.followedFor(MIN_AGE_MS),
+      ...this.subscribers.followedFor(MIN_AGE_MS),
       ...this.unlistedJobs.removeOlderThan(MIN_AGE_MS),
     ]);
     const adrift = new Map<JobRef, EventId>();
@@ -122,11 +122,11 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
         else open.push(job);
       }),
     );
-    await this.catalogue.weigh(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
+    await this.catalogue.account(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
     return this.#requeue(open, adrift);
   }
 
-  /** Lists and queues jobs again that the index does not list. Most have just ended and are ignored. */
+  /** Lists and queues jobs again that the registry does not list. Most have just ended and are ignored. */
   async #sweepUnlisted(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
     let requeued = 0;
     for (let start = 0; start < refs.length && !this.#stopped; start += BATCH) {

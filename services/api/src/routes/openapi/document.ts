@@ -4,7 +4,13 @@ import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpe
 import { HealthController } from '../health.controller.ts';
 import { JobsController } from '../jobs.controller.ts';
 import { OpenApiController } from '../openapi.controller.ts';
-import { cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from '../queries.ts';
+import {
+  cancelJobQuerySchema,
+  cancelQuerySchema,
+  getQuerySchema,
+  jobQuerySchema,
+  listQuerySchema,
+} from '../queries.ts';
 import { StreamController } from '../stream.controller.ts';
 import { operationOf } from './access.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
@@ -118,7 +124,7 @@ const jobPaths: ZodOpenApiPathsObject = {
       tags: ['jobs'],
       summary: 'Cancel a job',
       description: 'Atomic and idempotent: once the answer arrives, nothing can be added to the job.',
-      requestParams: { path, query: jobQuerySchema },
+      requestParams: { path, query: cancelJobQuerySchema },
       responses: {
         200: json('The cancelled job.', job),
         ...problems('JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),

@@ -4,8 +4,8 @@ import { type EventId, type JobRef, jobRef, LOG_START, newRequestId } from '@mil
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from '../errors.ts';
-import { Deployment, DONE, Recorder, say, textOf } from '../testing/log-harness.ts';
-import type { Followers } from './followers.ts';
+import { DONE, LogHarness, Recorder, say, textOf } from '../testing/log-harness.ts';
+import type { Subscribers } from './subscribers.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -16,7 +16,7 @@ afterAll(() => server.stop());
 const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);
 
 /** Says TOKENS, each in an event of its own, and ends the job. */
-async function answer(d: Deployment, id: JobRef): Promise<void> {
+async function answer(d: LogHarness, id: JobRef): Promise<void> {
   const writer = await d.begin(id);
   for (const token of TOKENS) {
     say(writer, token);
@@ -26,13 +26,13 @@ async function answer(d: Deployment, id: JobRef): Promise<void> {
 }
 
 /** Until the first connection of a node is there: as after each later one, its log would be read once to be sure. */
-async function connected(node: Followers): Promise<void> {
+async function connected(node: Subscribers): Promise<void> {
   await eventually(() => node.ready);
 }
 
-describe('a follower', () => {
-  it('gives every event once and in order to 50 watchers on two nodes, early, late and after the end', async () => {
-    await using d = Deployment.single(server.url);
+describe('a subscriber', () => {
+  it('gets every event once and in order: 50 of them on two nodes, early, late and after the end', async () => {
+    await using d = LogHarness.single(server.url);
     const [one, two] = [d.node(), d.node()];
     const id = await d.job();
     const early = await Promise.all(Array.from({ length: 50 }, (_, i) => Recorder.follow(i % 2 ? one : two, id)));
@@ -43,12 +43,12 @@ describe('a follower', () => {
     const log = await d.log(id);
     for (const recorder of [...early, late, after]) expect((await recorder.terminal()).events).toEqual(log);
     expect(textOf(log)).toBe(TOKENS.join(''));
-    expect(one.counts).toEqual({ watchers: 0, topics: 0 });
-    expect(two.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(one.counts).toEqual({ subscribers: 0, topics: 0 });
+    expect(two.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
   it('resumes on another node after every single event: no gap, no repeat', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const nodes = [d.node(), d.node()] as const;
     const id = await d.job();
     const answered = answer(d, id);
@@ -57,10 +57,10 @@ describe('a follower', () => {
     for (let cut = 0; ; cut++) {
       const recorder = new Recorder();
       recorder.room = 1;
-      recorder.following = await nodes[cut % 2 === 0 ? 0 : 1].follow(id, { after, sink: recorder });
-      if (recorder.following.alreadyEnded) break;
+      recorder.subscription = await nodes[cut % 2 === 0 ? 0 : 1].attach(id, { after, sink: recorder });
+      if (recorder.subscription.alreadyEnded) break;
       await recorder.until(({ events }) => events.length > 0);
-      recorder.following.close();
+      recorder.subscription.close();
       seen.push(...recorder.ids);
       after = recorder.events.at(-1)?.id ?? after;
     }
@@ -69,12 +69,12 @@ describe('a follower', () => {
   });
 
   it('keeps nothing for a reader that is full, and goes on at its pace (law 10)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     const slow = new Recorder();
     slow.room = 3;
-    slow.following = await node.follow(id, { after: LOG_START, sink: slow });
+    slow.subscription = await node.attach(id, { after: LOG_START, sink: slow });
     const fast = await Recorder.follow(node, id);
     await answer(d, id);
     await fast.terminal();
@@ -82,12 +82,12 @@ describe('a follower', () => {
     expect(taken).toBeLessThan(10);
     expect(slow.ended).toBeNull();
     slow.room = Number.POSITIVE_INFINITY;
-    slow.following.resume();
+    slow.subscription.resume();
     expect((await slow.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('reads a long log page by page and says which pages are a backlog', async () => {
-    await using d = Deployment.single(server.url);
+  it('gets a long log page by page', async () => {
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     for (let i = 0; i < 1_500; i++) {
@@ -98,72 +98,73 @@ describe('a follower', () => {
     expect(recorder.events).toEqual(await d.log(id));
   });
 
-  it('of a job that it expected has all of it without reading the log', async () => {
-    await using d = Deployment.single(server.url);
+  it('that has a place before the job is stored gets all of it without reading the log', async () => {
+    await using d = LogHarness.single(server.url);
     const reads = d.connection();
     const node = d.node({ reads });
     await Promise.all([reads.ping(), connected(node)]);
     const asked = jest.spyOn(reads as Redis, 'sendCommand');
     const id = jobRef('default', newRequestId());
-    const expected = node.expect(id);
-    await expected.confirmed;
+    const place = node.expect(id);
+    await place.confirmed;
     await d.job({}, id);
-    const recorder = await Recorder.follow(node, id);
-    expected[Symbol.dispose]();
+    const recorder = new Recorder();
+    place.follow(recorder);
+    place[Symbol.dispose]();
     await answer(d, id);
     expect((await recorder.terminal()).events).toEqual(await d.log(id));
     expect(asked).not.toHaveBeenCalled();
-    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
-  it('of a job that was stored here has its first event at once, and not twice', async () => {
-    await using d = Deployment.single(server.url);
+  it('that takes its place gets the first event at once, and not twice', async () => {
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     await connected(node);
     const id = jobRef('default', newRequestId());
-    using expected = node.expect(id);
-    await expected.confirmed;
-    expected.stored();
-    const recorder = await Recorder.follow(node, id);
+    using place = node.expect(id);
+    await place.confirmed;
+    const recorder = new Recorder();
+    place.follow(recorder);
     expect(recorder.ids).toEqual(['0-1']);
     await d.job({}, id);
     await answer(d, id);
     expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('lets go of a job that it expected and that never came', async () => {
-    await using d = Deployment.single(server.url);
+  it('leaves nothing behind when its place is never taken', async () => {
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = jobRef('default', newRequestId());
-    const expected = node.expect(id);
-    await expected.confirmed;
+    const place = node.expect(id);
+    await place.confirmed;
     expect(await d.redis.pubsub('NUMSUB', d.keys.channel(id))).toEqual([d.keys.channel(id), 1]);
-    expected[Symbol.dispose]();
+    place[Symbol.dispose]();
     await eventually(async () => (await d.redis.pubsub('NUMSUB', d.keys.channel(id)))[1] === 0);
-    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
-  it('refuses an unknown job, and one whose log has expired', async () => {
-    await using d = Deployment.single(server.url);
+  it('is refused for an unknown job, and for one whose log has expired', async () => {
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     await expect(Recorder.follow(node, 'default.no-such-job-here')).rejects.toThrow(JobNotFound);
     const id = await d.job();
     await answer(d, id);
     await d.redis.del(d.keys.log(id));
     await expect(Recorder.follow(node, id)).rejects.toThrow(LogExpired);
-    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
-  it('says that there is nothing to follow when the cursor is the terminal event (aegra #472)', async () => {
-    await using d = Deployment.single(server.url);
+  it('gets nothing when the cursor is the terminal event (aegra #472)', async () => {
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     await answer(d, id);
     const last = (await d.log(id)).at(-1)?.id ?? LOG_START;
-    expect((await Recorder.follow(d.node(), id, last)).following?.alreadyEnded).toBe(true);
+    expect((await Recorder.follow(d.node(), id, last)).subscription?.alreadyEnded).toBe(true);
   });
 
   it('starts with a reset, and replays what there is, when the cursor is beyond the end of the log', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     await answer(d, id);
     const recorder = await (await Recorder.follow(d.node(), id, '7-1')).terminal();
@@ -174,15 +175,15 @@ describe('a follower', () => {
 
 describe('a gap', () => {
   it('is mended when messages were lost: a jump, then a later message', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     const writer = await d.begin(id);
     const recorders = await Promise.all([Recorder.follow(node, id), Recorder.follow(node, id)]);
     for (const recorder of recorders) await recorder.until(({ types }) => types.includes('started'));
-    // stored without a publish: to the follower these are lost messages
+    // stored without a publish: to the node these are lost messages
     await d.redis.xadd(d.keys.log(id), '1-2', 'text', '{"text":"silent "}');
-    await d.redis.hset(d.keys.record(id), 'seq', 2, 'said', 1);
+    await d.redis.hset(d.keys.record(id), 'seq', 2, 'hasOutput', 1);
     const heir = await d.begin(id);
     say(heir, 'heard');
     await heir.done(DONE);
@@ -190,8 +191,8 @@ describe('a gap', () => {
     for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('is found by the watchdog when the very last message was the lost one (law 6, resumable-stream #47)', async () => {
-    await using d = Deployment.single(server.url);
+  it('is found by the gap detector when the very last message was the lost one (law 6, resumable-stream #47)', async () => {
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     await d.begin(id);
@@ -203,7 +204,7 @@ describe('a gap', () => {
   });
 
   it('is mended when the subscriber connection is killed again and again (law 5)', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const admin = d.connection();
     const id = await d.job();
@@ -219,7 +220,7 @@ describe('a gap', () => {
   });
 
   it('is found when the channel had lost its subscription, which is then renewed', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const subscriber = d.connection();
     const node = d.node({ subscriber });
     const id = await d.job();
@@ -235,27 +236,27 @@ describe('a gap', () => {
   });
 
   it('is mended by a reader whose read of the log failed, once Redis answers', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const reads = d.connection();
     const node = d.node({ reads });
     const id = await d.job();
     const recorder = new Recorder();
     recorder.room = 1;
-    recorder.following = await node.follow(id, { after: LOG_START, sink: recorder });
+    recorder.subscription = await node.attach(id, { after: LOG_START, sink: recorder });
     await recorder.until(({ types }) => types.includes('accepted'));
     await answer(d, id);
     const gone = once(reads, 'end');
     reads.disconnect();
     await gone;
     recorder.room = Number.POSITIVE_INFINITY;
-    recorder.following.resume();
+    recorder.subscription.resume();
     await new Promise(setImmediate);
     await reads.connect();
     expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
   it('becomes a reset, never a silent hole, when Redis lost the end of the log', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     const writer = await d.begin(id);
@@ -273,24 +274,24 @@ describe('a gap', () => {
   });
 
   it('ends without a terminal event when the log of a finished job expires while it is read', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     const recorder = new Recorder();
     recorder.room = 1;
-    recorder.following = await node.follow(id, { after: LOG_START, sink: recorder });
+    recorder.subscription = await node.attach(id, { after: LOG_START, sink: recorder });
     await recorder.until(({ types }) => types.includes('accepted'));
     await answer(d, id);
     await d.redis.pexpire(d.keys.log(id), 0);
     recorder.room = Number.POSITIVE_INFINITY;
-    recorder.following.resume();
+    recorder.subscription.resume();
     await recorder.until(({ ended }) => ended !== null);
     expect([recorder.ended, recorder.types]).toEqual(['closed', ['accepted', 'reset']]);
-    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
   it('ends in reset and error when the job itself is gone from Redis', async () => {
-    await using d = Deployment.single(server.url);
+    await using d = LogHarness.single(server.url);
     const id = await d.job();
     await d.begin(id);
     const recorder = await Recorder.follow(d.node(), id);
@@ -303,15 +304,15 @@ describe('a gap', () => {
 });
 
 describe('closing a node', () => {
-  it('ends its watchers without a terminal event and leaves no subscription', async () => {
-    await using d = Deployment.single(server.url);
+  it('ends its subscribers without a terminal event and leaves no subscription', async () => {
+    await using d = LogHarness.single(server.url);
     const node = d.node();
     const id = await d.job();
     const recorder = await Recorder.follow(node, id);
     await recorder.until(({ types }) => types.includes('accepted'));
     node.close();
     expect(recorder.ended).toBe('closed');
-    expect(node.counts).toEqual({ watchers: 0, topics: 0 });
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
     const channels = async () => (await d.redis.call('PUBSUB', 'CHANNELS', d.keys.channel(id))) as string[];
     await eventually(async () => (await channels()).length === 0);
   });

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- leave: jobs of one tenant have ended: they count no more, and are listed for as long as their records live. The slots
--- that they held go to jobs that are parked. It fits also when Redis is full.
+-- retire: jobs of one tenant have ended: they count no more, and are listed until their records expire. Their slots go to
+-- parked jobs. Runs even when Redis is full.
 -- KEYS[1] open jobs  KEYS[2] queued jobs  KEYS[3] the tenant's open jobs
--- KEYS[4] leaving jobs  KEYS[5] leaving logs: sorted sets of references, by when record and log are gone (ms)
+-- KEYS[4] expiring jobs  KEYS[5] expiring logs: sorted sets of references, by when record and log expire (ms)
 -- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs  (same hash tag)
 -- ARGV[1] record retention (ms)  ARGV[2] log retention (ms)  ARGV[3] retention of the lists (ms)
--- ARGV[4…] reference, bytes that it keeps ('' where that is not known) pairs
+-- ARGV[4…] reference, bytes that it keeps ('' when that is not known) pairs
 -- RETURNS references of parked jobs that now have a slot: they are to be queued
 local record_ms, log_ms, lists_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
@@ -15,7 +15,7 @@ local freed, total = 0, 0
 for i = 4, #ARGV, 2 do
   local ref, kept = ARGV[i], tonumber(ARGV[i + 1])
   for place = 1, 3 do redis.call('ZREM', KEYS[place], ref) end
-  -- told again, the last time counts: a record never goes after its place in the lists
+  -- the last report counts: a record must not outlive its entry in the lists
   redis.call('ZADD', KEYS[4], string.format('%.0f', now + record_ms), ref)
   if log_ms < record_ms then redis.call('ZADD', KEYS[5], string.format('%.0f', now + log_ms), ref) end
   local before = kept and redis.call('HGET', KEYS[6], ref)
@@ -23,14 +23,10 @@ for i = 4, #ARGV, 2 do
     redis.call('HSET', KEYS[6], ref, kept)
     total = total + kept - before
   end
-  -- what runs is not parked
+  -- a running job is not parked
   if redis.call('SREM', KEYS[7], ref) == 1 then freed = freed + 1 else redis.call('ZREM', KEYS[8], ref) end
 end
 
 if total ~= 0 then redis.call('HINCRBY', KEYS[6], 'total', total) end
 for place = 4, 5 do redis.call('PEXPIRE', KEYS[place], lists_ms) end
-if freed == 0 then return {} end
-local next = redis.call('ZPOPMIN', KEYS[8], freed)
-local refs = {}
-for i = 1, #next, 2 do refs[#refs + 1] = next[i] end
-return refs
+return freed == 0 and {} or unpark(KEYS[8], freed)
