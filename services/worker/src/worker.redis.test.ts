@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf } from '@millrace/contracts';
+import { logLimits } from '@millrace/runtime';
 import { startModel } from '@millrace/simulated-model';
+import { AttemptStarter } from '@millrace/stream-log';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
 import { WorkerHarness } from './testing/worker-harness.ts';
 
@@ -118,19 +120,20 @@ describe('a hook around attempts', () => {
       },
     };
     await harness.worker({}, [hook]);
-    const good = await harness.submit({ query: 'good', tenant: 'acme' });
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const good = await harness.submit({ query: 'good', tenant: 'acme', traceparent });
     expect((await harness.end(good))[0]).toBe('done');
     const bad = await harness.submit({ query: 'bad' });
     expect((await harness.end(bad))[0]).toBe('error');
     await eventually(() => seen.length === 2);
-    const info = { attempt: 1, pipeline: 'chat', model: 'openai:simulated', traceparent: null };
+    const info = { attempt: 1, pipeline: 'chat', model: 'openai:simulated' };
     expect(seen).toEqual([
       [
-        { ...info, jobId: idOf(good), tenant: 'acme' },
+        { ...info, jobId: idOf(good), tenant: 'acme', traceparent },
         { outcome: 'completed', usage },
       ],
       [
-        { ...info, jobId: idOf(bad), tenant: 'default' },
+        { ...info, jobId: idOf(bad), tenant: 'default', traceparent: null },
         { outcome: 'failed', code: 'MODEL_ERROR', usage: { inputTokens: 0, outputTokens: 0 } },
       ],
     ]);
@@ -162,6 +165,31 @@ describe('a hook around attempts', () => {
     expect(await harness.end(id)).toMatchObject(['error', { code: 'MODEL_ERROR' }]);
     await eventually(() => results.length === 1);
     expect(results).toEqual([{ outcome: 'failed', code: 'MODEL_ERROR', usage }]);
+    expect((await harness.reader.outline(id))?.attemptUsage).toEqual(new Map([[1, usage]]));
+  });
+
+  it.each(['cancelled', 'handed over', 'superseded'])('has its usage stored when it is %s', async (how) => {
+    await using model = await startModel();
+    const dates = '{"from":"2024-02-01","to":"2024-03-01"}';
+    const usage = { inputTokens: 2, outputTokens: 3 };
+    model.answer([{ toolCall: { id: 'c1', name: 'days_between', arguments: dates } }], { usage });
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const worker = await harness.worker({
+      MILLRACE_PIPELINES: './examples/pipelines/almanac.mjs',
+      MILLRACE_WORKER_GRACE_MS: '0',
+    });
+    const id = await harness.submit({ pipeline: 'almanac', query: 'How long was February 2024?' });
+    // the first call is complete, the second one hangs
+    await model.request(0);
+    const second = model.gated();
+    await second.request;
+    if (how === 'cancelled') await harness.canceller.cancel(id, 'owner');
+    if (how === 'handed over') await worker.close();
+    if (how === 'superseded') {
+      await new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings())).begin(id, 'another');
+    }
+    const stored = await eventually(async () => (await harness.reader.outline(id))?.attemptUsage.get(1));
+    expect(stored).toEqual(usage);
   });
 });
 

@@ -59,9 +59,9 @@ export class Attempt {
   ) {}
 
   get info(): AttemptInfo {
-    const { attempt, request } = this.begun;
+    const { attempt, request, traceparent } = this.begun;
     const { pipeline, model } = request;
-    return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent: null };
+    return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent };
   }
 
   /** Ends the attempt early. The first reason counts. */
@@ -156,14 +156,14 @@ export class Attempt {
 
   /** Ends the attempt in the log and decides its outcome. */
   async #settle(reason: unknown): Promise<AttemptResult> {
-    if (reason instanceof JobClosed) return this.#ended('cancelled');
-    if (reason instanceof AttemptFenced) return this.#ended('fenced');
+    if (reason instanceof JobClosed) return this.#lost('cancelled');
+    if (reason instanceof AttemptFenced) return this.#lost('fenced');
     if (reason instanceof LogLost) return this.#release('log-lost');
     if (reason instanceof WorkerStopping) return this.#release('handover');
     if (reason instanceof LogWriteFailed) throw reason;
     const { code, message, retryable } = failureOf(reason);
     try {
-      await this.begun.writer.fail({ code, message, retryable });
+      await this.begun.writer.fail({ code, message, retryable }, this.#knownUsage());
     } catch (refusal) {
       if (refusal instanceof StreamLogError) return this.#settle(refusal);
       throw refusal;
@@ -173,8 +173,25 @@ export class Attempt {
   }
 
   async #release(reason: 'handover' | 'log-lost'): Promise<AttemptResult> {
-    const continues = await this.begun.writer.release(reason);
+    const continues = await this.begun.writer.release(reason, this.#knownUsage());
     return this.#ended(continues ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
+  }
+
+  /** Somebody else has ended the job or owns it: only the usage is left to store. */
+  async #lost(outcome: 'cancelled' | 'fenced'): Promise<AttemptResult> {
+    const usage = this.#knownUsage();
+    if (usage !== null) {
+      await this.begun.writer.recordUsage(usage).catch((error: unknown) => {
+        this.ports.logger.warn({ err: error }, 'usage not recorded');
+      });
+    }
+    return this.#ended(outcome);
+  }
+
+  /** @returns null when no model reported any */
+  #knownUsage(): Usage | null {
+    const { inputTokens, outputTokens } = this.#usage;
+    return inputTokens + outputTokens === 0 ? null : this.#usage;
   }
 
   #ended(outcome: AttemptOutcome, details: object = {}, code?: StreamErrorCode): AttemptResult {

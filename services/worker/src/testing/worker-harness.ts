@@ -92,14 +92,15 @@ export class WorkerHarness implements AsyncDisposable {
       readonly query?: string;
       readonly tenant?: string;
       readonly queued?: boolean;
+      readonly traceparent?: string;
     } = {},
     priority = 1,
   ): Promise<JobRef> {
-    const { query = 'hi', tenant = 'default', queued = true, ...rest } = request;
+    const { query = 'hi', tenant = 'default', queued = true, traceparent, ...rest } = request;
     const ref = jobRef(tenant, newRequestId());
     await this.#opener.open(
       new NewJob({
-        ...{ ref, fingerprint: ref, metadata: {} },
+        ...{ ref, fingerprint: ref, metadata: {}, traceparent },
         request: {
           messages: [{ role: 'user', content: query }],
           pipeline: 'chat',
