@@ -43,6 +43,20 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect((await stream.take(1))[0]?.event).toBe('accepted');
   });
 
+  it.each([
+    ['valid', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', true],
+    ['malformed', 'not-a-trace', false],
+  ])('records a %s trace context for the attempts, or ignores it', async (_, traceparent, isKept) => {
+    const id = newId();
+    const headers = { 'content-type': 'application/json', accept: 'application/json', 'x-request-id': id };
+    const response = await fetch(jobsUrl(), {
+      ...{ method: 'POST', headers: { ...headers, traceparent }, body: '{"query":"hi"}' },
+    });
+    expect(response.status).toBe(202);
+    const recorded = await harness.redis.hget(harness.keys.record(refOf(id)), 'traceparent');
+    expect(recorded).toBe(isKept ? traceparent : null);
+  });
+
   it('streams bare text', async () => {
     const id = newId();
     const answer = rawRequest(jobsUrl(), {

@@ -17,6 +17,8 @@ export interface CreateJobCommand {
   /** whether the client chose the id; otherwise nobody else can know it */
   readonly isChosen: boolean;
   readonly idempotencyKey: string | null;
+  /** W3C trace context of the request */
+  readonly traceparent: string | undefined;
   /** whether the caller follows the job at once */
   readonly follows: boolean;
 }
@@ -41,7 +43,15 @@ export class CreateJob {
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
   ) {}
 
-  async run({ caller, body, jobId, isChosen, idempotencyKey, follows }: CreateJobCommand): Promise<CreatedJob> {
+  async run({
+    caller,
+    body,
+    jobId,
+    isChosen,
+    idempotencyKey,
+    traceparent,
+    follows,
+  }: CreateJobCommand): Promise<CreatedJob> {
     const request = await this.policy.resolve(body);
     const { tenant } = caller;
     // a key stands for the id that it was first sent with
@@ -53,7 +63,7 @@ export class CreateJob {
     try {
       const job = await this.intake.accept({
         ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-        ...{ idempotencyKey, mayExist, ready: place?.confirmed },
+        ...{ idempotencyKey, traceparent, mayExist, ready: place?.confirmed },
       });
       const enqueued = this.#enqueue(job);
       enqueued.catch(() => {

@@ -23,6 +23,8 @@ export interface Submission {
   readonly metadata: Readonly<Record<string, string>>;
   /** stands for `jobId`, unless it already stands for another id; null: none was sent */
   readonly idempotencyKey: string | null;
+  /** W3C trace context of the request */
+  readonly traceparent: string | undefined;
   /** false if nobody else can know the id, which saves a read of the record */
   readonly mayExist: boolean;
   /** what must resolve before the job is recorded */
@@ -64,7 +66,7 @@ export class Intake {
    *  @throws IdempotencyMismatch the id stands for another body
    *  @throws what `ready` rejects with */
   async accept(submission: Submission): Promise<AcceptedJob> {
-    const { tenant, jobId, fingerprint, request, metadata, mayExist } = submission;
+    const { tenant, jobId, fingerprint, request, metadata, traceparent, mayExist } = submission;
     const ref = jobRef(tenant, jobId);
     // limits apply to new work only: a repeated request always gets its job
     const known = mayExist ? await this.reader.outline(ref) : null;
@@ -73,7 +75,7 @@ export class Intake {
       const heldId = await this.#heldBy(submission);
       return heldId === jobId ? this.#found(known) : this.accept({ ...submission, jobId: heldId });
     }
-    const job = new NewJob({ ref, fingerprint, request, metadata });
+    const job = new NewJob({ ref, fingerprint, request, metadata, traceparent });
     const priority = await this.#admit(job, submission);
     const heldId = await this.#claim(submission);
     if (heldId !== jobId) {

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
+import { traceparentOf } from '../http/traceparent.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { CancelJobs } from '../jobs/cancel-jobs.ts';
@@ -48,6 +49,7 @@ export class JobsController {
       jobId: chosenId ?? requestIdOf(request, reply),
       isChosen: chosenId !== null,
       idempotencyKey: idempotencyKeyOf(request),
+      traceparent: traceparentOf(request),
       follows: wanted.kind === 'stream',
     });
     await this.answer.send(reply, job, caller, wanted);
