@@ -2,8 +2,8 @@
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
 -- ARGV[3] lease token, unique per pick-up: sent again, it gets the attempt that it has  ARGV[4] max attempts
--- RETURNS {'begun', name, value …}: attempt, seq (of the last event stored here), request (JSON), traceparent ('' for none),
---         createdAt, startedAt, now (ms)
+-- RETURNS {'begun', name, value …}: attempt, seq (of the last event stored here), request (JSON),
+--         traceparent ('' for none), createdAt, startedAt, now (ms)
 --       | {'missing'} no such job | {'ended'}
 --       | {'has-output'} it had output and asked to fail then | {'too-many-attempts'}
 local publish, ttl, lease_token, max_attempts = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])

@@ -4,13 +4,14 @@
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                           (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] record retention (ms)  ARGV[3] log retention (ms)
 -- ARGV[4] final status  ARGV[5] type of the event  ARGV[6] its data (JSON)
--- ARGV[7] attempt that closes, '' for a caller without a lease  ARGV[8] its lease token  ARGV[9] last seq acknowledged to it
+-- ARGV[7] attempt that closes, '' for a caller without a lease  ARGV[8] its lease token
+-- ARGV[9] last seq acknowledged to it
 -- ARGV[10] what the attempt used (JSON), '' when that is not known
 -- ARGV[11] control channel, where the worker of a caller without a lease hears of it  ARGV[12] the job's reference
 -- ARGV[13…] further fields of the record: name, value pairs
--- RETURNS {outcome, name, value …}: 'closed' | 'closed-already' in the same way | 'fenced' a newer attempt, or the queue,
---         owns the job | 'ended' in another way | 'lost' Redis has lost the record, the log, or events that it had
---         acknowledged | 'missing' no such job, for a caller without a lease
+-- RETURNS {outcome, name, value …}: 'closed' | 'closed-already' in the same way | 'ended' in another way
+--         | 'fenced' a newer attempt, or the queue, owns the job | 'lost' Redis has lost the record, the log, or events
+--         that it had acknowledged | 'missing' no such job, for a caller without a lease
 --         values for the first two: keptBytes, attempt, seq (of the terminal event), startedAt, firstTokenAt ('' for
 --         never), finishedAt (ms)
 local publish, record_ms, log_ms, final, event, data = unpack(ARGV, 1, 6)

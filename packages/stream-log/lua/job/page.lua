@@ -1,6 +1,7 @@
 -- page: read events from a place in the log, a bounded number of them and, roughly, of bytes.
 -- KEYS[1] log
--- ARGV[1] where to start: '-', or '(' and the id of the event before  ARGV[2] max events  ARGV[3] bytes after which to stop
+-- ARGV[1] where to start: '-', or '(' and the id of the event before
+-- ARGV[2] max events  ARGV[3] bytes after which to stop
 -- RETURNS {1 when there may be more, otherwise 0, and a line `<id> <type> <data>` per event, as published}
 local start, max_events, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- Events of a step. What is read and not returned is wasted, and one event may be 32 KiB: the first step is small, the

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- retire: jobs of one tenant have ended: they count no more, and are listed until their records expire. Their slots go to
--- parked jobs. Runs even when Redis is full.
+-- retire: jobs of one tenant have ended: they count no more, and are listed until their records expire. Their slots go
+-- to parked jobs. Runs even when Redis is full.
 -- KEYS[1] open jobs  KEYS[2] queued jobs  KEYS[3] the tenant's open jobs
 -- KEYS[4] expiring jobs  KEYS[5] expiring logs: sorted sets of references, by when record and log expire (ms)
 -- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs  (same hash tag)

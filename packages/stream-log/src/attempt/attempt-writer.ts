@@ -33,11 +33,11 @@ export interface AttemptWriterOptions {
   readonly seq: number;
 }
 
-/** Writes one attempt's events. What one tick brings is appended at its end; while one append is in flight, what comes
- *  meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
+/** Writes one attempt's events. What one tick brings is appended at its end; while one append is in flight, what
+ *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
  *
- *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next append
- *  notices a log that has lost something instead of writing on past the hole. */
+ *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next
+ *  append notices a log that has lost something instead of writing on past the hole. */
 export class AttemptWriter {
   readonly ref: JobRef;
   readonly attempt: number;

@@ -8,8 +8,8 @@ import type { AttemptWriter } from './attempt-writer.ts';
 /** How long a running attempt may not know whether it still owns its job, milliseconds. */
 const RENEWAL_MS = 1_000;
 
-/** How often to look for attempts that are due. In step, a thousand of them would block the process for 15 ms; here each
- *  has its own time, and one that stores events is never asked about. */
+/** How often to look for attempts that are due. In step, a thousand of them would block the process for 15 ms; here
+ *  each has its own time, and one that stores events is never asked about. */
 const TICK_MS = 100;
 
 interface RunningAttempt {
@@ -45,7 +45,8 @@ export class CancelListener {
     });
   }
 
-  /** Listens for an attempt until the returned object is disposed of. What happened to its job before is found at once. */
+  /** Listens for an attempt until the returned object is disposed of. What happened to its job before is found at
+   *  once. */
   listenFor(writer: AttemptWriter): Disposable {
     const running = { writer, storedSeq: writer.storedSeq, ownedAt: performance.now() };
     this.#running.set(writer.ref, running);
@@ -68,8 +69,8 @@ export class CancelListener {
     this.#running.get(ref)?.writer.abort(new JobClosed(ref));
   }
 
-  /** A stored append has checked the record, too: it is seen here a tick late at the most, and so is the time that a job
-   *  is due. */
+  /** A stored append has checked the record, too: it is seen here a tick late at the most, and so is the time that a
+   *  job is due. */
   #due(): RunningAttempt[] {
     const now = performance.now();
     const due: RunningAttempt[] = [];

@@ -12,8 +12,8 @@ type Pending =
   | { readonly type: string; readonly head: string; text: string }
   | { readonly type: string; readonly json: string };
 
-/** Events that wait to be stored. Adjacent text of one message becomes one event: the slower Redis answers, the fewer and
- *  larger they are. */
+/** Events that wait to be stored. Adjacent text of one message becomes one event: the slower Redis answers, the fewer
+ *  and larger they are. */
 export class PendingEvents {
   #events: Pending[] = [];
   #units = 0;

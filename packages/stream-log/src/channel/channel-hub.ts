@@ -24,8 +24,8 @@ const CHUNK = 500;
 
 /** The one subscriber connection of a process: each channel once, however many listen.
  *
- *  ioredis emits `ready` before it has resubscribed, so the hub does that itself after each reconnect, and a subscription
- *  counts only when Redis has confirmed it (law 5). */
+ *  ioredis emits `ready` before it has resubscribed, so the hub does that itself after each reconnect, and a
+ *  subscription counts only when Redis has confirmed it (law 5). */
 export class ChannelHub {
   readonly #connection: RedisConnection;
   readonly #sharded: boolean;

@@ -4,9 +4,9 @@ import { acceptedEvent } from '../log/job-opener.ts';
 import { type EventSink, logLost, Subscriber, type Subscription } from './subscriber.ts';
 import { MAX_RECENT, type Topic, type TopicSubscriber } from './topic.ts';
 
-/** A place among the subscribers of a job that is about to be stored. Once `confirmed`, its caller stores the job and then
- *  follows it. The log was empty when the channel was confirmed, so the channel brings all of it and there is nothing to
- *  read (law 5), which spares a new job's reader two round trips.
+/** A place among the subscribers of a job that is about to be stored. Once `confirmed`, its caller stores the job and
+ *  then follows it. The log was empty when the channel was confirmed, so the channel brings all of it and there is
+ *  nothing to read (law 5), which spares a new job's reader two round trips.
  *  @see Subscribers.expect */
 export class Place implements TopicSubscriber, Disposable {
   /** Resolves when the channel is confirmed: the job may now be stored.
@@ -37,8 +37,8 @@ export class Place implements TopicSubscriber, Disposable {
     return this.#batches !== null;
   }
 
-  /** Follows the job from its first event. Its caller has stored it, so that event does not wait for the channel: it goes
-   *  out with the head of the answer, in one write.
+  /** Follows the job from its first event. Its caller has stored it, so that event does not wait for the channel: it
+   *  goes out with the head of the answer, in one write.
    *  @param fresh see FollowOptions */
   follow(sink: EventSink, { fresh = false }: { readonly fresh?: boolean } = {}): Subscription {
     if (this.#taken) throw new Error('a place is taken once');

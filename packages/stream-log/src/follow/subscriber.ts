@@ -27,8 +27,8 @@ export interface Subscription {
  *  answer · ended */
 type State = 'reading' | 'live' | 'full' | 'stalled' | 'ended';
 
-/** One reader of one job. It reads the log until it is level with it, then takes what the channel brings. A reader that is
- *  full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
+/** One reader of one job. It reads the log until it is level with it, then takes what the channel brings. A reader
+ *  that is full goes back to the log, so nothing is kept for it and nothing grows (law 10). */
 export class Subscriber implements Subscription, TopicSubscriber {
   readonly alreadyEnded = false;
   position: EventId;

@@ -44,11 +44,12 @@ const NOTHING_TO_FOLLOW: Subscription = {
   close: () => undefined,
 };
 
-/** The readers that follow jobs in this process: each gets everything after an event, then whatever comes, on any node,
- *  until the terminal event.
+/** The readers that follow jobs in this process: each gets everything after an event, then whatever comes, on any
+ *  node, until the terminal event.
  *
- *  The attach order is law 5: await the confirmation of SUBSCRIBE, then read the log, keep what arrives live meanwhile, and
- *  drop by id what the log already gave. One topic per followed job, any number of subscribers per topic. */
+ *  The attach order is law 5: await the confirmation of SUBSCRIBE, then read the log, keep what arrives live
+ *  meanwhile, and drop by id what the log already gave. One topic per followed job, any number of subscribers per
+ *  topic. */
 export class Subscribers {
   readonly #reader: JobReader;
   readonly #entries = new Map<JobRef, Entry>();

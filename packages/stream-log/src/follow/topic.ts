@@ -36,8 +36,8 @@ export interface TopicSubscriber {
 /** One followed job in a process: takes what the channel brings, repairs gaps from the log, and gives it to the live
  *  subscribers.
  *
- *  Invariant: a live subscriber's position is at `tip` or after it. So a gap is found here once, not by each subscriber,
- *  and one read of the log repairs it for all of them (law 6). */
+ *  Invariant: a live subscriber's position is at `tip` or after it. So a gap is found here once, not by each
+ *  subscriber, and one read of the log repairs it for all of them (law 6). */
 export class Topic implements ChannelListener {
   /** the last event that live subscribers have been given; null while that is not known */
   tip: EventId | null = null;
@@ -115,8 +115,9 @@ export class Topic implements ChannelListener {
     this.#pages = null;
   }
 
-  /** Reads the log for a subscriber that has begun to read. Subscribers that want the same page share it, and its bytes.
-   *  They miss nothing: the first of them is still reading, so what has come since its request is kept (law 5). */
+  /** Reads the log for a subscriber that has begun to read. Subscribers that want the same page share it, and its
+   *  bytes. They miss nothing: the first of them is still reading, so what has come since its request is kept (law
+   *  5). */
   page(after: EventId): Promise<TopicPage> {
     const known = this.#pages?.get(after);
     if (known !== undefined) return known;

@@ -6,7 +6,8 @@ export interface EventBatch {
   /** the event before the first of this batch: any other means a gap */
   readonly prev: EventId;
   readonly last: EventId;
-  /** of the attempt that wrote it, as the script published it; null for what was read from the log, which has no tokens */
+  /** of the attempt that wrote it, as the script published it; null for what was read from the log, which has no
+   *  tokens */
   readonly leaseToken: string | null;
   /** at least one */
   readonly events: readonly StoredEvent[];

@@ -89,8 +89,8 @@ export class JobReader {
     return { events: parseLines(lines), full: full === 1 };
   }
 
-  /** Reads the events of a job's present attempt, page by page, up to the last one that the outline names. They hold all text
-   *  that counts: a `reset` is at the start of an attempt, and nowhere else.
+  /** Reads the events of a job's present attempt, page by page, up to the last one that the outline names. They hold
+   *  all text that counts: a `reset` is at the start of an attempt, and nowhere else.
    *  @throws LogExpired the log is gone, or ends before that event; possibly midway */
   async *attempt({ ref, attempt, lastEventId }: PresentAttempt): AsyncGenerator<AttemptPage, void, undefined> {
     let after = eventId(attempt, 0);

@@ -1,7 +1,7 @@
 import type { JobRef, JobRequest } from '@millrace/contracts';
 
-/** What a job has in Redis beside its texts: record, log, entries of the registry and the queue, bytes. Measured with a job
- *  without output: 1.6 to 1.9 KiB, by the length of its reference. */
+/** What a job has in Redis beside its texts: record, log, entries of the registry and the queue, bytes. Measured with
+ *  a job without output: 1.6 to 1.9 KiB, by the length of its reference. */
 const OVERHEAD_BYTES = 2_048;
 
 interface Parts {

@@ -25,8 +25,8 @@ export interface LogLimits {
   readonly maxAttempts: number;
 }
 
-/** What is known of a job, without its request, which may be large and which only a worker needs. Times are Redis's clock,
- *  milliseconds since the epoch: one clock for all machines. */
+/** What is known of a job, without its request, which may be large and which only a worker needs. Times are Redis's
+ *  clock, milliseconds since the epoch: one clock for all machines. */
 export interface JobOutline {
   readonly ref: JobRef;
   readonly id: string;

@@ -2,8 +2,8 @@ import type { JobRef } from '@millrace/contracts';
 
 /** Every Redis key and channel of a deployment. Nothing else spells one.
  *
- *  All keys of a job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster and two tenants with
- *  the same job id never meet. The registry has a hash tag of its own, and so has the queue.
+ *  All keys of a job share the hash tag `{tenant.id}`, so that a script touches one slot of a cluster and two tenants
+ *  with the same job id never meet. The registry has a hash tag of its own, and so has the queue.
  *  @see docs/laws.md, laws 13 and 14 */
 export class KeySpace {
   /** BullMQ's own prefix: `{<prefix>:queue}` */

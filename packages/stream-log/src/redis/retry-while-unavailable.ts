@@ -6,8 +6,8 @@ const RETRY_MS = 200;
 /** A connection that reports for this many tries in a row that it is closed was closed by this process. */
 const MAX_CLOSED = 25;
 
-/** Repeats a command until Redis answers. For a worker, which rides out an outage, and for commands that may be sent twice.
- *  The connection logs the outage.
+/** Repeats a command until Redis answers. For a worker, which rides out an outage, and for commands that may be sent
+ *  twice. The connection logs the outage.
  *  @param givesUp asked after each failure
  *  @param tried the first try, if it has been made already
  *  @returns the reply; undefined when given up

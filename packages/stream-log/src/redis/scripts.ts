@@ -6,8 +6,8 @@ export type RedisConnection = Redis | Cluster;
 
 type Argument = string | number;
 
-/** The Lua scripts by folder and name: number of keys, then the fragments of `lua/shared` that a script calls. Each change
- *  of a job is one script (law 3). */
+/** The Lua scripts by folder and name: number of keys, then the fragments of `lua/shared` that a script calls. Each
+ *  change of a job is one script (law 3). */
 const SCRIPTS = {
   job: {
     open: [3],

@@ -49,9 +49,9 @@ export class AbandonedJobs {
     return (await this.redis.zrangebyscore(this.keys.abandonedJobs, '-inf', nowMs, 'LIMIT', 0, limit)) as JobRef[];
   }
 
-  /** Claims an overdue job just before it is cancelled. One of several nodes gets it, and none when a reader has come back
-   *  since the job was found. The job stays in the set until its node removes it: a claim expires, so that a node that
-   *  dies between claim and cancel loses nothing.
+  /** Claims an overdue job just before it is cancelled. One of several nodes gets it, and none when a reader has come
+   *  back since the job was found. The job stays in the set until its node removes it: a claim expires, so that a
+   *  node that dies between claim and cancel loses nothing.
    *  @param untilMs when the job is overdue again
    *  @returns whether the caller is to cancel it */
   async claim(ref: JobRef, nowMs: number, untilMs: number): Promise<boolean> {

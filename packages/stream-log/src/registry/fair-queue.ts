@@ -44,17 +44,17 @@ export interface EndedJob {
  *  It is kept beside the records, which live in slots of their own. So it is written *before* a record is opened and
  *  cleared *after* it was closed, and its entries are hints that whoever reads them checks.
  *
- *  Tenants are served round robin, whatever they have queued (self-clocked fair queueing). An admitted job gets the fair
- *  turn `1 + max(last open turn of its tenant, turn last started, first queued turn − 1)`, and the queue is in order of turn, then of arrival.
- *  Why nobody starves: a tenant has one job per turn, turns are started in order, and no newcomer gets a turn that has
- *  been started. So a waiting job of turn `t` waits, at most, for one job of each other tenant per turn from the present one
- *  to `t`, however many they have queued. A tenant that was idle joins at the present turn: it has saved up nothing and
- *  owes nothing. No clock is involved.
+ *  Tenants are served round robin, whatever they have queued (self-clocked fair queueing). An admitted job gets the
+ *  fair turn `1 + max(last open turn of its tenant, turn last started, first queued turn − 1)`, and the queue is in
+ *  order of turn, then of arrival. Why nobody starves: a tenant has one job per turn, turns are started in order, and
+ *  no newcomer gets a turn that has been started. So a waiting job of turn `t` waits, at most, for one job of each
+ *  other tenant per turn from the present one to `t`, however many they have queued. A tenant that was idle joins at
+ *  the present turn: it has saved up nothing and owes nothing. No clock is involved.
  *
  *  The queue gets a priority: the turn, counted from a base that moves up whenever no job is queued, within BullMQ's
- *  range. Beyond it, after 2,097,151 turns in which the queue was never once empty, newcomers are in order of arrival behind
- *  all others until it is. A job that a worker has had before goes first, with priority 0: bases have moved since, and its
- *  turn is past.
+ *  range. Beyond it, after 2,097,151 turns in which the queue was never once empty, newcomers are in order of arrival
+ *  behind all others until it is. A job that a worker has had before goes first, with priority 0: bases have moved
+ *  since, and its turn is past.
  *  @see docs/adr/0017-fairness-across-tenants.md */
 export class FairQueue {
   /** Called with the parked jobs that got the slots of jobs that ended, or were given back: they are to be queued.
@@ -100,8 +100,8 @@ export class FairQueue {
     return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
   }
 
-  /** Counts a job in again whose entries Redis has lost: whatever the limits, it was admitted once. It is listed as one that
-   *  has just arrived. */
+  /** Counts a job in again whose entries Redis has lost: whatever the limits, it was admitted once. It is listed as
+   *  one that has just arrived. */
   async restore(job: {
     readonly ref: JobRef;
     readonly attempt: number;

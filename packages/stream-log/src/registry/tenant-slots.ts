@@ -75,8 +75,8 @@ export class TenantSlots {
     return (await this.#run('park', keys, [ref, maxSlots])) === 0;
   }
 
-  /** For a sweep: of queued jobs without a queue entry, those that are not parked, and of the parked ones as many, first in
-   *  line first, as their tenant has free slots.
+  /** For a sweep: of queued jobs without a queue entry, those that are not parked, and of the parked ones as many,
+   *  first in line first, as their tenant has free slots.
    *  @returns what is to be queued again */
   async toQueueAgain(missing: readonly JobRef[]): Promise<JobRef[]> {
     const byTenant = [...Map.groupBy(missing, tenantOf)];
