@@ -132,6 +132,21 @@ describe('a subscriber', () => {
     expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
+  it('of a job whose outline is known reads no record, only the log', async () => {
+    await using d = LogHarness.single(server.url);
+    const reads = d.connection();
+    const node = d.node({ reads });
+    const outline = await d.reader.outline(await d.job());
+    if (outline === null) throw new Error('the job was stored');
+    await Promise.all([reads.ping(), connected(node)]);
+    const asked = jest.spyOn(reads as Redis, 'sendCommand');
+    const recorder = new Recorder();
+    await node.follow(outline, { after: LOG_START, sink: recorder });
+    await recorder.until(({ types }) => types.includes('accepted'));
+    const commands = asked.mock.calls.map(([command]) => command.name);
+    expect(commands.filter((name) => name !== 'evalsha' && name !== 'eval')).toEqual([]);
+  });
+
   it('leaves nothing behind when its place is never taken', async () => {
     await using d = LogHarness.single(server.url);
     const node = d.node();
