@@ -24,7 +24,7 @@ describe('open', () => {
     expect(createdAt).toBeGreaterThan(0);
     expect(await d.reader.outline(ref)).toMatchObject({
       createdAt,
-      ...{ ref, id, tenant: 'default', fingerprint: 'f', metadata },
+      ...{ ref, jobId: id, tenant: 'default', fingerprint: 'f', metadata },
       status: 'queued',
       attempt: 0,
       lastEventId: '0-1',

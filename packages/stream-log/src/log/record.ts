@@ -29,7 +29,7 @@ export interface LogLimits {
  *  clock, milliseconds since the epoch: one clock for all machines. */
 export interface JobOutline {
   readonly ref: JobRef;
-  readonly id: string;
+  readonly jobId: string;
   readonly tenant: string;
   readonly fingerprint: string;
   readonly status: JobStatus;
@@ -68,7 +68,7 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
   if (!fingerprint || !status || !pipeline || !model) return null;
   return {
     ref,
-    id: idOf(ref),
+    jobId: idOf(ref),
     tenant: tenantOf(ref),
     fingerprint,
     status: status as JobStatus,

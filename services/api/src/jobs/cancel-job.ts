@@ -18,7 +18,7 @@ export class CancelJob {
   async run(named: NamedJob): Promise<JobSnapshot> {
     const job = await this.access.get(named);
     const outcome = await this.cancellation.cancel(job.ref, job.tenant === named.caller.tenant ? 'owner' : 'admin');
-    if (outcome.kind === 'not-found') throw new JobNotFound(job.id);
+    if (outcome.kind === 'not-found') throw new JobNotFound(job.jobId);
     if (outcome.kind === 'finished') throw new JobFinished();
     // the cancel returns what has changed since the record was read
     const { keptBytes: _, ...end } = outcome.end;

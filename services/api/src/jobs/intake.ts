@@ -99,7 +99,7 @@ export class Intake {
   }
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
-    const { ref, id: jobId, status, attempt, lastEventId, createdAt } = job;
+    const { ref, jobId, status, attempt, lastEventId, createdAt } = job;
     return {
       ref,
       jobId,

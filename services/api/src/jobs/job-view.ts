@@ -4,7 +4,7 @@ import type { JobOutline } from '@millrace/stream-log';
 /** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5 */
 export function viewOf(job: JobOutline): JobView {
   return {
-    id: job.id,
+    id: job.jobId,
     status: job.status,
     pipeline: job.pipeline,
     model: job.model,

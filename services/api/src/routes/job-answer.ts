@@ -69,13 +69,13 @@ export class JobAnswer {
     try {
       for (let isLast = false; !isLast; ) {
         const page = await this.#next(pages, caller);
-        if (page === null) throw new LogExpired(job.record.id);
+        if (page === null) throw new LogExpired(job.record.jobId);
         yield textOf(page);
         ({ isLast } = page);
       }
     } catch (error) {
       // the status is out: a broken body shows the client that the text is not whole
-      this.logger.error({ requestId: job.record.id, tenant: job.record.tenant, err: error }, 'text broken off');
+      this.logger.error({ requestId: job.record.jobId, tenant: job.record.tenant, err: error }, 'text broken off');
       throw error;
     }
     yield '"}';

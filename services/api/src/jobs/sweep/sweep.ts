@@ -133,7 +133,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       const jobs = await this.reader.outlines(refs.slice(start, start + BATCH));
       const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
       await Promise.all(open.map((job) => this.fairQueue.restore(job)));
-      for (const { id, tenant, attempt } of open) this.logger.warn({ requestId: id, tenant, attempt }, 'listed again');
+      for (const { jobId, tenant, attempt } of open)
+        this.logger.warn({ requestId: jobId, tenant, attempt }, 'listed again');
       requeued += await this.#requeue(open, adrift);
     }
     return requeued;
