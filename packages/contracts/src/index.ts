@@ -7,5 +7,7 @@ export * from './job-ref.ts';
 export * from './job-request.ts';
 export * from './model-name.ts';
 export * from './model-settings.ts';
+export * from './queue.ts';
 export * from './request-id.ts';
+export * from './shared-settings.ts';
 export * from './stream-event.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { countedArray, countedRecord } from './counted.ts';
+import { BUILT_IN_PIPELINE } from './queue.ts';
 
 export const messageSchema = z.strictObject({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
@@ -13,7 +14,7 @@ export const createJobSchema = z
   .strictObject({
     query: z.string().min(1).optional().describe('Shorthand for one user message.'),
     messages: countedArray(messageSchema, { most: 1_000 }).optional().describe('The conversation.'),
-    pipeline: z.string().min(1).max(64).default('chat').describe('Which LangChain pipeline answers.'),
+    pipeline: z.string().min(1).max(64).default(BUILT_IN_PIPELINE).describe('Which LangChain pipeline answers.'),
     model: z.string().min(1).max(128).optional().describe('`provider:name`, or a bare name for the default provider.'),
     temperature: z.number().min(0).max(2).optional().describe('Passed to the model.'),
     maxTokens: z.number().int().min(1).max(1_000_000).optional().describe('Passed to the model.'),

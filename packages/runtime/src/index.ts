@@ -13,13 +13,6 @@ export {
 export { type ParsedRedisUrl, parseRedisUrl, type RedisAddress } from './redis/redis-url.ts';
 export { describeSettings, type SettingRow } from './settings/describe-settings.ts';
 export { loadSettings } from './settings/load-settings.ts';
+export { logSettings, redisSettings } from './settings/own-settings.ts';
 export { type SettingProblem, SettingsError } from './settings/settings-error.ts';
-export {
-  logLimits,
-  logSettings,
-  recordOutlivesLog,
-  redisSettings,
-  slotSettings,
-  streamLogSettings,
-} from './settings/shared-settings.ts';
 export { onShutdown, type ShutdownOptions, type ShutdownStep } from './shutdown.ts';

@@ -1,5 +1,6 @@
+import { logLimits } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
-import { logLimits } from '@millrace/runtime';
+
 import {
   AbandonedJobs,
   ChannelHub,

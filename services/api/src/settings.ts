@@ -1,15 +1,16 @@
-import { modelSettings } from '@millrace/contracts';
-import { logSettings, recordOutlivesLog, redisSettings, slotSettings, streamLogSettings } from '@millrace/runtime';
+import {
+  integer,
+  keySettings,
+  milliseconds,
+  modelSettings,
+  recordOutlivesLog,
+  slotSettings,
+  streamLogSettings,
+} from '@millrace/contracts';
+import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
 import { parseApiKeys } from './auth/api-keys.ts';
 import { hostNameOf } from './http/host-name.ts';
-
-const integer = () => z.coerce.number().int();
-
-/** Node's timers fire at once beyond this, milliseconds. */
-export const MAX_TIMER_MS = 2_147_483_647;
-
-const milliseconds = (least: number) => integer().min(least).max(MAX_TIMER_MS);
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -19,6 +20,7 @@ export const apiSettingsSchema = z
     PORT: integer().min(0).max(65_535).default(8080).describe('Port the API listens on; 0 takes a free one'),
     HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
     ...redisSettings,
+    ...keySettings,
     ...logSettings,
     ...streamLogSettings,
     MILLRACE_AUTH: z

@@ -1,4 +1,5 @@
-import { type Logger, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
+import { logLimits } from '@millrace/contracts';
+import { type Logger, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,

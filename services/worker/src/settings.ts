@@ -1,13 +1,16 @@
-import { MODEL_PROVIDERS, modelSettings, partsOfModel } from '@millrace/contracts';
-import { logSettings, recordOutlivesLog, redisSettings, slotSettings, streamLogSettings } from '@millrace/runtime';
+import {
+  integer,
+  keySettings,
+  MODEL_PROVIDERS,
+  milliseconds,
+  modelSettings,
+  partsOfModel,
+  recordOutlivesLog,
+  slotSettings,
+  streamLogSettings,
+} from '@millrace/contracts';
+import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
-
-/** Longest delay of Node's timers, milliseconds: beyond it they fire at once. */
-export const MAX_TIMER_MS = 2_147_483_647;
-
-function milliseconds(min: number, defaultMs: number) {
-  return z.coerce.number().int().min(min).max(MAX_TIMER_MS).default(defaultMs);
-}
 
 const commaSeparated = z
   .string()
@@ -23,15 +26,10 @@ const commaSeparated = z
 export const workerSettingsSchema = z
   .object({
     ...redisSettings,
+    ...keySettings,
     ...logSettings,
     ...streamLogSettings,
-    MILLRACE_WORKER_CONCURRENCY: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(50)
-      .describe('Jobs that one worker runs at once'),
+    MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
     ...slotSettings,
     OPENAI_API_KEY: z
       .string()
@@ -61,37 +59,41 @@ export const workerSettingsSchema = z
     MILLRACE_PIPELINES: commaSeparated.describe(
       'Modules with custom pipelines, comma-separated: paths (./ or /) or package names',
     ),
-    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1, 300_000).describe(
-      'How long a model may take to send its first content, including retries, milliseconds; a comment or an empty frame of its server restarts the time',
-    ),
-    MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1, 60_000).describe(
-      'How long a model may be silent within an answer, milliseconds; anything that its server sends counts as activity',
-    ),
-    MILLRACE_MODEL_RETRIES: z.coerce
-      .number()
-      .int()
+    MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1)
+      .default(300_000)
+      .describe(
+        'How long a model may take to send its first content, including retries, milliseconds; a comment or an empty frame of its server restarts the time',
+      ),
+    MILLRACE_TOKEN_GAP_TIMEOUT_MS: milliseconds(1)
+      .default(60_000)
+      .describe(
+        'How long a model may be silent within an answer, milliseconds; anything that its server sends counts as activity',
+      ),
+    MILLRACE_MODEL_RETRIES: integer()
       .min(0)
       .max(100)
       .default(4)
       .describe('How often a model call is retried that failed before its first content (429, 5xx, no connection)'),
-    MILLRACE_RETRY_MIN_DELAY_MS: milliseconds(0, 250).describe(
-      'Delay before the first retry, doubled for each further one, with jitter, milliseconds',
-    ),
-    MILLRACE_RETRY_MAX_DELAY_MS: milliseconds(0, 10_000).describe(
-      'Longest delay before a retry, milliseconds; also caps the model’s Retry-After',
-    ),
-    MILLRACE_WORKER_LOCK_MS: milliseconds(1_000, 8_000).describe(
-      'A worker that has not renewed its lock on a job for this long counts as dead, milliseconds',
-    ),
-    MILLRACE_WORKER_STALL_CHECK_MS: milliseconds(500, 4_000).describe(
-      'How often workers check for jobs of dead workers, milliseconds; with the default lock, a death is noticed within 12 s',
-    ),
-    MILLRACE_WORKER_GRACE_MS: milliseconds(0, 20_000).describe(
-      'How long running jobs may continue after SIGTERM before they are handed over to another worker, milliseconds',
-    ),
-    MILLRACE_WORKER_HEALTH_PORT: z.coerce
-      .number()
-      .int()
+    MILLRACE_RETRY_MIN_DELAY_MS: milliseconds(0)
+      .default(250)
+      .describe('Delay before the first retry, doubled for each further one, with jitter, milliseconds'),
+    MILLRACE_RETRY_MAX_DELAY_MS: milliseconds(0)
+      .default(10_000)
+      .describe('Longest delay before a retry, milliseconds; also caps the model’s Retry-After'),
+    MILLRACE_WORKER_LOCK_MS: milliseconds(1_000)
+      .default(8_000)
+      .describe('A worker that has not renewed its lock on a job for this long counts as dead, milliseconds'),
+    MILLRACE_WORKER_STALL_CHECK_MS: milliseconds(500)
+      .default(4_000)
+      .describe(
+        'How often workers check for jobs of dead workers, milliseconds; with the default lock, a death is noticed within 12 s',
+      ),
+    MILLRACE_WORKER_GRACE_MS: milliseconds(0)
+      .default(20_000)
+      .describe(
+        'How long running jobs may continue after SIGTERM before they are handed over to another worker, milliseconds',
+      ),
+    MILLRACE_WORKER_HEALTH_PORT: integer()
       .min(0)
       .max(65_535)
       .optional()

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf } from '@millrace/contracts';
-import { logLimits } from '@millrace/runtime';
+import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf, logLimits } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';

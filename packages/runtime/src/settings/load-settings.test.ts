@@ -2,14 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { describeSettings } from './describe-settings.ts';
 import { loadSettings } from './load-settings.ts';
+import { logSettings, redisSettings } from './own-settings.ts';
 import { SettingsError } from './settings-error.ts';
-import { logLimits, logSettings, recordOutlivesLog, redisSettings, streamLogSettings } from './shared-settings.ts';
 
 const schema = z
   .object({
     ...redisSettings,
     ...logSettings,
-    ...streamLogSettings,
+    MILLRACE_KEY_PREFIX: z
+      .string()
+      .regex(/^[a-z]+$/, 'must be letters')
+      .default('millrace'),
+    MILLRACE_MIN_SECONDS: z.coerce.number().int().min(1).max(1_000).default(10),
+    MILLRACE_MAX_SECONDS: z.coerce.number().int().min(1).default(20),
     PORT: z.coerce.number().int().min(1).max(65_535).describe('Port to listen on'),
     OPENAI_API_KEY: z.string().startsWith('sk-').optional().describe('Key of the model provider'),
     MILLRACE_ORIGINS: z
@@ -17,7 +22,13 @@ const schema = z
       .transform((list) => list.split(','))
       .default([]),
   })
-  .check(recordOutlivesLog);
+  .check(
+    z.refine(({ MILLRACE_MIN_SECONDS: least, MILLRACE_MAX_SECONDS: most }) => !(Number(most) < Number(least)), {
+      path: ['MILLRACE_MAX_SECONDS'],
+      message: 'must be at least MILLRACE_MIN_SECONDS',
+      when: () => true,
+    }),
+  );
 
 function failure(env: Record<string, string>): string {
   try {
@@ -42,14 +53,7 @@ describe('loadSettings', () => {
     expect(settings.PORT).toBe(8080);
     expect(settings.REDIS_URL).toBe('redis://127.0.0.1:6379');
     expect(settings.MILLRACE_LOG_LEVEL).toBe('info');
-    expect(logLimits(settings)).toEqual({
-      recordRetentionMs: 86_400_000,
-      logRetentionMs: 86_400_000,
-      unfinishedRetentionMs: 604_800_000,
-      maxEvents: 100_000,
-      maxBytes: 8 * 1024 * 1024,
-      maxAttempts: 10,
-    });
+    expect(settings.MILLRACE_MIN_SECONDS).toBe(10);
   });
 
   it('freezes the settings to the last level', () => {
@@ -59,12 +63,12 @@ describe('loadSettings', () => {
   });
 
   it('lists every bad variable with what is wrong and what is allowed', () => {
-    const message = failure({ MILLRACE_LOG_LEVEL: 'loud', MILLRACE_MAX_ATTEMPTS: 'many', MILLRACE_KEY_PREFIX: '{x}' });
+    const message = failure({ MILLRACE_LOG_LEVEL: 'loud', MILLRACE_MIN_SECONDS: 'many', MILLRACE_KEY_PREFIX: '{x}' });
     expect(message).toContain('4 bad settings');
     expect(message).toMatch(/PORT: is required; allowed: integer, 1 … 65535; Port to listen on/);
     expect(message).toMatch(/MILLRACE_LOG_LEVEL: .*"loud".*one of: trace, debug/);
-    expect(message).toMatch(/MILLRACE_MAX_ATTEMPTS: .*"many".*integer, 1 … 1000.*default: 10/);
-    expect(message).toMatch(/MILLRACE_KEY_PREFIX: must be letters, digits/);
+    expect(message).toMatch(/MILLRACE_MIN_SECONDS: .*"many".*integer, 1 … 1000.*default: 10/);
+    expect(message).toMatch(/MILLRACE_KEY_PREFIX: must be letters/);
   });
 
   it('never shows the value of a key or a URL', () => {
@@ -74,9 +78,9 @@ describe('loadSettings', () => {
     expect(message).not.toContain('hunter2');
   });
 
-  it('refuses a record that expires before its log, together with what else is wrong', () => {
-    const message = failure({ MILLRACE_RECORD_RETENTION_SECONDS: '60' });
-    expect(message).toContain('MILLRACE_RECORD_RETENTION_SECONDS: must be at least MILLRACE_LOG_RETENTION_SECONDS');
+  it('checks a rule over several variables together with what else is wrong', () => {
+    const message = failure({ MILLRACE_MAX_SECONDS: '5' });
+    expect(message).toContain('MILLRACE_MAX_SECONDS: must be at least MILLRACE_MIN_SECONDS');
     expect(message).toContain('PORT: is required');
   });
 });
@@ -96,9 +100,9 @@ describe('describeSettings', () => {
       default: '',
       description: 'Key of the model provider',
     });
-    expect(rows.find(({ name }) => name === 'MILLRACE_MAX_LOG_BYTES')).toMatchObject({
-      type: 'integer, at least 1024',
-      default: '8388608',
+    expect(rows.find(({ name }) => name === 'MILLRACE_MAX_SECONDS')).toMatchObject({
+      type: 'integer, at least 1',
+      default: '20',
     });
   });
 });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isErrorReply, isTransientReply } from './transient-errors.ts';
 
 /** How long to wait between two tries, milliseconds. */
 const RETRY_MS = 200;
@@ -29,13 +30,9 @@ export async function retryWhileUnavailable<Reply>(
   }
 }
 
-/** Redis error replies that are transient: the first word of the message is their code. */
-const TRANSIENT = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|UNKILLABLE)\b/;
-
 /** @returns true for a lost connection, a timeout, or a server that will accept the same command later */
 function isTransient(error: unknown): boolean {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') return true;
-  return TRANSIENT.test(error.message);
+  return !isErrorReply(error) || isTransientReply(error);
 }
 
 /** ioredis has no class for it. A cluster reports it briefly, too, while a node is replaced. */

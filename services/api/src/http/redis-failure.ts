@@ -1,6 +1,7 @@
-/** Error replies of a Redis that is up but cannot serve. */
-const UNABLE =
-  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|NOAUTH|WRONGPASS|UNBLOCKED)\b/;
+import { isErrorReply, isTransientReply } from '@millrace/stream-log';
+
+/** A Redis that does not let this service in: an operator's mistake, not the caller's. */
+const NO_ACCESS = /^(NOAUTH|WRONGPASS)\b/;
 
 /** Errors of ioredis and its sockets have a name or a code; these have a message only. */
 const CONNECTION_MESSAGES = new Set([
@@ -23,6 +24,6 @@ const CONNECTION_CODES = new Set([
 export function isRedisFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (CONNECTION_NAMES.has(error.name) || CONNECTION_MESSAGES.has(error.message)) return true;
-  if (error.name === 'ReplyError') return UNABLE.test(error.message);
+  if (isErrorReply(error)) return isTransientReply(error) || NO_ACCESS.test(error.message);
   return 'code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code);
 }

@@ -1,9 +1,15 @@
-import { type CreateJobBody, type JobRequest, partsOfModel, qualifiedModel } from '@millrace/contracts';
+import {
+  BUILT_IN_PIPELINE,
+  type CreateJobBody,
+  type JobRequest,
+  partsOfModel,
+  qualifiedModel,
+} from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
 import { ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
-import { BUILT_IN_PIPELINE, Pipelines } from './pipelines.ts';
+import { Pipelines } from './pipelines.ts';
 
 /** Turns a valid body into the request that a worker gets, within what this deployment allows. */
 @Injectable()

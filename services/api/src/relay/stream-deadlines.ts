@@ -1,5 +1,5 @@
+import { MAX_TIMER_MS } from '@millrace/contracts';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { MAX_TIMER_MS } from '../settings.ts';
 
 export interface ExpiringStream {
   /** Ends the stream without a terminal event. Its reader may come back with another credential. */

@@ -1,5 +1,5 @@
-import { type JobRef, jobRef } from '@millrace/contracts';
-import { createLogger, loadSettings, logLimits } from '@millrace/runtime';
+import { type JobRef, jobRef, logLimits } from '@millrace/contracts';
+import { createLogger, loadSettings } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
 import { type Api, createApp } from '../app.ts';

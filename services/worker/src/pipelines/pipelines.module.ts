@@ -1,6 +1,6 @@
 import { cwd } from 'node:process';
 import type { Logger } from '@millrace/runtime';
-import { KeySpace, type RedisConnection } from '@millrace/stream-log';
+import { KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { WorkerSettings } from '../settings.ts';
 import { COMMANDS, LOGGER, SETTINGS } from '../tokens.ts';
@@ -18,7 +18,7 @@ import { PipelineRegistry } from './registry.ts';
       provide: PipelineAnnouncer,
       inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
       useFactory: (redis: RedisConnection, keys: KeySpace, registry: PipelineRegistry, logger: Logger) =>
-        new PipelineAnnouncer(redis, keys, registry.names, logger),
+        new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.names, logger),
     },
   ],
   exports: [PipelineRegistry],

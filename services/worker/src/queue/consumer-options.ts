@@ -1,9 +1,6 @@
 import type { WorkerOptions } from 'bullmq';
 import type { WorkerSettings } from '../settings.ts';
 
-/** The queue's name, the same in the API's producer. */
-export const QUEUE_NAME = 'jobs';
-
 /** How long an idle worker blocks in one fetch, seconds. A fetch on a lost connection delays consumption by this time at
  *  most (BullMQ gives up one second later). */
 export const DRAIN_DELAY_SECONDS = 2;

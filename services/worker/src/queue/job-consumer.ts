@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
+import { idOf, type JobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, WaitingError, type WorkerOptions } from 'bullmq';
 import type { JobRunner, PickUpResult } from '../attempt/job-runner.ts';
 import type { WorkerSettings } from '../settings.ts';
-import { consumerOptions, DRAIN_DELAY_SECONDS, QUEUE_NAME } from './consumer-options.ts';
+import { consumerOptions, DRAIN_DELAY_SECONDS } from './consumer-options.ts';
 import { ConsumingWorker } from './consuming-worker.ts';
 import type { Requeuer } from './requeuer.ts';
 

@@ -1,23 +1,12 @@
-import type { JobRef } from '@millrace/contracts';
+import { ENTRY_OPTIONS, type JobRef, PRODUCER_OPTIONS, QUEUE_ENTRY_NAME, QUEUE_NAME } from '@millrace/contracts';
 import type { Logger, RedisConnection } from '@millrace/runtime';
 import type { FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
-import { QUEUE_NAME } from './consumer-options.ts';
-
-/** Name of every entry, the same in the API's producer. */
-const ENTRY_NAME = 'generate';
 
 /** Creates the producer for entries that return to the queue. */
 export function producer(connection: RedisConnection, keys: KeySpace): Queue {
-  return new Queue(QUEUE_NAME, {
-    connection,
-    prefix: keys.queuePrefix,
-    // the same as the API's producer
-    streams: { events: { maxLen: 100 } },
-    skipVersionCheck: true,
-    skipWaitingForReady: true,
-  });
+  return new Queue(QUEUE_NAME, { connection, prefix: keys.queuePrefix, ...PRODUCER_OPTIONS });
 }
 
 /** Queues parked jobs again when their tenant has a free slot. If this process dies in between, the job is neither parked nor
@@ -54,6 +43,6 @@ export class Requeuer implements OnApplicationShutdown {
 
   async #queueOne(ref: JobRef): Promise<void> {
     const priority = await this.fairQueue.priorityOf({ ref, attempt: 0 });
-    await this.queue.add(ENTRY_NAME, {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
+    await this.queue.add(QUEUE_ENTRY_NAME, {}, { jobId: ref, priority, ...ENTRY_OPTIONS });
   }
 }

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { JobRef } from '@millrace/contracts';
-import { logLimits } from '@millrace/runtime';
+import { type JobRef, logLimits, QUEUE_NAME } from '@millrace/contracts';
+
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { WorkerHarness } from '../testing/worker-harness.ts';
-import { QUEUE_NAME } from './consumer-options.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {

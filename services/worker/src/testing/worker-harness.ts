@@ -3,10 +3,11 @@ import {
   type JobRef,
   type JobRequest,
   jobRef,
+  logLimits,
   newRequestId,
   type StoredEvent,
 } from '@millrace/contracts';
-import { createLogger, loadSettings, logLimits, type RedisFactory, redisFactory } from '@millrace/runtime';
+import { createLogger, loadSettings, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   JobCanceller,
   JobOpener,

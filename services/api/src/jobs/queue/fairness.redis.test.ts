@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, type JobRef, type JobView, jobRef, tenantOf } from '@millrace/contracts';
+import { idOf, type JobRef, type JobView, jobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import { FairQueue } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { ApiHarness, submit, type TestNode } from '../../testing/api-harness.ts';
 import { Sweep } from '../sweep/sweep.ts';
-import { QUEUE_NAME } from './job-queue.ts';
 
 const TENANTS = ['alice', 'bob', 'carol'];
 const ENV = {

@@ -1,4 +1,4 @@
-import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
+import { ENTRY_OPTIONS, idOf, type JobRef, QUEUE_ENTRY_NAME, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { FairQueue, RedisConnection } from '@millrace/stream-log';
 import { getQueueToken } from '@nestjs/bullmq';
@@ -6,10 +6,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Metrics } from '../../health/metrics.ts';
 import { FAIR_QUEUE, LOGGER, REDIS } from '../../tokens.ts';
-
-/** The name of the queue, and of its entries. The worker uses the same. */
-export const QUEUE_NAME = 'jobs';
-const ENTRY_NAME = 'generate';
 
 interface QueuedJob {
   readonly ref: JobRef;
@@ -43,7 +39,7 @@ export class JobQueue {
 
   /** Queues a job. A job that is queued or running stays as it is. */
   async enqueue({ ref, priority }: QueuedJob): Promise<void> {
-    await this.queue.add(ENTRY_NAME, {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
+    await this.queue.add(QUEUE_ENTRY_NAME, {}, { jobId: ref, priority, ...ENTRY_OPTIONS });
   }
 
   /** Queues jobs that no worker has started, each with its priority. */

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, type JobRef, jobRef } from '@millrace/contracts';
+import { idOf, type JobRef, jobRef, QUEUE_NAME } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { ApiHarness, refOf, say, submit } from '../../testing/api-harness.ts';
-import { QUEUE_NAME } from '../queue/job-queue.ts';
 import { Sweep } from './sweep.ts';
 
 let redis: TestRedis;

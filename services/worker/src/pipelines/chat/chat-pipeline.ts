@@ -1,3 +1,4 @@
+import { BUILT_IN_PIPELINE } from '@millrace/contracts';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
@@ -6,7 +7,7 @@ import { streamChatModel } from './stream-chat-model.ts';
  *  @param systemPrompt added to conversations without a system message; '' for none */
 export function chatPipeline(systemPrompt: string): Pipeline {
   return definePipeline({
-    name: 'chat',
+    name: BUILT_IN_PIPELINE,
     run({ messages }, { chatModel, signal }) {
       const needsPrompt = systemPrompt !== '' && !messages.some(({ role }) => role === 'system');
       const conversation = needsPrompt ? [{ role: 'system' as const, content: systemPrompt }, ...messages] : messages;

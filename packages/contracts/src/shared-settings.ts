@@ -1,23 +1,20 @@
 import { z } from 'zod';
-import { parseRedisUrl } from '../redis/redis-url.ts';
+
+/** The longest time that a timer of Node's can wait, milliseconds: beyond it, it fires at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
 
 /** A whole number in an environment variable. */
-function integer(): z.ZodCoercedNumber {
+export function integer(): z.ZodCoercedNumber {
   return z.coerce.number().int();
 }
 
-/** Where Redis is, and where in it. Spread into the schema of every service. */
-export const redisSettings = {
-  REDIS_URL: z
-    .string()
-    .default('redis://127.0.0.1:6379')
-    .superRefine((url, context) => {
-      const parsed = parseRedisUrl(url);
-      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
-    })
-    .describe(
-      'Redis: redis[s]://[user:pass@]host:port[/db], redis[s]+sentinel://[user:pass@]host:26379,…/master[/db] or redis[s]+cluster://[user:pass@]host:7000,…',
-    ),
+/** A time in an environment variable, milliseconds, which a timer can wait. */
+export function milliseconds(least: number): z.ZodCoercedNumber {
+  return integer().min(least).max(MAX_TIMER_MS);
+}
+
+/** Where in Redis everything is. Spread into the schema of every service. */
+export const keySettings = {
   MILLRACE_KEY_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9:_-]+$/, 'must be letters, digits, ":", "_" and "-" only')
@@ -33,14 +30,6 @@ export const slotSettings = {
     .describe(
       'Jobs of one tenant that run at a time, on all workers together; default: with keys a fifth of all slots, at least one, is left to others; without keys no limit',
     ),
-};
-
-/** What is logged. */
-export const logSettings = {
-  MILLRACE_LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-    .default('info')
-    .describe('The least severe level that is logged'),
 };
 
 /** How much of a job is kept, and how long: the same in every process that touches the log.
