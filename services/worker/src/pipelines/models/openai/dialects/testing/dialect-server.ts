@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { failureOf } from '../../../../../attempt/failure.ts';
 import { untilFirstEvent } from '../../../../../attempt/first-event.ts';
 import { streamChatModel } from '../../../../chat/stream-chat-model.ts';
-import type { ModelActivity } from '../../../model-observer.ts';
+import type { ModelObserver } from '../../../model-observer.ts';
 import { CompletionRequests } from '../../completion-requests.ts';
 import { QuickChat } from '../../quick-chat.ts';
 
@@ -91,10 +91,7 @@ export class DialectServer {
   /** A chat model of this server. */
   model(
     way: Way,
-    {
-      onActivity,
-      requests,
-    }: { readonly onActivity?: (activity: ModelActivity) => void; readonly requests?: CompletionRequests } = {},
+    { onActivity, onUsage, requests }: Partial<ModelObserver> & { readonly requests?: CompletionRequests } = {},
   ): QuickChat {
     const baseURL = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
     const fields = {
@@ -108,7 +105,7 @@ export class DialectServer {
         this.#onRead();
         onActivity?.(activity);
       },
-      onUsage: () => undefined,
+      onUsage: (increase) => onUsage?.(increase),
     });
   }
 
