@@ -76,7 +76,7 @@ describe('the settings of the API', () => {
     expect(settings.MILLRACE_CORS_ORIGINS).toEqual(['http://a.example', 'http://b.example']);
   });
 
-  it('are each described, for the README’s table', () => {
+  it('are each described, for the tables of settings', () => {
     for (const row of describeSettings(apiSettingsSchema)) expect([row.name, row.description]).not.toContain('');
   });
 

@@ -14,7 +14,7 @@ import { hostNameOf } from './http/host-name.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** The environment of one API process. Parsed once, in main.ts; the README's table is made from it. */
+/** The environment of one API process. Parsed once, in main.ts; the tables of settings are made from it. */
 export const apiSettingsSchema = z
   .object({
     PORT: integer().min(0).max(65_535).default(8080).describe('Port the API listens on; 0 takes a free one'),
