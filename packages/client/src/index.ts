@@ -1,9 +1,23 @@
-export type { Job, JobFilter, JobPage, JobStatus, Message, NewJob } from './job.ts';
+export type {
+  ContentPart,
+  Job,
+  JobFilter,
+  JobPage,
+  JobStatus,
+  MediaPart,
+  Message,
+  NewJob,
+  ResponseFormat,
+  SaidMessage,
+  Tool,
+  ToolCall,
+} from './job.ts';
 export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
 export { type Delta, JobStream, type Reconnection } from './job-stream.ts';
 export {
   type CallOptions,
   type CreateOptions,
+  type GetOptions,
   MillraceClient,
   type MillraceClientOptions,
   type WatchOptions,

@@ -2,10 +2,50 @@ import type { JobErrorCode, Usage } from './job-event.ts';
 
 export type JobStatus = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
 
-export interface Message {
-  readonly role: 'system' | 'user' | 'assistant' | 'tool';
-  readonly content: string;
+/** Something in a message that is no text: where the model's server finds it, or its bytes as base64. */
+export interface MediaPart {
+  readonly type: 'image' | 'audio' | 'file';
+  readonly url?: string;
+  readonly data?: string;
+  readonly mediaType?: string;
+  readonly name?: string;
 }
+
+export type ContentPart = { readonly type: 'text'; readonly text: string } | MediaPart;
+
+/** A call of a tool, as a model made it; `arguments` is JSON text. */
+export interface ToolCall {
+  readonly callId: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+export interface Message {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+  readonly content: string | readonly ContentPart[];
+  readonly name?: string;
+  /** of the role `assistant` */
+  readonly toolCalls?: readonly ToolCall[];
+  /** of the role `tool`: which call it answers */
+  readonly toolCallId?: string;
+}
+
+/** A tool of the caller: the model's calls come back as events, and end the job. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string;
+  /** JSON Schema of the arguments */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export type ResponseFormat =
+  | { readonly type: 'text' | 'json_object' }
+  | {
+      readonly type: 'json_schema';
+      readonly name: string;
+      readonly schema: Readonly<Record<string, unknown>>;
+      readonly strict?: boolean;
+    };
 
 /** The body of `POST /jobs`: exactly one of `query` and `messages`. @see PROTOCOL.md §2 */
 export interface NewJob {
@@ -18,6 +58,16 @@ export interface NewJob {
   readonly model?: string;
   readonly temperature?: number;
   readonly maxTokens?: number;
+  readonly topP?: number;
+  readonly stop?: string | readonly string[];
+  readonly seed?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly reasoningEffort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+  readonly tools?: readonly Tool[];
+  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string };
+  readonly parallelToolCalls?: boolean;
+  readonly responseFormat?: ResponseFormat;
   /** what happens when the creating connection is lost and nobody watches, `continue` unless told */
   readonly onDisconnect?: 'continue' | 'cancel';
   /** what a new attempt does when tokens were already published, `restart` unless told */
@@ -26,6 +76,17 @@ export interface NewJob {
   readonly timeoutMs?: number;
   /** at most 16 entries, echoed back */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A message that a job has said. */
+export interface SaidMessage {
+  /** by the model, or by a tool */
+  readonly role: 'assistant' | 'tool';
+  readonly content: string;
+  readonly messageId?: string;
+  readonly name?: string;
+  readonly toolCalls?: readonly ToolCall[];
+  readonly toolCallId?: string;
 }
 
 /** A job as the server shows it; times are ISO 8601. @see PROTOCOL.md §5 */
@@ -40,8 +101,10 @@ export interface Job {
   readonly firstTokenAt: string | null;
   readonly finishedAt: string | null;
   readonly lastEventId: string | null;
-  /** the answer so far, or whole; absent in lists, null once the log has expired */
+  /** the answer so far, or whole; absent where it was not asked for, null once the log has expired */
   readonly text?: string | null;
+  /** what was said so far, or in all; absent where it was not asked for, null once the log has expired */
+  readonly messages?: readonly SaidMessage[] | null;
   readonly usage: Usage | null;
   readonly error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean } | null;
   readonly metadata: Readonly<Record<string, string>>;

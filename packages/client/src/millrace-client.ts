@@ -16,6 +16,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface GetOptions extends CallOptions {
+  /** the costly fields to have; the text alone when left out */
+  readonly include?: readonly ('text' | 'messages')[];
+}
+
 export interface WatchOptions extends CallOptions {
   /** told whenever a connection was lost and is about to be taken up again */
   readonly onReconnect?: (reconnection: Reconnection) => void;
@@ -77,8 +82,9 @@ export class MillraceClient {
   }
 
   /** @throws MillraceError `JOB_NOT_FOUND` */
-  get(id: string, { signal }: CallOptions = {}): Promise<Job> {
-    return this.transport.json({ method: 'GET', path: jobPath(id), signal: signal ?? null });
+  get(id: string, { signal, include }: GetOptions = {}): Promise<Job> {
+    const query = include === undefined ? '' : `?include=${include.join(',')}`;
+    return this.transport.json({ method: 'GET', path: jobPath(id) + query, signal: signal ?? null });
   }
 
   /** One page of the caller's jobs, newest first. */

@@ -1,11 +1,8 @@
 import { z } from 'zod';
 import { countedArray, countedRecord } from './counted.ts';
+import { type Message, messageSchema } from './message.ts';
+import { checkOutput, type ModelParameters, outputFields, samplingFields } from './model-parameters.ts';
 import { BUILT_IN_PIPELINE } from './queue.ts';
-
-export const messageSchema = z.strictObject({
-  role: z.enum(['system', 'user', 'assistant', 'tool']),
-  content: z.string(),
-});
 
 /** The body of `POST /jobs`. Unknown fields are refused; exactly one of `query` and `messages` is given.
  *  Limits that depend on settings (pipelines, models, the cap of `timeoutMs`) are checked by the API on top.
@@ -16,8 +13,8 @@ export const createJobSchema = z
     messages: countedArray(messageSchema, { most: 1_000 }).optional().describe('The conversation.'),
     pipeline: z.string().min(1).max(64).default(BUILT_IN_PIPELINE).describe('Which LangChain pipeline answers.'),
     model: z.string().min(1).max(128).optional().describe('`provider:name`, or a bare name for the default provider.'),
-    temperature: z.number().min(0).max(2).optional().describe('Passed to the model.'),
-    maxTokens: z.number().int().min(1).max(1_000_000).optional().describe('Passed to the model.'),
+    ...samplingFields,
+    ...outputFields,
     onDisconnect: z
       .enum(['continue', 'cancel'])
       .default('continue')
@@ -34,19 +31,17 @@ export const createJobSchema = z
   .refine((body) => (body.query === undefined) !== (body.messages === undefined), {
     message: 'give exactly one of "query" and "messages"',
     path: ['query'],
-  });
+  })
+  .superRefine(checkOutput);
 
 export type CreateJobBody = z.infer<typeof createJobSchema>;
-export type Message = z.infer<typeof messageSchema>;
 
 /** What a worker needs of a request: stored once, in the job's record. The queue entry carries the id alone. */
-export interface JobRequest {
+export interface JobRequest extends ModelParameters {
   readonly messages: readonly Message[];
   readonly pipeline: string;
   /** `provider:name` */
   readonly model: string;
-  readonly temperature?: number;
-  readonly maxTokens?: number;
   readonly onDisconnect: 'continue' | 'cancel';
   readonly onCrash: 'restart' | 'fail';
   /** wall clock from the start of the attempt, milliseconds */

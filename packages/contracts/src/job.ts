@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { STREAM_ERROR_CODES } from './error-code.ts';
 import type { EventId } from './event-id.ts';
+import type { SaidMessage } from './message.ts';
 
 export const JOB_STATUSES = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -38,4 +39,6 @@ export interface JobView {
   readonly queuePosition?: number;
   /** the answer so far, or whole; absent where it was not asked for, null once the log has expired */
   readonly text?: string | null;
+  /** what was said so far, or in all; absent where it was not asked for, null once the log has expired */
+  readonly messages?: readonly SaidMessage[] | null;
 }

@@ -3,6 +3,7 @@ import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf, logLimits
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
+import type { Pipeline } from './pipelines/pipeline.ts';
 import { WorkerHarness } from './testing/worker-harness.ts';
 
 let redis: TestRedis;
@@ -51,6 +52,8 @@ describe('a worker', () => {
     expect(await harness.end(calling)).toMatchObject(['done', { finishReason: 'tool_calls' }]);
     expect((await harness.events(calling)).slice(2, -1)).toEqual([
       ['reasoning', { text: 'hm' }],
+      ['tool_call_start', { callId: 'call_1', name: 'look' }],
+      ['tool_call_delta', { callId: 'call_1', arguments: '{"a":1}' }],
       ['tool_call', { callId: 'call_1', name: 'look', arguments: '{"a":1}' }],
     ]);
     expect(await harness.end(limited)).toMatchObject(['done', { finishReason: 'length' }]);
@@ -95,11 +98,25 @@ describe('a worker', () => {
 
     expect(await harness.end(id)).toMatchObject(['done', { usage: { inputTokens: 4, outputTokens: 6 } }]);
     expect(await harness.text(id)).toBe('29 days');
-    expect((await harness.events(id)).slice(2, 4)).toEqual([
+    const events = await harness.events(id);
+    expect(events.filter(([type]) => type === 'tool_call' || type === 'tool_result')).toEqual([
       ['tool_call', { callId: 'c1', name: 'days_between', arguments: dates }],
       ['tool_result', { callId: 'c1', name: 'days_between', content: '29', isError: false }],
     ]);
     expect((await model.request(1)).body.messages?.at(-1)).toMatchObject({ role: 'tool', content: '29' });
+  });
+});
+
+describe('a pipeline that says everything', () => {
+  it('has it all stored as it was said, message by message', async () => {
+    await using harness = new WorkerHarness(redis.url, 'http://127.0.0.1:9/v1');
+    await harness.worker({ MILLRACE_PIPELINES: './services/worker/src/testing/talkative.mjs' });
+    const id = await harness.submit({ pipeline: 'talkative' });
+    expect(await harness.end(id)).toMatchObject(['done', { finishReason: 'interrupt' }]);
+    const { default: talkative } = (await import('./testing/talkative.mjs' as string)) as { default: Pipeline };
+    const said: [string, object][] = [];
+    for await (const { type, data } of talkative.run({} as never, {} as never)) said.push([type, data]);
+    expect((await harness.events(id)).slice(2, -1)).toEqual(said);
   });
 });
 

@@ -2,6 +2,7 @@ import {
   BUILT_IN_PIPELINE,
   type CreateJobBody,
   type JobRequest,
+  modelParametersOf,
   partsOfModel,
   qualifiedModel,
 } from '@millrace/contracts';
@@ -39,8 +40,7 @@ export class RequestPolicy {
       messages: body.messages ?? [{ role: 'user', content: body.query ?? '' }],
       pipeline: body.pipeline,
       model,
-      ...(body.temperature === undefined ? {} : { temperature: body.temperature }),
-      ...(body.maxTokens === undefined ? {} : { maxTokens: body.maxTokens }),
+      ...modelParametersOf(body),
       onDisconnect: body.onDisconnect,
       onCrash: body.onCrash,
       timeoutMs: Math.min(body.timeoutMs ?? this.#maxTimeoutMs, this.#maxTimeoutMs),

@@ -1,29 +1,47 @@
 import { Readable } from 'node:stream';
-import { type DeltaForm, deltaForm, partsOfDelta } from '@millrace/contracts';
+import type { StoredEvent } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { type AttemptPage, type JobReader, LogExpired } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import type { JobSnapshot } from '../jobs/get-job.ts';
+import { MessagesJson } from '../jobs/messages-json.ts';
+import { TextJson } from '../jobs/text-json.ts';
 import { TextQuota } from '../quota/text-quota.ts';
 import { JOB_READER, LOGGER } from '../tokens.ts';
+import { COSTLY_FIELDS, type CostlyField } from './queries.ts';
 
 interface AnswerOptions {
   readonly caller: Caller;
   readonly status?: number;
-  /** whether the answer includes the text, which may be long */
-  readonly withText?: boolean;
-  /** whether a long text may be refused. Not after a change: a stored cancel must be answered */
+  /** the fields to include that may be long; the text unless told */
+  readonly include?: readonly CostlyField[];
+  /** whether a long answer may be refused. Not after a change: a stored cancel must be answered */
   readonly refusable?: boolean;
 }
 
-const TEXT = deltaForm('text') as DeltaForm;
+/** Writes the value of a field, page by page. */
+interface FieldJson {
+  add(events: readonly StoredEvent[]): string;
+  end(): string;
+}
+
+const FIELDS: Readonly<Record<CostlyField, () => FieldJson>> = {
+  text: () => new TextJson(),
+  messages: () => new MessagesJson(),
+};
+
+interface Source {
+  readonly first: AttemptPage;
+  readonly pages: Pages;
+  readonly caller: Caller;
+}
 
 type Pages = AsyncGenerator<AttemptPage, void, undefined>;
 
-/** Answers with a job as JSON. It never holds the whole text: it reads a page when the reader has taken the one before, and
- *  copies it from the log without parsing it. @see PROTOCOL.md §5 */
+/** Answers with a job as JSON. It never holds a whole text: it reads a page when the reader has taken the one before, and
+ *  copies text from the log without parsing it. @see PROTOCOL.md §5 */
 @Injectable()
 export class JobAnswer {
   constructor(
@@ -37,48 +55,64 @@ export class JobAnswer {
   async send(
     reply: FastifyReply,
     job: JobSnapshot,
-    { caller, status = 200, withText = true, refusable = false }: AnswerOptions,
+    { caller, status = 200, include = ['text'], refusable = false }: AnswerOptions,
   ): Promise<void> {
     reply.code(status).type('application/json; charset=utf-8');
-    if (!withText || reply.request.method === 'HEAD') {
+    const fields = COSTLY_FIELDS.filter((field) => include.includes(field));
+    if (fields.length === 0 || reply.request.method === 'HEAD') {
       reply.send(job.view);
       return;
     }
-    if (hasNoText(job)) {
-      reply.send({ ...job.view, text: '' });
+    if (hasSaidNothing(job)) {
+      reply.send(Buffer.from(wholeJson(job, fields, [])));
       return;
     }
     const pages = this.reader.attempt(job.record);
     const first = await this.#next(pages, caller);
     if (first === null || first.isLast) {
-      const text = first === null ? 'null' : `"${textOf(first)}"`;
-      reply.send(Buffer.from(`${headOf(job)}${text}}`));
+      reply.send(Buffer.from(wholeJson(job, fields, first?.events ?? null)));
       return;
     }
     if (refusable) await this.quota.acquireText(caller.tenant, reply.raw);
-    reply.send(Readable.from(this.#body(job, first, pages, caller), { objectMode: false }));
+    reply.send(Readable.from(this.#body(job, fields, { first, pages, caller }), { objectMode: false }));
   }
 
   async *#body(
     job: JobSnapshot,
-    first: AttemptPage,
-    pages: Pages,
-    caller: Caller,
+    fields: readonly CostlyField[],
+    source: Source,
   ): AsyncGenerator<string, void, undefined> {
-    yield `${headOf(job)}"${textOf(first)}`;
+    const { caller } = source;
+    let { first, pages } = source;
     try {
-      for (let isLast = false; !isLast; ) {
-        const page = await this.#next(pages, caller);
-        if (page === null) throw new LogExpired(job.record.jobId);
-        yield textOf(page);
-        ({ isLast } = page);
+      for (const [index, field] of fields.entries()) {
+        if (index > 0) {
+          // each field reads the log anew, up to the same event: what one of them holds is about a page
+          pages = this.reader.attempt(job.record);
+          first = await this.#nextOf(job, pages, caller);
+        }
+        const json = FIELDS[field]();
+        yield `${index === 0 ? headOf(job) : ''},"${field}":${json.add(first.events)}`;
+        for (let { isLast } = first; !isLast; ) {
+          const page = await this.#nextOf(job, pages, caller);
+          yield json.add(page.events);
+          ({ isLast } = page);
+        }
+        yield json.end();
       }
     } catch (error) {
       // the status is out: a broken body shows the client that the text is not whole
       this.logger.error({ requestId: job.record.jobId, tenant: job.record.tenant, err: error }, 'text broken off');
       throw error;
     }
-    yield '"}';
+    yield '}';
+  }
+
+  /** @throws LogExpired */
+  async #nextOf(job: JobSnapshot, pages: Pages, caller: Caller): Promise<AttemptPage> {
+    const page = await this.#next(pages, caller);
+    if (page === null) throw new LogExpired(job.record.jobId);
+    return page;
   }
 
   /** @returns null if the log has expired */
@@ -93,20 +127,22 @@ export class JobAnswer {
   }
 }
 
-/** Whether no worker has started the job, so that its log has no text. */
-function hasNoText({ record }: JobSnapshot): boolean {
+/** Whether no worker has started the job, so that its log has no word of an answer. */
+function hasSaidNothing({ record }: JobSnapshot): boolean {
   return record.status === 'queued' && record.attempt === 0;
 }
 
-/** The JSON of a job up to the value of `text`, its last member. */
+/** The JSON of a job without its last bracket: more members can follow. */
 function headOf({ view }: JobSnapshot): string {
-  return `${JSON.stringify(view).slice(0, -1)},"text":`;
+  return JSON.stringify(view).slice(0, -1);
 }
 
-/** The text of a page, escaped for JSON, without quotes. */
-function textOf({ events }: AttemptPage): string {
-  return events.reduce(
-    (text, event) => (event.type === 'text' ? text + partsOfDelta(TEXT, event.data).quoted : text),
-    '',
-  );
+/** @param events of the job's attempt, all of them; null: the log has expired */
+function wholeJson(job: JobSnapshot, fields: readonly CostlyField[], events: readonly StoredEvent[] | null): string {
+  const members = fields.map((field) => {
+    if (events === null) return `,"${field}":null`;
+    const json = FIELDS[field]();
+    return `,"${field}":${json.add(events)}${json.end()}`;
+  });
+  return `${headOf(job)}${members.join('')}}`;
 }

@@ -65,7 +65,7 @@ export class JobsController {
   ): Promise<void> {
     nameRequest(reply, jobId);
     const job = await this.getJob.run({ jobId, caller, tenant });
-    await this.jobAnswer.send(reply, job, { caller, withText: include.includes('text'), refusable: true });
+    await this.jobAnswer.send(reply, job, { caller, include, refusable: true });
   }
 
   @Get('jobs')
@@ -87,7 +87,7 @@ export class JobsController {
   ): Promise<void> {
     nameRequest(reply, jobId);
     const job = await this.cancelJob.run({ jobId, caller, tenant });
-    await this.jobAnswer.send(reply, job, { caller, withText: include.includes('text') });
+    await this.jobAnswer.send(reply, job, { caller, include });
   }
 
   @Delete('jobs')

@@ -1,7 +1,9 @@
 import { JOB_STATUSES } from '@millrace/contracts';
 import { z } from 'zod';
 
-const INCLUDABLE = ['text'] as const;
+/** The fields of a job that cost a read of its log. */
+export const COSTLY_FIELDS = ['text', 'messages'] as const;
+export type CostlyField = (typeof COSTLY_FIELDS)[number];
 
 /** The query string of paths with a job's id. */
 export const jobQuerySchema = z.object({
@@ -19,8 +21,8 @@ function includeSchema(byDefault: string) {
     .string()
     .default(byDefault)
     .transform((words) => words.split(',').filter((word) => word !== ''))
-    .pipe(z.array(z.enum(INCLUDABLE, `must be a list of: ${INCLUDABLE.join(', ')}; or empty`)))
-    .describe('Costly fields to include, comma-separated: `text`; empty for none.');
+    .pipe(z.array(z.enum(COSTLY_FIELDS, `must be a list of: ${COSTLY_FIELDS.join(', ')}; or empty`)))
+    .describe('Costly fields to include, comma-separated: `text`, `messages`; empty for none.');
 }
 
 /** The query string of `GET /jobs`. */

@@ -161,6 +161,47 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
   });
 });
 
+describe('the messages of GET /jobs/:id (PROTOCOL §5)', () => {
+  const messagesOf = async (id: string, include = 'messages') =>
+    (await jsonOf(await fetch(`${pathOf(id)}?include=${include}`))) as { messages?: unknown; text?: unknown };
+
+  it('are there where they are asked for, with or without the text', async () => {
+    const { id, writer } = await jobThatSaid(['I look']);
+    writer.emit({ type: 'tool_call', data: { callId: 'c1', name: 'look', arguments: '{"at":"it"}' } });
+    writer.emit({ type: 'tool_result', data: { callId: 'c1', name: 'look', content: 'a cat', isError: false } });
+    writer.emit({ type: 'message_start', data: { messageId: 'm1' } });
+    writer.emit({ type: 'text', data: { messageId: 'm1', text: 'It is a cat.' } });
+    await finish(writer);
+    const messages = [
+      { role: 'assistant', content: 'I look', toolCalls: [{ callId: 'c1', name: 'look', arguments: '{"at":"it"}' }] },
+      { role: 'tool', toolCallId: 'c1', name: 'look', content: 'a cat' },
+      { role: 'assistant', messageId: 'm1', content: 'It is a cat.' },
+    ];
+    expect(await messagesOf(id)).toMatchObject({ status: 'completed', messages });
+    expect(await messagesOf(id)).not.toHaveProperty('text');
+    expect(await messagesOf(id, 'messages,text')).toMatchObject({ text: 'I lookIt is a cat.', messages });
+    expect(await jsonOf(await fetch(pathOf(id)))).not.toHaveProperty('messages');
+  });
+
+  it('are none before a word was said, and null when the log has expired', async () => {
+    const id = await submit(node);
+    expect((await messagesOf(id)).messages).toEqual([]);
+    await harness.answer(id, ['a']);
+    await harness.redis.del(harness.keys.log(refOf(id)));
+    expect(await messagesOf(id, 'text,messages')).toMatchObject({ text: null, messages: null });
+  });
+
+  it('are exact over many pages, those of the present attempt alone', async () => {
+    const { id } = await jobThatSaid(['lost']);
+    await harness.answer(id, LONG);
+    const content = LONG.join('');
+    expect(await messagesOf(id, 'text,messages')).toMatchObject({
+      text: content,
+      messages: [{ role: 'assistant', content }],
+    });
+  });
+});
+
 describe('long texts of one tenant (PROTOCOL §7)', () => {
   it('are eight at a time; the next one waits until one has ended', async () => {
     const { id, writer } = await jobThatSaid(LONG);

@@ -4,6 +4,8 @@ import { type FieldError, InvalidRequest } from '../http/problem.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { cancelQuerySchema, listQuerySchema } from './queries.ts';
 
+const TOOL = { name: 'look', parameters: { type: 'object' } };
+
 function refusal(schema: ConstructorParameters<typeof ZodPipe>[0], value: unknown): InvalidRequest {
   try {
     new ZodPipe(schema).transform(value);
@@ -23,6 +25,49 @@ describe('what is wrong with a body or a query', () => {
     expect(errorsOf(problem).map(({ pointer }) => pointer)).toEqual(
       expect.arrayContaining(['/a~1b~0c', '/messages/0/content']),
     );
+  });
+
+  it.each<[object, string, string | RegExp]>([
+    [{ content: [{ type: 'image', url: 'ftp://x/y' }] }, '/messages/0/content/0/url', /http or https URL/],
+    [{ content: [{ type: 'image', url: 'data:image/png;base64,AAAA' }] }, '/messages/0/content/0/url', /as "data"/],
+    [{ content: [{ type: 'file', data: 'no base64!' }] }, '/messages/0/content/0/data', /base64/],
+    [{ content: [{ type: 'audio' }] }, '/messages/0/content/0/url', 'give exactly one of "url" and "data"'],
+    [{ content: [{ type: 'video' }] }, '/messages/0/content/0/type', 'must be "text", "image", "audio" or "file"'],
+    [
+      { content: [{ type: 'text', text: 'a', note: 1 }] },
+      '/messages/0/content/0/note',
+      'is not a field of this object',
+    ],
+    [{ content: [] }, '/messages/0/content', /at least|>=1/i],
+    [{ content: 7 }, '/messages/0/content', 'must be a string, or a list of parts'],
+    [{ content: 'a', toolCallId: 'c' }, '/messages/0/toolCallId', /belongs to the role "tool"/],
+    [
+      { role: 'assistant', content: '', toolCalls: [{ callId: 'c', name: 'n', arguments: '{' }] },
+      '/messages/0/toolCalls/0/arguments',
+      /must be JSON text/,
+    ],
+  ])('is said of a message by its field, with a way to mend it: %j', (message, pointer, detail) => {
+    const errors = errorsOf(refusal(createJobSchema, { messages: [{ role: 'user', ...message }] }));
+    expect(errors).toEqual([{ pointer, detail: expect.stringMatching(detail) }]);
+  });
+
+  it.each<[object, string, string | RegExp]>([
+    [{ toolChoice: 'auto' }, '/toolChoice', /needs "tools"/],
+    [{ tools: [TOOL], toolChoice: { name: 'other' } }, '/toolChoice/name', /one of "tools"/],
+    [{ tools: [TOOL], toolChoice: 'perhaps' }, '/toolChoice', 'must be "auto", "none", "required", or {"name": …}'],
+    [{ tools: [TOOL, TOOL] }, '/tools/1/name', /two tools/],
+    [{ tools: [{ name: 'a b', parameters: {} }] }, '/tools/0/name', /characters of/],
+    [{ tools: Array.from({ length: 129 }, () => TOOL) }, '/tools', 'must have 128 entries at most'],
+    [{ responseFormat: { type: 'xml' } }, '/responseFormat/type', /"json_schema"/],
+    [{ responseFormat: { type: 'json_schema', name: 'n' } }, '/responseFormat/schema', /./],
+    [{ topP: 1.5 }, '/topP', /1/],
+    [{ stop: '' }, '/stop', /1/],
+    [{ stop: ['a', 7] }, '/stop/1', /string/],
+    [{ reasoningEffort: 'huge' }, '/reasoningEffort', /"low"/],
+  ])('is said of the parameters for the model: %j', (parameters, pointer, detail) => {
+    expect(errorsOf(refusal(createJobSchema, { query: 'x', ...parameters }))).toEqual([
+      { pointer, detail: expect.stringMatching(detail) },
+    ]);
   });
 
   it('is said of twenty places at most, and how many more there are', () => {

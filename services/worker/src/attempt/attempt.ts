@@ -4,6 +4,7 @@ import {
   type AttemptResult,
   idOf,
   type JobRef,
+  modelParametersOf,
   type StreamErrorCode,
   type StreamEventData,
   tenantOf,
@@ -28,7 +29,7 @@ import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { abandon, UntilAborted } from './until-aborted.ts';
-import { validateEvent, validateResult } from './validate-event.ts';
+import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
 
 /** What an attempt needs of its worker. */
 export interface AttemptPorts {
@@ -123,12 +124,8 @@ export class Attempt {
     const { pipelines, logger } = this.ports;
     const pipeline = pipelines.find(request.pipeline);
     if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
-    const { messages, model, temperature, maxTokens } = request;
-    const input = {
-      ...{ jobId: idOf(this.ref), attempt, messages, model },
-      ...(temperature === undefined ? {} : { temperature }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-    };
+    const { messages, model } = request;
+    const input = { jobId: idOf(this.ref), attempt, messages, model, ...modelParametersOf(request) };
     const observer: ModelObserver = {
       onActivity: (activity) => deadlines.onActivity(activity),
       onUsage: (usage) => this.#addUsage(usage),
@@ -140,7 +137,7 @@ export class Attempt {
     const { writer, request } = this.begun;
     const { metrics } = this.ports;
     const event = validateEvent(yielded, request.pipeline);
-    if ('text' in event.data && event.data.text === '') return;
+    if (isEmptyDelta(event)) return;
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
       metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);

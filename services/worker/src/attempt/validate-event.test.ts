@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MalformedEvent } from './attempt-errors.ts';
-import { validateEvent, validateResult } from './validate-event.ts';
+import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
 
 const SECRET = 'the prompt';
 const circular: Record<string, unknown> = {};
@@ -23,6 +23,14 @@ describe('an event of a pipeline', () => {
     ['text', { type: 'text', data: { text: 'a' } }],
     ['reasoning', { type: 'reasoning', data: { text: '' } }],
     ['a tool call', { type: 'tool_call', data: call }],
+    ['text of one message', { type: 'text', data: { messageId: 'm1', text: 'a' } }],
+    ['the start of a message', { type: 'message_start', data: { messageId: 'm1', node: 'n', namespace: ['g'] } }],
+    ['the end of a message', { type: 'message_end', data: { messageId: 'm1', finishReason: 'stop' } }],
+    ['the start of a tool call', { type: 'tool_call_start', data: { callId: 'c1', name: 'clock' } }],
+    ['a piece of a tool call', { type: 'tool_call_delta', data: { callId: 'c1', arguments: '{' } }],
+    ['whatever it wants', { type: 'custom', data: { name: 'n', data: [null, { a: 1 }] } }],
+    ['a state', { type: 'state', data: { mode: 'values', data: { a: 1 } } }],
+    ['a question', { type: 'interrupt', data: { interruptId: 'i1', value: 'May I?' } }],
     ['a tool’s result', { type: 'tool_result', data: result }],
   ])('may be %s', (_, event) => {
     expect(validateEvent(event, 'p')).toEqual(event);
@@ -53,6 +61,10 @@ describe('an event of a pipeline', () => {
     ],
     ['circular content', { type: 'tool_result', data: { ...result, content: circular } }, 'tool_result: data.content'],
     ['content as a number', { type: 'tool_result', data: { ...result, content: 1n } }, 'tool_result: data.content'],
+    ['a custom event without data', { type: 'custom', data: { name: 'n' } }, 'custom: data.data'],
+    ['custom data in a circle', { type: 'custom', data: { data: circular } }, 'custom: data.data'],
+    ['a message without an id', { type: 'message_start', data: {} }, 'message_start: data.messageId'],
+    ['text of a message that has no name', { type: 'text', data: { messageId: 7, text: 'a' } }, 'text: data.messageId'],
     ['no isError', { type: 'tool_result', data: { ...result, isError: undefined } }, 'tool_result: data.isError'],
   ])('may not be %s', (_, event, field) => {
     expect(fault(() => validateEvent(event, 'p'))).toBe(field);
@@ -75,5 +87,14 @@ describe('the result of a pipeline', () => {
     [{ finishReason: 'stop', usage: { ...usage, inputTokens: '1' } }, 'result: usage.inputTokens'],
   ])('may not be %p', (returned, field) => {
     expect(fault(() => validateResult(returned, 'p'))).toBe(field);
+  });
+});
+
+describe('an empty delta', () => {
+  it('is an empty piece of text, reasoning or arguments, and nothing else', () => {
+    expect(isEmptyDelta({ type: 'text', data: { text: '' } })).toBe(true);
+    expect(isEmptyDelta({ type: 'tool_call_delta', data: { callId: 'c', arguments: '' } })).toBe(true);
+    expect(isEmptyDelta({ type: 'text', data: { text: ' ' } })).toBe(false);
+    expect(isEmptyDelta({ type: 'custom', data: { data: '' } })).toBe(false);
   });
 });

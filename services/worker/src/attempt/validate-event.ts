@@ -1,37 +1,35 @@
+import { deltaForm, isPipelineEventType, STREAM_EVENTS, usageSchema } from '@millrace/contracts';
 import { z } from 'zod';
 import type { PipelineEvent, PipelineResult } from '../pipelines/pipeline.ts';
 import { MalformedEvent } from './attempt-errors.ts';
 
-const toolEventSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('tool_call'),
-    data: z.object({ callId: z.string(), name: z.string(), arguments: z.string() }),
-  }),
-  z.object({
-    type: z.literal('tool_result'),
-    data: z.object({ callId: z.string(), name: z.string(), content: z.string(), isError: z.boolean() }),
-  }),
-]);
+const resultSchema = z.object({ finishReason: z.string(), usage: usageSchema });
 
-const tokens = z.number().int().nonnegative();
-const resultSchema = z.object({
-  finishReason: z.string(),
-  usage: z.object({ inputTokens: tokens, outputTokens: tokens }),
-});
+interface Delta {
+  readonly text?: unknown;
+  readonly messageId?: unknown;
+}
 
 /** Validates what a pipeline yielded and drops unknown fields. Custom modules may not be type-checked, and a value that JSON
  *  cannot represent must fail its own job only.
  *  @throws MalformedEvent */
 export function validateEvent(yielded: unknown, pipeline: string): PipelineEvent {
-  const { type, data } = (yielded ?? {}) as { readonly type?: unknown; readonly data?: { readonly text?: unknown } };
+  const { type, data } = (yielded ?? {}) as { readonly type?: unknown; readonly data?: Delta };
   // without a schema: this runs for every token
   if (type === 'text' || type === 'reasoning') {
     const text = data?.text;
     if (typeof text !== 'string') throw new MalformedEvent(pipeline, `${type}: data.text`);
-    return { type, data: { text } };
+    if (data?.messageId === undefined) return { type, data: { text } };
   }
-  if (type !== 'tool_call' && type !== 'tool_result') throw new MalformedEvent(pipeline, 'type');
-  return parsed(toolEventSchema, yielded, pipeline, type);
+  if (!isPipelineEventType(type)) throw new MalformedEvent(pipeline, 'type');
+  const schema = z.object({ data: STREAM_EVENTS[type].data as z.ZodType<PipelineEvent['data']> });
+  return { type, ...parsed(schema, yielded, pipeline, type) } as PipelineEvent;
+}
+
+/** Whether an event says nothing: an empty piece of a text, or of a call's arguments. */
+export function isEmptyDelta({ type, data }: PipelineEvent): boolean {
+  const form = deltaForm(type);
+  return form !== undefined && (data as Readonly<Record<string, unknown>>)[form.field] === '';
 }
 
 /** Validates what a pipeline returned.

@@ -1,20 +1,28 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
-import type { FinishReason, Message, StreamErrorCode, StreamEvent, Usage } from '@millrace/contracts';
+import type {
+  FinishReason,
+  Message,
+  ModelParameters,
+  PipelineEventType,
+  SamplingParameters,
+  StreamErrorCode,
+  StreamEvent,
+  Usage,
+} from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 
 /** The events that a pipeline may yield. The worker emits the others (`started`, `reset`, the terminal event). */
-export type PipelineEvent = Extract<StreamEvent, { type: 'text' | 'reasoning' | 'tool_call' | 'tool_result' }>;
+export type PipelineEvent = StreamEvent<PipelineEventType>;
 
-/** The request as the API accepted it. */
-export interface PipelineInput {
+/** The request as the API accepted it, with the parameters for the model that it has. `chatModel()` applies the sampling
+ *  parameters; tools and response format are for the pipeline to use. */
+export interface PipelineInput extends ModelParameters {
   readonly jobId: string;
   /** 1, 2, …: above 1 after a worker died or handed the job over before the answer was complete */
   readonly attempt: number;
   readonly messages: readonly Message[];
   /** `provider:name` */
   readonly model: string;
-  readonly temperature?: number;
-  readonly maxTokens?: number;
 }
 
 export interface PipelineResult {
@@ -24,11 +32,9 @@ export interface PipelineResult {
 }
 
 /** Selects and configures a model. The request's values are the defaults. */
-export interface ModelChoice {
+export interface ModelChoice extends SamplingParameters {
   /** `provider:name` */
   readonly model?: string;
-  readonly temperature?: number;
-  readonly maxTokens?: number;
 }
 
 /** The worker's services for a running pipeline. */

@@ -1,3 +1,4 @@
+import { samplingParametersOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { ChatModels } from './models/chat-models.ts';
 import type { ModelObserver } from './models/model-observer.ts';
@@ -50,8 +51,12 @@ export class PipelineRegistry {
         pipeline.run(input, {
           signal,
           logger,
-          chatModel: ({ model = input.model, temperature = input.temperature, maxTokens = input.maxTokens } = {}) =>
-            this.models.create({ model, temperature, maxTokens, observer }),
+          chatModel: ({ model = input.model, ...choice } = {}) =>
+            this.models.create({
+              model,
+              observer,
+              ...samplingParametersOf({ ...input, ...samplingParametersOf(choice) }),
+            }),
         }),
     };
   }

@@ -1,5 +1,12 @@
 import 'zod-openapi';
-import { createJobSchema, JOB_STATUSES, jobErrorSchema, requestIdSchema, usageSchema } from '@millrace/contracts';
+import {
+  createJobSchema,
+  JOB_STATUSES,
+  jobErrorSchema,
+  requestIdSchema,
+  toolCallSchema,
+  usageSchema,
+} from '@millrace/contracts';
 import { z } from 'zod';
 import { PROBLEMS } from '../../http/problem.ts';
 
@@ -39,6 +46,17 @@ const jobFields = {
 
 const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
 
+const saidMessage = z
+  .object({
+    role: z.enum(['assistant', 'tool']),
+    messageId: z.string().optional().describe('Of the event `message_start`, where there was one.'),
+    content: z.string(),
+    name: z.string().optional().describe('The tool’s.'),
+    toolCallId: z.string().optional().describe('Which call a tool’s message answers.'),
+    toolCalls: z.array(toolCallSchema).optional().describe('The calls that the model made.'),
+  })
+  .meta({ id: 'SaidMessage' });
+
 export const job = z
   .object({
     ...jobFields,
@@ -47,6 +65,11 @@ export const job = z
       .nullable()
       .optional()
       .describe('The answer so far, or whole; null once the log has expired; left out where `include` lacks it.'),
+    messages: z
+      .array(saidMessage)
+      .nullable()
+      .optional()
+      .describe('What was said so far, or in all; null once the log has expired; only where `include` names it.'),
     queuePosition: z.number().int().optional().describe('1 is next; only while queued.'),
   })
   .meta({ id: 'Job' });

@@ -1,4 +1,4 @@
-import { BUILT_IN_PIPELINE } from '@millrace/contracts';
+import { BUILT_IN_PIPELINE, outputParametersOf, partsOfModel } from '@millrace/contracts';
 import { definePipeline, type Pipeline } from '../pipeline.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
@@ -8,10 +8,15 @@ import { streamChatModel } from './stream-chat-model.ts';
 export function chatPipeline(systemPrompt: string): Pipeline {
   return definePipeline({
     name: BUILT_IN_PIPELINE,
-    run({ messages }, { chatModel, signal }) {
-      const needsPrompt = systemPrompt !== '' && !messages.some(({ role }) => role === 'system');
+    run(input, { chatModel, signal }) {
+      const { messages, model } = input;
+      const hasPrompt = messages.some(({ role }) => role === 'system' || role === 'developer');
+      const needsPrompt = systemPrompt !== '' && !hasPrompt;
       const conversation = needsPrompt ? [{ role: 'system' as const, content: systemPrompt }, ...messages] : messages;
-      return streamChatModel(chatModel(), toLangChainMessages(conversation), { signal });
+      return streamChatModel(chatModel(), toLangChainMessages(conversation, partsOfModel(model)), {
+        ...outputParametersOf(input),
+        signal,
+      });
     },
   });
 }

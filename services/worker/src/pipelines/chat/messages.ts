@@ -1,39 +1,91 @@
-import { AIMessage, type BaseMessage, HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messages';
-import type { Message } from '@millrace/contracts';
+import {
+  AIMessage,
+  type BaseMessage,
+  ChatMessage,
+  HumanMessage,
+  type MessageContent,
+  SystemMessage,
+  ToolMessage,
+} from '@langchain/core/messages';
+import type { ContentPart, Message, ToolCall } from '@millrace/contracts';
+import { dataBlock, openAiBlock } from './media-blocks.ts';
 
 /** Converts a conversation to LangChain's messages.
  *
- *  Providers accept a tool result only after a call with the same id, and the contract's messages carry no ids. So the
- *  preceding assistant message gets that call; without one, an assistant message is inserted. */
-export function toLangChainMessages(messages: readonly Message[]): BaseMessage[] {
-  const converted: BaseMessage[] = [];
-  messages.forEach(({ role, content }, index) => {
-    if (role === 'tool') {
-      const id = `call_${index}`;
-      callBefore(converted).tool_calls?.push({ id, name: 'tool', args: {}, type: 'tool_call' });
-      converted.push(new ToolMessage({ content, tool_call_id: id }));
-    } else {
-      converted.push(plainMessage(role, content));
-    }
-  });
-  return converted;
+ *  Providers accept a tool result only after a call with the same id. A result without an id gets the id of the first open
+ *  call of the preceding assistant message; without one, a call, and if need be an assistant message, is inserted.
+ *  @param provider where it is `openai`, media and tool calls take the form of Chat Completions and reach the model unchanged;
+ *    otherwise they take LangChain's own form, which each provider's package converts */
+export function toLangChainMessages(
+  messages: readonly Message[],
+  { provider = '' }: { readonly provider?: string } = {},
+): BaseMessage[] {
+  const isOpenAi = provider === 'openai';
+  return linked(messages).map((message) => converted(message, isOpenAi));
 }
 
-function plainMessage(role: 'system' | 'user' | 'assistant', content: string): BaseMessage {
+function converted({ role, content: given, name, toolCalls, toolCallId }: Message, isOpenAi: boolean): BaseMessage {
+  const fields = { content: contentOf(given, isOpenAi), ...(name === undefined ? {} : { name }) };
   switch (role) {
     case 'system':
-      return new SystemMessage(content);
+      return new SystemMessage(fields);
+    case 'developer':
+      // a role of OpenAI's alone
+      return isOpenAi ? new ChatMessage({ ...fields, role }) : new SystemMessage(fields);
     case 'user':
-      return new HumanMessage(content);
+      return new HumanMessage(fields);
     case 'assistant':
-      return new AIMessage(content);
+      return assistantMessage(fields, toolCalls ?? [], isOpenAi);
+    case 'tool':
+      return new ToolMessage({ ...fields, tool_call_id: toolCallId ?? '' });
   }
 }
 
-function callBefore(messages: BaseMessage[]): AIMessage {
-  const caller = messages.findLast((message) => !ToolMessage.isInstance(message));
-  if (AIMessage.isInstance(caller)) return caller;
-  const call = new AIMessage('');
-  messages.push(call);
-  return call;
+function assistantMessage(
+  fields: { content: MessageContent },
+  calls: readonly ToolCall[],
+  isOpenAi: boolean,
+): AIMessage {
+  if (calls.length === 0) return new AIMessage(fields);
+  if (!isOpenAi) {
+    const toolCalls = calls.map(({ callId: id, name, arguments: json }) => ({ id, name, args: JSON.parse(json) }));
+    return new AIMessage({ ...fields, tool_calls: toolCalls });
+  }
+  const message = new AIMessage(fields);
+  // parsed and written again, arguments lose the digits of long numbers: ChatOpenAI sends calls that stand here as they are
+  message.additional_kwargs = {
+    tool_calls: calls.map(({ callId: id, name, arguments: json }) => ({
+      ...{ id, type: 'function' as const },
+      function: { name, arguments: json },
+    })),
+  };
+  return message;
+}
+
+function contentOf(content: string | readonly ContentPart[], isOpenAi: boolean): MessageContent {
+  if (typeof content === 'string') return content;
+  return content.map((part) => (part.type === 'text' ? part : isOpenAi ? openAiBlock(part) : dataBlock(part)));
+}
+
+/** Gives every tool result the call that it answers. */
+function linked(messages: readonly Message[]): Message[] {
+  const all: Message[] = [];
+  messages.forEach((message, index) => {
+    if (message.role !== 'tool' || message.toolCallId !== undefined) {
+      all.push(message);
+      return;
+    }
+    let at = all.findLastIndex(({ role }) => role !== 'tool');
+    if (all[at]?.role !== 'assistant') at = all.push({ role: 'assistant', content: '' }) - 1;
+    const caller = all[at] as Message;
+    const calls = caller.toolCalls ?? [];
+    const answered = new Set(all.slice(at + 1).map(({ toolCallId }) => toolCallId));
+    const call = calls.find(({ callId }) => !answered.has(callId));
+    const callId = call?.callId ?? `call_${index}`;
+    if (call === undefined) {
+      all[at] = { ...caller, toolCalls: [...calls, { callId, name: message.name ?? 'tool', arguments: '{}' }] };
+    }
+    all.push({ ...message, toolCallId: callId });
+  });
+  return all;
 }

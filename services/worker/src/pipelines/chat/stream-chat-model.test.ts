@@ -46,7 +46,7 @@ describe('a chat model’s stream', () => {
     ]);
   });
 
-  it('has its tool calls joined and said at the end, in order', async () => {
+  it('has its tool calls piece by piece, and whole at the end, in order', async () => {
     const part = (index: number, args: string, id?: string, name?: string): ChunkFields => ({
       content: '',
       tool_call_chunks: [{ type: 'tool_call_chunk', index, args, ...(id && { id }), ...(name && { name }) }],
@@ -60,10 +60,34 @@ describe('a chat model’s stream', () => {
       { content: '', response_metadata: { finish_reason: 'tool_calls' } },
     );
     expect(events).toEqual([
+      { type: 'tool_call_start', data: { callId: 'c0', name: 'add' } },
+      { type: 'tool_call_start', data: { callId: 'c1', name: 'sub' } },
+      { type: 'tool_call_delta', data: { callId: 'c0', arguments: '{"a":' } },
+      { type: 'tool_call_delta', data: { callId: 'c1', arguments: '{}' } },
+      { type: 'tool_call_delta', data: { callId: 'c0', arguments: '1}' } },
       { type: 'tool_call', data: { callId: 'c0', name: 'add', arguments: '{"a":1}' } },
       { type: 'tool_call', data: { callId: 'c1', name: 'sub', arguments: '{}' } },
     ]);
     expect(result.finishReason).toBe('tool_calls');
+  });
+
+  it('announces a call once its id and its name are known, with what came before', async () => {
+    const part = (args: string, more: object): ChunkFields => ({
+      content: '',
+      tool_call_chunks: [{ type: 'tool_call_chunk', index: 0, args, ...more }],
+    });
+    const { events } = await stream(part('{', { name: 'add' }), part('"a"', { id: 'c0' }), part(':1}', {}), stop);
+    expect(events).toEqual([
+      { type: 'tool_call_start', data: { callId: 'c0', name: 'add' } },
+      { type: 'tool_call_delta', data: { callId: 'c0', arguments: '{"a"' } },
+      { type: 'tool_call_delta', data: { callId: 'c0', arguments: ':1}' } },
+      { type: 'tool_call', data: { callId: 'c0', name: 'add', arguments: '{"a":1}' } },
+    ]);
+  });
+
+  it('ends with tool_calls where a model calls a tool and says stop', async () => {
+    const called = { type: 'tool_call_chunk' as const, index: 0, id: 'c0', name: 'add', args: '{}' };
+    expect((await stream({ content: '', tool_call_chunks: [called] }, stop)).result.finishReason).toBe('tool_calls');
   });
 
   it('sums a usage that comes in parts', async () => {

@@ -1,22 +1,29 @@
 import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
+import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ensureConfig, type Runnable } from '@langchain/core/runnables';
-import type { FinishReason } from '@millrace/contracts';
+import type { FinishReason, OutputParameters } from '@millrace/contracts';
 import type { MessageDelta } from '../models/openai/delta-stream.ts';
 import { QuickChat } from '../models/openai/quick-chat.ts';
 import { PipelineError, type PipelineEvent, type PipelineResult } from '../pipeline.ts';
+import { type ChatCallOptions, callOptionsOf } from './call-options.ts';
 import { ToolCallAssembler } from './tool-call-assembler.ts';
 
 type ChatModel = Runnable<BaseLanguageModelInput, AIMessageChunk>;
 
-/** Streams one call of a chat model: text and reasoning exactly as the model sends them, then complete tool calls. Returns
- *  the finish reason and the usage.
+interface CallOptions extends OutputParameters {
+  readonly signal: AbortSignal;
+}
+
+/** Streams one call of a chat model: text, reasoning and tool calls exactly as the model sends them, then each tool call whole.
+ *  Returns the finish reason and the usage.
  *  @param model may have tools bound to it
- *  @throws what the model throws; PipelineError when the answer is cut off */
+ *  @param options tools and response format, as a request has them
+ *  @throws what the model throws; PipelineError when the answer is cut off, or the model takes no tools */
 export async function* streamChatModel(
   model: ChatModel | Promise<ChatModel>,
   messages: BaseLanguageModelInput,
-  { signal }: { readonly signal: AbortSignal },
+  options: CallOptions,
 ): AsyncGenerator<PipelineEvent, PipelineResult, void> {
   const toolCalls = new ToolCallAssembler();
   let inputTokens = 0;
@@ -24,9 +31,9 @@ export async function* streamChatModel(
   let finishReason: FinishReason | undefined;
 
   try {
-    for await (const chunk of await chunksOf(await model, messages, signal)) {
+    for await (const chunk of await chunksOf(await model, messages, options)) {
       for (const event of eventsIn(chunk)) yield event;
-      for (const part of chunk.tool_call_chunks ?? []) toolCalls.add(part);
+      for (const part of chunk.tool_call_chunks ?? []) yield* toolCalls.add(part);
       // a provider may report usage in parts: input first, output last
       const usage = chunk.usage_metadata as UsageMetadata | undefined;
       inputTokens += countOf(usage?.input_tokens);
@@ -41,7 +48,9 @@ export async function* streamChatModel(
   // Chat Completions always sends a finish reason: without one, the connection ended early
   if (finishReason === undefined) throw truncatedAnswer();
 
-  yield* toolCalls.complete(finishReason === 'length');
+  const calls = yield* toolCalls.complete(finishReason === 'length');
+  // some servers say `stop` after tool calls, and so does OpenAI after a call that the request has forced
+  if (calls > 0 && finishReason === 'stop') finishReason = 'tool_calls';
   return { finishReason, usage: { inputTokens, outputTokens } };
 }
 
@@ -49,10 +58,26 @@ export async function* streamChatModel(
 async function chunksOf(
   model: ChatModel,
   messages: BaseLanguageModelInput,
-  signal: AbortSignal,
+  { signal, ...output }: CallOptions,
 ): Promise<AsyncIterable<MessageDelta>> {
-  const deltas = model instanceof QuickChat ? await model.deltas(messages, ensureConfig({ signal })) : null;
-  return deltas ?? model.stream(messages, { signal });
+  const callOptions = callOptionsOf(output);
+  if (model instanceof QuickChat) {
+    const deltas = await model.deltas(messages, ensureConfig({ signal }), callOptions ?? {});
+    return deltas ?? model.stream(messages, { signal, ...callOptions });
+  }
+  return (callOptions === null ? model : bound(model, callOptions)).stream(messages, { signal });
+}
+
+/** The model of another provider with tools and response format bound to it, in the form that all packages take. */
+function bound(model: ChatModel, { tools, tool_choice: choice, ...options }: ChatCallOptions): ChatModel {
+  const bindTools = model instanceof BaseChatModel ? model.bindTools?.bind(model) : undefined;
+  if (tools === undefined) return model.withConfig(options as object);
+  if (bindTools === undefined) throw new PipelineError('MODEL_ERROR', 'This model takes no tools.');
+  const toolChoice = typeof choice === 'object' ? choice.function.name : choice === 'required' ? 'any' : choice;
+  return bindTools(tools, {
+    ...options,
+    ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
+  }) as ChatModel;
 }
 
 /** Ignores invalid counts: bad usage must not fail a complete answer. */

@@ -1,5 +1,5 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
-import { partsOfModel, qualifiedModel } from '@millrace/contracts';
+import { partsOfModel, qualifiedModel, type SamplingParameters } from '@millrace/contracts';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
 import { PipelineError } from '../pipeline.ts';
 import type { ModelObserver } from './model-observer.ts';
@@ -16,15 +16,13 @@ export interface OpenAiAccess {
   readonly streamUsage?: boolean;
 }
 
-export interface ChatModelOptions {
+export interface ChatModelOptions extends SamplingParameters {
   /** `provider:name`; a bare name means OpenAI */
   readonly model: string;
-  readonly temperature?: number | undefined;
-  readonly maxTokens?: number | undefined;
   readonly observer?: ModelObserver | undefined;
 }
 
-/** Creates LangChain chat models, one per job (20 µs): temperature and token limit belong to the model object. OpenAI's client
+/** Creates LangChain chat models, one per job (20 µs): the sampling parameters belong to the model object. OpenAI's client
  *  and the connection pool are shared by the whole process. */
 export class ChatModels {
   readonly #requests = new CompletionRequests();
@@ -32,20 +30,25 @@ export class ChatModels {
   constructor(readonly openAi: OpenAiAccess) {}
 
   /** @throws PipelineError the provider's package is not installed */
-  async create({ model, temperature, maxTokens, observer }: ChatModelOptions): Promise<BaseChatModel> {
+  async create({ model, observer, ...sampling }: ChatModelOptions): Promise<BaseChatModel> {
     const { provider, name } = partsOfModel(qualifiedModel(model, 'openai'));
+    const { stop, ...rest } = sampling;
     const options = {
       // the worker retries, with one policy for all providers and pipelines; a second layer would multiply it
       maxRetries: 0,
-      ...(temperature === undefined ? {} : { temperature }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...rest,
+      ...(stop === undefined ? {} : { stop: typeof stop === 'string' ? [stop] : stop }),
     };
     if (provider === 'openai') return this.#chatOpenAi(name, options, observer);
     const callbacks = observer === undefined ? [] : [new UsageCallback(observer)];
     return otherProvider(provider, name, { ...options, callbacks });
   }
 
-  #chatOpenAi(model: string, options: object, observer: ModelObserver | undefined): QuickChat {
+  #chatOpenAi(
+    model: string,
+    { seed, reasoningEffort, ...options }: Omit<SamplingParameters, 'stop'>,
+    observer: ModelObserver | undefined,
+  ): QuickChat {
     const { apiKey, baseUrl, streamUsage = true } = this.openAi;
     const fields = {
       ...options,
@@ -58,7 +61,12 @@ export class ChatModels {
       // it would print what it cannot parse: a part of the answer
       configuration: { logLevel: 'off' as const, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) },
     };
-    return new QuickChat(fields, this.#requests, observer);
+    // ChatOpenAI has no field for a seed, and sends an effort only to models whose names it knows
+    const bodyFields = {
+      ...(seed === undefined ? {} : { seed }),
+      ...(reasoningEffort === undefined ? {} : { reasoning_effort: reasoningEffort }),
+    };
+    return new QuickChat(fields, this.#requests, observer, bodyFields);
   }
 }
 

@@ -2,7 +2,7 @@ import { CallbackManager } from '@langchain/core/callbacks/manager';
 import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
 import { type BaseMessage, coerceMessageLikeToMessage, HumanMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
-import { ChatOpenAI, type ChatOpenAIFields } from '@langchain/openai';
+import { ChatOpenAI, type ChatOpenAICallOptions, type ChatOpenAIFields } from '@langchain/openai';
 import type { ModelObserver } from '../model-observer.ts';
 import type { CompletionRequests } from './completion-requests.ts';
 import { DeltaStream } from './delta-stream.ts';
@@ -13,9 +13,16 @@ import { QuickCompletions } from './quick-completions.ts';
 export class QuickChat extends ChatOpenAI {
   readonly #completions: QuickCompletions;
 
-  /** @param observer informed of everything that the server sends */
-  constructor(fields: ChatOpenAIFields, requests?: CompletionRequests, observer?: ModelObserver) {
-    const completions = new QuickCompletions(fields, requests, observer);
+  /** @param observer informed of everything that the server sends
+   *  @param bodyFields further fields for the body of a request to Chat Completions */
+  constructor(
+    fields: ChatOpenAIFields,
+    requests?: CompletionRequests,
+    observer?: ModelObserver,
+    bodyFields: Readonly<Record<string, unknown>> = {},
+  ) {
+    // the Responses API has other names for them, and rejects what it does not know
+    const completions = new QuickCompletions({ ...fields, modelKwargs: { ...bodyFields } }, requests, observer);
     super({ ...fields, completions });
     this.#completions = completions;
   }
@@ -24,8 +31,12 @@ export class QuickChat extends ChatOpenAI {
    *  lone token costs the worker (measured: 120 answers at 50 tokens/s).
    *  @returns null when messages are needed: a callback or tracer listens, or the model needs OpenAI's Responses API
    *  @throws what the model throws */
-  async deltas(input: BaseLanguageModelInput, { callbacks, signal }: RunnableConfig): Promise<DeltaStream | null> {
-    const options = signal === undefined ? {} : { signal };
+  async deltas(
+    input: BaseLanguageModelInput,
+    { callbacks, signal }: RunnableConfig,
+    callOptions: ChatOpenAICallOptions = {},
+  ): Promise<DeltaStream | null> {
+    const options = { ...callOptions, ...(signal === undefined ? {} : { signal }) };
     const { verbose } = this;
     const listeners = CallbackManager.configure(callbacks, this.callbacks, [], this.tags, {}, this.metadata, {
       verbose,
