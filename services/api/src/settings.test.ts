@@ -17,7 +17,7 @@ describe('the settings of the API', () => {
     },
   );
 
-  it('want keys where keys are asked for, and never show one', () => {
+  it('require keys for MILLRACE_AUTH=apikey, and never show one', () => {
     expect(() => load({ MILLRACE_AUTH: 'apikey' })).toThrow(/MILLRACE_API_KEYS/);
     try {
       load({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:root:hunter22-hunter22' });
@@ -51,20 +51,20 @@ describe('the settings of the API', () => {
     }
   });
 
-  it('know no port beyond 65,535, and no third way to let callers in', () => {
+  it('refuse a port beyond 65,535, and an unknown MILLRACE_AUTH', () => {
     expect(load({ PORT: '65535' }).PORT).toBe(65_535);
     expect(() => load({ PORT: '65536' })).toThrow('PORT:');
     expect(() => load({ MILLRACE_AUTH: 'apikeys' })).toThrow('MILLRACE_AUTH:');
   });
 
-  it('let no job be forgotten while it runs, and no log outlive its record', () => {
+  it('let no job expire while it runs, and no log outlive its record', () => {
     const hour = { MILLRACE_UNFINISHED_RETENTION_SECONDS: '3600' };
     expect(load({ ...hour, MILLRACE_MAX_TIMEOUT_MS: '3600000' }).MILLRACE_MAX_TIMEOUT_MS).toBe(3_600_000);
     expect(() => load({ ...hour, MILLRACE_MAX_TIMEOUT_MS: '3600001' })).toThrow('MILLRACE_MAX_TIMEOUT_MS:');
     expect(() => load({ MILLRACE_RECORD_RETENTION_SECONDS: '60' })).toThrow('MILLRACE_RECORD_RETENTION_SECONDS:');
   });
 
-  it('hold no time that a timer cannot', () => {
+  it('refuse times beyond the reach of timers', () => {
     const ofTimers = Object.keys(apiSettingsSchema.shape).filter((name) => name.endsWith('_MS'));
     expect(ofTimers).toHaveLength(9);
     for (const name of ofTimers) expect(() => load({ [name]: String(2 ** 31) })).toThrow(`${name}:`);
@@ -87,7 +87,7 @@ describe('the settings of the API', () => {
     expect(() => load({ MILLRACE_CORS_ORIGINS: 'https://a.example/' })).toThrow(/MILLRACE_CORS_ORIGINS/);
   });
 
-  it('let every page in only with keys', () => {
+  it('allow all origins only with keys', () => {
     const everyPage = { MILLRACE_CORS_ORIGINS: '*' };
     expect(() => load(everyPage)).toThrow(/MILLRACE_CORS_ORIGINS.*must name the origins/s);
     expect(() => load({ ...everyPage, MILLRACE_AUTH: 'none' })).toThrow('MILLRACE_CORS_ORIGINS:');
@@ -95,7 +95,7 @@ describe('the settings of the API', () => {
     expect(load({ ...everyPage, ...keys }).MILLRACE_CORS_ORIGINS).toEqual(['*']);
   });
 
-  it('take for hosts names and addresses, without a port', () => {
+  it('accept names and addresses as hosts, without a port', () => {
     const names = load({ MILLRACE_ALLOWED_HOSTS: 'Chat.Example, 10.0.0.1,[fd00::5],my_api' }).MILLRACE_ALLOWED_HOSTS;
     expect(names).toEqual(['chat.example', '10.0.0.1', '[fd00::5]', 'my_api']);
     for (const bad of ['*', 'chat.example:80', 'https://chat.example', 'fd00::5', 'a b', '*.example', '0x7f.1'])

@@ -13,7 +13,7 @@ describe('API keys', () => {
   const keys = keysOf(`alice:user:${SECRET}, ops:admin:one:with:many:colons`);
   const ring = new KeyRing(keys);
 
-  it('finds whose secret it is', () => {
+  it('finds the key of a secret', () => {
     expect(ring.find(SECRET)).toMatchObject({ tenant: 'alice', role: 'user' });
     expect(ring.find('one:with:many:colons')).toMatchObject({ tenant: 'ops', role: 'admin' });
   });

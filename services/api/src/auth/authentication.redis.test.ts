@@ -55,7 +55,7 @@ describe('a key', () => {
 });
 
 describe('wrong keys', () => {
-  it('are counted, and logged without a word of them, a line per second at most', async () => {
+  it('are counted, and logged without their text, one line per second at most', async () => {
     const fresh = await harness.node();
     const lines = () => fresh.log.filter(({ msg }) => msg === 'wrong keys');
     const began = performance.now();
@@ -72,7 +72,7 @@ describe('wrong keys', () => {
     expect(JSON.stringify(fresh.log)).not.toContain('guess');
   });
 
-  it('are told from none, which is counted and not logged', async () => {
+  it('differ from missing ones, which are counted but not logged', async () => {
     const [countedBefore, wrongBefore] = [await failures('missing'), await failures('wrong')];
     expect(await statusOf({})).toBe(401);
     expect([await failures('missing'), await failures('wrong')]).toEqual([countedBefore + 1, wrongBefore]);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describe('a node that is to stop (PROTOCOL §8)', () => {
-  it('turns unready and sends its readers elsewhere, who lose and repeat nothing', async () => {
+  it('becomes unready and sends its readers to other nodes, without gap or repeat', async () => {
     await using harness = new ApiHarness(redis.url, { MILLRACE_DRAIN_MS: '300' });
     const [node, other] = [await harness.node(), await harness.node()];
     const id = await submit(node);
@@ -39,7 +39,7 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
     expect(`${readers[0]?.text()}${resumed.text()}`).toBe('one two');
   });
 
-  it('gives those who wait for a finished job what there is', async () => {
+  it('answers waiting requests with the job as it is', async () => {
     await using harness = new ApiHarness(redis.url);
     const node = await harness.node();
     const answer = post(node, { query: 'x' }, { accept: 'application/json', prefer: 'wait=60' });
@@ -84,8 +84,8 @@ describe('a node that is to stop (PROTOCOL §8)', () => {
   });
 });
 
-describe('a Redis that is away (law 12)', () => {
-  it('is said within 2 s even when it hangs', async () => {
+describe('a Redis that is down (law 12)', () => {
+  it('is reported within 2 s even if it hangs', async () => {
     await using own = await startRedis();
     await using harness = new ApiHarness(own.url);
     const node = await harness.node();
@@ -99,7 +99,7 @@ describe('a Redis that is away (law 12)', () => {
     await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200);
   });
 
-  it('is said within 2 s, and everything resumes without a restart', async () => {
+  it('is reported within 2 s, and everything resumes without a restart', async () => {
     await using own = await startRedis();
     await using harness = new ApiHarness(own.url);
     const node = await harness.node();
@@ -130,7 +130,7 @@ describe('a Redis that is away (law 12)', () => {
     expect(stream.text()).toBe('still here');
   });
 
-  it('may be away while a node starts, which takes jobs as soon as Redis is there', async () => {
+  it('may be down while a node starts, which accepts jobs as soon as Redis is up', async () => {
     await using own = await startRedis();
     await using harness = new ApiHarness(own.url);
     await own.kill();

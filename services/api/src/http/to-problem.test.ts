@@ -6,7 +6,7 @@ import { toProblem } from './to-problem.ts';
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name });
 
-describe('what the caller is told', () => {
+describe('the problem that a caller gets', () => {
   it.each<[string, unknown, number, string]>([
     ['an unknown job', new JobNotFound('t.x'), 404, 'JOB_NOT_FOUND'],
     ['an expired log', new LogExpired('t.x'), 410, 'LOG_EXPIRED'],

@@ -57,7 +57,7 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect(recorded).toBe(isKept ? traceparent : null);
   });
 
-  it('streams bare text', async () => {
+  it('streams plain text', async () => {
     const id = newId();
     const answer = rawRequest(jobsUrl(), {
       headers: { 'content-type': 'application/json', accept: 'text/plain', 'x-request-id': id },
@@ -71,7 +71,7 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect((await answer).headers['content-type']).toBe('text/plain; charset=utf-8');
   });
 
-  it('breaks bare text off when the job is cancelled', async () => {
+  it('breaks plain text off when the job is cancelled', async () => {
     const id = newId();
     const answer = rawRequest(jobsUrl(), {
       headers: { 'content-type': 'application/json', accept: 'text/plain', 'x-request-id': id },
@@ -91,7 +91,7 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect(answer.headers.get('location')).toBe(`/jobs/${job.id}`);
   });
 
-  it('waits for the finished job when asked to prefer that', async () => {
+  it('waits for the finished job with Prefer: wait', async () => {
     const id = newId();
     const answer = post(node, { query: 'hi' }, { accept: 'application/json', prefer: 'wait=20', 'x-request-id': id });
     const writer = await untilBegun(id);
@@ -108,7 +108,7 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect(answer.headers.get('preference-applied')).toBe('wait=0');
   });
 
-  it('takes a bare model name for one of the default provider', async () => {
+  it('adds the default provider to a bare model name', async () => {
     const answer = await post(node, { query: 'hi', model: 'other' }, { accept: 'application/json' });
     expect(await answer.json()).toMatchObject({ model: 'openai:other' });
   });
@@ -152,7 +152,7 @@ describe('the same id or key, sent again (PROTOCOL §2)', () => {
     expect(await other.json()).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
   });
 
-  it('queues a job again that was recorded and fell before the queue (law 15)', async () => {
+  it('queues a recorded job that never reached the queue (law 15)', async () => {
     const id = newId();
     const { queuePrefix } = harness.keys;
     const [entry, waiting] = [`${queuePrefix}:jobs:${refOf(id)}`, `${queuePrefix}:jobs:prioritized`];
@@ -165,7 +165,7 @@ describe('the same id or key, sent again (PROTOCOL §2)', () => {
     expect(queued.filter((queuedRef) => queuedRef === refOf(id))).toHaveLength(1);
   });
 
-  it('takes a body with its defaults written out for the same', async () => {
+  it('treats a body with explicit defaults as the same', async () => {
     const id = await submit(node, {}, { query: 'hi' });
     const again = { onCrash: 'restart', pipeline: 'chat', query: 'hi' };
     expect(await submit(node, { 'x-request-id': id }, again)).toBe(id);
@@ -194,7 +194,7 @@ describe('requests that are refused (PROTOCOL §7)', () => {
     expect(Object.keys(problem)).toEqual(expect.arrayContaining(['type', 'title', 'status', 'detail', 'code']));
   });
 
-  it('points at each place of the body that is wrong', async () => {
+  it('points at each fault in the body', async () => {
     const answer = await post(node, { messages: [{ role: 'robot', content: 'a' }], 'odd/key~': 1 });
     const { errors } = (await answer.json()) as { errors: { pointer: string }[] };
     expect(errors.map(({ pointer }) => pointer)).toEqual(['/messages/0/role', '/odd~1key~0']);

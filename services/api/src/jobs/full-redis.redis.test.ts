@@ -38,8 +38,8 @@ async function full(): Promise<AsyncDisposable> {
   };
 }
 
-describe('a Redis that is full (law 16)', () => {
-  it('is said at /readyz, and refuses new jobs until there is room again', async () => {
+describe('a full Redis (law 16)', () => {
+  it('is reported at /readyz, and new jobs are refused until there is room again', async () => {
     const node = await harness.node();
     const readyz = async () => {
       const answer = await fetch(`${node.url}/readyz`);
@@ -56,7 +56,7 @@ describe('a Redis that is full (law 16)', () => {
     await submit(node, as('bob'));
   });
 
-  it('still takes cancels, ends and hand-overs, and looks go on', async () => {
+  it('still accepts cancels, ends and hand-overs, and answers reads', async () => {
     const node = await harness.node();
     const ids = await Promise.all(Array.from({ length: 4 }, () => submit(node, as('bob'))));
     const [queued = '', running = '', ending = '', released = ''] = ids;
@@ -79,7 +79,7 @@ describe('a Redis that is full (law 16)', () => {
 describe('what one tenant has in Redis (law 16)', () => {
   const big = { query: 'p'.repeat(300_000) };
 
-  it('is bounded by a setting, which others do not notice; ended jobs give their prompts back', async () => {
+  it('is bounded by a setting, without effect on others; ended jobs free their prompts', async () => {
     const node = await harness.node({ MILLRACE_MAX_STORED_BYTES_PER_TENANT: '1048576' });
     const ids = [await submit(node, as('alice'), big), await submit(node, as('alice'), big)];
     ids.push(await submit(node, as('alice'), big));
@@ -93,7 +93,7 @@ describe('what one tenant has in Redis (law 16)', () => {
     await submit(node, as('alice'), big);
   });
 
-  it('is a share of what Redis may hold where nothing else is said', async () => {
+  it('is a share of the memory of Redis by default', async () => {
     await harness.redis.config('SET', 'maxmemory', String(512 * 1024 * 1024));
     try {
       await harness.redis.config('SET', 'maxmemory-policy', 'noeviction');
@@ -111,7 +111,7 @@ describe('what one tenant has in Redis (law 16)', () => {
 });
 
 describe('a request that is refused (PROTOCOL §2)', () => {
-  it('leaves nothing behind, whatever it brought', async () => {
+  it('leaves nothing behind, whatever it contains', async () => {
     const node = await harness.node({ MILLRACE_MAX_JOBS_PER_TENANT: '1' });
     const known = await submit(node, as('alice'));
     const everything = async () => (await harness.redis.keys(`*${harness.prefix}*`)).sort();

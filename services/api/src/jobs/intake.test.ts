@@ -66,7 +66,7 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
 const answered = (...names: string[]) => names.flatMap((name) => [name, `${name} answered`]);
 
 describe('the intake of a job (law 15)', () => {
-  it('counts it in before it is recorded: a node that dies in between leaves nothing that a sweep cannot find', async () => {
+  it('admits it before it records it: a sweep finds whatever a node that dies in between leaves', async () => {
     const { intake, calls } = intakeOver();
     expect(await intake.accept(JOB)).toMatchObject({
       ...{ ref: 'alice.job', jobId: 'job', status: 'queued', isNew: true, priority: 7 },
@@ -74,7 +74,7 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
-  it('records nothing before what has to be there is there, and counts it in meanwhile', async () => {
+  it('records nothing before `ready` resolves, and admits it meanwhile', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.withResolvers<void>();
     const taken = intake.accept({ ...JOB, ready: ready.promise });
@@ -86,7 +86,7 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
-  it('records nothing when what has to be there does not come, and counts it out again', async () => {
+  it('records nothing when `ready` rejects, and drops the admission', async () => {
     const { intake, calls } = intakeOver();
     const ready = Promise.reject(new Error('not confirmed'));
     await expect(intake.accept({ ...JOB, ready })).rejects.toThrow('not confirmed');
@@ -97,13 +97,13 @@ describe('the intake of a job (law 15)', () => {
     ['queue-full', 'QUEUE_FULL'],
     ['too-many-jobs', 'RATE_LIMITED'],
     ['too-many-bytes', 'QUOTA_EXCEEDED'],
-  ] as const)('writes nothing for a request that is not let in (%s), not even its key', async (verdict, code) => {
+  ] as const)('writes nothing for a request that is refused (%s), not even its key', async (verdict, code) => {
     const { intake, calls } = intakeOver({ verdict });
     await expect(intake.accept({ ...JOB, idempotencyKey: 'k' })).rejects.toMatchObject({ code });
     expect(calls).toEqual(answered('admit'));
   });
 
-  it('turns nobody away who comes back to a job', async () => {
+  it('never refuses a repeated request', async () => {
     const record = { fingerprint: 'f', status: 'active' };
     const { intake, calls } = intakeOver({ verdict: 'queue-full', record });
     expect(await intake.accept({ ...JOB, mayExist: true })).toMatchObject({
@@ -112,40 +112,40 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('read alice.job'));
   });
 
-  it('refuses another body under an id that is known, and writes nothing', async () => {
+  it('refuses another body with a known id, and writes nothing', async () => {
     const { intake, calls } = intakeOver({ record: { fingerprint: 'g', status: 'active' } });
     const again = intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });
     await expect(again).rejects.toBeInstanceOf(IdempotencyMismatch);
     expect(calls).toEqual(answered('read alice.job'));
   });
 
-  it('keeps the admission when nobody knows whether the record was made', async () => {
+  it('keeps the admission if the record may have been made', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new Error('the reply was lost')) });
     await expect(intake.accept(JOB)).rejects.toThrow('the reply was lost');
     expect(calls).toEqual(answered('admit', 'open'));
   });
 
-  it('lets go of its key when another body was recorded under the id meanwhile', async () => {
+  it('releases its key when another body was recorded with the id meanwhile', async () => {
     const { intake, calls } = intakeOver({ open: () => Promise.reject(new IdempotencyMismatch('alice.job')) });
     await expect(intake.accept({ ...JOB, idempotencyKey: 'k' })).rejects.toBeInstanceOf(IdempotencyMismatch);
     expect(calls).toEqual(answered('admit', 'reserve', 'open', 'unreserve job'));
   });
 
-  it('goes over to the job of whoever sent the same key first, and takes its own admission back', async () => {
+  it('returns the job of the request that sent the same key first, and drops its own admission', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record });
     expect(await intake.accept({ ...JOB, idempotencyKey: 'k' })).toMatchObject({ isNew: false });
     expect(calls).toEqual(answered('admit', 'reserve', 'drop alice.job', 'read alice.first', 'renew'));
   });
 
-  it('leaves an admission under an id that others know to the sweep: one of them may be about to record the job', async () => {
+  it('leaves an admission with an id that others know to the sweep: one of them may be recording the job', async () => {
     const record = { fingerprint: 'f', status: 'queued' };
     const { intake, calls } = intakeOver({ held: 'first', record, unrecorded: 'alice.job' });
     await intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });
     expect(calls).toEqual(answered('read alice.job', 'admit', 'reserve', 'read alice.first', 'renew'));
   });
 
-  it('writes no new key for whoever comes back to a job', async () => {
+  it('writes no new key for a repeated request', async () => {
     const { intake, calls } = intakeOver({ record: { fingerprint: 'f', status: 'completed' } });
     await intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'another' });
     expect(calls).toEqual(answered('read alice.job', 'renew'));

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describe('limits (PROTOCOL §7)', () => {
-  it('turn new work away when the queue is full, but nobody who comes back', async () => {
+  it('refuse new work when the queue is full, but no repeated request', async () => {
     await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_QUEUED_JOBS: '1' });
     const node = await harness.node();
     const id = await submit(node);
@@ -21,7 +21,7 @@ describe('limits (PROTOCOL §7)', () => {
     expect(await submit(node, { 'x-request-id': id })).toBe(id);
   });
 
-  it('count a tenant’s unfinished jobs, and forget those that ended', async () => {
+  it('count a tenant’s unfinished jobs only', async () => {
     await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
     const node = await harness.node();
     const id = await submit(node);
@@ -33,7 +33,7 @@ describe('limits (PROTOCOL §7)', () => {
     await submit(node);
   });
 
-  it('let one job in of many sent at once', async () => {
+  it('admit one of many jobs sent at once', async () => {
     await using harness = new ApiHarness(redis.url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
     const node = await harness.node();
     const answers = await Promise.all(

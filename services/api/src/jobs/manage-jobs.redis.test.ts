@@ -26,7 +26,7 @@ async function call(method: string, path: string, who?: string): Promise<{ statu
   return { status: answer.status, body: (await answer.json()) as never };
 }
 
-describe('looking (PROTOCOL §5)', () => {
+describe('getting jobs (PROTOCOL §5)', () => {
   it('shows a job with its text so far, then whole', async () => {
     const id = await submit(node, as('alice'));
     const writer = await harness.begin(id, 'alice');
@@ -65,7 +65,7 @@ describe('looking (PROTOCOL §5)', () => {
     });
   });
 
-  it('refuses a cursor that it never gave', async () => {
+  it('refuses a cursor that it did not issue', async () => {
     expect(await call('GET', '/jobs?cursor=abc', 'bob')).toMatchObject({
       status: 400,
       body: { code: 'INVALID_CURSOR' },
@@ -74,7 +74,7 @@ describe('looking (PROTOCOL §5)', () => {
 });
 
 describe('cancelling (PROTOCOL §6)', () => {
-  it('ends a queued job, twice, and takes it out of the queue', async () => {
+  it('ends a queued job, twice, and removes it from the queue', async () => {
     const id = await submit(node, as('alice'));
     const entry = `${harness.keys.queuePrefix}:jobs:alice.${id}`;
     expect(await harness.redis.exists(entry)).toBe(1);
@@ -84,7 +84,7 @@ describe('cancelling (PROTOCOL §6)', () => {
     expect(await harness.redis.exists(entry)).toBe(0);
   });
 
-  it('ends a running job for all watchers, and nothing comes after', async () => {
+  it('ends a running job for all watchers, and nothing follows', async () => {
     const id = await submit(node, as('alice'));
     const writer = await harness.begin(id, 'alice');
     await using stream = await readSse(`${node.url}/jobs/${id}/stream`, { headers: as('alice') });
@@ -115,7 +115,7 @@ describe('cancelling (PROTOCOL §6)', () => {
 });
 
 describe('tenants', () => {
-  it('never meet: another tenant’s job looks like none', async () => {
+  it('never meet: another tenant’s job looks like an unknown one', async () => {
     const id = await submit(node, as('alice'));
     for (const [method, path] of [
       ['GET', `/jobs/${id}`],
@@ -131,7 +131,7 @@ describe('tenants', () => {
     expect(items.map((item) => item.id)).not.toContain(id);
   });
 
-  it('cannot take each other’s ids, nor learn of each other’s keys', async () => {
+  it('cannot block each other’s ids, nor learn of each other’s keys', async () => {
     const id = await submit(node, { ...as('alice'), 'idempotency-key': 'shared' });
     expect(await submit(node, { ...as('bob'), 'idempotency-key': 'shared' })).not.toBe(id);
     // the same id is another job, whatever its body: nobody learns that it is taken
@@ -143,7 +143,7 @@ describe('tenants', () => {
     expect((await call('DELETE', `/jobs/${id}`, 'bob')).status).toBe(409);
   });
 
-  it('are told apart by an admin who names one, where both hold an id', async () => {
+  it('are told apart by an admin who names one, if both have a job with the id', async () => {
     const id = await submit(node, as('alice'));
     expect((await call('GET', `/jobs/${id}`, 'ops')).status).toBe(200);
     await submit(node, { ...as('bob'), 'x-request-id': id });
@@ -181,7 +181,7 @@ describe('tenants', () => {
     }
   });
 
-  it('need it before a body of theirs is read', async () => {
+  it('need it before their body is read', async () => {
     for (const body of ['{bad', JSON.stringify({ query: 'x'.repeat(2_000_000) })]) {
       const headers = { 'content-type': 'application/json' };
       const answer = await fetch(`${node.url}/jobs`, { method: 'POST', headers, body });

@@ -28,7 +28,7 @@ async function answeredJob(): Promise<string> {
 }
 
 describe('a repeated POST with Last-Event-ID (PROTOCOL §2)', () => {
-  it('goes on after every event, as the stream’s own path does', async () => {
+  it('resumes after any event, like the path of the stream', async () => {
     const id = await answeredJob();
     await using whole = await readSse(`${node.url}/jobs/${id}/stream`);
     const ids = (await whole.collect()).map((event) => event.id ?? '');
@@ -45,7 +45,7 @@ describe('a repeated POST with Last-Event-ID (PROTOCOL §2)', () => {
     expect([answer.status, answer.headers.get('location')]).toEqual([204, `/jobs/${id}`]);
   });
 
-  it('says so when the cursor is beyond the end, and replays what there is', async () => {
+  it('sends a reset when the cursor is beyond the end, and replays the log', async () => {
     const id = await answeredJob();
     await using stream = await readSse(`${node.url}/jobs`, { body: BODY, headers: again(id, '7-1') });
     const events = await stream.collect();
@@ -89,7 +89,7 @@ describe('a POST with Last-Event-ID that makes a new job', () => {
     expect(events.slice(1).map(({ event }) => event)).toEqual(['accepted', 'started', 'message', 'done']);
   });
 
-  it('needs no reset for the place before every log', async () => {
+  it('needs no reset for the cursor before all events', async () => {
     await using stream = await readSse(`${node.url}/jobs`, { body: BODY, headers: { 'last-event-id': '0-0' } });
     expect((await stream.take(1))[0]).toMatchObject({ id: '0-1', event: 'accepted' });
   });

@@ -38,7 +38,7 @@ async function expectRefusal(answer: Response): Promise<void> {
 }
 
 describe('the streams of a tenant (PROTOCOL §7)', () => {
-  it('have a bound on each node, which leaves room for other tenants, and again when one has ended', async () => {
+  it('are bounded on each node, without effect on other tenants, until one ends', async () => {
     const own = keyOf('bound');
     const id = await submit(node, own);
     const first = await readSse(streamOf(id), { headers: own });
@@ -75,7 +75,7 @@ describe('the streams of a tenant (PROTOCOL §7)', () => {
     expect((await post(node, { query: 'x' }, { ...own, accept: 'application/json' })).status).toBe(202);
   });
 
-  it('count who waits for a finished job, until the answer', async () => {
+  it('include requests that wait for a finished job, until the answer', async () => {
     const own = keyOf('wait');
     const ids = ['waits-for-its-end-1', 'waits-for-its-end-2'];
     const waits = ids.map((id) =>
@@ -92,7 +92,7 @@ describe('the streams of a tenant (PROTOCOL §7)', () => {
     });
   });
 
-  it('are those of whoever holds them: an admin who watches uses up nothing of the owner’s', async () => {
+  it('belong to the caller: an admin who watches does not use the owner’s quota', async () => {
     const admin = keyOf('ops');
     const id = await submit(node, OTHER);
     await using _first = await readSse(streamOf(id), { headers: admin });
@@ -102,7 +102,7 @@ describe('the streams of a tenant (PROTOCOL §7)', () => {
     await owners.take(1);
   });
 
-  it('count none whose request was refused for another reason', async () => {
+  it('do not include requests that were refused for another reason', async () => {
     for (let time = 0; time < 5; time += 1) {
       const unknown = await fetch(streamOf('an-id-that-nobody-has'), { headers: keyOf('refused') });
       expect(unknown.status).toBe(404);

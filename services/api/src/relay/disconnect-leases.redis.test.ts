@@ -57,14 +57,14 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });
 
-  it('lets a job go on whose creator had its answer', async () => {
+  it('does not cancel a job whose creator got its answer', async () => {
     const node = await harness.node();
     const id = await submit(node, { prefer: 'wait=0' }, body);
     await eventually(async () => (await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id))) === null);
     expect(await statusOf(id)).toBe('queued');
   });
 
-  it('lets a job go on that did not ask for it', async () => {
+  it('does not cancel a job that did not ask for it', async () => {
     const node = await harness.node();
     const stream = await readSse(`${node.url}/jobs`, { body: { query: 'hi' } });
     const id = idOf(stream.response);
@@ -72,7 +72,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     expect(await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id))).toBeNull();
   });
 
-  it('lets it go on while somebody watches on another node, however long', async () => {
+  it('does not cancel it while somebody watches on another node, however long', async () => {
     const [node, other] = [await harness.node(), await harness.node()];
     const creator = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(creator.response);
@@ -97,7 +97,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     await eventually(async () => (await statusOf(id)) === 'cancelled');
   });
 
-  it('forgets a job that has ended', async () => {
+  it('drops the deadline of a job that has ended', async () => {
     const node = await harness.node();
     await using stream = await readSse(`${node.url}/jobs`, { body });
     const id = idOf(stream.response);
@@ -107,7 +107,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     expect(await statusOf(id)).toBe('completed');
   });
 
-  it('keeps the deadline of a creator that streams when another one had its answer', async () => {
+  it('keeps the deadline of a creator that streams when another one got its answer', async () => {
     // seconds from one round to the next: nothing is renewed meanwhile
     await using slow = new ApiHarness(redis.url, { MILLRACE_DISCONNECT_GRACE_MS: '60000' });
     const node = await slow.node();
@@ -118,7 +118,7 @@ describe('onDisconnect: cancel (PROTOCOL §2)', () => {
     expect(await slow.redis.zscore(slow.keys.abandonedJobs, refOf(id))).not.toBeNull();
   });
 
-  it('spares a job whose reader comes back while it is about to be cancelled', async () => {
+  it('spares a job whose reader returns while it is about to be cancelled', async () => {
     await using quiet = new ApiHarness(redis.url);
     const { redis: connection, keys } = quiet;
     const settings = quiet.settings({ MILLRACE_DISCONNECT_GRACE_MS: String(GRACE_MS) });

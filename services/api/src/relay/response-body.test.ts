@@ -69,7 +69,7 @@ async function answerOf(path: string, agent?: Agent): Promise<IncomingMessage> {
 }
 
 describe('the body of a response', () => {
-  it('is one chunk for each write, byte for byte as HTTP/1.1 has it', async () => {
+  it('is one chunk for each write, byte for byte as HTTP/1.1 specifies', async () => {
     const { read } = send(getOf('/'));
     const body = await bodyOf(0);
     expect(body.write(Buffer.from('data: é\n\n'))).toBe(true);
@@ -101,7 +101,7 @@ describe('the body of a response', () => {
     );
   });
 
-  it('shares the bytes of a chunk among readers, each of whom has all of it', async () => {
+  it('shares the bytes of a chunk among readers, each of which gets all of it', async () => {
     const readers = [send(getOf('/a')), send(getOf('/b')), send(getOf('/c'))];
     await bodyOf(2);
     const [one, two] = [Buffer.from('one'), Buffer.from('two!')];
@@ -148,7 +148,7 @@ describe('a connection with more than one request', () => {
     expect(two).toMatch(/X-Path: \/2\r\n[\s\S]*6\r\nsecond\r\n$/);
   });
 
-  it('holds back who waits for its turn, and lets it go on when that comes', async () => {
+  it('holds the second response back until the first has ended', async () => {
     const { read } = send(getOf('/1') + getOf('/2'));
     const [first, second] = [await bodyOf(0), await bodyOf(1)];
     expect(second.write(LARGE)).toBe(false);
@@ -160,7 +160,7 @@ describe('a connection with more than one request', () => {
     expect(read().length).toBeGreaterThan(LARGE.length);
   });
 
-  it('is not troubled by a reader who had no room for the last bytes of the one before', async () => {
+  it('is not affected by a reader that had no room for the last bytes of the one before', async () => {
     const { socket, read } = send(getOf('/1'));
     const first = await bodyOf(0);
     socket.pause();
@@ -182,7 +182,7 @@ describe('a connection with more than one request', () => {
 });
 
 describe('a reader who takes nothing', () => {
-  it('blocks the body, is asked for no more than it takes, and has everything in the end', async () => {
+  it('blocks the body, is sent no more than it takes, and gets everything in the end', async () => {
     const { socket, read } = send(getOf('/'));
     const body = await bodyOf(0);
     socket.pause();
@@ -197,7 +197,7 @@ describe('a reader who takes nothing', () => {
     await eventually(() => read().endsWith('8\r\nthe rest\r\n4\r\nmore\r\n'));
   });
 
-  it('is asked for nothing more when the end is on its way', async () => {
+  it('causes no further reads when the end is on its way', async () => {
     const { socket, read } = send(getOf('/'));
     const body = await bodyOf(0);
     socket.pause();
@@ -221,7 +221,7 @@ describe('a reader who takes nothing', () => {
 });
 
 describe('a reader who has gone', () => {
-  it('is let go of when it only says that it will send no more', async () => {
+  it('is released when it half-closes its connection', async () => {
     const { socket, read } = send(getOf('/'));
     const body = await bodyOf(0);
     body.write(Buffer.from('before'));

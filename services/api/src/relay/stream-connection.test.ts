@@ -113,7 +113,7 @@ describe('a connection whose reader is slow (law 10)', () => {
     expect(connection.batch(text('b'))).toBe(true);
   });
 
-  it('hands a large batch over slice by slice, and asks for more only after the last', () => {
+  it('sends a large batch in slices, and asks for more only after the last', () => {
     const { connection, response, calls } = connect();
     const before = response.bytes;
     response.hasRoom = false;
@@ -129,7 +129,7 @@ describe('a connection whose reader is slow (law 10)', () => {
     expect(calls).toEqual(['relayed', 'resume']);
   });
 
-  it('keeps what comes although it is full, and writes it first', () => {
+  it('keeps what arrives while it is full, and writes it first', () => {
     const { connection, response } = connect();
     response.hasRoom = false;
     connection.batch(text('a'));
@@ -142,7 +142,7 @@ describe('a connection whose reader is slow (law 10)', () => {
     expect(response.written).toMatch(/event: reset\n.*\n\n$/);
   });
 
-  it('ends after the terminal event has been taken, not before', () => {
+  it('ends after the reader took the terminal event, not before', () => {
     const { connection, response, calls } = connect();
     response.hasRoom = false;
     connection.batch(batchOf('error', { message: 'x'.repeat(SLICE_BYTES) }));
@@ -184,7 +184,7 @@ describe('a connection that ends', () => {
     expect(connection.batch(text('late'))).toBe(false);
   });
 
-  it('lets go once, and of a follower that came too late too', () => {
+  it('releases everything once, also a follower that came too late', () => {
     const { connection, response, calls } = connect();
     response.destroy();
     connection.release();

@@ -83,7 +83,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(await answer.json()).toMatchObject({ code: 'INVALID_CURSOR' });
   });
 
-  it('says so when the cursor is beyond the end, and replays what there is', async () => {
+  it('sends a reset when the cursor is beyond the end, and replays the log', async () => {
     const id = await submit(node);
     await harness.answer(id, ['a']);
     await using stream = await readSse(streamOf(node, id), { headers: { 'last-event-id': '7-1' } });
@@ -92,7 +92,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(events.slice(1).map(({ event }) => event)).toEqual(['accepted', 'started', 'message', 'done']);
   });
 
-  it('answers 410 when the log has expired and the record has not', async () => {
+  it('answers 410 when the log has expired but the record has not', async () => {
     const id = await submit(node);
     await harness.answer(id, ['a']);
     await harness.redis.del(harness.keys.log(refOf(id)));
@@ -107,7 +107,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(await answer.json()).toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 
-  it('gives the whole text of a job that was reset as bare text', async () => {
+  it('sends the whole text of a job that was reset as plain text', async () => {
     const id = await submit(node);
     await say(await harness.begin(id), ['lost']);
     await harness.answer(id, ['found', ' again']);
@@ -116,7 +116,7 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
     expect(answer.bytes.toString()).toBe('found again');
   });
 
-  it('resets the connection of an HTTP/1.0 reader, to whom an end without more would be a clean one', async () => {
+  it('resets the connection of an HTTP/1.0 reader, which takes any end for a clean one', async () => {
     const id = await submit(node);
     const writer = await harness.begin(id);
     await say(writer, ['half']);
@@ -152,14 +152,14 @@ describe('GET /jobs/:id/stream (PROTOCOL §4)', () => {
 });
 
 describe('open streams (PROTOCOL §3)', () => {
-  it('beat while nothing happens', async () => {
+  it('send heartbeats while nothing happens', async () => {
     const id = await submit(node);
     await using stream = await readSse(streamOf(node, id));
     await eventually(() => stream.comments.length >= 2);
     expect(new Set(stream.comments)).toEqual(new Set(['hb']));
   });
 
-  it('have no block without data: every blank line ends a frame, as Python’s readers need it', async () => {
+  it('have no block without data: every blank line ends a frame, as Python’s readers require', async () => {
     const at = await harness.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_DRAIN_MS: '50' });
     const id = await submit(at);
     const [drained, finished] = [await watchRaw(at, id), await watchRaw(other, id)];
@@ -180,7 +180,7 @@ describe('open streams (PROTOCOL §3)', () => {
     expect(drained.text()).toMatch(/\n\n(: hb\n)+retry: \d+\n$/);
   });
 
-  it('let go of everything when the reader leaves', async () => {
+  it('release everything when the reader leaves', async () => {
     const id = await submit(other);
     const stream = await readSse(streamOf(other, id));
     await stream.take(1);
@@ -209,7 +209,7 @@ describe('open streams (PROTOCOL §3)', () => {
     expect(subscribersOf(at).counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
-  it('leave none behind either when the reader is gone before it is attached (law 9)', async () => {
+  it('leave none behind when the reader is gone before it is attached (law 9)', async () => {
     const at = await harness.node();
     const id = await submit(at);
     const subscribers = subscribersOf(at);
@@ -229,7 +229,7 @@ describe('open streams (PROTOCOL §3)', () => {
     expect(subscribers.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 
-  it('are broken off by a fault of ours, which is logged once, and can be resumed', async () => {
+  it('are broken off by a fault of the service, which is logged once, and can be resumed', async () => {
     const at = await harness.node();
     const id = await submit(at);
     await harness.answer(id, ['a']);
@@ -245,7 +245,7 @@ describe('open streams (PROTOCOL §3)', () => {
     expect((await stream.collect()).at(-1)).toMatchObject({ event: 'done' });
   });
 
-  it('are cut off when the reader takes nothing, while others of the same job have it all', async () => {
+  it('are cut off when the reader takes nothing, while other readers of the job get everything', async () => {
     const id = await submit(node);
     await using fast = await readSse(streamOf(node, id));
     const slow = connect(Number(new URL(node.url).port), '127.0.0.1');

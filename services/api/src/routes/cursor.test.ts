@@ -40,7 +40,7 @@ const anything = fc.oneof(
 );
 
 describe('a cursor (PROTOCOL §4)', () => {
-  it('is an event id in its one spelling, nothing, or INVALID_CURSOR, whatever was sent (property)', () => {
+  it('is a canonical event id, nothing, or INVALID_CURSOR, whatever was sent (property)', () => {
     fc.assert(
       fc.property(anything, anything, (header, query) => {
         const given = header ?? query;
@@ -56,7 +56,7 @@ describe('a cursor (PROTOCOL §4)', () => {
     );
   });
 
-  it('is taken for every event id that there can be (property)', () => {
+  it('is accepted for every possible event id (property)', () => {
     const id = fc.tuple(fc.nat(10 ** 15 - 1), fc.nat(10 ** 15 - 1)).map(([attempt, seq]) => eventId(attempt, seq));
     fc.assert(
       fc.property(id, id, (one, other) => {
@@ -68,7 +68,7 @@ describe('a cursor (PROTOCOL §4)', () => {
 });
 
 describe('a cursor of the list (PROTOCOL §5)', () => {
-  it('gives back the place that it was made of', () => {
+  it('restores the position that it was made of', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }), (place) => {
         expect(readListCursor(writeListCursor(String(place)))).toBe(String(place));
@@ -76,7 +76,7 @@ describe('a cursor of the list (PROTOCOL §5)', () => {
     );
   });
 
-  it('is a place or INVALID_CURSOR, whatever was sent (property)', () => {
+  it('is a position or INVALID_CURSOR, whatever was sent (property)', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: 'binary' }), fc.base64String(), fc.string().map(writeListCursor)),

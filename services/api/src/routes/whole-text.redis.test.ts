@@ -56,7 +56,7 @@ async function bodyOf(answer: IncomingMessage): Promise<string | null> {
 const jsonOf = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 
 describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
-  it('is exact over many pages, whatever is said (property)', async () => {
+  it('is exact over many pages, whatever the text (property)', async () => {
     const halves = fc.constantFrom('\ud83d', '\ude00', '😀', '"', '\\', '\n', '\u0000', '\u2028', 'é', '{"text":"');
     const delta = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -88,13 +88,13 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     expect(job.lastEventId).not.toBe((await harness.reader.outline(refOf(id)))?.lastEventId);
   });
 
-  it('is that of the present attempt', async () => {
+  it('is that of the current attempt', async () => {
     const { id } = await jobThatSaid(['lost']);
     await harness.answer(id, ['found', ' again']);
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ attempt: 2, text: 'found again' });
   });
 
-  it('is empty before a word was said, and null when the log has expired', async () => {
+  it('is empty before the first token, and null when the log has expired', async () => {
     const id = await submit(node);
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'queued', text: '' });
     const writer = await harness.begin(id);
@@ -104,7 +104,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     expect(await jsonOf(await fetch(pathOf(id)))).toMatchObject({ status: 'completed', text: null });
   });
 
-  it('is read at the reader’s pace: no page before the ones before it were taken', async () => {
+  it('is read at the reader’s pace: no page before the reader took the earlier ones', async () => {
     const { id, writer } = await jobThatSaid(LONG);
     await finish(writer);
     const reader = node.api.nest.get<JobReader>(JOB_READER);
@@ -123,7 +123,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     reader.page = page;
   });
 
-  it('is broken off, never cut short in silence, when the log vanishes midway', async () => {
+  it('is broken off, never silently cut short, when the log vanishes midway', async () => {
     const { id, writer } = await jobThatSaid(LONG);
     await finish(writer);
     const answer = await askUnread(id);
@@ -146,7 +146,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
     expect(await jsonOf(await waited)).toMatchObject({ status: 'completed', text: LONG.join('') });
   });
 
-  it('is left out where it is not asked for', async () => {
+  it('is left out unless it is asked for', async () => {
     const { id } = await jobThatSaid(['a']);
     expect(await jsonOf(await fetch(`${pathOf(id)}?include=`))).not.toHaveProperty('text');
     expect(await jsonOf(await fetch(`${pathOf(id)}?include=text`))).toMatchObject({ text: 'a' });
@@ -216,7 +216,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     for (const answer of unread) answer.destroy();
   });
 
-  it('are refused with 429 when none ends in time, and leave no place behind', async () => {
+  it('are refused with 429 when none ends in time, and keep no permit', async () => {
     const id = 'a-job-that-is-posted-again';
     const postAgain = () => post(node, { query: 'x' }, { accept: 'application/json', 'x-request-id': id });
     expect((await postAgain()).status).toBe(202);

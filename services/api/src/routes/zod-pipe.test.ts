@@ -18,8 +18,8 @@ function refusal(schema: ConstructorParameters<typeof ZodPipe>[0], value: unknow
 
 const errorsOf = (problem: InvalidRequest): readonly FieldError[] => problem.options.errors ?? [];
 
-describe('what is wrong with a body or a query', () => {
-  it('is said place by place', () => {
+describe('the errors of a body or a query', () => {
+  it('name each fault with its place', () => {
     const problem = refusal(createJobSchema, { query: 'x', 'a/b~c': 1, messages: [{ role: 'user', content: 1 }] });
     expect(problem.detail).toBe('See errors.');
     expect(errorsOf(problem).map(({ pointer }) => pointer)).toEqual(
@@ -46,7 +46,7 @@ describe('what is wrong with a body or a query', () => {
       '/messages/0/toolCalls/0/arguments',
       /must be JSON text/,
     ],
-  ])('is said of a message by its field, with a way to mend it: %j', (message, pointer, detail) => {
+  ])('name the field of a message, and how to fix it: %j', (message, pointer, detail) => {
     const errors = errorsOf(refusal(createJobSchema, { messages: [{ role: 'user', ...message }] }));
     expect(errors).toEqual([{ pointer, detail: expect.stringMatching(detail) }]);
   });
@@ -64,19 +64,19 @@ describe('what is wrong with a body or a query', () => {
     [{ stop: '' }, '/stop', /1/],
     [{ stop: ['a', 7] }, '/stop/1', /string/],
     [{ reasoningEffort: 'huge' }, '/reasoningEffort', /"low"/],
-  ])('is said of the parameters for the model: %j', (parameters, pointer, detail) => {
+  ])('name the parameter for the model: %j', (parameters, pointer, detail) => {
     expect(errorsOf(refusal(createJobSchema, { query: 'x', ...parameters }))).toEqual([
       { pointer, detail: expect.stringMatching(detail) },
     ]);
   });
 
-  it('is said of twenty places at most, and how many more there are', () => {
+  it('are twenty at most, with the number of all', () => {
     const problem = refusal(createJobSchema, { messages: Array.from({ length: 1_000 }, () => ({})) });
     expect(problem.detail).toBe('See errors: the first 20 of 2000.');
     expect(errorsOf(problem)).toHaveLength(20);
   });
 
-  it('is one complaint where there are too many entries', () => {
+  it('are one error if there are too many entries', () => {
     const wrong = { query: 'x', messages: Array.from({ length: 1_001 }, () => ({})), metadata: manyFields(17) };
     expect(errorsOf(refusal(createJobSchema, wrong))).toEqual([
       { pointer: '/messages', detail: 'must have 1000 entries at most' },
@@ -84,7 +84,7 @@ describe('what is wrong with a body or a query', () => {
     ]);
   });
 
-  it('is said in 64 KiB, whatever the names and values', () => {
+  it('fit in 64 KiB, whatever the names and values', () => {
     const wide = { query: 'x', ...manyFields(1_000, '\u0001'.repeat(256)), onCrash: 'x'.repeat(1_000_000) };
     const text = JSON.stringify(errorsOf(refusal(createJobSchema, wide)));
     expect(text.length).toBeLessThan(64_000);

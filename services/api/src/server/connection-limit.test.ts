@@ -51,8 +51,8 @@ async function ask(socket: Socket): Promise<string> {
   return said.promise;
 }
 
-describe('the places of a node', () => {
-  it('are kept from those who open connections and say nothing', async () => {
+describe('the connections of a node', () => {
+  it('are not used up by clients that connect and send nothing', async () => {
     await listen();
     const client = await open();
     expect(await ask(client)).toBe('HTTP/1.1 200 OK');
@@ -62,13 +62,13 @@ describe('the places of a node', () => {
     expect(dropped).not.toContain('taken');
   });
 
-  it('are kept from those who begin to say something, too', async () => {
+  it('are not used up by clients that send a part of a request', async () => {
     await listen();
     for (let count = 0; count < 3 * MAX; count += 1) (await open()).write('GET / HTTP/1.1\r\nX:');
     expect(await ask(await open())).toBe('HTTP/1.1 200 OK');
   });
 
-  it('are no more than there are, when all who have one have asked for something', async () => {
+  it('are never more than the limit, once all of them have sent a request', async () => {
     await listen();
     const clients: Socket[] = [];
     for (let count = 0; count < MAX; count += 1) {
@@ -83,7 +83,7 @@ describe('the places of a node', () => {
     await eventually(async () => (await ask(await open())) !== 'closed');
   });
 
-  it('are left in time by those who say nothing', async () => {
+  it('are closed in time if they stay silent', async () => {
     await listen(500);
     const client = await open();
     expect(await ask(client)).toBe('HTTP/1.1 200 OK');
@@ -103,7 +103,7 @@ describe('the number of connections', () => {
     expect(defaultMaxConnections(openFiles)).toBe(most);
   });
 
-  it('is found out from the system', () => {
+  it('comes from the system', () => {
     expect(defaultMaxConnections()).toBeGreaterThan(100);
   });
 });

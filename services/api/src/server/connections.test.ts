@@ -45,7 +45,7 @@ function post(path = '/'): Promise<string | undefined> {
 }
 
 describe('a node that stops', () => {
-  it('answers the request that a proxy sends into an idle connection, and lets it be the last', async () => {
+  it('answers one last request that a proxy sends into an idle connection', async () => {
     expect(await post()).toBe('keep-alive');
     await connections.stopListening();
     const settled = connections.settle(PATIENTLY);
@@ -58,7 +58,7 @@ describe('a node that stops', () => {
     await expect(post()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('waits until a proxy has let go of its idle connections, and no longer', async () => {
+  it('waits until a proxy has closed its idle connections, and no longer', async () => {
     await post();
     await connections.stopListening();
     const settled = connections.settle(PATIENTLY).then(() => 'settled');
@@ -69,7 +69,7 @@ describe('a node that stops', () => {
     expect(await settled).toBe('settled');
   });
 
-  it('waits for the answer under way when idle connections are not waited for', async () => {
+  it('waits for the running answer even if it does not wait for idle connections', async () => {
     const answer = post('/slow');
     await asked.promise;
     await connections.stopListening();
@@ -79,7 +79,7 @@ describe('a node that stops', () => {
     await settled;
   });
 
-  it('waits for neither for ever', async () => {
+  it('does not wait for either forever', async () => {
     const answer = post('/slow');
     await asked.promise;
     await connections.stopListening();

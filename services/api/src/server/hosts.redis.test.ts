@@ -40,7 +40,7 @@ const FOREIGN = [
   '[::2]',
 ];
 
-describe('without keys, a Host that is not of this service', () => {
+describe('without keys, an unknown Host', () => {
   it.each(FOREIGN)('gets nothing: %s', async (host) => {
     for (const [method, path] of [
       ['GET', '/'],
@@ -66,7 +66,7 @@ describe('without keys, a Host that is not of this service', () => {
     }
   });
 
-  it('may ask whether the service lives and is ready: probes do not know its name', async () => {
+  it('may reach the probes, which do not know the name of the service', async () => {
     for (const path of ['/healthz', '/readyz']) expect(await ask(path, { host: 'evil.example' })).toBe('200');
   });
 
@@ -77,7 +77,7 @@ describe('without keys, a Host that is not of this service', () => {
   });
 });
 
-describe('without keys, a Host of this service', () => {
+describe('without keys, a known Host', () => {
   it.each([
     'localhost',
     'LOCALHOST:8080',
@@ -95,7 +95,7 @@ describe('without keys, a Host of this service', () => {
     expect(await ask('/jobs', { host }, { method: 'POST' })).toBe('202');
   });
 
-  it('is the name that it was told to listen on', async () => {
+  it('is the name that the service listens on', async () => {
     const named = await harness.node({ HOST: 'localhost', MILLRACE_ALLOWED_HOSTS: '' });
     expect(await ask('/jobs', { host: 'chat.example' }, { at: named.url })).toBe('421 HOST_NOT_ALLOWED');
     const { hostname } = new URL(named.url);
@@ -117,7 +117,7 @@ describe('without keys, a Host of this service', () => {
 });
 
 describe('without keys, no Host at all', () => {
-  it('is that of HTTP/1.0, which no browser speaks, and changes nothing for a page', async () => {
+  it('is allowed in HTTP/1.0, which no browser speaks', async () => {
     const post = [
       'POST /jobs HTTP/1.0',
       'Content-Type: application/json',
@@ -153,7 +153,7 @@ describe('without keys, a page of another origin', () => {
       expect([method, path, await ask(path, headers, { method })]).toEqual([method, path, '403 FORBIDDEN']);
   });
 
-  it('may ask, though its browser does not show it the answer', async () => {
+  it('may read, though its browser does not show it the answer', async () => {
     expect(await ask('/jobs', { origin: 'https://evil.example' })).toBe('200');
   });
 
@@ -176,7 +176,7 @@ describe('without keys, a page of another origin', () => {
 });
 
 describe('with keys', () => {
-  it('neither Host nor Origin is looked at', async () => {
+  it('neither Host nor Origin is checked', async () => {
     const secret = 'the-secret-of-alice';
     const keyed = await harness.node({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `alice:user:${secret}` });
     const headers = { host: 'evil.example', origin: 'https://evil.example', 'x-api-key': secret };

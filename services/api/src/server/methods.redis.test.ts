@@ -44,7 +44,7 @@ describe('HEAD', () => {
     if (path !== '/metrics') expect(head.headers['content-length']).toBe(got.headers['content-length']);
   });
 
-  it('says of a job what GET would', async () => {
+  it('answers for a job like GET', async () => {
     const id = await submit(node);
     const head = await headOf(`/jobs/${id}`);
     expect([head.status, head.headers['x-request-id'], head.bytes.length]).toEqual([200, id, 0]);
@@ -72,7 +72,7 @@ describe('HEAD on a stream', () => {
     await finish(writer);
   });
 
-  it('is no watcher that keeps a job alive', async () => {
+  it('does not keep a job alive', async () => {
     const answer = await post(node, { query: 'x', onDisconnect: 'cancel' });
     const id = answer.headers.get('x-request-id') ?? '';
     await headOf(`/jobs/${id}/stream`);
@@ -80,7 +80,7 @@ describe('HEAD on a stream', () => {
     await answer.body?.cancel();
   });
 
-  it('has the status that GET would have', async () => {
+  it('has the status of GET', async () => {
     const id = await submit(node);
     await harness.answer(id, ['an answer']);
     const { lastEventId } = (await (await fetch(`${node.url}/jobs/${id}`)).json()) as { lastEventId: string };

@@ -95,7 +95,7 @@ async function promptly(ask: () => Promise<Response>): Promise<{ status: number;
   return { status: answer.status, text };
 }
 
-describe('a body of a megabyte that is wrong all over', () => {
+describe('a megabyte of nonsense as a body', () => {
   it.each(BODIES)('is refused in a few words, and holds nobody else up: %s', async (_, body) => {
     const { status, text } = await promptly(() => post(node, body));
     const problem = JSON.parse(text) as { code: string; errors?: unknown[] };
@@ -105,7 +105,7 @@ describe('a body of a megabyte that is wrong all over', () => {
   });
 });
 
-describe('a head that is as large as it may be', () => {
+describe('a head of the maximum size', () => {
   it.each(HEADS)('holds nobody else up: %s', async (_, path, headers, expected) => {
     const { status, text } = await promptly(() => fetch(`${node.url}${path}`, { headers }));
     expect(status).toBe(expected);

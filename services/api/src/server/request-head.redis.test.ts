@@ -42,7 +42,7 @@ describe('a body without a key', () => {
   );
 });
 
-describe('a head that two readers may understand in two ways', () => {
+describe('an ambiguous head', () => {
   it.each([
     ['two hosts', ['GET /jobs HTTP/1.1', 'Host: millrace', 'Host: elsewhere']],
     ['the same host twice', ['GET /jobs HTTP/1.1', 'Host: millrace', 'hOST: millrace']],
@@ -75,7 +75,7 @@ describe('a head that two readers may understand in two ways', () => {
     expect(bytes.toString()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('need not name a host in HTTP/1.0', async () => {
+  it('may lack a host in HTTP/1.0', async () => {
     const { bytes } = await exchange(node.url, [['GET /jobs HTTP/1.0', KEY, '', ''].join('\r\n')]);
     expect(bytes.toString()).toMatch(/^HTTP\/1\.1 200 /);
   });

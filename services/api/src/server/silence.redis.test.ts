@@ -44,7 +44,7 @@ describe('what a caller sends', () => {
     expect(JSON.stringify(node.log)).not.toContain(SECRET);
   });
 
-  it('is in no line of the log when something fails that nobody foresaw', async () => {
+  it('is in no line of the log after an unexpected error', async () => {
     const id = await submit(node);
     // a parser quotes the first words of what it reads
     await harness.redis.hset(harness.keys.record(refOf(id)), 'metadata', 'hush\n at hush');

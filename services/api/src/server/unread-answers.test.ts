@@ -73,12 +73,12 @@ describe('a reader who takes nothing (law 10)', () => {
     30_000,
   );
 
-  it('is not one to whom nothing is sent', async () => {
+  it('is not one that is sent nothing', async () => {
     const { read } = ask('/quiet');
     await eventually(() => read().endsWith('end\r\n0\r\n\r\n'), { timeoutMs: 20_000 });
   });
 
-  it('is not one who is slow: each slice of a large answer that is taken counts', async () => {
+  it('is not one that is slow: each slice of a large answer that it takes counts', async () => {
     const { socket, pieces } = ask('/large');
     const from = performance.now();
     let bytes = 0;
@@ -104,7 +104,7 @@ describe('requests that are pipelined on one connection', () => {
     expect(asked).toEqual(paths);
   });
 
-  it('are not begun before the reader has taken the answers before them', async () => {
+  it('do not start before the reader has taken the earlier answers', async () => {
     const { socket } = ask('/large', ...Array.from({ length: 39 }, () => '/large'));
     socket.pause();
     await eventually(() => opened[0]?.destroyed, { timeoutMs: 20_000 });
@@ -113,13 +113,13 @@ describe('requests that are pipelined on one connection', () => {
     expect(asked).toEqual(['/large', '/small/1']);
   });
 
-  it('are cut off when there are more than anybody needs', async () => {
+  it('are cut off when there are too many', async () => {
     const { socket } = ask('/never', ...Array.from({ length: 65 }, (_, n) => `/small/${n}`));
     await once(socket, 'close');
     expect(asked).toEqual(['/never']);
   });
 
-  it('wait for their turn behind an answer that takes its time', async () => {
+  it('wait behind a slow answer', async () => {
     const { read } = ask('/quiet', '/small/2');
     await eventually(() => read().includes('"n":"2"'), { timeoutMs: 20_000 });
     expect(read()).toMatch(/end\r\n0\r\n\r\nHTTP\/1\.1 200/);

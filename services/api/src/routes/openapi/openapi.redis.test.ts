@@ -43,7 +43,7 @@ describe('the OpenAPI document', () => {
       expect(served).toContain(route.replace('GET', 'HEAD'));
   });
 
-  it('says what each route requires, as the guard enforces it', () => {
+  it('states the permission that each route requires', () => {
     const { paths = {} } = openApiDocument();
     expect(paths['/jobs/{id}']?.delete?.security).toEqual([
       { apiKey: ['job:cancel'] },
@@ -59,7 +59,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says which codes there are', () => {
+  it('lists all codes', () => {
     const text = JSON.stringify(openApiDocument());
     for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`\`${code}\``);
   });
@@ -77,7 +77,7 @@ describe('the page at /docs', () => {
 });
 
 describe('other origins', () => {
-  it('may send and see what the contract names, if they are on the list', async () => {
+  it('may send and see what the contract allows, if they are on the list', async () => {
     const preflight = await fetch(`${node.url}/jobs`, {
       method: 'OPTIONS',
       headers: { origin: 'http://page.example', 'access-control-request-method': 'POST' },
