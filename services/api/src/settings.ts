@@ -17,7 +17,7 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 /** The environment of one API process. Parsed once, in main.ts; the tables of settings are made from it. */
 export const apiSettingsSchema = z
   .object({
-    PORT: integer().min(0).max(65_535).default(8080).describe('Port the API listens on; 0 takes a free one'),
+    PORT: integer().min(0).max(65_535).default(8080).describe('Port the API listens on; 0: any free one'),
     HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
     ...redisSettings,
     ...keySettings,
@@ -26,7 +26,7 @@ export const apiSettingsSchema = z
     MILLRACE_AUTH: z
       .enum(['none', 'apikey'])
       .optional()
-      .describe('Who may call: none (everybody, as admin; must be said explicitly beyond loopback) or apikey'),
+      .describe('Who may call: none (everybody is an admin; must be set explicitly beyond loopback) or apikey'),
     MILLRACE_API_KEYS: z
       .string()
       .default('')
@@ -37,20 +37,20 @@ export const apiSettingsSchema = z
         return z.NEVER;
       })
       .describe(
-        'With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin, and secrets of 16 characters at least',
+        'With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin, and secrets of at least 16 characters',
       ),
     ...modelSettings,
     MILLRACE_MODELS: z
       .string()
       .default('')
       .transform((text) => text.split(',').flatMap((name) => name.trim() || []))
-      .describe('Models that requests may name, comma-separated; the default model is always among them'),
+      .describe('Models that requests may name, comma-separated, besides the default model'),
     MILLRACE_MAX_BODY_BYTES: integer().min(1024).default(1_048_576).describe('Largest request body, bytes'),
     MILLRACE_MAX_CONNECTIONS: integer()
       .min(1)
       .optional()
       .describe(
-        'Connections of clients at a time, further ones are closed; left out: what the limit of open files allows',
+        'Most connections of clients at a time; further ones are closed. Default: what the limit of open files allows',
       ),
     MILLRACE_MAX_QUEUED_JOBS: integer().min(1).default(10_000).describe('Queued jobs before new ones get 503'),
     MILLRACE_MAX_JOBS_PER_TENANT: integer()
@@ -61,57 +61,57 @@ export const apiSettingsSchema = z
       .min(1_048_576)
       .optional()
       .describe(
-        'Bytes that one tenant’s prompts, answers and records may have in Redis before its new jobs get 429; default: with keys a share of Redis’s maxmemory (80 % of it, divided by the tenants with keys, by 4 at most), 1 GiB where that is not set; without keys no limit',
+        'Bytes that one tenant’s prompts, answers and records may use in Redis before its new jobs get 429. Default: with keys a share of Redis’s maxmemory (80 %, divided by the number of tenants with keys, at most by 4), or 1 GiB without maxmemory; without keys no limit',
       ),
     ...slotSettings,
     MILLRACE_MAX_STREAMS_PER_TENANT: integer()
       .min(1)
       .default(1000)
-      .describe('Open streams of one tenant on one node, waiting requests included, before its next one gets 429'),
+      .describe('Open streams of one tenant on one node, including waiting requests, before its next one gets 429'),
     MILLRACE_MAX_TIMEOUT_MS: milliseconds(1)
       .default(600_000)
-      .describe('Longest wall clock of an attempt, milliseconds; caps timeoutMs and is its default'),
+      .describe('Longest duration of an attempt, milliseconds; caps timeoutMs and is its default'),
     MILLRACE_MAX_WAIT_MS: milliseconds(0)
       .default(300_000)
-      .describe('Longest time a request with Prefer: wait is held open, milliseconds'),
+      .describe('Longest time that a request with Prefer: wait stays open, milliseconds'),
     MILLRACE_HEARTBEAT_MS: milliseconds(100)
       .default(15_000)
       .describe('Time between two heartbeats on a stream, milliseconds'),
     MILLRACE_RETRY_MS: milliseconds(0)
       .default(1_000)
-      .describe('How long clients are asked to wait before they reconnect, milliseconds'),
+      .describe('How long clients should wait before they reconnect, milliseconds'),
     MILLRACE_STALL_TIMEOUT_MS: milliseconds(100)
       .default(15_000)
-      .describe('A reader that takes nothing for this long is disconnected, milliseconds'),
+      .describe('How long a reader may take nothing before it is disconnected, milliseconds'),
     MILLRACE_DISCONNECT_GRACE_MS: milliseconds(100)
       .default(5_000)
-      .describe('With onDisconnect: cancel, how long a job goes on while nobody watches it, milliseconds'),
+      .describe('With onDisconnect: cancel, how long a job continues while nobody watches it, milliseconds'),
     MILLRACE_DRAIN_MS: milliseconds(0)
       .default(5_000)
       .describe('On shutdown, the window over which open streams are closed, milliseconds'),
     MILLRACE_LINGER_MS: milliseconds(0)
       .default(5_000)
       .describe(
-        'On shutdown, how long new connections are taken at least, then how long idle ones are kept, milliseconds: longer than a proxy keeps them; 0 without one',
+        'On shutdown, how long new connections are still accepted, and then how long idle ones are kept, milliseconds: longer than a proxy keeps them; 0 without a proxy',
       ),
     MILLRACE_SWEEP_MS: milliseconds(100)
       .default(5_000)
-      .describe('Time between two searches for jobs that fell out of the queue, milliseconds, with jitter'),
+      .describe('Time between two sweeps for jobs that are missing from the queue, milliseconds, with jitter'),
     MILLRACE_CORS_ORIGINS: z
       .string()
       .default('')
       .transform((text) => text.split(',').flatMap((origin) => origin.trim() || []))
       .refine((origins) => origins.every(isOrigin), 'must be origins like https://chat.example, without a path')
-      .describe('Origins that browsers may call from, comma-separated, or with keys *; empty: CORS is off'),
+      .describe('Origins whose pages may call, comma-separated, or * with keys; empty: CORS is off'),
     MILLRACE_ALLOWED_HOSTS: z
       .string()
       .default('')
       .transform((text) => text.split(',').flatMap((name) => name.trim().toLowerCase() || []))
       .refine((names) => names.every(isHostName), 'must be names or addresses without a port, like chat.example')
       .describe(
-        'Without keys: names to be called by, comma-separated, beside loopback names and HOST; not looked at with keys',
+        'Without keys: names of the service, comma-separated, besides loopback names and HOST; ignored with keys',
       ),
-    MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, served at /'),
+    MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, which is served at /'),
   })
   .check(recordOutlivesLog)
   .superRefine((settings, context) => {
