@@ -11,7 +11,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   INVALID_REQUEST: { status: 400, title: 'The request is invalid' },
   INVALID_CURSOR: { status: 400, title: 'The cursor is malformed' },
   UNAUTHENTICATED: { status: 401, title: 'A valid key is needed' },
-  FORBIDDEN: { status: 403, title: 'The caller must not do this' },
+  FORBIDDEN: { status: 403, title: 'The caller may not do this' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
   AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },

@@ -17,7 +17,7 @@ import { Sweep } from './sweep/sweep.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
-/** Jobs: what may be done with them, whoever asks and however the answer is sent. */
+/** The use cases of jobs, independent of routes and streams. */
 @Module({
   imports: [HealthModule, QuotaModule, QueueModule],
   providers: [
