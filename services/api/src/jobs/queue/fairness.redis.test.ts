@@ -68,7 +68,7 @@ class Shop implements AsyncDisposable {
 }
 
 describe('the queue across tenants', () => {
-  it('takes a newcomer within two pick-ups while another tenant is 1,000 jobs ahead', async () => {
+  it('starts a newcomer within two pick-ups although another tenant is 1,000 jobs ahead', async () => {
     await using shop = await Shop.open();
     await shop.submit('alice', 1_000);
     for (let i = 0; i < 10; i++) await shop.take();
@@ -88,7 +88,7 @@ describe('the queue across tenants', () => {
     expect(order).toEqual(['alice', 'bob', 'carol', 'alice', 'bob', 'alice', 'bob', 'alice', 'alice', 'alice']);
   });
 
-  it('gives a job that was lost its place back, by a sweep or by the same POST', async () => {
+  it('gives a lost job its place back, by a sweep or by the same POST', async () => {
     await using shop = await Shop.open();
     const { harness, node } = shop;
     const [first = '', , third = ''] = await shop.submit('alice', 3);

@@ -41,7 +41,7 @@ async function lose(id: string): Promise<void> {
 const entryOf = (id: string) => `${harness.keys.queuePrefix}:jobs:${refOf(id)}`;
 
 describe('the sweep (law 15)', () => {
-  it('queues a recorded job whose queue entry is missing, and only that', async () => {
+  it('queues a recorded job without a queue entry, and only that', async () => {
     const node = await harness.node();
     const [lost, queued] = [await submit(node), await submit(node)];
     await lose(lost);
@@ -51,7 +51,7 @@ describe('the sweep (law 15)', () => {
     expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
-  it('queues a running job again whose queue entry is lost, unless it goes on all the same', async () => {
+  it('queues a running job without a queue entry, unless it still makes progress', async () => {
     const node = await harness.node();
     const id = await submit(node);
     const writer = await harness.begin(id);
@@ -66,14 +66,14 @@ describe('the sweep (law 15)', () => {
     expect(await harness.redis.exists(entryOf(id))).toBe(1);
   });
 
-  it('leaves a young job alone: it may be on its way', async () => {
+  it('leaves a young job alone: it may be on its way to the queue', async () => {
     const node = await harness.node();
     const id = await submit(node);
     await lose(id);
     expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
-  it('forgets jobs that have ended, and admissions whose record was never made', async () => {
+  it('removes ended jobs, and admissions whose record was never made', async () => {
     const node = await harness.node();
     const ended = await submit(node);
     await harness.answer(ended, ['a']);
@@ -89,7 +89,7 @@ describe('the sweep (law 15)', () => {
     }
   });
 
-  it('takes jobs out of the lists when their record is gone', async () => {
+  it('removes jobs from the lists when their record is gone', async () => {
     const node = await harness.node();
     const { allJobs, expiringJobs } = harness.keys;
     const id = await submit(node);
@@ -136,7 +136,7 @@ describe('the sweep (law 15)', () => {
     expect(await connection.zcard(keys.holders)).toBe(0);
   });
 
-  it('goes on with the next page where one cannot be swept', async () => {
+  it('continues with the next page when one fails', async () => {
     const node = await harness.node();
     const { openJobs } = harness.keys;
     const page = Array.from({ length: 200 }, (_, place) => refOf(`page-${place}-${crypto.randomUUID()}`));
@@ -161,7 +161,7 @@ describe('the sweep (law 15)', () => {
     expect(await harness.redis.zscore(harness.keys.queuedJobs, refOf(open))).not.toBeNull();
   });
 
-  it('runs by itself', async () => {
+  it('runs periodically', async () => {
     const node = await harness.node();
     const id = await submit(node);
     await lose(id);
@@ -171,13 +171,13 @@ describe('the sweep (law 15)', () => {
   });
 });
 
-describe('a job of which index and queue have both lost all, and only the record is there (law 15)', () => {
+describe('a job that index and queue have lost, while its record remains (law 15)', () => {
   const isLost = async (id: string) => {
     const places = await Promise.all(indexKeys().map((key) => harness.redis.zscore(key, refOf(id))));
     return places.every((place) => place === null) && (await harness.redis.exists(entryOf(id))) === 0;
   };
 
-  it('runs when somebody waits for it: who follows it, attaches to it later, looks at it, or sends it again', async () => {
+  it('runs when a caller follows it, attaches to it later, gets it, or sends it again', async () => {
     const node = await harness.node({ MILLRACE_SWEEP_MS: '100' });
     const following = await readSse(`${node.url}/jobs`, { body: { query: 'followed' } });
     const followed = following.response.headers.get('x-request-id') ?? '';
