@@ -2,12 +2,12 @@ import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { NativeFormat } from './native/frames.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
-import { ScratchFormat } from './testing/scratch/frames.ts';
+import { scratchFormat } from './testing/scratch/frames.ts';
 import { TextFormat } from './text/frames.ts';
 
 itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readNative });
 itConforms('text', { format: new TextFormat(), read: readText });
-itConforms('scratch', { format: new ScratchFormat(), read: readScratch });
+itConforms('scratch', { format: scratchFormat, read: readScratch });
 
 function readNative(body: Buffer): Frame[] {
   const frames: Frame[] = [];

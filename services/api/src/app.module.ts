@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { authModule } from './auth/auth.module.ts';
 import { HealthModule } from './health/health.module.ts';
@@ -13,6 +13,7 @@ import { RoutesModule } from './routes/routes.module.ts';
 })
 class ApiModule {}
 
-export function appModule(context: ProcessContext): DynamicModule {
-  return { module: ApiModule, imports: [PortsModule.of(context), authModule(context.authenticator)] };
+/** @param modules further ones, with routes of their own */
+export function appModule(context: ProcessContext, modules: readonly Type[]): DynamicModule {
+  return { module: ApiModule, imports: [PortsModule.of(context), authModule(context.authenticator), ...modules] };
 }

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
@@ -45,13 +46,15 @@ export interface Api {
 export interface AppOptions {
   /** replaces the authenticator that the settings choose */
   readonly authenticator?: Authenticator | undefined;
+  /** further modules with routes of their own */
+  readonly modules?: readonly Type[] | undefined;
 }
 
 /** Builds an API node, which does not listen yet. It does not read the environment. */
 export async function createApp(
   settings: ApiSettings,
   logger: Logger,
-  { authenticator }: AppOptions = {},
+  { authenticator, modules = [] }: AppOptions = {},
 ): Promise<Api> {
   const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
   const stalledReaders = new StalledReaders(settings.MILLRACE_STALL_TIMEOUT_MS);
@@ -59,7 +62,7 @@ export async function createApp(
   const fastify = adapter.getInstance();
   const connections = new Connections(fastify);
   const nest = await NestFactory.create<NestFastifyApplication>(
-    appModule({ settings, logger, redisFactory, stalledReaders, authenticator }),
+    appModule({ settings, logger, redisFactory, stalledReaders, authenticator }, modules),
     adapter,
     { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
   );

@@ -1,3 +1,4 @@
+import { isTerminal } from '@millrace/contracts';
 import { createParser } from 'eventsource-parser';
 import { deferred } from '../latches/deferred.ts';
 
@@ -20,8 +21,6 @@ export interface ReadSseOptions {
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
-
-const TERMINAL = new Set(['done', 'error', 'cancelled']);
 
 /** Reads an SSE stream in the background from the moment it is made, so that arrival times are true.
  *  Iterate it, or use its helpers; any number of readers, each from the first event. */
@@ -87,7 +86,7 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
   /** The last event when it is terminal, otherwise undefined. */
   terminal(): SseEvent | undefined {
     const last = this.events.at(-1);
-    return last !== undefined && TERMINAL.has(last.event) ? last : undefined;
+    return last !== undefined && isTerminal(last.event) ? last : undefined;
   }
 
   /** Closes the connection from this side. */

@@ -1,13 +1,12 @@
+import { isTerminal } from '@millrace/contracts';
 import type { SseEvent } from '../http/read-sse.ts';
-
-const TERMINAL = new Set(['done', 'error', 'cancelled']);
 
 /** The id of the `reset` that says that Redis has lost the log: what follows it starts from the beginning. */
 export const LOG_LOST = '0-0';
 
 /** The terminal events among them. */
 export function endsAmong(events: readonly SseEvent[]): SseEvent[] {
-  return events.filter(({ event }) => TERMINAL.has(event));
+  return events.filter(({ event }) => isTerminal(event));
 }
 
 /** The whole text as it stood after each event, by event id. Two readers who know the same id agree on its text, even if

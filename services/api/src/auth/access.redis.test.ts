@@ -32,7 +32,7 @@ beforeAll(async () => {
   redis = await startRedis();
   harness = new ApiHarness(redis.url);
   authenticator = new HeaderAuthenticator();
-  node = await harness.node({}, authenticator);
+  node = await harness.node({}, { authenticator });
 });
 afterAll(async () => {
   await harness?.[Symbol.asyncDispose]();

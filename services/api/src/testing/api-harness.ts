@@ -2,8 +2,7 @@ import { type JobRef, jobRef, logLimits } from '@millrace/contracts';
 import { createLogger, loadSettings } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
-import { type Api, createApp } from '../app.ts';
-import type { Authenticator } from '../auth/authenticator.ts';
+import { type Api, type AppOptions, createApp } from '../app.ts';
 import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
 
 /** @returns the reference of a job of the only tenant without keys */
@@ -52,13 +51,12 @@ export class ApiHarness implements AsyncDisposable {
   }
 
   /** Starts a node.
-   *  @param authenticator replaces the one that the settings choose */
-  async node(env: Env = {}, authenticator?: Authenticator): Promise<TestNode> {
+   *  @param options what differs from a node as it is deployed */
+  async node(env: Env = {}, options: AppOptions = {}): Promise<TestNode> {
     const log: Record<string, unknown>[] = [];
     const destination = { write: (line: string) => log.push(JSON.parse(line)) };
-    const api = await createApp(this.settings(env), createLogger({ service: 'api', level: 'info', destination }), {
-      authenticator,
-    });
+    const logger = createLogger({ service: 'api', level: 'info', destination });
+    const api = await createApp(this.settings(env), logger, options);
     this.#nodes.push(api);
     return { url: await api.listen(), api, log };
   }

@@ -1,5 +1,6 @@
 import {
   type AttemptHook,
+  isTerminal,
   type JobRef,
   type JobRequest,
   jobRef,
@@ -147,7 +148,7 @@ export class WorkerHarness implements AsyncDisposable {
   async end(ref: JobRef, timeoutMs = 20_000): Promise<[StoredEvent['type'], Record<string, unknown>]> {
     const ended = async () => {
       const last = (await this.events(ref)).at(-1);
-      return last !== undefined && ['done', 'error', 'cancelled'].includes(last[0]) ? last : null;
+      return last !== undefined && isTerminal(last[0]) ? last : null;
     };
     return eventually(ended, { timeoutMs });
   }

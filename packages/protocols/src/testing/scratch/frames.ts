@@ -1,32 +1,16 @@
 import { isTerminal, LOG_START, type StoredEvent } from '@millrace/contracts';
-import type {
-  EncodableBatch,
-  Encoded,
-  LogPlace,
-  StreamEncoder,
-  StreamedJob,
-  StreamFormat,
-} from '../../stream-format.ts';
+import type { StreamEncoder, StreamedJob, StreamFormat } from '../../stream-format.ts';
 
 /** A protocol of tests alone, unlike the two real ones in every respect: it counts its frames, it cannot take text back and
  *  says so in words of its own, and its clients take a clean end for success.
  *
  *  A frame is a line `<number> <word> <JSON>`, one for each stored event. */
-export class ScratchFormat implements StreamFormat {
-  readonly contentType = 'text/x-scratch';
-
-  headers(): Readonly<Record<string, string>> {
-    return {};
-  }
-
-  placeOf(cursor: string): LogPlace | null {
-    return /^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null;
-  }
-
-  connect(job: StreamedJob, skip = 0): StreamEncoder {
-    return new ScratchConnection(job, skip);
-  }
-}
+export const scratchFormat: StreamFormat = {
+  contentType: 'text/x-scratch',
+  headers: () => ({}),
+  placeOf: (cursor) => (/^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null),
+  connect: (job, skip = 0) => new ScratchConnection(job, skip),
+};
 
 class ScratchConnection implements StreamEncoder {
   readonly canReset = false;
@@ -34,6 +18,7 @@ class ScratchConnection implements StreamEncoder {
   readonly cursor = 'frame';
   readonly opening = null;
   readonly heartbeat = null;
+  readonly retry = () => null;
   #frames = 0;
 
   constructor(
@@ -41,7 +26,7 @@ class ScratchConnection implements StreamEncoder {
     private readonly skip: number,
   ) {}
 
-  encode({ events }: EncodableBatch): Encoded {
+  encode({ events }: { readonly events: readonly StoredEvent[] }) {
     let lines = '';
     let isOver = false;
     for (const event of events) {
@@ -50,11 +35,10 @@ class ScratchConnection implements StreamEncoder {
       isOver = event.type === 'reset' || isTerminal(event.type);
       if (isOver) break;
     }
-    return { bytes: lines === '' ? null : Buffer.from(lines), outcome: isOver ? 'end' : 'continue' };
-  }
-
-  retry(): null {
-    return null;
+    return {
+      bytes: lines === '' ? null : Buffer.from(lines),
+      outcome: isOver ? ('end' as const) : ('continue' as const),
+    };
   }
 
   #words({ type, data }: StoredEvent): string {

@@ -1,0 +1,2 @@
+export { scratchFormat } from './scratch/frames.ts';
+export { requestOf } from './scratch/request.ts';
