@@ -24,7 +24,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-// the whole of a turn can be read from the page's text: no test looks into the DOM
+// the whole of an exchange can be read from the page's text: no test looks into the DOM
 const answerOf = (page: Page) => page.locator('.turn').last().locator('.answer');
 const stateOf = (page: Page, state: string) => page.locator(`.turn:last-child[data-state="${state}"]`).waitFor();
 

@@ -1,13 +1,13 @@
 import { type Message, type MillraceClient, MillraceError, newRequestId } from '@millrace/client';
 import { element } from './dom.ts';
+import { type Exchange, exchangeMetadata, exchangeOf } from './exchange-metadata.ts';
+import { ExchangeStream } from './exchange-stream.ts';
+import { ExchangeView } from './exchange-view.ts';
 import { scrollToEnd } from './scrolling.ts';
-import { type Turn, turnMetadata, turnOf } from './turn-metadata.ts';
-import { TurnView } from './turn-view.ts';
-import { Watch } from './watch.ts';
 import { errorSentence } from './wording.ts';
 
 // how far back a link opens a conversation
-const MAX_TURNS = 50;
+const MAX_EXCHANGES = 50;
 
 /** What the conversation tells the page around it. */
 export interface ConversationObserver {
@@ -24,8 +24,8 @@ export interface ConversationObserver {
 /** The questions and answers on the page, and the one that is being answered. */
 export class Conversation {
   /** what the service has accepted, oldest first */
-  private readonly turns: { readonly turn: Turn; readonly view: TurnView }[] = [];
-  private watch: Watch | null = null;
+  private readonly exchanges: { readonly exchange: Exchange; readonly view: ExchangeView }[] = [];
+  private stream: ExchangeStream | null = null;
   private isLeft = false;
 
   constructor(
@@ -37,14 +37,14 @@ export class Conversation {
   /** Asks the next question, with the conversation so far. */
   async ask(question: string): Promise<void> {
     const messages: Message[] = [...this.history(), { role: 'user', content: question }];
-    const turn: Turn = { id: newRequestId(), question, previous: this.turns.at(-1)?.turn.id ?? null };
-    const view = this.show(turn);
+    const exchange: Exchange = { id: newRequestId(), question, previous: this.exchanges.at(-1)?.exchange.id ?? null };
+    const view = this.show(exchange);
     scrollToEnd();
-    const metadata = turnMetadata(question, turn.previous);
-    const ended = await this.run(new Watch(this.client, turn.id, view), (watch) =>
-      watch.ask({ messages, metadata }, () => {
-        this.turns.push({ turn, view });
-        this.observer.at(turn.id);
+    const metadata = exchangeMetadata(question, exchange.previous);
+    const ended = await this.run(new ExchangeStream(this.client, exchange.id, view), (stream) =>
+      stream.ask({ messages, metadata }, () => {
+        this.exchanges.push({ exchange, view });
+        this.observer.at(exchange.id);
       }),
     );
     if (ended) this.observer.announce(view.spoken);
@@ -53,113 +53,113 @@ export class Conversation {
   /** Brings back the conversation that ends with this request, and watches it to its end. */
   async open(requestId: string): Promise<void> {
     this.observer.busy(true);
-    for (const turn of await this.chain(requestId)) {
+    for (const exchange of await this.chain(requestId)) {
       if (this.isLeft) return;
-      const view = this.show(turn);
-      this.turns.push({ turn, view });
-      await this.run(new Watch(this.client, turn.id, view), (watch) => watch.resume());
+      const view = this.show(exchange);
+      this.exchanges.push({ exchange, view });
+      await this.run(new ExchangeStream(this.client, exchange.id, view), (stream) => stream.resume());
     }
   }
 
   /** Cancels the job that is being answered. */
   async stop(): Promise<void> {
-    const { watch } = this;
-    if (watch === null) return;
+    const { stream } = this;
+    if (stream === null) return;
     try {
-      await this.client.cancel(watch.id);
+      await this.client.cancel(stream.id);
     } catch (error) {
       // it was faster than the button: the stream brings the end
       if (error instanceof MillraceError && error.code === 'JOB_FINISHED') return;
-      if (watch.hasBegun) {
-        watch.view.note(errorSentence(error));
+      if (stream.hasBegun) {
+        stream.view.note(errorSentence(error));
         return;
       }
       // the service does not have it, or cannot be reached: there is nothing to wait for
-      watch.leave();
-      watch.view.fail('Stopped before the service had it.');
+      stream.leave();
+      stream.view.fail('Stopped before the service had it.');
     }
   }
 
   /** Drops the connection of the running answer, to be resumed. */
   cut(): void {
-    this.watch?.cut();
+    this.stream?.cut();
   }
 
   /** Takes this conversation off the page. Its jobs go on. */
   leave(): void {
     this.isLeft = true;
-    this.watch?.leave();
+    this.stream?.leave();
     this.list.replaceChildren();
   }
 
-  /** @returns true when the watch saw the job's end */
-  private async run(watch: Watch, work: (watch: Watch) => Promise<boolean>): Promise<boolean> {
-    this.watch = watch;
+  /** @returns true when the stream saw the job's end */
+  private async run(stream: ExchangeStream, work: (stream: ExchangeStream) => Promise<boolean>): Promise<boolean> {
+    this.stream = stream;
     this.observer.busy(true);
     let ended = false;
     try {
-      ended = await work(watch);
+      ended = await work(stream);
     } catch (error) {
-      this.failed(error, watch);
+      this.failed(error, stream);
     }
     if (this.isLeft) return false;
-    this.watch = null;
+    this.stream = null;
     this.observer.busy(false);
     return ended;
   }
 
-  private failed(error: unknown, watch: Watch): void {
+  private failed(error: unknown, stream: ExchangeStream): void {
     const sentence = errorSentence(error);
     if (error instanceof MillraceError && error.code === 'UNAUTHENTICATED') this.observer.keyWanted();
-    if (!(error instanceof MillraceError && error.retryable && watch.hasBegun)) {
-      watch.view.fail(sentence);
+    if (!(error instanceof MillraceError && error.retryable && stream.hasBegun)) {
+      stream.view.fail(sentence);
       return;
     }
     const again = element('button', 'quiet', 'Watch again');
     again.type = 'button';
     again.addEventListener('click', () => {
-      if (this.watch !== null) return;
+      if (this.stream !== null) return;
       again.closest('.failure')?.remove();
-      void this.run(watch, () => watch.resume());
+      void this.run(stream, () => stream.resume());
     });
-    watch.view.fail(sentence, again);
+    stream.view.fail(sentence, again);
   }
 
-  private show(turn: Turn): TurnView {
-    const view = new TurnView(turn);
+  private show(exchange: Exchange): ExchangeView {
+    const view = new ExchangeView(exchange);
     this.list.append(view.root);
     return view;
   }
 
   private history(): Message[] {
-    return this.turns.flatMap(({ turn, view }): Message[] => {
-      if (turn.question === '' || view.text === '') return [];
+    return this.exchanges.flatMap(({ exchange, view }): Message[] => {
+      if (exchange.question === '' || view.text === '') return [];
       return [
-        { role: 'user', content: turn.question },
+        { role: 'user', content: exchange.question },
         { role: 'assistant', content: view.text },
       ];
     });
   }
 
-  /** The turns that lead to a request, oldest first. */
-  private async chain(requestId: string): Promise<Turn[]> {
-    const turns: Turn[] = [];
+  /** The exchanges that lead to a request, oldest first. */
+  private async chain(requestId: string): Promise<Exchange[]> {
+    const exchanges: Exchange[] = [];
     let next: string | null = requestId;
-    while (next !== null && turns.length < MAX_TURNS) {
-      const turn = await this.look(next, turns.length === 0);
-      if (turn === null) break;
-      turns.unshift(turn);
-      next = turn.previous;
+    while (next !== null && exchanges.length < MAX_EXCHANGES) {
+      const exchange = await this.look(next, exchanges.length === 0);
+      if (exchange === null) break;
+      exchanges.unshift(exchange);
+      next = exchange.previous;
     }
-    return turns;
+    return exchanges;
   }
 
-  /** @returns null when an earlier turn is gone: the conversation is shown from where it is still known */
-  private async look(id: string, isAskedFor: boolean): Promise<Turn | null> {
+  /** @returns null when an earlier exchange is gone: the conversation is shown from where it is still known */
+  private async look(id: string, isAskedFor: boolean): Promise<Exchange | null> {
     try {
-      return turnOf(await this.client.get(id));
+      return exchangeOf(await this.client.get(id));
     } catch {
-      // for the request that was asked for, the watch meets the same trouble and says what it is
+      // for the request that was asked for, its stream meets the same trouble and says what it is
       return isAskedFor ? { id, question: '', previous: null } : null;
     }
   }

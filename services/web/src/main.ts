@@ -6,7 +6,7 @@ import { byId } from './dom.ts';
 import { followEnd } from './scrolling.ts';
 
 const client = new MillraceClient({ baseUrl: '', fetch: keyedFetch });
-const turns = byId('turns', HTMLElement);
+const exchanges = byId('exchanges', HTMLElement);
 const welcome = byId('welcome', HTMLElement);
 const newConversation = byId('new-conversation', HTMLButtonElement);
 const announcer = byId('announcer', HTMLElement);
@@ -28,7 +28,7 @@ newConversation.addEventListener('click', () => {
 });
 // also when somebody edits the fragment
 addEventListener('popstate', openWhatUrlSays);
-followEnd(turns);
+followEnd(exchanges);
 openWhatUrlSays();
 
 /** The fragment names a request, and with it a conversation; without one the page begins a new one. */
@@ -43,7 +43,7 @@ function openWhatUrlSays(): void {
 }
 
 function emptyConversation(): Conversation {
-  return new Conversation(client, turns, {
+  return new Conversation(client, exchanges, {
     busy: (isBusy) => composer.setBusy(isBusy),
     at: (requestId) => {
       history.replaceState(null, '', `#${requestId}`);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { TooManyTexts } from '../http/problem.ts';
-import { Semaphore } from './semaphore.ts';
+import { FairSemaphore } from './fair-semaphore.ts';
 import { TenantPermits } from './tenant-permits.ts';
 
 /** Pages that this node reads from Redis at a time to answer `GET /jobs/:id`. Streams read theirs beside these. */
@@ -18,7 +18,7 @@ const MAX_WAIT_MS = 5_000;
  *  being written at their readers' pace. @see PROTOCOL.md §7 */
 @Injectable()
 export class TextQuota {
-  readonly #pages = new Semaphore(CONCURRENT_PAGES);
+  readonly #pages = new FairSemaphore(CONCURRENT_PAGES);
   readonly #texts = new TenantPermits(TEXTS_PER_TENANT);
   /** how to start the texts that wait, by tenant, in order */
   readonly #waiting = new Map<string, Set<() => void>>();

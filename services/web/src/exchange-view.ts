@@ -1,15 +1,15 @@
 import type { JobEvent } from '@millrace/client';
 import { element } from './dom.ts';
+import type { Exchange } from './exchange-metadata.ts';
 import { summaryView } from './summary-view.ts';
-import type { Turn } from './turn-metadata.ts';
 import { cancelledSentence, failureSentence, resetSentence } from './wording.ts';
 
-/** Where a turn stands; the style follows it. */
-export type TurnState = 'waiting' | 'streaming' | 'cut' | 'ended';
+/** Where an exchange stands; the style follows it. */
+export type ExchangeState = 'waiting' | 'streaming' | 'cut' | 'ended';
 
 /** One question and its answer on the page. */
-export class TurnView {
-  readonly root = element('li', 'turn');
+export class ExchangeView {
+  readonly root = element('li', 'exchange');
   private readonly status = element('p', 'status');
   private readonly reasoning = element('details', 'reasoning', element('summary', '', 'Reasoning'));
   private readonly reasoningText = document.createTextNode('');
@@ -19,7 +19,7 @@ export class TurnView {
   private readonly notes = element('ul', 'notes');
   private readonly request: HTMLElement;
 
-  constructor({ id, question }: Turn) {
+  constructor({ id, question }: Exchange) {
     this.reasoning.append(this.reasoningText);
     this.reasoning.hidden = true;
     this.answer.append(this.answerText);
@@ -46,7 +46,7 @@ export class TurnView {
     return `${this.text} ${this.status.textContent}`.trim();
   }
 
-  enter(state: TurnState, status: string): void {
+  enter(state: ExchangeState, status: string): void {
     this.root.dataset['state'] = state;
     this.status.textContent = status;
     // assistive technology reads the answer when it is whole, not token by token
@@ -58,7 +58,7 @@ export class TurnView {
     this.notes.append(element('li', '', text));
   }
 
-  /** Ends the turn with what went wrong, and a way on if there is one. */
+  /** Ends the exchange with what went wrong, and a way on if there is one. */
   fail(sentence: string, retry: HTMLElement | null = null): void {
     this.enter('ended', '');
     const failure = element('p', 'failure', sentence, ...(retry === null ? [] : [retry]));

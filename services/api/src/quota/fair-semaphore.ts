@@ -1,5 +1,5 @@
 /** A counting semaphore that is fair to tenants: they get permits in turn, however many tasks each has waiting. */
-export class Semaphore {
+export class FairSemaphore {
   /** waiting tasks by tenant; the first tenant is next */
   readonly #waiting = new Map<string, (() => void)[]>();
   #permits: number;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Deferred, deferred } from '@millrace/testing';
-import { Semaphore } from './semaphore.ts';
+import { FairSemaphore } from './fair-semaphore.ts';
 
 /** Tasks that record when they begin, and end on command. */
-function tasks(semaphore: Semaphore) {
+function tasks(semaphore: FairSemaphore) {
   const begun: string[] = [];
   const ends = new Map<string, Deferred<void>>();
   const run = (tenant: string, name: string) => {
@@ -20,7 +20,7 @@ function tasks(semaphore: Semaphore) {
 
 describe('permits', () => {
   it('go to one tenant after the other, and within a tenant to the first that asked', async () => {
-    const { begun, run, end } = tasks(new Semaphore(1));
+    const { begun, run, end } = tasks(new FairSemaphore(1));
     const all = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map((name) => run(name[0] ?? '', name));
     for (const name of ['a1', 'a2', 'b1', 'c1', 'a3', 'b2']) {
       expect(begun.at(-1)).toBe(name);
@@ -32,7 +32,7 @@ describe('permits', () => {
   });
 
   it('are never more than the semaphore has', async () => {
-    const { begun, run, end } = tasks(new Semaphore(2));
+    const { begun, run, end } = tasks(new FairSemaphore(2));
     const all = ['a1', 'a2', 'a3'].map((name) => run('a', name));
     expect(begun).toEqual(['a1', 'a2']);
     end('a2');
@@ -43,7 +43,7 @@ describe('permits', () => {
   });
 
   it('are passed on by a task that fails', async () => {
-    const semaphore = new Semaphore(1);
+    const semaphore = new FairSemaphore(1);
     const failing = semaphore.withPermit('a', () => Promise.reject(new Error('Redis is away')));
     const next = semaphore.withPermit('a', () => Promise.resolve('next'));
     await expect(failing).rejects.toThrow('Redis is away');

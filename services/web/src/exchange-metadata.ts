@@ -1,11 +1,11 @@
 import type { Job } from '@millrace/client';
 
 /** One question and its answer. */
-export interface Turn {
+export interface Exchange {
   /** request id of the job that answers */
   readonly id: string;
   readonly question: string;
-  /** request id of the turn before; null: this is the first */
+  /** request id of the exchange before; null: this is the first */
   readonly previous: string | null;
 }
 
@@ -14,9 +14,9 @@ const VALUE_CHARS = 512;
 const QUESTION_PARTS = 15;
 
 /** What the job carries so that its id alone, in the URL of another tab, brings back the whole conversation: the
- *  question, in as many parts as it needs, and the turn before. A question of more than 7,680 characters is shown
+ *  question, in as many parts as it needs, and the exchange before. A question of more than 7,680 characters is shown
  *  shortened there. */
-export function turnMetadata(question: string, previous: string | null): Record<string, string> {
+export function exchangeMetadata(question: string, previous: string | null): Record<string, string> {
   const metadata: Record<string, string> = previous === null ? {} : { previous };
   for (let part = 0; part < QUESTION_PARTS && part * VALUE_CHARS < question.length; part += 1) {
     metadata[`question${part}`] = question.slice(part * VALUE_CHARS, (part + 1) * VALUE_CHARS);
@@ -24,8 +24,8 @@ export function turnMetadata(question: string, previous: string | null): Record<
   return metadata;
 }
 
-/** Reads a job as a turn; one that another client made has no question to show. */
-export function turnOf({ id, metadata }: Pick<Job, 'id' | 'metadata'>): Turn {
+/** Reads a job as an exchange; one that another client made has no question to show. */
+export function exchangeOf({ id, metadata }: Pick<Job, 'id' | 'metadata'>): Exchange {
   let question = '';
   for (let part = 0; part < QUESTION_PARTS; part += 1) question += metadata[`question${part}`] ?? '';
   return { id, question, previous: metadata['previous'] ?? null };

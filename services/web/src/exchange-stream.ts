@@ -1,15 +1,15 @@
 import type { JobStream, MillraceClient, NewJob, Reconnection } from '@millrace/client';
-import type { TurnView } from './turn-view.ts';
+import type { ExchangeView } from './exchange-view.ts';
 import { duration, errorSentence } from './wording.ts';
 
 // long enough to be seen; what the model says meanwhile comes with the resumed stream
 const CUT_MS = 1500;
 
 class ConnectionCut extends Error {}
-class WatchLeft extends Error {}
+class StreamLeft extends Error {}
 
 /** Follows one job into its view, from the first event to the last, through cuts by accident and on purpose. */
-export class Watch {
+export class ExchangeStream {
   private connection = new AbortController();
   private left = false;
   /** the last event that was shown */
@@ -19,7 +19,7 @@ export class Watch {
     private readonly client: MillraceClient,
     /** the job's request id */
     readonly id: string,
-    readonly view: TurnView,
+    readonly view: ExchangeView,
   ) {}
 
   /** An event has been seen: the service has the job. */
@@ -39,14 +39,14 @@ export class Watch {
     });
   }
 
-  /** Follows a job that exists: from the beginning, or after the last event that this watch has shown.
+  /** Follows a job that exists: from the beginning, or after the last event that this stream has shown.
    *  @returns false when the page left before the end
    *  @throws MillraceError */
   async resume(): Promise<boolean> {
     return this.untilLeft(() => this.follow(this.reconnect()));
   }
 
-  /** Drops the connection, as a tunnel or a closed lid would; the watch comes back by itself. */
+  /** Drops the connection, as a tunnel or a closed lid would; it reconnects by itself. */
   cut(): void {
     if (this.seen === undefined) return;
     this.connection.abort(new ConnectionCut());
@@ -55,7 +55,7 @@ export class Watch {
   /** Stops watching for good. The job goes on. */
   leave(): void {
     this.left = true;
-    this.connection.abort(new WatchLeft());
+    this.connection.abort(new StreamLeft());
   }
 
   private async follow(first: JobStream): Promise<void> {
@@ -63,7 +63,7 @@ export class Watch {
     while (!(await this.untilCut(stream))) {
       this.view.enter('cut', `Connection cut after event ${this.seen}. Coming back…`);
       await new Promise((resolve) => setTimeout(resolve, CUT_MS));
-      if (this.left) throw new WatchLeft();
+      if (this.left) throw new StreamLeft();
       this.view.note(`Cut after event ${this.seen}, resumed ${duration(CUT_MS)} later.`);
       this.connection = new AbortController();
       stream = this.reconnect();
@@ -93,7 +93,7 @@ export class Watch {
       await work();
       return true;
     } catch (error) {
-      if (error instanceof WatchLeft) return false;
+      if (error instanceof StreamLeft) return false;
       throw error;
     }
   }
