@@ -30,8 +30,7 @@ export interface ProtocolUnderTest {
   readonly read: (body: Buffer) => readonly Frame[];
 }
 
-/** What every protocol owes its readers, for whatever log, however it is cut into batches, and wherever a connection is cut.
- *  @see docs/protocols.md */
+/** What every protocol owes its readers, for whatever log, however it is cut into batches, and wherever a connection is cut. */
 export function itConforms(name: string, { format, read }: ProtocolUnderTest): void {
   const { canReset, cleanEndMeansSuccess, cursor: kind } = format.connect(JOB);
 
