@@ -56,7 +56,7 @@ function whatTheFirstByteSays(streaming: CaseResult | undefined): string[] {
   const { firstByteMs, firstTokenMs } = streaming.medians;
   return [
     `In the last row the first byte comes after ${formatMs(firstByteMs)} ms and says nothing: it is a \`retry:\` hint and the event`,
-    `\`accepted\`. The first token comes after ${formatMs(firstTokenMs)} ms, when the model says it. Whoever stops the clock at the first byte`,
-    'measures how fast headers are flushed; what a reader waits for is the first token.',
+    `\`accepted\`. The first token comes after ${formatMs(firstTokenMs)} ms, when the model says it. The time to the first byte`,
+    'only shows how fast headers are flushed; a reader waits for the first token.',
   ];
 }
