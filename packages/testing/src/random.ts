@@ -1,7 +1,7 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Choices that look random and are the same for the same seed, on every machine. */
+/** Pseudo-random choices, the same for the same seed on every machine. */
 export class Random {
   readonly #generator: ReturnType<typeof xoroshiro128plus>;
 
@@ -14,26 +14,26 @@ export class Random {
     return uniformInt(this.#generator, least, most);
   }
 
-  /** True in so many cases of a hundred. */
+  /** True in this many cases of a hundred. */
   chance(percent: number): boolean {
     return this.int(1, 100) <= percent;
   }
 
-  /** One of them, each as likely as the others.
-   *  @throws RangeError there are none */
+  /** One item, each equally likely.
+   *  @throws RangeError the list is empty */
   pick<T>(choices: readonly T[]): T {
     const [index, choice] = [...choices.entries()][this.int(0, choices.length - 1)] ?? [];
     if (index === undefined) throw new RangeError('there is nothing to pick from');
     return choice as T;
   }
 
-  /** All of them, in any order. */
+  /** All items, shuffled. */
   shuffled<T>(choices: readonly T[]): T[] {
     const left = [...choices];
     return choices.flatMap(() => left.splice(this.int(0, left.length - 1), 1));
   }
 
-  /** The seed of a sequence of its own, so that one part of a plan may draw more without changing the others. */
+  /** The seed of a separate sequence, so that one part of a plan may draw more without changing the others. */
   seed(): number {
     return this.int(0, 2 ** 31 - 1);
   }

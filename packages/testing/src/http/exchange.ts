@@ -1,26 +1,26 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** What to send, one piece after the other. */
+/** What to send, piece by piece. */
 export type Pieces = Iterable<string | Buffer> | AsyncIterable<string | Buffer>;
 
 export interface ExchangeOptions {
   /** how long to wait for the server to close, milliseconds */
   readonly timeoutMs?: number;
-  /** say after the last piece that nothing more comes */
+  /** close the sending side after the last piece */
   readonly halfClose?: boolean;
 }
 
 export interface Exchanged {
-  /** all that the server said, as it was on the wire */
+  /** everything the server sent, byte for byte */
   readonly bytes: Buffer;
   /** from the connection to its end, milliseconds */
   readonly tookMs: number;
 }
 
-/** Sends bytes on a connection of their own, whatever they are, and reads until the server closes it, or has given an
- *  answer that it calls the last.
- *  @throws Error the server does not close in time; quotes what it has said */
+/** Sends arbitrary bytes on a new connection and reads until the server closes it, or sends an answer with
+ *  `Connection: close`.
+ *  @throws Error the server did not close in time; quotes what it sent */
 export async function exchange(url: string, pieces: Pieces, options: ExchangeOptions = {}): Promise<Exchanged> {
   const { timeoutMs = 20_000, halfClose = false } = options;
   const { hostname, port } = new URL(url);
@@ -29,11 +29,11 @@ export async function exchange(url: string, pieces: Pieces, options: ExchangeOpt
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
-    // nginx keeps the connection for a while, for a client that is still sending
+    // nginx keeps the connection open for a while, in case the client is still sending
     if (isLastAnswer(Buffer.concat(chunks).toString('latin1'))) socket.end();
   });
   socket.on('error', () => {
-    // a server that refuses may reset a connection which still has bytes for it: what it said counts
+    // a server that refuses a request may reset a connection that still has bytes for it: what it sent counts
   });
   const closed = new Promise<boolean>((resolve) => socket.once('close', () => resolve(true)));
   const timer = setTimeout(() => socket.destroy(new Error('time-out')), timeoutMs);

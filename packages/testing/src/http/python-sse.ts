@@ -1,6 +1,6 @@
-/** An event as Python's readers give it out. */
+/** An event as Python's readers emit it. */
 export interface PythonEvent {
-  /** of this block or of an earlier one: it is never reset */
+  /** from this block or an earlier one: it is never reset */
   readonly id: string;
   readonly event: string;
   /** '' for a block without data, which openai-python then fails to parse as JSON */
@@ -8,13 +8,13 @@ export interface PythonEvent {
 }
 
 /** Reads a stream by the rules of openai-python's `SSEDecoder`, which httpx-sse and LangGraph's client share. They differ
- *  from the standard in one point: a blank line gives out an event as soon as *any* field was seen, and an `id:` counts
- *  for ever. So a blank line behind a heartbeat or a bare `retry:` is an event without data.
+ *  from the standard in one point: a blank line emits an event if *any* field was seen, and an `id:` persists. So a
+ *  blank line after a heartbeat or a bare `retry:` is an event without data.
  *  @see https://github.com/openai/openai-python/blob/main/src/openai/_streaming.py */
 export function readAsPython(stream: Uint8Array): PythonEvent[] {
   const events: PythonEvent[] = [];
   const lines = new TextDecoder().decode(stream).split(/\r\n|\n|\r/);
-  // what follows the last line end is no line
+  // what follows the last line end is not a line
   lines.pop();
   let [id, event, retry] = ['', '', ''];
   let data: string[] = [];

@@ -4,25 +4,25 @@ import { type IncomingMessage, request } from 'node:http';
 export interface RawRequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** sent as it is; the caller names its type */
+  /** sent unchanged; the caller sets its content type */
   readonly body?: string | Buffer;
-  /** cut the connection once this much of the body has come: so many bytes, or so many frames that end in an empty line */
+  /** cut the connection after this much of the body: a number of bytes, or of frames that end in an empty line */
   readonly cutAfter?: { readonly bytes: number } | { readonly frames: number };
 }
 
 export interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
-  /** the body, byte for byte; after a cut not more than was asked for */
+  /** the body, byte for byte; after a cut, no more than was asked for */
   readonly bytes: Buffer;
-  /** each chunk as the socket gave it, with `performance.now()` */
+  /** each chunk as the socket delivered it, with `performance.now()` */
   readonly chunks: readonly { readonly bytes: Buffer; readonly at: number }[];
-  /** `clean`: the body ended as it should · `broken`: the server aborted it · `cut`: this side did */
+  /** `clean`: the body ended properly · `broken`: the server aborted it · `cut`: this side cut it */
   readonly end: 'clean' | 'broken' | 'cut';
 }
 
-/** One HTTP request on a connection of its own, for tests that look at bytes or cut connections.
- *  @throws Error there was no answer at all */
+/** One HTTP request on its own connection, for tests that inspect bytes or cut connections.
+ *  @throws Error there was no answer */
 export async function rawRequest(url: string | URL, options: RawRequestOptions = {}): Promise<RawAnswer> {
   const { method = options.body === undefined ? 'GET' : 'POST', headers = {}, body, cutAfter } = options;
   const outgoing = request(url, { method, headers, agent: false });
@@ -40,7 +40,7 @@ export async function rawRequest(url: string | URL, options: RawRequestOptions =
     if (length !== undefined) outgoing.destroy();
   });
   answer.on('error', () => {
-    // the body was broken off; `end` says so
+    // the body was aborted; `end` says so
   });
   await new Promise((resolve) => answer.once('close', resolve));
 
@@ -53,7 +53,7 @@ function joined(chunks: readonly { readonly bytes: Buffer }[]): Buffer {
   return Buffer.concat(chunks.map(({ bytes }) => bytes));
 }
 
-/** Where to cut, or undefined while not enough has come. */
+/** Where to cut, or undefined while too little has arrived. */
 function cutLength(body: Buffer, cutAfter: NonNullable<RawRequestOptions['cutAfter']>): number | undefined {
   if ('bytes' in cutAfter) return body.length >= cutAfter.bytes ? cutAfter.bytes : undefined;
   let end = 0;

@@ -46,7 +46,7 @@ describe('readSse', () => {
     expect([stream.retryHints, stream.comments, await stream.ended]).toEqual([[1500], ['hb'], 'clean']);
   });
 
-  it('waits for the event that a test is about', async () => {
+  it('waits for the event that a test needs', async () => {
     const opened = Promise.withResolvers<ServerResponse>();
     speak = (response) => {
       response.flushHeaders();
@@ -59,14 +59,14 @@ describe('readSse', () => {
     expect(await stream.take(2)).toHaveLength(2);
   });
 
-  it('tells a body that was broken off from one that ended', async () => {
+  it('distinguishes an aborted body from one that ended', async () => {
     speak = (response) => response.write(frame('1-1', { text: 'a' }), () => response.destroy());
     await using stream = await readSse(url);
     await expect(stream.until(({ event }) => event === 'done')).rejects.toThrow('ended without');
     expect(await stream.ended).toBe('broken');
   });
 
-  it('closes a response that it was given open', async () => {
+  it('closes a response that was passed to it open', async () => {
     const gone = Promise.withResolvers<void>();
     speak = (response) => {
       response.once('close', gone.resolve);
@@ -80,7 +80,7 @@ describe('readSse', () => {
 });
 
 describe('rawRequest', () => {
-  it('cuts the connection after so many frames', async () => {
+  it('cuts the connection after a number of frames', async () => {
     const gone = Promise.withResolvers<void>();
     speak = (response) => {
       response.once('close', gone.resolve);
@@ -91,7 +91,7 @@ describe('rawRequest', () => {
     await gone.promise;
   });
 
-  it('tells a clean end from a broken one', async () => {
+  it('distinguishes a clean end from a broken one', async () => {
     speak = (response) => response.end('whole');
     expect(await rawRequest(url)).toMatchObject({ end: 'clean', bytes: Buffer.from('whole') });
     speak = (response) => response.write('half', () => response.destroy());

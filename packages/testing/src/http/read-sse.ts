@@ -2,15 +2,15 @@ import { isTerminal } from '@millrace/contracts';
 import { createParser } from 'eventsource-parser';
 import { deferred } from '../latches/deferred.ts';
 
-/** One event, as it came over the wire. */
+/** One event, as received. */
 export interface SseEvent {
   readonly id: string | undefined;
-  /** `message` where the wire named none */
+  /** `message` when the event had no name */
   readonly event: string;
   /** the parsed JSON */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into data of every event type
   readonly data: any;
-  /** `performance.now()` when it arrived */
+  /** `performance.now()` on arrival */
   readonly at: number;
 }
 
@@ -22,12 +22,12 @@ export interface ReadSseOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads an SSE stream in the background from the moment it is made, so that arrival times are true.
- *  Iterate it, or use its helpers; any number of readers, each from the first event. */
+/** Reads an SSE stream in the background from its creation, so that arrival times are exact.
+ *  Iterate it, or use its helpers; it takes any number of readers, each from the first event. */
 export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
   /** every event so far */
   readonly events: SseEvent[] = [];
-  /** every comment so far, heartbeats among them */
+  /** every comment so far, heartbeats included */
   readonly comments: string[] = [];
   /** every `retry:` hint so far, milliseconds */
   readonly retryHints: number[] = [];
@@ -53,7 +53,7 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
     }
   }
 
-  /** The first event, here already or yet to come, that matches.
+  /** The first event that matches, already received or still to come.
    *  @throws Error the body ended without one */
   async until(matches: (event: SseEvent) => boolean): Promise<SseEvent> {
     for await (const event of this) if (matches(event)) return event;
@@ -61,13 +61,13 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
   }
 
   /** The next `count` events from the first one on.
-   *  @throws Error the body ended before */
+   *  @throws Error the body ended before that */
   async take(count: number): Promise<SseEvent[]> {
     if (count > 0) await this.until(() => this.events.length >= count);
     return this.events.slice(0, count);
   }
 
-  /** All events, when the body has ended. */
+  /** All events, once the body has ended. */
   async collect(): Promise<SseEvent[]> {
     await this.ended;
     return this.events;
@@ -117,7 +117,7 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
       onRetry: (ms) => this.retryHints.push(ms),
     });
     const reader = this.response.body?.getReader();
-    // a body that was handed over open does not know the signal
+    // a body that was passed in open does not know the signal
     this.closing.signal.addEventListener('abort', () => void reader?.cancel().catch(() => undefined), { once: true });
     try {
       const decoder = new TextDecoder();
@@ -128,7 +128,7 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
         this.wake();
       }
     } catch {
-      return 'broken'; // the connection was lost or closed: whoever reads sees it in `ended`
+      return 'broken'; // the connection was lost or closed: the reader sees it in `ended`
     } finally {
       this.over = true;
       this.wake();
@@ -142,8 +142,8 @@ export class SseReader implements AsyncIterable<SseEvent>, AsyncDisposable {
   }
 }
 
-/** Opens an SSE stream, or reads one that is open: `await using stream = await readSse(url, { body: { query } })`.
- *  @throws Error the answer is no event stream; quotes its status and body */
+/** Opens an SSE stream, or reads an open one: `await using stream = await readSse(url, { body: { query } })`.
+ *  @throws Error the answer is not an event stream; quotes its status and body */
 export async function readSse(source: string | URL | Response, options: ReadSseOptions = {}): Promise<SseReader> {
   const closing = new AbortController();
   options.signal?.addEventListener('abort', () => closing.abort(), { once: true });

@@ -3,25 +3,25 @@ import { deferred } from '../latches/deferred.ts';
 import { endsAmong, textAfter } from '../oracle/history.ts';
 import { readSse, type SseEvent, type SseReader } from './read-sse.ts';
 
-// a client would wait for as long as the server asks; this one is greedy, so that what it measures is the server's
+// a real client waits as long as the server asks; this one does not, so that it measures the server alone
 const RECONNECT_MS = 50;
 
-/** A client that obeys the protocol: when it loses its connection it resumes after the last event that it has seen, until
- *  the terminal one. @see PROTOCOL.md §4 */
+/** A client that obeys the protocol: when it loses its connection it resumes after the last event it has seen, until
+ *  the terminal event. @see PROTOCOL.md §4 */
 export class ResumingReader implements Disposable {
-  /** over all connections, in order of arrival */
+  /** from all connections, in order of arrival */
   readonly events: SseEvent[] = [];
-  /** statuses that a resumption was refused with, and 0 for no answer at all */
+  /** statuses of refused resumptions; 0 when there was no answer */
   readonly refusals: number[] = [];
   connections: number;
-  /** settles after the terminal event, or when it was closed */
+  /** settles after the terminal event, or when the reader is closed */
   readonly over: Promise<void>;
   private readonly waiters = new Set<() => void>();
   private readonly closing = new AbortController();
 
-  /** @param url where the stream is resumed, asked each time
-   *  @param first the stream that it begins with; null to open one
-   *  @param headers sent with each request, besides those of a resumption */
+  /** @param url where to resume the stream, called each time
+   *  @param first the stream to begin with; null to open one
+   *  @param headers sent with each request, in addition to those of a resumption */
   constructor(
     private readonly url: () => string,
     first: SseReader | null,
@@ -32,7 +32,7 @@ export class ResumingReader implements Disposable {
     this.over = this.read(first);
   }
 
-  /** Settles at the first event, here already or yet to come, that matches. */
+  /** Settles at the first event that matches, already received or still to come. */
   async until(matches: (event: SseEvent) => boolean): Promise<SseEvent> {
     for (let index = 0; ; index += 1) {
       while (index >= this.events.length) {
@@ -60,7 +60,7 @@ export class ResumingReader implements Disposable {
     return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }
 
-  /** Comes back no more; {@link over} settles, terminal event or not. */
+  /** Stops resuming; {@link over} settles, with or without a terminal event. */
   close(): void {
     this.closing.abort();
   }
@@ -93,7 +93,7 @@ export class ResumingReader implements Disposable {
       this.refusals.push(response.status);
       await response.body?.cancel();
     } catch {
-      this.refusals.push(0); // reset before there was an answer: it is tried again
+      this.refusals.push(0); // reset before there was an answer: try again
     }
     return null;
   }

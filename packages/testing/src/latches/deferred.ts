@@ -5,7 +5,7 @@ export interface Deferred<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A latch: one part of a test waits on it until another opens it. */
+/** A latch: one part of a test waits until another opens it. */
 export function deferred<T = void>(): Deferred<T> {
   return Promise.withResolvers<T>();
 }

@@ -3,19 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** how long to try, milliseconds */
   readonly timeoutMs?: number;
-  /** pause between two tries, milliseconds */
+  /** pause between tries, milliseconds */
   readonly everyMs?: number;
   /** stops the tries; its reason is thrown */
   readonly signal?: AbortSignal;
 }
 
-/** Only a test that fails waits so long: a condition that must hold sooner is asserted by a clock of the test's own. */
+/** Only a failing test waits this long: a test of a shorter bound measures the time itself. */
 const PATIENCE_MS = 20_000;
 
-/** Tries until a condition holds. Only for what gives no event to wait on: the state of another process, say.
+/** Tries until a condition holds. Only for what has no event to wait on, such as the state of another process.
  *  The condition holds when it returns anything but `false`, `null` and `undefined`, and does not throw.
  *  @returns what the condition returned
- *  @throws what the last try threw, or an Error that quotes the condition, when the time is up */
+ *  @throws what the last try threw, or an Error that quotes the condition, when time runs out */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   { timeoutMs = PATIENCE_MS, everyMs = 10, signal }: EventuallyOptions = {},

@@ -3,7 +3,7 @@ import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
 describe('eventually', () => {
-  it('tries until the condition holds, through errors, and returns what it gave', async () => {
+  it('tries until the condition holds, through errors, and returns its value', async () => {
     let tries = 0;
     const value = await eventually(
       () => {
@@ -16,14 +16,14 @@ describe('eventually', () => {
     expect([value, tries]).toEqual(['held', 3]);
   });
 
-  it('throws what the last try threw when the time is up', async () => {
+  it('throws what the last try threw when time runs out', async () => {
     const condition = () => Promise.reject(new Error('still refused'));
     await expect(eventually(condition, { timeoutMs: 5, everyMs: 1 })).rejects.toThrow('still refused');
   });
 });
 
 describe('freePort', () => {
-  it('gives a port that can be listened on, and that no outgoing connection takes meanwhile', async () => {
+  it('returns a port that a server can listen on, and that no outgoing connection takes meanwhile', async () => {
     const ports = await Promise.all(Array.from({ length: 20 }, freePort));
     expect(new Set(ports).size).toBe(20);
     for (const port of ports) expect([port > 1_023, port < 32_768]).toEqual([true, true]);

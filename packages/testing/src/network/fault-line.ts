@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import type { NetworkWeather } from './network-weather.ts';
 
 const MAX_WAITING_BYTES = 1_048_576;
-// a throttled line delivers this often, so that it trickles instead of coming in lumps
+// a throttled line delivers this often, so that bytes trickle instead of coming in bursts
 const TRICKLES_PER_SECOND = 20;
 
-/** One direction of a connection: delivers bytes in order, when the weather lets them arrive. */
+/** One direction of a connection: delivers bytes in order, when the network faults let them arrive. */
 export class FaultLine {
   private tail: Promise<void> | null = null;
   private waitingBytes = 0;
-  /** when the last byte sent so far has left a throttled line, `performance.now()` */
+  /** when the last byte sent so far leaves a throttled line, `performance.now()` */
   private freeAt = 0;
 
   constructor(
@@ -17,7 +17,7 @@ export class FaultLine {
     private readonly weather: NetworkWeather,
   ) {}
 
-  /** @param from paused while too much of it waits here */
+  /** @param from paused while too many of its bytes wait here */
   send(bytes: Buffer, from: Socket): void {
     const size = Math.max(1, Math.ceil(this.weather.bytesPerSecond / TRICKLES_PER_SECOND));
     for (let start = 0; start < bytes.length; start += size) {
@@ -25,7 +25,7 @@ export class FaultLine {
     }
   }
 
-  /** Runs something once all that was sent has been delivered. */
+  /** Runs a callback once everything sent has been delivered. */
   afterAll(run: () => void): void {
     if (this.tail === null) run();
     else void this.tail.then(() => this.afterAll(run));
@@ -57,7 +57,7 @@ export class FaultLine {
 
   private write(bytes: Buffer): Promise<void> {
     if (this.to.destroyed || this.to.writableEnded) return Promise.resolve();
-    // called with an error as well, when the socket is destroyed meanwhile
+    // also called with an error, when the socket is destroyed meanwhile
     return new Promise((resolve) => this.to.write(bytes, () => resolve()));
   }
 }

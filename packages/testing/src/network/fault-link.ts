@@ -8,20 +8,20 @@ export interface FaultLinkOptions {
   /** a port on 127.0.0.1 */
   readonly target: number;
   readonly weather: NetworkWeather;
-  /** what becomes of the bytes from the target; see {@link FaultProxy.filter} */
+  /** filters the bytes from the target; see {@link FaultProxy.filter} */
   readonly filter: (bytes: Buffer) => Buffer;
   /** the limit of {@link FaultLink.cutAfter} was reached */
   readonly onCut: () => void;
-  /** both sides are gone */
+  /** both sides have closed */
   readonly onOver: () => void;
 }
 
-/** One connection through a fault proxy: the client's socket and the one to the target. */
+/** One connection through a fault proxy: the client's socket and the target's. */
 export class FaultLink {
   private readonly client: Socket;
   private readonly upstream: Socket;
   private remaining = Number.POSITIVE_INFINITY;
-  // bytes have vanished: no later one may be delivered, as TCP never delivers beyond a hole
+  // bytes were swallowed: no later byte may be delivered, since TCP never delivers past a hole
   private holed = false;
   private endedUnheard = false;
 
@@ -32,17 +32,17 @@ export class FaultLink {
     this.join(this.upstream, this.client, (bytes) => this.counted(options.filter(bytes)));
   }
 
-  /** Resets it once so many bytes more have come from the target. */
+  /** Resets the connection after this many more bytes from the target. */
   cutAfter(bytes: number): void {
     this.remaining = bytes;
   }
 
-  /** its port, as the target sees it */
+  /** the port of the connection, as the target sees it */
   get port(): number | undefined {
     return this.upstream.localPort;
   }
 
-  /** Lets nothing more through, either way. */
+  /** Lets nothing more through, in either direction. */
   swallow(): void {
     this.holed = true;
   }
@@ -53,7 +53,7 @@ export class FaultLink {
     resetSocket(this.upstream);
   }
 
-  /** The packets arrive again: an end that the other side could not hear of is heard of now. */
+  /** Packets arrive again: the other side now learns of an end that was hidden from it. */
   reveal(): void {
     if (this.endedUnheard || this.client.destroyed || this.upstream.destroyed) this.reset();
   }
@@ -76,7 +76,7 @@ export class FaultLink {
       // a reset or a refusal: `close` follows
     });
     from.on('close', (hadError) => {
-      // half closed, it still reads what the other side says
+      // half closed: it still reads what the other side sends
       if (!weather.blackhole && (hadError || this.holed)) resetSocket(to);
       if (to.destroyed) onOver();
     });

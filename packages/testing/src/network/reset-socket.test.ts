@@ -31,7 +31,7 @@ describe('a reset', () => {
     expect((await error)[0]).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('closes a connection, too, whose end is on its way', async () => {
+  it('also closes a connection whose end is on its way', async () => {
     const closed = once(socket, 'close');
     socket.end('the last words');
     resetSocket(socket);

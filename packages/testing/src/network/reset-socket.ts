@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
-/** Resets a connection (RST). One whose end is on its way already is cut off without: libuv refuses to reset it
- *  (`EINVAL`), and Node then neither closes the socket nor gets through its own exit, where it waits for it, busily. */
+/** Resets a connection (RST). A connection whose end is already on its way is destroyed without a reset: libuv refuses
+ *  to reset it (`EINVAL`), and Node then does not close the socket, and spins at its own exit waiting for it. */
 export function resetSocket(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();

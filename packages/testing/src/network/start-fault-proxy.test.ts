@@ -32,7 +32,7 @@ afterEach(async () => {
   await once(echo, 'close');
 });
 
-/** A connection through the proxy that keeps what it hears. */
+/** A connection through the proxy that records what it receives. */
 class Client {
   heard = '';
   error: string | undefined;
@@ -54,7 +54,7 @@ class Client {
     return client;
   }
 
-  /** Says something and waits until it has come back. */
+  /** Sends something and waits for its echo. */
   async echo(text: string): Promise<void> {
     const wanted = this.heard + text;
     this.socket.write(text);
@@ -67,7 +67,7 @@ class Client {
 }
 
 describe('a fault proxy', () => {
-  it('passes everything on, in order, and the end of a connection too', async () => {
+  it('passes everything on in order, including the end of a connection', async () => {
     const client = await Client.open();
     const long = Array.from({ length: 100_000 }, (_, i) => `${i} `).join('');
     await client.echo(long);
@@ -77,7 +77,7 @@ describe('a fault proxy', () => {
     await eventually(() => proxy.open === 0 && served.size === 0);
   });
 
-  it('delays each way by the latency, and keeps the order when it is healed', async () => {
+  it('delays each direction by the latency, and keeps the order when healed', async () => {
     const client = await Client.open();
     proxy.latency(60);
     const before = performance.now();
@@ -90,7 +90,7 @@ describe('a fault proxy', () => {
     await eventually(() => client.heard === 'slow first second');
   });
 
-  it('throttles to so many bytes per second', async () => {
+  it('throttles to a number of bytes per second', async () => {
     const client = await Client.open();
     proxy.throttle(10_000);
     const before = performance.now();
@@ -99,7 +99,7 @@ describe('a fault proxy', () => {
     expect(() => proxy.throttle(0)).toThrow(RangeError);
   });
 
-  it('resets all connections there are, on both sides; a new one works', async () => {
+  it('resets all open connections on both sides; a new one works', async () => {
     const [one, other] = [await Client.open(), await Client.open()];
     await Promise.all([one.echo('a'), other.echo('b')]);
     proxy.reset();
@@ -109,11 +109,11 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('works');
   });
 
-  it('refuses whoever comes until it is healed', async () => {
+  it('refuses new connections until healed', async () => {
     const client = await Client.open();
     proxy.refuse(true);
     await client.closed();
-    // reset before or after `connect`, as it happens
+    // the reset may come before or after `connect`
     const late = new Client(connect(proxy.port, '127.0.0.1'));
     await late.closed();
     expect([client.error, late.error]).toEqual(['ECONNRESET', 'ECONNRESET']);
@@ -121,7 +121,7 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('works');
   });
 
-  it('cuts each connection after so many bytes from the target, and counts the cuts', async () => {
+  it('cuts each connection after a number of bytes from the target, and counts the cuts', async () => {
     proxy.cutAfter(5);
     for (const cuts of [1, 2]) {
       const client = await Client.open();
@@ -133,7 +133,7 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('0123456789');
   });
 
-  it('asks anew where to cut each connection', async () => {
+  it('asks where to cut for each connection', async () => {
     const limits = [2, 4];
     proxy.cutAfter(() => limits.shift() ?? Number.POSITIVE_INFINITY);
     const heard: string[] = [];
@@ -146,7 +146,7 @@ describe('a fault proxy', () => {
     expect(heard).toEqual(['01', '0123']);
   });
 
-  it('delivers what a filter makes of the bytes of a connection that began under it', async () => {
+  it('delivers the filtered bytes of a connection that opened after the filter was set', async () => {
     const before = await Client.open();
     await before.echo('a');
     proxy.filter(() => (bytes) => Buffer.from(String(bytes).replaceAll('x', '')));
@@ -158,7 +158,7 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('x');
   });
 
-  it('blackholed, accepts and swallows without a reset; healed, only new connections and idle ones work', async () => {
+  it('accepts and swallows while blackholed, without a reset; healed, only new and idle connections work', async () => {
     const [talking, idle] = [await Client.open(), await Client.open()];
     await Promise.all([talking.echo('a'), idle.echo('b')]);
     proxy.blackhole(true);
@@ -173,7 +173,7 @@ describe('a fault proxy', () => {
     await expect(eventually(() => talking.heard !== 'a', { timeoutMs: 100 })).rejects.toThrow();
   });
 
-  it('blackholed, hides the end of a connection from the other side until it is healed', async () => {
+  it('hides the end of a connection from the other side while blackholed', async () => {
     const client = await Client.open();
     await client.echo('a');
     proxy.blackhole(true);
@@ -183,7 +183,7 @@ describe('a fault proxy', () => {
     await eventually(() => served.size === 0);
   });
 
-  it('swallows what single connections send, both ways, and leaves the others alone', async () => {
+  it('swallows the traffic of single connections, both ways, and leaves the others alone', async () => {
     const [chosen, other] = [await Client.open(), await Client.open()];
     await chosen.echo('a');
     const [first] = served;

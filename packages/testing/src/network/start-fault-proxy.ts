@@ -9,11 +9,11 @@ export interface FaultProxyOptions {
   readonly target: number;
 }
 
-/** Gets what the target sends on one connection, piece by piece, and says what is delivered instead. */
+/** Maps the bytes that the target sends on one connection, piece by piece, to the bytes to deliver. */
 export type ByteFilter = (bytes: Buffer) => Buffer;
 
-/** A network between two parts, which does what a test wants: every connection to {@link port} is passed on to the
- *  target, through whatever faults are set. A fault holds for the connections there are and for those to come. */
+/** A controllable network between two processes: every connection to {@link port} is forwarded to the target, with the
+ *  faults that are set. A fault applies to open connections and to new ones. */
 export class FaultProxy implements AsyncDisposable {
   private readonly links = new Set<FaultLink>();
   private readonly weather: NetworkWeather = {
@@ -38,7 +38,7 @@ export class FaultProxy implements AsyncDisposable {
     return address.port;
   }
 
-  /** connections that are open now */
+  /** open connections */
   get open(): number {
     return this.links.size;
   }
@@ -48,54 +48,54 @@ export class FaultProxy implements AsyncDisposable {
     return this.cutCount;
   }
 
-  /** Delays every byte, each way.
+  /** Delays every byte, in each direction.
    *  @param ms milliseconds */
   latency(ms: number): void {
     this.weather.latencyMs = ms;
   }
 
-  /** Lets so many bytes per second through, for each connection and way. */
+  /** Limits bytes per second, for each connection and direction. */
   throttle(bytesPerSecond: number): void {
     if (!(bytesPerSecond > 0)) throw new RangeError(`${bytesPerSecond} bytes per second never arrive: use blackhole`);
     this.weather.bytesPerSecond = bytesPerSecond;
   }
 
-  /** Resets (RST) all connections there are. */
+  /** Resets (RST) all open connections. */
   reset(): void {
     for (const link of this.links) link.reset();
   }
 
-  /** Resets each connection once so many bytes have come from the target.
-   *  @param bytes asked for each connection; those there are count from now on */
+  /** Resets each connection after a number of bytes from the target.
+   *  @param bytes called for each connection; open connections count from now on */
   cutAfter(bytes: number | (() => number)): void {
     this.nextCut = typeof bytes === 'number' ? () => bytes : bytes;
     for (const link of this.links) link.cutAfter(this.nextCut());
   }
 
-  /** Lets somebody decide what of the target's bytes is delivered, on connections to come: on those there are it would
-   *  begin in the midst of a message.
-   *  @param next asked for each connection */
+  /** Filters the target's bytes on new connections only: on an open one the filter would begin in the middle of a
+   *  message.
+   *  @param next called for each connection */
   filter(next: () => ByteFilter): void {
     this.nextFilter = next;
   }
 
-  /** Resets all connections, and new ones as soon as they are made. */
+  /** Resets all connections, and new ones as soon as they open. */
   refuse(on: boolean): void {
     this.refusing = on;
     if (on) this.reset();
   }
 
-  /** Swallows whatever is sent, and the end of connections too; new ones are accepted and hear nothing. When it is
-   *  over, a connection that lost bytes stays as dead as it is, like one that a firewall has forgotten. */
+  /** Swallows everything sent, including the end of connections; new connections are accepted and receive nothing. When
+   *  healed, a connection that lost bytes stays dead, like one that a firewall has dropped. */
   blackhole(on: boolean): void {
     this.weather.blackhole = on;
     if (on) return;
     for (const link of this.links) link.reveal();
   }
 
-  /** Swallows from now on whatever is sent on single connections, and leaves the others alone. Nothing heals them.
-   *  @param ports theirs, as the target sees them; those of other clients do not matter
-   *  @returns how many connections that were */
+  /** Swallows everything sent on single connections from now on, and leaves the others alone. Nothing heals them.
+   *  @param ports of the connections, as the target sees them; ports of other clients are ignored
+   *  @returns how many connections were affected */
   swallow(ports: readonly number[]): number {
     const links = [...this.links].filter(({ port }) => port !== undefined && ports.includes(port));
     for (const link of links) link.swallow();

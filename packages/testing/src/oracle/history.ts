@@ -1,7 +1,7 @@
 import { isTerminal } from '@millrace/contracts';
 import type { SseEvent } from '../http/read-sse.ts';
 
-/** The id of the `reset` that says that Redis has lost the log: what follows it starts from the beginning. */
+/** The id of the `reset` sent when Redis has lost the log: events after it start from the beginning. */
 export const LOG_LOST = '0-0';
 
 /** The terminal events among them. */
@@ -9,8 +9,8 @@ export function endsAmong(events: readonly SseEvent[]): SseEvent[] {
   return events.filter(({ event }) => isTerminal(event));
 }
 
-/** The whole text as it stood after each event, by event id. Two readers who know the same id agree on its text, even if
- *  one of them was given several deltas as one. */
+/** The whole text after each event, by event id. Two readers that have the same id agree on the text, even if one of
+ *  them received several deltas merged into one. */
 export function textById(events: readonly SseEvent[]): Map<string, string> {
   const texts = new Map<string, string>();
   let text = '';
@@ -27,7 +27,7 @@ export function textAfter(events: readonly SseEvent[]): string {
   return [...textById(events).values()].at(-1) ?? '';
 }
 
-/** Orders event ids: negative, zero or positive, as for sorting. */
+/** Compares event ids, for sorting: negative, zero or positive. */
 export function compareIds(one: string, other: string): number {
   const [attempt, seq] = partsOf(one);
   const [otherAttempt, otherSeq] = partsOf(other);

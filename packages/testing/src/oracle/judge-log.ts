@@ -2,7 +2,7 @@ import type { SseEvent } from '../http/read-sse.ts';
 import { compareIds, endsAmong, partsOf } from './history.ts';
 import type { Offence } from './offence.ts';
 
-/** Judges a job's log by itself, every entry as Redis holds it: each event in its place, and one end, the last. */
+/** Judges a job's log alone, every entry as Redis holds it: each event in its place, and one terminal event, last. */
 export function judgeLog(log: readonly SseEvent[]): Offence[] {
   const offences = judgeOrder(log);
   const ends = endsAmong(log);

@@ -18,28 +18,28 @@ const defects = (events: readonly SseEvent[], rules?: ReaderRules, log = LOG) =>
   judgeReader({ name: 'reader', events }, log, rules).map(({ defect }) => defect);
 
 describe('judgeReader', () => {
-  it('compares the last text with what the model generated last', () => {
+  it('compares the final text with what the model generated last', () => {
     expect(defects(LOG, { generated: ['xy', 'ab'] })).toEqual([]);
     expect(defects(LOG, { generated: ['abc'] })).toEqual(['lost']);
     expect(defects(LOG, { generated: ['ab', 'xy'] })).toEqual(['zombie']);
   });
 
-  it('takes merged texts of the reader, and of the log that the API gives, for the same history', () => {
+  it('accepts merged texts, of the reader or of the log from the API, as the same history', () => {
     const merged = [...LOG.slice(0, 2), text('1-3', 'ab'), ...LOG.slice(4)];
     expect(defects(merged)).toEqual([]);
     expect(defects(LOG, {}, merged)).toEqual([]);
     expect(defects([...LOG.slice(0, 4), text('1-9', 'c'), ...LOG.slice(4)], {}, merged)).toContain('zombie');
   });
 
-  describe('where Redis has lost the log', () => {
+  describe('when Redis has lost the log', () => {
     const before = LOG.slice(0, 3);
 
-    it('counts that once, unless the test made it lose', () => {
+    it('counts the loss once, unless the test caused it', () => {
       expect(defects([...before, LOST, ...LOG])).toEqual(['lost']);
       expect(defects([...before, LOST, ...LOG], { logMayBeLost: true, generated: ['ab'] })).toEqual([]);
     });
 
-    it('judges what readers had before: no end, and text that the model generated', () => {
+    it('judges what readers received before the loss: no end, and text that the model generated', () => {
       expect(defects([...LOG, LOST, ...LOG], { logMayBeLost: true })).toEqual(['double-ended']);
       const other = [...before.slice(0, 2), text('1-2', 'z')];
       expect(defects([...other, LOST, ...LOG], { logMayBeLost: true, generated: ['ab'] })).toEqual(['zombie']);

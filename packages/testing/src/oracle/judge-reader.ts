@@ -6,26 +6,26 @@ import type { Offence } from './offence.ts';
 export interface Seen {
   readonly name: string;
   readonly events: readonly SseEvent[];
-  /** statuses that a resumption was refused with, and 0 for no answer at all; not judged when left out */
+  /** statuses of refused resumptions, 0 when there was no answer; not judged when left out */
   readonly refusals?: readonly number[];
-  /** it left before the end, on purpose */
+  /** it left on purpose before the end */
   readonly left?: boolean;
 }
 
 export interface ReaderRules {
-  /** Redis was made to lose data. Readers may then be told so, and start again from the beginning; without this it counts as lost. */
+  /** The test made Redis lose data: readers may be told so and start again. Otherwise that counts as lost. */
   readonly logMayBeLost?: boolean;
-  /** what the model generated, by attempt, the last one last: the text at the end is all of that, before a lost log the
-   *  beginning of any. Not judged when left out */
+  /** what the model generated, by attempt, the last attempt last: the final text is all of the last one; before a lost
+   *  log, the text is the beginning of any of them. Not judged when left out */
   readonly generated?: readonly string[];
 }
 
-// no answer at all, or unavailable: a client comes again
+// no answer, or unavailable: a client tries again
 const MAY_REFUSE = new Set([0, 503]);
 
-/** Judges what one reader has seen: the log from its beginning, without gap or repeat, in order, up to the end, or up to
- *  where it left.
- *  @param log as it stands at the end; its texts may be merged */
+/** Judges what one reader has seen: the log from its beginning, without gap or repeat, in order, up to the end or to
+ *  where the reader left.
+ *  @param log at the end of the test; its texts may be merged */
 export function judgeReader(
   { name, events, refusals = [], left = false }: Seen,
   log: readonly SseEvent[],
@@ -44,7 +44,7 @@ export function judgeReader(
   return offences;
 }
 
-/** Cuts where the log was lost: the `reset` itself is in no log. */
+/** Splits where the log was lost: the `reset` itself is in no log. */
 function historiesIn(events: readonly SseEvent[]): SseEvent[][] {
   const histories: SseEvent[][] = [[]];
   for (const event of events) {
@@ -67,7 +67,7 @@ function judgeIds(name: string, events: readonly SseEvent[]): Offence[] {
   return offences;
 }
 
-/** All but the text, whose parts may differ. */
+/** All events except text, which may be split differently. */
 function judgeFacts(name: string, events: readonly SseEvent[], log: readonly SseEvent[]): Offence[] {
   const offences: Offence[] = [];
   const truth = new Map(log.map((entry) => [entry.id, entry]));
@@ -75,7 +75,7 @@ function judgeFacts(name: string, events: readonly SseEvent[], log: readonly Sse
   for (const { id = '', event, data } of events) {
     const entry = truth.get(id);
     if (entry === undefined) {
-      // a log that the API gave has the last id of each run of texts alone
+      // a log from the API has only the last id of each run of texts
       const [attempt, seq] = partsOf(id);
       if (event === 'message' && seq < (lastTexts.get(attempt) ?? 0)) continue;
       offences.push({ defect: 'zombie', what: `${name}: ${id} ${event} is not in the log` });
@@ -104,7 +104,7 @@ function judgeTexts(name: string, events: readonly SseEvent[], log: readonly Sse
     if (expected === undefined || expected === text) continue;
     const longer = text.length - expected.length;
     const defect = longer < 0 ? 'lost' : longer > 0 ? 'repeated' : 'reordered';
-    // what follows is wrong by the same
+    // what follows is wrong for the same reason
     return [
       { defect, what: `${name}: at ${id} the text has ${text.length} characters, in the log ${expected.length}` },
     ];
@@ -119,7 +119,7 @@ function judgeEnd(name: string, events: readonly SseEvent[], left: boolean): Off
   return [{ defect: 'double-ended', what: `${name}: ${events.at(-1)?.id} came after an end` }];
 }
 
-/** Judges what a reader had before it was told that the log is lost: no end, and the beginning of an answer. */
+/** Judges what a reader received before it was told that the log is lost: no end, and the beginning of an answer. */
 function judgeLostHistory(name: string, events: readonly SseEvent[], generated?: readonly string[]): Offence[] {
   const offences: Offence[] = [];
   if (endsAmong(events).length > 0) offences.push({ defect: 'double-ended', what: `${name}: went on after its end` });

@@ -12,13 +12,13 @@ describe('Child', () => {
     expect(await child.stop()).toEqual({ code: null, signal: 'SIGTERM' });
   });
 
-  it('says what a process wrote that ended too early', async () => {
+  it('quotes the output of a process that ended too early', async () => {
     await using child = await Child.start(node(`console.error('no such thing'); process.exit(3)`));
     await expect(child.line((line) => line === 'up')).rejects.toThrow('no such thing');
     expect(await child.exited).toEqual({ code: 3, signal: null });
   });
 
-  it('is not waited for when it ends before it is of use', async () => {
+  it('stops the wait when the process ends before it is ready', async () => {
     await using child = await Child.start(node(`console.log('bad setting'); process.exit(1)`));
     await expect(untilOrEnded(child, async () => false)).rejects.toThrow('bad setting');
   });

@@ -7,7 +7,7 @@ export interface ChildCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
-  /** the whole environment; that of this process when left out */
+  /** the whole environment; this process's own when left out */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -18,11 +18,11 @@ export interface ChildExit {
 
 const STOP_GRACE_MS = 30_000;
 
-/** A child process whose output is kept line by line, and which does not outlive this one, even if this one is killed. */
+/** A child process whose output is kept line by line. It does not outlive this process, even if this one is killed. */
 export class Child implements AsyncDisposable {
-  /** what it wrote so far, stdout and stderr, one line each */
+  /** the lines of stdout and stderr so far */
   readonly lines: string[] = [];
-  /** settles when it has ended, for whatever reason, and all its output has been read */
+  /** settles once it has ended, for any reason, and all its output has been read */
   readonly exited: Promise<ChildExit>;
   private readonly waiters = new Set<(line: string) => void>();
 
@@ -55,8 +55,8 @@ export class Child implements AsyncDisposable {
     return this.process.exitCode === null && this.process.signalCode === null;
   }
 
-  /** The first line, written already or yet to come, that matches.
-   *  @throws Error the process ended, or the time was up, without such a line; quotes its last lines */
+  /** The first line that matches, already written or still to come.
+   *  @throws Error the process ended, or time ran out, without such a line; quotes its last lines */
   async line(matches: (line: string) => boolean, timeoutMs = 30_000): Promise<string> {
     const known = this.lines.find(matches);
     if (known !== undefined) return known;
@@ -75,9 +75,9 @@ export class Child implements AsyncDisposable {
     }
   }
 
-  /** Asks it to end (SIGTERM), waits, and kills it when it takes too long. */
+  /** Asks it to end (SIGTERM), waits, and kills it if it takes too long. */
   async stop(graceMs = STOP_GRACE_MS): Promise<ChildExit> {
-    this.process.kill('SIGCONT'); // a paused process would not hear of it
+    this.process.kill('SIGCONT'); // a paused process would not handle the signal
     this.process.kill('SIGTERM');
     const timer = setTimeout(() => this.process.kill('SIGKILL'), graceMs);
     try {
@@ -87,7 +87,7 @@ export class Child implements AsyncDisposable {
     }
   }
 
-  /** Ends it at once (SIGKILL), without any chance to say goodbye. */
+  /** Ends it at once (SIGKILL), without a chance to clean up. */
   async kill(): Promise<ChildExit> {
     this.process.kill('SIGKILL');
     return this.exited;
@@ -98,7 +98,7 @@ export class Child implements AsyncDisposable {
     this.process.kill('SIGSTOP');
   }
 
-  /** Lets a paused process go on (SIGCONT). */
+  /** Resumes a paused process (SIGCONT). */
   resume(): void {
     this.process.kill('SIGCONT');
   }
@@ -117,8 +117,8 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** A shell that waits for the end of its input, which is the end of this process, and then kills the child.
- *  Signal handlers of ours would not run when a test runner is killed. */
+/** A shell that waits for its input to end, as it does when this process ends, and then kills the child.
+ *  Our own signal handlers would not run when a test runner is killed. */
 function guard(child: Child): void {
   const shell = spawn('sh', ['-c', 'read -r _; kill -9 "$0"', String(child.pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -3,7 +3,7 @@ import { freePort } from '../latches/free-port.ts';
 import { Child } from './child-process.ts';
 import { SpawnedService } from './spawn-service.ts';
 
-/** Something that behaves as a service does: JSON lines, `/readyz`, an end on SIGTERM. */
+/** A process that behaves like a service: JSON lines, `/readyz`, an end on SIGTERM. */
 async function startStandIn(): Promise<SpawnedService> {
   const port = await freePort();
   const script = `
@@ -26,7 +26,7 @@ describe('SpawnedService', () => {
     expect(service.log.map(({ msg }) => msg)).toEqual(['listening', 'shutting down']);
   });
 
-  it('pauses it so that nothing is answered until it is resumed', async () => {
+  it('pauses it, so that nothing is answered until it is resumed', async () => {
     await using service = await startStandIn();
     await service.untilReady();
     service.pause();
@@ -37,7 +37,7 @@ describe('SpawnedService', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('stops a paused one all the same', async () => {
+  it('stops a paused service too', async () => {
     await using service = await startStandIn();
     await service.untilReady();
     service.pause();

@@ -9,10 +9,10 @@ const READY_TIMEOUT_MS = 90_000;
 
 export type ServiceName = 'api' | 'worker';
 
-/** As the root's package.json starts them. */
+/** The same flags as in the root's package.json. */
 const V8_FLAGS: Readonly<Record<ServiceName, readonly string[]>> = { api: [], worker: ['--min-semi-space-size=16'] };
 
-/** The shell becomes the service. */
+/** `exec`: the shell becomes the service. */
 const LIMITED = 'ulimit -n "$0" && exec "$@"';
 
 /** One entry of a service's log. */
@@ -22,7 +22,7 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** A built service that runs as a process of its own. */
+/** A built service in its own process. */
 export class SpawnedService implements AsyncDisposable {
   constructor(
     readonly child: Child,
@@ -38,12 +38,12 @@ export class SpawnedService implements AsyncDisposable {
     return this.child.pid;
   }
 
-  /** its log so far; lines that are not JSON are left out */
+  /** its log so far, without lines that are not JSON */
   get log(): LogLine[] {
     return this.child.lines.map(parseLine).filter((entry) => entry !== null);
   }
 
-  /** The first log entry, written already or yet to come, that matches. */
+  /** The first log entry that matches, already written or still to come. */
   async logged(matches: (entry: LogLine) => boolean): Promise<LogLine> {
     const line = await this.child.line((text) => {
       const entry = parseLine(text);
@@ -52,8 +52,8 @@ export class SpawnedService implements AsyncDisposable {
     return JSON.parse(line) as LogLine;
   }
 
-  /** Settles when `GET /readyz` says 200.
-   *  @throws Error the process ended before, or the time was up; quotes its last lines */
+  /** Settles when `GET /readyz` answers 200.
+   *  @throws Error the process ended first, or time ran out; quotes its last lines */
   async untilReady(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     await untilOrEnded(this.child, async () => (await fetch(`${this.url}/readyz`)).ok, timeoutMs);
   }
@@ -63,12 +63,12 @@ export class SpawnedService implements AsyncDisposable {
     return this.child.stop(graceMs);
   }
 
-  /** SIGKILL: it is gone at once. */
+  /** SIGKILL: it ends at once. */
   kill(): Promise<ChildExit> {
     return this.child.kill();
   }
 
-  /** SIGSTOP: it does nothing, and nobody is told. */
+  /** SIGSTOP: it freezes, and nobody is told. */
   pause(): void {
     this.child.pause();
   }
@@ -84,12 +84,12 @@ export class SpawnedService implements AsyncDisposable {
 }
 
 interface SpawnOptions {
-  /** files that it may have open, `ulimit -n`; this process's own limit when left out */
+  /** max open files, `ulimit -n`; this process's own limit when left out */
   readonly openFiles?: number;
 }
 
 /** Runs the built `services/<name>` on a free port of loopback and waits until it is ready.
- *  @param env added to `PATH`, `HOST` and `PORT`: nothing else of this process's environment reaches it
+ *  @param env added to `PATH`, `HOST` and `PORT`: the service gets nothing else of this process's environment
  *  @throws Error it did not become ready */
 export async function spawnService(
   name: ServiceName,
@@ -109,7 +109,7 @@ export async function spawnService(
       HOST: '127.0.0.1',
       ...env,
       PORT: String(port),
-      // a worker serves nothing but its health
+      // a worker serves only its health
       MILLRACE_WORKER_HEALTH_PORT: String(port),
     },
   });
@@ -128,6 +128,6 @@ function parseLine(line: string): LogLine | null {
   try {
     return JSON.parse(line) as LogLine;
   } catch {
-    return null; // something else that begins with a brace
+    return null; // another line that begins with a brace
   }
 }

@@ -7,14 +7,14 @@ import { Child } from './child-process.ts';
 import { untilOrEnded } from './until-or-ended.ts';
 
 export interface NginxOptions {
-  /** the configuration by relative path, `nginx.conf` first of all. It must not name a `pid` file or go to the
-   *  background; its paths are relative to a temporary directory, which has `logs/` in it. */
+  /** the configuration files by relative path; `nginx.conf` is required. They must not name a `pid` file or daemonize;
+   *  their paths are relative to a temporary directory that contains `logs/`. */
   readonly files: { readonly 'nginx.conf': string; readonly [path: string]: string };
   /** the port on 127.0.0.1 that the configuration listens on */
   readonly port: number;
 }
 
-/** A real nginx in the foreground, as a process of its own. */
+/** A real nginx in the foreground, in its own process. */
 export interface TestNginx extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
   readonly url: string;
@@ -22,11 +22,11 @@ export interface TestNginx extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts nginx with a configuration; settled when it listens.
- *  @throws Error nginx is not installed, or refuses the configuration; quotes its complaint */
+/** Starts nginx with a configuration; settles when it listens.
+ *  @throws Error nginx is not installed, or refuses the configuration; quotes its message */
 export async function startNginx({ files, port }: NginxOptions): Promise<TestNginx> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-nginx-'));
-  // started by root, its worker processes are somebody else: they must reach the bodies that nginx keeps there
+  // started by root, nginx runs its worker processes as another user, who must reach the bodies that it keeps there
   await chmod(directory, 0o755);
   await mkdir(join(directory, 'logs'));
   for (const [path, text] of Object.entries(files)) {

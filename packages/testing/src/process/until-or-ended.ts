@@ -1,9 +1,9 @@
 import { eventually } from '../latches/eventually.ts';
 import type { Child } from './child-process.ts';
 
-/** Waits until a process that was just started is of use.
- *  @param ready whether it is; asked again and again
- *  @throws Error the process ended before, or the time was up; quotes its last lines */
+/** Waits until a process that was just started is ready.
+ *  @param ready whether it is; called repeatedly
+ *  @throws Error the process ended first, or time ran out; quotes its last lines */
 export async function untilOrEnded(child: Child, ready: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const stop = new AbortController();
   const ended = child.exited.then(({ code, signal }) => {

@@ -15,7 +15,7 @@ const REPLIES = [
 ];
 
 describe('a loss of messages', () => {
-  it('drops the messages that match and nothing else, however the bytes are cut', () => {
+  it('drops the messages that match and nothing else, however the bytes are split', () => {
     const bytes = Buffer.from(REPLIES.join(''));
     const wanted = REPLIES.filter((reply) => !reply.includes('döne')).join('');
     for (let size = 1; size <= bytes.length; size += 1) {

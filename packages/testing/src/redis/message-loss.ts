@@ -1,19 +1,19 @@
 import type { ByteFilter } from '../network/start-fault-proxy.ts';
 
-/** A pub/sub that drops chosen messages, which Redis may do at any time: everything else on the connection arrives, so
- *  nobody can tell. For {@link FaultProxy.filter}. */
+/** Drops chosen pub/sub messages, as Redis may do at any time: everything else on the connection arrives, so nobody
+ *  notices. For {@link FaultProxy.filter}. */
 export class MessageLoss {
   private lost = 0;
 
-  /** @param matches of a message's payload: whether it gets lost */
+  /** @param matches whether to drop the message with this payload */
   constructor(private readonly matches: (payload: string) => boolean) {}
 
-  /** messages lost so far, by each connection that would have got them */
+  /** messages dropped so far, counted once per connection */
   get count(): number {
     return this.lost;
   }
 
-  /** for one connection, from its beginning */
+  /** The filter of one new connection. */
   filter(): ByteFilter {
     let rest: Buffer = Buffer.alloc(0);
     return (bytes) => {
@@ -36,11 +36,11 @@ export class MessageLoss {
   }
 }
 
-/** Types whose size counts bytes, and how many elements the others have for each that is counted. */
+/** Types whose size counts bytes; for the others, how many elements each counted one stands for. */
 const BULKS = new Set(['$', '!', '=']);
 const ELEMENTS: Readonly<Record<string, number>> = { '*': 1, '~': 1, '>': 1, '%': 2, '|': 2 };
 
-/** @returns where the reply that begins at `start` ends; -1 when there is not all of it
+/** @returns where the reply that begins at `start` ends; -1 when it is incomplete
  *  @see https://redis.io/docs/latest/develop/reference/protocol-spec/ */
 function endOfReply(bytes: Buffer, start: number): number {
   const lineEnd = bytes.indexOf('\r\n', start);

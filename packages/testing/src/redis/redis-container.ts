@@ -6,13 +6,13 @@ import type { TestRedis } from './test-redis.ts';
 const DEFAULT_IMAGE = 'redis:7';
 const REDIS_PORT = 6379;
 
-/** A Redis in a container, on a port of the host that stays the same over restarts.
- *  `REDIS_IMAGE` names the image; what testcontainers itself reads from the environment holds here too.
- *  @throws Error the engine does not answer, or has no such image and cannot get it */
+/** A Redis in a container, on a host port that stays the same across restarts.
+ *  `REDIS_IMAGE` names the image; the environment variables of testcontainers apply too.
+ *  @throws Error the engine does not answer, or cannot get the image */
 export async function startRedisContainer(): Promise<TestRedis> {
   const port = await freePort();
   const container = await new GenericContainer(process.env['REDIS_IMAGE'] || DEFAULT_IMAGE)
-    // in command form, so that images with and without an entry point do the same
+    // the full command, so that images with and without an entry point behave alike
     .withCommand([
       'redis-server',
       ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'],

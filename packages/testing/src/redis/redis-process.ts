@@ -9,7 +9,7 @@ import type { TestRedis } from './test-redis.ts';
 
 const SERVER_NAMES = ['redis-server', 'valkey-server'];
 
-/** Starts the first of the known Redis servers that is on the PATH.
+/** Starts the first known Redis server on the PATH.
  *  @throws Error none is installed */
 export async function spawnRedisServer(args: readonly string[]): Promise<Child> {
   for (const command of SERVER_NAMES) {
@@ -23,11 +23,11 @@ export async function spawnRedisServer(args: readonly string[]): Promise<Child> 
 }
 
 /** Waits until a server answers and has loaded its data.
- *  @throws Error it does not within the time */
+ *  @throws Error it does not in time */
 export async function untilRedisAnswers(port: number, host = '127.0.0.1', timeoutMs = 30_000): Promise<void> {
   const probe = new Redis({ host, port, lazyConnect: true, retryStrategy: () => 20, connectTimeout: 1_000 });
   probe.on('error', () => {
-    // refused until it listens; the probe tries again
+    // refused until the server listens; the probe tries again
   });
   try {
     await eventually(() => probe.ping(), { timeoutMs });
@@ -36,7 +36,7 @@ export async function untilRedisAnswers(port: number, host = '127.0.0.1', timeou
   }
 }
 
-/** A `redis-server` of its own on a free port, with an append-only file in a directory of its own. */
+/** A separate `redis-server` on a free port, with an append-only file in its own directory. */
 export async function startRedisProcess(extraArgs: readonly string[] = []): Promise<TestRedis> {
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'millrace-redis-'));

@@ -7,15 +7,15 @@ import { withConnection } from './with-connection.ts';
 const SLOTS = 16_384;
 
 export interface RedisClusterOptions {
-  /** three at least, so that a majority remains when one is lost */
+  /** at least three, so that a majority remains when one is lost */
   readonly masters?: number;
-  /** of each master; a failover needs one */
+  /** replicas of each master; a failover needs one */
   readonly replicasPerMaster?: number;
   /** after this long without an answer a node counts as lost, milliseconds */
   readonly nodeTimeoutMs?: number;
 }
 
-/** A master as it was at the start, and the first of its replicas. */
+/** A master at the start, and its first replica. */
 export interface TestShard {
   readonly master: TestRedis;
   readonly replica: TestRedis;
@@ -28,7 +28,7 @@ export interface TestRedisCluster extends AsyncDisposable {
   readonly ports: readonly number[];
   readonly masters: readonly TestRedis[];
   readonly replicas: readonly TestRedis[];
-  /** The shard that has a key; asked of the first master.
+  /** The shard that has a key, according to the first master.
    *  @throws Error it has no replica */
   shardOf(key: string): Promise<TestShard>;
   /** Settles when every running node sees the cluster as a whole. */
@@ -36,7 +36,7 @@ export interface TestRedisCluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts a cluster whose masters share the slots evenly; settled when it takes commands. */
+/** Starts a cluster whose masters share the slots evenly; settles when it accepts commands. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<TestRedisCluster> {
   const { masters: masterCount = 3, replicasPerMaster = 0, nodeTimeoutMs = 2_000 } = options;
   const nodes = await Promise.all(

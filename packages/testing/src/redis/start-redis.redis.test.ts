@@ -11,7 +11,7 @@ describe('startRedis', () => {
     server = await startRedis();
     redis = new Redis(server.url, { retryStrategy: () => 50 });
     redis.on('error', () => {
-      // expected: these tests take the server away
+      // expected: these tests stop the server
     });
   }, 60_000);
 
@@ -31,7 +31,7 @@ describe('startRedis', () => {
     expect(await redis.get(key)).toBe('kept');
   });
 
-  it('keeps what it confirmed when it is killed', async () => {
+  it('keeps what it acknowledged before it was killed', async () => {
     const key = newKeyPrefix();
     await redis.set(key, 'kept');
     await server.kill();
@@ -39,7 +39,7 @@ describe('startRedis', () => {
     expect(await redis.get(key)).toBe('kept');
   });
 
-  it('answers late, but answers, after a pause', async () => {
+  it('answers late after a pause, but answers', async () => {
     await server.pause();
     const answer = redis.ping();
     await server.resume();

@@ -6,12 +6,12 @@ import type { TestRedis } from './test-redis.ts';
 export type RedisKind = 'auto' | 'container' | 'process';
 
 /** A real Redis for one test file: `await using redis = await startRedis()`.
- *  In a container when a Docker engine answers, otherwise a child process; `MILLRACE_TEST_REDIS` (`container`,
- *  `process` or `auto`) decides for a whole run. Tests that share it use {@link newKeyPrefix}. */
+ *  It runs in a container if a Docker engine answers, otherwise as a child process; `MILLRACE_TEST_REDIS` (`container`,
+ *  `process` or `auto`) decides for a whole run. Tests that share a Redis use {@link newKeyPrefix}. */
 export async function startRedis({ kind = wantedKind() }: { readonly kind?: RedisKind } = {}): Promise<TestRedis> {
   if (kind === 'process') return startRedisProcess();
   if (kind === 'auto' && !(await dockerAnswers())) return startRedisProcess();
-  // loaded only when needed: it takes longer than a Redis process takes to start
+  // loaded only when needed: loading takes longer than starting a Redis process
   const { startRedisContainer } = await import('./redis-container.ts');
   if (kind === 'container') return startRedisContainer();
   try {

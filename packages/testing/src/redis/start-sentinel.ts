@@ -9,7 +9,7 @@ import { withConnection } from './with-connection.ts';
 
 const MASTER_NAME = 'millrace';
 
-/** A master and its replica, watched by one sentinel; all real processes. */
+/** A master and its replica, monitored by one sentinel; all real processes. */
 export interface TestSentinel extends AsyncDisposable {
   /** `redis+sentinel://127.0.0.1:port/<master>` */
   readonly url: string;
@@ -17,12 +17,12 @@ export interface TestSentinel extends AsyncDisposable {
   /** the master at the start; after its {@link TestRedis.kill} the replica takes over within about two seconds */
   readonly master: TestRedis;
   readonly replica: TestRedis;
-  /** the port of the present master, as the sentinel sees it */
+  /** the port of the current master, as the sentinel sees it */
   masterPort(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Starts them; settled when the replica is in step and the sentinel knows both. */
+/** Starts them; settles when the replica is in sync and the sentinel knows both. */
 export async function startSentinel(): Promise<TestSentinel> {
   const master = await startRedisProcess();
   const replica = await startRedisProcess(['--replicaof', '127.0.0.1', String(master.port)]);

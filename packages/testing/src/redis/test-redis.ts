@@ -3,17 +3,17 @@ export interface TestRedis extends AsyncDisposable {
   readonly kind: 'process' | 'container';
   readonly url: string;
   readonly port: number;
-  /** Ends it for good and removes its data. */
+  /** Stops it for good and removes its data. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash would. */
+  /** Kills it at once, as a crash would. */
   kill(): Promise<void>;
-  /** Ends it in good order; {@link start} brings it back. */
+  /** Shuts it down cleanly; {@link start} starts it again. */
   shutDown(): Promise<void>;
-  /** Brings it back, with its data and on the same port, after {@link kill} or {@link shutDown}. */
+  /** Starts it again, with its data and on the same port, after {@link kill} or {@link shutDown}. */
   start(): Promise<void>;
-  /** Ends it in good order and brings it back. */
+  /** Shuts it down cleanly and starts it again. */
   restart(): Promise<void>;
-  /** Freezes it: connections stay open and nothing answers on them. */
+  /** Freezes it: connections stay open, and nothing answers on them. */
   pause(): Promise<void>;
   resume(): Promise<void>;
 }

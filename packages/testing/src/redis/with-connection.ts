@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 
-/** Runs something on a connection of its own to a local server, and closes the connection. */
+/** Runs a callback on a new connection to a local server, and closes the connection. */
 export async function withConnection<T>(port: number, run: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true, maxRetriesPerRequest: 1 });
   redis.on('error', () => {
