@@ -17,7 +17,7 @@ export class Completion {
     return this.json('chat.completion.chunk', { choices: [], usage: usageOf(usage) });
   }
 
-  /** a whole answer at once */
+  /** a whole answer, not streamed */
   whole(message: object, finishReason: string, usage: ModelUsage): string {
     return this.json('chat.completion', {
       choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason: finishReason }],

@@ -1,6 +1,6 @@
 /** The simulated model as a process: `node dist/demo-model.js [--host H] [--port N] [--ttft-ms N] [--tokens-per-second N]`.
  *  Prints `{"listening": "http://…/v1"}` when it is up and ends on SIGTERM or SIGINT.
- *  Its own entry of the package: it must start without anything that only tests need. */
+ *  A separate entry of the package: it must start without what only tests need. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     tokensPerSecond: wholeNumber('--tokens-per-second', values['tokens-per-second']),
   });
   process.stdout.write(`${JSON.stringify({ listening: model.url })}\n`);
-  // answers that are still being spoken end with the process
+  // answers still being streamed end with the process
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
 }
 

@@ -1,6 +1,6 @@
 /** The model for measurements as a process: `node dist/paced-model.js [--port N]`.
  *  Prints `{"listening": "http://…/v1"}` when it is up and ends on SIGTERM or SIGINT.
- *  Its own entry of the package: who measures loads nothing else with it. */
+ *  A separate entry of the package: a measurement loads nothing else with it. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

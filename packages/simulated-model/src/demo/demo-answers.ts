@@ -1,4 +1,4 @@
-/** What the demonstration model knows. The first topic whose pattern is found in a question answers it. */
+/** What the demonstration model knows. The first topic whose pattern matches a question answers it. */
 export const DEMO_TOPICS: readonly { readonly about: RegExp; readonly answer: string }[] = [
   {
     about: /\bsky\b.*\bblue\b|\bblue\b.*\bsky\b/i,
@@ -42,7 +42,7 @@ and none falls beside.`,
 
 const QUOTED_AT_MOST = 200;
 
-/** The answer to a question about anything else: it says plainly where it comes from. */
+/** The answer to any other question: it says plainly that it is simulated. */
 export function catchAllAnswer(question: string): string {
   const characters = [...question.trim()];
   const quoted =

@@ -33,7 +33,7 @@ describe('startDemoModel', () => {
     expect(text).toContain('I am a simulated model');
   });
 
-  it('takes its time to the first token', async () => {
+  it('delays the first token', async () => {
     await using model = await startDemoModel({ ttftMs: 100, tokensPerSecond: 100_000 });
     const before = performance.now();
     await ask(model, 'hello');

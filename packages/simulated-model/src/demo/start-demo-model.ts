@@ -6,7 +6,7 @@ export interface DemoModelOptions {
   readonly port?: number;
   /** 127.0.0.1 when left out */
   readonly host?: string;
-  /** to the first token, milliseconds */
+  /** time to the first token, milliseconds */
   readonly ttftMs?: number;
   readonly tokensPerSecond?: number;
 }
@@ -23,8 +23,8 @@ const JITTER = 0.35;
 const REQUESTS_REMEMBERED = 10;
 
 /** A simulated OpenAI server for demonstrations: answers any prompt, at the pace of a real model.
- *  Built on aimock, which speaks OpenAI's protocol in full and paces what it says; tests that need exact deltas, gates
- *  or faults use `startModel()`. */
+ *  Built on aimock, which implements OpenAI's protocol in full and paces its answers; tests that need exact deltas,
+ *  gates or faults use `startModel()`. */
 export async function startDemoModel(options: DemoModelOptions = {}): Promise<DemoModel> {
   const { port = 0, host = '127.0.0.1', ttftMs = 400, tokensPerSecond = 40 } = options;
   const pace = { streamingProfile: { ttft: ttftMs, tps: tokensPerSecond, jitter: JITTER } };
@@ -44,7 +44,7 @@ function questionOf({ messages }: ChatCompletionRequest): string {
   return typeof content === 'string' ? content : content.map(({ text }) => text ?? '').join('');
 }
 
-/** An address that means "every interface" is reached by loopback; IPv6 stands in brackets. */
+/** "Every interface" is reached through loopback; IPv6 addresses are put in brackets. */
 function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;

@@ -2,17 +2,17 @@ import { monotonicMicros, PLAIN_TOKEN, stampedToken } from './token.ts';
 import { FIRST_CHUNK, lastChunks, plainChunks, tokenChunk } from './token-chunks.ts';
 import type { TokenPlan } from './token-plan.ts';
 
-/** Where an answer is written: an HTTP response. */
+/** Where an answer is written, such as an HTTP response. */
 export interface AnswerSink {
-  /** @returns false when it wants no more until it has drained */
+  /** @returns false when it must drain before it takes more */
   write(bytes: string | Uint8Array): boolean;
   end(bytes: string): void;
 }
 
-/** Stamped tokens in one write of an answer without a pace. */
+/** Stamped tokens per write of an unpaced answer. */
 const STAMPED_BATCH = 32;
 
-/** One answer while it is spoken. Knows what is due; when to look is its caller's affair. */
+/** One answer while it is written. It knows which tokens are due; its caller decides when to write them. */
 export class PacedAnswer {
   #said = 0;
 
@@ -26,7 +26,7 @@ export class PacedAnswer {
   /** whether everything has been written */
   ended = false;
 
-  /** Writes what is due by now, in one go.
+  /** Writes the tokens that are due now, all at once.
    *  @returns false when the sink must drain first */
   speak(now = monotonicMicros()): boolean {
     const { tokens, perSecond, firstTokenMs, stamped } = this.plan;

@@ -1,10 +1,10 @@
 import type { PacedAnswer } from './paced-answer.ts';
 import { monotonicMicros } from './token.ts';
 
-/** How often what is due is looked for, milliseconds. */
+/** How often to write the tokens that are due, milliseconds. */
 const TICK_MS = 1;
 
-/** Speaks all answers that have a pace: one timer for all of them, which rests while there are none. */
+/** Writes all paced answers with one timer, which stops while there are none. */
 export class Pacer implements Disposable {
   readonly #answers = new Set<PacedAnswer>();
   #timer: NodeJS.Timeout | undefined;
@@ -14,7 +14,7 @@ export class Pacer implements Disposable {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Its connection is lost: nobody hears the rest. */
+  /** Drops an answer whose connection is lost. */
   remove(answer: PacedAnswer): void {
     this.#answers.delete(answer);
     if (this.#answers.size === 0) this[Symbol.dispose]();
@@ -28,7 +28,7 @@ export class Pacer implements Disposable {
   #tick(): void {
     const now = monotonicMicros();
     for (const answer of this.#answers) {
-      // a connection that is full keeps what it is given: an answer with a pace is short
+      // a full connection buffers what it is given: a paced answer is short
       answer.speak(now);
       if (answer.ended) this.remove(answer);
     }

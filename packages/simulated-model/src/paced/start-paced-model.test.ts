@@ -26,39 +26,39 @@ async function said(answer: Response): Promise<string[]> {
 }
 
 describe('the paced model', () => {
-  it.each([1, 63, 64, 65, 1_000])('says %i tokens, a chunk each, as fast as it is read', async (tokens) => {
+  it.each([1, 63, 64, 65, 1_000])('sends %i tokens, one per chunk, as fast as they are read', async (tokens) => {
     const chunks = await said(await ask({ ...fast, tokens }));
     expect(chunks.filter((chunk) => chunk === PLAIN_TOKEN)).toHaveLength(tokens);
     expect(chunks.at(-1)).toBe('[DONE]');
   });
 
-  it('keeps the pace, and says when it wrote each token', async () => {
+  it('keeps the pace, and stamps each token with the time when it was written', async () => {
     const askedAt = monotonicMicros();
     const plan = { tokens: 11, perSecond: 100, firstTokenMs: 50, stamped: true };
     const stamps = (await said(await ask(plan)))
       .filter((chunk) => chunk.startsWith(TOKEN_MARK))
       .map((chunk) => stampOf(chunk.slice(TOKEN_MARK.length)));
     expect(stamps).toHaveLength(11);
-    // ten gaps of 10 ms after the first: it may be late, never early
+    // ten gaps of 10 ms after the first: a token may be late, never early
     expect((stamps[0] ?? 0) - askedAt).toBeGreaterThanOrEqual(50_000);
     expect((stamps[10] ?? 0) - askedAt).toBeGreaterThanOrEqual(150_000);
   });
 
-  it('refuses a prompt that is no plan', async () => {
+  it('refuses a prompt that is not a plan', async () => {
     const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] });
     expect((await fetch(`${model.url}/chat/completions`, { method: 'POST', body })).status).toBe(400);
   });
 });
 
 describe('a plan', () => {
-  it('comes out of the prompt as it went in', () => {
+  it('survives the round trip through a prompt', () => {
     const plan = { tokens: 200, perSecond: 0.5, firstTokenMs: 300, stamped: true };
     expect([planIn(promptOf(plan)), planIn(promptOf(fast))]).toEqual([plan, fast]);
   });
 });
 
 describe('a stamp', () => {
-  it('comes out of the token as it went in', () => {
+  it('survives the round trip through a token', () => {
     expect(stampOf(stampedToken(1_234_567_890).slice(1))).toBe(1_234_567_890);
     expect(stampOf('short')).toBeNaN();
   });

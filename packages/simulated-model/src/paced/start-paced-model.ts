@@ -7,17 +7,18 @@ import { Pacer } from './pacer.ts';
 import { monotonicMicros } from './token.ts';
 import { planIn, type TokenPlan } from './token-plan.ts';
 
-/** A model for measurements that is up. */
+/** A running model for measurements. */
 export interface PacedModel extends AsyncDisposable {
   /** for `OPENAI_BASE_URL` */
   readonly url: string;
 }
 
-/** Connections that may wait to be accepted: a measurement may open thousands at once. */
+/** Max connections that wait to be accepted: a measurement may open thousands at once. */
 const BACKLOG = 8_192;
 
-/** An OpenAI-compatible server that costs as little as Node can: it says what the prompt's plan asks for, at its pace,
- *  to any number of callers. Listens on loopback. Tests that need exact deltas, gates or faults use `startModel()`. */
+/** An OpenAI-compatible server that is as cheap as Node allows: it sends what the prompt's plan asks for, at the plan's
+ *  pace, to any number of callers. Listens on loopback.
+ *  Tests that need exact deltas, gates or faults use `startModel()`. */
 export async function startPacedModel(port = 0): Promise<PacedModel> {
   const pacer = new Pacer();
   const server = createServer((request, response) => {
@@ -47,7 +48,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, pacer:
     return;
   }
   response.on('error', () => {
-    // the caller has gone, and its answer with it
+    // the caller has disconnected: drop its answer
   });
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
   response.flushHeaders();
@@ -59,7 +60,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, pacer:
   } else await speakAtOnce(spoken, response);
 }
 
-/** As fast as the caller takes it, in turns with the other answers. */
+/** Writes as fast as the caller reads, taking turns with the other answers. */
 async function speakAtOnce(spoken: PacedAnswer, response: ServerResponse): Promise<void> {
   while (!(spoken.ended || response.destroyed)) {
     if (spoken.speak()) await new Promise(setImmediate);

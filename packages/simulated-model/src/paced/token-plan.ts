@@ -1,11 +1,11 @@
-/** What the paced model is asked to say. It travels in the prompt, so that it passes through whatever stands between. */
+/** What the paced model is to send. The plan travels in the prompt, so that it passes through any proxy or service. */
 export interface TokenPlan {
   readonly tokens: number;
-  /** tokens per second; 0: as fast as the connection takes them */
+  /** tokens per second; 0: as fast as the connection accepts them */
   readonly perSecond: number;
   /** from the request to the first token, milliseconds */
   readonly firstTokenMs: number;
-  /** whether each token says when it was written (`token.ts`); otherwise all are the same short word */
+  /** whether each token carries the time it was written (`token.ts`); otherwise all are the same short word */
   readonly stamped: boolean;
 }
 
@@ -16,7 +16,7 @@ export function promptOf({ tokens, perSecond, firstTokenMs, stamped }: TokenPlan
   return `say ${tokens} tokens, ${perSecond} per second, first after ${firstTokenMs} ms${stamped ? ', stamped' : ''}`;
 }
 
-/** The plan in a prompt, null where there is none. */
+/** The plan in a prompt; null if there is none. */
 export function planIn(prompt: string): TokenPlan | null {
   const found = PATTERN.exec(prompt);
   if (found === null) return null;

@@ -5,12 +5,12 @@ import { Completion } from '../completion.ts';
 import { type ChatRequest, type ModelRequest, promptOf } from './model-request.ts';
 import type { AnswerOptions, ModelFailure, ModelStep, ModelSteps, ModelUsage } from './model-step.ts';
 
-/** Steps and how to take them. */
+/** Steps and how to run them. */
 export interface ModelScript extends AnswerOptions {
   readonly steps: ModelSteps;
 }
 
-/** Takes the steps of a script, one after the other, on one response.
+/** Runs the steps of a script in order on one response.
  *  @param gone aborted when the client has closed the connection */
 export async function playScript(
   script: ModelScript,
@@ -49,14 +49,14 @@ async function pause(ms: number, gone: AbortSignal): Promise<void> {
   });
 }
 
-// a script without end and without pauses would otherwise fill the memory and starve the event loop
+// otherwise an endless script without pauses would fill the memory and starve the event loop
 async function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
   await once(response, 'drain', { signal: gone }).catch(() => {
     // aborted: the caller looks at the signal
   });
 }
 
-/** The answer to one request, streamed or whole, as the request asked. */
+/** The answer to one request, streamed or whole as requested. */
 class Answer {
   over = false;
   private readonly body: ChatRequest;
@@ -121,7 +121,7 @@ class Answer {
   private call({ id, name, arguments: args }: { id: string; name: string; arguments: string }): void {
     const index = this.toolCalls.length;
     this.toolCalls.push({ id, type: 'function', function: { name, arguments: args } });
-    // as real models do: first the name, then the arguments in pieces
+    // like real models: first the name, then the arguments in pieces
     const half = Math.ceil(args.length / 2);
     const opening = { index, id, type: 'function', function: { name, arguments: '' } };
     this.event(this.completion.chunk({ tool_calls: [opening] }));

@@ -1,26 +1,26 @@
 import type { ModelRequest } from './model-request.ts';
 import type { ModelStep } from './model-step.ts';
 
-/** Lets a test speak for the model, token by token, without a timer.
- *  A gate answers one request: the first that comes. */
+/** Lets a test write the model's answer token by token, without a timer.
+ *  A gate answers one request: the first that arrives. */
 export class ModelGate implements AsyncIterable<ModelStep> {
   private readonly arrival = Promise.withResolvers<ModelRequest>();
   private readonly queue: { readonly step: ModelStep | null; readonly taken: PromiseWithResolvers<boolean> }[] = [];
   private more = Promise.withResolvers<void>();
   private closed = false;
 
-  /** the request that this gate answers, once it is there */
+  /** the request that this gate answers, once it has arrived */
   get request(): Promise<ModelRequest> {
     return this.arrival.promise;
   }
 
-  /** Says one delta.
-   *  @returns true when it is written to the connection, false when the client had closed it by then */
+  /** Writes one delta.
+   *  @returns true once it is written to the connection, false if the client had closed it */
   say(text: string): Promise<boolean> {
     return this.step(text);
   }
 
-  /** Takes any one step, like {@link say}. */
+  /** Runs any step, like {@link say}. */
   step(step: ModelStep): Promise<boolean> {
     return this.push(step);
   }
@@ -50,7 +50,7 @@ export class ModelGate implements AsyncIterable<ModelStep> {
       }
       if (next.step === null) return void next.taken.resolve(true);
       yield next.step;
-      // resumed when the step has been taken
+      // resumes once the step has run
       next.taken.resolve(!this.closed);
     }
   }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The body of a chat completion request, as far as the simulated model looks. */
+/** The fields of a chat completion request that the simulated model reads. */
 export interface ChatRequest {
   readonly model?: string;
   readonly messages?: readonly { readonly role: string; readonly content: unknown }[];
@@ -11,13 +11,13 @@ export interface ChatRequest {
 
 /** How and when the connection of a request ended. */
 export interface RequestEnd {
-  /** `client`: it went away before the answer was whole · `server`: the answer is whole, or the model reset it */
+  /** `client`: the client left before the answer was whole · `server`: the answer is whole, or the model reset it */
   readonly by: 'client' | 'server';
   /** `performance.now()` of this process */
   readonly at: number;
 }
 
-/** One request that the simulated model received. */
+/** A request that the simulated model received. */
 export interface ModelRequest {
   /** 0, 1, … in order of arrival */
   readonly index: number;
@@ -29,9 +29,9 @@ export interface ModelRequest {
   readonly prompt: string;
   /** the text written so far */
   said: string;
-  /** whether the model itself reset the connection */
+  /** whether the model reset the connection */
   wasReset: boolean;
-  /** settles when the connection is done with this request: after the whole answer, or when the client closed it */
+  /** settles after the whole answer, or when the client closes the connection */
   readonly ended: Promise<RequestEnd>;
 }
 

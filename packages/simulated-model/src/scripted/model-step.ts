@@ -1,5 +1,5 @@
-/** What a simulated model does next. A bare string is one text delta, with exactly these boundaries; a lone surrogate
- *  goes over the wire as a JSON escape, as it does when a real model splits an emoji over two deltas. */
+/** What a simulated model does next. A bare string is one text delta with exactly these boundaries; a lone surrogate
+ *  is sent as a JSON escape, as when a real model splits an emoji across two deltas. */
 export type ModelStep =
   | string
   | { readonly reasoning: string }
@@ -8,13 +8,13 @@ export type ModelStep =
   | { readonly waitMs: number }
   /** answer with this status instead of a stream; only as the first step */
   | { readonly fail: ModelFailure }
-  /** these bytes into the body as they are: a malformed chunk, a comment */
+  /** write these bytes into the body unchanged: a malformed chunk, a comment */
   | { readonly raw: string }
-  /** nothing more, with the connection open, until the client closes it */
+  /** send nothing more and keep the connection open until the client closes it */
   | { readonly silence: true }
-  /** the connection is reset (RST) */
+  /** reset the connection (RST) */
   | { readonly reset: true }
-  /** the body ends properly, but early: no finish reason, no `[DONE]` */
+  /** end the body properly, but early: no finish reason, no `[DONE]` */
   | { readonly cut: true };
 
 export interface ModelFailure {
@@ -32,11 +32,11 @@ export interface ModelUsage {
 export type ModelSteps = Iterable<ModelStep> | AsyncIterable<ModelStep>;
 
 export interface AnswerOptions {
-  /** answers prompts that are this text or match this pattern; every prompt when left out */
+  /** answers prompts that equal this text or match this pattern; every prompt when left out */
   readonly to?: string | RegExp;
-  /** before the first step, milliseconds */
+  /** delay before the first step, milliseconds */
   readonly firstTokenMs?: number;
-  /** between one step and the next, milliseconds */
+  /** delay between steps, milliseconds */
   readonly stepMs?: number;
   /** `stop` when left out, or `tool_calls` when a tool was called */
   readonly finishReason?: string;
@@ -44,7 +44,7 @@ export interface AnswerOptions {
   readonly usage?: ModelUsage;
 }
 
-/** Steps without an end: `token(0)`, `token(1)`, … */
+/** Endless steps: `token(0)`, `token(1)`, … */
 export function* endless(token: (index: number) => string = (index) => ` ${index}`): Generator<string> {
   for (let index = 0; ; index += 1) yield token(index);
 }

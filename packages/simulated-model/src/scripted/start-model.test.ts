@@ -38,7 +38,7 @@ describe('SimulatedModel', () => {
     expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 1, completion_tokens: 6, total_tokens: 7 });
   });
 
-  it('answers whole where no stream is asked for', async () => {
+  it('answers whole when no stream is asked for', async () => {
     model.answer(['Hel', 'lo', { toolCall: { id: 'c1', name: 'look', arguments: '{"at":1}' } }]);
     const answer = (await (await ask('hi', { stream: false })).json()) as { choices: object[] };
     expect(answer.choices).toMatchObject([
@@ -53,7 +53,7 @@ describe('SimulatedModel', () => {
     expect(model.requests.map(({ prompt }) => prompt)).toEqual(['why is the sky blue?', 'why?']);
   });
 
-  it('refuses as often as it was told, then answers', async () => {
+  it('refuses the number of requests it was told to, then answers', async () => {
     model.failNext(1, { status: 429, retryAfter: 2 });
     const refused = await ask('hi');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '2']);
@@ -61,7 +61,7 @@ describe('SimulatedModel', () => {
     expect((await ask('hi')).status).toBe(200);
   });
 
-  it('speaks only when the test does, through a gate', async () => {
+  it('writes only what the test writes, through a gate', async () => {
     const gate = model.gated();
     const answer = await Promise.all([ask('hi'), gate.say('one')]).then(([response]) => response);
     expect(model.said(0)).toBe('one');
@@ -71,7 +71,7 @@ describe('SimulatedModel', () => {
     expect(await model.requests[0]?.ended).toMatchObject({ by: 'server' });
   });
 
-  it('tells when the client closed its connection, and that later words reached nobody', async () => {
+  it('reports when the client closed its connection, and that later words reached nobody', async () => {
     const gate = model.gated();
     const client = new AbortController();
     await Promise.all([ask('hi', { signal: client.signal }), gate.say('one')]);
@@ -84,7 +84,7 @@ describe('SimulatedModel', () => {
     expect(model.said(0)).toBe('one');
   });
 
-  it('stops an endless answer when the client goes', async () => {
+  it('stops an endless answer when the client disconnects', async () => {
     model.answer(() => endless(), { stepMs: 1 });
     const client = new AbortController();
     await ask('hi', { signal: client.signal });
@@ -108,7 +108,7 @@ describe('SimulatedModel', () => {
     expect((await (await model.request(0)).ended).by).toBe('server');
   });
 
-  it('sends a malformed chunk as it is', async () => {
+  it('sends a malformed chunk unchanged', async () => {
     model.answer(['one', { raw: 'data: {nonsense\n\n' }]);
     expect(await (await ask('hi')).text()).toContain('data: {nonsense\n\n');
   });

@@ -5,14 +5,14 @@ import { ModelGate } from './model-gate.ts';
 import { type ChatRequest, type ModelRequest, promptOf, type RequestEnd } from './model-request.ts';
 import type { AnswerOptions, ModelFailure, ModelSteps } from './model-step.ts';
 
-/** A model that says exactly what a test wants, behind OpenAI's wire protocol (`POST /v1/chat/completions`, streamed
+/** A model that sends exactly what a test wants, over OpenAI's wire protocol (`POST /v1/chat/completions`, streamed
  *  or not, and `GET /v1/models`) on a real HTTP server.
  *
- *  A server of our own and not `@copilotkit/aimock`, which serves the demonstration: aimock cuts a text into chunks of
- *  a fixed length, so a test could not say where one delta ends; it takes its whole answer before it begins, so a test
- *  could not speak token by token; and it does not tell when a client has closed its connection. */
+ *  It does not use `@copilotkit/aimock`, as the demonstration does: aimock cuts a text into chunks of a fixed length,
+ *  so a test could not choose where a delta ends; it needs the whole answer before it begins, so a test could not send
+ *  token by token; and it does not report when a client has closed its connection. */
 export class SimulatedModel implements AsyncDisposable {
-  /** every request so far, in order of arrival; those refused on purpose as well */
+  /** every request so far, in order of arrival, including those refused on purpose */
   readonly requests: ModelRequest[] = [];
   private readonly scripts: { readonly to: AnswerOptions['to']; readonly script: () => ModelScript }[] = [];
   private readonly gates: { readonly to: AnswerOptions['to']; readonly gate: ModelGate }[] = [];
@@ -38,28 +38,28 @@ export class SimulatedModel implements AsyncDisposable {
     await once(this.server, 'listening');
   }
 
-  /** Sets the answer to every prompt, or to those that `to` names; the last one set wins.
-   *  @param steps taken afresh for each request: an array, or a function for what can be iterated only once */
+  /** Sets the answer to every prompt, or to those that match `to`; the last one set wins.
+   *  @param steps iterated again for each request: an array, or a function if it can be iterated only once */
   answer(steps: readonly Parameters<ModelGate['step']>[0][] | (() => ModelSteps), options: AnswerOptions = {}): this {
     const script = () => ({ ...options, steps: typeof steps === 'function' ? steps() : steps });
     this.scripts.unshift({ to: options.to, script });
     return this;
   }
 
-  /** Takes the next request that matches, and waits for the test to speak. Goes before every answer. */
+  /** Takes the next request that matches, and waits for the test to write. Takes precedence over every answer. */
   gated({ to }: Pick<AnswerOptions, 'to'> = {}): ModelGate {
     const gate = new ModelGate();
     this.gates.push({ to, gate });
     return gate;
   }
 
-  /** Refuses the next requests, then goes on as before. */
+  /** Refuses the next requests, then answers as before. */
   failNext(times: number, failure: ModelFailure): this {
     for (let count = 0; count < times; count += 1) this.failures.push(failure);
     return this;
   }
 
-  /** The request with this index, once it is there. */
+  /** The request with this index, once it has arrived. */
   request(index: number): Promise<ModelRequest> {
     const known = this.requests[index];
     if (known !== undefined) return Promise.resolve(known);
@@ -68,7 +68,7 @@ export class SimulatedModel implements AsyncDisposable {
     return arrival.promise;
   }
 
-  /** The text that has been written in answer to a request so far; '' before it is there. */
+  /** The text written in answer to a request so far; '' before it has arrived. */
   said(index: number): string {
     return this.requests[index]?.said ?? '';
   }
@@ -84,7 +84,7 @@ export class SimulatedModel implements AsyncDisposable {
     if (incoming.url?.endsWith('/models')) return void response.end(MODEL_LIST);
     if (!incoming.url?.endsWith('/chat/completions')) return refuse(response, { status: 404, message: 'no such path' });
     response.on('error', () => {
-      // written after the client had gone; `ended` tells
+      // written after the client had disconnected; `ended` reports it
     });
     const gone = new AbortController();
     response.once('close', () => gone.abort());
@@ -145,13 +145,13 @@ function matches(to: AnswerOptions['to'], prompt: string): boolean {
   return typeof to === 'string' ? to === prompt : to.test(prompt);
 }
 
-/** @returns null for what is no JSON, or was not sent to its end */
+/** @returns null for a body that is not JSON or is incomplete */
 async function readBody(incoming: IncomingMessage): Promise<ChatRequest | null> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of incoming) chunks.push(chunk);
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch {
-    return null; // the caller answers with what is wrong, to a client that may be gone
+    return null; // the caller answers with an error, to a client that may have disconnected
   }
 }
