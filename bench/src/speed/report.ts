@@ -65,12 +65,12 @@ const TABLES: readonly PeerTable[] = [
   },
   {
     of: 'fan-out',
-    title: 'One answer to 1,000 readers, past nginx',
+    title: 'One answer to 1,000 readers, without nginx',
     columns: [{ head: 'CPU per event and reader µs', figure: 'microsPerEventAndReader' }, ...DELAY],
   },
   {
     of: 'resume',
-    title: 'Resume of an answer of 10,000 tokens, ms from request to last byte, by the share of it that was missed',
+    title: 'Resume of a 10,000-token answer: ms from request to last byte, by the share that was missed',
     columns: [
       { head: 'events in the log', figure: 'events' },
       { head: 'all', figure: 'wholeMs' },
