@@ -59,7 +59,7 @@ export function growthPicture({ measured }: SpeedResult): Curves {
   });
   return {
     title: 'How the cost grows',
-    subtitle: 'logarithmic scales; the dashed line is growth in proportion',
+    subtitle: 'logarithmic scales; the dashed line shows proportional growth',
     curves: [
       curve('growth: streams', 'cpuMsPerSecond', {
         title: 'streams',

@@ -45,7 +45,7 @@ export function ttftReport({ machine, rounds, model, cases }: TtftResult): strin
 /** The picture of the same figures. */
 export function ttftTimeline({ model, cases }: TtftResult): Timeline {
   return {
-    title: 'What a client has of one answer, and when',
+    title: 'What a client has received of one answer, and when',
     subtitle: `the model says its first token after ${formatMs(model.firstTokenMs)} ms and its last after ${formatMs(model.lastTokenMs)} ms`,
     rows: cases.filter(({ pictured }) => pictured).map(({ label, medians }) => ({ label, marks: medians })),
   };
