@@ -54,7 +54,7 @@ export const BODIES: readonly OddRequest[] = [
   ].map((value) => json(`messages ${value}`, `{"messages":${value}}`)),
   json('both query and messages', '{"query":"x","messages":[{"role":"user","content":"x"}]}'),
   json('an unknown field', '{"query":"x","colour":"red"}'),
-  json('an unknown field of a message', '{"messages":[{"role":"user","content":"x","name":"y"}]}'),
+  json('an unknown field of a message', '{"messages":[{"role":"user","content":"x","colour":"y"}]}'),
   ...['1e999', '-1', '3', '"1"'].map((value) => json(`temperature ${value}`, `{"query":"x","temperature":${value}}`)),
   ...['1e400', '99999999999999999999', '-1', '0', '0.5', '9'.repeat(400)].map((value) =>
     json(`maxTokens ${value.slice(0, 30)}`, `{"query":"x","maxTokens":${value}}`),
