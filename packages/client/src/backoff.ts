@@ -1,17 +1,17 @@
 import type { MillraceError } from './millrace-error.ts';
 
-/** How a lost connection is taken up again. */
+/** How to reconnect after a lost connection. */
 export interface RetryPolicy {
   /** first wait, milliseconds, until the server names its own (`retry:`); doubled with each failure in a row */
   readonly retryMs: number;
-  /** longest wait, milliseconds; only the server's `Retry-After` goes beyond */
+  /** longest wait, milliseconds; only the server's `Retry-After` may exceed it */
   readonly maxRetryMs: number;
   /** failures in a row after which the client gives up; `Infinity`: never */
   readonly maxFailures: number;
 }
 
 /** Counts failures in a row and waits between them: exponential, with jitter so that the clients of a dead node do
- *  not come back as one. */
+ *  not all return at once. */
 export class Backoff {
   private failures = 0;
   private baseMs: number;
@@ -20,18 +20,18 @@ export class Backoff {
     this.baseMs = policy.retryMs;
   }
 
-  /** The server named its reconnection time.
+  /** Takes the reconnection time that the server named.
    *  @param retryMs milliseconds */
   serverSays(retryMs: number): void {
     this.baseMs = retryMs;
   }
 
-  /** The connection works: the next failure is the first again. */
+  /** The connection works: the next failure counts as the first. */
   worked(): void {
     this.failures = 0;
   }
 
-  /** @param cause what went wrong; thrown when this failure is one too many
+  /** @param cause what went wrong; thrown after too many failures
    *  @returns how long to wait before the next try, milliseconds */
   next(cause: MillraceError): number {
     this.failures += 1;

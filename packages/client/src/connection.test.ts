@@ -12,7 +12,7 @@ const line: fc.Arbitrary<readonly number[]> = fc.oneof(
   { weight: 6, arbitrary: fc.jsonValue().map((value) => bytesOf(`data: ${JSON.stringify(value)}`)) },
   {
     weight: 2,
-    // JSON over several lines, no JSON, and next to no data at all
+    // JSON over several lines, invalid JSON, and almost no data
     arbitrary: fc
       .constantFrom('data: {"text":', 'data:"x"}', 'data', 'data:', 'data:  1', 'data: }', 'data: a\0b')
       .map(bytesOf),
@@ -42,7 +42,7 @@ const stream = fc
   .record({ mark: fc.constantFrom('', '\ufeff'), lines: fc.array(fc.tuple(line, end), { maxLength: 30 }) })
   .map(({ mark, lines }) => Uint8Array.from([...bytesOf(mark), ...lines.flat(2)]));
 
-/** What this client makes of a body that comes in such pieces. */
+/** What this client reads from a body that arrives in these pieces. */
 async function read(body: Uint8Array, sizes: readonly number[]) {
   const pieces = new ReadableStream({
     start(controller) {
@@ -69,7 +69,7 @@ async function read(body: Uint8Array, sizes: readonly number[]) {
   }
 }
 
-/** The same by the standard: up to the first event of ours whose data is no JSON. */
+/** The same by the standard: up to the first of our events whose data is not JSON. */
 function expected(body: Uint8Array) {
   const { events, retries } = interpret(body);
   const ours = events.filter(({ event }) => isJobEventType(event || 'text'));
@@ -98,7 +98,7 @@ describe('a connection', () => {
         const { retries, ...found } = await read(body, sizes);
         const { retries: hints, ...standard } = expected(body);
         expect(found).toEqual(standard);
-        // a failure ends the reading, and what came after it has no say
+        // a failure ends the reading: ignore what came after it
         expect(retries).toEqual(found.failure === null ? hints : hints.slice(0, retries.length));
       }),
       { numRuns: 1_000 },

@@ -3,20 +3,20 @@ import { isJobEventType, type JobEvent } from './job-event.ts';
 import { MillraceError } from './millrace-error.ts';
 import { type Request, reaching, type Transport } from './transport.ts';
 
-// the longest single event that is taken, in characters: far above what a server allows a whole job
+// max length of one event, in characters: far above what a server allows a whole job
 const MAX_EVENT_CHARS = 64 * 1024 * 1024;
 
-/** What a connection tells besides events. */
+/** What a connection reports besides events. */
 export interface ConnectionNotes {
-  /** an event or a heartbeat came: the server is there and works on it */
+  /** an event or a heartbeat arrived: the server is alive and working */
   alive(): void;
-  /** the server names the time to wait before reconnecting, milliseconds */
+  /** the server named the time to wait before reconnecting, milliseconds */
   retry(retryMs: number): void;
 }
 
-/** One HTTP answer that carries a job's stream. A server that says nothing for `silenceMs`, not even a heartbeat,
- *  counts as lost: a half-open connection would otherwise hang for ever. The clock runs only while this side waits
- *  for bytes, so a slow consumer is not taken for a silent server. */
+/** One HTTP answer that carries a job's stream. A server that sends nothing for `silenceMs`, not even a heartbeat,
+ *  counts as lost: otherwise a half-open connection would hang for ever. The clock runs only while this side waits
+ *  for bytes, so a slow consumer does not make the server look silent. */
 export class Connection {
   private constructor(
     private readonly response: Response,
@@ -24,7 +24,7 @@ export class Connection {
     private readonly silence: SilenceLimit,
   ) {}
 
-  /** @throws MillraceError `UNREACHABLE`, or what the server refused with
+  /** @throws MillraceError `UNREACHABLE`, or the code of the server's refusal
    *  @throws the signal's reason */
   static async open(transport: Transport, request: Request, silenceMs: number): Promise<Connection> {
     const silence = new SilenceLimit(silenceMs);
@@ -38,18 +38,18 @@ export class Connection {
     }
   }
 
-  /** The job's id as the server knows it; null: it did not say. */
+  /** The job's id from the server; null if it sent none. */
   get requestId(): string | null {
     return this.response.headers.get('x-request-id');
   }
 
-  /** The cursor was the terminal event already: there is nothing more to come. */
+  /** The cursor was already the terminal event: nothing more will come. */
   get isOver(): boolean {
     return this.response.status === 204;
   }
 
   /** The events until the body ends. Leaving the loop closes the connection.
-   *  @throws MillraceError `UNREACHABLE` when it breaks, `BAD_ANSWER` when it is no stream of events
+   *  @throws MillraceError `UNREACHABLE` when it breaks, `BAD_ANSWER` when it is not a stream of events
    *  @throws the caller's signal's reason */
   async *events(notes: ConnectionNotes): AsyncGenerator<JobEvent, void, undefined> {
     if (!this.response.headers.get('content-type')?.startsWith('text/event-stream')) {
@@ -57,7 +57,7 @@ export class Connection {
       throw new MillraceError('BAD_ANSWER', 'the answer is not a stream of events', { status: this.response.status });
     }
     const arrived: Message[] = [];
-    // an event without an id of its own has the one before it, as the standard says; the parser names only what it saw
+    // an event without an id keeps the previous one, as the standard says; the parser reports only what it saw
     let lastId = '';
     const parser = createParser({
       onId(id) {
@@ -70,13 +70,13 @@ export class Connection {
       onComment: () => notes.alive(),
       onRetry: (retryMs) => notes.retry(retryMs),
       onError(cause) {
-        // other faults are fields of a newer server, which the standard tells a client to pass over
+        // other errors are fields of a newer server, which the standard tells a client to ignore
         if (cause.type !== 'max-buffer-size-exceeded') return;
         throw new MillraceError('BAD_ANSWER', 'an event of the stream does not end', { cause });
       },
       maxBufferSize: MAX_EVENT_CHARS,
     });
-    // the parser takes off the one byte order mark that there may be
+    // the parser strips an optional byte order mark
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const reader = this.response.body?.getReader();
     if (reader === undefined) return;
@@ -90,7 +90,7 @@ export class Connection {
         }
       }
     } finally {
-      // the connection may be broken already, and nobody waits for its end
+      // the connection may already be broken, and nobody waits for its end
       reader.cancel().catch(() => undefined);
     }
   }

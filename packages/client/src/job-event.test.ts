@@ -9,7 +9,7 @@ import {
 import type { Job, NewJob } from './job.ts';
 import { isJobEventType, isTerminal, type JobEvent, type JobEventData } from './job-event.ts';
 
-/** Compiles only where every A is a B. */
+/** Compiles only if every A is a B. */
 function fits<A extends B, B>(): A | undefined {
   return undefined;
 }
@@ -27,7 +27,7 @@ describe('the client’s events', () => {
     fits<keyof CreateJobBody, keyof NewJob>();
   });
 
-  it('pass over what a newer server says', () => {
+  it('ignore types of a newer server', () => {
     expect(['new_event', 'toString', ''].filter(isJobEventType)).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
-/** In jobs that say several messages at once: which of them an event belongs to. */
+/** In jobs that write several messages at once: the message to which an event belongs. */
 interface OfMessage {
   readonly messageId?: string | undefined;
 }
 
-/** Where in an agent something was said: names of its nodes, and of the graphs around them. */
+/** Where in an agent an event came from: the names of its nodes, and of the graphs around them. */
 interface Place {
   readonly node?: string | undefined;
   readonly namespace?: readonly string[] | undefined;
@@ -15,13 +15,13 @@ export interface JobEventData {
   accepted: { readonly id: string; readonly status: 'queued' };
   /** a worker took it */
   started: { readonly attempt: number; readonly model: string };
-  /** a message begins, in jobs that say more than one: what follows belongs to it until the next one begins */
+  /** a message begins, in jobs with more than one: what follows belongs to it until the next one begins */
   message_start: { readonly messageId: string } & Place;
   /** the next piece of the answer */
   text: { readonly text: string } & OfMessage;
-  /** the next piece of the model's reasoning, where it gives it */
+  /** the next piece of the model's reasoning, if it provides any */
   reasoning: { readonly text: string } & OfMessage;
-  /** the model begins to write a call; may be ignored, the whole call follows */
+  /** the model begins to write a call; may be ignored, since the whole call follows */
   tool_call_start: { readonly callId: string; readonly name: string } & OfMessage;
   /** the next piece of the arguments of a call; may be ignored */
   tool_call_delta: { readonly callId: string; readonly arguments: string } & OfMessage;
@@ -33,15 +33,15 @@ export interface JobEventData {
     readonly content: string;
     readonly isError: boolean;
   };
-  /** that message is whole */
+  /** the message is complete */
   message_end: { readonly messageId: string; readonly finishReason: string; readonly usage?: Usage | undefined };
-  /** whatever a pipeline or a tool of it writes */
+  /** anything that a pipeline or one of its tools writes */
   custom: { readonly name?: string | undefined; readonly data: unknown };
-  /** the state of an agent, in a mode that was asked for */
+  /** the state of an agent, in a requested mode */
   state: { readonly mode: string; readonly data: unknown } & Place;
   /** the agent asks a person; the job then ends with `finishReason` `interrupt` */
   interrupt: { readonly interruptId: string; readonly value: unknown; readonly node?: string | undefined };
-  /** all that was said so far is void: a new attempt starts the answer afresh */
+  /** everything so far is void: a new attempt starts the answer again */
   reset: { readonly attempt: number; readonly reason: 'worker-lost' | 'handover' | 'log-lost' };
   done: { readonly finishReason: string; readonly usage: Usage; readonly timings: Timings };
   error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean };
@@ -54,14 +54,14 @@ export interface Usage {
   readonly outputTokens: number;
 }
 
-/** Milliseconds from the moment of acceptance; `firstTokenMs` is null where nothing was said. */
+/** Milliseconds from the moment of acceptance; `firstTokenMs` is null if there was no token. */
 export interface Timings {
   readonly queueMs: number;
   readonly firstTokenMs: number | null;
   readonly totalMs: number;
 }
 
-/** What ends a job as failed, after its stream had begun. @see PROTOCOL.md §7 */
+/** Why a job failed after its stream had begun. @see PROTOCOL.md §7 */
 export type JobErrorCode =
   | 'MODEL_ERROR'
   | 'MODEL_RATE_LIMITED'
@@ -98,7 +98,7 @@ const EVENT_TYPES: Readonly<Record<JobEventType, 'terminal' | null>> = {
   cancelled: 'terminal',
 };
 
-/** @returns false for the types of a newer server, which this client passes over */
+/** @returns false for types of a newer server, which this client ignores */
 export function isJobEventType(name: string): name is JobEventType {
   return Object.hasOwn(EVENT_TYPES, name);
 }

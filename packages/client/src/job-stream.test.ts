@@ -51,7 +51,7 @@ describe('a stream that is cut', () => {
     expect(await collect(await clientOf(server).create({ query: 'why?' }))).toEqual(log);
   });
 
-  it('and met by 502, 503 and 504 on the way back, goes on after them', async () => {
+  it('resumes after 502, 503 and 504 on its way back', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push(
       { kind: 'cut', after: 3, cleanly: false },
@@ -62,7 +62,7 @@ describe('a stream that is cut', () => {
     expect(await collect(await clientOf(server).create({ query: 'why?' }))).toEqual(log);
   });
 
-  it('waits as long as Retry-After says', async () => {
+  it('waits for as long as Retry-After says', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push(
       { kind: 'cut', after: 3, cleanly: true },
@@ -74,7 +74,7 @@ describe('a stream that is cut', () => {
     expect(delays[1]).toBe(50);
   });
 
-  it('and met by 429 on the way back, waits for room: the readers of a dead node come to the others', async () => {
+  it('waits for room after 429 on its way back: the readers of a dead node move to the others', async () => {
     await using server = await ScriptedServer.start(log);
     const full = { kind: 'refuse', status: 429, headers: { 'retry-after': '0.01' } } as const;
     server.mishaps.push({ kind: 'cut', after: 3, cleanly: true }, full, full);
@@ -83,7 +83,7 @@ describe('a stream that is cut', () => {
     expect(server.resumes).toHaveLength(3);
   });
 
-  it('is told of 429 at once where it has not begun', async () => {
+  it('reports 429 at once if it has not begun', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({
       kind: 'refuse',
@@ -95,7 +95,7 @@ describe('a stream that is cut', () => {
     expect(await failure(reading)).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 7000 });
   });
 
-  it('whatever happens in between, is exact (property)', async () => {
+  it('is exact, whatever happens in between (property)', async () => {
     const mishap = fc.oneof(
       fc.record({ kind: fc.constant('cut' as const), after: fc.nat(4), cleanly: fc.boolean() }),
       fc.record({ kind: fc.constant('refuse' as const), status: fc.constantFrom(500, 502, 503, 504) }),
@@ -115,7 +115,7 @@ describe('a stream that is cut', () => {
     );
   });
 
-  it('again and again without a heartbeat is given up, with the last cause', async () => {
+  it('gives up after repeated cuts without a heartbeat, with the last cause', async () => {
     await using server = await ScriptedServer.start(log);
     for (let i = 0; i < 9; i += 1) server.mishaps.push({ kind: 'refuse', status: 503, body: { code: 'UNAVAILABLE' } });
     const reading = collect(clientOf(server, { maxFailures: 3 }).resume(JOB));
@@ -123,20 +123,20 @@ describe('a stream that is cut', () => {
     expect(server.seen).toHaveLength(4);
   });
 
-  it('is never given up while heartbeats come', async () => {
+  it('never gives up while heartbeats come', async () => {
     await using server = await ScriptedServer.start(log);
     for (let i = 0; i < 9; i += 1) server.mishaps.push({ kind: 'heartbeat-only' });
     expect(await collect(clientOf(server, { maxFailures: 3 }).resume(JOB))).toEqual(log);
   });
 
-  it('by silence is taken up again after three missing heartbeats', async () => {
+  it('reconnects after three missing heartbeats', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'hang', after: 2 });
     expect(await collect(clientOf(server, { heartbeatMs: 50 }).resume(JOB))).toEqual(log);
     expect(server.resumes.length).toBeGreaterThan(1);
   });
 
-  it('waits as long as the server asks for', async () => {
+  it('waits for as long as the server asks', async () => {
     await using server = await ScriptedServer.start(log, { retryMs: 40 });
     server.mishaps.push({ kind: 'cut', after: 1, cleanly: true });
     const delays: number[] = [];
@@ -156,7 +156,7 @@ describe('an answer', () => {
     expect(await (await clientOf(server).create({ query: 'why?' })).text()).toBe('a\n\ndata: b\0');
   });
 
-  it('begins afresh at a reset, also one that falls between two connections', async () => {
+  it('starts again at a reset, even one between two connections', async () => {
     await using server = await ScriptedServer.start(resetLog('void', ['good', ' answer']));
     server.mishaps.push({ kind: 'cut', after: 3, cleanly: true }, { kind: 'cut', after: 1, cleanly: true });
     const client = clientOf(server);
@@ -171,7 +171,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('that failed throws its code; as events it is one of them', async () => {
+  it('throws its code when it fails; read as events, the failure is an event', async () => {
     const failed: JobEvent = {
       id: '1-9',
       type: 'error',
@@ -188,7 +188,7 @@ describe('an answer', () => {
     expect(await collect(stream)).toEqual(log);
   });
 
-  it('that was cancelled throws CANCELLED', async () => {
+  it('throws CANCELLED when it is cancelled', async () => {
     const log: JobEvent[] = [...wholeLog(['a']).slice(0, -1), { id: '1-9', type: 'cancelled', data: { by: 'admin' } }];
     await using server = await ScriptedServer.start(log);
     expect(await failure(clientOf(server).resume(JOB).text())).toMatchObject({ code: 'CANCELLED' });
@@ -198,19 +198,19 @@ describe('an answer', () => {
 describe('watching', () => {
   const log = wholeLog(['a', 'b', 'c']);
 
-  it('gives the whole stream to each of two loops that read it at once', async () => {
+  it('gives the whole stream to each of two concurrent loops', async () => {
     await using server = await ScriptedServer.start(log);
     for (let i = 0; i < 2 * log.length; i += 1) server.mishaps.push({ kind: 'cut', after: 1, cleanly: true });
     const stream = await clientOf(server).create({ query: 'why?' });
     expect(await Promise.all([collect(stream), collect(stream)])).toEqual([log, log]);
   });
 
-  it('starts after the event it is told', async () => {
+  it('starts after the given event', async () => {
     await using server = await ScriptedServer.start(log);
     expect(await collect(clientOf(server).resume(JOB, '1-2'))).toEqual(log.slice(3));
   });
 
-  it('after the terminal event is over at once', async () => {
+  it('ends at once after the terminal event', async () => {
     await using server = await ScriptedServer.start(log);
     expect(await collect(clientOf(server).resume(JOB, log.at(-1)?.id))).toEqual([]);
   });
@@ -240,7 +240,7 @@ describe('watching', () => {
     await expect(collect(stream)).rejects.toThrow('enough');
   });
 
-  it('passes over events of a newer server', async () => {
+  it('ignores events of a newer server', async () => {
     const frames = 'id: 1-1\nevent: weather\ndata: {}\n\nid: 1-2\nevent: cancelled\ndata: {"by":"owner"}\n\n';
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'raw', contentType: 'text/event-stream', body: frames });
@@ -252,7 +252,7 @@ describe('watching', () => {
   it.each([
     ['text/html', '<p>Sign in to the network</p>'],
     ['text/event-stream', 'id: 1-1\ndata: no JSON\n\n'],
-  ])('refuses %s that is no stream of events', async (contentType, body) => {
+  ])('refuses %s that is not a stream of events', async (contentType, body) => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'raw', contentType, body });
     expect(await failure(collect(clientOf(server).resume(JOB)))).toMatchObject({ code: 'BAD_ANSWER' });

@@ -7,13 +7,13 @@ import type { Transport } from './transport.ts';
 /** The next piece of an answer. */
 export interface Delta {
   readonly text: string;
-  /** a new attempt starts the answer afresh: discard all text before this delta */
+  /** a new attempt starts the answer again: discard all text before this delta */
   readonly restart: boolean;
 }
 
-/** A connection was lost and is about to be taken up again. */
+/** A connection was lost, and the client is about to reconnect. */
 export interface Reconnection {
-  /** milliseconds until the next try */
+  /** time until the next try, milliseconds */
   readonly delayMs: number;
   readonly cause: MillraceError;
 }
@@ -22,23 +22,23 @@ export interface JobStreamOptions {
   readonly transport: Transport;
   readonly id: string;
   readonly policy: RetryPolicy;
-  /** a server that is silent for so long is taken for lost, milliseconds */
+  /** how long a server may be silent before it counts as lost, milliseconds */
   readonly silenceMs: number;
   readonly signal: AbortSignal | null;
   /** resume after this event; null: from the beginning */
   readonly lastEventId: string | null;
   readonly onReconnect: ((reconnection: Reconnection) => void) | null;
-  /** the answer to the POST, for the first reading; null: connect */
+  /** the answer to the POST, for the first reader; null: connect */
   readonly first: Connection | null;
 }
 
 /** A job's events, over as many connections as it takes: a body that ends without a terminal event is resumed after
  *  the last event seen, so that the reader sees no gap and no repeat. Iterate it, or call `text()` or `deltas()`; each
- *  reading goes over the whole stream. Leaving a loop, or aborting the signal, stops watching: the job goes on.
+ *  reads the whole stream. Leaving a loop, or aborting the signal, stops watching: the job continues.
  *  A stream from `create` holds its connection from the start: read it, or `close()` it.
  *  @see PROTOCOL.md §4 */
 export class JobStream implements AsyncIterable<JobEvent> {
-  /** the request id: with it the stream can be resumed or watched from anywhere */
+  /** the request id: use it to resume or watch the stream from anywhere */
   readonly id: string;
   private first: Connection | null;
   private seen: string | null;
@@ -49,19 +49,19 @@ export class JobStream implements AsyncIterable<JobEvent> {
     this.seen = options.lastEventId;
   }
 
-  /** The event after which to resume: the last one that was given out; null: none yet. */
+  /** The event after which to resume: the last one delivered; null: none yet. */
   get lastEventId(): string | null {
     return this.seen;
   }
 
   /** Every event, the terminal one last. A failed or cancelled job is an event here, not an exception.
-   *  @throws MillraceError the server refuses, or stays away for too long
+   *  @throws MillraceError the server refuses, or is unreachable for too long
    *  @throws the signal's reason */
   async *[Symbol.asyncIterator](): AsyncGenerator<JobEvent, void, undefined> {
     const { signal, policy, lastEventId, onReconnect } = this.options;
     const backoff = new Backoff(policy);
     const notes = { alive: () => backoff.worked(), retry: (retryMs: number) => backoff.serverSays(retryMs) };
-    // its own, since two loops may read the same stream at once
+    // one per loop, since two loops may read the same stream at once
     let cursor = lastEventId;
     let begun = false;
     for (;;) {
@@ -86,8 +86,8 @@ export class JobStream implements AsyncIterable<JobEvent> {
     }
   }
 
-  /** The answer piece by piece, without reasoning and tools.
-   *  @throws MillraceError as above, and when the job fails (its code) or is cancelled (`CANCELLED`) */
+  /** The answer piece by piece, without reasoning or tools.
+   *  @throws MillraceError as above; also when the job fails (its code) or is cancelled (`CANCELLED`) */
   async *deltas(): AsyncGenerator<Delta, void, undefined> {
     for await (const event of this) {
       if (event.type === 'text') yield { text: event.data.text, restart: false };
@@ -102,7 +102,7 @@ export class JobStream implements AsyncIterable<JobEvent> {
     }
   }
 
-  /** The whole answer, once it is whole.
+  /** The whole answer, once it is complete.
    *  @throws MillraceError like `deltas` */
   async text(): Promise<string> {
     let answer = '';
@@ -110,7 +110,7 @@ export class JobStream implements AsyncIterable<JobEvent> {
     return answer;
   }
 
-  /** Lets go of the connection of a stream that is not going to be read. The job goes on. */
+  /** Closes the connection of a stream that will not be read. The job continues. */
   async close(): Promise<void> {
     await this.first?.close();
     this.first = null;
@@ -129,13 +129,13 @@ export class JobStream implements AsyncIterable<JobEvent> {
   }
 }
 
-/** The limit of streams that are open at a time: when a node dies, its readers come to the others, all at once. */
+/** The limit of concurrent streams: when a node dies, its readers move to the other nodes all at once. */
 function isTooMuch(error: unknown): error is MillraceError {
   return error instanceof MillraceError && error.status === 429;
 }
 
-/** @returns the error when trying again may help
- *  @throws any other */
+/** @returns the error, if trying again may help
+ *  @throws any other error */
 export function transient(error: unknown): MillraceError {
   if (error instanceof MillraceError && (error.code === 'UNREACHABLE' || (error.status ?? 0) >= 500)) return error;
   throw error;

@@ -2,7 +2,7 @@ import type { JobErrorCode, Usage } from './job-event.ts';
 
 export type JobStatus = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
 
-/** Something in a message that is no text: where the model's server finds it, or its bytes as base64. */
+/** A part of a message that is not text: its URL for the model's server, or its bytes as base64. */
 export interface MediaPart {
   readonly type: 'image' | 'audio' | 'file';
   readonly url?: string;
@@ -13,7 +13,7 @@ export interface MediaPart {
 
 export type ContentPart = { readonly type: 'text'; readonly text: string } | MediaPart;
 
-/** A call of a tool, as a model made it; `arguments` is JSON text. */
+/** A tool call as the model made it; `arguments` is JSON text. */
 export interface ToolCall {
   readonly callId: string;
   readonly name: string;
@@ -24,13 +24,13 @@ export interface Message {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
   readonly content: string | readonly ContentPart[];
   readonly name?: string;
-  /** of the role `assistant` */
+  /** for the role `assistant` */
   readonly toolCalls?: readonly ToolCall[];
-  /** of the role `tool`: which call it answers */
+  /** for the role `tool`: the call it answers */
   readonly toolCallId?: string;
 }
 
-/** A tool of the caller: the model's calls come back as events, and end the job. */
+/** A tool of the caller: the model's calls come back as events and end the job. */
 export interface Tool {
   readonly name: string;
   readonly description?: string;
@@ -52,7 +52,7 @@ export interface NewJob {
   /** shorthand for one user message */
   readonly query?: string;
   readonly messages?: readonly Message[];
-  /** which pipeline answers, `chat` unless told */
+  /** which pipeline answers; default `chat` */
   readonly pipeline?: string;
   /** `provider:name`, or a bare name for the default provider */
   readonly model?: string;
@@ -68,9 +68,9 @@ export interface NewJob {
   readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string };
   readonly parallelToolCalls?: boolean;
   readonly responseFormat?: ResponseFormat;
-  /** what happens when the creating connection is lost and nobody watches, `continue` unless told */
+  /** what happens when the creating connection is lost and nobody watches; default `continue` */
   readonly onDisconnect?: 'continue' | 'cancel';
-  /** what a new attempt does when tokens were already published, `restart` unless told */
+  /** what a new attempt does when tokens were already published; default `restart` */
   readonly onCrash?: 'restart' | 'fail';
   /** wall clock from the start of the attempt, milliseconds */
   readonly timeoutMs?: number;
@@ -78,7 +78,7 @@ export interface NewJob {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A message that a job has said. */
+/** A message that a job has written. */
 export interface SaidMessage {
   /** by the model, or by a tool */
   readonly role: 'assistant' | 'tool';
@@ -101,9 +101,9 @@ export interface Job {
   readonly firstTokenAt: string | null;
   readonly finishedAt: string | null;
   readonly lastEventId: string | null;
-  /** the answer so far, or whole; absent where it was not asked for, null once the log has expired */
+  /** the answer so far, or the whole answer; absent if not asked for, null once the log has expired */
   readonly text?: string | null;
-  /** what was said so far, or in all; absent where it was not asked for, null once the log has expired */
+  /** the messages so far, or all of them; absent if not asked for, null once the log has expired */
   readonly messages?: readonly SaidMessage[] | null;
   readonly usage: Usage | null;
   readonly error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean } | null;
@@ -115,7 +115,7 @@ export interface Job {
 /** One page of jobs, newest first. */
 export interface JobPage {
   readonly items: readonly Job[];
-  /** pass it to `list` for the next page; null: this was the last */
+  /** pass it to `list` for the next page; null: this is the last page */
   readonly nextCursor: string | null;
 }
 

@@ -13,7 +13,7 @@ function clientOf(server: ScriptedServer, apiKey?: string): MillraceClient {
 const json = (body: unknown) => ({ kind: 'raw', contentType: 'application/json', body: JSON.stringify(body) }) as const;
 
 describe('create', () => {
-  it('sends the body, a request id of its own, the key and the idempotency key', async () => {
+  it('sends the body, a new request id, the key and the idempotency key', async () => {
     await using server = await ScriptedServer.start(log);
     const stream = await clientOf(server, 'secret').create({ query: 'why?' }, { idempotencyKey: 'once' });
     expect(await stream.text()).toBe('a');
@@ -29,7 +29,7 @@ describe('create', () => {
     expect(stream.id).toMatch(/^[A-Za-z0-9_-]{24}$/);
   });
 
-  it('repeats a POST whose answer was lost under the same id: one job', async () => {
+  it('repeats a POST whose answer was lost, with the same id: one job', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'lose' }, { kind: 'lose' }, { kind: 'refuse', status: 503 });
     const stream = await clientOf(server).create({ query: 'why?' });
@@ -38,14 +38,14 @@ describe('create', () => {
     expect([...server.jobs]).toEqual([stream.id]);
   });
 
-  it('takes the caller’s id', async () => {
+  it('uses the caller’s id', async () => {
     await using server = await ScriptedServer.start(log);
     const stream = await clientOf(server).create({ query: 'why?' }, { requestId: 'mine-and-no-other' });
     await stream.close();
     expect(stream.id).toBe('mine-and-no-other');
   });
 
-  it('says what is wrong with the body', async () => {
+  it('reports what is wrong with the body', async () => {
     await using server = await ScriptedServer.start(log);
     const errors = [{ pointer: '/temperature', detail: 'too hot' }];
     const body = { code: 'INVALID_REQUEST', detail: 'the body is not valid', requestId: 'r-1', errors };
@@ -62,7 +62,7 @@ describe('create', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  it('does not repeat what the tenant’s limit refuses, and says when it may work', async () => {
+  it('does not repeat a request that the tenant’s limit refuses, and reports when to try again', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({
       kind: 'refuse',
@@ -79,7 +79,7 @@ describe('create', () => {
 });
 
 describe('the other calls', () => {
-  it('get, list and cancel ask for what they should', async () => {
+  it('get, list and cancel send the right requests', async () => {
     await using server = await ScriptedServer.start(log);
     const page = { items: [job], nextCursor: 'n' };
     server.mishaps.push(json(job), json(page), json(page), json(job));
@@ -102,14 +102,14 @@ describe('the other calls', () => {
     await expect(clientOf(server).cancel(job.id)).rejects.toMatchObject({ code: 'JOB_FINISHED', status: 409 });
   });
 
-  it('says UNREACHABLE where nobody listens', async () => {
+  it('throws UNREACHABLE when nobody listens', async () => {
     const server = await ScriptedServer.start(log);
     const client = clientOf(server);
     await server[Symbol.asyncDispose]();
     await expect(client.get(job.id)).rejects.toMatchObject({ code: 'UNREACHABLE', status: null, retryable: true });
   });
 
-  it('says BAD_ANSWER where something else answers', async () => {
+  it('throws BAD_ANSWER when something else answers', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'raw', contentType: 'text/html', body: '<p>hello</p>' });
     await expect(clientOf(server).get(job.id)).rejects.toMatchObject({ code: 'BAD_ANSWER' });

@@ -6,8 +6,8 @@ import { newRequestId } from './request-id.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
 export interface MillraceClientOptions extends TransportOptions, Partial<RetryPolicy> {
-  /** the server's heartbeat, milliseconds (15,000 unless its operator changed it): after three of them without a
-   *  byte, a connection is taken for lost */
+  /** the server's heartbeat interval, milliseconds (15,000 unless its operator changed it): after three intervals
+   *  without a byte, a connection counts as lost */
   readonly heartbeatMs?: number;
 }
 
@@ -17,23 +17,23 @@ export interface CallOptions {
 }
 
 export interface GetOptions extends CallOptions {
-  /** the costly fields to have; the text alone when left out */
+  /** the costly fields to include; only the text when left out */
   readonly include?: readonly ('text' | 'messages')[];
 }
 
 export interface WatchOptions extends CallOptions {
-  /** told whenever a connection was lost and is about to be taken up again */
+  /** called whenever a connection was lost and the client is about to reconnect */
   readonly onReconnect?: (reconnection: Reconnection) => void;
 }
 
 export interface CreateOptions extends WatchOptions {
-  /** the id of the job, 16 to 64 of `A-Za-z0-9_-`, not all digits; made here when left out */
+  /** the id of the job, 16 to 64 of `A-Za-z0-9_-`, not all digits; generated when left out */
   readonly requestId?: string;
-  /** the same key with the same body is the same job, for as long as the server keeps it */
+  /** the same key with the same body is the same job, for as long as the server keeps the key */
   readonly idempotencyKey?: string;
 }
 
-/** Speaks to a Millrace service, from a browser or from Node.
+/** A client of a Millrace service, for browsers and Node.
  *  @example
  *  const client = new MillraceClient({ baseUrl: 'http://localhost:8080' });
  *  const stream = await client.create({ query: 'Why is the sky blue?' });
@@ -50,8 +50,8 @@ export class MillraceClient {
     this.silenceMs = 3 * heartbeatMs;
   }
 
-  /** Makes a job and resolves as soon as it is accepted. A POST whose answer was lost is repeated under the same
-   *  request id, so it cannot make two jobs.
+  /** Creates a job and resolves as soon as it is accepted. A POST whose answer was lost is repeated with the same
+   *  request id, so it cannot create two jobs.
    *  @throws MillraceError
    *  @throws the signal's reason */
   async create(job: NewJob, options: CreateOptions = {}): Promise<JobStream> {
@@ -64,7 +64,7 @@ export class MillraceClient {
     for (;;) {
       try {
         const first = await Connection.open(this.transport, request, this.silenceMs);
-        // with an idempotency key the job may be an older one, under another id
+        // with an idempotency key, the job may be an older one with another id
         return this.stream(first.requestId ?? id, options, { first });
       } catch (error) {
         const cause = transient(error);
@@ -75,7 +75,7 @@ export class MillraceClient {
     }
   }
 
-  /** Watches a job, running or finished, made by whomever. It connects when it is read.
+  /** Watches a running or finished job, no matter who created it. Connects when it is read.
    *  @param lastEventId start after this event; from the beginning when left out */
   resume(id: string, lastEventId?: string, options: WatchOptions = {}): JobStream {
     return this.stream(id, options, { lastEventId: lastEventId ?? null });
@@ -95,8 +95,8 @@ export class MillraceClient {
     return this.transport.json({ method: 'GET', path, signal: signal ?? null });
   }
 
-  /** Cancels a job; cancelling it twice is the same as once.
-   *  @returns the job, as cancelled
+  /** Cancels a job; cancelling twice is the same as cancelling once.
+   *  @returns the cancelled job
    *  @throws MillraceError `JOB_FINISHED`, `JOB_NOT_FOUND` */
   cancel(id: string, { signal }: CallOptions = {}): Promise<Job> {
     return this.transport.json({ method: 'DELETE', path: jobPath(id), signal: signal ?? null });

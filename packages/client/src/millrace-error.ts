@@ -19,14 +19,14 @@ export type ProblemCode =
   | 'UNAVAILABLE'
   | 'INTERNAL';
 
-/** Every way in which a call of this client fails:
+/** Every way that a call of this client can fail:
  *  - a {@link ProblemCode}: the server refused the request;
- *  - a {@link JobErrorCode}, or `CANCELLED`: the job ended without a whole answer;
- *  - `UNREACHABLE`: no connection, or it was lost, and repeating did not help;
- *  - `BAD_ANSWER`: what answered does not speak this protocol. */
+ *  - a {@link JobErrorCode}, or `CANCELLED`: the job ended without a complete answer;
+ *  - `UNREACHABLE`: there was no connection, or it was lost, and repeating did not help;
+ *  - `BAD_ANSWER`: the other side does not speak this protocol. */
 export type MillraceErrorCode = ProblemCode | JobErrorCode | 'CANCELLED' | 'UNREACHABLE' | 'BAD_ANSWER';
 
-/** Where in a refused body the fault is. */
+/** Where the error is in a refused body. */
 export interface FieldError {
   /** JSON pointer into the body */
   readonly pointer: string;
@@ -42,16 +42,16 @@ interface MillraceErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error class of this client; tell the cases apart by `code`. Aborting is not an error of this kind: it
- *  rejects with the signal's reason. */
+/** The only error class of this client; `code` distinguishes the cases. An abort is not such an error: it rejects
+ *  with the signal's reason. */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError';
-  /** HTTP status of the answer; null: there was none, or the stream had begun */
+  /** HTTP status of the answer; null if there was none, or the stream had begun */
   readonly status: number | null;
   readonly requestId: string | null;
   /** what is wrong with the body, for `INVALID_REQUEST` */
   readonly errors: readonly FieldError[];
-  /** the server's `Retry-After`, milliseconds; null: it gave none */
+  /** the server's `Retry-After`, milliseconds; null if there was none */
   readonly retryAfterMs: number | null;
   /** the same request may succeed later */
   readonly retryable: boolean;
@@ -70,7 +70,7 @@ export class MillraceError extends Error {
   }
 }
 
-/** Reads a refusal. The body is problem+json from Millrace itself, and anything from a proxy in between. */
+/** Reads a refusal. The body is problem+json from Millrace, or anything from a proxy in between. */
 export async function refusal(response: Response): Promise<MillraceError> {
   const problem = await problemOf(response);
   return new MillraceError(
@@ -102,7 +102,7 @@ async function problemOf(response: Response): Promise<Problem> {
   try {
     return (await response.json()) as Problem;
   } catch {
-    // cut in the middle or no JSON after all: the status has to do
+    // truncated, or not JSON: only the status remains
     return {};
   }
 }

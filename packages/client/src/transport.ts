@@ -18,7 +18,7 @@ export interface Request {
   readonly signal: AbortSignal | null;
 }
 
-/** One HTTP exchange with the service: address, key, and errors that say what happened. */
+/** HTTP exchanges with the service: address, key, and errors that say what happened. */
 export class Transport {
   private readonly baseUrl: string;
   private readonly headers: Readonly<Record<string, string>>;
@@ -27,11 +27,11 @@ export class Transport {
   constructor({ baseUrl, apiKey, fetch: fetchOption }: TransportOptions) {
     this.baseUrl = baseUrl.replace(/\/+$/, '');
     this.headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-    // called as a function: a browser's fetch refuses to be a method of anything but its window
+    // called as a function: a browser's fetch throws as a method of anything but its window
     this.fetch = fetchOption ?? ((url, init) => fetch(url, init));
   }
 
-  /** @throws MillraceError `UNREACHABLE`, or what the server refused with
+  /** @throws MillraceError `UNREACHABLE`, or the code of the server's refusal
    *  @throws the signal's reason */
   async send({ method, path, headers, body, signal }: Request): Promise<Response> {
     const response = await reaching(signal, () =>
@@ -47,7 +47,7 @@ export class Transport {
     return response;
   }
 
-  /** @throws like `send`, and `BAD_ANSWER` when the body is no JSON */
+  /** @throws like `send`, and `BAD_ANSWER` when the body is not JSON */
   async json<T>(request: Request): Promise<T> {
     const response = await this.send({ ...request, headers: { accept: 'application/json', ...request.headers } });
     const text = await reaching(request.signal, () => response.text());
@@ -59,7 +59,7 @@ export class Transport {
   }
 }
 
-/** Runs something that needs the network, and says `UNREACHABLE` where the platform says one of many things.
+/** Runs a network call, and throws `UNREACHABLE` for the many errors that a platform may throw.
  *  @throws the signal's reason when it was aborted */
 export async function reaching<T>(signal: AbortSignal | null, work: () => Promise<T>): Promise<T> {
   try {

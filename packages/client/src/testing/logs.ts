@@ -2,7 +2,7 @@ import type { JobEvent } from '../job-event.ts';
 
 const ACCEPTED: JobEvent = { id: '0-1', type: 'accepted', data: { id: 'x', status: 'queued' } };
 
-/** The log of a job that says these deltas and ends well. */
+/** The log of a job that writes these deltas and completes. */
 export function wholeLog(deltas: readonly string[]): JobEvent[] {
   return [
     ACCEPTED,
@@ -20,7 +20,7 @@ export function wholeLog(deltas: readonly string[]): JobEvent[] {
   ];
 }
 
-/** The log of a job whose first attempt said `voided` and was lost, and whose second says `deltas`. */
+/** The log of a job whose first attempt wrote `voided` and was lost, and whose second wrote `deltas`. */
 export function resetLog(voided: string, deltas: readonly string[]): JobEvent[] {
   return [
     ACCEPTED,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { JobEvent } from '../job-event.ts';
 
-/** What the server does with one request instead of answering it well. */
+/** What the server does with one request instead of answering it properly. */
 export type Mishap =
   /** answers with this status; `retry-after` and problem+json as given */
   | {
@@ -12,15 +12,15 @@ export type Mishap =
       readonly headers?: Record<string, string>;
       readonly body?: object;
     }
-  /** takes a POST, makes the job, and loses the answer */
+  /** accepts a POST, creates the job, and loses the answer */
   | { readonly kind: 'lose' }
-  /** sends so many events and then ends the body, or breaks it off in the middle of the next */
+  /** sends some events, then ends the body, or aborts it in the middle of the next event */
   | { readonly kind: 'cut'; readonly after: number; readonly cleanly: boolean }
-  /** sends so many events and then nothing, not even a heartbeat */
+  /** sends some events, then nothing, not even a heartbeat */
   | { readonly kind: 'hang'; readonly after: number }
   /** ends the body after the opening and one heartbeat */
   | { readonly kind: 'heartbeat-only' }
-  /** answers with this body as it is */
+  /** answers with exactly this body */
   | { readonly kind: 'raw'; readonly contentType: string; readonly body: string };
 
 export interface Seen {
@@ -30,13 +30,13 @@ export interface Seen {
   readonly body: string;
 }
 
-/** A real HTTP server that speaks the protocol for jobs whose whole log is known beforehand, with mishaps on order. */
+/** A real HTTP server that speaks the protocol for jobs whose whole log is known in advance, with scripted mishaps. */
 export class ScriptedServer implements AsyncDisposable {
   /** every request, in order */
   readonly seen: Seen[] = [];
-  /** the ids of the jobs made */
+  /** the ids of the created jobs */
   readonly jobs = new Set<string>();
-  /** taken by the next requests, one each */
+  /** consumed by the next requests, one each */
   readonly mishaps: (Mishap | null)[] = [];
   private readonly server = createServer((request, response) => void this.answer(request, response));
 
@@ -56,7 +56,7 @@ export class ScriptedServer implements AsyncDisposable {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Requests of the stream's own path. */
+  /** Requests to the path of the stream. */
   get resumes(): Seen[] {
     return this.seen.filter(({ path }) => path.endsWith('/stream'));
   }

@@ -2,20 +2,19 @@
 export interface StandardEvent {
   /** the last event id at that time */
   readonly id: string;
-  /** '' where the stream named none */
+  /** '' if the stream named none */
   readonly event: string;
   readonly data: string;
 }
 
-/** What a stream of events holds, by the letter of the standard and all at once: what any parser must find, however the
- *  bytes come.
+/** The events of a whole stream, by the letter of the standard: what any parser must find, however the bytes arrive.
  *  @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
 export function interpret(stream: Uint8Array): { events: StandardEvent[]; retries: number[] } {
   const events: StandardEvent[] = [];
   const retries: number[] = [];
   // "decoded using the UTF-8 decode algorithm", which strips one byte order mark
   const lines = new TextDecoder().decode(stream).split(/\r\n|\n|\r/);
-  // what follows the last line end is no line, and an event that no blank line ends is discarded
+  // what follows the last line end is not a line, and an event without a blank line after it is discarded
   lines.pop();
   let [id, event, data] = ['', '', ''];
   let lastId = '';
