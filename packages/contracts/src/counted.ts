@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A list that is counted before it is looked into: a million wrong entries are one complaint, not a million. */
+/** A list whose length is checked before its entries: a million wrong entries give one error, not a million. */
 export function countedArray<T extends z.ZodType>(entry: T, { most }: { readonly most: number }) {
   const array = z.array(entry).min(1).max(most);
   return z.preprocess((value, context) => {
@@ -10,7 +10,7 @@ export function countedArray<T extends z.ZodType>(entry: T, { most }: { readonly
   }, array);
 }
 
-/** An object with keys of the caller's, counted before it is looked into. */
+/** An object with caller-defined keys, whose number is checked before its entries. */
 export function countedRecord<K extends z.core.$ZodRecordKey, V extends z.ZodType>(
   key: K,
   value: V,

@@ -6,7 +6,7 @@ import { STREAM_EVENTS } from './stream-event.ts';
 const text = deltaForm('text') as DeltaForm;
 const call = deltaForm('tool_call_delta') as DeltaForm;
 
-/** Two deltas as one, or null where they say parts of two things. */
+/** Two deltas joined, or null if they are parts of different things. */
 function joined(form: DeltaForm, one: object, other: object): unknown {
   const [first, second] = [one, other].map((data) => partsOfDelta(form, JSON.stringify(data)));
   return first?.head === second?.head ? JSON.parse(`${first?.head}"${first?.quoted}${second?.quoted}"}`) : null;
@@ -18,7 +18,7 @@ describe('deltas', () => {
     expect(types).toEqual(['text', 'reasoning', 'tool_call_delta']);
   });
 
-  it('of one message are joined, those of two never', () => {
+  it('are joined within one message, never across two', () => {
     expect(joined(text, { text: 'a' }, { text: 'b' })).toEqual({ text: 'ab' });
     expect(joined(text, { messageId: 'm1', text: 'a' }, { messageId: 'm1', text: 'b' })).toEqual({
       messageId: 'm1',
@@ -28,14 +28,14 @@ describe('deltas', () => {
     expect(joined(text, { text: 'a' }, { messageId: 'm1', text: 'b' })).toBeNull();
   });
 
-  it('of one call are joined, those of two never', () => {
+  it('are joined within one call, never across two', () => {
     const piece = (callId: string, args: string) => ({ callId, arguments: args });
     expect(joined(call, piece('c', '{"a'), piece('c', '":1}'))).toEqual({ callId: 'c', arguments: '{"a":1}' });
     expect(joined(call, piece('c', '{'), piece('d', '}'))).toBeNull();
     expect(joined(call, { messageId: 'm', ...piece('c', '{') }, piece('c', '}'))).toBeNull();
   });
 
-  it('are the same whatever the order of their fields, without what is no part of them', () => {
+  it('are the same in any order of their fields, without fields that do not belong to them', () => {
     expect(joined(text, { text: 'a', messageId: 'm"', note: 1 }, { messageId: 'm"', text: 'b' })).toEqual({
       messageId: 'm"',
       text: 'ab',

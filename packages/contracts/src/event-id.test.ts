@@ -27,7 +27,7 @@ describe('event ids', () => {
     (text) => expect(isEventId(text)).toBe(false),
   );
 
-  it('takes anything else for no id (fuzz)', () => {
+  it('rejects anything else (fuzz)', () => {
     fc.assert(
       fc.property(fc.string(), (text) =>
         expect(isEventId(text)).toBe(/^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/.test(text)),

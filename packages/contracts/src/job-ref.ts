@@ -1,5 +1,5 @@
 /** Names a job in the whole deployment: `<tenant>.<id>`. Ids belong to tenants, so two tenants may hold the same one, and an
- *  id alone names nothing. It stands in Redis keys, queue entries and maps of a process; callers only ever see the id.
+ *  id alone names nothing. Redis keys, queue entries and in-process maps use the reference; callers see only the id.
  *  @see PROTOCOL.md §1 */
 export type JobRef = `${string}.${string}`;
 

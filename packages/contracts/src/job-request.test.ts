@@ -32,7 +32,7 @@ describe('the body of POST /jobs', () => {
 });
 
 describe('request ids', () => {
-  it('makes ids that it accepts, each another', () => {
+  it('makes unique ids that it accepts', () => {
     const ids = Array.from({ length: 1000 }, newRequestId);
     for (const id of ids) expect(requestIdSchema.safeParse(id).success).toBe(true);
     expect(new Set(ids).size).toBe(1000);

@@ -5,7 +5,7 @@ import { checkOutput, type ModelParameters, outputFields, samplingFields } from 
 import { BUILT_IN_PIPELINE } from './queue.ts';
 
 /** The body of `POST /jobs`. Unknown fields are refused; exactly one of `query` and `messages` is given.
- *  Limits that depend on settings (pipelines, models, the cap of `timeoutMs`) are checked by the API on top.
+ *  The API also checks the limits that depend on settings (pipelines, models, the cap of `timeoutMs`).
  *  @see PROTOCOL.md §2 */
 export const createJobSchema = z
   .strictObject({
@@ -36,7 +36,7 @@ export const createJobSchema = z
 
 export type CreateJobBody = z.infer<typeof createJobSchema>;
 
-/** What a worker needs of a request: stored once, in the job's record. The queue entry carries the id alone. */
+/** What a worker needs from a request: stored once, in the job's record. The queue entry carries only the id. */
 export interface JobRequest extends ModelParameters {
   readonly messages: readonly Message[];
   readonly pipeline: string;

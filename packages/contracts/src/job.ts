@@ -37,8 +37,8 @@ export interface JobView {
   readonly metadata: Readonly<Record<string, string>>;
   /** 1 = next; only while queued */
   readonly queuePosition?: number;
-  /** the answer so far, or whole; absent where it was not asked for, null once the log has expired */
+  /** the answer so far, or the whole answer; absent if not asked for, null once the log has expired */
   readonly text?: string | null;
-  /** what was said so far, or in all; absent where it was not asked for, null once the log has expired */
+  /** the messages so far, or all of them; absent if not asked for, null once the log has expired */
   readonly messages?: readonly SaidMessage[] | null;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { countedArray } from './counted.ts';
 
-/** Names the caller's tool calls: what the model gave, or the caller made up. */
+/** The id of a tool call: given by the model, or made up by the caller. */
 export const callIdSchema = z.string().min(1).max(256);
 
 const participantName = z.string().min(1).max(128);
@@ -10,7 +10,7 @@ const mediaTypeSchema = z
   .max(128)
   .regex(/^[a-z]+\/[a-z0-9][a-z0-9!#$&^_.+-]*$/i, 'must be a media type, such as "image/png"');
 
-/** Something that is no text: where it is, or the bytes themselves. */
+/** Content that is not text: its URL, or its bytes. */
 function mediaPart<T extends string>(type: T) {
   return z
     .strictObject({
@@ -46,7 +46,7 @@ export const contentPartSchema = z.discriminatedUnion(
   { error: 'must be "text", "image", "audio" or "file"' },
 );
 
-/** A call of a tool, as a model made it. `arguments` is JSON text, passed on as it is. */
+/** A tool call as the model made it. `arguments` is JSON text, passed on unchanged. */
 export const toolCallSchema = z.strictObject({
   callId: callIdSchema,
   name: participantName,
@@ -83,13 +83,13 @@ export type ContentPart = z.infer<typeof contentPartSchema>;
 export type MediaPart = Exclude<ContentPart, { readonly type: 'text' }>;
 export type ToolCall = z.infer<typeof toolCallSchema>;
 
-/** A message that a job has said: by the model (`assistant`), or by a tool (`tool`). @see PROTOCOL.md §5 */
+/** A message that a job has written: by the model (`assistant`) or a tool (`tool`). @see PROTOCOL.md §5 */
 export interface SaidMessage {
   readonly role: 'assistant' | 'tool';
   readonly content: string;
-  /** of the event `message_start`, where there was one */
+  /** from the event `message_start`, if there was one */
   readonly messageId?: string;
-  /** the tool's */
+  /** the tool's name */
   readonly name?: string;
   readonly toolCalls?: readonly ToolCall[];
   readonly toolCallId?: string;

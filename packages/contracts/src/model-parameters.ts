@@ -6,8 +6,8 @@ const toolName = z
   .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 characters of A-Z, a-z, 0-9, "_" and "-"');
 const jsonSchema = z.record(z.string(), z.unknown());
 
-/** How the model chooses its words. Passed to the model as it is; every pipeline's model calls have it, unless the pipeline
- *  says otherwise. @see PROTOCOL.md §2 */
+/** How the model chooses its words. Passed to the model unchanged, in the model calls of every pipeline unless the
+ *  pipeline sets its own. @see PROTOCOL.md §2 */
 export const samplingFields = {
   temperature: z.number().min(0).max(2).optional().describe('Passed to the model.'),
   maxTokens: z.number().int().min(1).max(1_000_000).optional().describe('Passed to the model.'),
@@ -27,8 +27,8 @@ export const samplingFields = {
     .describe('Passed to the model.'),
 };
 
-/** What the model may answer with: calls of the caller's tools, or text of a certain form. The pipeline `chat` passes it to
- *  the model. @see PROTOCOL.md §2 */
+/** What the model may answer with: calls of the caller's tools, or text in a given format. The pipeline `chat` passes
+ *  it to the model. @see PROTOCOL.md §2 */
 export const outputFields = {
   tools: countedArray(
     z.strictObject({
@@ -66,7 +66,7 @@ export const outputFields = {
     .describe('The form of the model’s text.'),
 };
 
-/** Fields that are there or not, but never `undefined`. */
+/** Optional fields that are absent rather than `undefined`. */
 type Given<T> = { readonly [Name in keyof T]?: Exclude<T[Name], undefined> };
 type Maybe<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
 
@@ -78,22 +78,22 @@ export type CallerTool = NonNullable<OutputParameters['tools']>[number];
 const SAMPLING = Object.keys(samplingFields) as (keyof SamplingParameters)[];
 const OUTPUT = Object.keys(outputFields) as (keyof OutputParameters)[];
 
-/** @returns the sampling parameters that were given, and nothing else */
+/** @returns only the sampling parameters that were given */
 export function samplingParametersOf(given: Maybe<SamplingParameters>): SamplingParameters {
   return Object.fromEntries(SAMPLING.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]));
 }
 
-/** @returns the output parameters that were given, and nothing else */
+/** @returns only the output parameters that were given */
 export function outputParametersOf(given: Maybe<OutputParameters>): OutputParameters {
   return Object.fromEntries(OUTPUT.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]));
 }
 
-/** @returns the parameters of a request for the model that were given, and nothing else of it */
+/** @returns only the model parameters that the request gave */
 export function modelParametersOf(given: Maybe<ModelParameters>): ModelParameters {
   return { ...samplingParametersOf(given), ...outputParametersOf(given) };
 }
 
-/** Holds the parts of {@link outputFields} against each other. */
+/** Checks the fields of {@link outputFields} against each other. */
 export function checkOutput(
   { tools, toolChoice, parallelToolCalls }: Maybe<OutputParameters>,
   context: z.RefinementCtx,

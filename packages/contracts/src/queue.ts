@@ -14,9 +14,9 @@ export const PRODUCER_OPTIONS = {
   skipWaitingForReady: true,
 } as const;
 
-/** How every producer adds an entry: the record outlives it, and an entry that remained would prevent its id from being queued
- *  again. */
+/** How every producer adds an entry. The record outlives the entry, and an entry that remained would prevent its id
+ *  from being queued again. */
 export const ENTRY_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
 
-/** The pipeline that every worker has: that of a request that names none. */
+/** The pipeline that every worker has, and the default of a request that names none. */
 export const BUILT_IN_PIPELINE = 'chat';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The id of a job, everywhere: path, `X-Request-Id`, Redis keys, queue entry, logs.
- *  Never all digits: BullMQ takes such a custom job id for one of its own counters.
+ *  Never all digits: BullMQ mistakes such a custom job id for one of its own counters.
  *  @see PROTOCOL.md §2 */
 export const requestIdSchema = z
   .string()

@@ -31,7 +31,7 @@ describe('the shared settings', () => {
     ]);
   });
 
-  it('take no time that a timer cannot wait', () => {
+  it('refuse a time that a timer cannot wait', () => {
     expect(milliseconds(1).safeParse(MAX_TIMER_MS).success).toBe(true);
     expect(milliseconds(1).safeParse(MAX_TIMER_MS + 1).success).toBe(false);
   });

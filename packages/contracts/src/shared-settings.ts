@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The longest time that a timer of Node's can wait, milliseconds: beyond it, it fires at once. */
+/** The longest time that a Node timer can wait, milliseconds: a longer one fires at once. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /** A whole number in an environment variable. */
@@ -8,12 +8,12 @@ export function integer(): z.ZodCoercedNumber {
   return z.coerce.number().int();
 }
 
-/** A time in an environment variable, milliseconds, which a timer can wait. */
+/** A time in an environment variable, milliseconds, short enough for a timer. */
 export function milliseconds(least: number): z.ZodCoercedNumber {
   return integer().min(least).max(MAX_TIMER_MS);
 }
 
-/** Where in Redis everything is. Spread into the schema of every service. */
+/** Where everything is in Redis. Spread into the schema of every service. */
 export const keySettings = {
   MILLRACE_KEY_PREFIX: z
     .string()
@@ -22,7 +22,7 @@ export const keySettings = {
     .describe('Start of every key in Redis; no braces, which would move a job to another cluster slot'),
 };
 
-/** How the workers' slots are shared out among tenants: read by both sides, so that it holds wherever it is set. */
+/** How tenants share the workers' slots: read by both services, so that it applies wherever it is set. */
 export const slotSettings = {
   MILLRACE_MAX_ACTIVE_PER_TENANT: integer()
     .min(1)
@@ -32,7 +32,7 @@ export const slotSettings = {
     ),
 };
 
-/** How much of a job is kept, and how long: the same in every process that touches the log.
+/** How much of a job is kept, and for how long: the same in every process that uses the log.
  *  Use together with {@link recordOutlivesLog}. */
 export const streamLogSettings = {
   MILLRACE_LOG_RETENTION_SECONDS: integer()
@@ -69,14 +69,14 @@ const retentionTimes = z.object({
   MILLRACE_RECORD_RETENTION_SECONDS: z.number(),
 });
 
-/** A log without its record could not be found, so the record must not expire first.
+/** A log cannot be found without its record, so the record must not expire first.
  *  `z.object({ ...streamLogSettings }).check(recordOutlivesLog)` */
 export const recordOutlivesLog = z.refine<z.output<typeof retentionTimes>>(
   (settings) => settings.MILLRACE_RECORD_RETENTION_SECONDS >= settings.MILLRACE_LOG_RETENTION_SECONDS,
   {
     path: ['MILLRACE_RECORD_RETENTION_SECONDS'],
     message: 'must be at least MILLRACE_LOG_RETENTION_SECONDS',
-    // also when other variables are bad: a person mends them all in one go
+    // even when other variables are invalid: a person fixes them all at once
     when: ({ value }) => retentionTimes.safeParse(value).success,
   },
 );

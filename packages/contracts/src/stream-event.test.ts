@@ -4,7 +4,7 @@ import { isPipelineEventType, isTerminal, STREAM_EVENTS } from './stream-event.t
 const types = Object.keys(STREAM_EVENTS);
 
 describe('the events of a job', () => {
-  it('have three ends, and only the service says them', () => {
+  it('include three terminal events, which only the service emits', () => {
     expect(types.filter(isTerminal)).toEqual(['done', 'error', 'cancelled']);
     expect(types.filter((type) => isTerminal(type) && isPipelineEventType(type))).toEqual([]);
     expect([isTerminal('toString'), isPipelineEventType('toString'), isPipelineEventType(undefined)]).toEqual([

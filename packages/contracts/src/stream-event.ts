@@ -16,30 +16,30 @@ const callId = z.string();
 const messageId = z.string();
 const anyJson = z.unknown().refine(isJsonValue, 'must be JSON');
 
-/** The message to which an event belongs; without it, to the one that began last, or to the only one. */
+/** The message to which an event belongs; if absent, the one that began last, or the only one. */
 const ofMessage = { messageId: messageId.optional() };
-/** Where in an agent something was said. */
+/** Where in an agent an event came from. */
 const place = { node: z.string().optional(), namespace: z.array(z.string()).optional() };
 
-/** How the pieces of something that is said bit by bit are joined. */
+/** How to join the deltas of one thing. */
 export interface DeltaKind {
-  /** what is joined: a string */
+  /** the string field to join */
   readonly field: string;
-  /** only pieces that agree in all of these are of one thing */
+  /** deltas belong to one thing only if they agree in all of these fields */
   readonly same: readonly string[];
 }
 
 interface EventKind {
   readonly data: z.ZodType;
   readonly meaning: string;
-  /** who says it: the service itself, or a pipeline */
+  /** who emits it: the service itself, or a pipeline */
   readonly by: 'service' | 'pipeline';
   readonly terminal?: true;
   readonly delta?: DeltaKind;
 }
 
-/** Every event of a job: its data as it stands in the log and on the wire, and what it means. Types, validation, merging and
- *  the documents are all made from this table.
+/** Every event of a job: its data in the log and on the wire, and its meaning. Types, validation, merging and the
+ *  documents all derive from this table.
  *  @see PROTOCOL.md §3 */
 export const STREAM_EVENTS = {
   accepted: {
@@ -136,7 +136,7 @@ type Table = typeof STREAM_EVENTS;
 type Named<Kind> = { [T in keyof Table]: Table[T] extends Kind ? T : never }[keyof Table];
 
 export type StreamEventType = keyof Table;
-/** The data of each event type, as it stands in the log and on the wire. */
+/** The data of each event type, in the log and on the wire. */
 export type StreamEventData = { [T in StreamEventType]: z.infer<Table[T]['data']> };
 export type DeltaType = Named<{ delta: DeltaKind }>;
 export type TerminalType = Named<{ terminal: true }>;
@@ -147,12 +147,12 @@ export type StreamEvent<T extends StreamEventType = StreamEventType> = {
   [Type in T]: { readonly type: Type; readonly data: StreamEventData[Type] };
 }[T];
 
-/** Who ended a job before its time. */
+/** Who cancelled a job. */
 export type CancelledBy = StreamEventData['cancelled']['by'];
-/** Why the text so far is void: its worker died, a worker handed it over, or Redis lost a part of the log. */
+/** Why the text so far is void: its worker died or handed it over, or Redis lost a part of the log. */
 export type ResetReason = StreamEventData['reset']['reason'];
 
-/** An event as the log holds it. `data` stays JSON until somebody needs to look inside: a relay never does. */
+/** An event as the log holds it. `data` stays JSON until someone needs to read it: a relay never does. */
 export interface StoredEvent {
   readonly id: EventId;
   readonly type: StreamEventType;
@@ -164,12 +164,12 @@ const KINDS = new Map<string, EventKind>(Object.entries(STREAM_EVENTS));
 const TERMINAL: ReadonlySet<string> = new Set([...KINDS].flatMap(([name, { terminal }]) => (terminal ? name : [])));
 
 /** Exactly one event of a job is terminal, and it is always the last.
- *  @param type also one of a newer service */
+ *  @param type possibly of a newer service */
 export function isTerminal(type: string): type is TerminalType {
   return TERMINAL.has(type);
 }
 
-/** @returns whether a pipeline may say it: the other events of a job are the service's own */
+/** @returns whether a pipeline may emit it: only the service emits the others */
 export function isPipelineEventType(type: unknown): type is PipelineEventType {
   return typeof type === 'string' && KINDS.get(type)?.by === 'pipeline';
 }
