@@ -1,6 +1,6 @@
 import type { EventId, StoredEvent } from '@millrace/contracts';
 
-/** The job whose events a connection gives out: what frames may say of it, the same on every node and every replay. */
+/** The job whose events a connection delivers: what frames may contain of it, the same on every node and replay. */
 export interface StreamedJob {
   /** the request id */
   readonly id: string;
@@ -11,15 +11,15 @@ export interface StreamedJob {
 }
 
 /** What a format is given: some consecutive events of one job.
- *  One object is shared by all watchers of the job in a process, so a format may keep its bytes on it, by a symbol. */
+ *  All watchers of the job in a process share one object, so a format may cache its bytes on it, under a symbol. */
 export interface EncodableBatch {
   readonly events: readonly StoredEvent[];
-  /** a full page of a long backlog: an encoder that counts no frames may merge adjacent deltas into fewer, larger ones */
+  /** a full page of a long backlog: an encoder that does not count frames may merge adjacent deltas */
   readonly replay: boolean;
 }
 
-/** What the connection does after the bytes: go on, end the body cleanly, or break it off so that no client
- *  takes what it got for a whole answer. */
+/** What the connection does after the bytes: continue, end the body cleanly, or abort it so that no client mistakes
+ *  what it received for a whole answer. */
 export type StreamOutcome = 'continue' | 'end' | 'abort';
 
 export interface Encoded {
@@ -30,7 +30,7 @@ export interface Encoded {
 
 /** What a client's cursor stands for:
  *  - `event`: a stored event. A merged frame has the id of its last one.
- *  - `frame`: a number of frames since the log's beginning, each stored event being a fixed number of them. It is the same on
+ *  - `frame`: a number of frames since the log's beginning. Each stored event is a fixed number of frames, the same on
  *    every replay, so nothing is merged.
  *  - `none`: there is no cursor, and every stream starts from the beginning. */
 export type CursorKind = 'event' | 'frame' | 'none';
@@ -38,29 +38,30 @@ export type CursorKind = 'event' | 'frame' | 'none';
 /** One connection's encoder. The caller feeds it the batches of one job, in order, until an outcome other than
  *  `continue`; every Buffer may be shared with other connections and must not be written to. */
 export interface StreamEncoder {
-  /** Whether the protocol can take back what was sent. One that cannot ends in its own error, or with `abort`, once what it
-   *  sent has become void. */
+  /** Whether the protocol can take back what was sent. If not, the stream ends in the protocol's own error, or with
+   *  `abort`, once what was sent is void. */
   readonly canReset: boolean;
-  /** Whether clients take a clean end of the body for success. A stream that must end early, at a shutdown, is then broken off. */
+  /** Whether clients take a clean end of the body for success. If so, a stream that must end early, at a shutdown, is
+   *  aborted. */
   readonly cleanEndMeansSuccess: boolean;
   readonly cursor: CursorKind;
-  /** written at once after the headers; null: nothing */
+  /** written right after the headers; null: nothing */
   readonly opening: Buffer | null;
   /** written between frames when the connection has been silent for a while; null: this format cannot say "still here" */
   readonly heartbeat: Buffer | null;
-  /** @throws UnframableEvent an event that would break out of its frame: only a corrupt log holds one */
+  /** @throws UnframableEvent an event would break out of its frame: only a corrupt log has one */
   encode(batch: EncodableBatch): Encoded;
-  /** Asks the client to wait this long before it comes back; null: this format cannot say so. Written last, before the
+  /** Asks the client to wait this long before it reconnects; null: this format cannot say so. Written last, before the
    *  end of the body.
    *  @param delayMs milliseconds */
   retry(delayMs: number): Buffer | null;
 }
 
-/** Where in a log a reader goes on. */
+/** Where a reader continues in a log. */
 export interface LogPlace {
   /** the last event that need not be read again */
   readonly after: EventId;
-  /** frames after it that the reader has already */
+  /** frames after it that the reader already has */
   readonly skip: number;
 }
 
@@ -72,7 +73,7 @@ export interface StreamFormat {
   /** @returns further headers of every answer about the stream */
   headers(job: StreamedJob): Readonly<Record<string, string>>;
   /** @param cursor as the client sent it
-   *  @returns null for one that this protocol never gave out */
+   *  @returns null for a cursor that this protocol never issued */
   placeOf(cursor: string): LogPlace | null;
   /** @param skip frames that the reader has already; other than 0 only where the encoder counts frames
    *  @returns the encoder of one connection; a format without state per connection returns the same one to all */

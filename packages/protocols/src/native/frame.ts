@@ -1,12 +1,12 @@
 import { isEventId, type StoredEvent } from '@millrace/contracts';
 import { UnframableEvent } from '../stream-format.ts';
 
-// A closed alphabet and not the closed union: during a rolling deploy the log may hold a newer worker's event types.
+// A closed alphabet, not the closed union: during a rolling deploy the log may hold a newer worker's event types.
 const EVENT_NAME = /^[a-z][a-z_]{0,31}$/;
 const LINE_BREAKER = /[\r\n\0]/;
 
 /** One event as an SSE frame. Text is unnamed, so that `EventSource.onmessage` receives exactly the answer.
- *  The data is passed on as it is, never parsed.
+ *  The data is passed on unchanged, never parsed.
  *  @throws UnframableEvent CR, LF or NUL in a field
  *  @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  *  @see PROTOCOL.md §3 */

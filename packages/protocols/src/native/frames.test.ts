@@ -11,7 +11,7 @@ function stored(seq: number, type: StreamEventType, data: object): StoredEvent {
   return { id: eventId(1, seq), type, data: JSON.stringify(data) };
 }
 
-/** Reads bytes as a client does: decoded as UTF-8, in pieces that fall where they fall. */
+/** Reads bytes as a client does: decoded as UTF-8, in arbitrary pieces. */
 function parse(bytes: Buffer | null, pieceSize = 7): EventSourceMessage[] {
   const messages: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (message) => messages.push(message), maxBufferSize: 4_000_000 });
@@ -132,7 +132,7 @@ describe('SSE frames', () => {
             expect(error).toBeInstanceOf(UnframableEvent);
             return;
           }
-          // a lone surrogate has no UTF-8; in JSON it stands escaped
+          // a lone surrogate has no UTF-8; JSON escapes it
           const carried = data.toWellFormed();
           expect(parse(bytes, size + 1)).toEqual([
             { id: eventId, event: name === 'text' ? undefined : name, data: carried },
@@ -183,7 +183,7 @@ describe('merging of a replay', () => {
     ]);
   });
 
-  it('joins the text of deltas that say more than text, or say it in another way', () => {
+  it('joins the text of deltas with further fields, or in another spelling of JSON', () => {
     const data = [
       '{"text":"a","note":"b"}',
       '{ "text": "\\u00e9\\"" }',
@@ -227,7 +227,7 @@ describe('merging of a replay', () => {
     expect(textOf(messages)).toBe(' token'.repeat(10_000));
   });
 
-  it('says the same as the events one by one, whatever their order (property)', () => {
+  it('is equivalent to the single events, whatever their order (property)', () => {
     const kinds = fc.constantFrom<StreamEventType>('text', 'reasoning', 'tool_call', 'reset');
     fc.assert(
       fc.property(fc.array(fc.tuple(kinds, nastyText)), (said) => {
@@ -240,7 +240,7 @@ describe('merging of a replay', () => {
   });
 });
 
-/** The canonical form of a sequence: neighbouring deltas of one kind as one. */
+/** The canonical form of a sequence: adjacent deltas of one kind joined. */
 function joinNeighbours(messages: readonly EventSourceMessage[]) {
   const joined: { id: string | undefined; event: string | undefined; text: string }[] = [];
   for (const { id, event, data } of messages) {

@@ -3,18 +3,18 @@ import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, Str
 import { sseFrame } from './frame.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 
-/** Kept on the batch itself: a WeakMap's entry costs as much as the encoding, 0.5 µs, and the collector more. */
+/** Cached on the batch itself: a WeakMap entry costs as much as the encoding, 0.5 µs, and garbage collection more. */
 const ENCODED = Symbol('as server-sent events');
 
 interface EncodedBatch extends EncodableBatch {
   [ENCODED]?: Encoded;
 }
 
-/** Server-sent events, the service's own protocol. Nothing depends on the connection: a batch is encoded once and its bytes
- *  are shared by all watchers of the job, for as long as somebody holds the batch.
+/** Server-sent events, the service's own protocol. Nothing depends on the connection: a batch is encoded once, and all
+ *  watchers of the job share its bytes for as long as the batch is held.
  *
- *  Hint and heartbeat are single lines without a blank one: they belong to the frame that follows. A block of their own
- *  would have no data, and Python's readers give that out as an event that is no JSON.
+ *  Hint and heartbeat are single lines without a blank line: they belong to the next frame. A separate block would have
+ *  no data, and Python's readers emit that as an event that is not JSON.
  *  @see PROTOCOL.md §3 */
 export class NativeFormat implements StreamFormat, StreamEncoder {
   readonly contentType = 'text/event-stream';

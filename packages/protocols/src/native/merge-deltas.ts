@@ -1,20 +1,21 @@
 import { type DeltaForm, deltaForm, partsOfDelta, type StoredEvent } from '@millrace/contracts';
 
-// A merged frame stays small enough for a client to show progress while a long backlog comes in.
+// A merged frame stays small enough for a client to show progress while it receives a long backlog.
 const MAX_MERGED_CHARS = 16_384;
 
-/** Adjacent deltas that say parts of one thing. */
+/** Adjacent deltas of one thing. */
 interface Run {
   readonly first: StoredEvent;
   readonly form: DeltaForm;
   last: StoredEvent;
   chars: number;
-  /** null while the run is one delta: that one stays as it is */
+  /** null while the run is a single delta, which stays unchanged */
   joined: { readonly head: string; text: string } | null;
 }
 
-/** Joins adjacent deltas of one kind and one message, for a reader that is behind: ten thousand deltas become a few large
- *  frames. A merged delta has the id of its last event, so a client that is cut after it resumes without gap or repeat.
+/** Joins adjacent deltas of one kind and one message, for a reader that is behind: ten thousand deltas become a few
+ *  large frames. A merged delta has the id of its last event, so a client cut off after it resumes without gap or
+ *  repeat.
  *  Nothing is merged across an event of another kind.
  *  @see PROTOCOL.md §3 */
 export function mergeDeltas(events: readonly StoredEvent[]): StoredEvent[] {
@@ -31,7 +32,7 @@ export function mergeDeltas(events: readonly StoredEvent[]): StoredEvent[] {
   return merged;
 }
 
-/** Adds an event to a run, if it goes on with it. */
+/** Adds an event to a run, if it continues the run. */
 function joins(run: Run, event: StoredEvent): boolean {
   if (event.type !== run.first.type || run.chars + event.data.length > MAX_MERGED_CHARS) return false;
   const { head, quoted } = partsOfDelta(run.form, event.data);

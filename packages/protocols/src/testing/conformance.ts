@@ -8,17 +8,17 @@ import { histories, JOB } from './histories.ts';
 export type Said =
   /** a piece of text: adjacent ones of one `of` are the same as one */
   | { readonly kind: 'piece'; readonly of: string; readonly text: string }
-  /** anything else, in the protocol's own words */
+  /** anything else, in the protocol's own format */
   | { readonly kind: 'fact'; readonly fact: string }
-  /** all that was said so far is void */
+  /** everything so far is void */
   | { readonly kind: 'reset'; readonly fact: string }
   | { readonly kind: 'end'; readonly isSuccess: boolean };
 
-/** How the `of` of pieces begins that are text of the answer, and of no others. */
+/** The prefix of `of` that only pieces of the answer's text have. */
 export const ANSWER = 'answer';
 
 export interface Frame {
-  /** what the reader sends to go on after this frame; null: the protocol has no cursor */
+  /** what the reader sends to resume after this frame; null: the protocol has no cursor */
   readonly cursor: string | null;
   readonly said: readonly Said[];
 }
@@ -26,11 +26,11 @@ export interface Frame {
 export interface ProtocolUnderTest {
   readonly format: StreamFormat;
   /** Reads a body as the protocol's own clients do.
-   *  @param body perhaps cut anywhere: what is not whole at its end is left out */
+   *  @param body possibly cut anywhere: an incomplete frame at its end is left out */
   readonly read: (body: Buffer) => readonly Frame[];
 }
 
-/** What every protocol owes its readers, for whatever log, however it is cut into batches, and wherever a connection is cut. */
+/** What every protocol must do, for any log, any division into batches, and any cut of a connection. */
 export function itConforms(name: string, { format, read }: ProtocolUnderTest): void {
   const { canReset, cleanEndMeansSuccess, cursor: kind } = format.connect(JOB);
 
@@ -66,7 +66,7 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
             expect(isSuccess).toBe(hasSucceeded);
             expect(answerOf(said)).toBe(answerIn(log).at(-1));
           } else {
-            // it may break off early, but with a part of what was really said
+            // it may be aborted early, but with a part of the real answer
             expect(answerIn(log).some((text) => text.startsWith(answerOf(said)))).toBe(true);
           }
         }),
@@ -89,7 +89,7 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
       );
     });
 
-    it('goes on after a cut at any byte without gap or repeat', () => {
+    it('resumes after a cut at any byte without gap or repeat', () => {
       if (kind === 'none') return;
       fc.assert(
         fc.property(histories, plans, plans, fc.double({ min: 0, max: 1, noNaN: true }), (log, plan, later, where) => {
@@ -125,14 +125,14 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
       );
     });
 
-    it('refuses cursors that it never gave out', () => {
+    it('refuses cursors that it never issued', () => {
       for (const cursor of ['', '-', 'x', '1-', '1-2-3', '-1', '1e3', ' 1', 'ü'])
         expect(format.placeOf(cursor)).toBeNull();
     });
   });
 }
 
-/** @param plan whether a batch ends after an event, and is a page of a backlog; repeated as often as it takes */
+/** @param plan whether a batch ends after an event, and is a page of a backlog; repeated as often as needed */
 function batchesOf(log: readonly StoredEvent[], plan: readonly boolean[]): EncodableBatch[] {
   const batches: EncodableBatch[] = [];
   let events: StoredEvent[] = [];
@@ -145,7 +145,7 @@ function batchesOf(log: readonly StoredEvent[], plan: readonly boolean[]): Encod
   return batches;
 }
 
-/** The answer of each attempt in a log, the last one at the end. Half characters count as the one that UTF-8 has for them. */
+/** The answer of each attempt in a log, in order. Half characters become the replacement character of UTF-8. */
 function answerIn(log: readonly StoredEvent[]): string[] {
   const answers = [''];
   for (const { type, data } of log) {
@@ -166,7 +166,7 @@ function isSuccessful(said: readonly Said[], outcome: StreamOutcome, cleanEndMea
   return end?.isSuccess ?? (cleanEndMeansSuccess && outcome === 'end');
 }
 
-/** What frames say, with neighbouring pieces of one thing as one. */
+/** What frames say, with adjacent pieces of one thing joined. */
 function normal(frames: readonly Frame[]): Said[] {
   const joined: Said[] = [];
   for (const said of frames.flatMap((frame) => frame.said)) {
@@ -180,7 +180,7 @@ function normal(frames: readonly Frame[]): Said[] {
   return joined;
 }
 
-/** For each cursor, what a reader knows who has it. */
+/** For each cursor, what a reader that has it knows. */
 function placesOf(frames: readonly Frame[]): Map<string, readonly Said[]> {
   return new Map(
     frames.flatMap(({ cursor }, index) => (cursor === null ? [] : [[cursor, normal(frames.slice(0, index + 1))]])),

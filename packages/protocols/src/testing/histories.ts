@@ -1,7 +1,7 @@
 import { eventId, type PipelineEventType, type StoredEvent, type StreamEvent } from '@millrace/contracts';
 import fc from 'fast-check';
 
-/** Text that breaks framing where framing can be broken: line ends, halves of characters, what looks like a frame. */
+/** Text that may break framing: line ends, halves of characters, text that looks like a frame. */
 const nastyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 8 }),
   fc
@@ -66,7 +66,7 @@ const ends: fc.Arbitrary<StreamEvent> = fc.constantFrom<StreamEvent>(
   { type: 'cancelled', data: { by: 'owner' } },
 );
 
-/** Whole logs of jobs: up to three attempts, with or without a word, then an end of any kind. */
+/** Whole logs of jobs: up to three attempts, with or without text, then any terminal event. */
 export const histories: fc.Arbitrary<StoredEvent[]> = fc
   .tuple(fc.array(fc.array(words, { maxLength: 12 }), { maxLength: 3 }), ends)
   .map(([attempts, end]) => {
@@ -86,7 +86,7 @@ export const histories: fc.Arbitrary<StoredEvent[]> = fc
     return log;
   });
 
-/** The job that {@link histories} tell of. */
+/** The job of the {@link histories}. */
 export const JOB = { id: 'job-of-the-histories', model: 'openai:m', createdAt: Date.UTC(2026, 0, 2) };
 
 function said<T extends StreamEvent['type']>(type: T, data: StreamEvent<T>['data']): StreamEvent<T> {

@@ -24,7 +24,7 @@ function batch(...events: StreamEvent[]): EncodableBatch {
   return { events: stored, replay: false };
 }
 
-/** What one new reader of these batches gets, and how it ends for him. */
+/** What a new reader of these batches receives, and how its stream ends. */
 function read(format: TextFormat, ...batches: EncodableBatch[]): [body: string, outcome: StreamOutcome] {
   const connection = format.connect();
   const body: Buffer[] = [];
@@ -39,7 +39,7 @@ function read(format: TextFormat, ...batches: EncodableBatch[]): [body: string, 
 describe('bare text', () => {
   const format = new TextFormat();
 
-  it('is the deltas, and nothing else, and ends with done', () => {
+  it('is only the deltas, and ends with done', () => {
     expect(
       read(
         format,
@@ -61,31 +61,31 @@ describe('bare text', () => {
     expect(read(format, batch(text('a')), batch(text('b'), terminal))).toEqual(['ab', 'abort']);
   });
 
-  it('breaks off on a reset of text that was sent', () => {
+  it('aborts on a reset of text that was sent', () => {
     expect(read(format, batch(text('a')), batch(reset, text('b'), done))).toEqual(['a', 'abort']);
   });
 
-  it('drops text that is void before anybody got it', () => {
+  it('drops text that became void before it was sent', () => {
     expect(read(format, batch(text('a\ud83d'), reset, text('b'), done))).toEqual(['b', 'end']);
     expect(read(format, batch(text('\ud83d')), batch(reset, text('b'), done))).toEqual(['b', 'end']);
   });
 
-  it('writes a character whole when its halves come in two deltas, also across batches', () => {
+  it('writes a whole character when its halves come in two deltas, even across batches', () => {
     expect(read(format, batch(text('a\ud83d')), batch(text('\ude00b'), done))).toEqual(['a😀b', 'end']);
     expect(read(format, batch(text('\ud83d'), text('\ude00')), batch(done))).toEqual(['😀', 'end']);
   });
 
-  it('says U+FFFD for a half that never gets its partner', () => {
+  it('writes U+FFFD for a half without its partner', () => {
     expect(read(format, batch(text('a\ud83d')), batch(done))).toEqual(['a\ufffd', 'end']);
     expect(read(format, batch(text('a\ud83d'), done))).toEqual(['a\ufffd', 'end']);
   });
 
-  it('has neither opening, heartbeat nor retry hint: they would be text', () => {
+  it('has no opening, heartbeat or retry hint: they would be text', () => {
     const connection = format.connect();
     expect([connection.opening, connection.heartbeat, connection.retry(1)]).toEqual([null, null, null]);
   });
 
-  it('encodes a batch once for readers who owe nothing', () => {
+  it('encodes a batch once for readers without a pending half character', () => {
     const shared = batch(text('abc'));
     expect(format.connect().encode(shared).bytes).toBe(format.connect().encode(shared).bytes);
   });

@@ -1,15 +1,15 @@
 import type { EncodableBatch, Encoded, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
 import { readTextBatch, type TextBatch, utf8, wholeCharacters } from './text-batch.ts';
 
-/** Kept on the batch itself, as `NativeFormat` does. */
+/** Cached on the batch itself, as in `NativeFormat`. */
 const READ = Symbol('as bare text');
 
 interface TextOfBatch extends EncodableBatch {
   [READ]?: TextBatch;
 }
 
-/** The bare answer, no framing: `answer += chunk` is the whole client. A clean end of the body means that the answer
- *  is whole; whatever else happens (error, cancel, a reset after something was sent) breaks the connection off.
+/** The bare answer without framing: `answer += chunk` is the whole client. A clean end of the body means that the
+ *  answer is complete; anything else (error, cancel, a reset after text was sent) aborts the connection.
  *  @see PROTOCOL.md §2 */
 export class TextFormat implements StreamFormat {
   readonly contentType = 'text/plain; charset=utf-8';
@@ -33,7 +33,7 @@ class TextConnection implements StreamEncoder {
   readonly cursor = 'none';
   readonly opening = null;
   readonly heartbeat = null;
-  /** the first half of a character whose second half is in a later delta, or nothing */
+  /** the first half of a character whose second half is in a later delta, or '' */
   private half = '';
   private sentText = false;
 

@@ -1,11 +1,11 @@
 import { isTerminal, type StoredEvent } from '@millrace/contracts';
 import type { StreamOutcome } from '../stream-format.ts';
 
-/** What a batch of events means to a reader of bare text, whoever the reader is. */
+/** What a batch of events means to any reader of bare text. */
 export interface TextBatch {
   /** the text after the batch's last reset */
   readonly text: string;
-  /** `text` without the half character that it may end in: what a reader gets who has no half from before */
+  /** `text` without a trailing half character: what a reader without a pending half receives */
   readonly whole: string;
   /** `whole` as UTF-8, made once and shared by those readers */
   readonly bytes: Buffer;
@@ -26,7 +26,7 @@ export function readTextBatch(events: readonly StoredEvent[]): TextBatch {
       text = '';
       resets = true;
     } else if (isTerminal(type)) {
-      // a cancelled answer is as incomplete as a failed one, and bare text has no other way to say so
+      // a cancelled answer is as incomplete as a failed one, and bare text has no other way to signal it
       outcome = type === 'done' ? 'end' : 'abort';
     }
   }
@@ -34,7 +34,7 @@ export function readTextBatch(events: readonly StoredEvent[]): TextBatch {
   return { text, whole, bytes: utf8(whole), resets, outcome };
 }
 
-/** @returns the text without its last code unit, where that may be the first half of a character (a high surrogate) */
+/** @returns the text without its last code unit, if that may be the first half of a character (a high surrogate) */
 export function wholeCharacters(text: string): string {
   return text.length > 0 && isHighSurrogate(text.charCodeAt(text.length - 1)) ? text.slice(0, -1) : text;
 }

@@ -1,8 +1,8 @@
 import { isTerminal, LOG_START, type StoredEvent } from '@millrace/contracts';
 import type { StreamEncoder, StreamedJob, StreamFormat } from '../../stream-format.ts';
 
-/** A protocol of tests alone, unlike the two real ones in every respect: it counts its frames, it cannot take text back and
- *  says so in words of its own, and its clients take a clean end for success.
+/** A test-only protocol, unlike the two real ones in every respect: it counts its frames, it cannot take text back and
+ *  reports that with its own error, and its clients take a clean end for success.
  *
  *  A frame is a line `<number> <word> <JSON>`, one for each stored event. */
 export const scratchFormat: StreamFormat = {

@@ -1,6 +1,6 @@
 import type { CreateJobBody } from '@millrace/contracts';
 
-/** @param question all that a request of the scratch protocol says */
+/** @param question the whole content of a request of the scratch protocol */
 export function requestOf(question: string): CreateJobBody {
   const messages = [{ role: 'user' as const, content: question }];
   return { messages, pipeline: 'chat', onDisconnect: 'continue', onCrash: 'restart' };
