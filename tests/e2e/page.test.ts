@@ -25,8 +25,8 @@ function isExecutable(path: string): boolean {
 }
 
 // the whole of an exchange can be read from the page's text: no test looks into the DOM
-const answerOf = (page: Page) => page.locator('.turn').last().locator('.answer');
-const stateOf = (page: Page, state: string) => page.locator(`.turn:last-child[data-state="${state}"]`).waitFor();
+const answerOf = (page: Page) => page.locator('.exchange').last().locator('.answer');
+const stateOf = (page: Page, state: string) => page.locator(`.exchange:last-child[data-state="${state}"]`).waitFor();
 
 const inChromium = browserPath === undefined ? describe.skip : describe;
 
