@@ -1,26 +1,26 @@
 import type { ModelStep } from '@millrace/simulated-model';
 import type { JobPlan } from './job-plan.ts';
 
-/** One word of an answer, which tells where it belongs. */
+/** One word of an answer, which names its place. */
 export interface Token {
   /** of the job */
   readonly index: number;
-  /** of the model for this job, from 1 */
+  /** the number of the model call for this job, from 1 */
   readonly call: number;
-  /** in the answer, from 0 */
+  /** the place in the answer, from 0 */
   readonly place: number;
 }
 
-// bytes beyond ASCII, so that a connection may be cut in the midst of a character
+// bytes beyond ASCII, so that a cut may fall within a character
 const TAIL = '·–😀 ';
 
-/** The prompt of a job, by which the model knows it. */
+/** The prompt of a job, by which the model recognises it. */
 export function promptOf({ index }: JobPlan): string {
   return `chaos ${index}`;
 }
 
-/** What the model says to a job when it is asked.
- *  @param call of the model for this job, from 1: each answer differs from the one before in every word */
+/** What the model answers a job.
+ *  @param call the number of the model call for this job, from 1: every word differs from the previous answer's */
 export function* answerTo({ index, tokens, temper }: JobPlan, call: number): Generator<ModelStep> {
   if (temper === 'refuses' || (temper === 'refuses once' && call === 1)) {
     yield { fail: { status: 429 } };
@@ -36,7 +36,7 @@ export function* answerTo({ index, tokens, temper }: JobPlan, call: number): Gen
   }
 }
 
-/** @returns null where the text is not made of whole tokens */
+/** @returns null if the text does not consist of whole tokens */
 export function tokensIn(text: string): Token[] | null {
   const words = text.split(TAIL);
   if (words.pop() !== '') return null;

@@ -1,18 +1,18 @@
 import type { Ask } from './testimony.ts';
 
-/** What came of one request. */
+/** The outcome of one request. */
 export interface Answer {
   readonly ask: Ask;
-  /** null where there was none */
+  /** null if there was none */
   readonly response: Response | null;
 }
 
 export interface AskOptions {
-  /** how long to wait for the answer, milliseconds: its head, and where it is JSON also its body */
+  /** how long to wait for the answer, milliseconds: its head, and its body too if it is JSON */
   readonly boundMs: number;
 }
 
-/** Sends one request about a job. Never throws: that there was no answer is an outcome, too. */
+/** Sends one request about a job. Never throws: a missing answer is an outcome too. */
 export async function ask(what: Ask['what'], url: string, init: RequestInit, { boundMs }: AskOptions): Promise<Answer> {
   const at = performance.now();
   const late = new AbortController();

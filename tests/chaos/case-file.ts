@@ -3,13 +3,13 @@ import type { Struck } from './strikes.ts';
 import type { Watched } from './testimony.ts';
 import type { Offended } from './verdict.ts';
 
-// one fault may harm a thousand events
+// one fault may affect a thousand events
 const MOST_OFFENCES = 20;
 
 const FOLD = '             …';
 
-/** Everything about a job whose promise was broken: its plan, the log, what each reader saw and when, the faults that
- *  struck meanwhile, and what the services wrote about it.
+/** Everything about a job with a broken promise: its plan, the log, what each reader saw and when, the faults that
+ *  struck meanwhile, and what the services logged about it.
  *  @param logged lines of the services
  *  @param startedAt `performance.now()` at the beginning of the run */
 export function caseFileOf(
@@ -57,7 +57,7 @@ function testimonyOf({ name, events, refusals, connections, left }: Watched, tim
   ];
 }
 
-/** Of texts that follow one on the other only the first and the last. */
+/** Keeps only the first and the last of consecutive texts. */
 function folded(events: readonly SseEvent[], line: (event: SseEvent) => string): string[] {
   const joins = (one: SseEvent | undefined, other: SseEvent | undefined) => {
     const [[attempt, seq], [nextAttempt, nextSeq]] = [partsOf(one?.id), partsOf(other?.id)];

@@ -13,15 +13,15 @@ import { verdictOn } from './verdict.ts';
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
-  /** gives up, and ends all that was started */
+  /** gives up, and ends everything that was started */
   readonly signal: AbortSignal;
 }
 
-// the longest way to an end after the last fault: a take-over (12 s), a long answer (18 s), a silent model (25 s). Twice
-// that, for a machine that is busy with other things
+// the longest time to an end after the last fault: a take-over (12 s), a long answer (18 s), a silent model (25 s);
+// twice that, for a busy machine
 const SETTLE_MS = 110_000;
 
-/** Runs the built system under load and faults, and prints how it went.
+/** Runs the built system under load and faults, and prints the result.
  *  @returns whether every promise was kept
  *  @throws the signal's reason */
 export async function runChaos(options: ChaosOptions): Promise<boolean> {
@@ -61,8 +61,8 @@ async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boo
   return well;
 }
 
-/** The time that the last jobs are given: what is not over by then hangs. */
+/** The time that the last jobs get: a job that is not over by then hangs. */
 async function patience(): Promise<void> {
-  // nobody waits for it where the load is over first, nor does the process
+  // if the load is over first, nobody waits for this timer, and neither does the process
   await delay(SETTLE_MS, undefined, { ref: false });
 }

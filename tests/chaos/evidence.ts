@@ -5,7 +5,7 @@ import type { JobRun } from './job-run.ts';
 import type { Stage } from './stage.ts';
 import type { Testimony } from './testimony.ts';
 
-/** All that is known of each job, with its log as it stands in Redis now: what the API gives is what is being judged. */
+/** Everything known about each job, with its log from Redis itself: what the API returns is being judged. */
 export async function evidenceOf(stage: Stage, jobs: readonly JobRun[]): Promise<Testimony[]> {
   const keys = new KeySpace(stage.system.env['MILLRACE_KEY_PREFIX'] ?? '');
   return Promise.all(
@@ -17,7 +17,7 @@ export async function evidenceOf(stage: Stage, jobs: readonly JobRun[]): Promise
   );
 }
 
-/** An entry of the log in the words of the wire; when it was stored is not known. */
+/** An entry of the log in the form of the wire; the time when it was stored is unknown. */
 function eventOf([id, [type = '', data = 'null']]: [id: string, fields: string[]]): SseEvent {
   return { id, event: type === 'text' ? 'message' : type, data: JSON.parse(data), at: 0 };
 }

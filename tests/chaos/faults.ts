@@ -3,15 +3,15 @@ import { type FaultProxy, Random } from '@millrace/testing';
 import type { FaultKind, Strike } from './schedule.ts';
 import type { Stage } from './stage.ts';
 
-/** Does one fault, and brings back what it took away.
- *  @returns what it chose to strike, or '' where there is no choice; settled when all is back */
+/** Injects one fault, and restores what it took away.
+ *  @returns what it chose to strike, or '' if there is no choice; settles when everything is restored */
 type Fault = (stage: Stage, random: Random, lastsMs: number) => Promise<string>;
 
-/** How each fault is done. */
+/** How to inject each fault. */
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   'clients cut after random bytes': async ({ clients }, random, lastsMs) => {
     const before = clients.cuts;
-    // an answer's head is about 500 bytes: some are cut before their first event
+    // an answer's head is about 500 bytes: some answers are cut before their first event
     clients.cutAfter(() => random.int(0, 4_000));
     await delay(lastsMs);
     clients.cutAfter(Number.POSITIVE_INFINITY);
@@ -61,12 +61,12 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   },
 };
 
-/** Does what a strike says, now; see {@link Fault}. */
+/** Carries out a strike now; see {@link Fault}. */
 export function strike(stage: Stage, { kind, lastsMs, seed }: Strike): Promise<string> {
   return FAULTS[kind](stage, new Random(seed), lastsMs);
 }
 
-/** A fault of the network between Redis and the services of one kind, or of both. */
+/** A network fault between Redis and the services of one kind, or of both. */
 function onTheWay(set: (way: FaultProxy, on: boolean, random: Random) => void): Fault {
   return async ({ system: { network } }, random, lastsMs) => {
     const names = random.pick([['api'], ['worker'], ['api', 'worker']] as const);
@@ -90,13 +90,13 @@ async function replace(
   return `pid ${pid}`;
 }
 
-/** Of each API node its producer's, of each worker its consumer's. */
+/** Kills the producer's connection of each API node, and the consumer's of each worker. */
 async function killQueueConnections({ redis }: Stage): Promise<string> {
   const clients = String(await redis.client('LIST')).split('\n');
   const ids = clients
     .filter((line) => /:(queue|blocking)/.test(line))
     .map((line) => /\bid=(\d+)/.exec(line)?.[1] ?? '');
-  // one that is gone by now is no error
+  // a connection that is already closed is not an error
   for (const id of ids) await redis.call('CLIENT', 'KILL', 'ID', id);
   return `${ids.length} connections`;
 }

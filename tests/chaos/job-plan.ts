@@ -1,52 +1,52 @@
 import { Random } from '@millrace/testing';
 
-/** How the model answers, each time that it is asked:
- *  `speaks`, `refuses once` (429, then speaks), `refuses` (429), `resets` or `garbles` in the midst, `falls silent`. */
+/** How the model answers each call:
+ *  `speaks`, `refuses once` (429, then speaks), `refuses` (429), `resets` or `garbles` mid-stream, `falls silent`. */
 export type Temper = 'speaks' | 'refuses once' | 'refuses' | 'resets' | 'garbles' | 'falls silent';
 
-/** What a creator asks for: the stream, bare text, the job at once, or the finished job. */
+/** What the creator asks for: the stream, bare text, the job at once, or the finished job. */
 type Form = 'stream' | 'text' | 'json' | 'wait';
 
-/** Somebody who watches a job. Times count from the job's acceptance, milliseconds. */
+/** A watcher of a job. Times count from the job's acceptance, milliseconds. */
 export interface Visit {
   readonly joinsMs: number;
-  /** null: stays to the end */
+  /** null: stays until the end */
   readonly leavesMs: number | null;
 }
 
-/** All that will be done with one job. Times without a remark count from its acceptance, milliseconds. */
+/** Everything to do with one job. Times count from its acceptance unless noted, milliseconds. */
 export interface JobPlan {
   readonly index: number;
-  /** after the beginning of the run, milliseconds */
+  /** when to create it, from the start of the run, milliseconds */
   readonly atMs: number;
   readonly tenant: string;
-  /** what makes a repeated request the same one */
+  /** the key that identifies a repeated request */
   readonly identity: 'request id' | 'idempotency key';
   readonly form: Form;
   readonly onDisconnect: 'continue' | 'cancel';
   readonly onCrash: 'restart' | 'fail';
   readonly temper: Temper;
-  /** of a whole answer */
+  /** tokens of a whole answer */
   readonly tokens: number;
-  /** between two tokens, milliseconds */
+  /** time between tokens, milliseconds */
   readonly stepMs: number;
-  /** the creator's, where it reads a stream */
+  /** when the creator leaves, if it reads a stream */
   readonly leavesMs: number | null;
   readonly visits: readonly Visit[];
-  /** when the request is sent again */
+  /** when to send the request again */
   readonly repeatsMs: readonly number[];
   readonly cancelsMs: number | null;
 }
 
-/** Who the callers are. */
+/** The callers. */
 export const TENANTS = ['red', 'green', 'blue'] as const;
 
 const BETWEEN_JOBS_MS = [100, 600] as const;
 
-/** The load of a run: the same for the same seed and length.
+/** The load of a run: the same for the same seed and duration.
  *  @returns in order of time */
 export function loadOf(seed: number, minutes: number): JobPlan[] {
-  // a sequence of its own: the faults of the run come from the seed itself
+  // a separate sequence: the faults of the run use the seed itself
   const random = new Random(new Random(seed).seed() + 1);
   const jobs: JobPlan[] = [];
   for (let atMs = 0; atMs < minutes * 60_000; atMs += random.int(...BETWEEN_JOBS_MS)) {

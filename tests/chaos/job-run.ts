@@ -8,16 +8,16 @@ import type { Ask, Read, Watched } from './testimony.ts';
 
 const ACCEPT = { stream: 'text/event-stream', text: 'text/plain', json: 'application/json', wait: 'application/json' };
 const WAIT_SECONDS = 10;
-// 503 is due within 2 s; the rest is for a machine that is busy with all of this
+// 503 is due within 2 s; the rest allows for a busy machine
 const ANSWER_MS = 20_000;
 const BETWEEN_ASKS_MS = 200;
 
-/** One job of the load: does with it what its plan says, and keeps what it was told. */
+/** One job of the load: carries out its plan, and records the answers. */
 export class JobRun {
   readonly asks: Ask[] = [];
   readonly read: Read[] = [];
   id: string | null = null;
-  /** all that was planned is done, and somebody has read the whole log up to its end */
+  /** the plan is done, and a reader has read the whole log up to its end */
   over = false;
   private readonly readers: { readonly name: string; readonly watcher: ResumingReader; left: boolean }[] = [];
   private acceptedAt = 0;
@@ -27,14 +27,14 @@ export class JobRun {
     readonly plan: JobPlan,
   ) {}
 
-  /** what all that watch it have seen so far */
+  /** what each watcher has seen so far */
   get seen(): Watched[] {
     return this.readers.map(({ name, left, watcher: { events, refusals, connections } }) => {
       return { name, left, events, refusals, connections };
     });
   }
 
-  /** @returns settled when it is {@link over}, or was refused for good; never where the job does not end */
+  /** @returns settles when it is {@link over}, or was refused for good; never if the job does not end */
   async run(): Promise<void> {
     const { visits, repeatsMs, cancelsMs, leavesMs } = this.plan;
     const created = await this.post();
@@ -50,12 +50,12 @@ export class JobRun {
     this.over = true;
   }
 
-  /** Lets go of whatever is still open. */
+  /** Closes everything that is still open. */
   close(): void {
     for (const { watcher } of this.readers) watcher.close();
   }
 
-  /** Asks for the job, which is always the same one. */
+  /** POSTs the job; each request names the same one. */
   private async post(): Promise<Response | null> {
     const { identity, index, form, onDisconnect, onCrash } = this.plan;
     const key = `chaos-job-${String(index).padStart(6, '0')}`;
@@ -83,9 +83,9 @@ export class JobRun {
     await this.insist('DELETE', `/jobs/${this.id}`, [200, 409], {});
   }
 
-  /** Asks again for as long as there is no answer, or the service says that it is unavailable.
+  /** Repeats a request while there is no answer, or the service says that it is unavailable.
    *  @param good statuses of an answer
-   *  @returns null where it was refused in another way, or not answered in time */
+   *  @returns null if it was refused in another way, or not answered in time */
   private async insist(
     what: Ask['what'],
     path: string,
@@ -103,7 +103,7 @@ export class JobRun {
     }
   }
 
-  /** Reads what the answer to a creation holds. */
+  /** Reads the answer to the POST. */
   private async take(name: string, created: Response, leavesMs: number | null): Promise<void> {
     if (this.plan.form === 'text') await this.readText(created);
     if (this.plan.form === 'stream') await this.watch(name, { joinsMs: 0, leavesMs }, await readSse(created));
@@ -116,7 +116,7 @@ export class JobRun {
       for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
       this.read.push({ text, clean: true });
     } catch {
-      this.read.push({ text, clean: false }); // broken off: by a fault, or because the job did not end well
+      this.read.push({ text, clean: false }); // aborted by a fault, or because the job did not complete
     }
   }
 
@@ -132,7 +132,7 @@ export class JobRun {
     watcher.close();
   }
 
-  /** Until so many milliseconds after the acceptance. */
+  /** Waits until this many milliseconds after the acceptance. */
   private moment(ms: number): Promise<void> {
     return delay(Math.max(0, this.acceptedAt + ms - performance.now()));
   }

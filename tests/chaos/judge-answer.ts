@@ -12,7 +12,7 @@ const CODES: Readonly<Record<Temper, readonly string[]>> = {
   'falls silent': ['MODEL_TIMEOUT'],
 };
 
-/** Judges a job's log by its plan: each attempt has the words of one answer, and the end is one that the plan allows. */
+/** Judges a job's log by its plan: each attempt has the words of one answer, and the plan allows the end. */
 export function judgeAnswer({ plan, log, asks }: Testimony): Offence[] {
   const offences = judgeAttempts(plan, log);
   const [end] = endsAmong(log);
@@ -23,7 +23,7 @@ export function judgeAnswer({ plan, log, asks }: Testimony): Offence[] {
   return offences;
 }
 
-/** Judges a reader of the bare text: if its body ended properly it is the whole answer. */
+/** Judges a reader of bare text: a body that ended properly is the whole answer. */
 export function judgeRead({ text, clean }: Read, log: readonly SseEvent[], plan: JobPlan): Offence[] {
   if (!clean) return [];
   const done = log.at(-1)?.event === 'done';

@@ -3,7 +3,7 @@ import type { FaultKind } from './schedule.ts';
 import type { Struck } from './strikes.ts';
 import type { Testimony } from './testimony.ts';
 
-// they harm clients and workers only: the API has no reason to turn anybody away
+// these faults affect only clients and workers: the API has no reason to refuse anybody
 const NO_EXCUSE: ReadonlySet<FaultKind> = new Set([
   'clients cut after random bytes',
   'clients reset',
@@ -11,10 +11,10 @@ const NO_EXCUSE: ReadonlySet<FaultKind> = new Set([
   'worker SIGTERM',
   'worker SIGSTOP, SIGCONT',
 ]);
-// what was away comes back within 5 s; twice that on a machine that is busy with all of this
+// everything recovers within 5 s; twice that on a busy machine
 const RECOVERY_MS = 10_000;
 
-/** Judges how the requests about a job were answered. Lost connections are the network's, and 503 is an outage's. */
+/** Judges the answers to the requests about a job. Lost connections are due to the network, and 503 to an outage. */
 export function judgeRequests({ asks, id, log }: Testimony, struck: readonly Struck[]): Offence[] {
   const offences: Offence[] = [];
   for (const { what, status, at, answeredAt, id: told } of asks) {

@@ -2,7 +2,7 @@ import type { Offence } from '@millrace/testing';
 import { type Token, tokensIn } from './answer.ts';
 import type { JobPlan } from './job-plan.ts';
 
-/** Judges the text of one attempt: the first words of one answer to this job, in order, each once.
+/** Judges the text of one attempt: the first words of one answer to this job, in order, once each.
  *  @param whole whether it must be the whole answer */
 export function judgeText(name: string, text: string, plan: JobPlan, whole: boolean): Offence[] {
   const tokens = tokensIn(text);
@@ -23,7 +23,7 @@ export function judgeText(name: string, text: string, plan: JobPlan, whole: bool
   return offences;
 }
 
-/** The call of the model that a text comes from; undefined where there is none. */
+/** The model call that a text comes from; undefined if there is none. */
 export function callOf(text: string): number | undefined {
   return tokensIn(text)?.[0]?.call;
 }

@@ -6,14 +6,14 @@ import type { Stage } from './stage.ts';
 
 /** All jobs of a run. */
 export class Load {
-  /** those that have begun */
+  /** jobs that have begun */
   readonly jobs: JobRun[] = [];
 
   constructor(private readonly stage: Stage) {}
 
   /** Begins each job at its time.
-   *  @param startedAt `performance.now()` at the beginning of the run
-   *  @returns settled when all of them are over; never where one of them hangs */
+   *  @param startedAt `performance.now()` at the start of the run
+   *  @returns settles when all jobs are over; never if one hangs */
   async run(plans: readonly JobPlan[], startedAt: number): Promise<void> {
     const runs: Promise<void>[] = [];
     for (const plan of plans) {
@@ -26,7 +26,7 @@ export class Load {
     await Promise.all(runs);
   }
 
-  /** Lets go of whatever is still open. */
+  /** Closes everything that is still open. */
   close(): void {
     for (const job of this.jobs) job.close();
   }

@@ -1,4 +1,4 @@
-/** The command line of the chaos run that `npm run chaos` starts, once all that it needs is there. */
+/** The command line of the chaos run, which `npm run chaos` starts once everything it needs is there. */
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
 
@@ -36,6 +36,6 @@ if (values.help === true) {
       return stop.signal.aborted ? 130 : 1;
     },
   );
-  // requests of jobs that hang would keep the process alive
+  // requests of hung jobs would keep the process alive
   process.exit(code);
 }

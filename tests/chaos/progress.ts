@@ -3,9 +3,9 @@ import type { Struck } from './strikes.ts';
 
 const EVERY_MS = 5_000;
 
-/** Prints a line every few seconds: the time, how far the load is, and which faults have struck since the last line.
- *  @param startedAt `performance.now()` at the beginning of the run
- *  @returns to be disposed of at the end */
+/** Prints a line every few seconds: the time, the progress of the load, and the faults since the last line.
+ *  @param startedAt `performance.now()` at the start of the run
+ *  @returns dispose of it at the end */
 export function showProgress(startedAt: number, load: Load, struck: readonly Struck[]): Disposable {
   let shown = 0;
   const show = () => {

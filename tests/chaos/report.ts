@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.ts';
 
 type Row = readonly [name: string, figure: number];
 
-/** The table that a run ends with. */
+/** The table at the end of a run. */
 export function tableOf(
   testimonies: readonly Testimony[],
   struck: readonly Struck[],

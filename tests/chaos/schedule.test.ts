@@ -6,7 +6,7 @@ import { scheduleOf } from './schedule.ts';
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
 describe('the schedule of a run', () => {
-  it('is the same for the same seed and length, faults and load, and another for another seed', () => {
+  it('has the same faults and load for the same seed and duration, and others for another seed', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         expect(scheduleOf(seed, 2)).toEqual(scheduleOf(seed, 2));
@@ -18,7 +18,7 @@ describe('the schedule of a run', () => {
     );
   });
 
-  it('strikes one after the other within a lane, beside each other across lanes, and is over when the run is', () => {
+  it('strikes in sequence within a lane, in parallel across lanes, and is over when the run is', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const strikes = scheduleOf(seed, 2);

@@ -1,7 +1,7 @@
 import { Random } from '@millrace/testing';
 
-/** What a strike may be, with how long it lasts, milliseconds: the least and the most. Those that last no time are over
- *  as soon as they have struck. Services that end are away for that long before a new one is started. */
+/** The kinds of strikes, with their min and max duration, milliseconds. Those without a duration are over as soon as
+ *  they have struck. A service that ends is away for that long before a new one starts. */
 const LANES = {
   clients: {
     'clients cut after random bytes': [2_000, 5_000],
@@ -21,7 +21,7 @@ const LANES = {
   workers: {
     'worker SIGKILL': [0, 3_000],
     'worker SIGTERM': [0, 2_000],
-    // beyond the 12 s within which a dead worker is noticed, below the patience with a silent model
+    // longer than the 12 s in which a dead worker is noticed, shorter than the timeout of a silent model
     'worker SIGSTOP, SIGCONT': [14_000, 16_000],
   },
   apis: {
@@ -33,8 +33,8 @@ const LANES = {
   },
 } as const;
 
-/** Within a lane one strike follows the other, so that there is always a way back; strikes of different lanes overlap.
- *  Between two of them it is quiet for this long, milliseconds: the least and the most. */
+/** Strikes follow each other within a lane, so that recovery is always possible; strikes of different lanes overlap.
+ *  The min and max pause between two strikes, milliseconds. */
 const QUIET_MS: Readonly<Record<Lane, readonly [number, number]>> = {
   clients: [2_000, 6_000],
   redis: [1_500, 5_000],
@@ -45,22 +45,22 @@ const QUIET_MS: Readonly<Record<Lane, readonly [number, number]>> = {
 
 type Lane = keyof typeof LANES;
 
-/** The name of a fault, as it is reported. */
+/** The name of a fault in reports. */
 export type FaultKind = { [L in Lane]: keyof (typeof LANES)[L] }[Lane];
 
 /** One fault at one time. */
 export interface Strike {
   readonly lane: string;
   readonly kind: FaultKind;
-  /** after the beginning of the run, milliseconds */
+  /** from the start of the run, milliseconds */
   readonly atMs: number;
   /** milliseconds */
   readonly lastsMs: number;
-  /** of all that it chooses besides: which process, how many bytes */
+  /** seed of its other choices: which process, how many bytes */
   readonly seed: number;
 }
 
-/** The faults of a run: the same for the same seed and length.
+/** The faults of a run: the same for the same seed and duration.
  *  @returns in order of time; all are over when the run is */
 export function scheduleOf(seed: number, minutes: number): Strike[] {
   const random = new Random(seed);
@@ -76,7 +76,7 @@ function strikesOf(lane: Lane, runMs: number, random: Random): Strike[] {
   let deck: typeof faults = [];
   let atMs = 0;
   for (;;) {
-    // each fault once before any of them comes again: a short run has them all
+    // each fault once before any repeats: a short run has them all
     if (deck.length === 0) deck = random.shuffled(faults);
     atMs += random.int(...QUIET_MS[lane]);
     const [kind, length] = deck.shift() ?? random.pick(faults);

@@ -11,32 +11,32 @@ import { SystemHarness } from '../e2e/system-harness.ts';
 import { TENANTS } from './job-plan.ts';
 
 const ENV = {
-  // a job whose model is silent may lose its worker a dozen times in here
+  // a job with a silent model may lose its worker a dozen times here
   MILLRACE_MAX_ATTEMPTS: '1000',
   MILLRACE_AUTH: 'apikey',
   MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${secretOf(tenant)}`).join(','),
   MILLRACE_MODEL_RETRIES: '2',
   MILLRACE_RETRY_MIN_DELAY_MS: '50',
   MILLRACE_RETRY_MAX_DELAY_MS: '200',
-  // longer than a worker is ever frozen: awake again it must not take its own sleep for the model's silence
+  // longer than a worker is ever frozen: once awake, it must not take its own sleep for the model's silence
   MILLRACE_FIRST_TOKEN_TIMEOUT_MS: '25000',
   MILLRACE_TOKEN_GAP_TIMEOUT_MS: '25000',
-  // shorter than a long answer, so that there are hand-overs
+  // shorter than a long answer, so that hand-overs occur
   MILLRACE_WORKER_GRACE_MS: '2000',
   MILLRACE_DRAIN_MS: '2000',
 };
 
-// beyond all grace times of a service that is asked to end
+// longer than all grace periods of a service that is asked to end
 const STOP_MS = 30_000;
 const TOO_LONG = 'shutdown took too long';
 const STARTS = 5;
 const BETWEEN_STARTS_MS = 500;
 
-/** The built system with faulty networks: between it and its clients, and between its services and Redis. */
+/** The built system with faulty networks: between clients and system, and between services and Redis. */
 export class Stage implements AsyncDisposable {
-  /** one line for each service that ended unasked, or not as it should */
+  /** one line for each service that ended unasked or improperly */
   readonly crashes: string[] = [];
-  /** all that ever ran */
+  /** all services that ever ran */
   private readonly services: SpawnedService[] = [];
   private readonly asked = new WeakSet<SpawnedService>();
 
@@ -53,20 +53,20 @@ export class Stage implements AsyncDisposable {
   static async start(): Promise<Stage> {
     const system = await SystemHarness.start({ faulty: true, env: ENV });
     const clients = await startFaultProxy({ target: Number(new URL(system.url).port) });
-    // waits for as long as Redis is away
+    // waits while Redis is away
     const redis = new Redis(system.redis.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     redis.on('error', () => {
-      // Redis is stopped now and then: the connection comes back by itself
+      // Redis stops now and then: the connection reconnects by itself
     });
     return new Stage(system, clients, redis);
   }
 
-  /** as clients reach it */
+  /** the URL for clients */
   get url(): string {
     return `http://127.0.0.1:${this.clients.port}`;
   }
 
-  /** One of the services of a kind, by any number. */
+  /** A service of a kind, chosen by any number. */
   service(name: ServiceName, number: number): SpawnedService {
     const services = this.servicesOf(name);
     const service = services[number % services.length];
@@ -74,10 +74,10 @@ export class Stage implements AsyncDisposable {
     return service;
   }
 
-  /** Ends a service, and starts one in its place.
+  /** Ends a service, and starts another in its place.
    *  @param how asked to end (SIGTERM), or killed (SIGKILL)
-   *  @param awayMs from its end to the start of the new one, milliseconds; one that is asked to end takes its time beside it
-   *  @returns settled when the new one is ready and the old one has ended */
+   *  @param awayMs from its end, or a worker's SIGTERM, to the start of the new one, milliseconds
+   *  @returns settles when the new one is ready and the old one has ended */
   async replace(name: ServiceName, number: number, how: 'SIGTERM' | 'SIGKILL', awayMs: number): Promise<void> {
     const old = this.service(name, number);
     this.asked.add(old);
@@ -85,7 +85,7 @@ export class Stage implements AsyncDisposable {
     if (how === 'SIGKILL' || name === 'api') await ended;
     await delay(awayMs);
     const services = this.servicesOf(name);
-    // nginx knows the nodes by their ports
+    // nginx identifies the nodes by port
     services[services.indexOf(old)] = await this.started(name, name === 'api' ? old.port : null);
     await ended;
   }
@@ -97,7 +97,7 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  /** Ends whatever is wrong with the networks. */
+  /** Ends all network faults. */
   heal(): void {
     this.clients.heal();
     for (const way of Object.values(this.system.network)) way.heal();
@@ -118,13 +118,13 @@ export class Stage implements AsyncDisposable {
   private async stopped(name: ServiceName, service: SpawnedService): Promise<void> {
     const { code, signal } = await service.stop(STOP_MS);
     if (code === 0) return;
-    // while Redis is away a worker cannot hand its jobs over: they are taken over
+    // while Redis is away, a worker cannot hand its jobs over: others take them over
     if (name === 'worker' && service.child.lines.some((line) => line.includes(TOO_LONG))) return;
     const last = service.child.lines.slice(-5).join('\n');
     this.crashes.push(`pid ${service.pid} answered SIGTERM with ${signal ?? `exit code ${code}`}:\n${last}`);
   }
 
-  /** As a supervisor does it: a service that cannot start, because Redis is away, is started again. */
+  /** Like a supervisor, restarts a service that cannot start because Redis is away. */
   private async started(name: ServiceName, port: number | null): Promise<SpawnedService> {
     const env = { ...this.system.envOf(name), ...(port === null ? {} : { PORT: String(port) }) };
     for (let start = 1; ; start += 1) {
@@ -149,7 +149,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** What a tenant shows to be let in. */
+/** The credentials of a tenant. */
 export function headersOf(tenant: string): Readonly<Record<string, string>> {
   return { authorization: `Bearer ${secretOf(tenant)}` };
 }

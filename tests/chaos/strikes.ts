@@ -3,21 +3,20 @@ import { strike } from './faults.ts';
 import type { FaultKind, Strike } from './schedule.ts';
 import type { Stage } from './stage.ts';
 
-/** A fault that has struck. Times are of `performance.now()`. */
+/** A fault that has struck. Times are `performance.now()`. */
 export interface Struck {
   readonly kind: FaultKind;
   readonly from: number;
-  /** when all that it had taken away was back; `Infinity` until then */
+  /** when everything it took away was restored; `Infinity` until then */
   until: number;
-  /** what it struck, as far as it chose */
+  /** what it struck, if it had a choice */
   what: string;
 }
 
-/** Strikes as the schedule says: in order within a lane, where one that takes long delays the next; the lanes beside
- *  each other.
- *  @param startedAt `performance.now()` at the beginning of the run
- *  @param struck is told of each as it begins
- *  @returns settled when the last one is over */
+/** Carries out the schedule: in order within a lane, where a long strike delays the next; lanes run in parallel.
+ *  @param startedAt `performance.now()` at the start of the run
+ *  @param struck called with each strike as it begins
+ *  @returns settles when the last strike is over */
 export async function strikeAll(
   stage: Stage,
   schedule: readonly Strike[],

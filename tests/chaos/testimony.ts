@@ -1,16 +1,16 @@
 import type { Seen, SseEvent } from '@millrace/testing';
 import type { JobPlan } from './job-plan.ts';
 
-/** One request about a job and how it was answered. Times are of `performance.now()`. */
+/** One request about a job and its answer. Times are `performance.now()`. */
 export interface Ask {
   readonly what: 'POST' | 'DELETE';
   readonly at: number;
   readonly answeredAt: number;
-  /** 0: the connection was lost before there was an answer; null: none came within the bound */
+  /** 0: the connection was lost before an answer; null: no answer within the bound */
   readonly status: number | null;
-  /** what the answer calls the job */
+  /** the id of the job in the answer */
   readonly id: string | null;
-  /** the status of the job, where the answer shows one that has ended */
+  /** the status of the job, if the answer shows an ended one */
   readonly end?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface Read {
   readonly clean: boolean;
 }
 
-/** All that is known of one job at the end of the run. */
+/** Everything known about one job at the end of the run. */
 export interface Testimony {
   readonly plan: JobPlan;
   /** null: it was never accepted */
@@ -34,6 +34,6 @@ export interface Testimony {
   readonly asks: readonly Ask[];
   readonly seen: readonly Watched[];
   readonly read: readonly Read[];
-  /** as it stands in Redis at the end; its texts are called `message`, as on the wire */
+  /** the log in Redis at the end; its texts are named `message`, as on the wire */
   readonly log: readonly SseEvent[];
 }

@@ -23,7 +23,7 @@ const PLAN: JobPlan = {
   cancelsMs: null,
 };
 
-/** What the model says in a call, word by word. */
+/** What the model answers to a call, word by word. */
 function words(call: number): string[] {
   return [...answerTo(PLAN, call)].filter((step) => typeof step === 'string');
 }
@@ -42,7 +42,7 @@ const TAKEN_OVER = [entry('2-1', 'reset'), entry('2-2', 'started')];
 
 // one attempt, one answer
 const PLAIN = [ACCEPTED, STARTED, ...spoken(1, 2, words(1)), entry('1-6', 'done')];
-// a first attempt that was lost after two words, a second one that ended well
+// a first attempt that was lost after two words, and a second one that completed
 const RETAKEN = [...PLAIN.slice(0, 4), ...TAKEN_OVER, ...spoken(2, 3, words(2)), entry('2-7', 'done')];
 const CANCELLED = [...PLAIN.slice(0, 4), entry('1-4', 'cancelled', { by: 'owner' })];
 
@@ -129,12 +129,12 @@ describe('the verdict', () => {
     expect(Object.keys(counted(testimony))).toContain(defect);
   });
 
-  it('counts a log that was lost once, and not the replay after it', () => {
+  it('counts a lost log once, and not the replay after it', () => {
     const replayed = [...PLAIN.slice(0, 4), entry('0-0', 'reset'), ...PLAIN];
     expect(counted(forged(PLAIN, { seen: [seenBy(replayed)] }))).toEqual({ lost: 1 });
   });
 
-  it('counts nothing else for one event in the wrong place', () => {
+  it('counts one misplaced event as nothing else', () => {
     const [first, second, third] = spoken(1, 2, words(1));
     if (first === undefined || second === undefined || third === undefined) throw new Error('four words');
     const swapped = [ACCEPTED, STARTED, second, first, third, ...PLAIN.slice(5)];
@@ -143,12 +143,12 @@ describe('the verdict', () => {
   });
 });
 
-/** The end of a log, and another one after it. */
+/** The terminal event of a log, and another after it. */
 function doubled(log: readonly SseEvent[]): SseEvent[] {
   return [...log.slice(-1), entry('1-7', 'done')];
 }
 
-/** A log with an event of a replaced attempt in its midst. */
+/** A log with an event of a replaced attempt in the middle. */
 function intruded(log: readonly SseEvent[]): SseEvent[] {
   return [...log.slice(0, -1), entry('1-9', 'message', { text: words(2)[3] }), ...log.slice(-1)];
 }

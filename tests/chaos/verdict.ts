@@ -4,20 +4,20 @@ import { judgeRequests } from './judge-requests.ts';
 import type { Struck } from './strikes.ts';
 import type { Testimony } from './testimony.ts';
 
-/** A job whose promise was broken, and how. */
+/** A job with a broken promise, and how it was broken. */
 export interface Offended {
   readonly testimony: Testimony;
   readonly offences: readonly Offence[];
 }
 
-/** What a run has shown. */
+/** The result of a run. */
 export interface Verdict {
   readonly counts: Readonly<Record<Defect, number>>;
-  /** in the order in which the jobs began; none when all is well */
+  /** in the order in which the jobs began; empty if every promise was kept */
   readonly offended: readonly Offended[];
 }
 
-/** Judges a run by all that is known of its jobs. */
+/** Judges a run by everything known about its jobs. */
 export function verdictOn(testimonies: readonly Testimony[], struck: readonly Struck[]): Verdict {
   const offended = testimonies
     .map((testimony) => ({ testimony, offences: offencesOf(testimony, struck) }))

@@ -22,11 +22,11 @@ const GROUPS: [string, readonly OddRequest[]][] = [
   ['framing', FRAMING],
 ];
 
-/** Requests under way at a time. */
+/** Concurrent requests. */
 const LANES = 4;
 
 describe.each(GROUPS)('bad input: %s', (_, corpus) => {
-  it('is answered as documented, by an API node and through nginx, and an ordinary job after it too', async () => {
+  it('is answered as documented, by an API node and through nginx, and so is an ordinary job after it', async () => {
     const [direct, proxied] = await Promise.all([
       surprises(corpus, system.node(0), ({ answer }) => answer),
       surprises(corpus, system.url, ({ answer, throughNginx }) => throughNginx ?? answer),
@@ -36,7 +36,7 @@ describe.each(GROUPS)('bad input: %s', (_, corpus) => {
 });
 
 describe('bad input: the services', () => {
-  it('answer each of two requests that come at once', async () => {
+  it('answer each of two requests that arrive at once', async () => {
     const last = get('/jobs/y').toString('latin1');
     const first = last.replace('Connection: close\r\n', '');
     for (const url of [system.node(0), system.url])
@@ -51,7 +51,7 @@ describe('bad input: the services', () => {
     }
   });
 
-  it('have nothing to log as a failure, and are still the processes that they were', () => {
+  it('log no failure, and are still the same processes', () => {
     const failures = [...system.apis, ...system.workers].flatMap(({ log }) =>
       log.filter(({ level }) => level === 'error'),
     );
@@ -61,7 +61,7 @@ describe('bad input: the services', () => {
   });
 });
 
-/** Every request that was answered in another way, hid a second one, or left a service behind that answers no job. */
+/** Every request that was answered differently, hid a second one, or left a service that no longer answers jobs. */
 async function surprises(
   corpus: readonly OddRequest[],
   url: string,
@@ -82,7 +82,7 @@ async function surprises(
   return found;
 }
 
-/** What came back, in the words of {@link Answer}; anything else as it is. */
+/** The answer, in the terms of {@link Answer}; anything else unchanged. */
 async function answered({ bytes, halfClose = false }: OddRequest, url: string): Promise<string> {
   const exchanged = await exchange(url, [bytes], { halfClose }).catch((error: Error) => error);
   if (exchanged instanceof Error) return exchanged.message;

@@ -26,7 +26,7 @@ describe('cancel (PROTOCOL §6)', () => {
     expect(ended.at - answeredAt).toBeLessThan(ABORT_WITHIN_MS);
   });
 
-  it('mid-stream: the model server sees its connection closed, and what it still sends reaches nobody', async () => {
+  it('mid-stream: the connection to the model closes, and what the model still sends reaches nobody', async () => {
     const gate = system.model.gated({ to: 'mid-stream' });
     await using stream = await system.ask('mid-stream');
     await gate.say('heard');
@@ -63,7 +63,7 @@ describe('cancel (PROTOCOL §6)', () => {
     expect([unknown.status, await unknown.json()]).toMatchObject([404, { code: 'JOB_NOT_FOUND' }]);
   });
 
-  it('while queued: the job never runs, and a worker that comes later leaves it alone', async () => {
+  it('while queued: the job never runs, and a worker that starts later leaves it alone', async () => {
     const env = { ...system.env, MILLRACE_KEY_PREFIX: newKeyPrefix() };
     await using api = await spawnService('api', env);
     await using stream = await readSse(`${api.url}/jobs`, { body: { query: 'queued' } });
@@ -93,7 +93,7 @@ describe('with API keys', () => {
   });
   afterAll(() => api[Symbol.asyncDispose]());
 
-  it('another tenant finds nothing to cancel, look at or watch (404); an admin cancels it', async () => {
+  it('another tenant cannot cancel, get or watch it (404); an admin cancels it', async () => {
     const gate = system.model.gated({ to: 'mine' });
     await using stream = await readSse(`${api.url}/jobs`, {
       body: { query: 'mine' },
@@ -113,7 +113,7 @@ describe('with API keys', () => {
     expect(await (await fetch(`${api.url}/jobs`, { headers: as('the-secret-of-beta') })).json()).toMatchObject({
       items: [],
     });
-    // the id is free for another tenant, whose job has an answer of its own
+    // the id is free for another tenant, whose job has its own answer
     system.model.answer(['for beta'], { to: 'theirs' });
     await using theirs = await readSse(`${api.url}/jobs`, {
       body: { query: 'theirs' },
@@ -140,7 +140,7 @@ describe('with API keys', () => {
 });
 
 describe('onDisconnect: cancel', () => {
-  it('ends the job when the creating connection is lost and nobody watches; not while somebody does', async () => {
+  it('ends the job when the creating connection is lost, unless somebody watches', async () => {
     const env = { ...system.env, MILLRACE_KEY_PREFIX: newKeyPrefix(), MILLRACE_DISCONNECT_GRACE_MS: '1500' };
     await using api = await spawnService('api', env);
     await using other = await spawnService('api', env);

@@ -3,10 +3,10 @@ import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { SystemHarness } from './system-harness.ts';
 
-/** More than Node's own backlog of 511, and less than what Linux lets wait (net.core.somaxconn). */
+/** More than Node's own backlog of 511, and less than Linux's limit (net.core.somaxconn). */
 const CROWD = 1_500;
 
-// other systems let 128 wait, whatever is asked for
+// other systems limit the backlog to 128
 const onLinux = process.platform === 'linux' ? it : it.skip;
 
 describe('a crowd that arrives at once', () => {

@@ -7,7 +7,7 @@ const OPEN_FILES = 200;
 const SILENT = 230;
 const SECRET = 'the-secret-of-alice';
 
-it('serves others while a stranger without a key opens more connections than it may have files', async () => {
+it('serves others while a client without a key opens more connections than the node may have files', async () => {
   await using redis = await startRedis();
   const env = {
     REDIS_URL: redis.url,
@@ -35,7 +35,7 @@ it('serves others while a stranger without a key opens more connections than it 
     const metrics = await (await fetch(`${api.url}/metrics`)).text();
     expect(metrics).toMatch(/^millrace_connections_dropped_total{.*reason="room".*} \d\d/m);
     expect(metrics).not.toMatch(/^millrace_connections_dropped_total{.*reason="taken"/m);
-    // the stream that was there before them all is there still
+    // the stream that was open before them is still open
     const reader = stream.body?.getReader();
     expect((await reader?.read())?.done).toBe(false);
     await reader?.cancel();
@@ -48,7 +48,7 @@ it('serves others while a stranger without a key opens more connections than it 
 async function silentConnection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {
-    // one that makes room may be reset
+    // a connection closed to make room may be reset
   });
   await once(socket, 'connect');
   return socket;

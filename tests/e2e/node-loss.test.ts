@@ -18,7 +18,7 @@ describe('an API node dies', () => {
     await Promise.all(gates.map((gate) => gate.finish()));
     for (const stream of streams) {
       expect(await stream.ended).toBe('broken');
-      // through nginx, which finds the node that is left
+      // through nginx, which finds the remaining node
       await using rest = await system.watch(idOf(stream), { after: stream.events.at(-1)?.id ?? '' });
       await rest.collect();
       await using whole = await system.watch(idOf(stream));
@@ -28,7 +28,7 @@ describe('an API node dies', () => {
     }
   });
 
-  it('SIGTERM: it says when to come back, ends its streams without a terminal event, and exits cleanly', async () => {
+  it('SIGTERM: it sends the retry hint, ends its streams without a terminal event, and exits cleanly', async () => {
     const gate = system.model.gated({ to: 'drain' });
     await using stream = await system.ask('drain', { at: system.node(0) });
     await gate.say('before ');

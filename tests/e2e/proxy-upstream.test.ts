@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { freePort, startNginx } from '@millrace/testing';
 import { proxyFiles } from '../../infra/nginx/render.mjs';
 
-// The nodes are HTTP servers of the test: what nginx sends them is what matters, and a real API cannot be told to fail midway.
+// The nodes are HTTP servers of the test: it checks what nginx sends them, and a real API cannot fail midway to order.
 describe('nginx and the nodes behind it', () => {
   let parts: AsyncDisposableStack;
   beforeEach(() => {
@@ -14,7 +14,7 @@ describe('nginx and the nodes behind it', () => {
   });
   afterEach(() => parts.disposeAsync());
 
-  /** @returns its address, `127.0.0.1:41234` */
+  /** @returns the address, `127.0.0.1:41234` */
   async function startNode(answer: RequestListener): Promise<string> {
     const server = createServer(answer);
     server.listen(0, '127.0.0.1');

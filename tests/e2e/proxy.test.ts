@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** When each token arrived, and when the model had said it, both from the first one on, milliseconds. */
+/** When each token arrived, and when the model sent it, both relative to the first token, milliseconds. */
 async function pace(query: string, at: string): Promise<{ arrivals: number[]; stream: SseReader }> {
   system.model.answer(TOKENS, { to: query, stepMs: PACE_MS });
   const stream = await system.ask(query, { at });
@@ -21,30 +21,30 @@ async function pace(query: string, at: string): Promise<{ arrivals: number[]; st
   return { arrivals: tokens.map(({ at }) => at - first), stream };
 }
 
-/** How much of the model's own time the arrivals are spread over: 1 as it was said, 0 all at once. */
+/** The arrivals' time span as a share of the model's: 1 as sent, 0 all at once. */
 function spread(arrivals: readonly number[]): number {
   return (arrivals.at(-1) ?? 0) / (PACE_MS * (TOKENS.length - 1));
 }
 
-/** As a client of that address is seen behind a load balancer of a private network. */
+/** The headers that a load balancer of a private network sends for a client of this address. */
 const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
 
 describe('through nginx', () => {
-  it('each token arrives when it was said: the gaps follow the pace of the model', async () => {
+  it('each token arrives when the model sends it: the gaps follow its pace', async () => {
     const { arrivals, stream } = await pace('unbuffered', system.url);
     expect(stream.text()).toBe(TOKENS.join(''));
     expect(arrivals).toHaveLength(TOKENS.length);
     expect(spread(arrivals)).toBeGreaterThan(0.8);
   });
 
-  it('with buffering switched on the same check fails', async () => {
+  it('the same check fails with buffering on', async () => {
     const { url } = await system.proxyWith({ bufferStreams: true });
     const { arrivals, stream } = await pace('buffered', url);
     expect(stream.text()).toBe(TOKENS.join(''));
     expect(spread(arrivals)).toBeLessThan(0.8);
   });
 
-  it('a request id passes, errors keep their form, and the page and the documents are served', async () => {
+  it('request ids pass through, errors keep their form, and the page and the documents are served', async () => {
     const id = 'a-request-id-of-the-client';
     const bad = await fetch(`${system.url}/jobs`, {
       method: 'POST',
@@ -68,7 +68,7 @@ describe('through nginx', () => {
     }
   });
 
-  it('HEAD, other methods, and hosts that are not ours are answered as by a node', async () => {
+  it('HEAD, other methods and foreign hosts are answered as by a node', async () => {
     await using system = await SystemHarness.start();
     system.model.answer(['an ', 'answer'], { to: 'ordinary' });
     const stream = await system.ask('ordinary');
@@ -84,7 +84,7 @@ describe('through nginx', () => {
   });
 });
 
-/** Checks that nginx refused in the API's own form. */
+/** Checks that nginx refuses in the API's own form. */
 async function expectRefusal(answer: Response, status: number, code: string): Promise<void> {
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toMatch('application/problem+json');
@@ -116,7 +116,7 @@ describe('the metrics', () => {
     await expectRefusal(await fetch(`${(await shipped()).url}/metrics`), 403, 'FORBIDDEN');
   });
 
-  it('are shown to whom the operator allows', async () => {
+  it('are shown to clients that the operator allows', async () => {
     const MILLRACE_METRICS_ACCESS = 'allow 192.0.2.0/24; deny all;';
     const { url } = await system.proxyWith({ limits: { MILLRACE_METRICS_ACCESS } });
     await expectRefusal(await fetch(`${url}/metrics`, from('198.51.100.1')), 403, 'FORBIDDEN');
@@ -126,7 +126,7 @@ describe('the metrics', () => {
 });
 
 describe('one address', () => {
-  it('has as many streams as it may, and more when one has ended, while others have theirs', async () => {
+  it('has as many streams as its limit allows, another once one ends, and does not limit others', async () => {
     const { url } = await system.proxyWith({ limits: { MILLRACE_CONNECTIONS_PER_ADDRESS: '2' } });
     const gate = system.model.gated({ to: 'full' });
     const job = { body: { query: 'full' } };
@@ -145,7 +145,7 @@ describe('one address', () => {
     await first.collect();
   });
 
-  it('asks as often as it may, and again a second later, while others are answered', async () => {
+  it('sends as many requests as its limit allows, again a second later, and does not limit others', async () => {
     const limits = { MILLRACE_REQUESTS_PER_SECOND: '1', MILLRACE_REQUEST_BURST: '3' };
     const { url } = await system.proxyWith({ limits });
     const answers = await asked(20, url, '203.0.113.1');
@@ -170,17 +170,17 @@ describe('one address', () => {
     await stream.collect();
   });
 
-  it('that is a whole office meets no bound as it is shipped', async () => {
+  it('that is a whole office stays within the default limits', async () => {
     const answers = await asked(1_000, (await shipped()).url, '203.0.113.1');
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
-  /** That many requests of one address, all at once. */
+  /** This many requests of one address, all at once. */
   const asked = async (times: number, url: string, address: string) =>
     Promise.all(Array.from({ length: times }, () => fetch(`${url}/healthz`, from(address))));
 });
 
-/** nginx with the limits that it is shipped with. */
+/** nginx with the default limits. */
 let shippedProxy: Promise<{ url: string }> | undefined;
 function shipped(): Promise<{ url: string }> {
   shippedProxy ??= system.proxyWith({});

@@ -33,7 +33,7 @@ describe('resume (PROTOCOL §4)', () => {
     expect(seen.map((frame) => frame.text).join('')).toBe(TOKENS.join(''));
   });
 
-  it('50 watchers on both nodes see identical event sequences; a late one too; one after the end too', async () => {
+  it('50 watchers on both nodes see identical event sequences, as do a late one and one after the end', async () => {
     const gate = system.model.gated({ to: 'watch me' });
     await using created = await system.ask('watch me');
     const id = idOf(created);
@@ -52,7 +52,7 @@ describe('resume (PROTOCOL §4)', () => {
     expect(created.text()).toBe(TOKENS.join(''));
   });
 
-  it('gives only what was missed, from any event on', async () => {
+  it('sends only what was missed, from any event', async () => {
     system.model.answer(TOKENS, { to: 'replay', stepMs: 2 });
     await using created = await system.ask('replay');
     await created.collect();
@@ -78,7 +78,7 @@ describe('resume (PROTOCOL §4)', () => {
     expect(await answer.json()).toMatchObject({ code, status });
   });
 
-  it('a cursor from beyond the end of the log starts with reset and replays what there is', async () => {
+  it('a cursor beyond the end of the log starts with reset and replays the log', async () => {
     system.model.answer(['short'], { to: 'beyond' });
     await using created = await system.ask('beyond');
     await created.collect();

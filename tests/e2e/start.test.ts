@@ -10,7 +10,7 @@ import { idOf } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** State of its own: the developer's may be in use. */
+/** A separate state folder: the developer's may be in use. */
 let state: string;
 beforeEach(async () => {
   state = await mkdtemp(join(tmpdir(), 'millrace-start-'));
@@ -30,7 +30,7 @@ interface Process {
   readonly environment: string;
 }
 
-/** What runs below a process, by its place in the command line that everybody may read. */
+/** The descendants of a process, with their command lines, which everybody may read. */
 async function childrenOf(pid: number): Promise<Process[]> {
   const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
   const below = await Promise.all(
@@ -46,7 +46,7 @@ async function childrenOf(pid: number): Promise<Process[]> {
   return below.flat();
 }
 
-/** What others of this machine could read or list, of all that a folder holds. */
+/** What in a folder other users of this machine could read or list. */
 async function openToOthers(folder: string): Promise<string[]> {
   const inside = await readdir(folder, { recursive: true });
   const files = [folder, ...inside.map((name) => join(folder, name))];
@@ -54,7 +54,7 @@ async function openToOthers(folder: string): Promise<string[]> {
   return modes.filter(({ mode }) => (mode & 0o077) !== 0).map(({ file }) => file);
 }
 
-/** Only Linux shows what other processes were started with. */
+/** Only Linux shows how other processes were started. */
 const onLinux = process.platform === 'linux' ? it : it.skip;
 
 describe('npm start', () => {
@@ -79,7 +79,7 @@ describe('npm start', () => {
   onLinux(
     'keeps prompts and keys from other users of the machine, and each key in the process that needs it',
     async () => {
-      // as an earlier version left it
+      // the mode that an earlier version left
       await mkdir(join(state, 'logs'));
       await writeFile(join(state, 'logs', 'api.log'), 'older');
       await chmod(state, 0o755);
@@ -113,7 +113,7 @@ describe('npm start', () => {
 
       const redisPort = Number(/redis-server 127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
       const stranger = new Redis({ port: redisPort, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
-      stranger.on('error', () => undefined); // its check of the connection is refused too
+      stranger.on('error', () => undefined); // its connection check is refused too
       await expect(stranger.call('KEYS', '*')).rejects.toThrow('NOAUTH');
       stranger.disconnect();
       expect((await millrace.stop(60_000)).code).toBe(0);

@@ -17,23 +17,23 @@ import {
 } from '@millrace/testing';
 import { type ProxyOptions, proxyFiles, UNLIMITED } from '../../infra/nginx/render.mjs';
 
-/** As long as docker-compose.yml gives the slowest of them. */
+/** As long as docker-compose.yml gives the slowest service. */
 const RESTART_MS = 45_000;
 
 export interface SystemHarnessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** let the network between Redis and the services fail: {@link SystemHarness.network} */
   readonly faulty?: boolean;
-  /** a Redis that stays the caller's: a cluster, say; a single one of the system's own when left out */
+  /** the caller's Redis, such as a cluster, which the caller closes; the system starts its own when left out */
   readonly redis?: { readonly url: string };
-  /** API processes, and as many workers; 2 when left out */
+  /** number of API processes, and of workers; 2 when left out */
   readonly processes?: number;
 }
 
-/** The way to Redis of all services of a kind. */
+/** The connection to Redis of all services of a kind. */
 export type RedisNetwork = Readonly<Record<ServiceName, FaultProxy>>;
 
-/** What differs from the proxy as it is shipped. */
+/** Differences from the default proxy. */
 export type ProxySettings = Pick<ProxyOptions, 'limits' | 'bufferStreams'>;
 
 export interface CreateOptions {
@@ -55,7 +55,7 @@ export class SystemHarness implements AsyncDisposable {
     private readonly parts: AsyncDisposableStack,
   ) {}
 
-  /** @throws Error a part did not start; those that did have ended */
+  /** @throws Error a part did not start; the others have been ended */
   static async start(options: SystemHarnessOptions = {}): Promise<SystemHarness> {
     const { env = {}, faulty = false, redis, processes = 2 } = options;
     await using parts = new AsyncDisposableStack();
@@ -68,12 +68,12 @@ export class SystemHarness implements AsyncDisposable {
       OPENAI_BASE_URL: model.baseUrl,
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
       MILLRACE_MAX_STREAMS_PER_TENANT: '100000',
-      // what the tests keep open themselves is not waited for
+      // do not wait for connections that the tests keep open
       MILLRACE_LINGER_MS: '0',
       ...env,
     };
     const [apis, workers]: [SpawnedService[], SpawnedService[]] = [[], []];
-    // asked when it ends: a restart puts others in their places
+    // read at the end: a restart replaces them
     parts.defer(() => endAll([...apis, ...workers]));
     await spawnAll([
       ...spawning(apis, processes, 'api', through(ways, 'api', all)),
@@ -101,19 +101,19 @@ export class SystemHarness implements AsyncDisposable {
     return through(this.ways, name, this.env);
   }
 
-  /** as clients reach it: through nginx */
+  /** the URL for clients: through nginx */
   get url(): string {
     return this.proxy.url;
   }
 
-  /** One of the two API nodes, past nginx. */
+  /** One of the two API nodes, bypassing nginx. */
   node(index: number): string {
     const api = this.apis[index % this.apis.length];
     if (api === undefined) throw new RangeError('there is no API node');
     return api.url;
   }
 
-  /** Another nginx before the same API nodes, which ends with the system. */
+  /** Another nginx in front of the same API nodes, which ends with the system. */
   async proxyWith(options: ProxySettings): Promise<TestNginx> {
     return this.parts.use(await startProxy(this.apis, options));
   }
@@ -123,14 +123,14 @@ export class SystemHarness implements AsyncDisposable {
     return readSse(`${at}/jobs`, { body: typeof body === 'string' ? { query: body } : body, headers });
   }
 
-  /** Watches a job from after an event, from the beginning without one. */
+  /** Watches a job after an event, or from the beginning without one. */
   watch(id: string, { after, at = this.url }: { after?: string; at?: string } = {}): Promise<SseReader> {
     const headers: Record<string, string> = after === undefined ? {} : { 'last-event-id': after };
     return readSse(`${at}/jobs/${id}/stream`, { headers });
   }
 
   /** Stops a service as a deployment does (SIGTERM), then starts its successor on the same port.
-   *  @throws Error it did not end by itself, and well */
+   *  @throws Error it did not exit cleanly by itself */
   async restart(service: SpawnedService): Promise<void> {
     const name: ServiceName = this.apis.includes(service) ? 'api' : 'worker';
     const exit = await service.stop(RESTART_MS);
@@ -144,7 +144,7 @@ export class SystemHarness implements AsyncDisposable {
     return (await fetch(`${at}/jobs/${id}`)).json() as Promise<Record<string, unknown>>;
   }
 
-  /** The worker that has taken a job, as its log tells; of several the one that comes first among the workers. */
+  /** The worker that has taken a job, according to its log; the first one if there are several. */
   async runnerOf(id: string): Promise<SpawnedService> {
     return eventually(() => this.workers.find(({ log }) => log.some(({ requestId }) => requestId === id)));
   }
@@ -153,7 +153,7 @@ export class SystemHarness implements AsyncDisposable {
     return fetch(`${this.url}/jobs/${id}`, { ...init, method: 'DELETE' });
   }
 
-  /** Lets something end before the system does: a client that would come back for ever, say. */
+  /** Closes something before the system ends, such as a client that would reconnect for ever. */
   use<T extends Disposable>(part: T): T {
     return this.parts.use(part);
   }
@@ -170,7 +170,7 @@ export function idOf(stream: SseReader): string {
   return id;
 }
 
-/** What must be the same for everybody who watches a job. */
+/** What must be the same for all watchers of a job. */
 export function facts(stream: SseReader): string[] {
   return stream.events.map(({ id, event, data }) => `${id} ${event} ${JSON.stringify(data)}`);
 }
@@ -189,8 +189,8 @@ function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Rec
   return ways === null ? env : { ...env, REDIS_URL: `redis://127.0.0.1:${ways[name].port}` };
 }
 
-/** Starts services side by side; each is among its kind when it is ready, also when another does not start.
- *  @throws Error of the first that did not, when none is on its way any more */
+/** Starts services in parallel; each joins its kind's list once it is ready, even if another does not start.
+ *  @throws Error of the first that did not start, once all have settled */
 async function spawnAll(starts: readonly Promise<void>[]): Promise<void> {
   const outcomes = await Promise.allSettled(starts);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

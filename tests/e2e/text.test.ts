@@ -42,7 +42,7 @@ describe('the exact text arrives (PROTOCOL §3)', () => {
 });
 
 describe('a job from end to end', () => {
-  it('says accepted, started, its text and done, in this order, with usage and timings', async () => {
+  it('emits accepted, started, its text and done, in this order, with usage and timings', async () => {
     system.model.answer(['one', ' two'], { to: 'order', usage: { inputTokens: 3, outputTokens: 2 }, stepMs: 30 });
     await using stream = await system.ask('order');
     const events = await stream.collect();
@@ -68,7 +68,7 @@ describe('a job from end to end', () => {
     expect([answer.status, await answer.text()]).toEqual([200, 'same']);
   });
 
-  it('passes reasoning and tool calls on in the order in which the model gave them', async () => {
+  it('passes reasoning and tool calls on in the model’s order', async () => {
     const toolCall = { id: 'call_1', name: 'look_up', arguments: '{"sky":"blue"}' };
     system.model.answer([{ reasoning: 'hm' }, { reasoning: ' so' }, 'text', { toolCall }], { to: 'tools' });
     await using stream = await system.ask('tools');

@@ -36,7 +36,7 @@ function create(body: object) {
 }
 
 describe('a job with parts, tools and every parameter (PROTOCOL §2, §3, §5)', () => {
-  it('reaches the model as it is, and the model’s calls end it; their answers go on', async () => {
+  it('reaches the model unchanged, ends with the model’s calls, and continues with their results', async () => {
     const { callId: id, name, arguments: args } = CALL;
     system.model.answer([{ reasoning: 'hm' }, 'I look.', { toolCall: { id, name, arguments: args } }]);
     await using first = await create({ messages: [{ role: 'developer', content: 'Be brief.' }, USER], ...PARAMETERS });
@@ -96,7 +96,7 @@ describe('a job with parts, tools and every parameter (PROTOCOL §2, §3, §5)',
     ]);
   });
 
-  it('is refused with the places that are wrong, and what to do', async () => {
+  it('is refused with the invalid places and what to do about them', async () => {
     const answer = await fetch(`${system.url}/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

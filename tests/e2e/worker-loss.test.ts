@@ -47,7 +47,7 @@ describe('a worker dies', () => {
     zombie.pause();
     await stream.until(({ event }) => event === 'reset');
     await heir.say('second');
-    // written to a socket whose reader is frozen: the zombie finds it when it wakes
+    // written to a socket whose reader is frozen: the zombie finds it when it resumes
     await gate.say(' late');
     await gate.finish();
     zombie.resume();

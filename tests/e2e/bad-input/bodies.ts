@@ -29,7 +29,7 @@ const chunked = (what: string, body: string, more: Partial<OddRequest> = {}): Od
 
 const DEPTH = 100_000;
 
-/** Bodies that are no JSON, or not the JSON that is asked for. */
+/** Bodies that are not JSON, or not the expected JSON. */
 export const BODIES: readonly OddRequest[] = [
   json('an empty body', ''),
   json('blanks', ' \r\n\t '),
@@ -125,7 +125,7 @@ export const BODIES: readonly OddRequest[] = [
   },
 ];
 
-/** Odd, and yet as they should be. */
+/** Odd but valid. */
 export const GOOD_BODIES: readonly OddRequest[] = [
   ['the same key twice: the last one counts', '{"query":1,"query":"x"}'],
   ['a byte order mark', '\ufeff{"query":"x"}'],

@@ -23,7 +23,7 @@ const NOT_ALLOWED: Answer = [405, 'INVALID_REQUEST'];
 const BODY = '{"query":"odd"}';
 const END = '0\r\n\r\n';
 
-/** A POST whose length is said in an odd way, with another request behind or inside its body. */
+/** A POST with an odd declaration of its length, and another request behind or inside its body. */
 const framed = (what: string, fields: readonly string[], body: string, more: Partial<OddRequest> = {}): OddRequest => ({
   what,
   bytes: raw(['POST /jobs HTTP/1.1', ...HEAD, ...fields], body),
@@ -43,7 +43,7 @@ const line = (text: string, more: Partial<OddRequest> = {}): OddRequest => ({
   ...more,
 });
 
-/** Requests whose end two readers may see in different places, and what is no request at all. */
+/** Requests whose end two parsers may see in different places, and input that is not a request. */
 export const FRAMING: readonly OddRequest[] = [
   framed('CL.TE', ['Content-Length: 5', 'Transfer-Encoding: chunked'], `${END}${HIDDEN}`),
   framed('TE.CL', ['Transfer-Encoding: chunked', `Content-Length: ${BODY.length}`], `${chunk(BODY)}${END}${HIDDEN}`),
@@ -92,7 +92,7 @@ export const FRAMING: readonly OddRequest[] = [
     what: 'bare line feeds',
     bytes: raw(['GET /jobs/x HTTP/1.1', ...HEAD, 'Connection: close'], '', '\n'),
     answer: INVALID,
-    // it may take them (RFC 9112 §2.2), and gives them to the API as they should be
+    // nginx may accept them (RFC 9112 §2.2), and passes them to the API in the proper form
     throughNginx: NO_JOB,
   },
   { what: 'bare carriage returns', bytes: raw(['GET /jobs/x HTTP/1.1', ...HEAD], '', '\r'), answer: INVALID },

@@ -40,7 +40,7 @@ const cursor = (value: string): OddRequest => ({
 
 const ID = 'a-job-that-nobody-has';
 
-/** Header fields that say something impossible. */
+/** Header fields with impossible values. */
 export const HEADERS: readonly OddRequest[] = [
   ...[
     'x',
@@ -76,7 +76,7 @@ export const HEADERS: readonly OddRequest[] = [
   },
 ];
 
-/** Odd, and yet to be passed over. */
+/** Odd but to be ignored. */
 export const GOOD_HEADERS: readonly OddRequest[] = [
   ...['garbage', 'wait=-1', 'wait=1e9', 'wait=', 'wait', ',,,;=', 'respond-async, wait=x'].map((value) =>
     header(`Prefer: ${value}`, { answer: 'taken' }),
@@ -103,7 +103,7 @@ export const PLACES: readonly OddRequest[] = [
     '*',
     'a%2525b',
   ].map((id) => path(`/jobs/${id}`)),
-  // nginx resolves a path before it passes it on, and knows nothing above the root
+  // nginx resolves a path before it passes it on, and refuses one above the root
   path('/jobs/..%2f..%2fetc%2fpasswd', { throughNginx: INVALID }),
   path('/jobs/../../../etc/passwd', { answer: NOWHERE, throughNginx: INVALID }),
   ...['POST', 'PUT', 'DELETE', 'OPTIONS'].map((method) => ({

@@ -1,14 +1,14 @@
-/** The documented refusal: status and code. `gone`: the connection is closed without a word. */
+/** The documented refusal: status and code. `gone`: the connection is closed without an answer. */
 export type Answer = readonly [status: number, code: string] | 'taken' | 'gone';
 
-/** One request as it goes over the wire, and what must come of it. */
+/** One request as sent, and its expected outcome. */
 export interface OddRequest {
   readonly what: string;
   readonly bytes: string | Buffer;
   readonly answer: Answer;
-  /** where nginx, which reads a request before the API does, has another opinion */
+  /** the outcome through nginx, if nginx, which reads the request first, answers differently */
   readonly throughNginx?: Answer;
-  /** the client says that nothing more comes, and waits */
+  /** the client closes its sending side, and waits */
   readonly halfClose?: boolean;
 }
 
@@ -23,20 +23,20 @@ export const STRANGER: Answer = [401, 'UNAUTHENTICATED'];
 export const HEAD_TOO_LARGE: Answer = [431, 'INVALID_REQUEST'];
 
 export const SECRET = 's3cret-of-the-tests';
-/** The id of a job that a request hides inside another one. It must never come to be. */
+/** The id of a job in a request hidden inside another one. The job must never exist. */
 export const SMUGGLED = 'a-smuggled-request';
 
 const GOOD_BODY = '{"query":"odd"}';
 
 interface PostOptions {
-  /** further lines of the head */
+  /** additional lines of the head */
   readonly head?: readonly string[];
   /** `application/json` when left out; null: none */
   readonly type?: string | null;
   readonly authorization?: string | null;
 }
 
-/** A POST that is in order but for what is asked for. */
+/** A POST that is valid except for what the options change. */
 export function post(body: string | Buffer = GOOD_BODY, options: PostOptions = {}): Buffer {
   const { head = [], type = 'application/json', authorization = `Bearer ${SECRET}` } = options;
   const lines = [
@@ -52,7 +52,7 @@ export function post(body: string | Buffer = GOOD_BODY, options: PostOptions = {
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), Buffer.from(body)]);
 }
 
-/** A request without a body that is in order but for its path and what is added to its head. */
+/** A request without a body that is valid except for its path and the lines added to its head. */
 export function get(path: string, head: readonly string[] = [], method = 'GET'): Buffer {
   const lines = [
     `${method} ${path} HTTP/1.1`,
@@ -63,10 +63,10 @@ export function get(path: string, head: readonly string[] = [], method = 'GET'):
   return Buffer.from(`${[...lines, ...head].join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-/** A head as it is, line by line, and what follows it as it is. */
+/** A literal head, line by line, and the literal bytes after it. */
 export function raw(lines: readonly string[], body = '', end = '\r\n'): Buffer {
   return Buffer.from(`${lines.join(end)}${end}${end}${body}`, 'latin1');
 }
 
-/** A POST that must not reach the API, for hiding in another request. */
+/** A POST to hide in another request; it must not reach the API. */
 export const HIDDEN = post(GOOD_BODY, { head: [`X-Request-Id: ${SMUGGLED}`] }).toString('latin1');
