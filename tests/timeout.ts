@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
 
-// for hooks too. Tests start processes, on a machine that may be busy with others; nothing here is slow by itself, and what
-// must be quick says so with a bound of its own
+// for hooks too. Tests start processes, on a machine that may be busy; nothing here is slow by itself, and a test that
+// must be quick sets its own bound
 jest.setTimeout(120_000);

@@ -9,7 +9,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));
 const TIMEOUT_MS = 60_000;
 
-/** A Chromium of this machine. Without one there is nothing to test: none is downloaded. */
+/** A Chromium on this machine. Without one these tests are skipped: none is downloaded. */
 const browserPath = (process.env['PATH'] ?? '')
   .split(delimiter)
   .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
@@ -20,7 +20,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    return false; // not there, or not ours to run
+    return false; // missing, or not executable for us
   }
 }
 
@@ -36,7 +36,7 @@ inChromium('the page, in Chromium', () => {
   let browser: Browser;
   let context: BrowserContext;
   let url: string;
-  /** what the page complained of: errors, refused requests, breaches of its content security policy */
+  /** problems of the page: errors, refused requests, violations of its content security policy */
   let complaints: string[];
 
   beforeAll(async () => {

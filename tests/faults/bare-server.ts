@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 
-/** The least that a stream can cost in Node: a response that is kept open, with a head and one event. Run as a process
- *  of its own, so that the memory of the service can be compared with that of nothing but `node:http`. */
+/** The minimal cost of a stream in Node: an open response with a head and one event. Runs in its own process, so that
+ *  the memory of the service can be compared with that of bare `node:http`. */
 const server = createServer((request, response) => {
   request.resume();
   response.writeHead(200, {

@@ -7,18 +7,18 @@ import { GatedJob, offencesOf } from './gated-job.ts';
 import { expectRest } from './rest.ts';
 
 const JOBS = 40;
-// shorter than by default, and long enough that no worker is taken for dead on a busy machine
+// shorter than the default, but long enough that no worker counts as dead on a busy machine
 const LOCK_MS = 5_000;
 const STALL_CHECK_MS = 1_000;
 const SWEEP_MS = 1_000;
-// a sweep looks for what is older than 5 s
+// a sweep looks for jobs older than 5 s
 const REST_MS = 5_000 + SWEEP_MS + LOCK_MS + STALL_CHECK_MS;
 const BETWEEN_ASKS_MS = 2;
 const STAGGER_MS = 25;
 const OUTAGE_MS = 3_000;
 
-/** From the DELETE's answer to the end of the model's connection, milliseconds: what PROTOCOL.md §6 promises, and as much
- *  again for a machine that is busy with all of this. */
+/** From the DELETE's answer to the end of the model's connection, milliseconds: twice the bound of PROTOCOL.md §6, for
+ *  a busy machine. */
 const ABORT_WITHIN_MS = 500;
 
 const ENV = {
@@ -29,7 +29,7 @@ const ENV = {
 
 const HOLDS = 'one terminal event, nothing after it, and the job never runs again';
 
-/** `MILLRACE_TEST_SEED` repeats a run; without it each has a seed of its own. */
+/** `MILLRACE_TEST_SEED` repeats a run; without it each run has a new seed. */
 function seeded(): { readonly seed: number; readonly random: Random } {
   const seed = Number(process.env['MILLRACE_TEST_SEED'] || Date.now() % 1_000_000);
   return { seed, random: new Random(seed) };
@@ -38,16 +38,16 @@ function seeded(): { readonly seed: number; readonly random: Random } {
 let system: SystemHarness;
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
-/** A job that a client has cancelled, or has tried to. */
+/** A job that a client has cancelled, or tried to cancel. */
 interface Cancel {
   readonly job: GatedJob;
-  /** what the last DELETE was answered with, and when that was */
+  /** the answer to the last DELETE, and its time */
   readonly status: number;
   readonly at: number;
   readonly asks: number;
 }
 
-/** DELETEs a job, again and again while the answer is one of those that ask for patience. */
+/** DELETEs a job, and repeats that while the answer asks the client to try again. */
 async function cancel(id: string, patientWith: readonly number[] = []): Promise<Omit<Cancel, 'job'>> {
   for (let asks = 1; ; asks += 1) {
     const { status, body } = await system.cancel(id);
@@ -57,7 +57,7 @@ async function cancel(id: string, patientWith: readonly number[] = []): Promise<
   }
 }
 
-/** Expects of every job that it has ended once, as its DELETE said, and stays as it is; prints the figures of the race.
+/** Expects that every job ended once, as its DELETE said, and does not change; prints the figures of the race.
  *  @returns how long after a DELETE's answer the last model call was aborted, milliseconds */
 async function judge(cancels: readonly Cancel[], seed: number): Promise<number> {
   const jobs = cancels.map(({ job }) => job);
@@ -82,7 +82,7 @@ async function judge(cancels: readonly Cancel[], seed: number): Promise<number> 
   return abortedMs;
 }
 
-/** Races, one begun a little after the other, so that each has the machine to itself at its moment. */
+/** Races with staggered starts, so that each has the machine to itself at its critical moment. */
 function staggered<Entrant>(entrants: readonly Entrant[], race: (entrant: Entrant, index: number) => Promise<Cancel>) {
   return Promise.all(
     entrants.map(async (entrant, index) => {
@@ -101,7 +101,7 @@ describe('cancel racing with', () => {
     const { seed, random } = seeded();
     const ids = Array.from({ length: JOBS }, () => crypto.randomUUID());
     const cancels = await staggered(ids, async (id) => {
-      // begins before the POST: until the record is there, nobody knows the job
+      // begins before the POST: until the record exists, the job is unknown
       const cancelling = cancel(id, [404]);
       await delay(random.int(0, 5));
       const job = await GatedJob.open(system, { headers: { 'x-request-id': id } });
@@ -164,7 +164,7 @@ describe('cancel racing with', () => {
     const others = jobs.filter((job) => !lost.includes(job));
     await strike(zombie);
     const race = async (job: GatedJob, index: number): Promise<Cancel> => {
-      // a few milliseconds before the next attempt begins, or when it has
+      // a few milliseconds before or after the next attempt begins
       if (index % 2 === 1) await job.started(2);
       else await heir.logged(({ msg, requestId }) => msg === 'worker lost' && requestId === job.id);
       await delay(random.int(0, 30));
@@ -200,7 +200,7 @@ describe('cancel racing with a Redis outage', () => {
     const race = async (job: GatedJob, index: number): Promise<Cancel> => {
       const [answer] = await Promise.all([
         delay(random.int(0, 20)).then(() => cancel(job.id, [503])),
-        // some have said all that they had to say, and some would go on
+        // some have written their whole answer, and some have not
         index % 2 === 0 ? job.finish() : job.gate.say('more '),
       ]);
       return { job, ...answer };

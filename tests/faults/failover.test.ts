@@ -18,35 +18,35 @@ import { recovery } from './outage.ts';
 const RECOVERY_MS = 5_000;
 const JOBS = 30;
 
-/** Which master has a key, and its replica. */
+/** The master that has a key, and its replica. */
 type ShardOf = (key: string) => Promise<TestShard>;
 
 interface FailOver {
   readonly system: SystemHarness;
   readonly shardOf: ShardOf;
-  /** the one whose master dies */
+  /** the shard whose master dies */
   readonly shard: TestShard;
-  /** the replica has got everything; otherwise it lacks what the master acknowledged last */
+  /** whether the replica has everything; otherwise it lacks what the master acknowledged last */
   readonly inStep: boolean;
 }
 
 let stack: AsyncDisposableStack;
 afterEach(() => stack.disposeAsync(), 60_000);
 
-/** The system on a Redis, both of which end with the test. */
+/** The system and its Redis, which both end with the test. */
 async function systemOn(redis: TestRedisCluster | TestSentinel): Promise<SystemHarness> {
   stack = new AsyncDisposableStack();
   stack.use(redis);
   return stack.use(await SystemHarness.start({ redis }));
 }
 
-/** Kills a master while answers run, and holds the service to its promise from the replica's promotion on. */
+/** Kills a master while answers run, and checks the promise from the replica's promotion on. */
 async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<void> {
   const services = [...system.apis, ...system.workers];
   using load = await Load.start(system, { jobs: JOBS, watchersPerJob: 2, at: (index) => system.node(index) });
   if (!inStep) {
     await severReplication(shard.master, shard.replica);
-    // now everybody has seen what the replica will never have
+    // now every reader has seen events that the replica will never have
     await load.flows();
     await load.flows();
   }
@@ -82,7 +82,7 @@ async function watchersOn(shard: TestShard, load: Load, shardOf: ShardOf): Promi
   return found;
 }
 
-/** A `reset` of no attempt, where a reader is ahead of the log, or that of the next attempt, which may come first. */
+/** A `reset` without an attempt, if a reader is ahead of the log, or that of the next attempt, which may come first. */
 function tellsOfLoss({ event, data }: SseEvent): boolean {
   return event === 'reset' && data.reason === 'log-lost';
 }

@@ -57,7 +57,7 @@ describe('a flood of POSTs', () => {
     expect(load.longestSilenceMs).toBeLessThanOrEqual(1_000);
     for (const { liveMiB, rssMiB } of grown) {
       expect(liveMiB).toBeLessThanOrEqual(5);
-      // garbage that V8 has not collected comes and goes
+      // the amount of garbage that V8 has not yet collected varies
       expect(rssMiB).toBeLessThanOrEqual(60);
     }
   });
@@ -69,7 +69,7 @@ describe('a flood of POSTs', () => {
       MILLRACE_API_KEYS: 'greedy:user:secret-of-the-greedy,modest:user:secret-of-the-modest',
       MILLRACE_MAX_JOBS_PER_TENANT: String(ahead),
       MILLRACE_WORKER_CONCURRENCY: '1',
-      // no slot is kept for others: turns alone must do
+      // no slot is kept for others: only the fair turns protect them
       MILLRACE_MAX_ACTIVE_PER_TENANT: String(ahead),
     };
     await using system = await SystemHarness.start({ env });
@@ -83,7 +83,7 @@ describe('a flood of POSTs', () => {
     const answers = await greedy.post(ahead + 500, (index) => `greedy ${index}`);
     expect(answers).toEqual({ '202': ahead, '429 RATE_LIMITED, Retry-After': 500 });
 
-    // one for each worker is with the model, and every other one waits
+    // one job per worker is with the model, and all others wait
     await system.model.request(system.workers.length - 1);
     const running = system.model.requests.length;
     expect(await modest.post(1, () => 'modest')).toEqual({ '202': 1 });

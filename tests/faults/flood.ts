@@ -5,7 +5,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 export class Flood implements Disposable {
   private readonly agent: Agent;
 
-  /** @param atOnce requests under way at the same time */
+  /** @param atOnce concurrent requests */
   constructor(
     private readonly url: string,
     private readonly atOnce: number,
@@ -14,8 +14,8 @@ export class Flood implements Disposable {
     this.agent = new Agent({ keepAlive: true, maxSockets: atOnce });
   }
 
-  /** @param body of each, by number
-   *  @returns how many were answered how: `202`, or `503 QUEUE_FULL, Retry-After` */
+  /** @param body of each request, by number
+   *  @returns how many got each answer: `202`, or `503 QUEUE_FULL, Retry-After` */
   async post(count: number, body: (index: number) => string): Promise<Record<string, number>> {
     const answers: Record<string, number> = {};
     let next = 0;

@@ -5,8 +5,8 @@ import { type CreateOptions, idOf, type SystemHarness } from '../e2e/system-harn
 const WORDS = 20;
 const AT_A_TIME = 10;
 
-/** A job whose first attempt says its answer word by word, when it is told to; every later one gives it all
- *  by itself, in about 100 ms. Two watch it: its creator, and one who comes to see it. */
+/** A job whose first attempt writes its answer word by word, on command; every later attempt writes all of it by
+ *  itself, in about 100 ms. It has two watchers: its creator, and a second reader. */
 export class GatedJob {
   private spoken = 0;
 
@@ -14,13 +14,13 @@ export class GatedJob {
     private readonly system: SystemHarness,
     readonly prompt: string,
     readonly words: readonly string[],
-    /** speaks for the model in the first attempt */
+    /** writes the model's answer in the first attempt */
     readonly gate: ModelGate,
     readonly id: string,
     readonly watchers: readonly ResumingReader[],
   ) {}
 
-  /** POSTs it, and lets its watchers begin. */
+  /** POSTs the job, and starts its watchers. */
   static async open(system: SystemHarness, options: CreateOptions = {}): Promise<GatedJob> {
     const prompt = `gated ${crypto.randomUUID().slice(0, 8)}`;
     const words = Array.from({ length: WORDS }, (_, index) => `${prompt}:${index} `);
@@ -33,7 +33,7 @@ export class GatedJob {
     return new GatedJob(system, prompt, words, gate, id, watchers);
   }
 
-  /** POSTs so many, a few at a time. */
+  /** POSTs this many jobs, a few at a time. */
   static async openMany(system: SystemHarness, count: number, options: CreateOptions = {}): Promise<GatedJob[]> {
     const jobs: GatedJob[] = [];
     while (jobs.length < count) {
@@ -45,17 +45,17 @@ export class GatedJob {
     return jobs;
   }
 
-  /** what it has asked of the model, one request per attempt that came so far */
+  /** its requests to the model, one per attempt that reached it so far */
   get requests(): ModelRequest[] {
     return this.system.model.requests.filter(({ prompt }) => prompt === this.prompt);
   }
 
-  /** settles when every watcher has had the terminal event */
+  /** settles when every watcher has received the terminal event */
   get over(): Promise<unknown> {
     return Promise.all(this.watchers.map((watcher) => watcher.over));
   }
 
-  /** Says the next words, and waits until every watcher has them; with none, until the model has been asked. */
+  /** Writes the next words, and waits until every watcher has them; without words, until the model has been called. */
   async say(count: number): Promise<void> {
     await this.gate.request;
     const words = this.words.slice(this.spoken, this.spoken + count);
@@ -67,21 +67,21 @@ export class GatedJob {
     await Promise.all(this.watchers.map((watcher) => watcher.until(heard)));
   }
 
-  /** Says the words that are left, ends the answer, and waits for nobody to hear it. */
+  /** Writes the remaining words and ends the answer, without waiting for the watchers. */
   async finish(): Promise<void> {
     for (const word of this.words.slice(this.spoken)) await this.gate.say(word);
     this.spoken = this.words.length;
     await this.gate.finish();
   }
 
-  /** @returns the `started` event of an attempt, when every watcher has it; the one that was last to arrive */
+  /** @returns the `started` event of an attempt, as received by the last watcher to get it */
   async started(attempt: number): Promise<SseEvent> {
     const isIt = ({ event, data }: SseEvent) => event === 'started' && data.attempt === attempt;
     const seen = await Promise.all(this.watchers.map((watcher) => watcher.until(isIt)));
     return seen.reduce((latest, event) => (event.at > latest.at ? event : latest));
   }
 
-  /** Judges what both watchers have seen. Of a cancelled job the text need only be the beginning of the model's answer. */
+  /** Judges what both watchers have seen. The text of a cancelled job may be only the beginning of the answer. */
   async offences(): Promise<Offence[]> {
     await using log = await this.system.watch(this.id);
     await log.collect();
@@ -94,7 +94,7 @@ export class GatedJob {
   }
 }
 
-/** @returns the offences of all of them; see {@link GatedJob.offences} */
+/** @returns the offences of all jobs; see {@link GatedJob.offences} */
 export async function offencesOf(jobs: readonly GatedJob[]): Promise<Offence[]> {
   return (await Promise.all(jobs.map((job) => job.offences()))).flat();
 }

@@ -8,14 +8,14 @@ import { keyOf, TwoTenants } from './two-tenants.ts';
 
 const SPAN_MS = 5_000;
 const MIB = 1024 * 1024;
-/** Beside a flood of a node that has two cores with its client, its workers and its Redis, a short answer may take this much
- *  longer, milliseconds: before there were bounds it took seconds, or never came. */
+/** How much longer a short answer may take during a flood, milliseconds, when node, client, workers and Redis share two
+ *  cores: without the bounds it took seconds, or never came. */
 const ADDED_MS = 300;
 
 let tenants: TwoTenants;
 afterEach(() => tenants[Symbol.asyncDispose]());
 
-/** What a flood does to the other tenant and to the node, beside the same span without it. */
+/** What a flood does to the other tenant and to the node, compared with the same time without it. */
 async function measured(flood: (signal: AbortSignal) => Promise<unknown>) {
   await tenants.shortAnswersMs(1_000); // the first ones are slower
   const without = await tenants.shortAnswersMs(SPAN_MS);
@@ -38,8 +38,8 @@ function expectUnnoticed({ p99WithoutMs, p99BesideMs }: Awaited<ReturnType<typeo
   expect(p99BesideMs).toBeLessThanOrEqual(p99WithoutMs + ADDED_MS);
 }
 
-/** POSTs for the greedy tenant, `atOnce` at a time, until the signal says that it is enough.
- *  @returns how many were answered with which status */
+/** POSTs for the greedy tenant, `atOnce` at a time, until the signal aborts.
+ *  @returns how many answers had each status */
 async function post(signal: AbortSignal, atOnce: number, request: () => RequestInit): Promise<Record<number, number>> {
   const answers: Record<number, number> = {};
   const one = async () => {
@@ -71,7 +71,7 @@ describe('one tenant takes what it can get', () => {
     });
     figures({ refused: sent, ...result });
     expect(Object.keys(answers)).toEqual(['400']);
-    // the bound is 200 ms; the rest is for a machine that is three times as slow
+    // the bound is 200 ms; the rest allows for a machine that is three times as slow
     expect(result.longestStopMs).toBeLessThanOrEqual(600);
     expect(result.addedMiB).toBeLessThanOrEqual(300);
     expectUnnoticed(result);
@@ -129,7 +129,7 @@ describe('one tenant takes what it can get', () => {
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     await redis.config('SET', 'maxmemory-policy', 'noeviction');
     await redis.config('SET', 'maxmemory', String(used + 60 * MIB));
-    await tenants.system.restart(tenants.api); // it asks how much Redis may hold
+    await tenants.system.restart(tenants.api); // at its start it reads how much Redis may hold
     tenants.system.model.answer([{ silence: true }], { to: /^p+$/ });
     const prompt = JSON.stringify({ query: 'p'.repeat(1_000_000) });
     let answers: Record<number, number> = {};

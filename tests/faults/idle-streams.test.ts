@@ -8,7 +8,7 @@ import { openMany, RawReader } from './raw-reader.ts';
 
 const STREAMS = 10_000;
 const HEARTBEAT_MS = 5_000;
-/** The aim is 16, and runs give 15 to 18: a page of the heap more or less decides. */
+/** The aim is 16, and runs give 15 to 18, depending on a single page of the heap. */
 const BOUND_KIB = 18;
 const WARM_UP = 2_000;
 
@@ -17,10 +17,10 @@ interface Process {
   readonly port: number;
 }
 
-/** What one idle stream costs a process, KiB of resident memory: as it stands, and when garbage has been collected. */
+/** What one idle stream costs a process, KiB of resident memory: before and after garbage collection. */
 async function costOf({ child, port }: Process, idle: (streams: readonly RawReader[]) => Promise<void>) {
   using heap = await Heap.of({ child });
-  // code is compiled, buffers have their size; few are open at a time, so that what they leave behind is no reserve
+  // warm up code and buffers; with few streams open at a time, so that they leave no spare memory behind
   await openMany(WARM_UP, async () => (await RawReader.open(port))[Symbol.dispose]());
   await delay(500);
   const asItStood = await rssMiB(child.pid);

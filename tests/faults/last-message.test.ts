@@ -17,10 +17,10 @@ describe('the very last published message', () => {
     const loss = new MessageLoss((payload) => /^\S+ done /m.test(payload));
     const { api } = system.network;
     api.filter(() => loss.filter());
-    api.reset(); // connections from before the filter go
+    api.reset(); // closes connections from before the filter
     for (const { url } of system.apis) await eventually(async () => (await fetch(`${url}/readyz`)).ok);
 
-    // of each job one watcher on each node
+    // one watcher of each job on each node
     using load = await Load.start(system, { jobs: JOBS, watchersPerJob: 2, at: (index) => system.node(index) });
     const since = performance.now();
     await load.finish();

@@ -13,9 +13,9 @@ const JOBS = 50_000;
 const WARM_UP = 3_000;
 const AT_ONCE = 100;
 const RETENTION_SECONDS = 5;
-/** 60 bytes for each job would be seen. */
+/** A leak of 60 bytes per job would exceed this. */
 const HEAP_MIB = 3;
-/** What Redis holds without any job; BullMQ's events are the last few of the queue. */
+/** The keys that remain without any job; BullMQ keeps the last few events of the queue. */
 const LASTING =
   /:\{pipelines\}$|:registry\}:(fair-turns|workers|slot-policy|write-probe)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
 
@@ -70,7 +70,7 @@ describe('a leak check', () => {
       expect(left.workerMiB - before.workerMiB).toBeLessThanOrEqual(HEAP_MIB);
       const { channels, clients } = before;
       expect(left).toMatchObject({ channels, clients });
-      // the worker keeps idle connections to the model for the next job
+      // the worker keeps idle connections to the model for later jobs
       expect(left.apiFiles).toBeLessThanOrEqual(before.apiFiles);
       expect(left.workerFiles).toBeLessThanOrEqual(before.workerFiles + AT_ONCE);
     } finally {
@@ -79,14 +79,14 @@ describe('a leak check', () => {
   }, 480_000);
 });
 
-/** Runs short jobs to their ends: most are streamed to the end, some left midway, some never watched. */
+/** Runs short jobs to the end: most are streamed to the end, some are left midway, some are never watched. */
 async function run(system: SystemHarness, url: string, count: number): Promise<void> {
   system.model.answer(['short ', 'answer']);
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
   const kinds = ['stream', 'stream', 'stream', 'leave', 'json'] as const;
   await openMany(count, (index) => ask(agent, url, kinds[index % kinds.length] ?? 'stream'), AT_ONCE);
   agent.destroy();
-  // what the test itself would keep
+  // otherwise the test itself would keep them
   system.model.requests.length = 0;
 }
 
@@ -106,8 +106,8 @@ async function ask(agent: Agent, url: string, kind: 'stream' | 'leave' | 'json')
   if (kind === 'stream' && !text.includes('event: done')) throw new Error(`a job did not end: ${text}`);
 }
 
-/** @returns how many keys there are that belong to no job
- *  @throws Error there are others; quotes some */
+/** @returns how many keys belong to no job
+ *  @throws Error there are other keys; quotes some */
 async function forgotten(redis: Redis): Promise<number> {
   const keys = await redis.keys('*');
   const left = keys.filter((key) => !LASTING.test(key));

@@ -4,24 +4,24 @@ import { judgeReader, type Offence, ResumingReader } from '@millrace/testing';
 import { idOf, type SystemHarness } from '../e2e/system-harness.ts';
 
 export interface LoadOptions {
-  /** jobs, each of them with an answer of its own */
+  /** jobs, each with a different answer */
   readonly jobs: number;
-  /** how many watch each job, its creator among them */
+  /** watchers of each job, including its creator */
   readonly watchersPerJob?: number;
-  /** between two tokens of an answer, milliseconds */
+  /** time between tokens of an answer, milliseconds */
   readonly stepMs?: number;
-  /** where the watcher with this number connects, asked each time; nginx when left out */
+  /** where the watcher with this number connects, called each time; nginx when left out */
   readonly at?: (index: number) => string;
 }
 
-/** Many answers that go on until {@link Load.finish}, all watched, each different from the others. */
+/** Many different answers that continue until {@link Load.finish}, all watched. */
 export class Load implements Disposable {
   readonly watchers: { readonly id: string; readonly prompt: string; readonly watcher: ResumingReader }[] = [];
   private finishing = false;
 
   private constructor(private readonly system: SystemHarness) {}
 
-  /** Settled when every watcher has had its first text. */
+  /** Settles when every watcher has received its first text. */
   static async start(system: SystemHarness, options: LoadOptions): Promise<Load> {
     const load = new Load(system);
     const name = crypto.randomUUID().slice(0, 8);
@@ -32,7 +32,7 @@ export class Load implements Disposable {
     return load;
   }
 
-  /** Settled when every watcher has had a text that was sent off from now on.
+  /** Settles when every watcher has received a text that the model sent after this call.
    *  @returns how long the last one took, milliseconds */
   async flows(): Promise<number> {
     const since = performance.now();
@@ -42,13 +42,13 @@ export class Load implements Disposable {
     return Math.max(...(await Promise.all(first)).map(({ at }) => at - since));
   }
 
-  /** Lets every answer come to its end, and every watcher hear of it. */
+  /** Ends every answer, and waits until every watcher has the end. */
   async finish(): Promise<void> {
     this.finishing = true;
     await Promise.all(this.watchers.map(({ watcher }) => watcher.over));
   }
 
-  /** Judges what every watcher has seen. A lost log is none of its offences: the test knows whether Redis lost it. */
+  /** Judges what every watcher has seen. A lost log is not an offence here: the test knows whether Redis lost it. */
   async offences(): Promise<Offence[]> {
     const offences: Offence[] = [];
     for (const { id, prompt, watcher } of this.watchers) {
@@ -61,7 +61,7 @@ export class Load implements Disposable {
     return offences;
   }
 
-  /** How many jobs were begun a second time. */
+  /** How many jobs were started a second time. */
   get restarts(): number {
     return this.watchers.filter(({ watcher }) => watcher.events.some(({ event }) => event === 'reset')).length;
   }
@@ -70,8 +70,8 @@ export class Load implements Disposable {
     return Math.max(...this.watchers.map(({ watcher }) => watcher.longestSilenceMs));
   }
 
-  /** How long each token of this span of time took from the model to a watcher, milliseconds.
-   *  @param from and `until`: as performance.now() */
+  /** How long each token of this period took from the model to a watcher, milliseconds.
+   *  @param from and `until`: performance.now() */
   delaysMs(from: number, until: number): number[] {
     const messages = this.watchers.flatMap(({ watcher }) => watcher.events.filter(({ event }) => event === 'message'));
     return messages.flatMap(({ at, data }) =>
@@ -82,7 +82,7 @@ export class Load implements Disposable {
     );
   }
 
-  /** connections that had to be made again */
+  /** number of reconnections */
   get resumptions(): number {
     return this.watchers.reduce((sum, { watcher }) => sum + watcher.connections - 1, 0);
   }
@@ -103,7 +103,7 @@ export class Load implements Disposable {
     }
   }
 
-  /** Each token bears the moment at which the model said it. */
+  /** Each token contains the time at which the model wrote it. */
   private async *tokens(prompt: string, stepMs: number): AsyncGenerator<ModelStep> {
     for (; !this.finishing; await delay(stepMs)) yield `${prompt}:${performance.now()} `;
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { SpawnedService } from '@millrace/testing';
 
-/** Environment of a service whose heap is to be looked into by {@link Heap}. */
+/** Environment of a service whose heap {@link Heap} inspects. */
 export const INSPECTED = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 const MIB = 1024 * 1024;
@@ -12,7 +12,7 @@ export async function rssMiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
-/** @returns the processes that a process has started, such as nginx's workers; Linux only */
+/** @returns the child processes of a process, such as nginx's workers; Linux only */
 export async function childrenOf(pid: number): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return children.split(' ').filter(Boolean).map(Number);
@@ -43,9 +43,9 @@ export class Heap implements Disposable {
   }
 
   /** Collects all garbage.
-   *  @returns what is left alive, MiB */
+   *  @returns the live heap, MiB */
   async liveMiB(): Promise<number> {
-    // what the first round finalises is freed by the second
+    // the second collection frees what the first one finalises
     for (let round = 0; round < 2; round += 1) await this.call('HeapProfiler.collectGarbage');
     const { usedSize } = (await this.call('Runtime.getHeapUsage')) as { usedSize: number };
     return usedSize / MIB;

@@ -9,7 +9,7 @@ const TOKEN_GAP_MS = 1_000;
 const WHOLE_MS = 3_000;
 const RETRIES = 2;
 const JOBS = 20;
-// how much later than documented a failure may come, on a machine that is busy with all of this
+// how much later than documented a failure may come on a busy machine
 const LATE_MS = 1_500;
 
 let system: SystemHarness;
@@ -26,24 +26,24 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
-// the worker's clock begins before the model has the request, and a text is heard after it was said
+// the worker's clock starts before the model has the request, and a text arrives after it was sent
 const EARLY_MS = 250;
 
-/** How the model fails, and what each of its callers must be told. */
+/** How the model fails, and what each caller must be told. */
 interface Row {
   readonly fault: string;
   readonly steps: () => Iterable<ModelStep>;
   readonly code: string;
-  /** from the last thing that the model did, milliseconds */
+  /** since the last action of the model, milliseconds */
   readonly afterMs: number;
-  /** how often the model is asked */
+  /** how often the model is called */
   readonly calls: number;
 }
 
 const ROWS: readonly Row[] = [
   {
     fault: 'connection reset mid-stream',
-    // the text first, for a reset throws away what is still on its way
+    // the text first, since a reset discards what is still in transit
     steps: () => ['half ', 'an ', { waitMs: 100 }, { reset: true }],
     code: 'MODEL_ERROR',
     afterMs: 0,
@@ -110,7 +110,7 @@ async function failure({ fault, steps }: Row, prompt: string) {
   await log.collect();
 
   const { said = '', at = 0 } = system.model.requests.findLast((request) => request.prompt === prompt) ?? {};
-  // what an endless model says after the job has ended reaches nobody
+  // what an endless model writes after the job has ended reaches nobody
   const heard = fault === 'endless answer' && said.startsWith(watcher.text) ? watcher.text : said;
   const lastText = watcher.events.findLast(({ event }) => event === 'message')?.at ?? at;
   return {

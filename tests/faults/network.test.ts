@@ -16,7 +16,7 @@ describe('the network', () => {
     await using clients = await startFaultProxy({ target: Number(new URL(system.url).port) });
     const url = `http://127.0.0.1:${clients.port}`;
     using load = await Load.start(system, { jobs: 20, watchersPerJob: 2, at: () => url });
-    // the head of an answer is about 500 bytes: some are cut before their first event
+    // the head of an answer is about 500 bytes: some answers are cut before their first event
     clients.cutAfter(() => Math.floor(Math.random() * 3_000));
     await eventually(() => clients.cuts >= 1_000, { timeoutMs: 120_000, everyMs: 50 });
     clients.heal();

@@ -7,7 +7,7 @@ import { Load } from './load.ts';
 import { expectRest } from './rest.ts';
 import { Store } from './store.ts';
 
-// a sweep looks for what is older than 5 s, every 5 s
+// every 5 s, a sweep looks for jobs older than 5 s
 const NEXT_SWEEP_MS = 11_000;
 
 let system: SystemHarness;
@@ -18,7 +18,7 @@ afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
 describe('nodes', () => {
   it('API node SIGKILL with 200 streams on it: all resume on the other node', async () => {
-    // created on the node that dies, watched through nginx, which finds the one that is left
+    // created on the node that dies, watched through nginx, which finds the remaining one
     let creating = true;
     const node = system.node(0);
     using load = await Load.start(system, {
@@ -42,7 +42,7 @@ describe('nodes', () => {
     const redisUrl = `redis://127.0.0.1:${network.port}`;
     await using node = await spawnService('api', { ...system.env, REDIS_URL: redisUrl });
     using store = new Store(system);
-    // of this node's connections the one that jobs are queued on: records are written, and queue entries vanish
+    // blackhole only the node's connection for queueing: records are written, and queue entries vanish
     expect(network.swallow(await store.portsOf(/:queue$/))).toBe(1);
     const jobs = await GatedJob.openMany(system, 30, { at: node.url });
     await Promise.all(jobs.map(({ watchers }) => watchers[0]?.until(({ event }) => event === 'accepted')));

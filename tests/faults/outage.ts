@@ -13,8 +13,8 @@ interface Call {
   readonly ms: number;
 }
 
-/** Calls the service in every way, again and again, while Redis is away.
- *  @param ms how long
+/** Repeats every kind of call to the service while Redis is away.
+ *  @param ms for how long
  *  @returns every call that was not answered with 503 and a `Retry-After` within 2 s; how long the slowest took */
 export async function callMeanwhile(system: SystemHarness, id: string, ms: number) {
   const until = performance.now() + ms;
@@ -45,14 +45,14 @@ export async function callMeanwhile(system: SystemHarness, id: string, ms: numbe
   };
 }
 
-/** Watches how everything comes back, from this moment on.
+/** Watches how everything recovers from now on.
  *  @returns milliseconds until the last stream of the load flows, and until a new job has run from POST to `done` */
 export async function recovery(system: SystemHarness, load: Load): Promise<{ streamsMs: number; newJobMs: number }> {
   const [streamsMs, newJobMs] = await Promise.all([load.flows(), newJob(system)]);
   return { streamsMs, newJobMs };
 }
 
-/** Asks until a new job has run from POST to `done`.
+/** Tries until a new job has run from POST to `done`.
  *  @returns how long that took, milliseconds */
 export async function newJob(system: SystemHarness): Promise<number> {
   const since = performance.now();

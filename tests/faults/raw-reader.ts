@@ -4,7 +4,7 @@ import { deferred } from '@millrace/testing';
 const HEARTBEAT = ': hb\n';
 const POST = '{"query":"idle"}';
 
-/** A reader of a stream on a bare socket, cheap enough to have ten thousand of: it counts, and keeps nothing. */
+/** A reader of a stream on a bare socket, cheap enough for ten thousand of them: it counts, and keeps nothing. */
 export class RawReader implements Disposable {
   /** heartbeats so far */
   beats = 0;
@@ -17,7 +17,7 @@ export class RawReader implements Disposable {
     socket.on('close', () => this.opened.reject(new Error(`no stream: ${this.head}`)));
   }
 
-  /** Makes a job and stays with its stream; settled at the first event.
+  /** Creates a job and keeps its stream open; settles at the first event.
    *  @throws Error there was no stream; quotes the answer */
   static async open(port: number): Promise<RawReader> {
     const reader = new RawReader(connect(port, '127.0.0.1'));
@@ -50,7 +50,7 @@ export class RawReader implements Disposable {
   }
 }
 
-/** Opens many readers, a bounded number of them at once. */
+/** Opens many readers, a bounded number at once. */
 export async function openMany<T>(count: number, open: (index: number) => Promise<T>, atOnce = 50): Promise<T[]> {
   const opened: T[] = [];
   let next = 0;

@@ -19,9 +19,9 @@ afterEach(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-/** Kills the connections of BullMQ: of each API node its producer's, of each worker its consumer's. */
+/** Kills BullMQ's connections: the producer's of each API node, and the consumer's of each worker. */
 async function killQueueConnections(): Promise<void> {
-  // those that were killed before are back first
+  // first, connections killed earlier must be back
   const ids = await eventually(async () => {
     const clients = String(await admin.client('LIST')).split('\n');
     const found = clients.filter((line) => /:(queue|blocking)/.test(line));

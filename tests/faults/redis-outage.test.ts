@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
-/** Takes Redis away in one way, brings it back in another, and holds the service to its promise.
+/** Takes Redis away, brings it back, and checks the promise.
  *  @param ms how long it is away */
 async function outage(ms: number, away: () => Promise<void> | void, back: () => Promise<void> | void): Promise<void> {
   const pids = servicesOf(system).map(({ pid }) => pid);
@@ -76,7 +76,7 @@ describe('Redis gone', () => {
   it('restarted without its data: streams end in reset or error, never in silence or a hole; new jobs work', async () => {
     using load = await Load.start(system, { jobs: 30, at: (index) => system.node(index) });
     await system.redis.shutDown();
-    // nobody may see the old data once more before it is thrown away
+    // nobody may see the old data again before it is discarded
     for (const way of Object.values(system.network)) way.refuse(true);
     await system.redis.start();
     const admin = new Redis(system.redis.url);
@@ -88,7 +88,7 @@ describe('Redis gone', () => {
     const [newJobMs] = await Promise.all([newJob(system), ...load.watchers.map(({ watcher }) => watcher.over)]);
     const endsMs = load.watchers.map(({ watcher }) => (watcher.terminal?.at ?? Number.NaN) - since);
     figures({ newJobMs, streamsMs: Math.max(...endsMs) });
-    // nothing is left of the jobs: all text is withdrawn, and the stream ends
+    // nothing is left of the jobs: all text becomes void, and the stream ends
     for (const { watcher } of load.watchers) {
       const last = watcher.events.slice(-2).map(({ event, data }) => [event, data.reason ?? data.code]);
       expect(last).toEqual([

@@ -4,8 +4,8 @@ import type { SystemHarness } from '../e2e/system-harness.ts';
 import type { GatedJob } from './gated-job.ts';
 import { Store } from './store.ts';
 
-/** Expects that jobs which have ended stay as they are: the log, and the model not asked again, by nobody; and that no
- *  entry of theirs is left in the queue.
+/** Expects that ended jobs do not change: their logs stay the same, nobody calls the model again, and the queue has no
+ *  entry of theirs.
  *  @param ms long enough for a sweep, and for a take-over */
 export async function expectRest(system: SystemHarness, jobs: readonly GatedJob[], ms: number): Promise<void> {
   using store = new Store(system);

@@ -11,7 +11,7 @@ const JOBS = 20;
 
 let system: SystemHarness;
 beforeEach(async () => {
-  // as in production: the proxy is given time to close its connections
+  // as in production: the proxy gets time to close its connections
   system = await SystemHarness.start({ env: { MILLRACE_LINGER_MS: '5000' } });
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
@@ -38,7 +38,7 @@ describe('a deployment', () => {
   }, 300_000);
 });
 
-/** Restarts one API node after the other, while streams are on both. */
+/** Restarts one API node after the other, with streams on both. */
 async function restartNodes(): Promise<Load> {
   using load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
   for (const node of [...system.apis]) await system.restart(node);
@@ -46,7 +46,7 @@ async function restartNodes(): Promise<Load> {
   return load;
 }
 
-/** Restarts a worker; the jobs that it has come to their end within its grace time. */
+/** Restarts a worker; its jobs end within its grace period. */
 async function restartWorker(worker: SpawnedService): Promise<Load> {
   using load = await Load.start(system, { jobs: JOBS, stepMs: 100 });
   const restarted = system.restart(worker);

@@ -9,20 +9,20 @@ import { percentile } from './percentile.ts';
 import { StoppedReaders } from './stopped-readers.ts';
 
 const STALL_MS = 15_000;
-/** The look-out for stalled readers goes round once a second. */
+/** The API checks for stalled readers once a second. */
 const LATE_MS = 3_000;
 const READERS = 1_000;
 const BOUND_MIB = 300;
 const SPAN_MS = 4_000;
-/** For what has just been started, or cut, to be over: it would make the others look slow without stopped readers. */
+/** Lets what has just started, or was cut, settle: it would slow the others even without stopped readers. */
 const SETTLE_MS = 3_000;
-/** What the machine itself varies by, where a delay is of a few milliseconds. */
+/** How much the machine alone varies a delay of a few milliseconds. */
 const NOISE_MS = 10;
-/** Between nginx and the API segments are loopback's, and each connection is worth 4 MB of the kernel's memory, or more. */
+/** Few: nginx and the API exchange loopback's large segments, so each connection takes 4 MB or more in the kernel. */
 const READERS_OF_NGINX = 100;
-/** More than the kernel keeps for any of them. */
+/** More than the kernel buffers for any connection. */
 const NGINX_JOB_KIB = 16 * 1_024;
-/** 4 KiB of buffer for each, and what nginx needs for a connection. */
+/** 4 KiB of buffer for each reader, and nginx's own memory for a connection. */
 const NGINX_MIB = 20;
 
 let system: SystemHarness;
@@ -37,7 +37,7 @@ interface LongJob {
   readonly text: string;
 }
 
-/** @param kiB more than the kernel keeps for a connection
+/** @param kiB more than the kernel buffers for a connection
  *  @returns a job that has ended */
 async function longJob(kiB: number): Promise<LongJob> {
   const words = Array.from({ length: kiB / 32 }, (_, index) => `${index} ${'x'.repeat(32 * 1024)} `);
@@ -47,7 +47,7 @@ async function longJob(kiB: number): Promise<LongJob> {
   return { id: idOf(stream), text: words.join('') };
 }
 
-/** Readers of a job that a node has let go of: why, and after how long, milliseconds. */
+/** Readers of a job that a node has disconnected: why, and after how long, milliseconds. */
 function closed(api: SpawnedService, { id }: LongJob): { reason: unknown; ms: number }[] {
   return api.log
     .filter(({ msg, requestId }) => msg === 'closed' && requestId === id)
@@ -55,7 +55,7 @@ function closed(api: SpawnedService, { id }: LongJob): { reason: unknown; ms: nu
     .filter(({ reason }) => reason !== 'finished');
 }
 
-/** Settled when a node writes next to nothing any more: its readers take nothing, and their buffers are full. */
+/** Settles when a node writes almost nothing: its readers read nothing, and their buffers are full. */
 async function untilFull({ url }: SpawnedService): Promise<void> {
   const relayed = async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
@@ -71,8 +71,8 @@ async function untilFull({ url }: SpawnedService): Promise<void> {
   await eventually(isQuiet, { timeoutMs: 60_000, everyMs: 500 });
 }
 
-/** Lets readers that were cut come back after the last event that they had.
- *  @returns what is wrong with the text that they then have */
+/** Resumes readers that were cut after their last event.
+ *  @returns errors in the text that they then have */
 async function gaps({ id, text }: LongJob, readers: StoppedReaders): Promise<string[]> {
   const wrong: string[] = [];
   for (const [index, first] of (await readers.rest()).entries()) {

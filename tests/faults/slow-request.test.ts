@@ -12,14 +12,14 @@ afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
 /** How long a request may take to arrive (PROTOCOL §7). */
 const ARRIVAL_MS = 30_000;
-/** How much later its end may come: a server looks for late requests every few seconds. */
+/** How much later its end may come: a server checks for late requests every few seconds. */
 const LATE_MS = 5_000;
 const EACH = 100;
 const DRIP_MS = 500;
 
 const HEAD = 'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n';
 
-/** Sends something, then a byte now and then for longer than a request may take. */
+/** Sends some bytes, then one byte now and then for longer than a request may take. */
 async function* dripping(start: string, drop: string): AsyncGenerator<string> {
   yield start;
   for (let ms = 0; ms < ARRIVAL_MS + 2 * LATE_MS; ms += DRIP_MS) {
@@ -33,7 +33,7 @@ function many(at: () => string, pieces: () => Iterable<string> | AsyncIterable<s
   return Promise.all(Array.from({ length: EACH }, () => exchange(at(), pieces(), { timeoutMs })));
 }
 
-/** Asks for one short answer after the other until told to stop. @returns how long the slowest took, milliseconds */
+/** Requests short answers one by one until told to stop. @returns how long the slowest took, milliseconds */
 async function slowestAnswer(signal: AbortSignal): Promise<number> {
   let slowest = 0;
   while (!signal.aborted) {
@@ -73,7 +73,7 @@ describe('slow requests', () => {
     for (const { bytes } of [heads, bodies, halves].flat()) {
       expect(bytes.toString()).toMatch(/^HTTP\/1\.1 408 .*application\/problem\+json.*"code":"INVALID_REQUEST"/s);
     }
-    // nginx has no words for it
+    // nginx closes without an answer
     for (const { bytes } of [stoppedHeads, stoppedBodies].flat()) expect(bytes.toString()).toBe('');
     expect(Math.min(...took)).toBeGreaterThanOrEqual(ARRIVAL_MS - 1_000);
     expect(Math.max(...took)).toBeLessThanOrEqual(ARRIVAL_MS + LATE_MS);

@@ -1,6 +1,6 @@
-# stopped-readers: opens streams of a job and takes nothing of them, until SIGUSR1. Perl, since Node sets no socket options.
+# stopped-readers: opens streams of a job and does not read them until SIGUSR1. Perl, since Node sets no socket options.
 # ARGV    port on 127.0.0.1, path, how many, how many of them read on
-# STDOUT  `open` when all are asked for; after SIGUSR1 a line for each that reads on: what it had before its cut, in hex
+# STDOUT  `open` when all are requested; after SIGUSR1 a line for each that reads on: what it had before its cut, in hex
 use strict;
 use warnings;
 use Socket qw(:DEFAULT IPPROTO_TCP TCP_MAXSEG);
@@ -13,8 +13,8 @@ $| = 1;
 my @readers;
 for (1 .. $count) {
     socket(my $reader, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
-    # Ethernet's segments. Loopback's own are 64 KiB, and the kernel lends a sender room for twenty: 4 MB for each reader,
-    # which with 1,000 is more than it lends to all connections of an ordinary machine.
+    # Ethernet's segment size. Loopback's is 64 KiB, and the kernel gives a sender room for twenty: 4 MB for each reader,
+    # which for 1,000 is more than it gives to all connections of an ordinary machine.
     setsockopt($reader, IPPROTO_TCP, TCP_MAXSEG, 1460) or die "TCP_MAXSEG: $!";
     setsockopt($reader, SOL_SOCKET, SO_RCVBUF, 4096) or die "SO_RCVBUF: $!";
     connect($reader, pack_sockaddr_in($port, inet_aton('127.0.0.1'))) or die "connect: $!";

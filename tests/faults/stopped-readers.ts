@@ -6,12 +6,12 @@ const SCRIPT = fileURLToPath(new URL('./stopped-readers.pl', import.meta.url));
 const READING = 20;
 const READ_MS = 30_000;
 
-/** Clients, in a process of their own, that open a stream and then take nothing of it: the kernel's buffers fill, about
- *  120 KiB for each. */
+/** Clients, in a separate process, that open a stream and then do not read it: the kernel's buffers fill, about 120 KiB
+ *  for each. */
 export class StoppedReaders implements AsyncDisposable {
   private constructor(private readonly child: Child) {}
 
-  /** Settled when all streams have been asked for.
+  /** Settles when all streams have been requested.
    *  @throws Error a connection was refused, or there is no Perl */
   static async open(url: string, count: number): Promise<StoppedReaders> {
     const { port, pathname } = new URL(url);
@@ -23,8 +23,8 @@ export class StoppedReaders implements AsyncDisposable {
     return new StoppedReaders(child);
   }
 
-  /** Lets some of them read, up to the cut. To be asked once, when all of them have been cut.
-   *  @returns what each of these has: whole events only */
+  /** Lets some of them read up to the cut. Call it once, after all of them have been cut.
+   *  @returns what each of these received: whole events only */
   async rest(): Promise<SseEvent[][]> {
     const { lines, pid } = this.child;
     const before = lines.length;
@@ -38,7 +38,7 @@ export class StoppedReaders implements AsyncDisposable {
   }
 }
 
-/** @param answer as it was on the wire, broken off anywhere
+/** @param answer as received, possibly cut anywhere
  *  @throws Error it is not a stream */
 async function eventsOf(answer: Buffer): Promise<SseEvent[]> {
   const head = answer.subarray(0, answer.indexOf('\r\n\r\n')).toString('latin1');
@@ -48,7 +48,7 @@ async function eventsOf(answer: Buffer): Promise<SseEvent[]> {
   return stream.collect();
 }
 
-/** @returns the body without its chunk sizes, as far as it came */
+/** @returns the body without its chunk sizes, as far as it arrived */
 function unchunked(body: Buffer): Buffer {
   const chunks: Buffer[] = [];
   for (let at = 0; ; ) {

@@ -3,7 +3,7 @@ import { KeySpace } from '@millrace/stream-log';
 import { Redis } from 'ioredis';
 import type { SystemHarness } from '../e2e/system-harness.ts';
 
-/** What Redis itself holds, past the service. */
+/** What Redis holds, read directly instead of through the service. */
 export class Store implements Disposable {
   private readonly redis: Redis;
   private readonly keys: KeySpace;
@@ -24,7 +24,7 @@ export class Store implements Disposable {
     return (await this.redis.exists(`${this.keys.queuePrefix}:jobs:${jobRef('default', id)}`)) === 1;
   }
 
-  /** @returns the clients' ports of the connections with such names */
+  /** @returns the client ports of the connections with matching names */
   async portsOf(name: RegExp): Promise<number[]> {
     const clients = String(await this.redis.client('LIST')).split('\n');
     const named = clients.filter((line) => name.test(/\bname=(\S*)/.exec(line)?.[1] ?? ''));

@@ -1,4 +1,4 @@
 import { jest } from '@jest/globals';
 
-// a fault lasts up to a minute, and the way back from it has to be watched
+// a fault lasts up to a minute, and the recovery takes time too
 jest.setTimeout(180_000);

@@ -5,13 +5,13 @@ import { idOf, type SystemHarness } from '../e2e/system-harness.ts';
 const ANSWER = Array.from({ length: 10 }, (_, index) => `word ${index} `);
 
 export interface TrafficOptions {
-  /** requests begun in each second */
+  /** requests per second */
   readonly perSecond?: number;
 }
 
-/** Short requests through nginx, one after the other, until it is stopped: each makes a job and reads it to its end. */
+/** Short requests through nginx until it is stopped: each creates a job and reads it to its end. */
 export class Traffic implements Disposable {
-  /** one line for each request that was refused, or whose stream was not the whole answer */
+  /** one line for each request that was refused, or whose stream lacked a part of the answer */
   readonly failures: string[] = [];
   private running = true;
   private readonly over: Promise<number>;
@@ -24,7 +24,7 @@ export class Traffic implements Disposable {
     this.over = this.run(1_000 / perSecond);
   }
 
-  /** @returns how many requests there were, when the last one has ended */
+  /** @returns how many requests there were, once the last one has ended */
   stop(): Promise<number> {
     this.running = false;
     return this.over;

@@ -3,10 +3,10 @@ import { SystemHarness } from '../e2e/system-harness.ts';
 
 const secretOf = (tenant: string) => `secret-of-the-tenant-${tenant}`;
 
-/** The header by which a tenant of {@link TwoTenants} is known. */
+/** The header that identifies a tenant of {@link TwoTenants}. */
 export const keyOf = (tenant: 'greedy' | 'other') => ({ authorization: `Bearer ${secretOf(tenant)}` });
 
-/** One API node and one worker with two tenants: one that takes all it can get, and another one that must not notice. */
+/** One API node and one worker with two tenants: one that takes all it can get, and another that must not notice. */
 export class TwoTenants implements AsyncDisposable {
   private constructor(readonly system: SystemHarness) {}
 
@@ -26,7 +26,7 @@ export class TwoTenants implements AsyncDisposable {
     return api;
   }
 
-  /** Asks short questions for the other tenant, one after the other.
+  /** Asks short questions for the other tenant, one by one.
    *  @returns how long each answer took from POST to end, milliseconds */
   async shortAnswersMs(spanMs: number): Promise<number[]> {
     const took: number[] = [];
@@ -46,7 +46,7 @@ export class TwoTenants implements AsyncDisposable {
     return Number(new RegExp(`^${line.source} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
-  /** @returns the longest that the node's event loop has stood still since it was last asked, milliseconds */
+  /** @returns the longest block of the node's event loop since the last call, milliseconds */
   async longestStopMs(): Promise<number> {
     return (await this.metric(/nodejs_eventloop_lag_max_seconds\{[^}]*\}/)) * 1_000;
   }

@@ -8,14 +8,14 @@ import { percentile } from './percentile.ts';
 import { keyOf, TwoTenants } from './two-tenants.ts';
 
 const STALL_MS = 15_000;
-/** A look that waits for its turn is refused after 5 s; the guard goes round once a second. */
+/** A GET that waits for its turn is refused after 5 s; the guard checks once a second. */
 const LATE_MS = 7_000;
 const READERS = 60;
 const PIPELINED = 40;
 const TEXT_KIB = 7_800;
 const BOUND_MIB = 250;
 const SPAN_MS = 5_000;
-/** What the machine itself varies by, where a short answer takes some ten milliseconds. */
+/** How much the machine alone varies a short answer of some ten milliseconds. */
 const NOISE_MS = 50;
 
 let tenants: TwoTenants;
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => tenants[Symbol.asyncDispose]());
 
-/** A job of the greedy tenant whose answer is long, and has ended. */
+/** An ended job of the greedy tenant with a long answer. */
 async function longJob(): Promise<string> {
   tenants.system.model.answer(
     Array.from({ length: TEXT_KIB / 30 }, (_, index) => `${index} ${'x'.repeat(30 * 1024)}`),
@@ -39,7 +39,7 @@ async function longJob(): Promise<string> {
   return idOf(stream);
 }
 
-/** A connection that asks for the job so many times, and takes nothing of the answers. The last one ends it. */
+/** A connection that requests the job this many times, and reads none of the answers. The last one ends it. */
 function askUnread(id: string, times: number): Socket {
   const socket = connect(tenants.api.port, '127.0.0.1');
   socket.pause();

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => system[Symbol.asyncDispose](), 30_000);
 
-/** The worker that runs most of the jobs, those that are its own, and the others'. */
+/** The worker that runs most of the jobs, its own jobs, and the others' jobs. */
 async function busiest(jobs: readonly GatedJob[]) {
   const runs = await Promise.all(jobs.map(async (job) => ({ job, worker: await system.runnerOf(job.id) })));
   const jobsOf = (worker: SpawnedService) => runs.filter((run) => run.worker === worker).map(({ job }) => job);
@@ -24,8 +24,8 @@ async function busiest(jobs: readonly GatedJob[]) {
   return { worker, own, others: jobs.filter((job) => !own.includes(job)) };
 }
 
-/** Settles when another worker has taken over all of the jobs.
- *  @returns how long the first and the last of them took, milliseconds */
+/** Settles when other workers have taken over all of the jobs.
+ *  @returns how long the first and the last take-over took, milliseconds */
 async function takenOver(jobs: readonly GatedJob[], since: number) {
   const started = await Promise.all(jobs.map((job) => job.started(2)));
   const times = started.map(({ at }) => at - since);
@@ -67,7 +67,7 @@ describe('worker', () => {
     zombie.pause();
     const times = await takenOver(own, pausedAt);
     await Promise.all(heirs.map(({ request }) => request));
-    // it finds this in its sockets when it wakes: of one job the next word, of the next the whole rest
+    // it finds this in its sockets when it resumes: the next word of one job, the whole rest of the other
     await Promise.all(own.map((job, index) => (index % 2 === 0 ? job.gate.say('too late ') : job.finish())));
 
     using store = new Store(system);
@@ -99,7 +99,7 @@ async function sayAll(gate: GatedJob['gate'] | undefined, words: readonly string
   await gate?.finish();
 }
 
-/** How often a watcher of the job was told to start afresh. */
+/** How often a watcher of the job was told to start again. */
 function resets({ watchers: [watcher] }: GatedJob): number {
   return watcher?.events.filter(({ event }) => event === 'reset').length ?? 0;
 }
