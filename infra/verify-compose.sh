@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Proves on a real engine what docker-compose.yml promises: nobody is let in from the network without keys, Redis keeps its
-# password, an answer streams through nginx, new API nodes are seen without a restart, and a stream whose node is killed goes
-# on elsewhere without gap or repeat. Needs docker compose, curl and node.
-# Runs under a project name and on a port of its own, and takes everything down again.
+# Proves on a real engine what docker-compose.yml promises: nobody gets in from the network without keys, Redis keeps its
+# password, an answer streams through nginx, nginx finds new API nodes without a restart, and a stream whose node is killed
+# continues elsewhere without gap or repeat. Needs docker compose, curl and node.
+# Uses its own project name and port, and takes everything down again.
 #
 #   infra/verify-compose.sh          builds the images first; NODE_IMAGE, REDIS_IMAGE, NGINX_IMAGE name other bases
 set -euo pipefail
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 project=millrace-verify-$$
 PORT=$(node -e "const s=require('node:net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
 export PORT
-# The check is about the plumbing: no real model is asked, whatever the shell has set, and nobody needs a key.
+# The check is about the plumbing: no real model is called, whatever the shell has set, and nobody needs a key.
 unset OPENAI_API_KEY OPENAI_BASE_URL MILLRACE_MODEL MILLRACE_API_KEYS MILLRACE_AUTH BIND
 REDIS_PASSWORD=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 export REDIS_PASSWORD
@@ -40,7 +40,7 @@ text_of() {
       const texts = events.filter((event) => !/^event:/m.test(event)).map((event) => /^data: ?(.*)$/m.exec(event)?.[1]);
       process.stdout.write(texts.filter(Boolean).map((data) => JSON.parse(data).text).join(""))' "$1"
 }
-# the last id of a complete event: what stands after the last blank line was cut
+# the last id of a complete event: what follows the last blank line was cut
 last_id() { node -e '
       const whole = require("node:fs").readFileSync(process.argv[1], "utf8").split("\n\n").slice(0, -1).join("\n");
       process.stdout.write([...whole.matchAll(/^id: ?(.*)$/gm)].at(-1)?.[1] ?? "")' "$1"; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Decides who may call when nobody has said so, for compose, which cannot compare: the API container listens on every
-# address of its own network, so only BIND tells where its port is published.
+# Sets the default of MILLRACE_AUTH for compose, which cannot compare values: the API container listens on every address
+# of its own network, so only BIND tells where its port is published.
 #
 #   start-api.sh command args…     MILLRACE_AUTH as it is set; else apikey with keys; else none, on loopback only
 set -eu

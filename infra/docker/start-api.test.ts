@@ -6,7 +6,7 @@ const START_API = fileURLToPath(new URL('start-api.sh', import.meta.url));
 const KEYS = 'acme:user:a-secret-of-the-team';
 
 /** Starts the container's command with these variables.
- *  @returns what it sees of MILLRACE_AUTH, or the complaint */
+ *  @returns the value of MILLRACE_AUTH that it sees, or the error message */
 function start(env: Readonly<Record<string, string>>) {
   const { status, stdout, stderr } = spawnSync(START_API, ['sh', '-c', 'printf %s "$MILLRACE_AUTH"'], {
     env: { PATH: process.env['PATH'] ?? '', ...env },

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-/** What one address may take at a time and in a second, and who may read /metrics. The template has the reasons. */
+/** The limits of one address, at a time and per second, and who may read /metrics. The template has the reasons. */
 export const PROXY_DEFAULTS = {
   MILLRACE_METRICS_ACCESS: 'deny all;',
   MILLRACE_CONNECTIONS_PER_ADDRESS: '4000',
@@ -18,7 +18,7 @@ export const PROXY_DEFAULTS = {
   MILLRACE_REQUEST_BURST: '4000',
 };
 
-/** For a load that comes from one machine. */
+/** For a load from a single machine. */
 export const UNLIMITED = {
   MILLRACE_CONNECTIONS_PER_ADDRESS: '60000',
   MILLRACE_REQUESTS_PER_SECOND: '100000',
@@ -30,8 +30,8 @@ export const UNLIMITED = {
  * @property {string} listen `127.0.0.1:41234`
  * @property {readonly string[]} nodes the API nodes, `127.0.0.1:3001`
  * @property {Partial<typeof PROXY_DEFAULTS>} [limits] where they differ from {@link PROXY_DEFAULTS}
- * @property {boolean} [bufferStreams] for the experiment that shows why they are not: what a proxy does whose
- *   configuration says nothing of streams
+ * @property {boolean} [bufferStreams] for the experiment that shows why streams are not buffered: the behaviour of a
+ *   proxy whose configuration does not mention streams
  */
 
 /**
@@ -55,7 +55,7 @@ export function proxyFiles({ listen, nodes, limits = {}, bufferStreams = false }
 }
 
 /**
- * What envsubst does in the official image: `${NAME}` of the names given, and nothing else.
+ * Does what envsubst does in the official image: replaces `${NAME}` for the given names, and nothing else.
  * @param {string} template
  * @param {Readonly<Record<string, string>>} variables
  */
@@ -64,8 +64,8 @@ export function fillIn(template, variables) {
 }
 
 /**
- * nginx's own defaults: it buffers, and speaks HTTP/1.0 to its upstreams. Both matter: of an HTTP/1.1 answer it passes
- * each chunk on as it comes, buffered or not, while one without chunks waits until a buffer is full.
+ * Restores nginx's own defaults: buffering, and HTTP/1.0 to its upstreams. Both matter: nginx passes on each chunk of
+ * an HTTP/1.1 answer as it arrives, buffered or not, while an answer without chunks waits until a buffer is full.
  * @param {string} configuration
  */
 function withBufferedStreams(configuration) {
