@@ -26,7 +26,7 @@ describe('cancel (PROTOCOL §6)', () => {
     expect(ended.at - answeredAt).toBeLessThan(ABORT_WITHIN_MS);
   });
 
-  it('mid-stream: the connection to the model closes, and what the model still sends reaches nobody', async () => {
+  it('mid-stream: the model server sees its connection closed, and what it still sends reaches nobody', async () => {
     const gate = system.model.gated({ to: 'mid-stream' });
     await using stream = await system.ask('mid-stream');
     await gate.say('heard');
