@@ -16,12 +16,12 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('a writer', () => {
-  it('merges what comes in one turn, and what comes while an append is in flight', async () => {
+  it('merges events of one tick, and events that come while an append is in flight', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
     for (const token of ['a', 'b']) say(writer, token);
-    // the next tick sends it; no reply comes before the turn is over
+    // the next tick sends it; no reply comes before this tick is over
     await new Promise((resolve) => process.nextTick(resolve));
     for (const token of ['c', 'd']) say(writer, token);
     await Promise.resolve().then(() => say(writer, 'e'));
@@ -30,7 +30,7 @@ describe('a writer', () => {
     expect(texts).toEqual(['{"text":"ab"}', '{"text":"cde"}']);
   });
 
-  it('stores nothing of what an abort comes before', async () => {
+  it('stores nothing that an abort overtakes', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -58,7 +58,7 @@ describe('a writer', () => {
     ]);
   });
 
-  it('keeps any text exactly: line ends, separators, emoji split over deltas, NUL, a mebibyte at once', async () => {
+  it('keeps any text exactly: line ends, separators, emoji split across deltas, NUL, a mebibyte at once', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -125,7 +125,7 @@ describe('a writer', () => {
     expect(log.at(-1)).toMatchObject({ type: 'error' });
   });
 
-  it('that is over its limit says so, or that somebody else had ended the job', async () => {
+  it('that is over its limit reports that, or that somebody else has ended the job', async () => {
     await using d = LogHarness.single(server.url, { maxBytes: 1_000 });
     const id = await d.job();
     const writer = await d.begin(id);
@@ -136,7 +136,7 @@ describe('a writer', () => {
     await expect(failed).rejects.toMatchObject({ code: 'JOB_CLOSED' });
   });
 
-  it('refuses at once what cannot be written, and goes on', async () => {
+  it('refuses at once what cannot be written, and continues', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -150,7 +150,7 @@ describe('a writer', () => {
     expect(textOf(await d.log(id))).toBe('goes on');
   });
 
-  it('notices by its next append that Redis lost what it had acknowledged, and gives the job back', async () => {
+  it('notices with its next append that Redis lost acknowledged events, and gives the job back', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -189,7 +189,7 @@ describe('a writer', () => {
     expect((await d.log(id)).map(({ type }) => type)).toEqual(['reset', 'started', 'text', 'done']);
   });
 
-  it('hands its job over with a reset that says so', async () => {
+  it('hands its job over with a reset that gives the reason', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -219,7 +219,7 @@ describe('a writer', () => {
     await writer.flush();
   });
 
-  it('goes on by itself where it was, after SCRIPT FLUSH and after its connection was killed', async () => {
+  it('continues by itself after SCRIPT FLUSH and after its connection was killed', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -263,12 +263,12 @@ describe('the cancel listener (law 7)', () => {
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
 
-  it('finds out at once that its job was closed after its begin and before it was watched', async () => {
+  it('notices at once that its job was closed after its begin and before it was watched', async () => {
     await using d = LogHarness.single(server.url);
     const writer = await d.begin(await d.job());
     await d.canceller.cancel(writer.ref, 'owner');
     const aborted = new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
-    // nothing else tells: nobody goes through the watched jobs, and no connection is new
+    // nothing else reports it: nobody checks the watched jobs, and no connection is new
     const ticks = jest.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
     using w = await watcherOf(d);
     ticks.mockRestore();
@@ -278,7 +278,7 @@ describe('the cancel listener (law 7)', () => {
     expect(writer.signal.reason).toMatchObject({ code: 'JOB_CLOSED' });
   });
 
-  it('asks only for jobs that store nothing: an append that was stored has asked the same', async () => {
+  it('asks only for jobs that store nothing: a stored append has already asked', async () => {
     await using d = LogHarness.single(server.url);
     const redis = d.connection() as Redis;
     const asked: string[] = [];

@@ -53,7 +53,7 @@ describe('open', () => {
 });
 
 describe('begin', () => {
-  it('numbers attempts, and says reset only where something had been said', async () => {
+  it('numbers attempts, and emits reset only if there was output', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     await d.begin(id);
@@ -79,7 +79,7 @@ describe('begin', () => {
     expect(await d.log(id)).toHaveLength(2);
   });
 
-  it('refuses a job that has ended, is gone, has had its attempts, or asked to fail once it had spoken', async () => {
+  it('refuses a job that has ended, is gone, has used its attempts, or asked to fail after output', async () => {
     await using d = LogHarness.single(server.url, { maxAttempts: 1 });
     expect(await d.starter.begin('default.no-such-job-here', 'r')).toEqual({ kind: 'missing' });
 
@@ -169,7 +169,7 @@ describe('one terminal event', () => {
     expect((await d.reader.outline(own))?.status).toBe('queued');
   });
 
-  it('tells a cancel what the record says now, whatever has happened since it was read, and the same again', async () => {
+  it('tells a cancel what the record says now, even if it has changed since, and the same when repeated', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -190,7 +190,7 @@ describe('one terminal event', () => {
     expect(await d.canceller.cancel(id, 'owner')).toEqual({ ...cancel, kind: 'already-cancelled' });
   });
 
-  it('lets go of the request, however the job ended, and says what is kept', async () => {
+  it('deletes the request, however the job ended, and reports what is kept', async () => {
     await using d = LogHarness.single(server.url);
     const prompt = 'x'.repeat(100_000);
     const request = { messages: [{ role: 'user' as const, content: prompt }] };
@@ -212,7 +212,7 @@ describe('one terminal event', () => {
 });
 
 describe('what is stored is published (law 3)', () => {
-  it('each event once, in one message with its siblings, also when an append is sent twice', async () => {
+  it('each event once, in one message with its siblings, even when an append is sent twice', async () => {
     await using d = LogHarness.single(server.url);
     const subscriber = d.connection();
     const id = jobRef('default', 'published-request-id');
@@ -237,7 +237,7 @@ describe('what is stored is published (law 3)', () => {
 });
 
 describe('the fence (law 2)', () => {
-  it('holds for a close whose place in the log would fit', async () => {
+  it('holds for a close whose seq would fit the log', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const zombie = await d.begin(id);
@@ -246,7 +246,7 @@ describe('the fence (law 2)', () => {
     expect((await d.reader.outline(id))?.status).toBe('active');
   });
 
-  it('holds for an attempt that has let go', async () => {
+  it('holds for an attempt that has released its job', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     await (await d.begin(id, 'token')).release('handover');
@@ -254,7 +254,7 @@ describe('the fence (law 2)', () => {
     expect(await scriptsOf(d.redis)('append', d.keys.ofJob(id), args)).toBe(-1);
   });
 
-  it('holds between two runners of the same number, where a fail-over lost the begin of the first', async () => {
+  it('holds between two attempts of the same number, when a fail-over lost the begin of the first', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const backup = await d.redis.hgetall(d.keys.record(id));
@@ -285,7 +285,7 @@ describe('what attempts use', () => {
   const usage = (inputTokens: number, outputTokens: number) => ({ inputTokens, outputTokens });
   const usageOf = async (d: LogHarness, id: JobRef) => [...((await d.reader.outline(id))?.attemptUsage ?? [])];
 
-  it('is kept of each, whether it completed, failed, handed over, was superseded or cancelled', async () => {
+  it('is kept for each, whether it completed, failed, handed over, was superseded or cancelled', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const superseded = await d.begin(id);
@@ -315,7 +315,7 @@ describe('what attempts use', () => {
     expect(await usageOf(d, late)).toEqual([[1, usage(6, 60)]]);
   });
 
-  it('is counted once when its report is sent twice, and makes no record of a job that is gone', async () => {
+  it('is counted once when its report is sent twice, and creates no record for a job that is gone', async () => {
     await using d = LogHarness.single(server.url);
     const [id, gone] = [await d.job(), await d.job()];
     const [writer, orphan] = [await d.begin(id), await d.begin(gone)];
@@ -326,7 +326,7 @@ describe('what attempts use', () => {
     expect(await d.redis.exists(d.keys.record(gone))).toBe(0);
   });
 
-  it('is not known of an attempt that did not report it', async () => {
+  it('is unknown for an attempt that did not report it', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     await (await d.begin(id)).release('handover');

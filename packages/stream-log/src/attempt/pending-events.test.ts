@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PendingEvents } from './pending-events.ts';
 
 describe('events that wait to be stored', () => {
-  it('are merged while they say parts of one thing: one message, one call', () => {
+  it('are merged while they are parts of one thing: one message, one call', () => {
     const pending = new PendingEvents();
     pending.add({ type: 'text', data: { text: 'a' } });
     pending.add({ type: 'text', data: { text: 'b' } });

@@ -7,7 +7,7 @@ import { JobModel } from '../testing/job-model.ts';
 import { AGED_MS, type JobStep, jobSteps, type RealJob } from '../testing/job-steps.ts';
 import { LogHarness } from '../testing/log-harness.ts';
 
-// small enough that each of them is reached, and apart enough that a time to live tells which of them it is
+// small enough to reach each of them, and far enough apart to tell them by a time to live
 const LIMITS: LogLimits = {
   unfinishedRetentionMs: 900_000,
   recordRetentionMs: 600_000,
@@ -25,7 +25,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
-/** One step on both, then everything that is stored beside everything that should be. */
+/** Runs one step on both, then compares everything stored with everything expected. */
 class StepCommand implements fc.AsyncCommand<JobModel, RealJob> {
   constructor(readonly step: JobStep) {}
 
@@ -34,7 +34,7 @@ class StepCommand implements fc.AsyncCommand<JobModel, RealJob> {
   }
 
   async run(model: JobModel, real: RealJob): Promise<void> {
-    // a claim is made of what the model knows before the step
+    // a claim is made from what the model knows before the step
     const running = this.step.run(real, model);
     const predicted = this.step.predict(model);
     expect(await running).toEqual(predicted);
@@ -86,7 +86,7 @@ function expected(model: JobModel): Awaited<ReturnType<typeof stored>> {
   };
 }
 
-/** A time to live as the one that it was set to; 0: there is no key. */
+/** Maps a time to live to the value that it was set to; 0: there is no key. */
 function roundedUp(ttlMs: number): number {
   const { unfinishedRetentionMs, recordRetentionMs, logRetentionMs } = LIMITS;
   const set = [unfinishedRetentionMs, recordRetentionMs, logRetentionMs, AGED_MS];
@@ -103,7 +103,7 @@ describe('the state machine of a job', () => {
         async (commands) => {
           const model = new JobModel(jobRef('default', newRequestId()), LIMITS);
           const real = { d, ref: model.ref };
-          // what a run that failed has left
+          // what a failed run has left
           await published();
           await fc.asyncModelRun(() => ({ model, real }), commands);
           expect(await published()).toEqual(model.published);
@@ -115,7 +115,7 @@ describe('the state machine of a job', () => {
 });
 
 /** Listens to all channels of a deployment.
- *  @returns what gives all that a job's scripts have published since the last question */
+ *  @returns a function that returns all that a job's scripts have published since its last call */
 async function publications(d: LogHarness) {
   const listener = d.connection();
   const messages: [channel: string, payload: string][] = [];

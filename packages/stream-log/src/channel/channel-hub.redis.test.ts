@@ -32,7 +32,7 @@ describe('the hub of channels', () => {
     hub.close();
   });
 
-  it('fails a subscription that is not confirmed in time, and forgets it', async () => {
+  it('fails a subscription that is not confirmed in time, and drops it', async () => {
     await using d = LogHarness.single(server.url);
     const connection = d.connection();
     const hub = new ChannelHub({ connection, sharded: false, confirmTimeoutMs: 100 });

@@ -3,7 +3,7 @@ import { expect, it } from '@jest/globals';
 import type { RedisConnection } from '../redis/scripts.ts';
 import { ChannelHub } from './channel-hub.ts';
 
-/** A connection that stays up, and confirms what it is told to confirm. */
+/** A connection that stays up, and confirms only what the test tells it to. */
 class SlowConnection extends EventEmitter {
   readonly status = 'ready';
   readonly asked: string[][] = [];
@@ -15,7 +15,7 @@ class SlowConnection extends EventEmitter {
   }
 }
 
-it('the hub asks again when Redis was only slow to confirm, on a connection that stays (law 5)', async () => {
+it('the hub subscribes again when Redis was only slow to confirm, on a connection that stays up (law 5)', async () => {
   const connection = new SlowConnection();
   const hub = new ChannelHub({
     connection: connection as unknown as RedisConnection,
@@ -29,7 +29,7 @@ it('the hub asks again when Redis was only slow to confirm, on a connection that
   connection.confirms = false;
   connection.emit('ready');
   expect(hub.ready).toBe(false);
-  // the question that is not answered has been asked; no further `ready` comes
+  // the command that gets no reply has been sent; no further `ready` comes
   expect(connection.asked).toHaveLength(2);
   connection.confirms = true;
   await again.promise;

@@ -76,7 +76,7 @@ describe('on a cluster of three (law 13)', () => {
     }
   });
 
-  it('tells a worker of a cancel on whichever node it is stored', async () => {
+  it('tells a worker of a cancel, on any node that stores it', async () => {
     await using d = LogHarness.cluster(cluster.ports);
     const hub = new ChannelHub({ connection: d.connection(), sharded: false });
     const subscriber = new CancelListener(d.connection(), hub, d.keys);

@@ -58,11 +58,11 @@ describe('whatever happens', () => {
   }, 120_000);
 });
 
-/** One job, everybody who writes it, three readers, and what became of them. */
+/** One job, all its writers, three readers, and their results. */
 class Story {
   readonly #leases: { readonly token: string; readonly writer: AttemptWriter }[] = [];
   #readers: Reader[] = [];
-  /** all that was ever stored, from the moment on at which it begins to expire */
+  /** everything that was ever stored, once it begins to expire */
   #history: StoredEvent[] | null = null;
 
   private constructor(
@@ -83,7 +83,7 @@ class Story {
 
   async happens(next: Step): Promise<void> {
     const { d, id } = this;
-    // a writer that was fenced or cancelled rejects: that is part of the game
+    // a writer that was fenced or cancelled rejects, as it should
     if (next.kind === 'say') say(this.#lease(next.writer).writer, next.text);
     else if (next.kind === 'flush') await Promise.allSettled([this.#lease(next.writer).writer.flush()]);
     else if (next.kind === 'done') await Promise.allSettled([this.#lease(next.writer).writer.done(DONE)]);
@@ -95,7 +95,7 @@ class Story {
     else await d.canceller.cancel(id, 'owner');
   }
 
-  /** Ends the job and compares what everybody has seen with what was stored. */
+  /** Ends the job and compares what each reader has seen with what was stored. */
   async holds(): Promise<void> {
     await this.d.canceller.cancel(this.id, 'owner');
     const history = this.#history ?? (await this.d.log(this.id));
@@ -104,12 +104,12 @@ class Story {
     expect(ends).toEqual(this.#history === null ? history.slice(-1) : ends.slice(0, 1));
     for (const reader of this.#readers) {
       if (this.#history === null) expect(await reader.whole()).toEqual(history);
-      // whoever is told that something was lost starts afresh
+      // a reader that is told of a loss starts again
       else for (const seen of reader.beginnings()) expect(seen).toEqual(history.slice(0, seen.length));
     }
   }
 
-  /** The same append again, as ioredis sends it when the reply was lost. */
+  /** Sends the same append again, as ioredis does when the reply was lost. */
   async #repeat(index: number): Promise<void> {
     const { d, id } = this;
     const { writer, token } = this.#lease(index);
@@ -174,7 +174,7 @@ class Reader {
     return new Reader(recorder, id);
   }
 
-  /** Goes on from the same place on another node, unless there is nothing left to read. */
+  /** Continues from the same place on another node, unless there is nothing left to read. */
   async cut(next: FollowingNode): Promise<void> {
     this.#recorder?.subscription?.close();
     this.#events.push(...(this.#recorder?.events ?? []));
@@ -190,7 +190,7 @@ class Reader {
     return this.#seen();
   }
 
-  /** What it has seen up to now, from one beginning to the next; what the server makes up for it is in none. */
+  /** What it has seen so far, split at each new start; events that the server makes up are left out. */
   beginnings(): StoredEvent[][] {
     const beginnings: StoredEvent[][] = [[]];
     for (const event of this.#seen()) {

@@ -15,7 +15,7 @@ afterAll(() => server.stop());
 
 const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);
 
-/** Says TOKENS, each in an event of its own, and ends the job. */
+/** Writes TOKENS, one per event, and ends the job. */
 async function answer(d: LogHarness, id: JobRef): Promise<void> {
   const writer = await d.begin(id);
   for (const token of TOKENS) {
@@ -25,7 +25,7 @@ async function answer(d: LogHarness, id: JobRef): Promise<void> {
   await writer.done(DONE);
 }
 
-/** Until the first connection of a node is there: as after each later one, its log would be read once to be sure. */
+/** Waits for the first connection of a node: after it, as after each later one, the log is read once to be sure. */
 async function connected(node: Subscribers): Promise<void> {
   await eventually(() => node.ready);
 }
@@ -86,7 +86,7 @@ describe('a subscriber', () => {
     expect((await slow.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('gets a long log page by page', async () => {
+  it('reads a long log page by page', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);
@@ -178,7 +178,7 @@ describe('a subscriber', () => {
     expect((await Recorder.follow(d.node(), id, last)).subscription?.alreadyEnded).toBe(true);
   });
 
-  it('starts with a reset, and replays what there is, when the cursor is beyond the end of the log', async () => {
+  it('starts with a reset, and replays the log, when the cursor is beyond its end', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     await answer(d, id);
@@ -196,7 +196,7 @@ describe('a gap', () => {
     const writer = await d.begin(id);
     const recorders = await Promise.all([Recorder.follow(node, id), Recorder.follow(node, id)]);
     for (const recorder of recorders) await recorder.until(({ types }) => types.includes('started'));
-    // stored without a publish: to the node these are lost messages
+    // stored without a publish: lost messages, to the node
     await d.redis.xadd(d.keys.log(id), '1-2', 'text', '{"text":"silent "}');
     await d.redis.hset(d.keys.record(id), 'seq', 2, 'hasOutput', 1);
     const heir = await d.begin(id);
@@ -234,7 +234,7 @@ describe('a gap', () => {
     for (const recorder of recorders) expect((await recorder.terminal()).events).toEqual(await d.log(id));
   });
 
-  it('is found when the channel had lost its subscription, which is then renewed', async () => {
+  it('is found when the channel lost its subscription, which is then renewed', async () => {
     await using d = LogHarness.single(server.url);
     const subscriber = d.connection();
     const node = d.node({ subscriber });

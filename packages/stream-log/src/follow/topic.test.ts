@@ -12,7 +12,7 @@ import { Subscriber } from './subscriber.ts';
 import { Subscribers } from './subscribers.ts';
 import { Topic } from './topic.ts';
 
-/** A log whose reads are answered when the test says so: races become sequences. */
+/** A log that answers reads when the test says so: races become sequences. */
 class HandheldLog {
   readonly events: StoredEvent[] = [];
   readonly reads: { after: EventId; answer: () => void }[] = [];
@@ -44,7 +44,7 @@ class HandheldLog {
     return promise;
   };
 
-  /** Answers the next read with what the log held when it was asked. */
+  /** Answers the next read with the log's content at the time of the request. */
   async answerRead(): Promise<void> {
     if (this.reads.length === 0) await new Promise<void>((resolve) => this.#asked.push(resolve));
     this.reads.shift()?.answer();
@@ -52,7 +52,7 @@ class HandheldLog {
   }
 }
 
-/** Lets everything that is ready run. */
+/** Runs everything that is ready. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function follow(topic: Topic, after: EventId = LOG_START): Recorder {
@@ -81,7 +81,7 @@ describe('attaching (law 5)', () => {
     expect(recorder.ids).toEqual(['1-1', '1-2', '1-3']);
   });
 
-  it('reads a page once for all who come together, and who comes late misses nothing', async () => {
+  it('reads a page once for all subscribers that come together, and late ones miss nothing', async () => {
     const { log, topic } = setup();
     log.append();
     const first = follow(topic);
@@ -97,7 +97,7 @@ describe('attaching (law 5)', () => {
     expect(log.reads).toHaveLength(1);
   });
 
-  it('reads anew for who comes after a loss', async () => {
+  it('reads again for a subscriber that comes after a loss', async () => {
     const { log, topic } = setup();
     log.append();
     follow(topic);
@@ -126,7 +126,7 @@ describe('attaching (law 5)', () => {
     expect(log.reads).toHaveLength(0);
   });
 
-  it('starts everyone afresh when the log ends before what was given already', async () => {
+  it('starts all subscribers again when the log ends before what they were given', async () => {
     const { log, topic } = setup();
     const first = follow(topic);
     await log.answerRead();
@@ -169,7 +169,7 @@ describe('a place before the job is stored (law 5)', () => {
     return { log, topic, place, accepted, recorder: new Recorder() };
   }
 
-  it('gets all from the channel alone', async () => {
+  it('gets everything from the channel alone', async () => {
     const { log, topic, place, accepted, recorder } = await expected();
     topic.receive(accepted);
     topic.receive(log.append());
@@ -198,7 +198,7 @@ describe('a place before the job is stored (law 5)', () => {
     expect(recorder.ids).toEqual(['0-1', '1-1']);
   });
 
-  it('reads what was lost when the first message after the start was', async () => {
+  it('reads what was lost with the first message after the start', async () => {
     const { log, topic, place, recorder } = await expected();
     log.append();
     topic.receive(log.append());
@@ -216,7 +216,7 @@ describe('a place before the job is stored (law 5)', () => {
     expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
   });
 
-  it('goes on in the log when its reader is full at once', async () => {
+  it('continues in the log when its reader is full at once', async () => {
     const { log, topic, place, accepted, recorder } = await expected();
     topic.receive(accepted);
     for (let i = 0; i < 3; i++) topic.receive(log.append());
@@ -229,7 +229,7 @@ describe('a place before the job is stored (law 5)', () => {
     expect(recorder.ids).toEqual(['0-1', '1-1', '1-2', '1-3']);
   });
 
-  it('reads the log when the job was taken for lost, before it was stored', async () => {
+  it('reads the log when the job seemed lost before it was stored', async () => {
     const { log, topic, place, accepted, recorder } = await expected();
     place.lose();
     topic.receive(accepted);
@@ -238,7 +238,7 @@ describe('a place before the job is stored (law 5)', () => {
     expect(recorder.ids).toEqual(['0-1']);
   });
 
-  it('does not take part where the job is followed already', async () => {
+  it('does not take part when the job is already followed', async () => {
     const { log, topic } = setup();
     log.append();
     const first = follow(topic);
@@ -256,7 +256,7 @@ describe('what the channel brings in one tick', () => {
   const payloadOf = ({ prev, events }: EventBatch, leaseToken: string) =>
     [`${prev} ${leaseToken}`, ...events.map(({ id, type, data }) => `${id} ${type} ${data}`)].join('\n');
 
-  it('comes to the subscribers as one batch', async () => {
+  it('reaches the subscribers as one batch', async () => {
     const { log, topic } = setup();
     const recorder = follow(topic);
     await log.answerRead();
@@ -301,7 +301,7 @@ describe('a gap (law 6)', () => {
     topic.receive(log.append());
     expect(log.reads).toHaveLength(1);
     await log.answerRead();
-    // what came during the read had a gap before it as well: it is asked for once more
+    // what came during the read also had a gap before it: it is requested once more
     while (log.reads.length > 0) await log.answerRead();
     for (const recorder of recorders) expect(recorder.ids).toEqual(log.events.map(({ id }) => id));
   });

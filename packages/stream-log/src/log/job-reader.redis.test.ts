@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('a reader of logs', () => {
-  it('lets others have their answers while very many pages are wanted (law 10)', async () => {
+  it('answers other commands while very many pages are requested (law 10)', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
     const writer = await d.begin(id);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.stop());
 
-/** Whether a key expires about when it should: within 10 s before. */
+/** Whether a key expires when it should, or up to 10 s earlier. */
 async function expiresIn({ redis }: LogHarness, key: string, ms: number): Promise<boolean> {
   const left = await redis.pttl(key);
   return left > ms - 10_000 && left <= ms;
@@ -26,7 +26,7 @@ describe('retention (law 11)', () => {
     const expectRenewed = async () => {
       for (const key of [d.keys.record(id), d.keys.log(id)]) {
         expect(await expiresIn(d, key, LIMITS.unfinishedRetentionMs)).toBe(true);
-        // the next write must not lean on this one: half of its time has gone by then
+        // the next write must not rely on this one: half of its time is over by then
         await d.redis.pexpire(key, LIMITS.unfinishedRetentionMs / 2);
       }
     };

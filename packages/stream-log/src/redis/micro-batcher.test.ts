@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { MicroBatcher } from './micro-batcher.ts';
 
 describe('items that are added in one tick', () => {
-  it('are handled in one go, with those that its promises add', async () => {
+  it('are handled together, with those that its promises add', async () => {
     const done: (readonly number[])[] = [];
     const batcher = new MicroBatcher<number>(async (items) => void done.push(items));
     const first = batcher.add(1);

@@ -22,7 +22,7 @@ describe('abandoned jobs', () => {
     expect(await d.redis.zscore(d.keys.abandonedJobs, 't.job')).toBe('3000');
   });
 
-  it('have deadlines that readers move forward and never back, and only where one is wanted', async () => {
+  it('have deadlines that readers move forward, never back, and only where one is set', async () => {
     await using d = LogHarness.single(server.url);
     const abandoned = new AbandonedJobs(d.redis, d.keys);
     await abandoned.extend(['t.created'], 2_000, { create: true });

@@ -25,7 +25,7 @@ function indexOf(d: LogHarness): { fairQueue: FairQueue; open: () => Promise<rea
 }
 
 describe('the registry of jobs', () => {
-  it('admits up to its limits, also when all come at once, and always whom it knows', async () => {
+  it('admits up to its limits, even when all come at once, and always admits known jobs', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     const limits = { maxQueued: 5, maxOpenPerTenant: 3, maxStoredBytesPerTenant: 1_000 };
@@ -45,7 +45,7 @@ describe('the registry of jobs', () => {
     expect(await admit('a.a9')).toBe('admitted');
   });
 
-  it('lets one tenant fill its own share of the store, and nobody else notices', async () => {
+  it('lets one tenant fill its own share of the store without affecting others', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     const limits = { ...ROOMY, maxStoredBytesPerTenant: 1_000 };
@@ -53,16 +53,16 @@ describe('the registry of jobs', () => {
       fairQueue.admit(sized(ref, requestBytes), limits).then(({ outcome }) => outcome);
     expect([await admit('a.one', 700), await admit('a.two', 200)]).toEqual(['admitted', 'too-many-bytes']);
     expect(await admit('b.one', 700)).toBe('admitted');
-    // known already: it is turned away no more
+    // already known: it is no longer refused
     expect(await admit('a.one', 700)).toBe('admitted');
-    // the prompt of an ended job counts no more
+    // the prompt of an ended job no longer counts
     await fairQueue.retire({ ref: 'a.one', keptBytes: 400 });
     expect([await admit('a.two', 200), await admit('a.three', 201)]).toEqual(['admitted', 'too-many-bytes']);
     await fairQueue.dropAdmission('a.two');
     expect(await admit('a.three', 500)).toBe('admitted');
   });
 
-  it('takes and dismisses many jobs of several tenants at once, each as if it came alone', async () => {
+  it('starts and retires many jobs of several tenants at once, each as if it came alone', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     const refs = ['a', 'b'].flatMap((tenant) => [1, 2, 3].map((nth) => jobRef(tenant, `${tenant}${nth}`)));
@@ -107,7 +107,7 @@ describe('the registry of jobs', () => {
     expect(await d.redis.hget(d.keys.storedBytesOf('t'), 'total')).toBe('150');
   });
 
-  it('counts a job in again of which it has lost all, also beyond the limits, and leaves alone whom it knows', async () => {
+  it('readmits a job whose entries are lost, even beyond the limits, and does not change known jobs', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     const limits = { ...ROOMY, maxQueued: 2, maxOpenPerTenant: 2 };
@@ -124,7 +124,7 @@ describe('the registry of jobs', () => {
     expect(await fairQueue.admit(sized('t.new'), limits)).toEqual({ outcome: 'queue-full' });
   });
 
-  it('drops what was noted of a job after it had ended', async () => {
+  it('drops entries of a job that were written after its end', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue } = indexOf(d);
     for (const ref of ['t.late', 't.open'] as const) await fairQueue.admit(sized(ref), ROOMY);
@@ -134,7 +134,7 @@ describe('the registry of jobs', () => {
     expect([await fairQueue.positionOf('t.late'), await fairQueue.positionOf('t.open')]).toEqual([null, 1]);
   });
 
-  it('leaves nothing of an admission that is taken back', async () => {
+  it('leaves nothing of an admission that is undone', async () => {
     await using d = LogHarness.single(server.url);
     const { fairQueue, open } = indexOf(d);
     await fairQueue.admit(sized('t.y'), ROOMY);
@@ -157,7 +157,7 @@ describe('the place in the queue', () => {
     await fairQueue.markStarted('t.x');
     expect(await places('t.x', 't.y', 't.z')).toEqual([null, 1, 2]);
     for (const id of ['1', '2', '3', '4', '5']) await fairQueue.admit(sized(jobRef('crowd', id)), ROOMY);
-    // whoever stands behind somebody else's is told of one, however many they are
+    // a tenant behind jobs of others sees one, however many they are
     expect(await places('t.y', 't.z')).toEqual([2, 3]);
     for (const id of ['6', '7', '8', '9']) await fairQueue.admit(sized(jobRef('mob', id)), ROOMY);
     expect(await places('t.y', 't.z')).toEqual([2, 3]);

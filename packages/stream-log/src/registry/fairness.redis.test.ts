@@ -79,7 +79,7 @@ describe('turns across tenants', () => {
     expect(order.join('')).toBe('abcababaaaa');
   });
 
-  it('counts from a new base whenever no job is queued, and keeps the priority of whoever comes back', async () => {
+  it('counts from a new base whenever no job is queued, and keeps the priority of a readmitted job', async () => {
     await using d = LogHarness.single(server.url);
     const line = new Line(d);
     for (let i = 0; i < 5; i++) {

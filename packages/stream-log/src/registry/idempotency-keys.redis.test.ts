@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('idempotency keys', () => {
-  it('stand for the id of whoever came first, per tenant', async () => {
+  it('stand for the id of the first request, per tenant', async () => {
     await using d = LogHarness.single(server.url);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     expect(await keys.find('a', 'key')).toBeNull();

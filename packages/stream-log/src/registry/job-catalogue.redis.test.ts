@@ -37,7 +37,7 @@ describe('the catalogue of jobs', () => {
     expect(odd).toEqual(['odd.j9', 'odd.j7', 'odd.j5', 'odd.j3', 'odd.j1']);
   });
 
-  it('tells what a sweep has to look at', async () => {
+  it('lists what a sweep must check', async () => {
     await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d);
     for (const ref of ['t.x', 't.y'] as const) await fairQueue.admit(sized(ref), ROOMY);
@@ -45,7 +45,7 @@ describe('the catalogue of jobs', () => {
     expect((await catalogue.open({ olderThanMs: 60_000, limit: 10 })).refs).toEqual([]);
   });
 
-  it('knows all tenants that hold an id, and no neighbour of it', async () => {
+  it('finds all tenants that hold an id, and none with a similar id', async () => {
     await using d = LogHarness.single(server.url);
     const { catalogue, fairQueue } = catalogueOf(d);
     for (const ref of ['a.same', 'b-2.same', 'a.same1', 'a.sam', 'a.same-'] as const)
@@ -65,7 +65,7 @@ describe('the catalogue of jobs', () => {
     await fairQueue.retire({ ref: again, keptBytes: 100 });
     expect([await catalogue.purgeExpired(10), await listed()]).toEqual([0, [open, again, early]]);
     await delay(310);
-    // its id comes again at the last moment: that is a new job
+    // its id comes again at the last moment, for a new job
     await fairQueue.admit(sized(again), ROOMY);
     expect([await catalogue.purgeExpired(10), await listed()]).toEqual([1, [again, open]]);
     expect((await catalogue.list({ tenant: 'early', limit: 10 })).refs).toEqual([]);
@@ -103,7 +103,7 @@ describe('what a tenant has in Redis', () => {
     await delay(310);
     await catalogue.purgeExpired(10);
     expect(await stored()).toBe(job.keptBytes);
-    // counted no more, it stays so
+    // no longer counted, it stays uncounted
     await catalogue.account([{ ref: 't.unknown', storedBytes: 1_000 }]);
     expect(await stored()).toBe(job.keptBytes);
   });

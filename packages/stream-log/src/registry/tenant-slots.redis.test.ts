@@ -44,11 +44,11 @@ describe('the slots of a tenant (law 16)', () => {
     expect(await pickUpAll(slots, a)).toBe(maxSlots);
     expect(await slots.pickUp(a[5] as JobRef)).toEqual({ kind: 'full', maxSlots });
     expect(await slots.pickUp(b[0] as JobRef)).toEqual({ kind: 'granted' });
-    // whoever has a slot keeps it when it is picked up again
+    // a job that has a slot keeps it when it is picked up again
     expect(await slots.pickUp(a[0] as JobRef)).toEqual({ kind: 'granted' });
   });
 
-  it('count those of workers that have been seen of late', async () => {
+  it('count those of recently seen workers', async () => {
     await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     await slots.setPolicy('share');
@@ -71,7 +71,7 @@ describe('the slots of a tenant (law 16)', () => {
     expect(await pickUpAll(new TenantSlots(d.redis, d.keys, null), a)).toBe(6);
   });
 
-  it('are asked for anew until somebody has said how they are shared out', async () => {
+  it('are requested again until a policy is set', async () => {
     await using d = LogHarness.single(server.url);
     const { slots, a } = await slotsOf(d);
     expect(await pickUpAll(slots, a.slice(0, 1))).toBe(1);
@@ -112,7 +112,7 @@ describe('the slots of a tenant (law 16)', () => {
     expect(await d.redis.exists(d.keys.parkedJobsOf('a'))).toBe(0);
   });
 
-  it('are given by a sweep to whom a lost message has left parked, and to nobody beyond the bound', async () => {
+  it('are given by a sweep to jobs left parked by a lost message, and to none beyond the bound', async () => {
     await using d = LogHarness.single(server.url);
     const { slots, a, b } = await slotsOf(d);
     await slots.setPolicy(2);

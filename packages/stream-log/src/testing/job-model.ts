@@ -2,11 +2,11 @@ import type { EventId, JobRef, JobStatus, StoredEvent, StreamEventType } from '@
 import { eventId, idOf, LOG_START } from '@millrace/contracts';
 import type { LogLimits } from '../log/record.ts';
 
-/** Who writes, and where it believes the log to end: right, behind, or ahead. */
+/** A writer, and where it believes the log ends: right, behind, or ahead. */
 export interface Claim {
   readonly attempt: number;
   readonly leaseToken: string;
-  /** the last event of its attempt that it knows to be stored */
+  /** the last event of its attempt that it knows is stored */
   readonly seq: number;
 }
 
@@ -26,7 +26,7 @@ interface ModelJob {
   events: number;
   bytes: number;
   leaseToken: string | null;
-  /** the present attempt has said something: it has a time of the first token */
+  /** the present attempt has output: it has a time of the first token */
   spoke: boolean;
   /** readers hold text that the next attempt must take back */
   owesReset: boolean;
@@ -37,7 +37,7 @@ interface ModelJob {
 export class JobModel {
   job: ModelJob | null = null;
   log: StoredEvent[] | null = null;
-  /** which of them have not been written for some time: a write gives both their whole time to live again */
+  /** keys that were not written for some time: a write restores the whole time to live of both */
   readonly aged = { record: false, log: false };
   /** every message, oldest first: the channel and what it says */
   readonly published: [channel: 'live' | 'control', payload: string][] = [];

@@ -10,10 +10,10 @@ import { DONE, type LogHarness, REQUEST } from './log-harness.ts';
 const LEASE_TOKENS = ['token-a', 'token-b', 'token-c'] as const;
 const FAILURE = { code: 'MODEL_ERROR', message: 'm', retryable: false } as const;
 
-/** What a key of a job that was long silent has left, milliseconds. */
+/** The remaining time to live of a key of a long silent job, milliseconds. */
 export const AGED_MS = 50_000;
 
-/** What is asked of a job: of the model, which answers what must come of it, and of Redis. */
+/** One operation on a job: on the model, which gives the expected result, and on Redis. */
 export interface JobStep {
   readonly name: string;
   /** @returns the answer */
@@ -202,7 +202,7 @@ const ages: JobStep = {
   },
 };
 
-/** Any step of a job's life; those that end it are rare, so that it gets somewhere first. */
+/** Any step of a job's life; those that end it are rare, so that other steps come first. */
 export const jobSteps: fc.Arbitrary<JobStep> = fc.oneof(
   { weight: 8, arbitrary: opens },
   { weight: 8, arbitrary: begins },

@@ -90,7 +90,7 @@ export class LogHarness implements AsyncDisposable {
 
   connection(): RedisConnection {
     const connection = this.#connect();
-    // an outage is what some tests are about: it shows in what they await
+    // some tests cause an outage: it shows in what they await
     connection.on('error', () => undefined);
     this.#closers.push(() => connection.disconnect());
     return connection;
@@ -128,7 +128,7 @@ export class LogHarness implements AsyncDisposable {
     return events.length === 0 ? null : textOf(events);
   }
 
-  /** Leaves what a fail-over leaves to a replica that had not got the events after `last` of the present attempt. */
+  /** Leaves what a fail-over leaves when the replica lacked the events after `last` of the present attempt. */
   async loseAfter(ref: JobRef, last: EventId): Promise<void> {
     const kept = (await this.log(ref)).filter((event) => compareEventIds(event.id, last) <= 0);
     await this.redis.del(this.keys.log(ref));
