@@ -44,7 +44,7 @@ redis.call('HSET', KEYS[10], ref, bytes, 'total', total + bytes - before)
 redis.call('ZREM', KEYS[7], ref)
 redis.call('ZREM', KEYS[8], ref)
 
--- nothing may stay of a tenant who never comes back
+-- nothing may remain of a tenant that never returns
 local oldest = string.format('(%.0f', now - retention_ms * 1000)
 for _, place in ipairs({ 3, 5 }) do redis.call('ZREMRANGEBYSCORE', KEYS[place], '-inf', oldest) end
 for _, place in ipairs({ 3, 5, 9, 10 }) do redis.call('PEXPIRE', KEYS[place], retention_ms) end

@@ -33,7 +33,7 @@ export interface AttemptWriterOptions {
   readonly seq: number;
 }
 
-/** Writes one attempt's events. What one tick brings is appended at its end; while one append is in flight, what
+/** Writes one attempt's events. Events of one tick are appended at its end; while one append is in flight, what
  *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
  *
  *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next
@@ -68,7 +68,7 @@ export class AttemptWriter {
     return this.#seq;
   }
 
-  /** what the job keeps in Redis that this attempt has ended, bytes; null when it has not */
+  /** what the job keeps in Redis once this attempt has ended it, bytes; null until then */
   get keptBytes(): number | null {
     return this.#keptBytes;
   }

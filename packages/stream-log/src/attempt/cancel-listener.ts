@@ -69,8 +69,7 @@ export class CancelListener {
     this.#running.get(ref)?.writer.abort(new JobClosed(ref));
   }
 
-  /** A stored append has checked the record, too: it is seen here a tick late at the most, and so is the time that a
-   *  job is due. */
+  /** A stored append has also checked the record: this sees it at most one tick late, and a due job too. */
   #due(): RunningAttempt[] {
     const now = performance.now();
     const due: RunningAttempt[] = [];

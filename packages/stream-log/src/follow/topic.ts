@@ -134,7 +134,7 @@ export class Topic implements ChannelListener {
    *  @returns when the request is sent: a connection sends at the end of a tick, which would be after its user's work */
   prefetch(after: EventId): Promise<void> {
     this.page(after).catch(() => {
-      // whoever wants the page gets the error
+      // the reader that uses the page gets the error
     });
     return new Promise((resolve) => setImmediate(resolve));
   }

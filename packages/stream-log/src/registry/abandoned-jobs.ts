@@ -2,7 +2,7 @@ import type { JobRef } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
-/** Jobs to cancel once nobody reads them, each with a deadline. Whoever reads a job moves its deadline forward; a job
+/** Jobs to cancel once nobody reads them, each with a deadline. A reader of a job moves its deadline forward; a job
  *  whose deadline has passed is abandoned. Deadlines are Redis's clock, milliseconds since the epoch: one clock for all
  *  nodes ({@link nowMs}). */
 export class AbandonedJobs {

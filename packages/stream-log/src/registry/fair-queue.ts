@@ -42,7 +42,7 @@ export interface EndedJob {
 /** Which jobs are open, whose they are and which is next; it finds what fell between record and queue (law 15).
  *
  *  It is kept beside the records, which live in slots of their own. So it is written *before* a record is opened and
- *  cleared *after* it was closed, and its entries are hints that whoever reads them checks.
+ *  cleared *after* it was closed, and its entries are hints that readers must check.
  *
  *  Tenants are served round robin, whatever they have queued (self-clocked fair queueing). An admitted job gets the
  *  fair turn `1 + max(last open turn of its tenant, turn last started, first queued turn − 1)`, and the queue is in
@@ -100,8 +100,8 @@ export class FairQueue {
     return turn === null ? 0 : Math.max(1, Math.min(Number(turn) - Number(base), MAX_PRIORITY));
   }
 
-  /** Counts a job in again whose entries Redis has lost: whatever the limits, it was admitted once. It is listed as
-   *  one that has just arrived. */
+  /** Counts a job in again whose entries Redis has lost, whatever the limits: it was admitted before. It is listed as
+   *  a new arrival. */
   async restore(job: {
     readonly ref: JobRef;
     readonly attempt: number;

@@ -16,7 +16,7 @@ interface StoredJob {
 }
 
 /** Which jobs there are: lists them, finds them by id, accounts for what they have in Redis, and removes those whose
- *  records have expired. {@link FairQueue} writes its entries, which are hints that whoever reads them checks. */
+ *  records have expired. {@link FairQueue} writes its entries, which are hints that readers must check. */
 export class JobCatalogue {
   readonly #run: RunScript;
 

@@ -19,7 +19,7 @@ export type PickUp =
   /** the tenant holds `maxSlots` slots, which is all that it may have */
   | { readonly kind: 'full'; readonly maxSlots: number };
 
-/** Divides the slots of all workers among tenants, when jobs are picked up (law 16): whoever queues endless jobs leaves
+/** Divides the slots of all workers among tenants, when jobs are picked up (law 16): a tenant of endless jobs leaves
  *  slots to others. A job that gets no slot is *parked*: still queued, but outside the queue, where it would be in the
  *  way. When its tenant frees a slot, the first parked job is queued again ({@link FairQueue.onUnparked}), and a sweep
  *  repairs what is lost in between.
