@@ -39,6 +39,20 @@ describe('judgeReader', () => {
       expect(defects([...before, LOST, ...LOG], { logMayBeLost: true, generated: ['ab'] })).toEqual([]);
     });
 
+    it('accepts events that the log no longer has, before a stored reset that tells of the loss', () => {
+      const reset = event('2-1', 'reset', { attempt: 2, reason: 'log-lost' });
+      const again = [reset, event('2-2', 'started'), text('2-3', 'ab'), event('2-4', 'done')];
+      const seen = [...LOG.slice(0, 4), ...again];
+      const log = [...LOG.slice(0, 3), ...again];
+      expect(defects(seen, { logMayBeLost: true, generated: ['ab'] }, log)).toEqual([]);
+      expect(defects(seen, { generated: ['ab'] }, log)).toContain('zombie');
+      const handover = event('2-1', 'reset', { attempt: 2, reason: 'handover' });
+      const rules = { logMayBeLost: true };
+      expect(defects([...LOG.slice(0, 4), handover], rules, [...LOG.slice(0, 3), handover])).toContain('zombie');
+      // what comes after the reset must be in the log
+      expect(defects([...seen.slice(0, -1), text('2-9', 'z')], rules, log)).toContain('zombie');
+    });
+
     it('judges what readers received before the loss: no end, and text that the model generated', () => {
       expect(defects([...LOG, LOST, ...LOG], { logMayBeLost: true })).toEqual(['double-ended']);
       const other = [...before.slice(0, 2), text('1-2', 'z')];

@@ -37,7 +37,11 @@ export function judgeReader(
   const offences = histories.flatMap((history) => judgeIds(name, history));
   if (!logMayBeLost) offences.push(...before.map((): Offence => ({ defect: 'lost', what: `${name}: the log` })));
   for (const history of before) offences.push(...judgeLostHistory(name, history, generated));
-  offences.push(...judgeFacts(name, last, log), ...judgeTexts(name, last, log), ...judgeEnd(name, last, left));
+  offences.push(
+    ...judgeFacts(name, last, log, logMayBeLost ? lossIn(last) : 0),
+    ...judgeTexts(name, last, log),
+    ...judgeEnd(name, last, left),
+  );
   if (generated !== undefined) offences.push(...judgeGenerated(name, textAfter(last), generated.at(-1) ?? ''));
   const refused = refusals.filter((status) => !MAY_REFUSE.has(status));
   if (refused.length > 0) offences.push({ defect: 'lost', what: `${name}: refused with ${refused.join(', ')}` });
@@ -67,14 +71,21 @@ function judgeIds(name: string, events: readonly SseEvent[]): Offence[] {
   return offences;
 }
 
-/** All events except text, which may be split differently. */
-function judgeFacts(name: string, events: readonly SseEvent[], log: readonly SseEvent[]): Offence[] {
+/** @returns the place of the stored `reset` that tells of the last loss: the log may lack what readers received before it */
+function lossIn(events: readonly SseEvent[]): number {
+  return events.findLastIndex(({ event, data }) => event === 'reset' && data.reason === 'log-lost');
+}
+
+/** All events except text, which may be split differently.
+ *  @param lossAt the log may lack events before this place */
+function judgeFacts(name: string, events: readonly SseEvent[], log: readonly SseEvent[], lossAt: number): Offence[] {
   const offences: Offence[] = [];
   const truth = new Map(log.map((entry) => [entry.id, entry]));
   const lastTexts = lastTextSeqs(log);
-  for (const { id = '', event, data } of events) {
+  for (const [place, { id = '', event, data }] of events.entries()) {
     const entry = truth.get(id);
     if (entry === undefined) {
+      if (place < lossAt) continue;
       // a log from the API has only the last id of each run of texts
       const [attempt, seq] = partsOf(id);
       if (event === 'message' && seq < (lastTexts.get(attempt) ?? 0)) continue;
