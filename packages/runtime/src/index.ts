@@ -10,9 +10,9 @@ export {
   type RedisFactoryOptions,
   redisFactory,
 } from './redis/redis-factory.ts';
-export { type ParsedRedisUrl, parseRedisUrl, type RedisAddress } from './redis/redis-url.ts';
 export { describeSettings, type SettingRow } from './settings/describe-settings.ts';
 export { loadSettings } from './settings/load-settings.ts';
 export { logSettings, redisSettings } from './settings/own-settings.ts';
+export { type ParsedRedisUrl, parseRedisUrl, type RedisAddress } from './settings/redis-url.ts';
 export { type SettingProblem, SettingsError } from './settings/settings-error.ts';
 export { onShutdown, type ShutdownOptions, type ShutdownStep } from './shutdown.ts';

@@ -1,5 +1,5 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis';
-import type { RedisAddress } from './redis-url.ts';
+import type { RedisAddress } from '../settings/redis-url.ts';
 
 /** The purpose of a connection, which decides how long it waits for a Redis that does not respond.
  *  - `command`: for a waiting caller (the API): a dead Redis is an error within 2 s

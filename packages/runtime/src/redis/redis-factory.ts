@@ -1,5 +1,6 @@
 import { type Cluster, Redis } from 'ioredis';
 import type { Logger } from '../log/logger.ts';
+import { parseRedisUrl, type RedisAddress } from '../settings/redis-url.ts';
 import { SettingsError } from '../settings/settings-error.ts';
 import { BatchingRedis } from './batching-redis.ts';
 import { BoundedCluster } from './bounded-cluster.ts';
@@ -14,7 +15,6 @@ import {
 import { startHeartbeat } from './heartbeat.ts';
 import { LastingCluster } from './lasting-cluster.ts';
 import { logOutages } from './outage-log.ts';
-import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 import { sentinelConnector } from './sentinel-connector.ts';
 
 /** A connection to one server (directly or through sentinels) or to a cluster. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseRedisUrl } from '../redis/redis-url.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
 /** Where Redis is. Spread into the schema of every service. */
 export const redisSettings = {

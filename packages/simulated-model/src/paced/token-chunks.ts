@@ -1,4 +1,4 @@
-import { Completion } from '../completion.ts';
+import { Completion } from '../scripted/completion.ts';
 import { PLAIN_TOKEN } from './token.ts';
 
 /** Tokens prepared for one write: about 16 KiB. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Completion } from '../completion.ts';
+import { Completion } from './completion.ts';
 import { type ChatRequest, type ModelRequest, promptOf } from './model-request.ts';
 import type { AnswerOptions, ModelFailure, ModelStep, ModelSteps, ModelUsage } from './model-step.ts';
 

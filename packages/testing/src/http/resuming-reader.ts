@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deferred } from '../latches/deferred.ts';
-import { endsAmong, textAfter } from '../oracle/history.ts';
 import { readSse, type SseEvent, type SseReader } from './read-sse.ts';
+import { endsAmong, textAfter } from './sse-history.ts';
 
 // a real client waits as long as the server asks; this one does not, so that it measures the server alone
 const RECONNECT_MS = 50;

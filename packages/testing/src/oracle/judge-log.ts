@@ -1,5 +1,5 @@
 import type { SseEvent } from '../http/read-sse.ts';
-import { compareIds, endsAmong, partsOf } from './history.ts';
+import { compareIds, endsAmong, partsOf } from '../http/sse-history.ts';
 import type { Offence } from './offence.ts';
 
 /** Judges a job's log alone, every entry as Redis holds it: each event in its place, and one terminal event, last. */

@@ -1,5 +1,5 @@
 import type { SseEvent } from '../http/read-sse.ts';
-import { compareIds, endsAmong, LOG_LOST, partsOf, textAfter, textById } from './history.ts';
+import { compareIds, endsAmong, LOG_LOST, partsOf, textAfter, textById } from '../http/sse-history.ts';
 import type { Offence } from './offence.ts';
 
 /** What one reader of the stream has seen, over all its connections. */

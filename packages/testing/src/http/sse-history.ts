@@ -1,5 +1,5 @@
 import { isTerminal } from '@millrace/contracts';
-import type { SseEvent } from '../http/read-sse.ts';
+import type { SseEvent } from './read-sse.ts';
 
 /** The id of the `reset` sent when Redis has lost the log: events after it start from the beginning. */
 export const LOG_LOST = '0-0';

@@ -1,4 +1,4 @@
-import type { ModelUsage } from './scripted/model-step.ts';
+import type { ModelUsage } from './model-step.ts';
 
 /** The JSON of OpenAI's chat completions. @see https://platform.openai.com/docs/api-reference/chat */
 export class Completion {
