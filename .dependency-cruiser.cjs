@@ -125,6 +125,12 @@ module.exports = {
       '^packages/(stream-log|contracts)/|node_modules/ioredis/',
       'stream-log → contracts, ioredis',
     ),
+    only(
+      'threads',
+      '^packages/threads/src',
+      '^packages/(threads|stream-log|contracts)/|node_modules/(ioredis|@langchain/langgraph-checkpoint)/',
+      'threads → stream-log, contracts, ioredis, LangGraph’s checkpoint types',
+    ),
     room('redis'),
     room('log', 'redis'),
     room('channel', 'redis'),
@@ -165,7 +171,7 @@ module.exports = {
     {
       name: 'langchain-only-in-pipelines',
       severity: 'error',
-      from: { path: '^(packages|services)/', pathNot: '^services/worker/src/pipelines/' },
+      from: { path: '^(packages|services)/', pathNot: '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/' },
       to: { path: 'node_modules/(langchain|@langchain|openai)/' },
     },
     {

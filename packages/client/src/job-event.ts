@@ -12,7 +12,7 @@ interface Place {
 /** What each event carries. @see PROTOCOL.md §3 */
 export interface JobEventData {
   /** the job is stored and queued */
-  accepted: { readonly id: string; readonly status: 'queued' };
+  accepted: { readonly id: string; readonly status: 'queued'; readonly threadId?: string | undefined };
   /** a worker took it */
   started: { readonly attempt: number; readonly model: string };
   /** a message begins, in jobs with more than one: what follows belongs to it until the next one begins */
@@ -45,7 +45,7 @@ export interface JobEventData {
   reset: { readonly attempt: number; readonly reason: 'worker-lost' | 'handover' | 'log-lost' };
   done: { readonly finishReason: string; readonly usage: Usage; readonly timings: Timings };
   error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean };
-  cancelled: { readonly by: 'owner' | 'admin' | 'disconnect' | 'shutdown' };
+  cancelled: { readonly by: 'owner' | 'admin' | 'disconnect' | 'shutdown' | 'thread' };
 }
 
 /** Tokens as the model's provider counted them. */
@@ -68,6 +68,8 @@ export type JobErrorCode =
   | 'MODEL_TIMEOUT'
   | 'TIMEOUT'
   | 'WORKER_LOST'
+  | 'AGENT_ERROR'
+  | 'RECURSION_LIMIT'
   | 'INTERNAL';
 
 export type JobEventType = keyof JobEventData;

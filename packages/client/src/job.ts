@@ -47,12 +47,26 @@ export type ResponseFormat =
       readonly strict?: boolean;
     };
 
-/** The body of `POST /jobs`: exactly one of `query` and `messages`. @see PROTOCOL.md §2 */
+/** The body of `POST /jobs`: exactly one of `query`, `messages`, `input` and `resume`. @see PROTOCOL.md §2 */
 export interface NewJob {
   /** shorthand for one user message */
   readonly query?: string;
   readonly messages?: readonly Message[];
-  /** which pipeline answers; default `chat` */
+  /** of an agent whose state is not (only) messages */
+  readonly input?: Readonly<Record<string, unknown>>;
+  /** answers the interrupt of the thread: any JSON; `{interruptId: value, …}` where there are several */
+  readonly resume?: unknown;
+  /** the thread to continue; it is created if it is new */
+  readonly threadId?: string;
+  /** what happens while another job of the thread runs; default `enqueue` */
+  readonly onBusy?: 'enqueue' | 'reject' | 'interrupt' | 'rollback';
+  /** start no sooner, milliseconds */
+  readonly delayMs?: number;
+  /** values of the agent's `configurable` */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** further `state` events of an agent */
+  readonly streamModes?: readonly ('values' | 'updates' | 'tasks' | 'checkpoints')[];
+  /** which pipeline or agent answers; default `chat` */
   readonly pipeline?: string;
   /** `provider:name`, or a bare name for the default provider */
   readonly model?: string;
@@ -108,6 +122,12 @@ export interface Job {
   readonly usage: Usage | null;
   readonly error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean } | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** the thread that it belongs to */
+  readonly threadId: string | null;
+  /** structured output of an agent */
+  readonly output: unknown;
+  /** questions that it ended with */
+  readonly interrupts: readonly { readonly interruptId: string; readonly value: unknown; readonly node?: string }[];
   /** 1 = next; only while queued */
   readonly queuePosition?: number;
 }

@@ -1,3 +1,4 @@
+export * from './agent.ts';
 export * from './attempt-hook.ts';
 export * from './delta.ts';
 export * from './error-code.ts';
@@ -13,3 +14,4 @@ export * from './queue.ts';
 export * from './request-id.ts';
 export * from './shared-settings.ts';
 export * from './stream-event.ts';
+export * from './thread.ts';

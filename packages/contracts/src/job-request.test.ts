@@ -26,9 +26,24 @@ describe('the body of POST /jobs', () => {
       '17 metadata entries',
     ],
     [{ query: 'a', metadata: { k: 1 } }, 'metadata that is no string'],
+    [{ query: 'a', input: {} }, 'a query and an input'],
+    [{ query: 'a', resume: null, threadId: 't1' }, 'a query and an answer'],
+    [{ resume: true }, 'an answer without a thread'],
+    [{ query: 'a', threadId: 'a.b' }, 'a thread id with a dot'],
+    [{ query: 'a', delayMs: 604_800_001 }, 'a delay of more than 7 days'],
+    [{ query: 'a', config: { thread_id: 'x' } }, 'a config value that the service sets'],
+    [{ query: 'a', config: { __pregel_read: 'x' } }, 'a config value of LangGraph’s own'],
+    [{ query: 'a', streamModes: ['messages'] }, 'an unknown view of the state'],
   ])('refuses %j: %s', (body) => {
     expect(createJobSchema.safeParse(body).success).toBe(false);
   });
+});
+
+describe('what a job works on', () => {
+  it.each<[object]>([[{ input: {} }], [{ resume: null, threadId: 't1' }], [{ resume: { a: 1 }, threadId: 't1' }]])(
+    'is %j',
+    (body) => expect(createJobSchema.safeParse(body).success).toBe(true),
+  );
 });
 
 describe('request ids', () => {

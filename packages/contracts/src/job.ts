@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Interrupt } from './agent.ts';
 import { STREAM_ERROR_CODES } from './error-code.ts';
 import type { EventId } from './event-id.ts';
 import type { SaidMessage } from './message.ts';
@@ -35,6 +36,12 @@ export interface JobView {
   readonly usage: Usage | null;
   readonly error: JobError | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** the thread that it belongs to */
+  readonly threadId: string | null;
+  /** structured output of an agent */
+  readonly output: unknown;
+  /** questions that it ended with */
+  readonly interrupts: readonly Interrupt[];
   /** 1 = next; only while queued */
   readonly queuePosition?: number;
   /** the answer so far, or the whole answer; absent if not asked for, null once the log has expired */

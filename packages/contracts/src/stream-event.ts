@@ -45,7 +45,7 @@ export const STREAM_EVENTS = {
   accepted: {
     by: 'service',
     meaning: 'The job is stored.',
-    data: z.object({ id: z.string(), status: z.literal('queued') }),
+    data: z.object({ id: z.string(), status: z.literal('queued'), threadId: z.string().optional() }),
   },
   started: { by: 'service', meaning: 'A worker took it.', data: z.object({ attempt, model: z.string() }) },
   message_start: {
@@ -128,7 +128,7 @@ export const STREAM_EVENTS = {
     by: 'service',
     meaning: 'Somebody ended it.',
     terminal: true,
-    data: z.object({ by: z.enum(['owner', 'admin', 'disconnect', 'shutdown']) }),
+    data: z.object({ by: z.enum(['owner', 'admin', 'disconnect', 'shutdown', 'thread']) }),
   },
 } as const satisfies Record<string, EventKind>;
 

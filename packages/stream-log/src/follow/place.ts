@@ -15,11 +15,13 @@ export class Place implements TopicSubscriber, Disposable {
   readonly stalled = false;
   readonly #topic: Topic;
   readonly #onLeave: () => void;
+  readonly #threadId: string | undefined;
   /** all that the job has said; null when some of it is to be read from the log */
   #batches: EventBatch[] | null = null;
   #taken = false;
 
-  constructor(topic: Topic, confirmed: Promise<void>, onLeave: () => void) {
+  constructor(topic: Topic, confirmed: Promise<void>, onLeave: () => void, threadId?: string) {
+    this.#threadId = threadId;
     this.#topic = topic;
     this.#onLeave = onLeave;
     this.confirmed = confirmed.then(() => this.#open());
@@ -43,7 +45,7 @@ export class Place implements TopicSubscriber, Disposable {
   follow(sink: EventSink, { fresh = false }: { readonly fresh?: boolean } = {}): Subscription {
     if (this.#taken) throw new Error('a place is taken once');
     this.#taken = true;
-    if (this.live) this.#topic.receive(batchOf(LOG_START, [acceptedEvent(this.ref)], false));
+    if (this.live) this.#topic.receive(batchOf(LOG_START, [acceptedEvent(this.ref, this.#threadId)], false));
     const batches = this.#batches;
     this.#giveUp();
     const subscriber = new Subscriber(this.#topic, LOG_START, sink, this.#onLeave);

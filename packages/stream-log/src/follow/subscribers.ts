@@ -86,10 +86,11 @@ export class Subscribers {
   }
 
   /** Subscribes to a job that nobody has stored yet.
-   *  @param ref that nobody else can know */
-  expect(ref: JobRef): Place {
+   *  @param ref that nobody else can know
+   *  @param threadId the thread that the job will belong to */
+  expect(ref: JobRef, threadId?: string): Place {
     const entry = this.#acquire(ref);
-    return new Place(entry.topic, entry.confirmed, () => this.#leave(ref, entry));
+    return new Place(entry.topic, entry.confirmed, () => this.#leave(ref, entry), threadId);
   }
 
   /** Starts to give a job's events to `sink`. The first may be given before this resolves.

@@ -6,8 +6,8 @@ import type { NewJob } from './new-job.ts';
 import type { LogLimits } from './record.ts';
 
 /** The first event of every job. */
-export function acceptedEvent(ref: JobRef): StoredEvent {
-  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id: idOf(ref), status: 'queued' }) };
+export function acceptedEvent(ref: JobRef, threadId?: string): StoredEvent {
+  return { id: eventId(0, 1), type: 'accepted', data: JSON.stringify({ id: idOf(ref), status: 'queued', threadId }) };
 }
 
 /** Stores new jobs: record and `accepted` event at once. */
@@ -31,7 +31,7 @@ export class JobOpener {
   async open(job: NewJob): Promise<number | null> {
     const { ref, fingerprint, request, traceparent } = job;
     const reply = await this.#run('open', this.keys.ofJob(ref), [
-      ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref).data],
+      ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref, request.threadId).data],
       ...['request', job.requestJson],
       ...['requestBytes', job.requestBytes],
       ...['keptBytes', job.keptBytes],
@@ -41,6 +41,7 @@ export class JobOpener {
       ...['onDisconnect', request.onDisconnect],
       ...['metadata', job.metadataJson],
       ...(traceparent === null ? [] : ['traceparent', traceparent]),
+      ...(request.threadId === undefined ? [] : ['threadId', request.threadId]),
     ]);
     if (reply === -1) throw new IdempotencyMismatch(ref);
     return reply === 0 ? null : Number(reply);

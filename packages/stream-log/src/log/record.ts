@@ -1,6 +1,7 @@
 import {
   type EventId,
   eventId,
+  type Interrupt,
   idOf,
   type JobError,
   type JobRef,
@@ -49,6 +50,11 @@ export interface JobOutline {
   readonly attemptUsage: ReadonlyMap<number, Usage>;
   readonly error: JobError | null;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly threadId: string | null;
+  /** structured output of an agent, JSON; null without any */
+  readonly output: unknown;
+  /** questions that it ended with */
+  readonly interrupts: readonly Interrupt[];
   /** what the job has in Redis, bytes: the log counts for as long as the record, unless the caller knows better */
   readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
 }
@@ -57,6 +63,7 @@ export interface JobOutline {
 export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
+  ...['threadId', 'output', 'interrupts'],
 ] as const;
 
 type Fields = Readonly<Record<string, string | null | undefined>>;
@@ -85,6 +92,9 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     attemptUsage: usageByAttempt(jsonOrNull<Record<string, Usage>>(fields['attemptUsage'])),
     error: jsonOrNull<JobError>(fields['error']),
     metadata: jsonOrNull<Record<string, string>>(fields['metadata']) ?? {},
+    threadId: fields['threadId'] ?? null,
+    output: jsonOrNull<unknown>(fields['output']),
+    interrupts: jsonOrNull<Interrupt[]>(fields['interrupts']) ?? NO_INTERRUPTS,
     bytes: {
       kept: Number(fields['keptBytes'] ?? 0),
       request: isFinished(status as JobStatus) ? 0 : Number(fields['requestBytes'] ?? 0),
@@ -97,6 +107,7 @@ export function isFinished(status: JobStatus): boolean {
   return status !== 'queued' && status !== 'active';
 }
 
+const NO_INTERRUPTS: readonly Interrupt[] = [];
 const NO_USAGE: ReadonlyMap<number, Usage> = new Map();
 
 function usageByAttempt(usage: Record<string, Usage> | null): ReadonlyMap<number, Usage> {

@@ -59,7 +59,7 @@ export class CreateJob {
     const acceptedId = heldId ?? jobId;
     const mayExist = isChosen || heldId !== null;
     // subscribing before the job is stored saves a read, and costs no time beside the admission
-    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId)) : null;
+    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), request.threadId) : null;
     try {
       const job = await this.intake.accept({
         ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },

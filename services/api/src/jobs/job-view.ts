@@ -17,6 +17,9 @@ export function viewOf(job: JobOutline): JobView {
     usage: job.usage,
     error: job.error,
     metadata: job.metadata,
+    threadId: job.threadId,
+    output: job.output,
+    interrupts: job.interrupts,
   };
 }
 
