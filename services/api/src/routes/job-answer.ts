@@ -59,12 +59,17 @@ export class JobAnswer {
   ): Promise<void> {
     reply.code(status).type('application/json; charset=utf-8');
     const fields = COSTLY_FIELDS.filter((field) => include.includes(field));
-    if (fields.length === 0 || reply.request.method === 'HEAD') {
+    if (fields.length === 0) {
       reply.send(job.view);
       return;
     }
     if (hasSaidNothing(job)) {
       reply.send(Buffer.from(wholeJson(job, fields, [])));
+      return;
+    }
+    if (reply.request.method === 'HEAD') {
+      // a stream, because Fastify would add a Content-Length to anything else; only the log could tell the right one
+      reply.send(Readable.from([]));
       return;
     }
     const pages = this.reader.attempt(job.record);

@@ -49,6 +49,24 @@ describe('HEAD', () => {
     const head = await headOf(`/jobs/${id}`);
     expect([head.status, head.headers['x-request-id'], head.bytes.length]).toEqual([200, id, 0]);
   });
+
+  it.each(['', '?include=text,messages', '?include='])(
+    'never names another length for a job than GET: %s',
+    async (query) => {
+      const id = await submit(node);
+      const lengths = async () => {
+        const [got, head] = [await rawRequest(`${node.url}/jobs/${id}${query}`), await headOf(`/jobs/${id}${query}`)];
+        expect(head.headers['content-type']).toBe(got.headers['content-type']);
+        return [head.headers['content-length'], String(got.bytes.length)];
+      };
+      const [queued, all] = await lengths();
+      expect(queued).toBe(all);
+      await harness.answer(id, ['an answer']);
+      const [named, real] = await lengths();
+      // a length that only the log can tell is left out
+      expect(named).toBe(query === '?include=' ? real : undefined);
+    },
+  );
 });
 
 describe('HEAD on a stream', () => {
