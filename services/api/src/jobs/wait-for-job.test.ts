@@ -1,19 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { EventSink, Subscribers } from '@millrace/stream-log';
+import { eventId } from '@millrace/contracts';
+import type { FollowOptions, Subscribers } from '@millrace/stream-log';
 import type { Readiness } from '../health/readiness.ts';
 import type { DisconnectLeases } from './disconnect-leases.ts';
 import type { AcceptedJob } from './intake.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
-const JOB = { jobId: 'job', status: 'queued', attempt: 0, isNew: true } as AcceptedJob;
+const JOB = { jobId: 'job', status: 'queued', attempt: 1, lastEventId: eventId(1, 7), isNew: false } as AcceptedJob;
 
 /** A wait whose job says nothing until the test does. */
 function waiting({ fails = false } = {}) {
   const [gone, drain] = [new AbortController(), new AbortController()];
   const calls: string[] = [];
-  const attached = Promise.withResolvers<EventSink>();
+  const attached = Promise.withResolvers<FollowOptions['sink']>();
+  const cursors: string[] = [];
   const subscribers = {
-    follow: async (_id: string, { sink }: { sink: EventSink }) => {
+    follow: async (_id: string, { after, sink }: FollowOptions) => {
+      cursors.push(after);
       if (fails) throw new Error('Redis is away');
       attached.resolve(sink);
       return { alreadyEnded: false, close: () => calls.push('closed') };
@@ -26,7 +29,7 @@ function waiting({ fails = false } = {}) {
     { drainSignal: drain.signal } as unknown as Readiness,
   );
   const done = wait.run(JOB, { waitMs: 300_000, gone: gone.signal });
-  return { done, gone, drain, calls, attached: attached.promise };
+  return { done, gone, drain, calls, cursors, attached: attached.promise };
 }
 
 beforeEach(() => {
@@ -43,6 +46,13 @@ describe('waiting for a job', () => {
     await done;
     expect(calls).toEqual(['closed', 'answered']);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('reads nothing of what the job has said already', async () => {
+    const { done, cursors, attached } = waiting();
+    (await attached).end('terminal');
+    await done;
+    expect(cursors).toEqual(['1-7']);
   });
 
   it('ends when the time is up', async () => {

@@ -1,4 +1,3 @@
-import { LOG_START } from '@millrace/contracts';
 import { type FollowedJob, isFinished, type Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
@@ -44,7 +43,7 @@ export class WaitForJob {
       signal.addEventListener('abort', stop);
       if (signal.aborted) return;
       const sink = { batch: () => true, end: stop };
-      const subscription = await this.subscribers.follow(job, { after: LOG_START, sink });
+      const subscription = await this.subscribers.follow(job, { after: job.lastEventId, sink });
       if (!subscription.alreadyEnded && !signal.aborted) await over.promise;
       subscription.close();
     } finally {
