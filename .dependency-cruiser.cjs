@@ -78,6 +78,13 @@ module.exports = {
   forbidden: [
     ...roomRules,
     {
+      name: 'api-inner-folders',
+      comment: 'what a room keeps in a folder of its own imports none of the files beside that folder',
+      severity: 'error',
+      from: { path: `${API}([^/]+)/[^/]+/`, pathNot: '\\.test\\.ts$' },
+      to: { path: `${API}$1/[^/]+$` },
+    },
+    {
       name: 'api-settings',
       comment: 'the settings read two formats, which know nothing of the settings',
       severity: 'error',

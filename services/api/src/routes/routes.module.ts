@@ -8,8 +8,8 @@ import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
 import { NativeFormats } from './native-formats.ts';
-import { openApiDocument } from './openapi/document.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
+import { openApiDocument } from './openapi-document.ts';
 import { StreamController } from './stream.controller.ts';
 
 /** The routes: one thin controller for each kind. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { PROBLEMS } from '../../http/problem.ts';
-import { ApiHarness, type TestNode } from '../../testing/api-harness.ts';
-import { openApiDocument } from './document.ts';
+import { PROBLEMS } from '../http/problem.ts';
+import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
+import { openApiDocument } from './openapi-document.ts';
 
 let redis: TestRedis;
 let harness: ApiHarness;

@@ -1,22 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { HealthController } from '../health.controller.ts';
-import { JobsController } from '../jobs.controller.ts';
-import { OpenApiController } from '../openapi.controller.ts';
+import { HealthController } from './health.controller.ts';
+import { JobsController } from './jobs.controller.ts';
+import { operationOf } from './openapi/access.ts';
+import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './openapi/responses.ts';
 import {
-  cancelJobQuerySchema,
-  cancelQuerySchema,
-  getQuerySchema,
-  jobQuerySchema,
-  listQuerySchema,
-} from '../queries.ts';
-import { StreamController } from '../stream.controller.ts';
-import { operationOf } from './access.ts';
-import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './responses.ts';
-import { cancelledCount, createJob, eventId, health, job, jobList, ready, requestId, unready } from './schemas.ts';
+  cancelledCount,
+  createJob,
+  eventId,
+  health,
+  job,
+  jobList,
+  ready,
+  requestId,
+  unready,
+} from './openapi/schemas.ts';
+import { OpenApiController } from './openapi.controller.ts';
+import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
+import { StreamController } from './stream.controller.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
