@@ -131,7 +131,7 @@ const jobPaths: ZodOpenApiPathsObject = {
       requestParams: { path, query: cancelJobQuerySchema },
       responses: {
         200: json('The cancelled job.', job),
-        ...problems('JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_FINISHED'),
       },
     }),
   },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { PROBLEMS } from '../../http/problem.ts';
 import { problem, requestId } from './schemas.ts';
-import { SSE_DESCRIPTION } from './stream-schema.ts';
+import { sseBody } from './stream-schema.ts';
 
 const idHeader = requestId.describe('The id of the job, otherwise of this request.');
 const locationHeader = z.string().describe('The path of the job.').meta({ example: '/jobs/q3kXxJm0h8Zc5v1TnR2bWd4e' });
@@ -68,7 +68,7 @@ const streamHeaders = {
 };
 
 const streamContent = {
-  'text/event-stream': { schema: z.string().describe(SSE_DESCRIPTION) },
+  'text/event-stream': { schema: sseBody },
   'text/plain': {
     schema: z.string().describe('The bare text. A failed, cancelled or reset job breaks the connection off.'),
   },
