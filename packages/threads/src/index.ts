@@ -1,1 +1,2 @@
+export * from './checkpoints/ports.ts';
 export * from './thread-keys.ts';

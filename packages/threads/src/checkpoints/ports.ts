@@ -1,0 +1,83 @@
+import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
+import type { ContentPart, Interrupt, ThreadRef, ToolCall } from '@millrace/contracts';
+
+/** Names the attempt that a thread belongs to, as `Threads.claim` has stored it. */
+export interface AttemptLease {
+  readonly ref: ThreadRef;
+  /** id of the job, without its tenant */
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly leaseToken: string;
+}
+
+/** Which attempt wrote a checkpoint, and what of its log the checkpoint covers: the events with a seq of at most `seq`. */
+export interface CheckpointOrigin {
+  readonly job: string;
+  readonly attempt: number;
+  readonly seq: number;
+}
+
+/** Where a thread stands. */
+export interface Head {
+  readonly checkpointId: string;
+  /** null: not written by an attempt, but by the API or a fork */
+  readonly origin: CheckpointOrigin | null;
+}
+
+/** A message of an agent's state, in the shape of PROTOCOL.md §2. */
+export interface StateMessage {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+  readonly content: string | readonly ContentPart[];
+  readonly messageId?: string;
+  readonly name?: string;
+  readonly toolCalls?: readonly ToolCall[];
+  readonly toolCallId?: string;
+}
+
+/** A checkpoint as plain JSON. */
+export interface CheckpointView {
+  readonly checkpointId: string;
+  readonly parentId: string | null;
+  /** ISO 8601 */
+  readonly createdAt: string;
+  /** the state, by channel, without LangGraph's own channels; messages of LangChain in the shape of {@link StateMessage} */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** nodes that run next; empty where the graph has ended */
+  readonly next: readonly string[];
+  /** questions that wait for an answer at this checkpoint */
+  readonly interrupts: readonly Interrupt[];
+  /** `source`, `step` and what else the graph's run has put there */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly origin: CheckpointOrigin | null;
+}
+
+/** What the API asks of the checkpoints. Its implementation for Redis imports nothing of LangChain. */
+export interface Checkpoints {
+  headOf(ref: ThreadRef): Promise<Head | null>;
+  /** @param checkpointId default: the head
+   *  @returns null: no such checkpoint */
+  readState(ref: ThreadRef, checkpointId?: string): Promise<CheckpointView | null>;
+  /** @param before id of a checkpoint: only older ones
+   *  @param limit at most 100, default 10
+   *  @returns newest first */
+  history(ref: ThreadRef, page?: { before?: string; limit?: number }): Promise<readonly CheckpointView[]>;
+  /** Copies a checkpoint, with what belongs to it, to a thread that has none. May be repeated after a failure.
+   *  @param checkpointId default: the head
+   *  @returns the head of the copy; null: there is nothing to copy */
+  copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
+  /** Deletes every checkpoint of a thread. */
+  erase(ref: ThreadRef): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What LangGraph needs to keep its state, for the worker. */
+export interface Savers {
+  /** A saver for one attempt and its thread alone: `thread_id` must be the lease's `ref`.
+   *  `put` and `putWrites` throw AttemptFenced once another attempt has claimed the thread.
+   *  @param flushed resolves when every event emitted so far is in the job's log, with the seq of the last one */
+  forAttempt(lease: AttemptLease, options: { flushed: () => Promise<number> }): BaseCheckpointSaver;
+  /** The long-term memory of a tenant's agents. */
+  storeOf(tenant: string): BaseStore;
+  headOf(ref: ThreadRef): Promise<Head | null>;
+  close(): Promise<void>;
+}
