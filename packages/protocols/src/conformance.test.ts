@@ -1,11 +1,13 @@
 import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { NativeFormat } from './native/frames.ts';
+import { NativeThreadFormat } from './native/thread-frames.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
 import { scratchFormat } from './testing/scratch/frames.ts';
 import { TextFormat } from './text/frames.ts';
 
 itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readNative });
+itConforms('native-thread', { format: new NativeThreadFormat({ retryMs: 1_000 }), read: readNative });
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
 

@@ -1,7 +1,6 @@
-import { isEventId, isTerminal } from '@millrace/contracts';
+import { isEventId } from '@millrace/contracts';
 import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
-import { sseFrame } from './frame.ts';
-import { mergeDeltas } from './merge-deltas.ts';
+import { encodeFrames } from './encode-frames.ts';
 
 /** Cached on the batch itself: a WeakMap entry costs as much as the encoding, 0.5 µs, and garbage collection more. */
 const ENCODED = Symbol('as server-sent events');
@@ -42,7 +41,7 @@ export class NativeFormat implements StreamFormat, StreamEncoder {
   }
 
   encode(batch: EncodedBatch): Encoded {
-    batch[ENCODED] ??= encodeBatch(batch);
+    batch[ENCODED] ??= encodeFrames(batch);
     return batch[ENCODED];
   }
 
@@ -50,14 +49,4 @@ export class NativeFormat implements StreamFormat, StreamEncoder {
     // digits only: anything else makes a client ignore the field
     return Buffer.from(`retry: ${Math.max(0, Math.round(delayMs))}\n`);
   }
-}
-
-function encodeBatch({ events, replay }: EncodableBatch): Encoded {
-  let text = '';
-  for (const event of replay ? mergeDeltas(events) : events) text += sseFrame(event);
-  const last = events.at(-1);
-  return {
-    bytes: text === '' ? null : Buffer.from(text),
-    outcome: last !== undefined && isTerminal(last.type) ? 'end' : 'continue',
-  };
 }

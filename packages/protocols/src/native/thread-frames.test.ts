@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import type { StoredEvent } from '@millrace/contracts';
+import { NativeThreadFormat } from './thread-frames.ts';
+
+const format = new NativeThreadFormat({ retryMs: 1000 });
+const JOB = 'job-of-this-test-1';
+const connect = () => format.connect({ id: JOB, model: 'openai:m', createdAt: 0 });
+
+describe('SSE frames of a thread', () => {
+  it('are those of its jobs, with ids that name the job', () => {
+    const events: StoredEvent[] = [
+      { id: '1-2', type: 'text', data: '{"text":" tok"}' },
+      { id: '1-3', type: 'cancelled', data: '{"by":"thread"}' },
+    ];
+    expect(connect().encode({ events, replay: false })).toEqual({
+      bytes: Buffer.from(
+        `id: ${JOB}/1-2\ndata: {"text":" tok"}\n\nid: ${JOB}/1-3\nevent: cancelled\ndata: {"by":"thread"}\n\n`,
+      ),
+      outcome: 'end',
+    });
+  });
+
+  it('are encoded once for all watchers', () => {
+    const batch = { events: [{ id: '1-1', type: 'text', data: '{"text":"a"}' } as const], replay: false };
+    expect(connect().encode(batch).bytes).toBe(connect().encode(batch).bytes);
+  });
+
+  it('resume in the job that the cursor names', () => {
+    expect(format.placeOf(`${JOB}/3-14`)).toEqual({ jobId: JOB, after: '3-14', skip: 0 });
+  });
+
+  it.each([
+    '1-1',
+    '/1-1',
+    `${JOB}/`,
+    `${JOB}/1`,
+    `${JOB}/1-1/2-2`,
+    `${JOB}//1-1`,
+    `${JOB}/01-1`,
+    'short/1-1',
+    `1234567890123456/1-1`,
+    `${JOB}\n/1-1`,
+    `${JOB} /1-1`,
+  ])('refuse the cursor %j', (cursor) => {
+    expect(format.placeOf(cursor)).toBeNull();
+  });
+});

@@ -1,0 +1,72 @@
+import { isEventId, requestIdSchema } from '@millrace/contracts';
+import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
+import { encodeFrames } from './encode-frames.ts';
+import { NativeFormat } from './frames.ts';
+
+/** Cached on the batch itself, as in frames.ts: a batch belongs to one job, so its prefix never differs. */
+const ENCODED = Symbol('as server-sent events of a thread');
+
+interface EncodedBatch extends EncodableBatch {
+  [ENCODED]?: Encoded;
+}
+
+/** Where a reader of a thread continues: in the log of one of its jobs. */
+export interface ThreadPlace extends LogPlace {
+  readonly jobId: string;
+}
+
+/** Server-sent events of a thread: those of its jobs, one job after the other, with event ids of the form
+ *  `<job>/<event id>`. Each job has an encoder of its own; a job's end is the end of its encoder, not of the stream.
+ *  All watchers of the job in a process share its bytes.
+ *  @see PROTOCOL.md §10 */
+export class NativeThreadFormat implements StreamFormat {
+  readonly #events: NativeFormat;
+  readonly contentType: string;
+
+  /** @param retryMs how long a client waits before it reconnects, milliseconds */
+  constructor(options: { readonly retryMs: number }) {
+    this.#events = new NativeFormat(options);
+    this.contentType = this.#events.contentType;
+  }
+
+  headers(): Readonly<Record<string, string>> {
+    return {};
+  }
+
+  placeOf(cursor: string): ThreadPlace | null {
+    const slash = cursor.indexOf('/');
+    const [jobId, after] = [cursor.slice(0, slash), cursor.slice(slash + 1)];
+    if (slash === -1 || !isEventId(after) || !requestIdSchema.safeParse(jobId).success) return null;
+    return { jobId, after, skip: 0 };
+  }
+
+  connect({ id }: StreamedJob): StreamEncoder {
+    return new ThreadJobEncoder(this.#events, id);
+  }
+}
+
+class ThreadJobEncoder implements StreamEncoder {
+  readonly canReset = true;
+  readonly cleanEndMeansSuccess = false;
+  readonly cursor = 'event';
+  readonly opening: Buffer;
+  readonly heartbeat: Buffer;
+  readonly #events: NativeFormat;
+  readonly #prefix: string;
+
+  constructor(events: NativeFormat, jobId: string) {
+    this.opening = events.opening;
+    this.heartbeat = events.heartbeat;
+    this.#events = events;
+    this.#prefix = `${jobId}/`;
+  }
+
+  encode(batch: EncodedBatch): Encoded {
+    batch[ENCODED] ??= encodeFrames(batch, this.#prefix);
+    return batch[ENCODED];
+  }
+
+  retry(delayMs: number): Buffer {
+    return this.#events.retry(delayMs);
+  }
+}
