@@ -178,7 +178,10 @@ module.exports = {
     {
       name: 'langchain-only-in-pipelines',
       severity: 'error',
-      from: { path: '^(packages|services)/', pathNot: '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/' },
+      from: {
+        path: '^(packages|services)/',
+        pathNot: '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/',
+      },
       to: { path: 'node_modules/(langchain|@langchain|openai)/' },
     },
     {
