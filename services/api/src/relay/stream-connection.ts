@@ -210,6 +210,7 @@ export function streamHeaders({ contentType }: StreamFormat): Readonly<Record<st
  *  stay as long as a stream. */
 function dropRequestData(request: FastifyRequest): void {
   request.body = undefined;
-  request.raw.headers = {};
-  request.raw.rawHeaders = [];
+  const { headers, rawHeaders } = request.raw;
+  for (const name of Object.keys(headers)) delete headers[name];
+  rawHeaders.length = 0;
 }
