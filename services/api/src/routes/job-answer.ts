@@ -1,12 +1,11 @@
 import { Readable } from 'node:stream';
 import type { StoredEvent } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { type AttemptPage, type JobReader, LogExpired } from '@millrace/stream-log';
+import { type AttemptPage, type JobReader, LogExpired, MessagesJson } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import type { JobSnapshot } from '../jobs/get-job.ts';
-import { MessagesJson } from '../jobs/messages-json.ts';
 import { TextJson } from '../jobs/text-json.ts';
 import { TextQuota } from '../quota/text-quota.ts';
 import { JOB_READER, LOGGER } from '../tokens.ts';
