@@ -17,6 +17,24 @@ export interface CheckpointOrigin {
   readonly seq: number;
 }
 
+/** A checkpoint that is about to be written. */
+export interface CheckpointPlace {
+  /** '' for the graph itself, otherwise that of a subgraph */
+  readonly namespace: string;
+  /** as in the checkpoint's metadata: `loop` after a step; `input`, `fork` or `update` before the first one */
+  readonly source: string;
+}
+
+/** The log of the attempt that writes checkpoints, as its saver sees it. */
+export interface AttemptLog {
+  /** Called by every `put`, synchronously, before it writes. Resolves when the log has stored all that the graph said before
+   *  this checkpoint. Only a checkpoint of the graph itself waits: one of a subgraph is void without the step that it belongs
+   *  to, whose other tasks may go on talking.
+   *  @returns seq of the last event in the attempt's log that belongs before the checkpoint
+   *  @throws StreamLogError the attempt may write no more: the checkpoint must not be written */
+  flushed(checkpoint: CheckpointPlace): Promise<number>;
+}
+
 /** Where a thread stands. */
 export interface Head {
   readonly checkpointId: string;
@@ -74,8 +92,8 @@ export interface Checkpoints {
 export interface Savers {
   /** A saver for one attempt and its thread alone: `thread_id` must be the lease's `ref`.
    *  `put` and `putWrites` throw AttemptFenced once another attempt has claimed the thread.
-   *  @param flushed resolves when every event emitted so far is in the job's log, with the seq of the last one */
-  forAttempt(lease: AttemptLease, options: { flushed: () => Promise<number> }): BaseCheckpointSaver;
+   *  @param log of the attempt */
+  forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver;
   /** The long-term memory of a tenant's agents. */
   storeOf(tenant: string): BaseStore;
   headOf(ref: ThreadRef): Promise<Head | null>;

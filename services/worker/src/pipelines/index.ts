@@ -9,4 +9,5 @@ export {
   type PipelineEvent,
   type PipelineInput,
   type PipelineResult,
+  type PipelineThread,
 } from './pipeline.ts';

@@ -4,12 +4,15 @@ import type {
   Message,
   ModelParameters,
   PipelineEventType,
+  RequestCaller,
   SamplingParameters,
+  StateMode,
   StreamErrorCode,
   StreamEvent,
   Usage,
 } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
+import type { AttemptLease, AttemptLog, Head } from '@millrace/threads';
 
 /** The events that a pipeline may yield. The worker emits the others (`started`, `reset`, the terminal event). */
 export type PipelineEvent = StreamEvent<PipelineEventType>;
@@ -20,15 +23,46 @@ export interface PipelineInput extends ModelParameters {
   readonly jobId: string;
   /** 1, 2, …: above 1 after a worker died or handed the job over before the answer was complete */
   readonly attempt: number;
+  /** the conversation; in a thread only what is new in it */
   readonly messages: readonly Message[];
   /** `provider:name` */
   readonly model: string;
+  /** input that is not (only) messages */
+  readonly input?: Readonly<Record<string, unknown>>;
+  /** present, with any JSON value, when the job answers an interrupt */
+  readonly resume?: unknown;
+  /** the request's values for an agent */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** further `state` events that the request asks for */
+  readonly streamModes?: readonly StateMode[];
+  /** who asks; absent without authentication */
+  readonly caller?: RequestCaller;
+  /** the thread that the job belongs to; an agent always has one */
+  readonly thread?: PipelineThread;
+}
+
+/** The thread of a job, for the attempt that holds it. */
+export interface PipelineThread extends AttemptLog {
+  readonly lease: AttemptLease;
+  /** where an agent's thread stood when the attempt began; null: at no checkpoint, or not of an agent */
+  readonly head: Head | null;
+  /** Whether an agent goes on from the thread's head, without input: this job has written it. What the head covers has been
+   *  said again by then. */
+  readonly goesOn: boolean;
+  /** Aborts when the worker is about to stop: an agent then ends after the step in hand, unless that is its last, by throwing
+   *  this signal's reason. */
+  readonly draining: AbortSignal;
+  /** What was said in the thread before this job, oldest first; of a pipeline that is not an agent.
+   *  Reads them at the first call. */
+  messages(): Promise<readonly Message[]>;
 }
 
 export interface PipelineResult {
   readonly finishReason: FinishReason;
-  /** of all model calls together */
+  /** of all model calls of this run together */
   readonly usage: Usage;
+  /** structured output of an agent: any JSON */
+  readonly output?: unknown;
 }
 
 /** Selects and configures a model. The request's values are the defaults. */
@@ -57,6 +91,8 @@ export interface PipelineContext {
 export interface Pipeline {
   /** the value of a request's field `pipeline` */
   readonly name: string;
+  /** `agent`: it keeps its state in checkpoints of its thread, and no messages beside them */
+  readonly kind?: 'agent';
   run(input: PipelineInput, context: PipelineContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
 }
 

@@ -13,6 +13,7 @@ interface RunContext {
 
 /** A pipeline bound to its worker's models. */
 export interface RunnablePipeline {
+  readonly kind?: Pipeline['kind'];
   run(input: PipelineInput, context: RunContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
 }
 
@@ -47,6 +48,7 @@ export class PipelineRegistry {
     const pipeline = this.#pipelines.get(name);
     if (pipeline === undefined) return undefined;
     return {
+      ...(pipeline.kind === undefined ? {} : { kind: pipeline.kind }),
       run: (input, { signal, logger, observer }) =>
         pipeline.run(input, {
           signal,
