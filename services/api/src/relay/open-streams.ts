@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventId } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { EventBatch } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -32,11 +31,12 @@ export class OpenStreams {
     this.#timer = setInterval(() => this.#beat(), this.settings.MILLRACE_HEARTBEAT_MS);
   }
 
-  /** Must be called when the reader has its headers. */
-  attached(connection: StreamConnection, after: EventId | null): void {
+  /** Must be called when the reader has its headers.
+   *  @param after the cursor that the reader came with; null: none */
+  attached(connection: StreamConnection, after: string | null): void {
     this.metrics.streamOpened(after !== null);
     const resumed = after === null ? {} : { eventId: after };
-    this.logger.info({ requestId: connection.jobId, ...resumed }, after === null ? 'attached' : 'resumed');
+    this.logger.info({ ...connection.names, ...resumed }, after === null ? 'attached' : 'resumed');
     if (this.#leaving) this.#sendElsewhere(connection);
   }
 
@@ -51,9 +51,9 @@ export class OpenStreams {
     if (!this.#connections.delete(connection)) return;
     this.metrics.openStreams.set(this.size);
     const durationMs = Math.round(performance.now() - connection.openedAt);
-    const { jobId: requestId, reason, fault } = connection;
-    if (reason === 'failed') this.logger.error({ requestId, reason, durationMs, err: fault }, 'closed');
-    else this.logger.info({ requestId, reason, durationMs }, 'closed');
+    const { names, reason, fault } = connection;
+    if (reason === 'failed') this.logger.error({ ...names, reason, durationMs, err: fault }, 'closed');
+    else this.logger.info({ ...names, reason, durationMs }, 'closed');
     if (this.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;

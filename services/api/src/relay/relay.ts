@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type EventId, idOf, isTerminal, LOG_START } from '@millrace/contracts';
 import type { LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
-import type { EventBatch, EventSink, FollowedJob, Place, Subscribers } from '@millrace/stream-log';
+import type { EventBatch, EventSink, FollowedJob, Place, Subscribers, Subscription } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { nameRequest } from '../http/request-id.ts';
@@ -10,7 +10,14 @@ import { StalledReaders } from '../server/stalled-readers.ts';
 import { SUBSCRIBERS } from '../tokens.ts';
 import { DirectChunks } from './direct-chunks.ts';
 import { OpenStreams } from './open-streams.ts';
-import { type SharedParts, StreamConnection, type StreamObserver, streamHeaders } from './stream-connection.ts';
+import {
+  type ConnectionOptions,
+  type EventSource,
+  type SharedParts,
+  StreamConnection,
+  type StreamObserver,
+  streamHeaders,
+} from './stream-connection.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
 
 export interface StreamRequest {
@@ -32,6 +39,18 @@ export interface StreamRequest {
   readonly expiresAt: number | null;
 }
 
+/** A response to be connected to a source of events. */
+export interface ConnectRequest extends Pick<ConnectionOptions, 'names' | 'format' | 'encoder' | 'lease'> {
+  /** when the caller's credential expires, ms since the epoch; null: never */
+  readonly expiresAt: number | null;
+  /** the last event that the reader has; null: none */
+  readonly cursor: string | null;
+  /** starts to give events to the connection */
+  readonly follow: (connection: StreamConnection) => FollowedSource | Promise<FollowedSource>;
+}
+
+type FollowedSource = EventSource & Pick<Subscription, 'alreadyEnded'>;
+
 /** Connects a response to the events of a job: headers at once, then bytes until the job ends, the reader leaves or this
  *  node stops. It writes to the raw response: a callback for each batch, no promise for each event and reader.
  *  @see PROTOCOL.md §3 */
@@ -51,31 +70,38 @@ export class Relay implements StreamObserver {
 
   /** @returns when the headers are out, or a 204 because the cursor is the job's last event
    *  @throws JobNotFound, LogExpired before anything was sent */
-  async open(reply: FastifyReply, request: StreamRequest): Promise<void> {
+  open(reply: FastifyReply, request: StreamRequest): Promise<void> {
     const { job, format, from, isCreator, expiresAt, place, fresh = false } = request;
     const streamed = nameStream(reply, request);
-    const lease = this.leases.acquire(job, { isCreator });
     const encoder = format.connect(streamed, from?.skip);
-    const connection = new StreamConnection({
-      jobId: streamed.id,
-      reply,
+    return this.connect(reply, {
+      names: { requestId: streamed.id },
       format,
       encoder,
-      lease,
-      shared: this.#shared,
+      lease: this.leases.acquire(job, { isCreator }),
+      expiresAt,
+      cursor: from?.after ?? null,
+      follow: (sink) => {
+        const after = from?.after ?? startOf(job, encoder);
+        return place ? place.follow(sink, { fresh }) : this.subscribers.follow(job, { after, sink, fresh });
+      },
     });
+  }
+
+  /** Connects a response to any source of events.
+   *  @returns when the headers are out, or a 204 because nothing will come
+   *  @throws what `follow` throws, before anything was sent */
+  async connect(reply: FastifyReply, { expiresAt, cursor, follow, ...parts }: ConnectRequest): Promise<void> {
+    const connection = new StreamConnection({ ...parts, reply, shared: this.#shared });
     this.streams.add(connection);
     if (reply.raw.destroyed) {
-      connection.release(); // the reader left while the job was looked up
+      connection.release(); // the reader left before
       return;
     }
     try {
-      const after = from?.after ?? startOf(job, encoder);
-      const subscription = place
-        ? place.follow(connection, { fresh })
-        : await this.subscribers.follow(job, { after, sink: connection, fresh });
-      connection.feedFrom(subscription);
-      if (subscription.alreadyEnded) {
+      const source = await follow(connection);
+      connection.feedFrom(source);
+      if (source.alreadyEnded) {
         connection.release();
         reply.code(204).send();
         return;
@@ -87,7 +113,7 @@ export class Relay implements StreamObserver {
     if (connection.closed) return;
     connection.start();
     if (expiresAt !== null) this.deadlines.add(connection, expiresAt);
-    this.streams.attached(connection, from?.after ?? null);
+    this.streams.attached(connection, cursor);
   }
 
   /** Answers like `open`, without a body: for HEAD.

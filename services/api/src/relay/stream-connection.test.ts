@@ -59,7 +59,7 @@ function connect(format: StreamFormat = new NativeFormat({ retryMs: 1_000 })) {
   };
   const reply = { raw: response, request, hijack() {}, headers() {}, getHeaders: () => ({}) };
   const connection = new StreamConnection({
-    jobId: 'job',
+    names: { requestId: 'job' },
     reply: reply as unknown as FastifyReply,
     format,
     encoder: format.connect({ id: 'job', model: 'openai:m', createdAt: 0 }),
@@ -71,8 +71,6 @@ function connect(format: StreamFormat = new NativeFormat({ retryMs: 1_000 })) {
     },
   });
   connection.feedFrom({
-    position: '0-0',
-    alreadyEnded: false,
     resume: () => calls.push('resume'),
     close: () => calls.push('unfollow'),
   });
@@ -189,7 +187,7 @@ describe('a connection that ends', () => {
     response.destroy();
     connection.release();
     expect(calls).toEqual(['unfollow', 'closed: lost']);
-    connection.feedFrom({ position: '0-0', alreadyEnded: false, resume() {}, close: () => calls.push('late') });
+    connection.feedFrom({ resume() {}, close: () => calls.push('late') });
     expect(calls.at(-1)).toBe('late');
   });
 });

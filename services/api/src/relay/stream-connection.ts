@@ -32,8 +32,17 @@ export interface SharedParts {
   readonly stalledReaders: Pick<StalledReaders, 'hasDisconnected'>;
 }
 
-interface ConnectionOptions {
-  readonly jobId: string;
+/** What a log line says of a stream: the ids of its request and, if it follows one, its thread. */
+export interface StreamNames {
+  readonly requestId: string;
+  readonly threadId?: string;
+}
+
+/** Where the events of a connection come from. */
+export type EventSource = Pick<Subscription, 'resume' | 'close'>;
+
+export interface ConnectionOptions {
+  readonly names: StreamNames;
   readonly reply: FastifyReply;
   readonly format: StreamFormat;
   readonly encoder: StreamEncoder;
@@ -46,7 +55,7 @@ interface ConnectionOptions {
  *  It holds at most one encoded batch that the socket has no room for, shared with other readers of the job. Then `batch`
  *  returns false, and the follower reads on in the log when there is room again (law 10). */
 export class StreamConnection implements EventSink {
-  readonly jobId: string;
+  readonly names: StreamNames;
   /** keeps the job alive, if it ends without readers */
   readonly lease: DisconnectLease;
   readonly openedAt = performance.now();
@@ -59,12 +68,12 @@ export class StreamConnection implements EventSink {
   readonly #format: StreamFormat;
   readonly #encoder: StreamEncoder;
   readonly #shared: SharedParts;
-  #subscription: Subscription | null = null;
+  #source: EventSource | null = null;
   #outcome: StreamOutcome = 'continue';
   #closed = false;
 
-  constructor({ jobId, reply, format, encoder, lease, shared }: ConnectionOptions) {
-    this.jobId = jobId;
+  constructor({ names, reply, format, encoder, lease, shared }: ConnectionOptions) {
+    this.names = names;
     this.lease = lease;
     this.#reply = reply;
     this.#body = new ResponseBody(reply.raw, shared.chunks, () => this.#drained());
@@ -97,9 +106,9 @@ export class StreamConnection implements EventSink {
   }
 
   /** Attaches the source of events. The reader may be gone by now. */
-  feedFrom(subscription: Subscription): void {
-    this.#subscription = subscription;
-    if (this.#closed) subscription.close();
+  feedFrom(source: EventSource): void {
+    this.#source = source;
+    if (this.#closed) source.close();
   }
 
   /** @throws an unexpected error; the follower then ends this reader as `failed` */
@@ -154,7 +163,7 @@ export class StreamConnection implements EventSink {
     this.#closed = true;
     if (this.#shared.stalledReaders.hasDisconnected(this.#reply.raw.req.socket)) this.reason = 'stalled';
     this.#body.release();
-    this.#subscription?.close();
+    this.#source?.close();
     this.#shared.observer.closed(this);
   }
 
@@ -190,7 +199,7 @@ export class StreamConnection implements EventSink {
   #drained(): void {
     if (this.#closed) return;
     this.#conclude();
-    if (this.#outcome === 'continue') this.#subscription?.resume();
+    if (this.#outcome === 'continue') this.#source?.resume();
   }
 
   #conclude(lastBytes?: Buffer): void {
