@@ -15,4 +15,17 @@ export class ThreadKeys {
   record(ref: ThreadRef): string {
     return `${this.#prefix}:{thread:${ref}}:record`;
   }
+
+  /** sorted set: ids of the jobs that have had their turn, by turn (1, 2, …), the active one last. A job gets its number in
+   *  the script that makes it the active one, and keeps it when it has ended, so that whoever follows the thread finds the
+   *  next job after any other. A job that waits is not in it. */
+  jobs(ref: ThreadRef): string {
+    return `${this.#prefix}:{thread:${ref}}:jobs`;
+  }
+
+  /** channel: another job has the turn, none has, or the thread is gone. Only a wake-up: the record and the jobs say what
+   *  has happened. On a cluster it is published with SPUBLISH */
+  channel(ref: ThreadRef): string {
+    return `${this.#prefix}:{thread:${ref}}:live`;
+  }
 }
