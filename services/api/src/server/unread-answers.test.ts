@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '@millrace/testing';
+import { type Deferred, deferred, eventually } from '@millrace/testing';
 import { type FastifyInstance, fastify } from 'fastify';
 import { sliceLargeAnswers } from './large-answers.ts';
 import { SerialRequests } from './serial-requests.ts';
@@ -18,12 +18,14 @@ let port: number;
 let asked: string[];
 let opened: Socket[];
 let stalledReaders: StalledReaders;
+/** lets `/quiet` end */
+let quiet: Deferred<void>;
 const clients = new Set<Socket>();
 
 beforeEach(() => start(STALL_MS));
 
 async function start(stallMs: number): Promise<void> {
-  [asked, opened] = [[], []];
+  [asked, opened, quiet] = [[], [], deferred()];
   server = fastify({ forceCloseConnections: true });
   new SerialRequests().install(server);
   stalledReaders = new StalledReaders(stallMs);
@@ -40,7 +42,7 @@ async function start(stallMs: number): Promise<void> {
   server.get('/quiet', async (_, reply) => {
     reply.hijack();
     reply.raw.write('.');
-    await new Promise((resolve) => setTimeout(resolve, 3 * STALL_MS));
+    await quiet.promise;
     reply.raw.end('end');
   });
   server.get('/small/:n', (request) => request.params);
@@ -78,8 +80,14 @@ describe('a reader who takes nothing (law 10)', () => {
   );
 
   it('is not one that is sent nothing', async () => {
-    const { read } = ask('/quiet');
-    await eventually(() => read().endsWith('end\r\n0\r\n\r\n'), { timeoutMs: 20_000 });
+    const { socket, read } = ask('/quiet');
+    await once(socket, 'data');
+    const stalled = ask('/large');
+    stalled.socket.pause();
+    await eventually(() => opened[1]?.destroyed, { timeoutMs: 20_000 });
+    expect(opened[0]?.destroyed).toBe(false);
+    quiet.resolve();
+    await eventually(() => read().endsWith('end\r\n0\r\n\r\n'));
   });
 
   it('is not one that is slow: each slice of a large answer that it takes counts', async () => {
@@ -127,8 +135,13 @@ describe('requests that are pipelined on one connection', () => {
   });
 
   it('wait behind a slow answer', async () => {
-    const { read } = ask('/quiet', '/small/2');
-    await eventually(() => read().includes('"n":"2"'), { timeoutMs: 20_000 });
+    const { socket, read } = ask('/quiet', '/small/2');
+    await once(socket, 'data');
+    // a turn for what would be begun now
+    await once(ask('/small/1').socket, 'data');
+    expect(asked).toEqual(['/quiet', '/small/1']);
+    quiet.resolve();
+    await eventually(() => read().includes('"n":"2"'));
     expect(read()).toMatch(/end\r\n0\r\n\r\nHTTP\/1\.1 200/);
   });
 });
