@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, readSse } from '@millrace/testing';
 import type { FastifyRequest } from 'fastify';
 import { Unauthenticated } from '../http/problem.ts';
 import { ApiHarness, say, submit, type TestNode } from '../testing/api-harness.ts';
@@ -23,21 +23,16 @@ class HeaderAuthenticator implements Authenticator {
   }
 }
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let authenticator: HeaderAuthenticator;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url);
+  harness = await ApiHarness.start();
   authenticator = new HeaderAuthenticator();
   node = await harness.node({}, { authenticator });
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const as = (who: string) => ({ 'x-api-key': who });
 

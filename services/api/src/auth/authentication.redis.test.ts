@@ -1,24 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually } from '@millrace/testing';
 import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
 
 const ALICE = 'the-secret-of-alice';
 const BOB = 'the-secret-of-bob--';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
   const keys = `alice:user:${ALICE},bob:user:${BOB}`;
-  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
+  harness = await ApiHarness.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
 const own = (secret: string) => ({ 'x-api-key': secret });

@@ -1,23 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest, readSse } from '@millrace/testing';
 import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, {
+  harness = await ApiHarness.start({
     MILLRACE_MODELS: 'openai:other,local:tiny',
     MILLRACE_MAX_BODY_BYTES: '2048',
   });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const jobsUrl = () => `${node.url}/jobs`;
 const newId = () => `id-${crypto.randomUUID()}`;

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
-import { readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { readSse } from '@millrace/testing';
 import { ApiHarness, finish, say, submit, type TestNode } from '../testing/api-harness.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
@@ -12,14 +11,10 @@ const KEYS = [`alice:user:${secretOf('alice')}`, `bob:user:${secretOf('bob')}`, 
 const as = (name: string) => ({ authorization: `Bearer ${secretOf(name)}` });
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+  harness = await ApiHarness.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 async function call(method: string, path: string, who?: string): Promise<{ status: number; body: never }> {
   const answer = await fetch(`${node.url}${path}`, { method, ...(who === undefined ? {} : { headers: as(who) }) });

@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef } from '@millrace/contracts';
-import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, readSse } from '@millrace/testing';
 import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
 
 const keyOf = (tenant: string) => ({ authorization: `Bearer secret-of-the-tenant-${tenant}` });
 const OTHER = keyOf('other');
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, {
+  harness = await ApiHarness.start({
     MILLRACE_AUTH: 'apikey',
     // a tenant for each test: a stream that one has closed may count for a moment more
     MILLRACE_API_KEYS: ['bound:user', 'post:user', 'wait:user', 'other:user', 'refused:user', 'ops:admin']
@@ -22,10 +20,7 @@ beforeAll(async () => {
   });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const streamOf = (id: string) => `${node.url}/jobs/${id}/stream`;
 

@@ -1,20 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest } from '@millrace/testing';
 import { ApiHarness, refOf, say, type TestNode } from '../testing/api-harness.ts';
 import { ScratchModule } from '../testing/scratch.controller.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url);
+  harness = await ApiHarness.start();
   node = await harness.node({}, { modules: [ScratchModule] });
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 function ask(jobId: string) {
   const headers = { 'content-type': 'application/json', 'x-request-id': jobId };

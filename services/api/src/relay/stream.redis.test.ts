@@ -2,26 +2,21 @@ import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Subscribers } from '@millrace/stream-log';
-import { eventually, rawRequest, readAsPython, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest, readAsPython, readSse } from '@millrace/testing';
 import { ApiHarness, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { SUBSCRIBERS } from '../tokens.ts';
 import { OpenStreams } from './open-streams.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 let other: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url);
+  harness = await ApiHarness.start();
   node = await harness.node({ MILLRACE_HEARTBEAT_MS: '100', MILLRACE_STALL_TIMEOUT_MS: '300' });
   other = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const streamOf = (at: TestNode, id: string) => `${at.url}/jobs/${id}/stream`;
 /** The bytes of a stream as they come. */

@@ -1,25 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isTerminal, STREAM_EVENTS } from '@millrace/contracts';
-import { rawRequest, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { rawRequest, readSse } from '@millrace/testing';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { z } from 'zod';
 import { PROBLEMS } from '../http/problem.ts';
 import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
 import { openApiDocument } from './openapi-document.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, { MILLRACE_CORS_ORIGINS: 'http://page.example' });
+  harness = await ApiHarness.start({ MILLRACE_CORS_ORIGINS: 'http://page.example' });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {

@@ -2,24 +2,19 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobReader } from '@millrace/stream-log';
-import { eventually, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, rawRequest } from '@millrace/testing';
 import fc from 'fast-check';
 import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { JOB_READER } from '../tokens.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, { MILLRACE_MAX_LOG_BYTES: String(64 * 1024 * 1024) });
+  harness = await ApiHarness.start({ MILLRACE_MAX_LOG_BYTES: String(64 * 1024 * 1024) });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const pathOf = (id: string) => `${node.url}/jobs/${id}`;
 

@@ -1,24 +1,19 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { exchange, rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import { exchange, rawRequest } from '@millrace/testing';
 import { ApiHarness, type Env, submit, type TestNode } from '../testing/api-harness.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, {
+  harness = await ApiHarness.start({
     MILLRACE_ALLOWED_HOSTS: 'chat.example, 192.0.2.7',
     MILLRACE_CORS_ORIGINS: 'https://page.example',
   });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 async function ask(path: string, headers: Env, { method = 'GET', at = node.url } = {}): Promise<string> {
   const withBody = method === 'POST' || method === 'PUT' || method === 'PATCH';

@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { rawRequest, startRedis, type TestRedis } from '@millrace/testing';
+import { rawRequest } from '@millrace/testing';
 import { ApiHarness, finish, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 let root: string;
@@ -13,13 +12,11 @@ let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'millrace-page-'));
   await writeFile(join(root, 'index.html'), '<title>Millrace</title>');
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, { MILLRACE_WEB_ROOT: root });
+  harness = await ApiHarness.start({ MILLRACE_WEB_ROOT: root });
   node = await harness.node();
 });
 afterAll(async () => {
   await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
   await rm(root, { recursive: true });
 });
 

@@ -1,23 +1,17 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url);
+  harness = await ApiHarness.start();
   node = await harness.node();
   // what the first request compiles is not to be measured
   await submit(node);
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 /** As much as a body may be. */
 const MAX_BYTES = 1_048_576;

@@ -1,22 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { exchange, startRedis, type TestRedis } from '@millrace/testing';
+import { exchange } from '@millrace/testing';
 import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
 
 const SECRET = 'a-secret-of-the-tests';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url, { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:user:${SECRET}` });
+  harness = await ApiHarness.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:user:${SECRET}` });
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 /** What comes back for a head as it is: status and code. The connection stays open for a body that never comes. */
 async function refusal(lines: readonly string[]): Promise<string> {

@@ -1,22 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 const SECRET = 'what-nobody-else-may-read';
 
-let redis: TestRedis;
 let harness: ApiHarness;
 let node: TestNode;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  harness = new ApiHarness(redis.url);
+  harness = await ApiHarness.start();
   node = await harness.node();
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const BODIES = [
   SECRET,

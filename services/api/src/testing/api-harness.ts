@@ -1,6 +1,7 @@
 import { type JobRef, jobRef, logLimits } from '@millrace/contracts';
 import { createLogger, loadSettings } from '@millrace/runtime';
 import { AttemptStarter, type AttemptWriter, JobReader, KeySpace } from '@millrace/stream-log';
+import { startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { type Api, type AppOptions, createApp } from '../app.ts';
 import { type ApiSettings, apiSettingsSchema } from '../settings.ts';
@@ -25,6 +26,15 @@ export class ApiHarness implements AsyncDisposable {
   readonly reader: JobReader;
   readonly #starter: AttemptStarter;
   readonly #nodes: Api[] = [];
+  #ownRedis: TestRedis | null = null;
+
+  /** @returns a harness with a Redis of its own */
+  static async start(env: Env = {}): Promise<ApiHarness> {
+    const redis = await startRedis();
+    const harness = new ApiHarness(redis.url, env);
+    harness.#ownRedis = redis;
+    return harness;
+  }
 
   constructor(
     readonly redisUrl: string,
@@ -78,6 +88,7 @@ export class ApiHarness implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#nodes.splice(0).map((api) => api.close()));
     this.redis.disconnect();
+    await this.#ownRedis?.stop();
   }
 }
 
