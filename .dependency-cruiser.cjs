@@ -46,7 +46,7 @@ const roomRules = Object.entries(ROOMS).flatMap(([service, rooms]) => {
       },
       {
         ...{ name: `${service}-${room}-tests`, comment, severity },
-        from: { path: `${root}${room}/.*\\.test\\.ts$` },
+        from: { path: `${root}${room}/.*(\\.test\\.ts$|/testing/)` },
         to: only([room, ...others, 'testing']),
       },
     ];
@@ -103,20 +103,21 @@ module.exports = {
       from: { path: `${WORKER}(tokens|settings)\\.ts$` },
       to: { path: WORKER },
     },
-    {
-      name: 'worker-pipelines',
-      comment: 'inside the pipelines: pipeline.ts ← models ← chat ← what registers them',
+    ...[
+      ['definition'],
+      ['models/openai', 'definition'],
+      ['models', 'models/openai', 'definition'],
+      ['chat', 'models', 'definition'],
+    ].map(([folder, ...others]) => ({
+      name: `worker-pipelines-${folder.replace('/', '-')}`,
+      comment: 'inside the pipelines: definition ← models/openai ← models ← chat ← what registers them',
       severity: 'error',
-      from: { path: `${WORKER}pipelines/(models|chat)/`, pathNot: '\\.test\\.ts$|/testing/' },
-      to: { path: `${WORKER}pipelines/[^/]+$`, pathNot: '/pipeline\\.ts$' },
-    },
-    {
-      name: 'worker-models',
-      comment: 'models know nothing of the pipelines that ask them',
-      severity: 'error',
-      from: { path: `${WORKER}pipelines/models/`, pathNot: '\\.test\\.ts$|/testing/' },
-      to: { path: `${WORKER}pipelines/chat/` },
-    },
+      from: {
+        path: `${WORKER}pipelines/${folder}/`,
+        pathNot: `\\.test\\.ts$|/testing/${folder === 'models' ? `|${WORKER}pipelines/models/openai/` : ''}`,
+      },
+      to: { path: `${WORKER}pipelines/`, pathNot: `${WORKER}pipelines/(${[folder, ...others].join('|')})/` },
+    })),
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-unresolvable',

@@ -3,7 +3,7 @@ import { type AttemptHook, type AttemptInfo, type AttemptResult, idOf, logLimits
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { deferred, eventually, freePort, startRedis, type TestRedis } from '@millrace/testing';
-import type { Pipeline } from './pipelines/pipeline.ts';
+import type { Pipeline } from './pipelines/definition/pipeline.ts';
 import { WorkerHarness } from './testing/worker-harness.ts';
 
 let redis: TestRedis;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { JobRef, StreamEvent } from '@millrace/contracts';
 import { createLogger } from '@millrace/runtime';
 import type { Begun } from '@millrace/stream-log';
-import { PipelineError, type PipelineEvent } from '../pipelines/pipeline.ts';
+import { PipelineError, type PipelineEvent } from '../pipelines/definition/pipeline.ts';
 import { Attempt } from './attempt.ts';
 import { WorkerMetrics } from './metrics.ts';
 

@@ -20,8 +20,8 @@ import {
   LogWriteFailed,
   StreamLogError,
 } from '@millrace/stream-log';
-import type { ModelObserver } from '../pipelines/models/model-observer.ts';
-import type { PipelineResult } from '../pipelines/pipeline.ts';
+import type { ModelObserver } from '../pipelines/definition/model-observer.ts';
+import type { PipelineResult } from '../pipelines/definition/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
 import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';

@@ -1,5 +1,5 @@
 import { MAX_TIMER_MS } from '@millrace/contracts';
-import { COMPLETION_GRACE_MS, type ModelActivity } from '../pipelines/models/model-observer.ts';
+import { COMPLETION_GRACE_MS, type ModelActivity } from '../pipelines/definition/model-observer.ts';
 import { DeadlineExceeded } from './attempt-errors.ts';
 
 export interface DeadlineLimits {

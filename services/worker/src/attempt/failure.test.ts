@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { LogLimitExceeded } from '@millrace/stream-log';
-import { PipelineError } from '../pipelines/pipeline.ts';
+import { PipelineError } from '../pipelines/definition/pipeline.ts';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 import { failureOf } from './failure.ts';
 

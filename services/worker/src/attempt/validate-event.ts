@@ -1,6 +1,6 @@
 import { deltaForm, isPipelineEventType, STREAM_EVENTS, usageSchema } from '@millrace/contracts';
 import { z } from 'zod';
-import type { PipelineEvent, PipelineResult } from '../pipelines/pipeline.ts';
+import type { PipelineEvent, PipelineResult } from '../pipelines/definition/pipeline.ts';
 import { MalformedEvent } from './attempt-errors.ts';
 
 const resultSchema = z.object({ finishReason: z.string(), usage: usageSchema });

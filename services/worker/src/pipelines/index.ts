@@ -10,4 +10,4 @@ export {
   type PipelineInput,
   type PipelineResult,
   type PipelineThread,
-} from './pipeline.ts';
+} from './definition/pipeline.ts';

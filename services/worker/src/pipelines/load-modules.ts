@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline } from './definition/pipeline.ts';
 
 /** A module of `MILLRACE_PIPELINES` cannot be used; the worker does not start. */
 export class PipelineModuleError extends Error {

@@ -1,8 +1,8 @@
 import { samplingParametersOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
+import type { ModelObserver } from './definition/model-observer.ts';
+import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './definition/pipeline.ts';
 import type { ChatModels } from './models/chat-models.ts';
-import type { ModelObserver } from './models/model-observer.ts';
-import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './pipeline.ts';
 
 /** What an attempt passes to a running pipeline. */
 interface RunContext {

@@ -1,5 +1,5 @@
 import { BUILT_IN_PIPELINE, outputParametersOf, partsOfModel } from '@millrace/contracts';
-import { definePipeline, type Pipeline } from '../pipeline.ts';
+import { definePipeline, type Pipeline } from '../definition/pipeline.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
 

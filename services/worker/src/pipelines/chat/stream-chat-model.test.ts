@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AIMessageChunk } from '@langchain/core/messages';
 import { RunnableLambda } from '@langchain/core/runnables';
-import type { PipelineEvent } from '../pipeline.ts';
+import type { PipelineEvent } from '../definition/pipeline.ts';
 import { streamChatModel } from './stream-chat-model.ts';
 
 type ChunkFields = ConstructorParameters<typeof AIMessageChunk>[0];

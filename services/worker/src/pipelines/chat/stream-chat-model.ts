@@ -3,9 +3,9 @@ import { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ensureConfig, type Runnable } from '@langchain/core/runnables';
 import type { FinishReason, OutputParameters } from '@millrace/contracts';
+import { PipelineError, type PipelineEvent, type PipelineResult } from '../definition/pipeline.ts';
 import type { MessageDelta } from '../models/openai/delta-stream.ts';
 import { QuickChat } from '../models/openai/quick-chat.ts';
-import { PipelineError, type PipelineEvent, type PipelineResult } from '../pipeline.ts';
 import { type ChatCallOptions, callOptionsOf } from './call-options.ts';
 import { ToolCallAssembler } from './tool-call-assembler.ts';
 

@@ -1,5 +1,5 @@
 import type { ToolCallChunk } from '@langchain/core/messages/tool';
-import { PipelineError, type PipelineEvent } from '../pipeline.ts';
+import { PipelineError, type PipelineEvent } from '../definition/pipeline.ts';
 
 interface ToolCall {
   callId: string;

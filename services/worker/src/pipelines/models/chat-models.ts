@@ -1,8 +1,8 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { partsOfModel, qualifiedModel, type SamplingParameters } from '@millrace/contracts';
 import { initChatModel, MODEL_PROVIDER_CONFIG } from 'langchain/chat_models/universal';
-import { PipelineError } from '../pipeline.ts';
-import type { ModelObserver } from './model-observer.ts';
+import type { ModelObserver } from '../definition/model-observer.ts';
+import { PipelineError } from '../definition/pipeline.ts';
 import { CompletionRequests } from './openai/completion-requests.ts';
 import { QuickChat } from './openai/quick-chat.ts';
 import { UsageCallback } from './usage-callback.ts';

@@ -1,6 +1,6 @@
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import type { LLMResult } from '@langchain/core/outputs';
-import type { ModelObserver } from './model-observer.ts';
+import type { ModelObserver } from '../definition/model-observer.ts';
 
 /** Reports the usage of any LangChain chat model at the end of each call. */
 export class UsageCallback extends BaseCallbackHandler {

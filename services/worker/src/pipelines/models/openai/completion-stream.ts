@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { PipelineError } from '../../pipeline.ts';
-import { COMPLETION_GRACE_MS, type ModelActivity, type ModelObserver } from '../model-observer.ts';
+import { COMPLETION_GRACE_MS, type ModelActivity, type ModelObserver } from '../../definition/model-observer.ts';
+import { PipelineError } from '../../definition/pipeline.ts';
 import { type BodySource, type ByteSink, sourceOf } from './body-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
 import { isFields } from './fields.ts';

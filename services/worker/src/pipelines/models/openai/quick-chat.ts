@@ -3,7 +3,7 @@ import type { BaseLanguageModelInput } from '@langchain/core/language_models/bas
 import { type BaseMessage, coerceMessageLikeToMessage, HumanMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { ChatOpenAI, type ChatOpenAICallOptions, type ChatOpenAIFields } from '@langchain/openai';
-import type { ModelObserver } from '../model-observer.ts';
+import type { ModelObserver } from '../../definition/model-observer.ts';
 import type { CompletionRequests } from './completion-requests.ts';
 import { DeltaStream } from './delta-stream.ts';
 import { QuickCompletions } from './quick-completions.ts';

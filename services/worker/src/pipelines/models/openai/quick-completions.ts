@@ -8,7 +8,7 @@ import {
   type OpenAIClient,
   wrapOpenAIClientError,
 } from '@langchain/openai';
-import type { ModelObserver } from '../model-observer.ts';
+import type { ModelObserver } from '../../definition/model-observer.ts';
 import { CompletionRequests } from './completion-requests.ts';
 import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
 import { isFields } from './fields.ts';

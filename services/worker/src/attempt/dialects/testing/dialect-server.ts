@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { failureOf } from '../../../../../attempt/failure.ts';
-import { untilFirstEvent } from '../../../../../attempt/first-event.ts';
-import { streamChatModel } from '../../../../chat/stream-chat-model.ts';
-import type { ModelObserver } from '../../../model-observer.ts';
-import { CompletionRequests } from '../../completion-requests.ts';
-import { QuickChat } from '../../quick-chat.ts';
+import { streamChatModel } from '../../../pipelines/chat/stream-chat-model.ts';
+import type { ModelObserver } from '../../../pipelines/definition/model-observer.ts';
+import { CompletionRequests } from '../../../pipelines/models/openai/completion-requests.ts';
+import { QuickChat } from '../../../pipelines/models/openai/quick-chat.ts';
+import { failureOf } from '../../failure.ts';
+import { untilFirstEvent } from '../../first-event.ts';
 
 /** A server's response, and the outcome that a job's reader must get. */
 export interface Case {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CompletionRequests } from '../completion-requests.ts';
+import { CompletionRequests } from '../../pipelines/models/openai/completion-requests.ts';
 import { type Case, DialectServer, DONE, frame, HELLO, outcomeOf, STOP, WAYS } from './testing/dialect-server.ts';
 
 const server = new DialectServer();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { streamChatModel } from '../../../chat/stream-chat-model.ts';
+import { streamChatModel } from '../../pipelines/chat/stream-chat-model.ts';
 import { DialectServer, WAYS } from './testing/dialect-server.ts';
 
 const server = new DialectServer();
