@@ -4,7 +4,7 @@ export type {
   CursorKind,
   EncodableBatch,
   Encoded,
-  LogPlace,
+  LogPosition,
   StreamEncoder,
   StreamedJob,
   StreamFormat,

@@ -58,7 +58,7 @@ export interface StreamEncoder {
 }
 
 /** Where a reader continues in a log. */
-export interface LogPlace {
+export interface LogPosition {
   /** the last event that need not be read again */
   readonly after: EventId;
   /** frames after it that the reader already has */
@@ -74,7 +74,7 @@ export interface StreamFormat {
   headers(job: StreamedJob): Readonly<Record<string, string>>;
   /** @param cursor as the client sent it
    *  @returns null for a cursor that this protocol never issued */
-  placeOf(cursor: string): LogPlace | null;
+  positionOf(cursor: string): LogPosition | null;
   /** @param skip frames that the reader has already; other than 0 only where the encoder counts frames
    *  @returns the encoder of one connection; a format without state per connection returns the same one to all */
   connect(job: StreamedJob, skip?: number): StreamEncoder;

@@ -1,5 +1,12 @@
 import { isEventId } from '@millrace/contracts';
-import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
+import type {
+  EncodableBatch,
+  Encoded,
+  LogPosition,
+  StreamEncoder,
+  StreamedJob,
+  StreamFormat,
+} from '../stream-format.ts';
 import { encodeFrames } from './encode-frames.ts';
 
 /** Cached on the batch itself: a WeakMap entry costs as much as the encoding, 0.5 µs, and garbage collection more. */
@@ -32,7 +39,7 @@ export class NativeFormat implements StreamFormat, StreamEncoder {
     return { Location: `/jobs/${id}` };
   }
 
-  placeOf(cursor: string): LogPlace | null {
+  positionOf(cursor: string): LogPosition | null {
     return isEventId(cursor) ? { after: cursor, skip: 0 } : null;
   }
 

@@ -26,7 +26,7 @@ describe('SSE frames of a thread', () => {
   });
 
   it('resume in the job that the cursor names', () => {
-    expect(format.placeOf(`${JOB}/3-14`)).toEqual({ jobId: JOB, after: '3-14', skip: 0 });
+    expect(format.positionOf(`${JOB}/3-14`)).toEqual({ jobId: JOB, after: '3-14', skip: 0 });
   });
 
   it.each([
@@ -42,6 +42,6 @@ describe('SSE frames of a thread', () => {
     `${JOB}\n/1-1`,
     `${JOB} /1-1`,
   ])('refuse the cursor %j', (cursor) => {
-    expect(format.placeOf(cursor)).toBeNull();
+    expect(format.positionOf(cursor)).toBeNull();
   });
 });

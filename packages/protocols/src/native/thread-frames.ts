@@ -1,5 +1,12 @@
 import { isEventId, requestIdSchema } from '@millrace/contracts';
-import type { EncodableBatch, Encoded, LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '../stream-format.ts';
+import type {
+  EncodableBatch,
+  Encoded,
+  LogPosition,
+  StreamEncoder,
+  StreamedJob,
+  StreamFormat,
+} from '../stream-format.ts';
 import { encodeFrames } from './encode-frames.ts';
 import { NativeFormat } from './frames.ts';
 
@@ -11,7 +18,7 @@ interface EncodedBatch extends EncodableBatch {
 }
 
 /** Where a reader of a thread continues: in the log of one of its jobs. */
-export interface ThreadPlace extends LogPlace {
+export interface ThreadPlace extends LogPosition {
   readonly jobId: string;
 }
 
@@ -33,7 +40,7 @@ export class NativeThreadFormat implements StreamFormat {
     return {};
   }
 
-  placeOf(cursor: string): ThreadPlace | null {
+  positionOf(cursor: string): ThreadPlace | null {
     const slash = cursor.indexOf('/');
     const [jobId, after] = [cursor.slice(0, slash), cursor.slice(slash + 1)];
     if (slash === -1 || !isEventId(after) || !requestIdSchema.safeParse(jobId).success) return null;

@@ -36,10 +36,10 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
 
   /** One connection: from a cursor to the end of the log, or to the connection's own. */
   function connect(log: readonly StoredEvent[], plan: readonly boolean[], cursor: string | null = null) {
-    const place = cursor === null ? { after: LOG_START, skip: 0 } : format.placeOf(cursor);
-    if (place === null) throw new Error(`${name} does not know its own cursor ${cursor}`);
-    const rest = log.filter(({ id }) => compareEventIds(id, place.after) > 0);
-    const encoder = format.connect(JOB, place.skip);
+    const position = cursor === null ? { after: LOG_START, skip: 0 } : format.positionOf(cursor);
+    if (position === null) throw new Error(`${name} does not know its own cursor ${cursor}`);
+    const rest = log.filter(({ id }) => compareEventIds(id, position.after) > 0);
+    const encoder = format.connect(JOB, position.skip);
     const parts: Buffer[] = [];
     let outcome: StreamOutcome = 'continue';
     for (const batch of batchesOf(rest, plan)) {
@@ -73,7 +73,7 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
       );
     });
 
-    it('says the same in the same order, however the log is cut into batches, and knows one cursor for each place', () => {
+    it('says the same in the same order, however the log is cut into batches, and knows one cursor for each position', () => {
       if (!canReset && kind === 'none') return;
       fc.assert(
         fc.property(histories, plans, plans, (log, plan, otherPlan) => {
@@ -127,7 +127,7 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
 
     it('refuses cursors that it never issued', () => {
       for (const cursor of ['', '-', 'x', '1-', '1-2-3', '-1', '1e3', ' 1', 'ü'])
-        expect(format.placeOf(cursor)).toBeNull();
+        expect(format.positionOf(cursor)).toBeNull();
     });
   });
 }

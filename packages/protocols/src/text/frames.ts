@@ -18,7 +18,7 @@ export class TextFormat implements StreamFormat {
     return { Location: `/jobs/${id}` };
   }
 
-  placeOf(): null {
+  positionOf(): null {
     return null;
   }
 

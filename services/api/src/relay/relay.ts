@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type EventId, idOf, isTerminal, LOG_START } from '@millrace/contracts';
-import type { LogPlace, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
+import type { LogPosition, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
 import type { EventBatch, EventSink, FollowedJob, Place, Subscribers, Subscription } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -28,7 +28,7 @@ export interface StreamRequest {
     };
   readonly format: StreamFormat;
   /** where the reader's cursor stands; null: from the beginning */
-  readonly from: LogPlace | null;
+  readonly from: LogPosition | null;
   /** of a job that was created for this connection: nothing of its log is read */
   readonly place?: Place | null;
   /** the cursor belongs to another job: send a `reset` before the first event */

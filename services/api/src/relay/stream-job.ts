@@ -1,4 +1,4 @@
-import type { LogPlace, StreamFormat } from '@millrace/protocols';
+import type { LogPosition, StreamFormat } from '@millrace/protocols';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
@@ -7,7 +7,7 @@ import { Relay } from './relay.ts';
 
 interface StreamJobCommand extends NamedJob {
   readonly format: StreamFormat;
-  readonly from: LogPlace | null;
+  readonly from: LogPosition | null;
 }
 
 /** Attaches a reader to an existing job. HEAD only asks. @see PROTOCOL.md §4 */

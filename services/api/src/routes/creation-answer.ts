@@ -1,5 +1,5 @@
 import { LOG_START } from '@millrace/contracts';
-import type { LogPlace, StreamFormat } from '@millrace/protocols';
+import type { LogPosition, StreamFormat } from '@millrace/protocols';
 import { isFinished } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -19,7 +19,7 @@ import { NativeFormats, STREAM_TYPES } from './native-formats.ts';
 
 /** The answer that the client of a POST asks for. */
 export type WantedAnswer =
-  | { readonly kind: 'stream'; readonly format: StreamFormat; readonly from: LogPlace | null }
+  | { readonly kind: 'stream'; readonly format: StreamFormat; readonly from: LogPosition | null }
   | { readonly kind: 'json'; readonly waitMs: number | null };
 
 /** Whether the answer stays open while the job runs. */
@@ -87,7 +87,7 @@ export class CreationAnswer {
 }
 
 /** A new job ignores the cursor: nobody has seen an event of it, though it may have one with that id. */
-function startOf({ isNew }: CreatedJob, from: LogPlace | null): { from: LogPlace | null; fresh: boolean } {
+function startOf({ isNew }: CreatedJob, from: LogPosition | null): { from: LogPosition | null; fresh: boolean } {
   const fresh = isNew && from !== null && from.after !== LOG_START;
   return { from: isNew ? null : from, fresh };
 }

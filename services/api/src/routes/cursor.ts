@@ -1,4 +1,4 @@
-import type { LogPlace, StreamFormat } from '@millrace/protocols';
+import type { LogPosition, StreamFormat } from '@millrace/protocols';
 import type { FastifyRequest } from 'fastify';
 import { InvalidCursor } from '../http/problem.ts';
 
@@ -7,12 +7,12 @@ import { InvalidCursor } from '../http/problem.ts';
  *  @returns null: from the beginning
  *  @throws InvalidCursor
  *  @see PROTOCOL.md §4 */
-export function cursorOf(request: FastifyRequest, format: StreamFormat): LogPlace | null {
+export function cursorOf(request: FastifyRequest, format: StreamFormat): LogPosition | null {
   const query = request.query as { lastEventId?: unknown };
   const given = request.headers['last-event-id'] ?? query.lastEventId;
   // an EventSource sends no header without a last id, or an empty one after a reset
   if (given === undefined || given === '') return null;
-  const place = typeof given === 'string' ? format.placeOf(given) : null;
-  if (place === null) throw new InvalidCursor();
-  return place;
+  const position = typeof given === 'string' ? format.positionOf(given) : null;
+  if (position === null) throw new InvalidCursor();
+  return position;
 }

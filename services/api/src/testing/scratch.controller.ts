@@ -42,7 +42,7 @@ class ScratchController {
     @TheCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const from = cursor === undefined ? null : scratchFormat.placeOf(cursor);
+    const from = cursor === undefined ? null : scratchFormat.positionOf(cursor);
     if (cursor !== undefined && from === null) throw new InvalidCursor();
     return this.streamJob.run(reply, { jobId, caller, format: scratchFormat, from });
   }

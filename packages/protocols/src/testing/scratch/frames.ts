@@ -8,7 +8,7 @@ import type { StreamEncoder, StreamedJob, StreamFormat } from '../../stream-form
 export const scratchFormat: StreamFormat = {
   contentType: 'text/x-scratch',
   headers: () => ({}),
-  placeOf: (cursor) => (/^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null),
+  positionOf: (cursor) => (/^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null),
   connect: (job, skip = 0) => new ScratchConnection(job, skip),
 };
 
