@@ -1,9 +1,10 @@
 import type { JobError, JobRef, JobRequest } from '@millrace/contracts';
 import { closeJob } from '../log/close-job.ts';
+import { type JobScripts, jobScripts } from '../log/job-scripts.ts';
 import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
-import { namedReply, publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import { namedReply, type RedisConnection } from '../redis/scripts.ts';
 import { AttemptWriter } from './attempt-writer.ts';
 
 export type Begun =
@@ -28,24 +29,18 @@ export type Begun =
 
 /** Starts attempts for a worker. */
 export class AttemptStarter {
-  readonly #run: RunScript;
-  readonly #publish: string;
+  readonly #scripts: JobScripts;
 
-  constructor(
-    redis: RedisConnection,
-    readonly keys: KeySpace,
-    readonly limits: LogLimits,
-  ) {
-    this.#run = scriptsOf(redis);
-    this.#publish = publishCommand(redis);
+  constructor(redis: RedisConnection, keys: KeySpace, limits: LogLimits) {
+    this.#scripts = jobScripts(redis, keys, limits);
   }
 
   /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
    *  @param leaseToken unique per pick-up of the queue entry */
   async begin(ref: JobRef, leaseToken: string): Promise<Begun> {
-    const { unfinishedRetentionMs, maxAttempts } = this.limits;
-    const args = [this.#publish, unfinishedRetentionMs, leaseToken, maxAttempts];
-    const reply = await retryWhileUnavailable(() => this.#run('begin', this.keys.ofJob(ref), args));
+    const { run, publish, keys, limits } = this.#scripts;
+    const args = [publish, limits.unfinishedRetentionMs, leaseToken, limits.maxAttempts];
+    const reply = await retryWhileUnavailable(() => run('begin', keys.ofJob(ref), args));
     const [outcome, values] = namedReply(reply);
     switch (outcome) {
       case 'begun':
@@ -64,11 +59,12 @@ export class AttemptStarter {
   /** Ends a refused job with an error.
    *  @returns what it keeps in Redis, bytes; null when it had ended by itself meanwhile, or is gone */
   async fail(ref: JobRef, error: JobError): Promise<number | null> {
-    const { keys, limits } = this;
-    const reply = await closeJob(
-      { run: this.#run, publish: this.#publish, keys, limits },
-      { ref, status: 'failed', event: { type: 'error', data: error }, fields: ['error', JSON.stringify(error)] },
-    );
+    const reply = await closeJob(this.#scripts, {
+      ref,
+      status: 'failed',
+      event: { type: 'error', data: error },
+      fields: ['error', JSON.stringify(error)],
+    });
     return reply.outcome === 'closed' ? reply.end.keptBytes : null;
   }
 
@@ -76,21 +72,11 @@ export class AttemptStarter {
     const [attempt, seq, createdAt, startedAt, now] = ['attempt', 'seq', 'createdAt', 'startedAt', 'now'].map((name) =>
       Number(values[name]),
     ) as [number, number, number, number, number];
-    const { keys, limits } = this;
     return {
       kind: 'begun',
       request: JSON.parse(values['request'] ?? '') as JobRequest,
       attempt,
-      writer: new AttemptWriter({
-        run: this.#run,
-        publish: this.#publish,
-        keys,
-        limits,
-        ref,
-        leaseToken,
-        attempt,
-        seq,
-      }),
+      writer: new AttemptWriter({ ...this.#scripts, ref, leaseToken, attempt, seq }),
       traceparent: values['traceparent'] || null,
       queueMs: startedAt - createdAt,
       elapsedMs: now - createdAt,

@@ -1,10 +1,8 @@
 import type { JobError, JobRef, StreamEvent, StreamEventData, Usage } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
 import { type Closing, closeJob } from '../log/close-job.ts';
-import type { LogLimits } from '../log/record.ts';
-import type { KeySpace } from '../redis/keys.ts';
+import type { JobScripts } from '../log/job-scripts.ts';
 import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
-import type { RunScript } from '../redis/scripts.ts';
 import { PendingEvents } from './pending-events.ts';
 
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
@@ -21,11 +19,7 @@ const REFUSALS = new Map<unknown, new (ref: JobRef) => StreamLogError>([
   ['lost', LogLost],
 ]);
 
-export interface AttemptWriterOptions {
-  readonly run: RunScript;
-  readonly publish: string;
-  readonly keys: KeySpace;
-  readonly limits: LogLimits;
+export interface AttemptWriterOptions extends JobScripts {
   readonly ref: JobRef;
   readonly leaseToken: string;
   readonly attempt: number;

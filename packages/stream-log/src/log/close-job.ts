@@ -1,7 +1,6 @@
 import { type EventId, eventId, type JobRef, type JobStatus, type Usage } from '@millrace/contracts';
-import type { KeySpace } from '../redis/keys.ts';
-import { namedReply, type RunScript } from '../redis/scripts.ts';
-import type { LogLimits } from './record.ts';
+import { namedReply } from '../redis/scripts.ts';
+import type { JobScripts } from './job-scripts.ts';
 
 /** How a job ends. */
 export interface Closing {
@@ -42,16 +41,9 @@ export interface JobEnd {
   readonly finishedAt: number;
 }
 
-interface ClosePorts {
-  readonly run: RunScript;
-  readonly publish: string;
-  readonly keys: KeySpace;
-  readonly limits: Pick<LogLimits, 'recordRetentionMs' | 'logRetentionMs'>;
-}
-
 /** Stores a job's terminal event and final status (law 8). Sent twice, it closes once. */
-export async function closeJob(ports: ClosePorts, closing: Closing): Promise<CloseReply> {
-  const { run, publish, keys, limits } = ports;
+export async function closeJob(scripts: JobScripts, closing: Closing): Promise<CloseReply> {
+  const { run, publish, keys, limits } = scripts;
   const { ref, status, event, lease, fields = [] } = closing;
   const usage = lease?.usage ? JSON.stringify(lease.usage) : '';
   const reply = await run('close', keys.ofJob(ref), [

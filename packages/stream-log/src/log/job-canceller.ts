@@ -1,7 +1,8 @@
 import type { CancelledBy, JobRef } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
-import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import type { RedisConnection } from '../redis/scripts.ts';
 import { closeJob, type JobEnd } from './close-job.ts';
+import { type JobScripts, jobScripts } from './job-scripts.ts';
 import type { LogLimits } from './record.ts';
 
 export type CancelOutcome =
@@ -11,25 +12,19 @@ export type CancelOutcome =
 
 /** Ends jobs from outside. A cancel is a write: when it returns, `cancelled` is stored and the log is closed (law 7). */
 export class JobCanceller {
-  readonly #run: RunScript;
-  readonly #publish: string;
+  readonly #scripts: JobScripts;
 
-  constructor(
-    redis: RedisConnection,
-    readonly keys: KeySpace,
-    readonly limits: LogLimits,
-  ) {
-    this.#run = scriptsOf(redis);
-    this.#publish = publishCommand(redis);
+  constructor(redis: RedisConnection, keys: KeySpace, limits: LogLimits) {
+    this.#scripts = jobScripts(redis, keys, limits);
   }
 
   /** @see PROTOCOL.md §6 */
   async cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome> {
-    const { keys, limits } = this;
-    const reply = await closeJob(
-      { run: this.#run, publish: this.#publish, keys, limits },
-      { ref, status: 'cancelled', event: { type: 'cancelled', data: { by } } },
-    );
+    const reply = await closeJob(this.#scripts, {
+      ref,
+      status: 'cancelled',
+      event: { type: 'cancelled', data: { by } },
+    });
     switch (reply.outcome) {
       case 'closed':
         return { kind: 'cancelled', end: reply.end };

@@ -1,7 +1,8 @@
 import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contracts';
 import { IdempotencyMismatch } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
-import { publishCommand, type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import type { RedisConnection } from '../redis/scripts.ts';
+import { type JobScripts, jobScripts } from './job-scripts.ts';
 import type { NewJob } from './new-job.ts';
 import type { LogLimits } from './record.ts';
 
@@ -12,16 +13,10 @@ export function acceptedEvent(ref: JobRef, threadId?: string): StoredEvent {
 
 /** Stores new jobs: record and `accepted` event at once. */
 export class JobOpener {
-  readonly #run: RunScript;
-  readonly #publish: string;
+  readonly #scripts: JobScripts;
 
-  constructor(
-    redis: RedisConnection,
-    readonly keys: KeySpace,
-    readonly limits: LogLimits,
-  ) {
-    this.#run = scriptsOf(redis);
-    this.#publish = publishCommand(redis);
+  constructor(redis: RedisConnection, keys: KeySpace, limits: LogLimits) {
+    this.#scripts = jobScripts(redis, keys, limits);
   }
 
   /** Called twice for the same job, it makes one.
@@ -30,8 +25,9 @@ export class JobOpener {
    *  @see PROTOCOL.md §2 */
   async open(job: NewJob): Promise<number | null> {
     const { ref, fingerprint, request, traceparent } = job;
-    const reply = await this.#run('open', this.keys.ofJob(ref), [
-      ...[this.#publish, this.limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref, request.threadId).data],
+    const { run, publish, keys, limits } = this.#scripts;
+    const reply = await run('open', keys.ofJob(ref), [
+      ...[publish, limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref, request.threadId).data],
       ...['request', job.requestJson],
       ...['requestBytes', job.requestBytes],
       ...['keptBytes', job.keptBytes],
