@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type JobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
-import { DelayedError, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { JobRunner, PickUpResult } from '../attempt/job-runner.ts';
 import type { WorkerSettings } from '../settings.ts';
 import { consumerOptions, DRAIN_DELAY_SECONDS } from './consumer-options.ts';
-import { ConsumingWorker } from './consuming-worker.ts';
+import { observedBackend } from './observed-backend.ts';
 import type { Requeuer } from './requeuer.ts';
 
 /** A worker whose last fetch is older than this is not ready: two fetches of an idle worker, plus a margin for BullMQ's own
@@ -27,10 +27,11 @@ export interface JobConsumerPorts {
 /** Consumes jobs from BullMQ. An entry completes when nothing is left to run, whatever the outcome: the log is the truth, and
  *  the entry of a failed job completes too. */
 export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #worker: ConsumingWorker;
+  readonly #worker: Worker;
   /** per job, the pick-up that runs in this process */
   readonly #running = new Map<JobRef, Promise<PickUpResult>>();
-  #locksRenewedAt = 0;
+  /** when BullMQ last fetched, or renewed its locks: monotonic time, milliseconds; 0 before the first fetch */
+  #lastSeen = 0;
   #stopping = false;
 
   /** @param queue location of the queue */
@@ -38,11 +39,12 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     readonly ports: JobConsumerPorts,
     queue: Pick<WorkerOptions, 'connection' | 'prefix'>,
   ) {
-    this.#worker = new ConsumingWorker(
+    this.#worker = new Worker(
       QUEUE_NAME,
       // BullMQ passes the signal only to a processor that declares three parameters
       (job, token, signal) => this.#process(job, token, signal),
       { ...consumerOptions(ports.settings), ...queue },
+      observedBackend(() => this.#see()),
     );
     this.#listen();
   }
@@ -50,8 +52,7 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
   /** Whether the worker fetches jobs, or renews their locks while all slots are busy. A ping would not tell: a worker can
    *  answer it and have stopped fetching. */
   get consuming(): boolean {
-    const lastSeen = Math.max(this.#worker.fetchedAt, this.#locksRenewedAt);
-    return !this.#stopping && lastSeen > 0 && performance.now() - lastSeen < STALE_AFTER_MS;
+    return !this.#stopping && this.#lastSeen > 0 && performance.now() - this.#lastSeen < STALE_AFTER_MS;
   }
 
   onApplicationBootstrap(): void {
@@ -108,15 +109,19 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     await closed;
   }
 
+  #see(): void {
+    this.#lastSeen = performance.now();
+  }
+
   #listen(): void {
     const { requeuer, logger } = this.ports;
     // park only now: while the entry existed, its job could not be queued again
     this.#worker.on('completed', (job: Job, result: PickUpResult) => {
       if (result.outcome === 'parked') requeuer.park(job.id as JobRef, result.maxSlots);
     });
-    this.#worker.on('locksRenewed', () => {
-      this.#locksRenewedAt = performance.now();
-    });
+    // the end of a job may fetch the next one in the same call
+    this.#worker.on('active', () => this.#see());
+    this.#worker.on('locksRenewed', () => this.#see());
     // a lost lock does not end a run: the log's fence decides who may write, and the job may not have been taken over
     this.#worker.on('lockRenewalFailed', (refs) => logger.warn({ jobs: refs }, 'lock lost'));
     this.#worker.on('stalled', (ref) => {

@@ -29,8 +29,7 @@ describe('a worker whose Redis was away', () => {
     const gate = model.gated();
     await harness.worker();
     const id = await harness.submit();
-    await gate.say('a');
-    await eventually(async () => (await harness.text(id)) === 'a');
+    await harness.store(id, gate, 'a');
     await redis.kill();
     await gate.say('b');
     await redis.start();

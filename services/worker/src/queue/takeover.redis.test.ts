@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, logLimits, QUEUE_NAME } from '@millrace/contracts';
-
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
@@ -81,8 +80,7 @@ describe('a worker that ends', () => {
     const first = model.gated();
     const ending = await harness.worker({ MILLRACE_WORKER_GRACE_MS: '50' });
     const id = await harness.submit();
-    await first.say('half');
-    await eventually(async () => (await harness.text(id)) === 'half');
+    await harness.store(id, first, 'half');
 
     const second = model.gated();
     await harness.worker();
@@ -144,8 +142,7 @@ describe('a worker that was taken for dead', () => {
     const gate = model.gated();
     await harness.worker();
     const id = await harness.submit();
-    await gate.say('old');
-    await eventually(async () => (await harness.text(id)) === 'old');
+    await harness.store(id, gate, 'old');
     const starter = new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings()));
     expect(await starter.begin(id, 'another')).toMatchObject({ kind: 'begun', attempt: 2 });
     expect((await (await gate.request).ended).by).toBe('client');
@@ -162,8 +159,7 @@ describe('a worker that was taken for dead', () => {
     const [first, second] = [model.gated(), model.gated()];
     await harness.worker(SHORT_LOCKS);
     const id = await harness.submit();
-    await first.say('old');
-    await eventually(async () => (await harness.text(id)) === 'old');
+    await harness.store(id, first, 'old');
     await harness.redis.del(`${harness.keys.queuePrefix}:${QUEUE_NAME}:${id}:lock`);
     expect((await (await first.request).ended).by).toBe('client');
     await second.say('new');
@@ -188,8 +184,7 @@ describe('a log of which Redis has lost a part', () => {
     const second = model.gated();
     await harness.worker();
     const id = await harness.submit();
-    await first.say('a');
-    await eventually(async () => (await harness.text(id)) === 'a');
+    await harness.store(id, first, 'a');
     await harness.redis.hset(harness.keys.record(id), 'seq', 1); // as a fail-over to an older replica would
     await first.say('b');
     await second.say('whole');

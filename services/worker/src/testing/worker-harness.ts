@@ -9,6 +9,7 @@ import {
   type StoredEvent,
 } from '@millrace/contracts';
 import { createLogger, loadSettings, type RedisFactory, redisFactory } from '@millrace/runtime';
+import type { ModelGate } from '@millrace/simulated-model';
 import {
   JobCanceller,
   JobOpener,
@@ -85,6 +86,13 @@ export class WorkerHarness implements AsyncDisposable {
     const start = events.findLastIndex(({ type }) => type === 'reset') + 1;
     const texts = events.slice(start).filter(({ type }) => type === 'text');
     return texts.map(({ data }) => (JSON.parse(data) as { text: string }).text).join('');
+  }
+
+  /** Lets the model say something, and waits until the log has it.
+   *  @param text the first words of the job's answer */
+  async store(ref: JobRef, gate: ModelGate, text: string): Promise<void> {
+    await gate.say(text);
+    await eventually(async () => (await this.text(ref)) === text);
   }
 
   /** Opens a job and queues it, like the API.
