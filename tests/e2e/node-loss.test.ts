@@ -30,9 +30,7 @@ describe('an API node dies', () => {
 
   it('SIGTERM: it sends the retry hint, ends its streams without a terminal event, and exits cleanly', async () => {
     const gate = system.model.gated({ to: 'drain' });
-    await using stream = await system.ask('drain', { at: system.node(0) });
-    await gate.say('before ');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText('drain', gate, 'before ', { at: system.node(0) });
     const exit = await system.apis[0]?.stop();
     expect(exit).toMatchObject({ code: 0 });
     expect(await stream.ended).toBe('clean');

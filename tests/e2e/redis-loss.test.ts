@@ -36,9 +36,7 @@ describe('Redis', () => {
 
   it('is away: new requests get 503 with Retry-After within 2 s, running streams go on when it is back', async () => {
     const gate = system.model.gated({ to: 'outage' });
-    await using stream = await system.ask('outage');
-    await gate.say('before ');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText('outage', gate, 'before ');
     await system.redis.shutDown();
     await gate.say('meanwhile ');
     const askedAt = performance.now();

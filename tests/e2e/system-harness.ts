@@ -1,4 +1,4 @@
-import { type SimulatedModel, startModel } from '@millrace/simulated-model';
+import { type ModelGate, type SimulatedModel, startModel } from '@millrace/simulated-model';
 import {
   eventually,
   type FaultProxy,
@@ -121,6 +121,20 @@ export class SystemHarness implements AsyncDisposable {
   /** POSTs a prompt and reads its stream. */
   ask(body: string | object, { headers = {}, at = this.url }: CreateOptions = {}): Promise<SseReader> {
     return readSse(`${at}/jobs`, { body: typeof body === 'string' ? { query: body } : body, headers });
+  }
+
+  /** Asks, lets the gate say the first words of the answer, and waits until they have come.
+   *  @param gate of the model that will be asked */
+  async askUntilText(
+    body: string | object,
+    gate: ModelGate,
+    text: string,
+    options: CreateOptions = {},
+  ): Promise<SseReader> {
+    const stream = await this.ask(body, options);
+    await gate.say(text);
+    await stream.until(({ event }) => event === 'message');
+    return stream;
   }
 
   /** Watches a job after an event, or from the beginning without one. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { isTerminal } from '@millrace/contracts';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const TOKENS = Array.from({ length: 60 }, (_, i) => `t${i} `);
@@ -11,9 +12,7 @@ describe('a worker dies', () => {
   it('SIGKILL mid-stream: another takes over, says reset, and gives one whole answer', async () => {
     await using system = await SystemHarness.start();
     const gate = system.model.gated({ to: 'crash' });
-    await using stream = await system.ask('crash');
-    await gate.say('half an ans');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText('crash', gate, 'half an ans');
     system.model.answer(TOKENS, { to: 'crash' });
     const killedAt = performance.now();
     await (await system.runnerOf(idOf(stream))).kill();
@@ -22,15 +21,13 @@ describe('a worker dies', () => {
     expect(reset).toMatchObject({ data: { attempt: 2, reason: 'worker-lost' } });
     expect((reset?.at ?? Number.POSITIVE_INFINITY) - killedAt).toBeLessThan(40_000);
     expect(stream.text()).toBe(WHOLE);
-    expect(stream.events.filter(({ event }) => ['done', 'error', 'cancelled'].includes(event))).toHaveLength(1);
+    expect(stream.events.filter(({ event }) => isTerminal(event))).toHaveLength(1);
   });
 
   it('SIGKILL with onCrash: fail: the job ends with WORKER_LOST', async () => {
     await using system = await SystemHarness.start({ env: SOON });
     const gate = system.model.gated({ to: 'fail' });
-    await using stream = await system.ask({ query: 'fail', onCrash: 'fail' });
-    await gate.say('half');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText({ query: 'fail', onCrash: 'fail' }, gate, 'half');
     await (await system.runnerOf(idOf(stream))).kill();
     await stream.collect();
     expect(stream.terminal()).toMatchObject({ event: 'error', data: { code: 'WORKER_LOST' } });
@@ -39,9 +36,7 @@ describe('a worker dies', () => {
   it('SIGSTOP until its job is taken over, then SIGCONT: its late tokens reach nobody', async () => {
     await using system = await SystemHarness.start({ env: SOON });
     const gate = system.model.gated({ to: 'stop' });
-    await using stream = await system.ask('stop');
-    await gate.say('first');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText('stop', gate, 'first');
     const heir = system.model.gated({ to: 'stop' });
     const zombie = await system.runnerOf(idOf(stream));
     zombie.pause();
@@ -66,9 +61,7 @@ describe('a worker dies', () => {
   it('SIGTERM: it hands the job over at once when the grace time is up', async () => {
     await using system = await SystemHarness.start({ env: { MILLRACE_WORKER_GRACE_MS: '200' } });
     const gate = system.model.gated({ to: 'deploy' });
-    await using stream = await system.ask('deploy');
-    await gate.say('half');
-    await stream.until(({ event }) => event === 'message');
+    await using stream = await system.askUntilText('deploy', gate, 'half');
     system.model.answer(TOKENS, { to: 'deploy' });
     const exit = await (await system.runnerOf(idOf(stream))).stop();
     expect(exit).toMatchObject({ code: 0 });
