@@ -33,5 +33,9 @@ export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
 export { IdempotencyKeys } from './registry/idempotency-keys.ts';
 export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
-export { PipelineAnnouncements } from './registry/pipeline-announcements.ts';
+export {
+  type AnnouncedPipeline,
+  type PipelineAnnouncement,
+  PipelineAnnouncements,
+} from './registry/pipeline-announcements.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';

@@ -10,7 +10,7 @@ export class KeySpace {
   readonly queuePrefix: string;
   /** channel: a job was closed by somebody other than its worker; message: the job's reference */
   readonly control: string;
-  /** hash: pipeline name → when a worker last announced it, ms since the epoch */
+  /** hash: pipeline name → when a worker last announced it, ms since the epoch; `@<worker>` → all its pipelines, JSON */
   readonly pipelines: string;
   readonly #prefix: string;
   readonly #registry: string;

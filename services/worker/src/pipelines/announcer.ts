@@ -1,20 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import type { PipelineInfo } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { PipelineAnnouncements } from '@millrace/stream-log';
 
 /** Tells the API which pipelines this worker has. */
 export class PipelineAnnouncer {
+  readonly #worker = randomUUID();
+  readonly #since = Date.now();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
     readonly announcements: PipelineAnnouncements,
-    readonly names: readonly string[],
+    readonly pipelines: readonly PipelineInfo[],
     readonly logger: Logger,
   ) {}
 
   /** Announces now and then regularly until {@link stop}. */
   start(): void {
     const announce = () => {
-      this.announcements.announce(this.names).catch((error: unknown) => {
+      const { pipelines } = this;
+      this.announcements.announce({ worker: this.#worker, since: this.#since, pipelines }).catch((error: unknown) => {
         this.logger.warn({ err: error }, 'pipelines not announced');
       });
     };
@@ -22,7 +27,7 @@ export class PipelineAnnouncer {
     announce();
   }
 
-  /** Does not withdraw the names: other workers may have them, and this worker's announcement expires. */
+  /** Does not withdraw them: other workers may have them, and this worker's announcement expires. */
   stop(): void {
     clearInterval(this.#timer);
   }

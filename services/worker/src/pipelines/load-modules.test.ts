@@ -28,7 +28,7 @@ describe('a pipeline module', () => {
 
   it('exports several as a list', async () => {
     const pipelines = await load(`export default ['a', 'b'].map((name) => ({ name, run() {} }))`);
-    expect(new PipelineRegistry(pipelines, models).names).toEqual(['a', 'b']);
+    expect(new PipelineRegistry(pipelines, models).infos.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
   it.each([

@@ -18,7 +18,7 @@ import { PipelineRegistry } from './registry.ts';
       provide: PipelineAnnouncer,
       inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
       useFactory: (redis: RedisConnection, keys: KeySpace, registry: PipelineRegistry, logger: Logger) =>
-        new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.names, logger),
+        new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.infos, logger),
     },
   ],
   exports: [PipelineRegistry],

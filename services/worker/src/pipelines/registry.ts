@@ -1,4 +1,4 @@
-import { samplingParametersOf } from '@millrace/contracts';
+import { type PipelineInfo, samplingParametersOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { ModelObserver } from './definition/model-observer.ts';
 import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './definition/pipeline.ts';
@@ -40,8 +40,9 @@ export class PipelineRegistry {
     }
   }
 
-  get names(): string[] {
-    return [...this.#pipelines.keys()];
+  /** What the API may know of them. */
+  get infos(): PipelineInfo[] {
+    return [...this.#pipelines.values()].map(({ name, kind = 'pipeline', info }) => ({ name, kind, ...info }));
   }
 
   find(name: string): RunnablePipeline | undefined {

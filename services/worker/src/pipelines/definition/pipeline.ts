@@ -4,6 +4,7 @@ import type {
   Message,
   ModelParameters,
   PipelineEventType,
+  PipelineInfo,
   RequestCaller,
   SamplingParameters,
   StateMode,
@@ -93,6 +94,8 @@ export interface Pipeline {
   readonly name: string;
   /** `agent`: it keeps its state in checkpoints of its thread, and no messages beside them */
   readonly kind?: 'agent';
+  /** what `GET /pipelines` shows of it */
+  readonly info?: Omit<PipelineInfo, 'name' | 'kind'>;
   run(input: PipelineInput, context: PipelineContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
 }
 
