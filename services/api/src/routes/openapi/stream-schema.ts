@@ -48,7 +48,7 @@ ${rows.join('\n')}`;
  *  holds them. @see PROTOCOL.md §3 */
 export const sseBody: z.ZodType = z.array(streamEvent).meta({
   description: DESCRIPTION,
-  override: ({ jsonSchema }) => {
+  override: ({ jsonSchema }: { readonly jsonSchema: JsonSchema }) => {
     const { type, items } = jsonSchema;
     delete jsonSchema.items;
     Object.assign(jsonSchema, {
