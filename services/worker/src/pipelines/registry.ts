@@ -42,7 +42,7 @@ export class PipelineRegistry {
 
   /** What the API may know of them. */
   get infos(): PipelineInfo[] {
-    return [...this.#pipelines.values()].map(({ name, kind = 'pipeline', info }) => ({ name, kind, ...info }));
+    return [...this.#pipelines.values()].map(({ name, kind, info }) => ({ name, kind: kind ?? 'pipeline', ...info }));
   }
 
   find(name: string): RunnablePipeline | undefined {
