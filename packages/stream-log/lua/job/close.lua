@@ -8,7 +8,7 @@
 -- ARGV[9] last seq acknowledged to it
 -- ARGV[10] what the attempt used (JSON), '' when that is not known
 -- ARGV[11] control channel, where the worker of a caller without a lease hears of it  ARGV[12] the job's reference
--- ARGV[13…] further fields of the record: name, value pairs
+-- ARGV[13…] further fields of the record: name, value pairs, which count as bytes that it keeps
 -- RETURNS {outcome, name, value …}: 'closed' | 'closed-already' in the same way | 'ended' in another way
 --         | 'fenced' a newer attempt, or the queue, owns the job | 'lost' Redis has lost the record, the log, or events
 --         that it had acknowledged | 'missing' no such job, for a caller without a lease
@@ -46,11 +46,12 @@ job.seq, job.bytes = seq + 1, job.bytes + #data
 job.finishedAt = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 local fields = { 'status', final, 'seq', job.seq, 'events', job.events + 1, 'bytes', job.bytes,
   'finishedAt', job.finishedAt }
-for i = 13, #ARGV do fields[#fields + 1] = ARGV[i] end
+job.keptBytes = tonumber(job.keptBytes or 0)
+for i = 13, #ARGV do fields[#fields + 1], job.keptBytes = ARGV[i], job.keptBytes + #ARGV[i] end
 
 redis.call('HDEL', KEYS[1], 'request')
 redis.call('XADD', KEYS[2], last, event, data)
-redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', KEYS[1], 'keptBytes', job.keptBytes, unpack(fields))
 keep_usage(KEYS[1], job.attemptUsage, attempt, usage)
 redis.call('PEXPIRE', KEYS[1], record_ms)
 redis.call('PEXPIRE', KEYS[2], log_ms)

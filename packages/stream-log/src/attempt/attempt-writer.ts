@@ -1,4 +1,4 @@
-import type { JobError, JobRef, StreamEvent, StreamEventData, Usage } from '@millrace/contracts';
+import type { Interrupt, JobError, JobRef, StreamEvent, StreamEventData, Usage } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
 import { type Closing, closeJob } from '../log/close-job.ts';
 import type { JobScripts } from '../log/job-scripts.ts';
@@ -25,6 +25,16 @@ export interface AttemptWriterOptions extends JobScripts {
   readonly attempt: number;
   /** of the last event that begin.lua stored */
   readonly seq: number;
+}
+
+/** What a completed job leaves beside its log. */
+export interface Completion {
+  /** of this attempt alone; as in the event if left out */
+  readonly usage?: Usage;
+  /** any JSON; absent without any */
+  readonly output?: unknown;
+  /** the questions that it ends with */
+  readonly interrupts?: readonly Interrupt[];
 }
 
 /** Writes one attempt's events. Events of one tick are appended at its end; while one append is in flight, what
@@ -95,11 +105,18 @@ export class AttemptWriter {
   }
 
   /** Completes the job, after all that was emitted is stored.
-   *  @throws StreamLogError somebody else owns or ended the job */
-  async done(data: StreamEventData['done']): Promise<void> {
+   *  @throws StreamLogError somebody else owns or ended the job; LogLimitExceeded the output alone is larger than a log */
+  async done(data: StreamEventData['done'], completion: Completion = {}): Promise<void> {
+    const { usage = data.usage, output, interrupts = [] } = completion;
     await this.flush();
     const fields = ['usage', JSON.stringify(data.usage)];
-    await this.#close({ status: 'completed', event: { type: 'done', data }, fields }, data.usage);
+    if (interrupts.length > 0) fields.push('interrupts', JSON.stringify(interrupts));
+    if (output !== undefined) {
+      const json = JSON.stringify(output);
+      if (Buffer.byteLength(json) > this.#options.limits.maxBytes) throw new LogLimitExceeded(this.ref);
+      fields.push('output', json);
+    }
+    await this.#close({ status: 'completed', event: { type: 'done', data }, fields }, usage);
   }
 
   /** Ends the job with an error. What was emitted before stays in the log, as far as it fits.

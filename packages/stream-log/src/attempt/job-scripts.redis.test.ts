@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, isTerminal, type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { IdempotencyMismatch } from '../errors.ts';
+import { IdempotencyMismatch, LogLimitExceeded } from '../errors.ts';
 import { NewJob } from '../log/new-job.ts';
 import { scriptsOf } from '../redis/scripts.ts';
 import { DONE, LogHarness, REQUEST, say, textOf } from '../testing/log-harness.ts';
@@ -208,6 +208,33 @@ describe('one terminal event', () => {
       expect(kept[place]).toBe((outline?.bytes.kept ?? 0) + inLog);
       expect(kept[place]).toBeLessThan(10_000);
     }
+  });
+});
+
+describe('a job that ends with an answer for machines', () => {
+  it('keeps its output and its questions, which count as what it keeps', async () => {
+    await using d = LogHarness.single(server.url);
+    const [plain, full] = [await d.job(), await d.job()];
+    const first = await d.begin(plain);
+    await first.done(DONE);
+    const output = { answer: 'x'.repeat(1_000) };
+    const interrupts = [{ interruptId: 'i1', value: { ask: '?' }, node: 'ask' }];
+    const writer = await d.begin(full);
+    await writer.done(DONE, { output, interrupts, usage: { inputTokens: 9, outputTokens: 9 } });
+    expect(await d.reader.outline(plain)).toMatchObject({ output: null, interrupts: [] });
+    const outline = await d.reader.outline(full);
+    expect(outline).toMatchObject({ output, interrupts, usage: DONE.usage });
+    // the ledger has what the attempt itself used
+    expect(outline?.attemptUsage.get(1)).toEqual({ inputTokens: 9, outputTokens: 9 });
+    expect(writer.keptBytes).toBe((outline?.bytes.kept ?? 0) + (outline?.bytes.log ?? 0));
+    expect(Number(writer.keptBytes) - Number(first.keptBytes)).toBeGreaterThan(1_000);
+  });
+
+  it('fails when its output is larger than a log may be', async () => {
+    await using d = LogHarness.single(server.url, { maxBytes: 1_000 });
+    const writer = await d.begin(await d.job());
+    await expect(writer.done(DONE, { output: 'x'.repeat(1_000) })).rejects.toThrow(LogLimitExceeded);
+    await writer.fail({ code: 'MODEL_ERROR', message: 'too large', retryable: false });
   });
 });
 
