@@ -2,10 +2,13 @@ import {
   type AttemptInfo,
   type AttemptOutcome,
   type AttemptResult,
+  type Interrupt,
   idOf,
   type JobRef,
+  type JobRequest,
   modelParametersOf,
   type StreamErrorCode,
+  type StreamEvent,
   type StreamEventData,
   tenantOf,
   type Usage,
@@ -21,14 +24,16 @@ import {
   StreamLogError,
 } from '@millrace/stream-log';
 import type { ModelObserver } from '../pipelines/definition/model-observer.ts';
-import type { PipelineResult } from '../pipelines/definition/pipeline.ts';
+import type { PipelineInput, PipelineResult } from '../pipelines/definition/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
 import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
+import { AttemptThread, type ClaimedThread } from './attempt-thread.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import { abandon, UntilAborted } from './until-aborted.ts';
+import { Progress } from './progress.ts';
+import { abandon, orAborted, UntilAborted } from './until-aborted.ts';
 import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
 
 /** What an attempt needs of its worker. */
@@ -49,20 +54,43 @@ type Begin = Extract<Begun, { kind: 'begun' }>;
  *  Its reason decides the outcome. */
 export class Attempt {
   readonly #abort = new AbortController();
+  readonly #draining = new AbortController();
   readonly #startedAt = performance.now();
+  readonly #progress = new Progress();
+  readonly #thread: AttemptThread | null;
+  readonly #interrupts: Interrupt[] = [];
   #firstTokenMs: number | null = null;
-  #usage: Usage = { inputTokens: 0, outputTokens: 0 };
+  /** of this attempt */
+  #usage: Usage = NO_USAGE;
+  /** of what earlier attempts said and this one has said again */
+  #keptUsage: Usage = NO_USAGE;
 
+  /** @param thread that it has claimed; null for a job without one */
   constructor(
     readonly ref: JobRef,
     readonly begun: Begin,
     readonly ports: AttemptPorts,
-  ) {}
+    thread: ClaimedThread | null = null,
+  ) {
+    const { signal } = this.#abort;
+    const ofAttempt = { writer: begun.writer, progress: this.#progress, signal, draining: this.#draining.signal };
+    this.#thread = thread && new AttemptThread(thread, ofAttempt);
+  }
 
   get info(): AttemptInfo {
     const { attempt, request, traceparent } = this.begun;
     const { pipeline, model } = request;
     return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent };
+  }
+
+  /** Whether the job ends with questions to a person. */
+  get interrupts(): readonly Interrupt[] {
+    return this.#interrupts;
+  }
+
+  /** The worker is about to stop: an agent moves at its next checkpoint. */
+  drain(): void {
+    this.#draining.abort(new WorkerStopping());
   }
 
   /** Ends the attempt early. The first reason counts. */
@@ -79,12 +107,51 @@ export class Attempt {
     using deadlines = new Deadlines({ ...limits, totalMs: request.timeoutMs }, (reason) => this.stop(reason));
     writer.signal.addEventListener('abort', () => this.stop(writer.signal.reason), { once: true });
     try {
-      const done = this.#done(await this.#stream(deadlines));
-      await writer.done(done);
+      if (this.#thread !== null) await this.#goOn(this.#thread, deadlines);
+      const result = await this.#stream(deadlines);
+      const done = this.#done(result);
+      await writer.done(done, { usage: this.#usage, output: result?.output, interrupts: this.#interrupts });
       return this.#ended('completed', done.timings);
     } catch (error) {
       return await this.#settle(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
+    } finally {
+      this.#progress.end();
     }
+  }
+
+  /** Says again what the thread's head covers of this job (law 19). */
+  async #goOn(thread: AttemptThread, deadlines: Deadlines): Promise<void> {
+    const { head } = thread;
+    if (head !== null && thread.goesOn) {
+      deadlines.suspend();
+      let events = 0;
+      try {
+        for await (const page of thread.claimed.keptBy(head)) {
+          for (const event of page) this.#sayAgain(event);
+          events += page.length;
+          const room = this.begun.writer.drained();
+          if (room !== null) await orAborted(room, this.#abort.signal);
+        }
+        this.ports.logger.info({ from: head.origin, events }, 'goes on');
+      } catch (error) {
+        // midway, the next attempt finds out before it says anything
+        if (!(error instanceof LogLost) || events > 0) throw error;
+        // without these words the answer would have a hole: all of it is said afresh
+        await thread.rewind();
+        this.ports.logger.warn({ from: head.origin }, 'starts over');
+      }
+      deadlines.resume();
+    }
+    await thread.starts();
+  }
+
+  #sayAgain(event: StreamEvent): void {
+    this.#firstTokenMs ??= this.#elapsedMs();
+    if (event.type === 'interrupt') this.#interrupts.push(event.data as Interrupt);
+    if (event.type === 'message_end' && event.data.usage !== undefined) {
+      this.#keptUsage = sum(this.#keptUsage, event.data.usage);
+    }
+    this.begun.writer.emit(event);
   }
 
   /** Publishes the pipeline's events at the pace of the slower of model and Redis. */
@@ -96,8 +163,10 @@ export class Attempt {
       onRetry: (failure) => {
         deadlines.retry();
         this.#retried(failure);
+        return this.#thread?.restarts();
       },
     });
+    this.#progress.taken();
     deadlines.onFirstEvent();
     using aborted = new UntilAborted(signal);
     try {
@@ -110,7 +179,9 @@ export class Attempt {
           await aborted.wait(room);
         }
         deadlines.resume();
+        this.#progress.waiting();
         next = await aborted.wait(events.next());
+        this.#progress.taken();
       }
       return validateResult(next.value, this.begun.request.pipeline);
     } catch (error) {
@@ -124,13 +195,21 @@ export class Attempt {
     const { pipelines, logger } = this.ports;
     const pipeline = pipelines.find(request.pipeline);
     if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
-    const { messages, model } = request;
-    const input = { jobId: idOf(this.ref), attempt, messages, model, ...modelParametersOf(request) };
+    const thread = this.#thread;
+    const input = {
+      ...{ jobId: idOf(this.ref), attempt, messages: request.messages, model: request.model },
+      ...modelParametersOf(request),
+      ...agentParametersOf(request),
+      ...(thread === null ? {} : { thread }),
+    };
     const observer: ModelObserver = {
       onActivity: (activity) => deadlines.onActivity(activity),
       onUsage: (usage) => this.#addUsage(usage),
     };
-    return () => pipeline.run(input, { signal: this.#abort.signal, logger, observer });
+    return () => {
+      this.#progress.waiting();
+      return pipeline.run(input, { signal: this.#abort.signal, logger, observer });
+    };
   }
 
   #publish(yielded: unknown): void {
@@ -138,6 +217,7 @@ export class Attempt {
     const { metrics } = this.ports;
     const event = validateEvent(yielded, request.pipeline);
     if (isEmptyDelta(event)) return;
+    if (event.type === 'interrupt') this.#interrupts.push(event.data as Interrupt);
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
       metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);
@@ -201,11 +281,8 @@ export class Attempt {
     return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }
 
-  #addUsage({ inputTokens, outputTokens }: Usage): void {
-    this.#usage = {
-      inputTokens: this.#usage.inputTokens + inputTokens,
-      outputTokens: this.#usage.outputTokens + outputTokens,
-    };
+  #addUsage(usage: Usage): void {
+    this.#usage = sum(this.#usage, usage);
   }
 
   /** A pipeline knows its usage better than the observer, who sees only the models that the worker created. */
@@ -213,8 +290,8 @@ export class Attempt {
     const { queueMs } = this.begun;
     if (result !== undefined) this.#usage = result.usage;
     return {
-      finishReason: result?.finishReason ?? 'stop',
-      usage: this.#usage,
+      finishReason: this.#interrupts.length > 0 ? 'interrupt' : (result?.finishReason ?? 'stop'),
+      usage: sum(this.#keptUsage, this.#usage),
       timings: { queueMs, firstTokenMs: this.#firstTokenMs, totalMs: this.#elapsedMs() },
     };
   }
@@ -228,6 +305,21 @@ export class Attempt {
   #elapsedMs(): number {
     return Math.round(this.begun.elapsedMs + this.#durationMs());
   }
+}
+
+const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
+
+function sum(a: Usage, b: Usage): Usage {
+  return { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
+}
+
+/** What a request has for agents alone. */
+function agentParametersOf({ input, resume, config, streamModes, caller }: JobRequest) {
+  const given = Object.entries({ input, resume, config, streamModes, caller });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as Pick<
+    PipelineInput,
+    'input' | 'resume' | 'config' | 'streamModes' | 'caller'
+  >;
 }
 
 /** Details for the log. The logger drops every part of an error that may quote the prompt. */

@@ -24,11 +24,12 @@ export interface Opened<Event, Result> {
  *  This is the only retry policy for all pipelines. LangChain's own is disabled: its retries would not be bounded by the
  *  attempt's deadlines, counted or logged.
  *  @param signal the attempt's; its deadlines bound the tries and the delays between them
+ *  @param onRetry awaited before the next try
  *  @throws the last try's error, or the signal's reason */
 export function untilFirstEvent<Event, Result>(
   start: () => AsyncGenerator<Event, Result, void>,
   policy: RetryPolicy,
-  { signal, onRetry }: { readonly signal: AbortSignal; readonly onRetry: (failure: Failure) => void },
+  { signal, onRetry }: { readonly signal: AbortSignal; readonly onRetry: (failure: Failure) => unknown },
 ): Promise<Opened<Event, Result>> {
   const { retries, minDelayMs, maxDelayMs } = policy;
   let failed: unknown;
@@ -53,7 +54,7 @@ export function untilFirstEvent<Event, Result>(
     shouldRetry: async () => {
       const failure = failureOf(failed);
       if (!failure.transient) return false;
-      onRetry(failure);
+      await onRetry(failure);
       // p-retry adds its own delay: workers that got the same Retry-After must not all retry at the same moment
       await delay(Math.min(failure.retryAfterMs, maxDelayMs), undefined, { signal });
       return true;

@@ -3,7 +3,11 @@ import { z } from 'zod';
 import type { PipelineEvent, PipelineResult } from '../pipelines/definition/pipeline.ts';
 import { MalformedEvent } from './attempt-errors.ts';
 
-const resultSchema = z.object({ finishReason: z.string(), usage: usageSchema });
+const resultSchema = z.object({
+  finishReason: z.string(),
+  usage: usageSchema,
+  output: z.unknown().refine(isJson, 'must be JSON').optional(),
+});
 
 interface Delta {
   readonly text?: unknown;
@@ -36,6 +40,14 @@ export function isEmptyDelta({ type, data }: PipelineEvent): boolean {
  *  @throws MalformedEvent */
 export function validateResult(returned: unknown, pipeline: string): PipelineResult | undefined {
   return returned === undefined || returned === null ? undefined : parsed(resultSchema, returned, pipeline, 'result');
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false; // what runs in a circle
+  }
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, pipeline: string, what: string): T {

@@ -1,0 +1,89 @@
+import { idOf, type Message, type StreamEvent } from '@millrace/contracts';
+import type { AttemptWriter } from '@millrace/stream-log';
+import type { AttemptLease, CheckpointPlace, Head } from '@millrace/threads';
+import type { PipelineThread } from '../pipelines/definition/pipeline.ts';
+import type { Progress } from './progress.ts';
+
+/** A thread that an attempt has claimed. */
+export interface ClaimedThread {
+  readonly lease: AttemptLease;
+  /** where an agent's thread stands; null: at no checkpoint, or not of an agent */
+  readonly head: Head | null;
+  /** what was said in it before this job, oldest first */
+  messages(): Promise<readonly Message[]>;
+  /** where it stands by now */
+  headNow(): Promise<Head | null>;
+  /** Reads what a head covers of this job's log, page by page.
+   *  @throws LogLost before the first page if the log lacks any of it */
+  keptBy(head: Head): AsyncGenerator<readonly StreamEvent[], void, undefined>;
+  /** Moves it back to where it stood before this job.
+   *  @returns its head then
+   *  @throws AttemptFenced */
+  rewind(): Promise<Head | null>;
+}
+
+interface Ports {
+  readonly writer: Pick<AttemptWriter, 'ref' | 'flush' | 'storedSeq'>;
+  readonly progress: Progress;
+  /** of the attempt */
+  readonly signal: AbortSignal;
+  readonly draining: AbortSignal;
+}
+
+/** A thread as the running attempt shows it to its pipeline. */
+export class AttemptThread implements PipelineThread {
+  readonly draining: AbortSignal;
+  #head: Head | null;
+  #baseSeq = 0;
+
+  constructor(
+    readonly claimed: ClaimedThread,
+    readonly ports: Ports,
+  ) {
+    this.#head = claimed.head;
+    this.draining = ports.draining;
+  }
+
+  get lease(): AttemptLease {
+    return this.claimed.lease;
+  }
+
+  get head(): Head | null {
+    return this.#head;
+  }
+
+  get goesOn(): boolean {
+    return this.#head?.origin?.job === idOf(this.ports.writer.ref);
+  }
+
+  messages(): Promise<readonly Message[]> {
+    return this.claimed.messages();
+  }
+
+  /** The pipeline is about to start: what the log holds by now belongs before its first step. */
+  async starts(): Promise<void> {
+    await this.ports.writer.flush();
+    this.#baseSeq = this.ports.writer.storedSeq;
+  }
+
+  /** The pipeline is about to start again, having said nothing: it may have moved the thread. */
+  async restarts(): Promise<void> {
+    this.#head = await this.claimed.headNow();
+  }
+
+  /** Moves the thread back to where it stood before this job, which then starts with its input. */
+  async rewind(): Promise<void> {
+    this.#head = await this.claimed.rewind();
+  }
+
+  async flushed({ namespace, source }: CheckpointPlace): Promise<number> {
+    const { writer, progress, signal } = this.ports;
+    signal.throwIfAborted();
+    if (namespace !== '') return writer.storedSeq;
+    // LangGraph does not wait for these: the first step may be talking already
+    if (source !== 'loop') return this.#baseSeq;
+    await progress.settled(signal);
+    await writer.flush();
+    return writer.storedSeq;
+  }
+}
