@@ -1,7 +1,7 @@
 import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
-import { useModelConnectionsForFetch } from './pipelines/models/openai/model-connections.ts';
+import { useModelConnections } from './pipelines/models/openai/model-connections.ts';
 import { workerSettingsSchema } from './settings.ts';
 
 /** Time after the grace time to hand over jobs and close connections, milliseconds. */
@@ -11,7 +11,7 @@ async function main(): Promise<void> {
   const settings = loadSettings(workerSettingsSchema, process.env);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger);
-  useModelConnectionsForFetch();
+  useModelConnections();
   try {
     const worker = await createWorker(settings, logger);
     onShutdown([{ name: 'worker', run: () => worker.close() }], {

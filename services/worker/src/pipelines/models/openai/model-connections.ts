@@ -1,21 +1,16 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
+import { Agent, EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
 
 /** The attempt bounds an answer in time: undici's default of five minutes would undercut its deadlines. */
 const NO_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 };
 
-let connections: Dispatcher | undefined;
-
-/** The process's connection pool to its models, with keep-alive. It uses the proxies of `HTTP_PROXY`, `HTTPS_PROXY` and
- *  `NO_PROXY` when Node's own `fetch` would: with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. */
-export function modelConnections(): Dispatcher {
-  connections ??= usesProxies() ? new EnvHttpProxyAgent(NO_TIMEOUTS) : new Agent(NO_TIMEOUTS);
-  return connections;
-}
-
-/** Makes Node's `fetch` use the same pool, for the packages of other providers. By default it would abort a silent model
- *  after five minutes, regardless of the settings. */
-export function useModelConnectionsForFetch(): void {
-  setGlobalDispatcher(modelConnections());
+/** Gives the process one pool of connections to its models, with keep-alive: `pushedFetch` and Node's `fetch` use it, so that
+ *  the packages of other providers do too. By default `fetch` would abort a silent model after five minutes, regardless of
+ *  the settings.
+ *
+ *  The pool uses the proxies of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` when Node's own `fetch` would: with
+ *  `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. */
+export function useModelConnections(): void {
+  setGlobalDispatcher(usesProxies() ? new EnvHttpProxyAgent(NO_TIMEOUTS) : new Agent(NO_TIMEOUTS));
 }
 
 /** Reads Node's own switch, which is not a setting of the worker. */

@@ -6,10 +6,8 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { brotliCompressSync, constants, createGzip, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getGlobalDispatcher } from 'undici';
 import { sourceOf } from './body-source.ts';
 import { CompletionStream } from './completion-stream.ts';
-import { modelConnections, useModelConnectionsForFetch } from './model-connections.ts';
 import { pushedFetch } from './pushed-fetch.ts';
 import { PushedResponse } from './pushed-response.ts';
 
@@ -146,11 +144,6 @@ describe('the pushed fetch', () => {
     mute.close();
   });
 
-  it('lends its connections, which have no clocks, to Node’s fetch', () => {
-    useModelConnectionsForFetch();
-    expect(getGlobalDispatcher()).toBe(modelConnections());
-  });
-
   it('lets a model wait that compresses what it says', async () => {
     const finished: unknown[] = [];
     const lines = Array.from({ length: 20_000 }, () => `data: ${'x'.repeat(1_000)}\n`);
@@ -253,7 +246,9 @@ describe('the pushed fetch', () => {
       socket.pipe(connect(Number(new URL(url).port), '127.0.0.1')).pipe(socket);
     });
     const script = `
+      import { useModelConnections } from ${JSON.stringify(new URL('model-connections.ts', import.meta.url).href)};
       import { pushedFetch } from ${JSON.stringify(new URL('pushed-fetch.ts', import.meta.url).href)};
+      useModelConnections();
       for (const [ask, host] of [[fetch, 'one'], [pushedFetch, 'two']]) {
         const response = await ask('http://' + host + '.invalid/echo', { method: 'POST', body: 'hi' });
         console.log(await response.text());

@@ -1,4 +1,4 @@
-import { modelConnections } from './model-connections.ts';
+import { getGlobalDispatcher } from 'undici';
 import { PushedResponse } from './pushed-response.ts';
 
 /** `fetch`, whose response bodies can also be read without a web stream: see `sourceOf`.
@@ -8,6 +8,7 @@ import { PushedResponse } from './pushed-response.ts';
  *
  *  It does not follow redirects, which would send key and prompt elsewhere, and has no timeout of its own. Requests with a
  *  body other than a string go to Node's `fetch`.
+ *  It uses the connections of the process. @see useModelConnections
  *  @throws what `fetch` throws: TypeError with the reason as its cause; the signal's reason
  *  @see docs/adr/0029-connections-of-our-own.md */
 export async function pushedFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
@@ -16,7 +17,7 @@ export async function pushedFetch(input: string | URL | Request, init: RequestIn
   if (url === null || !isPlain(url) || typeof body !== 'string') return fetch(input, { ...init, redirect: 'manual' });
   signal?.throwIfAborted();
   const answer = new PushedResponse(signal);
-  modelConnections().dispatch(
+  getGlobalDispatcher().dispatch(
     {
       origin: url.origin,
       path: url.pathname + url.search,
