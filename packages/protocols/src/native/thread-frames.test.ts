@@ -25,6 +25,17 @@ describe('SSE frames of a thread', () => {
     expect(connect().encode(batch).bytes).toBe(connect().encode(batch).bytes);
   });
 
+  it('go on with the next job in the same body', () => {
+    const encoder = format.follow();
+    const done = { events: [{ id: '1-1', type: 'done', data: '{}' } as const], replay: false };
+    const next = { events: [{ id: '0-1', type: 'accepted', data: '{}' } as const], replay: false };
+    encoder.begin(JOB);
+    const bytes = Buffer.from(`id: ${JOB}/1-1\nevent: done\ndata: {}\n\n`);
+    expect(encoder.encode(done)).toEqual({ bytes, outcome: 'continue' });
+    encoder.begin('job-of-this-test-2');
+    expect(encoder.encode(next).bytes?.toString()).toBe('id: job-of-this-test-2/0-1\nevent: accepted\ndata: {}\n\n');
+  });
+
   it('resume in the job that the cursor names', () => {
     expect(format.positionOf(`${JOB}/3-14`)).toEqual({ jobId: JOB, after: '3-14', skip: 0 });
   });

@@ -18,7 +18,7 @@ interface EncodedBatch extends EncodableBatch {
 }
 
 /** Where a reader of a thread continues: in the log of one of its jobs. */
-export interface ThreadPlace extends LogPosition {
+export interface ThreadPosition extends LogPosition {
   readonly jobId: string;
 }
 
@@ -40,7 +40,7 @@ export class NativeThreadFormat implements StreamFormat {
     return {};
   }
 
-  positionOf(cursor: string): ThreadPlace | null {
+  positionOf(cursor: string): ThreadPosition | null {
     const slash = cursor.indexOf('/');
     const [jobId, after] = [cursor.slice(0, slash), cursor.slice(slash + 1)];
     if (slash === -1 || !isEventId(after) || !requestIdSchema.safeParse(jobId).success) return null;
@@ -49,6 +49,44 @@ export class NativeThreadFormat implements StreamFormat {
 
   connect({ id }: StreamedJob): StreamEncoder {
     return new ThreadJobEncoder(this.#events, id);
+  }
+
+  /** @returns the encoder of one connection that follows a thread */
+  follow(): ThreadEncoder {
+    return new ThreadEncoder(this.#events);
+  }
+}
+
+/** Encodes the jobs of a thread, one after the other. The end of a job does not end the body.
+ *  Its caller says which job the next batches belong to. */
+export class ThreadEncoder implements StreamEncoder {
+  readonly canReset = true;
+  readonly cleanEndMeansSuccess = false;
+  readonly cursor = 'event';
+  readonly opening: Buffer;
+  readonly heartbeat: Buffer;
+  readonly #events: NativeFormat;
+  #job: StreamEncoder | null = null;
+
+  constructor(events: NativeFormat) {
+    this.opening = events.opening;
+    this.heartbeat = events.heartbeat;
+    this.#events = events;
+  }
+
+  /** The batches from now on belong to this job. */
+  begin(jobId: string): void {
+    this.#job = new ThreadJobEncoder(this.#events, jobId);
+  }
+
+  encode(batch: EncodableBatch): Encoded {
+    if (this.#job === null) throw new Error('no job has begun');
+    const encoded = this.#job.encode(batch);
+    return encoded.outcome === 'continue' ? encoded : { bytes: encoded.bytes, outcome: 'continue' };
+  }
+
+  retry(delayMs: number): Buffer {
+    return this.#events.retry(delayMs);
   }
 }
 
