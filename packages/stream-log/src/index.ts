@@ -1,7 +1,7 @@
 export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
 export type { AttemptWriter } from './attempt/attempt-writer.ts';
 export { CancelListener } from './attempt/cancel-listener.ts';
-export { ChannelHub } from './channel/channel-hub.ts';
+export { ChannelHub, type ChannelListener } from './channel/channel-hub.ts';
 export {
   AttemptFenced,
   IdempotencyMismatch,
@@ -15,7 +15,7 @@ export {
   SubscriptionUnconfirmed,
 } from './errors.ts';
 export type { Place } from './follow/place.ts';
-export type { EventSink, Subscription } from './follow/subscriber.ts';
+export { type EventSink, logLost, type Subscription } from './follow/subscriber.ts';
 export { type FollowedJob, type FollowOptions, Subscribers } from './follow/subscribers.ts';
 export type { EventBatch } from './log/event-batch.ts';
 export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';

@@ -1,0 +1,66 @@
+import type { ThreadRef } from '@millrace/contracts';
+import type { RedisConnection } from '@millrace/stream-log';
+import type { ThreadKeys } from '../thread-keys.ts';
+
+/** A job's turn in its thread. */
+export interface Turn {
+  readonly jobId: string;
+  /** 1, 2, … in the order in which the jobs ran */
+  readonly turn: number;
+}
+
+/** Where a thread stands. */
+export interface ThreadHead {
+  /** when the thread was made, as stored: one that was erased and made again has another time */
+  readonly createdAt: string;
+  /** the id of the job that has the turn; null: none has */
+  readonly activeJob: string | null;
+  /** the turn that came last; null: there was none yet */
+  readonly newest: Turn | null;
+}
+
+/** What comes after a turn. */
+export interface NextTurn {
+  /** see {@link ThreadHead}; null: there is no such thread, or no longer */
+  readonly createdAt: string | null;
+  /** null: nothing yet */
+  readonly next: Turn | null;
+}
+
+/** Reads the order in which the jobs of threads ran. Each call is one round trip. */
+export class ThreadTurns {
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: ThreadKeys,
+  ) {}
+
+  /** @returns null when there is no such thread, or no longer */
+  async head(ref: ThreadRef): Promise<ThreadHead | null> {
+    // the turns first: a job that gets its turn between the two reads then comes after `newest`
+    const [newest, [createdAt, activeJob]] = await Promise.all([
+      this.redis.zrange(this.keys.jobs(ref), '-1', '-1', 'WITHSCORES'),
+      this.redis.hmget(this.keys.record(ref), 'createdAt', 'active'),
+    ]);
+    if (!createdAt) return null;
+    return { createdAt, activeJob: activeJob || null, newest: turnIn(newest) };
+  }
+
+  /** @returns null when the thread does not know the job, or the job waits for its turn */
+  async turnOf(ref: ThreadRef, jobId: string): Promise<number | null> {
+    const score = await this.redis.zscore(this.keys.jobs(ref), jobId);
+    return score === null ? null : Number(score);
+  }
+
+  /** @param turn 0: before the first */
+  async after(ref: ThreadRef, turn: number): Promise<NextTurn> {
+    const [createdAt, next] = await Promise.all([
+      this.redis.hget(this.keys.record(ref), 'createdAt'),
+      this.redis.zrange(this.keys.jobs(ref), `(${turn}`, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES'),
+    ]);
+    return { createdAt: createdAt || null, next: turnIn(next) };
+  }
+}
+
+function turnIn([jobId, score]: readonly string[]): Turn | null {
+  return jobId === undefined ? null : { jobId, turn: Number(score) };
+}
