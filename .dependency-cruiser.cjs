@@ -16,8 +16,9 @@ const ROOMS = {
     auth: ['http', 'health'],
     quota: ['http', 'auth'],
     jobs: ['http', 'health', 'auth', 'quota'],
-    relay: ['http', 'health', 'server', 'quota', 'jobs'],
-    routes: ['http', 'health', 'auth', 'quota', 'jobs', 'relay'],
+    threads: ['http', 'health', 'auth', 'quota', 'jobs'],
+    relay: ['http', 'health', 'server', 'quota', 'jobs', 'threads'],
+    routes: ['http', 'health', 'auth', 'quota', 'jobs', 'threads', 'relay'],
   },
   worker: {
     pipelines: [],

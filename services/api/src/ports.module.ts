@@ -14,6 +14,7 @@ import {
   Subscribers,
   TenantSlots,
 } from '@millrace/stream-log';
+import { ThreadKeys, ThreadTopics, ThreadTurns } from '@millrace/threads';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Authenticator } from './auth/authenticator.ts';
 import { StalledReaders } from './server/stalled-readers.ts';
@@ -33,6 +34,7 @@ import {
   SETTINGS,
   SUBSCRIBERS,
   TENANT_SLOTS,
+  THREAD_TOPICS,
 } from './tokens.ts';
 
 /** What the process hands to the application. */
@@ -49,7 +51,10 @@ export interface ProcessContext {
 @Global()
 @Module({})
 export class PortsModule implements OnApplicationShutdown {
-  constructor(@Inject(SUBSCRIBERS) private readonly subscribers: Subscribers) {}
+  constructor(
+    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
+    @Inject(THREAD_TOPICS) private readonly threadTopics: ThreadTopics,
+  ) {}
 
   static of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): DynamicModule {
     const limits = logLimits(settings);
@@ -76,12 +81,14 @@ export class PortsModule implements OnApplicationShutdown {
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [SUBSCRIBERS, new Subscribers(redis, hub, keys)],
+      [THREAD_TOPICS, new ThreadTopics(new ThreadTurns(redis, new ThreadKeys(settings.MILLRACE_KEY_PREFIX)), hub)],
     ]);
     const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));
     return { module: PortsModule, providers, exports: [...ports.keys()] };
   }
 
   onApplicationShutdown(): void {
+    this.threadTopics.close();
     this.subscribers.close();
     this.subscribers.hub.close();
   }

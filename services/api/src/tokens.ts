@@ -15,4 +15,5 @@ export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
 export const SUBSCRIBERS = Symbol('Subscribers');
+export const THREAD_TOPICS = Symbol('ThreadTopics');
 export const AUTHENTICATOR = Symbol('Authenticator');

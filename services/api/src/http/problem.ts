@@ -117,6 +117,12 @@ export class AmbiguousId extends Problem {
   }
 }
 
+export class ThreadNotFound extends Problem {
+  constructor() {
+    super('THREAD_NOT_FOUND', 'There is no such thread, or it has expired.');
+  }
+}
+
 export class JobFinished extends Problem {
   constructor() {
     super('JOB_FINISHED', 'The job has finished and can no longer be cancelled.');

@@ -123,8 +123,13 @@ export class Relay implements StreamObserver {
     const after = from?.after ?? startOf(job, format.connect(nameStream(reply, request)));
     const subscription = await this.subscribers.follow(job, { after, sink: NOBODY });
     subscription.close();
-    if (subscription.alreadyEnded) reply.code(204);
-    else reply.headers(streamHeaders(format));
+    if (subscription.alreadyEnded) reply.code(204).send();
+    else this.sendHead(reply, format);
+  }
+
+  /** Answers with the head of a stream alone. */
+  sendHead(reply: FastifyReply, format: StreamFormat): void {
+    reply.headers(streamHeaders(format));
     // a stream, because Fastify would add a Content-Length to anything else
     void reply.send(Readable.from([]));
   }

@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { threadIdSchema } from '@millrace/contracts';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
 import { operationOf } from './openapi/access.ts';
-import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './openapi/responses.ts';
+import {
+  everyAnswer,
+  jobHeaders,
+  json,
+  preferenceApplied,
+  problems,
+  stream,
+  threadStream,
+} from './openapi/responses.ts';
 import {
   cancelledCount,
   createJob,
@@ -14,17 +23,27 @@ import {
   jobList,
   ready,
   requestId,
+  threadEventId,
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
-import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
+import {
+  cancelJobQuerySchema,
+  cancelQuerySchema,
+  getQuerySchema,
+  jobQuerySchema,
+  listQuerySchema,
+  threadQuerySchema,
+} from './queries.ts';
 import { StreamController } from './stream.controller.ts';
+import { ThreadStreamController } from './thread-stream.controller.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 const path = z.object({ id: requestId });
+const threadPath = z.object({ id: threadIdSchema });
 
 const nothingFollows = {
   description: 'The cursor is the job’s last event: nothing will follow.',
@@ -166,6 +185,30 @@ const jobPaths: ZodOpenApiPathsObject = {
   },
 };
 
+const threadPaths: ZodOpenApiPathsObject = {
+  '/threads/{id}/stream': {
+    get: operationOf(ThreadStreamController, 'stream', {
+      operationId: 'streamThread',
+      tags: ['threads'],
+      summary: 'Watch a thread, or resume after an event',
+      description:
+        'Everything that happens in the thread from now on, job after job, each whole: first the job that runs, if one ' +
+        'does. It ends only with the client, the node or the thread.',
+      requestParams: {
+        path: threadPath,
+        query: threadQuerySchema.extend({
+          lastEventId: threadEventId.optional().describe('For clients that cannot set headers.'),
+        }),
+        header: z.object({ 'Last-Event-ID': threadEventId.optional().describe('Resume after this event.') }),
+      },
+      responses: {
+        200: threadStream,
+        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', 'THREAD_NOT_FOUND', 'RATE_LIMITED'),
+      },
+    }),
+  },
+};
+
 const tags = ['operations'];
 
 const operationsPaths: ZodOpenApiPathsObject = {
@@ -226,6 +269,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
     servers: [{ url: '/' }],
     tags: [
       { name: 'jobs', description: 'Create, watch, get, cancel.' },
+      { name: 'threads', description: 'Conversations: their jobs, one after the other.' },
       { name: 'operations', description: 'For operators.' },
     ],
     components: {
@@ -239,6 +283,6 @@ export function openApiDocument(): oas31.OpenAPIObject {
         },
       },
     },
-    paths: { ...jobPaths, ...operationsPaths },
+    paths: { ...jobPaths, ...threadPaths, ...operationsPaths },
   });
 }

@@ -10,6 +10,11 @@ export const jobQuerySchema = z.object({
   tenant: z.string().max(64).optional().describe('Whose job an admin means, if several tenants have one with this id.'),
 });
 
+/** The query string of paths with a thread's id. */
+export const threadQuerySchema = z.object({
+  tenant: z.string().max(64).optional().describe('Whose thread an admin means; the admin’s own tenant if left out.'),
+});
+
 /** The query string of `GET /jobs/:id`. */
 export const getQuerySchema = jobQuerySchema.extend({ include: includeSchema('text') });
 

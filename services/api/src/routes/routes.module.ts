@@ -11,11 +11,12 @@ import { NativeFormats } from './native-formats.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { StreamController } from './stream.controller.ts';
+import { ThreadStreamController } from './thread-stream.controller.ts';
 
 /** The routes: one thin controller for each kind. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, RelayModule],
-  controllers: [HealthController, OpenApiController, StreamController, JobsController],
+  controllers: [HealthController, OpenApiController, StreamController, ThreadStreamController, JobsController],
   providers: [NativeFormats, CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
 })
 export class RoutesModule {}

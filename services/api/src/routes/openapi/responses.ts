@@ -81,6 +81,15 @@ export const stream: ZodOpenApiResponseObject = {
   content: streamContent,
 };
 
+const { Location: _, ...threadStreamHeaders } = streamHeaders;
+
+/** A stream of a thread's jobs. */
+export const threadStream: ZodOpenApiResponseObject = {
+  description: 'The stream; its headers are sent at once. The `id:` of an event is `<job>/<event id>`.',
+  headers: z.object(threadStreamHeaders),
+  content: { 'text/event-stream': streamContent['text/event-stream'] },
+};
+
 /** The headers of an answer that names a job. */
 export const jobHeaders = { Location: locationHeader };
 

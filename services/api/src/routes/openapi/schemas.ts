@@ -23,6 +23,15 @@ export const eventId = z
   .regex(/^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/)
   .meta({ id: 'EventId', description: 'The id of an event: opaque to clients.', example: '1-42' });
 
+export const threadEventId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{16,64}\/(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/)
+  .meta({
+    id: 'ThreadEventId',
+    description: '`<job>/<event id>`: opaque to clients.',
+    example: 'q3kXxJm0h8Zc5v1TnR2bWd4e/1-42',
+  });
+
 export const createJob = createJobSchema.meta({ id: 'CreateJob', example: { query: 'Why is the sky blue?' } });
 
 const usage = usageSchema.meta({ id: 'Usage' });

@@ -1,0 +1,68 @@
+import type { NativeThreadFormat, ThreadPosition } from '@millrace/protocols';
+import type { JobReader, Subscribers } from '@millrace/stream-log';
+import type { ThreadTopics } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { ThreadNotFound } from '../http/problem.ts';
+import { requestIdOf } from '../http/request-id.ts';
+import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import { StreamQuota } from '../quota/stream-quota.ts';
+import { type NamedThread, ThreadAccess } from '../threads/thread-access.ts';
+import { JOB_READER, SUBSCRIBERS, THREAD_TOPICS } from '../tokens.ts';
+import { Relay } from './relay.ts';
+import { SharedOutlines } from './shared-outlines.ts';
+import { ThreadFeed, type ThreadFeedParts } from './thread-feed.ts';
+import { ThreadLease } from './thread-lease.ts';
+
+interface StreamThreadCommand extends NamedThread {
+  readonly format: NativeThreadFormat;
+  /** null: from now on */
+  readonly from: ThreadPosition | null;
+}
+
+/** Attaches a reader to a thread. HEAD only asks. @see PROTOCOL.md §10 */
+@Injectable()
+export class StreamThread {
+  readonly #parts: ThreadFeedParts;
+
+  constructor(
+    @Inject(ThreadAccess) private readonly access: ThreadAccess,
+    @Inject(StreamQuota) private readonly quota: StreamQuota,
+    @Inject(Relay) private readonly relay: Relay,
+    @Inject(THREAD_TOPICS) private readonly topics: ThreadTopics,
+    @Inject(SUBSCRIBERS) subscribers: Subscribers,
+    @Inject(JOB_READER) reader: JobReader,
+    @Inject(DisconnectLeases) leases: DisconnectLeases,
+  ) {
+    this.#parts = { topics, turns: topics.turns, subscribers, outlines: new SharedOutlines(reader), leases };
+  }
+
+  /** @throws TooManyStreams, ThreadNotFound */
+  async run(reply: FastifyReply, { format, from, ...named }: StreamThreadCommand): Promise<void> {
+    const ref = this.access.refOf(named);
+    const { threadId, caller } = named;
+    if (reply.request.method === 'HEAD') {
+      if ((await this.topics.turns.head(ref)) === null) throw new ThreadNotFound();
+      this.relay.sendHead(reply, format);
+      return;
+    }
+    this.quota.acquire(reply, caller);
+    const encoder = format.follow();
+    const lease = new ThreadLease();
+    await this.relay.connect(reply, {
+      names: { requestId: requestIdOf(reply.request, reply), threadId },
+      format,
+      encoder,
+      lease,
+      expiresAt: caller.expiresAt,
+      cursor: from === null ? null : `${from.jobId}/${from.after}`,
+      follow: async (connection) => {
+        const feed = new ThreadFeed({ ref, connection, encoder, lease, parts: this.#parts });
+        // at once: the reader may be full, and have room again, before the feed has begun
+        connection.feedFrom(feed);
+        await feed.begin(from);
+        return feed;
+      },
+    });
+  }
+}

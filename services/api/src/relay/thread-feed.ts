@@ -1,0 +1,249 @@
+import { type EventId, jobRef, LOG_START, type ThreadRef, tenantOf } from '@millrace/contracts';
+import type { ThreadEncoder, ThreadPosition } from '@millrace/protocols';
+import {
+  type EventBatch,
+  type EventSink,
+  JobNotFound,
+  type JobOutline,
+  LogExpired,
+  logLost,
+  type Subscribers,
+  type Subscription,
+} from '@millrace/stream-log';
+import type { ThreadHold, ThreadTopics, ThreadTurns, ThreadWatcher, Turn } from '@millrace/threads';
+import { ThreadNotFound } from '../http/problem.ts';
+import type { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import type { SharedOutlines } from './shared-outlines.ts';
+import type { EventSource, StreamConnection } from './stream-connection.ts';
+import type { ThreadLease } from './thread-lease.ts';
+
+/** What all feeds of a process share. */
+export interface ThreadFeedParts {
+  readonly topics: ThreadTopics;
+  readonly turns: ThreadTurns;
+  readonly subscribers: Subscribers;
+  readonly outlines: SharedOutlines;
+  readonly leases: DisconnectLeases;
+}
+
+interface ThreadFeedOptions {
+  readonly ref: ThreadRef;
+  readonly connection: StreamConnection;
+  readonly encoder: ThreadEncoder;
+  readonly lease: ThreadLease;
+  readonly parts: ThreadFeedParts;
+}
+
+/** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
+ *  did not answer · ended */
+type State = 'asking' | 'given' | 'waiting' | 'full' | 'stalled' | 'ended';
+
+/** Gives one connection the jobs of a thread, one after the other, each whole. Each job is followed as any job is; between
+ *  two jobs the feed waits until its thread has a next turn. It keeps no list of jobs: the thread's order is read turn by
+ *  turn, at the reader's pace (laws 1 and 10).
+ *  @see PROTOCOL.md §10 */
+export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
+  readonly alreadyEnded = false;
+  readonly #ref: ThreadRef;
+  readonly #connection: StreamConnection;
+  readonly #encoder: ThreadEncoder;
+  readonly #lease: ThreadLease;
+  readonly #parts: ThreadFeedParts;
+  #state: State = 'asking';
+  #hold: ThreadHold | null = null;
+  #createdAt = '';
+  /** of the job that is being given, or was given last */
+  #turn = 0;
+  #job: Subscription | null = null;
+  #hasRoom = true;
+  /** the thread has changed while it was being read */
+  #askAgain = false;
+  /** the reader was told that its cursor is lost: jobs before the first that is still there are lost with it */
+  #startsOver = false;
+  #advancing = false;
+
+  constructor({ ref, connection, encoder, lease, parts }: ThreadFeedOptions) {
+    this.#ref = ref;
+    this.#connection = connection;
+    this.#encoder = encoder;
+    this.#lease = lease;
+    this.#parts = parts;
+  }
+
+  get waitsFor(): { readonly createdAt: string; readonly after: number } | null {
+    return this.#state === 'waiting' ? { createdAt: this.#createdAt, after: this.#turn } : null;
+  }
+
+  get stalled(): boolean {
+    return this.#state === 'stalled';
+  }
+
+  /** Starts to give events. The first may be given before this resolves.
+   *  @param from the reader's cursor; null: from now on, with the whole of the job that has the turn
+   *  @throws ThreadNotFound
+   *  @throws SubscriptionUnconfirmed
+   *  @throws Error Redis does not answer */
+  async begin(from: ThreadPosition | null): Promise<void> {
+    const { topics, turns } = this.#parts;
+    try {
+      this.#keep(await topics.follow(this.#ref, this));
+      const head = await turns.head(this.#ref);
+      if (head === null) throw new ThreadNotFound();
+      this.#createdAt = head.createdAt;
+      const { newest, activeJob } = head;
+      if (from !== null) await this.#resumeFrom(from);
+      else if (newest !== null) this.#turn = newest.jobId === activeJob ? newest.turn - 1 : newest.turn;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    if (this.#is('asking')) void this.#advance();
+  }
+
+  /** The reader has room again. */
+  resume(): void {
+    this.#hasRoom = true;
+    if (this.#state === 'full') void this.#advance();
+    else this.#job?.resume();
+  }
+
+  close(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#job?.close();
+    this.#job = null;
+    this.#hold?.leave();
+  }
+
+  wake(): void {
+    if (this.#state === 'waiting' || this.#state === 'stalled') void this.#advance();
+    else if (this.#state === 'asking') this.#askAgain = true;
+  }
+
+  batch(batch: EventBatch): boolean {
+    this.#hasRoom = this.#connection.batch(batch);
+    return this.#hasRoom;
+  }
+
+  end(reason: 'terminal' | 'closed' | 'failed' = 'closed'): void {
+    if (this.#state === 'ended') return;
+    this.#job = null;
+    if (reason === 'terminal') {
+      void this.#advance();
+      return;
+    }
+    this.close();
+    this.#connection.end(reason);
+  }
+
+  /** The reader may have left before the channel was confirmed. */
+  #keep(hold: ThreadHold): void {
+    this.#hold = hold;
+    if (this.#state === 'ended') hold.leave();
+  }
+
+  async #resumeFrom({ jobId, after }: ThreadPosition): Promise<void> {
+    const turn = await this.#parts.turns.turnOf(this.#ref, jobId);
+    if (turn !== null && (await this.#give({ jobId, turn }, after))) return;
+    // the cursor says nothing: void what the reader has, and give what there is
+    this.#turn = 0;
+    this.#startsOver = true;
+    this.#tellOfLoss(jobId);
+  }
+
+  #tellOfLoss(jobId: string): void {
+    this.#encoder.begin(jobId);
+    try {
+      this.batch(logLost());
+    } catch {
+      // the connection knows what it threw
+      this.end('failed');
+    }
+  }
+
+  /** Goes on with the next turn. */
+  async #advance(): Promise<void> {
+    this.#state = 'asking';
+    // a job may have ended before it was said to have begun
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (this.#is('asking')) {
+        if (this.#hasRoom) await this.#takeTurn();
+        else this.#state = 'full';
+      }
+    } catch {
+      // Redis is away, which its connection has logged: the topics wake stalled watchers
+      if (this.#is('asking')) this.#state = 'stalled';
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  async #takeTurn(): Promise<void> {
+    this.#askAgain = false;
+    const topic = this.#hold?.topic;
+    if (topic === undefined) return;
+    const { createdAt, next } = await topic.next(this.#turn);
+    if (!this.#is('asking')) return;
+    if (createdAt !== this.#createdAt) {
+      this.close();
+      this.#connection.close('finished');
+    } else if (next === null) {
+      if (!this.#askAgain) this.#state = 'waiting';
+    } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
+      this.#turn = next.turn;
+      if (!this.#startsOver) this.#tellOfLoss(next.jobId);
+    }
+  }
+
+  /** @returns false if the job is gone */
+  async #give({ jobId, turn }: Turn, after: EventId): Promise<boolean> {
+    const job = await this.#parts.outlines.get(jobRef(tenantOf(this.#ref), jobId));
+    if (!this.#is('asking')) return true;
+    if (job === null) return false;
+    try {
+      await this.#follow(job, turn, after);
+      return true;
+    } catch (error) {
+      if (error instanceof JobNotFound || error instanceof LogExpired) return false;
+      throw error;
+    }
+  }
+
+  async #follow(job: JobOutline, turn: number, after: EventId): Promise<void> {
+    const { leases, subscribers } = this.#parts;
+    const before = this.#turn;
+    this.#encoder.begin(job.jobId);
+    this.#lease.hold(leases.acquire(job, { isCreator: false }));
+    this.#turn = turn;
+    this.#state = 'given';
+    let subscription: Subscription;
+    try {
+      subscription = await subscribers.follow(job, { after, sink: this });
+      this.#startsOver = false;
+    } catch (error) {
+      this.#lease.readerLost();
+      if (this.#is('given')) {
+        this.#turn = before;
+        this.#state = 'asking';
+      }
+      throw error;
+    }
+    if (subscription.alreadyEnded) {
+      this.#lease.readerLost();
+      if (this.#is('given')) this.#state = 'asking';
+    } else if (this.#is('given')) {
+      this.#job = subscription;
+      // room that came before there was anything to resume
+      if (this.#hasRoom) subscription.resume();
+    } else {
+      subscription.close();
+    }
+  }
+
+  // a method, so that TypeScript does not narrow: the state changes while Redis is awaited
+  #is(state: State): boolean {
+    return this.#state === state;
+  }
+}

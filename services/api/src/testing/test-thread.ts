@@ -1,0 +1,52 @@
+import { threadRef } from '@millrace/contracts';
+import { ThreadKeys } from '@millrace/threads';
+import type { ApiHarness, TestNode } from './api-harness.ts';
+
+/** A thread, with jobs that have their turns when the test says so. */
+export class TestThread {
+  readonly id = `thread-${crypto.randomUUID()}`;
+  readonly ref;
+  readonly #keys: ThreadKeys;
+  #turns = 0;
+
+  constructor(
+    readonly harness: ApiHarness,
+    tenant = 'default',
+  ) {
+    this.ref = threadRef(tenant, this.id);
+    this.#keys = new ThreadKeys(harness.prefix);
+  }
+
+  get channel(): string {
+    return this.#keys.channel(this.ref);
+  }
+
+  streamOf(node: TestNode): string {
+    return `${node.url}/threads/${this.id}/stream`;
+  }
+
+  async create(): Promise<this> {
+    await this.harness.redis.hset(this.#keys.record(this.ref), { createdAt: Date.now() });
+    return this;
+  }
+
+  /** Gives a job the turn. */
+  async activate(jobId: string): Promise<void> {
+    this.#turns += 1;
+    await this.harness.redis
+      .multi()
+      .hset(this.#keys.record(this.ref), 'active', jobId)
+      .zadd(this.#keys.jobs(this.ref), this.#turns, jobId)
+      .publish(this.channel, '')
+      .exec();
+  }
+
+  async leave(): Promise<void> {
+    await this.harness.redis.multi().hdel(this.#keys.record(this.ref), 'active').publish(this.channel, '').exec();
+  }
+
+  async erase(): Promise<void> {
+    const { redis } = this.harness;
+    await redis.multi().del(this.#keys.record(this.ref), this.#keys.jobs(this.ref)).publish(this.channel, '').exec();
+  }
+}
