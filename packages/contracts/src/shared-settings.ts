@@ -62,6 +62,28 @@ export const streamLogSettings = {
     .describe('Attempts before a job whose workers keep dying is given up'),
 };
 
+/** Where the state of agents is kept, and how much of it: read by every process that reads or writes threads. */
+export const checkpointSettings = {
+  MILLRACE_CHECKPOINTS: z
+    .string()
+    .regex(/^(redis|postgres(ql)?:\/\/.+)$/, 'must be "redis", or a URL that begins with "postgres://"')
+    .default('redis')
+    .describe('Where agents keep their checkpoints and their store: `redis`, or the URL of a PostgreSQL database'),
+  MILLRACE_CHECKPOINTS_KEPT: integer()
+    .min(1)
+    .max(100_000)
+    .default(100)
+    .describe('Checkpoints kept of a thread in Redis, beside those that are still needed; of each subgraph likewise'),
+  MILLRACE_MAX_CHECKPOINT_BYTES: integer()
+    .min(65_536)
+    .default(64 * 1024 * 1024)
+    .describe('Bytes of one thread’s checkpoints in Redis; a job that would need more ends with an error'),
+  MILLRACE_MAX_STORE_BYTES: integer()
+    .min(65_536)
+    .default(64 * 1024 * 1024)
+    .describe('Bytes of one tenant’s store (LangGraph’s long-term memory) in Redis; a put beyond it fails'),
+};
+
 type StreamLogSettings = z.output<z.ZodObject<typeof streamLogSettings>>;
 
 const retentionTimes = z.object({

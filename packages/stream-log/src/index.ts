@@ -27,6 +27,7 @@ export { NewJob } from './log/new-job.ts';
 export { isFinished, type JobOutline, type LogLimits } from './log/record.ts';
 export { saidBy } from './log/said.ts';
 export { KeySpace } from './redis/keys.ts';
+export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
 export type { RedisConnection } from './redis/scripts.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';

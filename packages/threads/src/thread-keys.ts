@@ -28,4 +28,35 @@ export class ThreadKeys {
   channel(ref: ThreadRef): string {
     return `${this.#prefix}:{thread:${ref}}:live`;
   }
+
+  /** hash: the checkpoints of a thread and their values, see `lua/shared/checkpoints.lua` */
+  checkpoints(ref: ThreadRef): string {
+    return `${this.#prefix}:{thread:${ref}}:checkpoints`;
+  }
+
+  /** sorted set of names, all of score 0: the order of what `checkpoints` has */
+  checkpointIndex(ref: ThreadRef): string {
+    return `${this.#prefix}:{thread:${ref}}:checkpoint-index`;
+  }
+
+  /** KEYS of the checkpoints' scripts */
+  ofCheckpoints(ref: ThreadRef): [record: string, checkpoints: string, index: string] {
+    return [this.record(ref), this.checkpoints(ref), this.checkpointIndex(ref)];
+  }
+
+  /** matches {@link checkpointIndex} of every thread */
+  get everyCheckpointIndex(): string {
+    return `${this.#prefix}:{thread:*}:checkpoint-index`;
+  }
+
+  /** @returns the thread whose checkpoint index this is */
+  threadOf(checkpointIndex: string): ThreadRef {
+    const beginning = `${this.#prefix}:{thread:`.length;
+    return checkpointIndex.slice(beginning, -'}:checkpoint-index'.length) as ThreadRef;
+  }
+
+  /** KEYS of the scripts of a tenant's store: hash of items, sorted set of their names */
+  ofStore(tenant: string): [items: string, index: string] {
+    return [`${this.#prefix}:{store:${tenant}}:items`, `${this.#prefix}:{store:${tenant}}:index`];
+  }
 }

@@ -1,0 +1,233 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import type { RunnableConfig } from '@langchain/core/runnables';
+import { emptyCheckpoint, INTERRUPT, RESUME, uuid6 } from '@langchain/langgraph-checkpoint';
+import type { ThreadRef } from '@millrace/contracts';
+import { AttemptFenced } from '@millrace/stream-log';
+import { startRedis } from '@millrace/testing';
+import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
+import { CheckpointsTooLarge, WrongThread } from './errors.ts';
+import { headIn } from './head.ts';
+import type { RedisSaver } from './redis-saver.ts';
+
+const redis = await startRedis();
+const harness = new CheckpointHarness(redis.url);
+
+afterAll(async () => {
+  await harness[Symbol.asyncDispose]();
+  await redis.stop();
+});
+
+const metadata = { source: 'loop', step: 1, parents: {} } as const;
+
+function at(ref: ThreadRef, id?: string, namespace = ''): RunnableConfig {
+  return { configurable: { thread_id: ref, checkpoint_ns: namespace, ...(id && { checkpoint_id: id }) } };
+}
+
+/** Stores a checkpoint with one channel after a parent. */
+function put(saver: RedisSaver, ref: ThreadRef, parent: string | undefined, value: unknown, namespace = '') {
+  const checkpoint = { ...emptyCheckpoint(), id: uuid6(0), channel_values: { a: value }, channel_versions: { a: 1 } };
+  const config = { ...at(ref, parent, namespace) };
+  return saver.put(config, checkpoint, metadata, { a: 1 }).then(() => checkpoint.id);
+}
+
+describe('the checkpoints of an attempt', () => {
+  it('move the head of its thread, and say which events of the log they cover', async () => {
+    const ref = harness.newThread();
+    const lease = await harness.claim(ref);
+    let seq = 0;
+    const saver = harness.saver(lease, async () => ++seq);
+    const first = await put(saver, ref, undefined, 'one');
+    const second = await put(saver, ref, first, 'two');
+    expect(await headIn(harness.table, ref)).toEqual({
+      checkpointId: second,
+      origin: { job: 'job-1', attempt: 1, seq: 2 },
+    });
+    const tuple = await saver.getTuple(at(ref));
+    expect(tuple?.checkpoint.channel_values).toEqual({ a: 'two' });
+    expect(tuple?.metadata).toEqual({ ...metadata, millrace: { job: 'job-1', attempt: 1, seq: 2 } });
+    expect(tuple?.parentConfig).toEqual(at(ref, first));
+  });
+
+  it('wait until the log has what they cover', async () => {
+    const ref = harness.newThread();
+    const log = Promise.withResolvers<number>();
+    const saver = harness.saver(await harness.claim(ref), () => log.promise);
+    const stored = put(saver, ref, undefined, 'one');
+    await harness.redis.ping();
+    expect(await headIn(harness.table, ref)).toBeNull();
+    log.resolve(7);
+    const id = await stored;
+    expect(await headIn(harness.table, ref)).toEqual({
+      checkpointId: id,
+      origin: { job: 'job-1', attempt: 1, seq: 7 },
+    });
+  });
+
+  it('are not stored when the log refuses its events', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref), () => Promise.reject(new AttemptFenced('acme.job-1')));
+    await expect(put(saver, ref, undefined, 'one')).rejects.toThrow(AttemptFenced);
+    expect(await headIn(harness.table, ref)).toBeNull();
+  });
+
+  it('are refused once another attempt has claimed the thread (law 18)', async () => {
+    const ref = harness.newThread();
+    const zombie = harness.saver(await harness.claim(ref, 1));
+    const first = await put(zombie, ref, undefined, 'one');
+    const heir = harness.saver(await harness.claim(ref, 2));
+    await expect(put(zombie, ref, first, 'late')).rejects.toThrow(AttemptFenced);
+    await expect(put(zombie, ref, undefined, 'late', 'node:task')).rejects.toThrow(AttemptFenced);
+    await expect(zombie.putWrites(at(ref, first), [['a', 'late']], 'task')).rejects.toThrow(AttemptFenced);
+    const second = await put(heir, ref, first, 'two');
+    await expect(put(zombie, ref, second, 'later')).rejects.toThrow(AttemptFenced);
+    expect((await headIn(harness.table, ref))?.checkpointId).toBe(second);
+    expect((await heir.getTuple(at(ref, first)))?.pendingWrites).toEqual([]);
+    expect(await heir.getTuple(at(ref, undefined, 'node:task'))).toBeUndefined();
+  });
+
+  it('are stored before a claim or not at all, however the two race (law 18)', async () => {
+    await using elsewhere = new CheckpointHarness(redis.url, { keys: harness.keys });
+    const outcomes = { stored: 0, fenced: 0 };
+    for (let round = 0; round < 200; round++) {
+      const ref = harness.newThread();
+      const old = harness.saver(await harness.claim(ref, 1));
+      const first = await put(old, ref, undefined, 'one');
+      const late = put(old, ref, first, 'late').catch((error: unknown) => error);
+      for (let wait = 0; wait < round % 8; wait++) await Promise.resolve();
+      const lease = await elsewhere.claim(ref, 2);
+      const head = await headIn(elsewhere.table, ref);
+      const outcome = await late;
+      if (typeof outcome === 'string') outcomes.stored++;
+      else if (outcome instanceof AttemptFenced) outcomes.fenced++;
+      expect(head?.checkpointId).toBe(typeof outcome === 'string' ? outcome : first);
+      const next = await put(elsewhere.saver(lease), ref, head?.checkpointId, 'two');
+      expect((await headIn(harness.table, ref))?.checkpointId).toBe(next);
+    }
+    expect(outcomes.stored + outcomes.fenced).toBe(200);
+    expect(Math.min(outcomes.stored, outcomes.fenced)).toBeGreaterThan(0);
+  });
+
+  it('are refused when the head is not their parent: somebody has changed the state meanwhile', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const first = await put(saver, ref, undefined, 'one');
+    const edited = await put(harness.saver(), ref, first, 'edited');
+    await expect(put(saver, ref, first, 'two')).rejects.toThrow(AttemptFenced);
+    expect((await headIn(harness.table, ref))?.checkpointId).toBe(edited);
+  });
+
+  it('are stored once when they are sent twice', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const checkpoint = { ...emptyCheckpoint(), channel_values: { a: 'x'.repeat(50_000) }, channel_versions: { a: 1 } };
+    await saver.put(at(ref), checkpoint, metadata, { a: 1 });
+    const before = await harness.redis.hgetall(harness.keys.checkpoints(ref));
+    await saver.put(at(ref), checkpoint, metadata, { a: 1 });
+    await saver.putWrites(at(ref, checkpoint.id), [['a', 1]], 'task');
+    await saver.putWrites(at(ref, checkpoint.id), [['a', 2]], 'task');
+    const { b: _, ...after } = await harness.redis.hgetall(harness.keys.checkpoints(ref));
+    const { b: __, ...expected } = before;
+    expect(after).toMatchObject(expected);
+    expect((await saver.getTuple(at(ref)))?.pendingWrites).toEqual([['task', 'a', 1]]);
+  });
+
+  it('replace what an earlier attempt of the job left of the same task', async () => {
+    const ref = harness.newThread();
+    const first = harness.saver(await harness.claim(ref, 1));
+    const id = await put(first, ref, undefined, 'one');
+    await first.putWrites(
+      at(ref, id),
+      [
+        ['a', 1],
+        ['a', 2],
+        ['b', 3],
+      ],
+      'task',
+    );
+    const second = harness.saver(await harness.claim(ref, 2));
+    await second.putWrites(at(ref, id), [['a', 9]], 'task');
+    expect((await second.getTuple(at(ref)))?.pendingWrites).toEqual([['task', 'a', 9]]);
+  });
+
+  it('hide what an earlier attempt of the job has written in a step that runs again, but questions and answers', async () => {
+    const ref = harness.newThread();
+    const other = harness.saver(await harness.claim(ref, 1, 'job-0'));
+    const id = await put(other, ref, undefined, 'one');
+    await other.putWrites(at(ref, id), [['a', 'of another job']], 'sibling');
+    const first = harness.saver(await harness.claim(ref, 1));
+    await first.putWrites(at(ref, id), [['a', 'void']], 'task');
+    await first.putWrites(at(ref, id), [[INTERRUPT, 'question?']], 'asker');
+    await first.putWrites(at(ref, id), [[RESUME, 'answer']], 'asker');
+    const second = harness.saver(await harness.claim(ref, 2));
+    const pending = (await second.getTuple(at(ref)))?.pendingWrites;
+    expect(new Set(pending)).toEqual(
+      new Set([
+        ['sibling', 'a', 'of another job'],
+        ['asker', INTERRUPT, 'question?'],
+        ['asker', RESUME, 'answer'],
+      ]),
+    );
+    expect((await harness.saver().getTuple(at(ref)))?.pendingWrites).toHaveLength(4);
+  });
+
+  it('are of its own thread: another is neither read nor written', async () => {
+    const ref = harness.newThread();
+    const foreign = harness.newThread();
+    const id = await put(harness.saver(), foreign, undefined, 'secret');
+    const saver = harness.saver(await harness.claim(ref));
+    await expect(saver.getTuple(at(foreign))).rejects.toThrow(WrongThread);
+    await expect(saver.list({ configurable: {} }).next()).rejects.toThrow(WrongThread);
+    await expect(put(saver, foreign, id, 'mine')).rejects.toThrow(WrongThread);
+    await expect(saver.deleteThread(foreign)).rejects.toThrow(WrongThread);
+  });
+
+  it('of concurrent subgraphs are all stored', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const root = await put(saver, ref, undefined, 'root');
+    const namespaces = Array.from({ length: 20 }, (_, nth) => `worker:${nth}`);
+    await Promise.all(
+      namespaces.map(async (namespace, nth) => {
+        const first = await put(saver, ref, undefined, `first ${nth}`, namespace);
+        await put(saver, ref, first, `second ${nth}`, namespace);
+      }),
+    );
+    const states = await Promise.all(namespaces.map((namespace) => saver.getTuple(at(ref, undefined, namespace))));
+    expect(states.map((tuple) => tuple?.checkpoint.channel_values['a'])).toEqual(
+      namespaces.map((_, nth) => `second ${nth}`),
+    );
+    expect((await headIn(harness.table, ref))?.checkpointId).toBe(root);
+  });
+
+  it('are bounded in bytes; what does not fit leaves nothing behind', async () => {
+    await using small = new CheckpointHarness(redis.url, { limits: { maxBytes: 100_000 } });
+    const ref = small.newThread();
+    const saver = small.saver(await small.claim(ref));
+    const first = await put(saver, ref, undefined, 'one');
+    const incompressible = Array.from({ length: 20_000 }, () => uuid6(0)).join();
+    await expect(put(saver, ref, first, incompressible)).rejects.toThrow(CheckpointsTooLarge);
+    await expect(saver.putWrites(at(ref, first), [['a', incompressible]], 'task')).rejects.toThrow(CheckpointsTooLarge);
+    expect((await headIn(small.table, ref))?.checkpointId).toBe(first);
+  });
+
+  it('give their bytes to the record of the thread, and take them back when they are erased', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const id = await put(saver, ref, undefined, { text: Array.from({ length: 1_000 }, () => uuid6(0)).join() });
+    await saver.putWrites(at(ref, id), [['a', 'x'.repeat(1_000)]], 'task');
+    const bytes = Number(await harness.redis.hget(harness.keys.record(ref), 'bytes'));
+    expect(bytes).toBeGreaterThan(38_000);
+    expect(bytes).toBeLessThan(45_000);
+    await harness.table.erase(ref);
+    expect(await harness.redis.hgetall(harness.keys.record(ref))).toEqual({ claim: expect.any(String) });
+    expect(await headIn(harness.table, ref)).toBeNull();
+  });
+
+  it('expire with the thread', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    await put(saver, ref, undefined, 'one');
+    const times = await Promise.all(harness.keys.ofCheckpoints(ref).map((key) => harness.redis.pttl(key)));
+    expect(times.every((ms) => ms > 590_000 && ms <= 600_000)).toBe(true);
+  });
+});

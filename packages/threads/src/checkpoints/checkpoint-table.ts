@@ -1,0 +1,197 @@
+import { jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
+import { AttemptFenced, type RedisConnection, retryWhileUnavailable } from '@millrace/stream-log';
+import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
+import type { ThreadKeys } from '../thread-keys.ts';
+import { CheckpointsTooLarge } from './errors.ts';
+import type { AttemptLease } from './ports.ts';
+import {
+  jsonOf,
+  namesIn,
+  parseRecord,
+  parseWrite,
+  type StoredCheckpoint,
+  type StoredWrite,
+  writeBytes,
+} from './stored-checkpoint.ts';
+
+const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
+
+const SCRIPTS = {
+  put: [3, ...FRAGMENTS],
+  read: [3, ...FRAGMENTS.slice(0, 3)],
+  write: [3, 'checkpoints'],
+  erase: [3],
+  pin: [3, 'checkpoints'],
+} as const;
+
+/** Names read at a time while a thread's checkpoints are listed. */
+const PAGE = 50;
+
+export interface CheckpointLimits {
+  /** checkpoints of a thread that are kept beside those that somebody needs; of each subgraph likewise */
+  readonly kept: number;
+  /** how long a thread outlives its last change, ms */
+  readonly retentionMs: number;
+  /** of a thread's checkpoints together */
+  readonly maxBytes: number;
+}
+
+export interface CheckpointTableOptions {
+  readonly redis: RedisConnection;
+  readonly keys: ThreadKeys;
+  readonly limits: CheckpointLimits;
+  /** whether to wait while Redis is away, as a worker does; otherwise its error is passed on at once */
+  readonly patient?: boolean;
+}
+
+/** A checkpoint as read, with what is pending at it. */
+export interface ReadCheckpoint extends StoredCheckpoint {
+  readonly writes: readonly StoredWrite[];
+  /** of its values, if they were asked for */
+  readonly pieces: ReadonlyMap<string, Buffer>;
+}
+
+/** Identifies a checkpoint; without an id: the newest of its namespace. */
+export interface CheckpointName {
+  readonly namespace: string;
+  readonly id?: string | undefined;
+}
+
+/** The checkpoints in Redis, as bytes: one script for each change. Knows nothing of LangChain's classes.
+ *  @see docs/redis.md */
+export class CheckpointTable {
+  readonly #run: RunScript<keyof typeof SCRIPTS>;
+  readonly #options: CheckpointTableOptions;
+
+  constructor(options: CheckpointTableOptions) {
+    this.#options = options;
+    this.#run = scriptsOf(options.redis, 'checkpoint', SCRIPTS);
+  }
+
+  /** Stores a checkpoint and makes it the head, in one script. Sent twice, it is stored once.
+   *  @param pieces those that Redis may not have yet
+   *  @param lease the attempt that writes; null: nobody's
+   *  @returns names of pieces that are missing: nothing is stored then
+   *  @throws AttemptFenced another attempt has claimed the thread, or moved its head
+   *  @throws CheckpointsTooLarge */
+  async put(
+    ref: ThreadRef,
+    checkpoint: StoredCheckpoint,
+    pieces: ReadonlyMap<string, Buffer>,
+    lease: AttemptLease | null,
+  ): Promise<readonly string[]> {
+    const { kept, retentionMs, maxBytes } = this.#options.limits;
+    const { namespace, parentId, rootId, needsAncestors, outline, values } = checkpoint;
+    const [outcome, ...missing] = (await this.#send('put', ref, [
+      ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
+      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes],
+      ...[...pieces].flat(),
+    ])) as [number, ...string[]];
+    this.#check(outcome, ref, lease);
+    return missing;
+  }
+
+  /** Stores what a task has written at a checkpoint, in one script.
+   *  @throws AttemptFenced another attempt has claimed the thread
+   *  @throws CheckpointsTooLarge */
+  async write(
+    ref: ThreadRef,
+    at: Required<CheckpointName>,
+    taskId: string,
+    writes: readonly StoredWrite[],
+    lease: AttemptLease | null,
+  ): Promise<void> {
+    const { retentionMs, maxBytes } = this.#options.limits;
+    const outcome = await this.#send('write', ref, [
+      ...[claimOf(lease), at.namespace, at.id ?? '', taskId, retentionMs, maxBytes],
+      ...writes.flatMap((write) => [write.number, writeBytes(write)]),
+    ]);
+    this.#check(outcome, ref, lease);
+  }
+
+  /** @param withValues whether to read the pieces of its values too
+   *  @returns null: no such checkpoint */
+  async read(ref: ThreadRef, at: CheckpointName, withValues = true): Promise<ReadCheckpoint | null> {
+    const keys = this.#options.keys.ofCheckpoints(ref);
+    const args = [at.namespace, at.id ?? '', withValues ? '1' : ''];
+    const reply = (await this.#patiently(() => this.#run.bytes('read', keys, args))) as
+      | [id: Buffer, record: Buffer, writes: Buffer[], pieces: Buffer[]]
+      | null;
+    if (!reply) return null;
+    const [, record, writes, pieces] = reply;
+    return {
+      ...parseRecord(at.namespace, record.toString('utf8')),
+      writes: pairs(writes).map(([name, write]) => parseWrite(name, write)),
+      pieces: new Map(pairs(pieces)),
+    };
+  }
+
+  /** Names checkpoints of a thread, newest first within a namespace.
+   *  @param namespace undefined: of all namespaces
+   *  @param before only those with a smaller id */
+  async *names(ref: ThreadRef, namespace?: string, before?: string): AsyncGenerator<Required<CheckpointName>> {
+    const index = this.#options.keys.checkpointIndex(ref);
+    const beginning = namespace === undefined ? 'c\0' : `c\0${namespace}\0`;
+    let high = namespace !== undefined && before !== undefined ? `(${beginning}${before}` : `(${beginning}\u{10ffff}`;
+    for (;;) {
+      const page = await this.#patiently(() =>
+        this.#options.redis.zrevrangebylex(index, high, `[${beginning}`, 'LIMIT', 0, PAGE),
+      );
+      for (const member of page) {
+        const [, space = '', id = ''] = member.split('\0');
+        if (before === undefined || id < before) yield { namespace: space, id };
+      }
+      if (page.length < PAGE) return;
+      high = `(${page.at(-1)}`;
+    }
+  }
+
+  /** Every thread that has checkpoints, by a scan of all keys: for maintenance and tests. */
+  async *threads(): AsyncGenerator<ThreadRef> {
+    const { redis, keys } = this.#options;
+    for (const node of 'nodes' in redis ? redis.nodes('master') : [redis]) {
+      for await (const page of node.scanStream({ match: keys.everyCheckpointIndex, count: 1_000 })) {
+        for (const key of page as string[]) yield keys.threadOf(key);
+      }
+    }
+  }
+
+  /** Forgets all checkpoints of a thread. */
+  async erase(ref: ThreadRef): Promise<void> {
+    await this.#send('erase', ref, []);
+  }
+
+  /** Keeps a checkpoint from being pruned for a time.
+   *  @returns the id; null: no such checkpoint */
+  async pin(ref: ThreadRef, id: string | undefined, forMs: number): Promise<string | null> {
+    return (await this.#send('pin', ref, [id ?? '', forMs])) as string | null;
+  }
+
+  #check(outcome: unknown, ref: ThreadRef, lease: AttemptLease | null): void {
+    if (outcome === -1) throw new AttemptFenced(jobRef(tenantOf(ref), lease?.jobId ?? ''));
+    if (outcome === -3) throw new CheckpointsTooLarge(ref, this.#options.limits.maxBytes);
+  }
+
+  #send(name: keyof typeof SCRIPTS, ref: ThreadRef, args: readonly (string | number | Buffer)[]): Promise<unknown> {
+    return this.#patiently(() => this.#run(name, this.#options.keys.ofCheckpoints(ref), args));
+  }
+
+  /** Each script may be sent twice. */
+  async #patiently<Reply>(command: () => Promise<Reply>): Promise<Reply> {
+    return this.#options.patient ? ((await retryWhileUnavailable(command)) as Reply) : command();
+  }
+}
+
+/** What `Threads.claim` stores, so that a script can compare it; '' for nobody. */
+export function claimOf(lease: Pick<AttemptLease, 'jobId' | 'attempt' | 'leaseToken'> | null): string {
+  return lease === null ? '' : `${lease.jobId}:${lease.attempt}:${lease.leaseToken}`;
+}
+
+function pairs(flat: readonly Buffer[]): [string, Buffer][] {
+  const all: [string, Buffer][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [name, value] = [flat[i], flat[i + 1]];
+    if (name && value) all.push([name.toString('utf8'), value]);
+  }
+  return all;
+}

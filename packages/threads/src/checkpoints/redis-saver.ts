@@ -1,0 +1,277 @@
+import {
+  BaseCheckpointSaver,
+  type ChannelVersions,
+  type Checkpoint,
+  type CheckpointListOptions,
+  type CheckpointMetadata,
+  type CheckpointPendingWrite,
+  type CheckpointTuple,
+  compareWritesSortKeys,
+  getCheckpointId,
+  maxChannelVersion,
+  type PendingWrite,
+  TASKS,
+  WRITES_IDX_MAP,
+  writesSortKey,
+} from '@langchain/langgraph-checkpoint';
+import type { ThreadRef } from '@millrace/contracts';
+import { type CheckpointName, type CheckpointTable, claimOf, type ReadCheckpoint } from './checkpoint-table.ts';
+import type { AttemptLease } from './ports.ts';
+import { type Config, nameOf, namespaceOf, ofThread } from './saver-config.ts';
+import {
+  bytesOf,
+  namesIn,
+  type StoredCheckpoint,
+  type StoredValue,
+  type StoredWrite,
+  storedValue,
+} from './stored-checkpoint.ts';
+import { isVoid } from './void-writes.ts';
+
+/** Checkpoints whose values a saver need not read again to store the next one. */
+const REMEMBERED = 64;
+
+/** Pieces that a saver need not send again; a wrong guess costs one round trip. */
+const REMEMBERED_PIECES = 100_000;
+
+/** A saver bound to one attempt: what it may write, and what its log must hold first. */
+export interface SaverAttempt {
+  readonly lease: AttemptLease;
+  /** resolves when every event emitted so far is stored, with the seq of the last one */
+  readonly flushed: () => Promise<number>;
+}
+
+/** LangGraph's checkpointer on plain Redis. A checkpoint is stored whole by one script, with as much of its values as Redis
+ *  does not have yet. With an attempt it serves the thread of that attempt alone, and stops writing once another attempt has
+ *  claimed the thread.
+ *  @see docs/adr/0032-checkpoints-in-plain-redis.md */
+export class RedisSaver extends BaseCheckpointSaver {
+  readonly #table: CheckpointTable;
+  readonly #attempt: SaverAttempt | null;
+  /** by namespace and id, oldest first */
+  readonly #remembered = new Map<string, StoredCheckpoint>();
+  readonly #stored = new Set<string>();
+
+  constructor(table: CheckpointTable, attempt: SaverAttempt | null = null) {
+    super();
+    this.#table = table;
+    this.#attempt = attempt;
+  }
+
+  override async getTuple(config: Config): Promise<CheckpointTuple | undefined> {
+    const ref = ofThread(config, this.#attempt?.lease.ref);
+    if (ref === undefined) return undefined;
+    const found = await this.#table.read(ref, nameOf(config));
+    return found === null ? undefined : await this.#tuple(ref, found);
+  }
+
+  override async *list(config: Config, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
+    const ref = ofThread(config, this.#attempt?.lease.ref);
+    const refs = ref === undefined ? this.#table.threads() : [ref];
+    const only = getCheckpointId(config);
+    const before = options.before && getCheckpointId(options.before);
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    for await (const each of refs) {
+      for await (const name of this.#table.names(each, namespaceOf(config), before || undefined)) {
+        if (left <= 0) return;
+        if (only !== '' && name.id !== only) continue;
+        const found = await this.#table.read(each, name);
+        if (found === null || !matches(found, options.filter)) continue;
+        left--;
+        yield await this.#tuple(each, found);
+      }
+    }
+  }
+
+  override async put(
+    config: Config,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<Config> {
+    const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
+    const { namespace, id: parentId } = nameOf(config);
+    const seq = await this.#attempt?.flushed();
+    const origin = this.#attempt && { job: this.#attempt.lease.jobId, attempt: this.#attempt.lease.attempt, seq };
+    const { channel_values, ...outline } = checkpoint;
+    const parent = parentId === undefined ? null : await this.#recall(ref, { namespace, id: parentId });
+    const stored = async (reuse: boolean, pieces: Map<string, Buffer>): Promise<StoredCheckpoint> => ({
+      ...{ namespace, outline, parentId: parentId ?? null },
+      rootId: namespace === '' ? null : (rootOf(config, metadata) ?? null),
+      needsAncestors: needsAncestors(metadata, channel_values),
+      metadata: await this.#json(origin ? { ...metadata, millrace: origin } : metadata),
+      values: await this.#values({ checkpoint, newVersions, parent, reuse, isFirst: parentId === undefined }, pieces),
+    });
+    await this.#store(ref, stored);
+    return configOf(ref, { namespace, id: checkpoint.id });
+  }
+
+  override async putWrites(config: Config, writes: PendingWrite[], taskId: string, taskPath = ''): Promise<void> {
+    const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
+    const { namespace, id } = nameOf(config);
+    const claim = claimOf(this.#attempt?.lease ?? null);
+    const stored = await Promise.all(
+      writes.map(
+        async ([channel, value], place): Promise<StoredWrite> => ({
+          ...{ taskId, path: taskPath, claim, channel },
+          number: WRITES_IDX_MAP[channel] ?? place,
+          value: await this.serde.dumpsTyped(value),
+        }),
+      ),
+    );
+    const at = { namespace, id: mustHave(id, 'checkpoint_id') };
+    if (stored.length > 0) await this.#table.write(ref, at, taskId, stored, this.#attempt?.lease ?? null);
+  }
+
+  override async deleteThread(threadId: string): Promise<void> {
+    const ref = mustHave(ofThread({ configurable: { thread_id: threadId } }, this.#attempt?.lease.ref), 'thread_id');
+    this.#remembered.clear();
+    await this.#table.erase(ref);
+  }
+
+  /** Sends what Redis may lack, then what it says is missing. */
+  async #store(
+    ref: ThreadRef,
+    stored: (reuse: boolean, pieces: Map<string, Buffer>) => Promise<StoredCheckpoint>,
+  ): Promise<void> {
+    const lease = this.#attempt?.lease ?? null;
+    const pieces = new Map<string, Buffer>();
+    let checkpoint = await stored(true, pieces);
+    let toSend = new Map([...pieces].filter(([name]) => !this.#stored.has(name)));
+    let missing = await this.#table.put(ref, checkpoint, toSend, lease);
+    if (missing.length > 0) {
+      // pruned or erased meanwhile: everything again
+      pieces.clear();
+      checkpoint = await stored(false, pieces);
+      toSend = pieces;
+      missing = await this.#table.put(ref, checkpoint, toSend, lease);
+      if (missing.length > 0) throw new Error('a checkpoint refers to a piece that it does not have');
+    }
+    this.#remember(checkpoint, pieces.keys());
+  }
+
+  /** The channels' values: those that have changed since the parent as bytes, the others as the parent has them. */
+  async #values(
+    {
+      checkpoint,
+      newVersions,
+      parent,
+      reuse,
+      isFirst,
+    }: {
+      checkpoint: Checkpoint;
+      newVersions: ChannelVersions;
+      parent: StoredCheckpoint | null;
+      reuse: boolean;
+      isFirst: boolean;
+    },
+    pieces: Map<string, Buffer>,
+  ): Promise<StoredValue[]> {
+    const ofParent = new Map(parent?.values.map((value) => [value.channel, value]));
+    const values: StoredValue[] = [];
+    for (const [channel, value] of Object.entries(checkpoint.channel_values)) {
+      const isNew = Object.hasOwn(newVersions, channel);
+      // LangGraph's savers keep of a first checkpoint only what `newVersions` names
+      if (isFirst && !isNew) continue;
+      const same =
+        !isNew && reuse && parent?.outline.channel_versions[channel] === checkpoint.channel_versions[channel]
+          ? ofParent.get(channel)
+          : undefined;
+      values.push(same ?? storedValue(channel, await this.serde.dumpsTyped(value), pieces));
+    }
+    return values;
+  }
+
+  /** @returns the checkpoint without its values, from memory where possible */
+  async #recall(ref: ThreadRef, name: Required<CheckpointName>): Promise<StoredCheckpoint | null> {
+    const remembered = this.#attempt && this.#remembered.get(`${name.namespace}\0${name.id}`);
+    return remembered ?? (await this.#table.read(ref, name, false));
+  }
+
+  #remember(checkpoint: StoredCheckpoint, pieces: Iterable<string>): void {
+    // a saver without an attempt serves many threads
+    if (this.#attempt === null) return;
+    this.#remembered.set(`${checkpoint.namespace}\0${checkpoint.outline.id}`, checkpoint);
+    if (this.#remembered.size > REMEMBERED) {
+      const [oldest] = this.#remembered.keys();
+      if (oldest !== undefined) this.#remembered.delete(oldest);
+    }
+    if (this.#stored.size > REMEMBERED_PIECES) this.#stored.clear();
+    for (const name of pieces) this.#stored.add(name);
+    for (const name of namesIn(checkpoint.values)) this.#stored.add(name);
+  }
+
+  async #tuple(ref: ThreadRef, found: ReadCheckpoint): Promise<CheckpointTuple> {
+    this.#remember(found, found.pieces.keys());
+    const { namespace, outline, parentId } = found;
+    const values = await Promise.all(
+      found.values.map(async (value) => {
+        const typed = bytesOf(value, found.pieces);
+        if (typed === undefined) throw new Error(`Redis has lost a part of channel ${value.channel}`);
+        return [value.channel, await this.serde.loadsTyped(...typed)] as const;
+      }),
+    );
+    const checkpoint: Checkpoint = { ...outline, channel_values: Object.fromEntries(values) };
+    if (checkpoint.v < 4 && parentId !== null) {
+      await this.#moveSends(checkpoint, await this.#table.read(ref, { namespace, id: parentId }, false));
+    }
+    const own = this.#attempt?.lease;
+    return {
+      config: configOf(ref, { namespace, id: outline.id }),
+      checkpoint,
+      metadata: await this.serde.loadsTyped('json', found.metadata),
+      pendingWrites: await this.#pending(found.writes.filter((write) => !own || !isVoid(write, own))),
+      ...(parentId === null ? {} : { parentConfig: configOf(ref, { namespace, id: parentId }) }),
+    };
+  }
+
+  /** In the order in which a running graph applies them. */
+  async #pending(writes: readonly StoredWrite[]): Promise<CheckpointPendingWrite[]> {
+    const keyed = writes.map((write) => ({ write, key: writesSortKey(write.path, write.taskId, write.number) }));
+    keyed.sort((a, b) => compareWritesSortKeys(a.key, b.key));
+    return Promise.all(
+      keyed.map(async ({ write }): Promise<CheckpointPendingWrite> => {
+        return [write.taskId, write.channel, await this.serde.loadsTyped(...write.value)];
+      }),
+    );
+  }
+
+  /** Before format 4, what a step sent to tasks was among the writes of its parent. */
+  async #moveSends(checkpoint: Checkpoint, parent: ReadCheckpoint | null): Promise<void> {
+    const sends = await this.#pending(parent?.writes.filter(({ channel }) => channel === TASKS) ?? []);
+    const versions = Object.values(checkpoint.channel_versions);
+    checkpoint.channel_values[TASKS] = sends.map(([, , value]) => value);
+    checkpoint.channel_versions[TASKS] =
+      versions.length > 0 ? maxChannelVersion(...versions) : this.getNextVersion(undefined);
+  }
+
+  async #json(value: unknown): Promise<string> {
+    const [, bytes] = await this.serde.dumpsTyped(value);
+    return Buffer.from(bytes).toString('utf8');
+  }
+}
+
+function configOf(ref: ThreadRef, { namespace, id }: CheckpointName): Config {
+  return { configurable: { thread_id: ref, checkpoint_ns: namespace, checkpoint_id: id } };
+}
+
+function mustHave<T>(value: T | undefined, field: string): T {
+  if (value !== undefined) return value;
+  throw new Error(`LangGraph's checkpointer needs "${field}" in the config's "configurable"`);
+}
+
+/** LangGraph puts it into the config while a subgraph runs, and into the metadata. */
+function rootOf(config: Config, metadata: CheckpointMetadata): string | undefined {
+  const map: Record<string, string> = config.configurable?.['checkpoint_map'] ?? metadata.parents ?? {};
+  return map[''];
+}
+
+function needsAncestors(metadata: CheckpointMetadata, values: Checkpoint['channel_values']): boolean {
+  return Object.keys(metadata.counters_since_delta_snapshot ?? {}).some((channel) => !Object.hasOwn(values, channel));
+}
+
+function matches({ metadata }: StoredCheckpoint, filter: Record<string, unknown> | undefined): boolean {
+  if (filter === undefined) return true;
+  const actual: Record<string, unknown> = JSON.parse(metadata);
+  return Object.entries(filter).every(([key, value]) => JSON.stringify(actual[key]) === JSON.stringify(value));
+}

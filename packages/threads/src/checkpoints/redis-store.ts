@@ -1,0 +1,171 @@
+import {
+  BaseStore,
+  type GetOperation,
+  type Item,
+  type ListNamespacesOperation,
+  type Operation,
+  type OperationResults,
+  type PutOperation,
+  type SearchItem,
+  type SearchOperation,
+  validateNamespace,
+} from '@langchain/langgraph-checkpoint';
+import { type RedisConnection, retryWhileUnavailable } from '@millrace/stream-log';
+import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
+import type { ThreadKeys } from '../thread-keys.ts';
+import { StoreFull } from './errors.ts';
+import { matchesFilter, matchesNamespace } from './store-filters.ts';
+
+const SCRIPTS = { put: [2], page: [2], namespaces: [1] } as const;
+
+/** Items, or namespaces, that one script reads; puts that one script stores. */
+const BATCH = 200;
+
+const MOST_KEY_CHARACTERS = 1_024;
+const MOST_LABELS = 32;
+
+export interface RedisStoreOptions {
+  readonly redis: RedisConnection;
+  readonly keys: ThreadKeys;
+  readonly tenant: string;
+  /** of all items of the tenant together */
+  readonly maxBytes: number;
+}
+
+/** LangGraph's long-term memory on plain Redis, one for each tenant: JSON items by namespace and key, which do not expire.
+ *  Searches take filters, and give the oldest item of a namespace first. There is no vector index: a `query` ranks nothing,
+ *  as in LangGraph's own InMemoryStore without an index. */
+export class RedisStore extends BaseStore {
+  readonly #options: RedisStoreOptions;
+  readonly #run: RunScript<keyof typeof SCRIPTS>;
+  readonly #keys: readonly [items: string, index: string];
+
+  constructor(options: RedisStoreOptions) {
+    super();
+    this.#options = options;
+    this.#run = scriptsOf(options.redis, 'store', SCRIPTS);
+    this.#keys = options.keys.ofStore(options.tenant);
+  }
+
+  /** Reads come before writes; of several puts of one key the last one counts.
+   *  @throws InvalidNamespaceError
+   *  @throws StoreFull nothing of the puts was stored */
+  override async batch<Op extends Operation[]>(operations: Op): Promise<OperationResults<Op>> {
+    const puts = new Map<string, PutOperation>();
+    const results = await Promise.all(
+      operations.map((operation) => {
+        if ('namespacePrefix' in operation) return this.#search(operation);
+        if ('value' in operation) {
+          validateNamespace(operation.namespace, { allowReservedRoot: true });
+          puts.set(`${nameOf(operation.namespace)}\0\0${checkedKey(operation.key)}`, operation);
+          return undefined;
+        }
+        return 'key' in operation ? this.#get(operation) : this.#namespaces(operation as ListNamespacesOperation);
+      }),
+    );
+    await this.#put([...puts.values()]);
+    return results as OperationResults<Op>;
+  }
+
+  /** @returns what the tenant's items take in Redis, bytes */
+  async bytes(): Promise<number> {
+    return Number((await this.#options.redis.hget(this.#keys[0], 'bytes')) ?? 0);
+  }
+
+  /** Deletes everything. */
+  async erase(): Promise<void> {
+    await this.#options.redis.unlink(...this.#keys);
+  }
+
+  async #get({ namespace, key }: GetOperation): Promise<Item | null> {
+    const field = `${nameOf(namespace)}\0\0${checkedKey(key)}`;
+    const item = await retryWhileUnavailable(() => this.#options.redis.hget(this.#keys[0], field));
+    return item ? itemOf(namespace, key, item) : null;
+  }
+
+  async #put(operations: readonly PutOperation[]): Promise<void> {
+    const { tenant, maxBytes } = this.#options;
+    for (let start = 0; start < operations.length; start += BATCH) {
+      const args = operations.slice(start, start + BATCH).flatMap(({ namespace, key, value }) => {
+        return [nameOf(namespace), key, value === null ? '' : JSON.stringify(value)];
+      });
+      const outcome = await retryWhileUnavailable(() => this.#run('put', this.#keys, [maxBytes, ...args]));
+      if (outcome === -3) throw new StoreFull(tenant, maxBytes);
+    }
+  }
+
+  async #search({ namespacePrefix, filter = {}, limit = 10, offset = 0 }: SearchOperation): Promise<SearchItem[]> {
+    const found: SearchItem[] = [];
+    let toSkip = offset;
+    for await (const item of this.#items(namespacePrefix)) {
+      if (found.length >= limit) break;
+      if (!matchesFilter(item.value, filter)) continue;
+      if (toSkip-- > 0) continue;
+      found.push(item);
+    }
+    return found;
+  }
+
+  async *#items(namespacePrefix: readonly string[]): AsyncGenerator<Item> {
+    const prefix = nameOf(namespacePrefix);
+    const beginning = prefix === '' ? '' : `${prefix}\0`;
+    for (let after = ''; ; ) {
+      const page = (await retryWhileUnavailable(() =>
+        this.#run('page', this.#keys, [beginning, after, BATCH]),
+      )) as readonly string[];
+      for (let i = 0; i + 1 < page.length; i += 2) {
+        const [namespace = '', rest = ''] = split(page[i] ?? '', '\0\0');
+        const [, key = ''] = split(rest, '\0');
+        yield itemOf(namespace.split('\0'), key, page[i + 1] ?? '');
+      }
+      after = page.at(-2) ?? '';
+      if (page.length < 2 * BATCH) return;
+    }
+  }
+
+  async #namespaces(operation: ListNamespacesOperation): Promise<string[][]> {
+    const { matchConditions = [], maxDepth, limit = 100, offset = 0 } = operation;
+    const found = new Map<string, string[]>();
+    for (let after = ''; ; ) {
+      const page = (await retryWhileUnavailable(() =>
+        this.#run('namespaces', this.#keys.slice(1), [after, BATCH]),
+      )) as readonly string[];
+      for (const name of page) {
+        const labels = name.split('\0');
+        if (!matchConditions.every((condition) => matchesNamespace(labels, condition))) continue;
+        const cut = labels.slice(0, maxDepth);
+        found.set(nameOf(cut), cut);
+      }
+      after = page.at(-1) ?? '';
+      if (page.length < BATCH || found.size >= offset + limit) break;
+    }
+    return [...found.values()].slice(offset, offset + limit);
+  }
+}
+
+/** Labels, divided by NUL. @throws InvalidNamespaceError */
+function nameOf(namespace: readonly string[]): string {
+  validateNamespace([...namespace], { allowEmpty: true, allowReservedRoot: true });
+  if (namespace.length > MOST_LABELS) throw new RangeError(`a namespace has at most ${MOST_LABELS} labels`);
+  return namespace.join('\0');
+}
+
+function checkedKey(key: string): string {
+  if (typeof key !== 'string' || key.includes('\0') || key.length > MOST_KEY_CHARACTERS) {
+    throw new RangeError(
+      `a key of the store must be a string of at most ${MOST_KEY_CHARACTERS} characters without NUL`,
+    );
+  }
+  return key;
+}
+
+/** @param stored two times of 16 digits (µs), then JSON */
+function itemOf(namespace: string[], key: string, stored: string): Item {
+  const time = (start: number) => new Date(Math.floor(Number(stored.slice(start, start + 16)) / 1_000));
+  return { namespace, key, value: JSON.parse(stored.slice(32)), createdAt: time(0), updatedAt: time(16) };
+}
+
+function split(text: string, at: string): [string, string] {
+  const border = text.indexOf(at);
+  return [text.slice(0, border), text.slice(border + at.length)];
+}

@@ -1,0 +1,11 @@
+import { INTERRUPT, RESUME } from '@langchain/langgraph-checkpoint';
+import type { AttemptLease } from './ports.ts';
+import type { StoredWrite } from './stored-checkpoint.ts';
+
+/** Whether a write counts no longer for an attempt: an earlier attempt of the same job has left it in a step that now runs
+ *  again, and the log does not say what that step said. Questions and answers stay. */
+export function isVoid({ claim, channel }: StoredWrite, { jobId, attempt }: AttemptLease): boolean {
+  if (channel === INTERRUPT || channel === RESUME) return false;
+  const [job, nth] = claim.split(':', 2);
+  return job === jobId && Number(nth) < attempt;
+}
