@@ -29,6 +29,7 @@ describe('the body of POST /jobs', () => {
     [{ query: 'a', input: {} }, 'a query and an input'],
     [{ query: 'a', resume: null, threadId: 't1' }, 'a query and an answer'],
     [{ resume: true }, 'an answer without a thread'],
+    [{ resume: true, threadId: 't1', delayMs: 1 }, 'an answer that comes later'],
     [{ query: 'a', threadId: 'a.b' }, 'a thread id with a dot'],
     [{ query: 'a', delayMs: 604_800_001 }, 'a delay of more than 7 days'],
     [{ query: 'a', config: { thread_id: 'x' } }, 'a config value that the service sets'],

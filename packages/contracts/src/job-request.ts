@@ -115,6 +115,9 @@ function checkSource(body: Sources, context: z.RefinementCtx): void {
   if (body.resume !== undefined && body.threadId === undefined) {
     refuse(['threadId'], 'is needed with "resume": name the thread that waits for the answer');
   }
+  if (body.resume !== undefined && body.delayMs !== undefined && body.delayMs !== 0) {
+    refuse(['delayMs'], 'does not go with "resume": an answer is taken at once or not at all');
+  }
   for (const name of Object.keys((body.config as object | undefined) ?? {})) {
     if (OWNED_CONFIG.has(name) || name.startsWith('__')) {
       refuse(['config', name], 'is set by the service: leave it out');

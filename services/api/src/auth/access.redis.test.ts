@@ -19,7 +19,13 @@ class HeaderAuthenticator implements Authenticator {
     const [names = '', expiresAt] = String(headers['x-api-key'] ?? '').split('@');
     if (names === '') throw new Unauthenticated();
     const permissions = new Set(names === 'all' ? ALL : (names.split(',') as Permission[]));
-    return { tenant: 'default', permissions, expiresAt: expiresAt === undefined ? null : Number(expiresAt) };
+    return {
+      tenant: 'default',
+      role: 'user',
+      subject: null,
+      permissions,
+      expiresAt: expiresAt === undefined ? null : Number(expiresAt),
+    };
   }
 }
 

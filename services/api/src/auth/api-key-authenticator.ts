@@ -11,7 +11,7 @@ const BEARER = /^Bearer +([\x21-\x7e]+) *$/i;
 
 /** Without keys everybody is an admin of the one tenant. */
 export class AnonymousAuthenticator implements Authenticator {
-  readonly #everybody: Caller = { tenant: 'default', permissions: ROLE_PERMISSIONS.admin, expiresAt: null };
+  readonly #everybody: Caller = callerOf({ tenant: 'default', role: 'admin' });
 
   async authenticate(): Promise<Caller> {
     return this.#everybody;
@@ -32,11 +32,16 @@ export class ApiKeyAuthenticator implements Authenticator {
   async authenticate(request: FastifyRequest): Promise<Caller> {
     const [secret, other = secret] = secretsOf(request);
     const key = secret !== undefined && secret === other ? this.#ring.find(secret) : null;
-    if (key !== null) return { tenant: key.tenant, permissions: ROLE_PERMISSIONS[key.role], expiresAt: null };
+    if (key !== null) return callerOf(key);
     if (secret === undefined) this.#failures.missingKey();
     else this.#failures.wrongKey(request.ip);
     throw new Unauthenticated();
   }
+}
+
+/** A key names a tenant and a role, no person, and does not expire. */
+function callerOf({ tenant, role }: Pick<ApiKey, 'tenant' | 'role'>): Caller {
+  return { tenant, role, subject: null, permissions: ROLE_PERMISSIONS[role], expiresAt: null };
 }
 
 /** The keys in one or both headers. A malformed one counts as wrong. */

@@ -5,6 +5,10 @@ import type { Permission } from './permissions.ts';
 /** Who sends a request, and what the credential allows. */
 export interface Caller {
   readonly tenant: string;
+  /** passed on to agents; the permissions decide */
+  readonly role: string;
+  /** whom the credential names; null for nobody */
+  readonly subject: string | null;
   readonly permissions: ReadonlySet<Permission>;
   /** when the credential expires, ms since the epoch; null: never. A stream ends then */
   readonly expiresAt: number | null;

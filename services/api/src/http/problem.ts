@@ -137,6 +137,13 @@ export class UnknownPipeline extends Problem {
   }
 }
 
+/** @param errors what is wrong with the input, by the schema of the agent */
+export class InvalidInput extends Problem {
+  constructor(detail: string, errors: readonly FieldError[]) {
+    super('INVALID_INPUT', detail, { errors });
+  }
+}
+
 export class ModelNotAllowed extends Problem {
   constructor(allowed: readonly string[]) {
     super('MODEL_NOT_ALLOWED', `Allowed models: ${allowed.join(', ')}.`, {

@@ -52,7 +52,7 @@ export class CreateJob {
     traceparent,
     follows,
   }: CreateJobCommand): Promise<CreatedJob> {
-    const request = await this.policy.resolve(body);
+    const request = await this.policy.resolve(body, caller);
     const { tenant } = caller;
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);

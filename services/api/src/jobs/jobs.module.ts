@@ -7,6 +7,7 @@ import { Cancellation } from './cancellation.ts';
 import { CreateJob } from './create-job.ts';
 import { DisconnectLeases } from './disconnect-leases.ts';
 import { GetJob } from './get-job.ts';
+import { InputCheck } from './input-check.ts';
 import { Intake } from './intake.ts';
 import { JobAccess } from './job-access.ts';
 import { ListJobs } from './list-jobs.ts';
@@ -22,6 +23,7 @@ import { WaitForJob } from './wait-for-job.ts';
   imports: [HealthModule, QuotaModule, QueueModule],
   providers: [
     Pipelines,
+    InputCheck,
     RequestPolicy,
     Intake,
     CreateJob,

@@ -1,5 +1,10 @@
 import { BUILT_IN_PIPELINE } from '@millrace/contracts';
-import { type KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
+import {
+  type AnnouncedPipeline,
+  type KeySpace,
+  PipelineAnnouncements,
+  type RedisConnection,
+} from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { KEYS, REDIS } from '../tokens.ts';
 
@@ -10,16 +15,19 @@ const CACHE_MS = 5_000;
 @Injectable()
 export class Pipelines {
   readonly #announcements: PipelineAnnouncements;
-  #known: ReadonlySet<string> = new Set([BUILT_IN_PIPELINE]);
+  #known: ReadonlyMap<string, AnnouncedPipeline> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
 
   constructor(@Inject(REDIS) redis: RedisConnection, @Inject(KEYS) keys: KeySpace) {
     this.#announcements = new PipelineAnnouncements(redis, keys);
   }
 
-  async known(): Promise<ReadonlySet<string>> {
+  /** @returns what the workers have announced, by name, and the built-in pipeline in any case */
+  async known(): Promise<ReadonlyMap<string, AnnouncedPipeline>> {
     if (performance.now() - this.#readAt < CACHE_MS) return this.#known;
-    this.#known = new Set([BUILT_IN_PIPELINE, ...(await this.#announcements.names())]);
+    const announced = (await this.#announcements.list()).map((pipeline) => [pipeline.name, pipeline] as const);
+    const builtIn: AnnouncedPipeline = { name: BUILT_IN_PIPELINE, kind: 'pipeline', workers: [] };
+    this.#known = new Map([[BUILT_IN_PIPELINE, builtIn], ...announced]);
     this.#readAt = performance.now();
     return this.#known;
   }

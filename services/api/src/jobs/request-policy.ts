@@ -3,14 +3,21 @@ import {
   type CreateJobBody,
   type JobRequest,
   modelParametersOf,
+  type PipelineInfo,
   partsOfModel,
   qualifiedModel,
 } from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
-import { ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
+import type { Caller } from '../auth/caller.ts';
+import { shownErrors } from '../http/field-errors.ts';
+import { InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
+import { InputCheck } from './input-check.ts';
 import { Pipelines } from './pipelines.ts';
+
+/** Fields that mean nothing to a pipeline that is no agent. */
+const AGENT_FIELDS = ['input', 'resume', 'config', 'streamModes'] as const;
 
 /** Turns a valid body into the request that a worker gets, within what this deployment allows. */
 @Injectable()
@@ -22,6 +29,7 @@ export class RequestPolicy {
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
     @Inject(Pipelines) private readonly pipelines: Pipelines,
+    @Inject(InputCheck) private readonly inputCheck: InputCheck,
   ) {
     this.#defaultModel = settings.MILLRACE_MODEL;
     this.#maxTimeoutMs = settings.MILLRACE_MAX_TIMEOUT_MS;
@@ -31,29 +39,69 @@ export class RequestPolicy {
     ]);
   }
 
-  /** @throws UnknownPipeline, ModelNotAllowed */
-  async resolve(body: CreateJobBody): Promise<JobRequest> {
+  /** @throws UnknownPipeline, ModelNotAllowed
+   *  @throws InvalidRequest a field is for agents, and the pipeline is none
+   *  @throws InvalidInput the agent takes another input */
+  async resolve(body: CreateJobBody, { tenant, role, subject }: Caller): Promise<JobRequest> {
     const model = body.model === undefined ? this.#defaultModel : this.#qualified(body.model);
     if (!this.#allowedModels.has(model)) throw new ModelNotAllowed([...this.#allowedModels]);
-    if (body.pipeline !== BUILT_IN_PIPELINE) await this.#requirePipeline(body.pipeline);
+    const pipeline = await this.#pipelineOf(body.pipeline);
+    if (pipeline.kind === 'agent') this.#checkInput(body, pipeline);
+    else refuseAgentFields(body, pipeline);
     return {
-      messages: body.messages ?? [{ role: 'user', content: body.query ?? '' }],
+      messages: body.messages ?? (body.query === undefined ? [] : [{ role: 'user', content: body.query }]),
+      ...definedOf(body, AGENT_FIELDS),
+      ...(body.threadId === undefined ? {} : definedOf(body, ['threadId', 'onBusy'])),
+      // a delay of 0 is none
+      ...(body.delayMs ? { delayMs: body.delayMs } : {}),
       pipeline: body.pipeline,
       model,
       ...modelParametersOf(body),
       onDisconnect: body.onDisconnect,
       onCrash: body.onCrash,
       timeoutMs: Math.min(body.timeoutMs ?? this.#maxTimeoutMs, this.#maxTimeoutMs),
+      caller: { tenant, role, subject },
     };
   }
 
-  async #requirePipeline(name: string): Promise<void> {
+  async #pipelineOf(name: string): Promise<PipelineInfo> {
+    // every worker has it, and it needs no look at the announcements
+    if (name === BUILT_IN_PIPELINE) return { name, kind: 'pipeline' };
     const known = await this.pipelines.known();
-    if (!known.has(name)) throw new UnknownPipeline([...known]);
+    const pipeline = known.get(name);
+    if (pipeline === undefined) throw new UnknownPipeline([...known.keys()]);
+    return pipeline;
+  }
+
+  #checkInput({ query, messages, input }: CreateJobBody, agent: PipelineInfo): void {
+    const faults = () => {
+      if (input !== undefined) return this.inputCheck.ofInput(agent, input);
+      if (query !== undefined) return this.inputCheck.ofMessages(agent, 'query');
+      return messages === undefined ? [] : this.inputCheck.ofMessages(agent, 'messages');
+    };
+    const { detail, errors } = shownErrors(faults());
+    if (errors.length > 0) throw new InvalidInput(detail, errors);
   }
 
   /** Adds the default model's provider to a bare name. */
   #qualified(model: string): string {
     return qualifiedModel(model, partsOfModel(this.#defaultModel).provider);
   }
+}
+
+function refuseAgentFields(body: CreateJobBody, { name }: PipelineInfo): void {
+  const given = AGENT_FIELDS.filter((field) => body[field] !== undefined);
+  if (given.length === 0) return;
+  throw new InvalidRequest(
+    `The pipeline ${name} is no agent.`,
+    given.map((field) => ({ pointer: `/${field}`, detail: 'is only for agents: leave it out, or name an agent' })),
+  );
+}
+
+function definedOf<T extends object, K extends keyof T>(
+  source: T,
+  names: readonly K[],
+): { [P in K]?: Exclude<T[P], undefined> } {
+  const defined = names.filter((name) => source[name] !== undefined).map((name) => [name, source[name]]);
+  return Object.fromEntries(defined) as { [P in K]?: Exclude<T[P], undefined> };
 }

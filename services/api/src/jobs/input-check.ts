@@ -1,0 +1,156 @@
+import { createContext, Script } from 'node:vm';
+import type { PipelineInfo } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import { Inject, Injectable } from '@nestjs/common';
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { pointerOf } from '../http/field-errors.ts';
+import type { FieldError } from '../http/problem.ts';
+import { LOGGER } from '../tokens.ts';
+
+/** A longer schema is not compiled, characters of JSON. */
+const MAX_SCHEMA_CHARS = 262_144;
+/** Compiled schemas that this node keeps, one for each agent. */
+const MAX_COMPILED = 100;
+/** The longest that a schema may take: to compile, and to check one input, milliseconds. Patterns, `uniqueItems` and
+ *  nested alternatives can take exponential time. */
+const COMPILE_MS = 1_000;
+const CHECK_MS = 250;
+/** How long a schema that took too long is not used, milliseconds: it costs this node one check a minute. */
+const UNUSED_FOR_MS = 60_000;
+
+/** Formats are left to the agent: their patterns are many, and some are slow. */
+const OPTIONS: Options = { allErrors: true, strict: false, validateFormats: false, logger: false };
+
+type Agent = Pick<PipelineInfo, 'name' | 'inputSchema'>;
+type Schema = NonNullable<PipelineInfo['inputSchema']>;
+
+interface CompiledSchema {
+  /** as it was announced last */
+  schema: Schema;
+  readonly json: string;
+  /** null: it cannot be used */
+  readonly validate: ValidateFunction | null;
+  /** until when it is not used, ms of performance.now() */
+  unusedUntil: number;
+}
+
+/** Checks the input for agents against the schemas that they announce. A schema that cannot be used is logged once, and
+ *  then nothing is checked: the agent has the last word. */
+@Injectable()
+export class InputCheck {
+  /** by name of the agent, the one used last at the end */
+  readonly #compiled = new Map<string, CompiledSchema>();
+
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  /** What is wrong with a value of the field `input`. No error quotes it. */
+  ofInput(agent: Agent, input: object): FieldError[] {
+    return this.#errorsOf(agent, input).map((error) => ({ pointer: placeOf(error), detail: detailOf(error) }));
+  }
+
+  /** What is wrong with sending messages alone: the agent may take none, or need more. The messages themselves are not
+   *  checked, because the agent gets them in LangChain's form. */
+  ofMessages(agent: Agent, field: 'query' | 'messages'): FieldError[] {
+    const { properties } = agent.inputSchema ?? {};
+    if (isObject(properties) && Object.keys(properties).length > 0 && !('messages' in properties)) {
+      return [{ pointer: pointerOf([field]), detail: 'is not what this agent takes: give its "input"' }];
+    }
+    return this.#errorsOf(agent, { messages: [] }).flatMap(({ keyword, instancePath, params }) =>
+      keyword === 'required' && instancePath === ''
+        ? { pointer: pointerOf(['input', params['missingProperty']]), detail: 'is required: give it as "input"' }
+        : [],
+    );
+  }
+
+  #errorsOf(agent: Agent, input: object): readonly ErrorObject[] {
+    const { name, inputSchema } = agent;
+    if (inputSchema === undefined) return [];
+    const compiled = this.#compiledOf(name, inputSchema);
+    const { validate } = compiled;
+    if (validate === null || performance.now() < compiled.unusedUntil) return [];
+    try {
+      within(CHECK_MS, () => validate(input));
+    } catch (error) {
+      // too long, or too deep for the stack
+      compiled.unusedUntil = performance.now() + UNUSED_FOR_MS;
+      this.logger.warn({ pipeline: name, err: error }, 'input not checked');
+      return [];
+    }
+    const errors = validate.errors ?? [];
+    validate.errors = null; // it would keep the input in memory
+    return errors;
+  }
+
+  #compiledOf(name: string, schema: Schema): CompiledSchema {
+    const kept = this.#compiled.get(name);
+    if (kept?.schema === schema) return kept;
+    const json = JSON.stringify(schema);
+    const compiled = kept?.json === json ? kept : this.#compile(name, schema, json);
+    compiled.schema = schema;
+    this.#compiled.delete(name);
+    this.#compiled.set(name, compiled);
+    const [oldest] = this.#compiled.keys();
+    if (this.#compiled.size > MAX_COMPILED && oldest !== undefined) this.#compiled.delete(oldest);
+    return compiled;
+  }
+
+  #compile(pipeline: string, schema: Schema, json: string): CompiledSchema {
+    const unusable = { schema, json, validate: null, unusedUntil: 0 };
+    if (json.length > MAX_SCHEMA_CHARS) {
+      this.logger.warn({ pipeline, schemaChars: json.length }, 'input schema too long');
+      return unusable;
+    }
+    try {
+      return { ...unusable, validate: within(COMPILE_MS, () => compile(schema)) };
+    } catch (error) {
+      // its message may quote the schema, which is the operator's
+      this.logger.warn({ pipeline, err: error }, 'input schema not usable');
+      return unusable;
+    }
+  }
+}
+
+/** An instance for each schema: they may use the same `$id`, and none stays in memory for longer than it is used. */
+function compile({ $schema, ...schema }: Schema): ValidateFunction {
+  const isOld = typeof $schema === 'string' && /\bdraft-0[4-7]\b/.test($schema);
+  return isOld ? new Ajv(OPTIONS).compile(schema) : new Ajv2020(OPTIONS).compile(schema);
+}
+
+const context = createContext({ task: null as unknown });
+const callTask = new Script('task()');
+
+/** Runs a synchronous task, which ends with an error when its time is up: V8 interrupts even a pattern that backtracks. */
+function within<T>(timeoutMs: number, task: () => T): T {
+  context['task'] = task;
+  try {
+    return callTask.runInContext(context, { timeout: timeoutMs }) as T;
+  } finally {
+    context['task'] = null;
+  }
+}
+
+function placeOf({ keyword, instancePath, params }: ErrorObject): string {
+  const field =
+    keyword === 'required' || keyword === 'dependentRequired'
+      ? params['missingProperty']
+      : (params['additionalProperty'] ?? params['unevaluatedProperty']);
+  return `/input${instancePath}${field === undefined ? '' : pointerOf([field])}`;
+}
+
+function detailOf({ keyword, message = 'is not what the agent takes' }: ErrorObject): string {
+  switch (keyword) {
+    case 'required':
+      return 'is required';
+    case 'additionalProperties':
+    case 'unevaluatedProperties':
+    case 'false schema':
+      return 'is not a field of this object';
+    default:
+      return message;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
