@@ -170,6 +170,43 @@ describe('the checkpoints of an attempt', () => {
     expect((await harness.saver().getTuple(at(ref)))?.pendingWrites).toHaveLength(4);
   });
 
+  it('of a subgraph count no more when its step runs again, and those before that step do', async () => {
+    const ref = harness.newThread();
+    const first = harness.saver(await harness.claim(ref, 1));
+    const inStep = (root: string, namespace: string, parent?: string): RunnableConfig => ({
+      configurable: { ...at(ref, parent, namespace).configurable, checkpoint_map: { '': root } },
+    });
+    const putInStep = async (root: string, namespace: string, parent?: string) => {
+      const checkpoint = { ...emptyCheckpoint(), id: uuid6(0) };
+      await first.put(inStep(root, namespace, parent), checkpoint, metadata, {});
+      return checkpoint.id;
+    };
+    const one = await put(first, ref, undefined, 'one');
+    const kept = await putInStep(one, 'stateful');
+    const two = await put(first, ref, one, 'two');
+    const half = await putInStep(two, 'stateful', await putInStep(two, 'stateful', kept));
+    await putInStep(two, 'node:task');
+    const second = harness.saver(await harness.claim(ref, 2));
+    expect((await second.getTuple(inStep(two, 'stateful')))?.checkpoint.id).toBe(kept);
+    expect(await second.getTuple(inStep(two, 'node:task'))).toBeUndefined();
+    // what is asked for by its id is there, and the next job goes on from whatever is the newest
+    expect((await second.getTuple(inStep(two, 'stateful', half)))?.checkpoint.id).toBe(half);
+    const next = harness.saver(await harness.claim(ref, 1, 'job-2'));
+    expect((await next.getTuple(inStep(two, 'stateful')))?.checkpoint.id).toBe(half);
+  });
+
+  it('tell the log what they are, and are stored only then', async () => {
+    const ref = harness.newThread();
+    const places: unknown[] = [];
+    const saver = harness.saver(await harness.claim(ref), async (place) => places.push(place));
+    await put(saver, ref, undefined, 'one');
+    await put(saver, ref, undefined, 'two', 'node:task');
+    expect(places).toEqual([
+      { namespace: '', source: 'loop' },
+      { namespace: 'node:task', source: 'loop' },
+    ]);
+  });
+
   it('are of its own thread: another is neither read nor written', async () => {
     const ref = harness.newThread();
     const foreign = harness.newThread();

@@ -9,6 +9,6 @@ export async function headIn(table: CheckpointTable, ref: ThreadRef): Promise<He
 }
 
 /** @param metadata of a checkpoint */
-function originIn(metadata: Readonly<Record<string, unknown>>): CheckpointOrigin | null {
+export function originIn(metadata: Readonly<Record<string, unknown>>): CheckpointOrigin | null {
   return (metadata['millrace'] as CheckpointOrigin | undefined) ?? null;
 }

@@ -16,7 +16,8 @@ import {
 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { type CheckpointName, type CheckpointTable, claimOf, type ReadCheckpoint } from './checkpoint-table.ts';
-import type { AttemptLease } from './ports.ts';
+import { originIn } from './head.ts';
+import type { AttemptLease, AttemptLog } from './ports.ts';
 import { type Config, nameOf, namespaceOf, ofThread } from './saver-config.ts';
 import {
   bytesOf,
@@ -26,7 +27,7 @@ import {
   type StoredWrite,
   storedValue,
 } from './stored-checkpoint.ts';
-import { isVoid } from './void-writes.ts';
+import { isOfEarlierAttempt, isVoid } from './void-writes.ts';
 
 /** Checkpoints whose values a saver need not read again to store the next one. */
 const REMEMBERED = 64;
@@ -37,8 +38,7 @@ const REMEMBERED_PIECES = 100_000;
 /** A saver bound to one attempt: what it may write, and what its log must hold first. */
 export interface SaverAttempt {
   readonly lease: AttemptLease;
-  /** resolves when every event emitted so far is stored, with the seq of the last one */
-  readonly flushed: () => Promise<number>;
+  readonly log: AttemptLog;
 }
 
 /** LangGraph's checkpointer on plain Redis. A checkpoint is stored whole by one script, with as much of its values as Redis
@@ -61,8 +61,11 @@ export class RedisSaver extends BaseCheckpointSaver {
   override async getTuple(config: Config): Promise<CheckpointTuple | undefined> {
     const ref = ofThread(config, this.#attempt?.lease.ref);
     if (ref === undefined) return undefined;
-    const found = await this.#table.read(ref, nameOf(config));
-    return found === null ? undefined : await this.#tuple(ref, found);
+    const name = nameOf(config);
+    const found = await this.#table.read(ref, name);
+    if (found === null) return undefined;
+    const valid = name.id === undefined ? await this.#lastValid(ref, found, rootOf(config)) : found;
+    return valid === null ? undefined : await this.#tuple(ref, valid);
   }
 
   override async *list(config: Config, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
@@ -91,7 +94,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   ): Promise<Config> {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
     const { namespace, id: parentId } = nameOf(config);
-    const seq = await this.#attempt?.flushed();
+    const seq = await this.#attempt?.log.flushed({ namespace, source: metadata.source });
     const origin = this.#attempt && { job: this.#attempt.lease.jobId, attempt: this.#attempt.lease.attempt, seq };
     const { channel_values, ...outline } = checkpoint;
     const parent = parentId === undefined ? null : await this.#recall(ref, { namespace, id: parentId });
@@ -127,6 +130,20 @@ export class RedisSaver extends BaseCheckpointSaver {
     const ref = mustHave(ofThread({ configurable: { thread_id: threadId } }, this.#attempt?.lease.ref), 'thread_id');
     this.#remembered.clear();
     await this.#table.erase(ref);
+  }
+
+  /** A step that runs again begins anew, with all of its subgraphs: the log does not say again what they said in it.
+   *  @param head of the root graph, where the step begins */
+  async #lastValid(ref: ThreadRef, newest: ReadCheckpoint, head: string | undefined): Promise<ReadCheckpoint | null> {
+    const own = this.#attempt?.lease;
+    let found: ReadCheckpoint | null = newest;
+    while (own && found && found.namespace !== '' && found.rootId === head) {
+      const origin = originIn(JSON.parse(found.metadata));
+      if (!isOfEarlierAttempt(origin, own)) return found;
+      const { namespace, parentId }: ReadCheckpoint = found;
+      found = parentId === null ? null : await this.#table.read(ref, { namespace, id: parentId });
+    }
+    return found;
   }
 
   /** Sends what Redis may lack, then what it says is missing. */
@@ -261,8 +278,8 @@ function mustHave<T>(value: T | undefined, field: string): T {
 }
 
 /** LangGraph puts it into the config while a subgraph runs, and into the metadata. */
-function rootOf(config: Config, metadata: CheckpointMetadata): string | undefined {
-  const map: Record<string, string> = config.configurable?.['checkpoint_map'] ?? metadata.parents ?? {};
+function rootOf(config: Config, metadata?: CheckpointMetadata): string | undefined {
+  const map: Record<string, string> = config.configurable?.['checkpoint_map'] ?? metadata?.parents ?? {};
   return map[''];
 }
 

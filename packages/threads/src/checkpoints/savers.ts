@@ -4,7 +4,7 @@ import type { RedisConnection } from '@millrace/stream-log';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
-import type { AttemptLease, Head, Savers } from './ports.ts';
+import type { AttemptLease, AttemptLog, Head, Savers } from './ports.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { RedisStore } from './redis-store.ts';
 
@@ -35,8 +35,8 @@ class RedisSavers implements Savers {
     this.#table = new CheckpointTable({ ...options, patient: true });
   }
 
-  forAttempt(lease: AttemptLease, { flushed }: { flushed: () => Promise<number> }): BaseCheckpointSaver {
-    return new RedisSaver(this.#table, { lease, flushed });
+  forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver {
+    return new RedisSaver(this.#table, { lease, log });
   }
 
   storeOf(tenant: string): BaseStore {

@@ -1,5 +1,5 @@
 import { INTERRUPT, RESUME } from '@langchain/langgraph-checkpoint';
-import type { AttemptLease } from './ports.ts';
+import type { AttemptLease, CheckpointOrigin } from './ports.ts';
 import type { StoredWrite } from './stored-checkpoint.ts';
 
 /** Whether a write counts no longer for an attempt: an earlier attempt of the same job has left it in a step that now runs
@@ -8,4 +8,9 @@ export function isVoid({ claim, channel }: StoredWrite, { jobId, attempt }: Atte
   if (channel === INTERRUPT || channel === RESUME) return false;
   const [job, nth] = claim.split(':', 2);
   return job === jobId && Number(nth) < attempt;
+}
+
+/** Whether a checkpoint was written by an earlier attempt of the same job. */
+export function isOfEarlierAttempt(origin: CheckpointOrigin | null, { jobId, attempt }: AttemptLease): boolean {
+  return origin !== null && origin.job === jobId && origin.attempt < attempt;
 }

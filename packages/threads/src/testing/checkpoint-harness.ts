@@ -5,7 +5,7 @@ import type { RedisConnection } from '@millrace/stream-log';
 import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { type CheckpointLimits, CheckpointTable, claimOf } from '../checkpoints/checkpoint-table.ts';
-import type { AttemptLease } from '../checkpoints/ports.ts';
+import type { AttemptLease, AttemptLog } from '../checkpoints/ports.ts';
 import { RedisSaver } from '../checkpoints/redis-saver.ts';
 import { ThreadKeys } from '../thread-keys.ts';
 
@@ -42,8 +42,8 @@ export class CheckpointHarness implements AsyncDisposable {
     return lease;
   }
 
-  saver(lease?: AttemptLease, flushed: () => Promise<number> = async () => 0): RedisSaver {
-    return new RedisSaver(this.table, lease ? { lease, flushed } : null);
+  saver(lease?: AttemptLease, flushed: AttemptLog['flushed'] = async () => 0): RedisSaver {
+    return new RedisSaver(this.table, lease ? { lease, log: { flushed } } : null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
