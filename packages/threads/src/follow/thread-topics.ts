@@ -49,6 +49,12 @@ export class ThreadTopics {
     return { watchers, topics: this.#entries.size };
   }
 
+  /** how many watchers wait for the next turn of a thread */
+  waitingFor(ref: ThreadRef): number {
+    const watchers = [...(this.#entries.get(ref)?.topic.watchers ?? [])];
+    return watchers.filter(({ waitsFor }) => waitsFor !== null).length;
+  }
+
   /** Wakes the watcher at every change of the thread from now on, until it leaves.
    *  @returns when the channel is confirmed: a read that begins now misses nothing (law 5)
    *  @throws SubscriptionUnconfirmed
@@ -123,11 +129,10 @@ export class ThreadTopics {
   async #compare(topic: ThreadTopic): Promise<void> {
     const askedAt = performance.now();
     const head = await this.turns.head(topic.ref);
-    const newest = head?.newest?.turn ?? 0;
     let missed = false;
     for (const watcher of topic.watchers) {
       const { waitsFor } = watcher;
-      if (waitsFor === null || (waitsFor.createdAt === head?.createdAt && waitsFor.after === newest)) continue;
+      if (waitsFor === null || (waitsFor.createdAt === head?.createdAt && waitsFor.after === head.turn)) continue;
       missed = true;
       watcher.wake();
     }

@@ -5,7 +5,7 @@ import type { ThreadKeys } from '../thread-keys.ts';
 /** A job's turn in its thread. */
 export interface Turn {
   readonly jobId: string;
-  /** 1, 2, … in the order in which the jobs ran */
+  /** 1, 2, … in the order of the turns. A job that ended while it waited has the number of that moment */
   readonly turn: number;
 }
 
@@ -13,10 +13,10 @@ export interface Turn {
 export interface ThreadHead {
   /** when the thread was made, as stored: one that was erased and made again has another time */
   readonly createdAt: string;
+  /** the last number that was given; 0: no job has had a turn */
+  readonly turn: number;
   /** the id of the job that has the turn; null: none has */
   readonly activeJob: string | null;
-  /** the turn that came last; null: there was none yet */
-  readonly newest: Turn | null;
 }
 
 /** What comes after a turn. */
@@ -27,7 +27,7 @@ export interface NextTurn {
   readonly next: Turn | null;
 }
 
-/** Reads the order in which the jobs of threads ran. Each call is one round trip. */
+/** Reads whose turn it was in threads, and in which order. Each call is one round trip. */
 export class ThreadTurns {
   constructor(
     readonly redis: RedisConnection,
@@ -36,13 +36,8 @@ export class ThreadTurns {
 
   /** @returns null when there is no such thread, or no longer */
   async head(ref: ThreadRef): Promise<ThreadHead | null> {
-    // the turns first: a job that gets its turn between the two reads then comes after `newest`
-    const [newest, [createdAt, activeJob]] = await Promise.all([
-      this.redis.zrange(this.keys.jobs(ref), '-1', '-1', 'WITHSCORES'),
-      this.redis.hmget(this.keys.record(ref), 'createdAt', 'active'),
-    ]);
-    if (!createdAt) return null;
-    return { createdAt, activeJob: activeJob || null, newest: turnIn(newest) };
+    const [createdAt, turn, activeJob] = await this.redis.hmget(this.keys.record(ref), 'createdAt', 'turn', 'active');
+    return createdAt ? { createdAt, turn: Number(turn ?? 0), activeJob: activeJob || null } : null;
   }
 
   /** @returns null when the thread does not know the job, or the job waits for its turn */

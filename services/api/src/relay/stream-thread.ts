@@ -57,6 +57,8 @@ export class StreamThread {
       expiresAt: caller.expiresAt,
       cursor: from === null ? null : `${from.jobId}/${from.after}`,
       follow: async (connection) => {
+        // the next text may be hours away: that is no measure of this service
+        connection.hasSentText = true;
         const feed = new ThreadFeed({ ref, connection, encoder, lease, parts: this.#parts });
         // at once: the reader may be full, and have room again, before the feed has begun
         connection.feedFrom(feed);

@@ -10,7 +10,7 @@ import {
   type Subscribers,
   type Subscription,
 } from '@millrace/stream-log';
-import type { ThreadHold, ThreadTopics, ThreadTurns, ThreadWatcher, Turn } from '@millrace/threads';
+import type { ThreadHead, ThreadHold, ThreadTopics, ThreadTurns, ThreadWatcher, Turn } from '@millrace/threads';
 import { ThreadNotFound } from '../http/problem.ts';
 import type { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import type { SharedOutlines } from './shared-outlines.ts';
@@ -90,9 +90,8 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       const head = await turns.head(this.#ref);
       if (head === null) throw new ThreadNotFound();
       this.#createdAt = head.createdAt;
-      const { newest, activeJob } = head;
-      if (from !== null) await this.#resumeFrom(from);
-      else if (newest !== null) this.#turn = newest.jobId === activeJob ? newest.turn - 1 : newest.turn;
+      if (from === null) this.#turn = await this.#turnBefore(head);
+      else await this.#resumeFrom(from);
     } catch (error) {
       this.close();
       throw error;
@@ -140,6 +139,12 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #keep(hold: ThreadHold): void {
     this.#hold = hold;
     if (this.#state === 'ended') hold.leave();
+  }
+
+  /** @returns the turn after which a reader without a cursor begins */
+  async #turnBefore({ turn, activeJob }: ThreadHead): Promise<number> {
+    const active = activeJob === null ? null : await this.#parts.turns.turnOf(this.#ref, activeJob);
+    return active === null ? turn : active - 1;
   }
 
   async #resumeFrom({ jobId, after }: ThreadPosition): Promise<void> {

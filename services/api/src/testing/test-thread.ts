@@ -4,7 +4,6 @@ import type { ApiHarness, TestNode } from './api-harness.ts';
 
 /** A thread, with jobs that have their turns when the test says so. */
 export class TestThread {
-  readonly id = `thread-${crypto.randomUUID()}`;
   readonly ref;
   readonly #keys: ThreadKeys;
   #turns = 0;
@@ -12,8 +11,9 @@ export class TestThread {
   constructor(
     readonly harness: ApiHarness,
     tenant = 'default',
+    readonly id = `thread-${crypto.randomUUID()}`,
   ) {
-    this.ref = threadRef(tenant, this.id);
+    this.ref = threadRef(tenant, id);
     this.#keys = new ThreadKeys(harness.prefix);
   }
 
@@ -32,21 +32,28 @@ export class TestThread {
 
   /** Gives a job the turn. */
   async activate(jobId: string): Promise<void> {
+    await this.harness.redis.hset(this.#keys.record(this.ref), 'active', jobId);
+    await this.rank(jobId);
+  }
+
+  /** Gives a job a number in the order of the turns. */
+  async rank(jobId: string): Promise<void> {
     this.#turns += 1;
     await this.harness.redis
       .multi()
-      .hset(this.#keys.record(this.ref), 'active', jobId)
+      .hset(this.#keys.record(this.ref), 'turn', this.#turns)
       .zadd(this.#keys.jobs(this.ref), this.#turns, jobId)
-      .publish(this.channel, '')
+      .publish(this.channel, 'turn')
       .exec();
   }
 
   async leave(): Promise<void> {
-    await this.harness.redis.multi().hdel(this.#keys.record(this.ref), 'active').publish(this.channel, '').exec();
+    await this.harness.redis.multi().hdel(this.#keys.record(this.ref), 'active').publish(this.channel, 'turn').exec();
   }
 
-  async erase(): Promise<void> {
+  async erase({ publishes = true } = {}): Promise<void> {
     const { redis } = this.harness;
-    await redis.multi().del(this.#keys.record(this.ref), this.#keys.jobs(this.ref)).publish(this.channel, '').exec();
+    await redis.unlink(this.#keys.record(this.ref), this.#keys.jobs(this.ref));
+    if (publishes) await redis.publish(this.channel, 'turn');
   }
 }
