@@ -24,6 +24,9 @@ const SCRIPTS = {
   pin: [3, 'checkpoints'],
 } as const;
 
+/** After every name, in the order of bytes. */
+const LAST = '\u{10ffff}';
+
 /** Names read at a time while a thread's checkpoints are listed. */
 const PAGE = 50;
 
@@ -132,7 +135,7 @@ export class CheckpointTable {
   async *names(ref: ThreadRef, namespace?: string, before?: string): AsyncGenerator<Required<CheckpointName>> {
     const index = this.#options.keys.checkpointIndex(ref);
     const beginning = namespace === undefined ? 'c\0' : `c\0${namespace}\0`;
-    let high = namespace !== undefined && before !== undefined ? `(${beginning}${before}` : `(${beginning}\u{10ffff}`;
+    let high = namespace !== undefined && before !== undefined ? `(${beginning}${before}` : `(${beginning}${LAST}`;
     for (;;) {
       const page = await this.#patiently(() =>
         this.#options.redis.zrevrangebylex(index, high, `[${beginning}`, 'LIMIT', 0, PAGE),
@@ -143,6 +146,35 @@ export class CheckpointTable {
       }
       if (page.length < PAGE) return;
       high = `(${page.at(-1)}`;
+    }
+  }
+
+  /** The checkpoints of subgraphs that belong to one of the root graph. */
+  async partsOf(ref: ThreadRef, root: string): Promise<readonly Required<CheckpointName>[]> {
+    const beginning = `s\0${root}\0`;
+    const index = this.#options.keys.checkpointIndex(ref);
+    const members = await this.#patiently(() =>
+      this.#options.redis.zrangebylex(index, `[${beginning}`, `(${beginning}${LAST}`),
+    );
+    return members.map((member) => {
+      const [namespace = '', id = ''] = member.slice(beginning.length).split('\0');
+      return { namespace, id };
+    });
+  }
+
+  /** The namespaces that have checkpoints. */
+  async namespaces(ref: ThreadRef): Promise<readonly string[]> {
+    const index = this.#options.keys.checkpointIndex(ref);
+    const found: string[] = [];
+    for (let low = '[c\0'; ; ) {
+      const from = low;
+      const [member] = await this.#patiently(() =>
+        this.#options.redis.zrangebylex(index, from, `(c\0${LAST}`, 'LIMIT', 0, 1),
+      );
+      if (member === undefined) return found;
+      const [, namespace = ''] = member.split('\0');
+      found.push(namespace);
+      low = `(c\0${namespace}\0${LAST}`;
     }
   }
 

@@ -26,3 +26,12 @@ export class StoreFull extends Error {
     this.name = new.target.name;
   }
 }
+
+/** Redis has a checkpoint but lacks a part of it: it has lost acknowledged writes. */
+export class CheckpointLost extends Error {
+  readonly code = 'CHECKPOINT_LOST';
+  constructor(channel: string) {
+    super(`Redis has lost a part of channel ${channel}`);
+    this.name = new.target.name;
+  }
+}

@@ -16,6 +16,7 @@ import {
 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { type CheckpointName, type CheckpointTable, claimOf, type ReadCheckpoint } from './checkpoint-table.ts';
+import { CheckpointLost } from './errors.ts';
 import { originIn } from './head.ts';
 import type { AttemptLease, AttemptLog } from './ports.ts';
 import { type Config, nameOf, namespaceOf, ofThread } from './saver-config.ts';
@@ -224,7 +225,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     const values = await Promise.all(
       found.values.map(async (value) => {
         const typed = bytesOf(value, found.pieces);
-        if (typed === undefined) throw new Error(`Redis has lost a part of channel ${value.channel}`);
+        if (typed === undefined) throw new CheckpointLost(value.channel);
         return [value.channel, await this.serde.loadsTyped(...typed)] as const;
       }),
     );

@@ -1,0 +1,68 @@
+import type { ThreadRef } from '@millrace/contracts';
+import type { CheckpointName, CheckpointTable, ReadCheckpoint } from './checkpoint-table.ts';
+import { CheckpointLost } from './errors.ts';
+import type { StoredWrite } from './stored-checkpoint.ts';
+
+/** How long a checkpoint is kept from being pruned while it is copied, milliseconds. */
+const COPY_MS = 120_000;
+
+/** Copies a checkpoint of the root graph to another thread, whose history begins there, with the state of its subgraphs and
+ *  what is pending. One script for each checkpoint; the root's comes last, so that the copy has its head when it is whole.
+ *  May be repeated.
+ *  @param id default: the head
+ *  @returns the id; null: there is no such checkpoint */
+export async function copyCheckpoint(
+  table: CheckpointTable,
+  from: ThreadRef,
+  to: ThreadRef,
+  id?: string,
+): Promise<string | null> {
+  const root = await table.pin(from, id, COPY_MS);
+  if (root === null) return null;
+  for (const part of await partsOf(table, from, root)) await copyOne(table, from, to, part);
+  return (await copyOne(table, from, to, { namespace: '', id: root })) ? root : null;
+}
+
+/** The checkpoints of subgraphs that a root checkpoint needs: those that belong to it, and the newest older one of each subgraph
+ *  that keeps its state from call to call. Oldest first. */
+async function partsOf(
+  table: CheckpointTable,
+  ref: ThreadRef,
+  root: string,
+): Promise<readonly Required<CheckpointName>[]> {
+  const parts = [...(await table.partsOf(ref, root))];
+  for (const namespace of await table.namespaces(ref)) {
+    if (namespace === '' || namespace.includes(':')) continue;
+    for await (const name of table.names(ref, namespace, root)) {
+      parts.push(name);
+      break;
+    }
+  }
+  return parts.sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+}
+
+/** @returns false: it is gone */
+async function copyOne(table: CheckpointTable, from: ThreadRef, to: ThreadRef, name: CheckpointName): Promise<boolean> {
+  const chain: ReadCheckpoint[] = [];
+  for (let id = name.id ?? null; id !== null; ) {
+    const found = await table.read(from, { namespace: name.namespace, id });
+    if (found === null) break;
+    chain.unshift(found);
+    id = found.needsAncestors ? found.parentId : null;
+  }
+  for (const [nth, found] of chain.entries()) {
+    const { millrace: _, ...metadata } = JSON.parse(found.metadata);
+    const parentId = nth === 0 ? null : found.parentId;
+    const copy = { ...found, parentId, metadata: JSON.stringify(metadata) };
+    const [missing] = await table.put(to, copy, found.pieces, null);
+    if (missing !== undefined) throw new CheckpointLost(name.namespace);
+    for (const [task, writes] of byTask(found.writes)) {
+      await table.write(to, { namespace: name.namespace, id: found.outline.id }, task, writes, null);
+    }
+  }
+  return chain.length > 0;
+}
+
+function byTask(writes: readonly StoredWrite[]): Map<string, StoredWrite[]> {
+  return Map.groupBy(writes, ({ taskId }) => taskId);
+}

@@ -1,0 +1,107 @@
+import type { ThreadRef } from '@millrace/contracts';
+import type { CheckpointName, CheckpointTable, ReadCheckpoint } from './checkpoint-table.ts';
+import { viewOf } from './checkpoint-view.ts';
+import { copyCheckpoint } from './copy-checkpoint.ts';
+import { replayed } from './delta-values.ts';
+import { CheckpointLost } from './errors.ts';
+import { headIn } from './head.ts';
+import { parsed } from './plain-values.ts';
+import type { Checkpoints, CheckpointView, Head } from './ports.ts';
+import { bytesOf } from './stored-checkpoint.ts';
+
+const DEFAULT_PAGE = 10;
+const MOST_PAGE = 100;
+
+/** The checkpoints in Redis for the API, without LangChain. */
+export class RedisCheckpoints implements Checkpoints {
+  constructor(readonly table: CheckpointTable) {}
+
+  headOf(ref: ThreadRef): Promise<Head | null> {
+    return headIn(this.table, ref);
+  }
+
+  readState(ref: ThreadRef, checkpointId?: string): Promise<CheckpointView | null> {
+    return this.#view(ref, { namespace: '', id: checkpointId });
+  }
+
+  async history(
+    ref: ThreadRef,
+    { before, limit = DEFAULT_PAGE }: { before?: string; limit?: number } = {},
+  ): Promise<readonly CheckpointView[]> {
+    const most = Math.min(limit, MOST_PAGE);
+    const views: CheckpointView[] = [];
+    for await (const name of this.table.names(ref, '', before)) {
+      if (views.length >= most) break;
+      const view = await this.#view(ref, name);
+      // pruned since it was named
+      if (view !== null) views.push(view);
+    }
+    return views;
+  }
+
+  async copy(from: ThreadRef, to: ThreadRef, options: { checkpointId?: string } = {}): Promise<Head | null> {
+    const id = await copyCheckpoint(this.table, from, to, options.checkpointId);
+    return id === null ? null : { checkpointId: id, origin: null };
+  }
+
+  erase(ref: ThreadRef): Promise<void> {
+    return this.table.erase(ref);
+  }
+
+  async close(): Promise<void> {
+    // the connection is its owner's
+  }
+
+  async #view(ref: ThreadRef, name: CheckpointName): Promise<CheckpointView | null> {
+    const found = await this.table.read(ref, name);
+    if (found === null) return null;
+    const { outline, parentId } = found;
+    return viewOf({
+      ...{ checkpointId: outline.id, parentId, createdAt: outline.ts },
+      channelVersions: outline.channel_versions,
+      versionsSeen: outline.versions_seen,
+      metadata: JSON.parse(found.metadata),
+      values: { ...valuesIn(found), ...(found.needsAncestors ? await this.#rebuilt(ref, found) : {}) },
+      writes: found.writes.map(({ taskId, channel, value }) => ({ taskId, channel, value: parsed(value) })),
+    });
+  }
+
+  /** The delta channels of a checkpoint, from what its ancestors have written. */
+  async #rebuilt(ref: ThreadRef, found: ReadCheckpoint): Promise<Record<string, unknown>> {
+    const { counters_since_delta_snapshot: counters = {} } = JSON.parse(found.metadata);
+    const open = new Map<string, unknown[]>(
+      Object.keys(counters)
+        .filter((channel) => !found.values.some((value) => value.channel === channel))
+        .map((channel) => [channel, []]),
+    );
+    const rebuilt: Record<string, unknown> = {};
+    for (let id = found.parentId; id !== null && open.size > 0; ) {
+      const ancestor = await this.table.read(ref, { namespace: found.namespace, id });
+      if (ancestor === null) break;
+      const values = valuesIn(ancestor, open);
+      for (const [channel, writes] of open) {
+        const written = ancestor.writes.filter((write) => write.channel === channel);
+        writes.unshift(...written.map(({ value }) => parsed(value)));
+        if (!Object.hasOwn(values, channel)) continue;
+        rebuilt[channel] = replayed(values[channel], writes);
+        open.delete(channel);
+      }
+      id = ancestor.parentId;
+    }
+    for (const [channel, writes] of open) rebuilt[channel] = replayed(undefined, writes);
+    return rebuilt;
+  }
+}
+
+/** @param only channels to read; default: all
+ *  @throws CheckpointLost */
+function valuesIn({ values, pieces }: ReadCheckpoint, only?: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const wanted = values.filter(({ channel }) => only === undefined || only.has(channel));
+  return Object.fromEntries(
+    wanted.map((value) => {
+      const typed = bytesOf(value, pieces);
+      if (typed === undefined) throw new CheckpointLost(value.channel);
+      return [value.channel, typed[0] === 'json' ? parsed(typed) : Buffer.from(typed[1]).toString('base64')];
+    }),
+  );
+}
