@@ -62,8 +62,13 @@ export const streamLogSettings = {
     .describe('Attempts before a job whose workers keep dying is given up'),
 };
 
-/** Where the state of agents is kept, and how much of it: read by every process that reads or writes threads. */
-export const checkpointSettings = {
+/** How long threads are kept, where the state of agents is, and how much of it: read by every process that reads or writes
+ *  threads. */
+export const threadSettings = {
+  MILLRACE_THREAD_RETENTION_SECONDS: integer()
+    .min(60)
+    .default(30 * 86_400)
+    .describe('How long a thread lives after its last change, seconds'),
   MILLRACE_CHECKPOINTS: z
     .string()
     .regex(/^(redis|postgres(ql)?:\/\/.+)$/, 'must be "redis", or a URL that begins with "postgres://"')
@@ -83,6 +88,8 @@ export const checkpointSettings = {
     .default(64 * 1024 * 1024)
     .describe('Bytes of one tenant’s store (LangGraph’s long-term memory) in Redis; a put beyond it fails'),
 };
+
+type ThreadSettings = z.output<z.ZodObject<typeof threadSettings>>;
 
 type StreamLogSettings = z.output<z.ZodObject<typeof streamLogSettings>>;
 
@@ -112,5 +119,20 @@ export function logLimits(settings: StreamLogSettings) {
     maxEvents: settings.MILLRACE_MAX_LOG_EVENTS,
     maxBytes: settings.MILLRACE_MAX_LOG_BYTES,
     maxAttempts: settings.MILLRACE_MAX_ATTEMPTS,
+  };
+}
+
+/** How long threads are kept, in the unit that they take. */
+export function threadLimits(settings: Pick<ThreadSettings, 'MILLRACE_THREAD_RETENTION_SECONDS'>) {
+  return { retentionMs: settings.MILLRACE_THREAD_RETENTION_SECONDS * 1_000 };
+}
+
+/** How much of the state of agents is kept, in the shape and units that the checkpoints take. */
+export function checkpointLimits(settings: ThreadSettings) {
+  return {
+    kept: settings.MILLRACE_CHECKPOINTS_KEPT,
+    maxBytes: settings.MILLRACE_MAX_CHECKPOINT_BYTES,
+    maxStoreBytes: settings.MILLRACE_MAX_STORE_BYTES,
+    ...threadLimits(settings),
   };
 }

@@ -6,6 +6,7 @@ import {
   recordOutlivesLog,
   slotSettings,
   streamLogSettings,
+  threadSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
@@ -23,6 +24,7 @@ export const apiSettingsSchema = z
     ...keySettings,
     ...logSettings,
     ...streamLogSettings,
+    ...threadSettings,
     MILLRACE_AUTH: z
       .enum(['none', 'apikey'])
       .optional()

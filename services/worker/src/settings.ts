@@ -8,6 +8,7 @@ import {
   recordOutlivesLog,
   slotSettings,
   streamLogSettings,
+  threadSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
@@ -29,6 +30,7 @@ export const workerSettingsSchema = z
     ...keySettings,
     ...logSettings,
     ...streamLogSettings,
+    ...threadSettings,
     MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
     ...slotSettings,
     OPENAI_API_KEY: z
