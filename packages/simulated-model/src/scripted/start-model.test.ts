@@ -53,6 +53,11 @@ describe('SimulatedModel', () => {
     expect(model.requests.map(({ prompt }) => prompt)).toEqual(['why is the sky blue?', 'why?']);
   });
 
+  it('answers what depends on the request', async () => {
+    model.answer(({ body }) => [`${body.messages?.length} messages`], { to: 'how many?' });
+    expect(await (await ask('how many?')).text()).toContain('1 messages');
+  });
+
   it('refuses the number of requests it was told to, then answers', async () => {
     model.failNext(1, { status: 429, retryAfter: 2 });
     const refused = await ask('hi');

@@ -14,7 +14,10 @@ import type { AnswerOptions, ModelFailure, ModelSteps } from './model-step.ts';
 export class SimulatedModel implements AsyncDisposable {
   /** every request so far, in order of arrival, including those refused on purpose */
   readonly requests: ModelRequest[] = [];
-  private readonly scripts: { readonly to: AnswerOptions['to']; readonly script: () => ModelScript }[] = [];
+  private readonly scripts: {
+    readonly to: AnswerOptions['to'];
+    readonly script: (request: ModelRequest) => ModelScript;
+  }[] = [];
   private readonly gates: { readonly to: AnswerOptions['to']; readonly gate: ModelGate }[] = [];
   private readonly failures: ModelFailure[] = [];
   private readonly arrivals = new Map<number, PromiseWithResolvers<ModelRequest>>();
@@ -39,9 +42,16 @@ export class SimulatedModel implements AsyncDisposable {
   }
 
   /** Sets the answer to every prompt, or to those that match `to`; the last one set wins.
-   *  @param steps iterated again for each request: an array, or a function if it can be iterated only once */
-  answer(steps: readonly Parameters<ModelGate['step']>[0][] | (() => ModelSteps), options: AnswerOptions = {}): this {
-    const script = () => ({ ...options, steps: typeof steps === 'function' ? steps() : steps });
+   *  @param steps iterated again for each request: an array, or a function if it can be iterated only once, or if the
+   *               answer depends on the request */
+  answer(
+    steps: readonly Parameters<ModelGate['step']>[0][] | ((request: ModelRequest) => ModelSteps),
+    options: AnswerOptions = {},
+  ): this {
+    const script = (request: ModelRequest) => ({
+      ...options,
+      steps: typeof steps === 'function' ? steps(request) : steps,
+    });
     this.scripts.unshift({ to: options.to, script });
     return this;
   }
@@ -127,7 +137,7 @@ export class SimulatedModel implements AsyncDisposable {
       return { steps: taken.gate };
     }
     const script = this.scripts.find(({ to }) => matches(to, request.prompt))?.script;
-    return script?.() ?? { steps: ['Hello', ', ', 'world', '!'] };
+    return script?.(request) ?? { steps: ['Hello', ', ', 'world', '!'] };
   }
 }
 
