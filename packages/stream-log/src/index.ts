@@ -26,9 +26,16 @@ export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
 export { isFinished, type JobOutline, type LogLimits } from './log/record.ts';
 export { saidBy } from './log/said.ts';
+export {
+  namedReply,
+  publishCommand,
+  type RedisConnection,
+  type RunScripts,
+  Scripts,
+  type ScriptTable,
+} from './redis/define-scripts.ts';
 export { KeySpace } from './redis/keys.ts';
 export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
-export type { RedisConnection } from './redis/scripts.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
@@ -39,4 +46,5 @@ export {
   type PipelineAnnouncement,
   PipelineAnnouncements,
 } from './registry/pipeline-announcements.ts';
+export { StoredBytes } from './registry/stored-bytes.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';

@@ -1,42 +1,97 @@
 import type { ThreadRef } from '@millrace/contracts';
 
 /** Every Redis key and channel of the threads of a deployment. All keys of a thread share the hash tag
- *  `{thread:<tenant>.<threadId>}`, so that a script touches one slot of a cluster and no slot of a job.
+ *  `{thread:<tenant>.<threadId>}`, so that a script touches one slot of a cluster and no slot of a job. Hints across threads
+ *  have a hash tag of their own.
  *  @see docs/laws.md, laws 13 and 17 */
 export class ThreadKeys {
   readonly #prefix: string;
+  readonly #catalogue: string;
 
   /** @param prefix of letters, digits, `:`, `_` and `-`; two deployments on one Redis differ by it */
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.#catalogue = `{${prefix}:threads}`;
   }
 
-  /** hash: what is known of a thread */
+  /** hash: what is known of a thread, see `lua/thread/enter.lua` */
   record(ref: ThreadRef): string {
-    return `${this.#prefix}:{thread:${ref}}:record`;
-  }
-
-  /** sorted set: ids of the jobs that have had their turn, by turn (1, 2, …), the active one last. A job gets its number in
-   *  the script that makes it the active one, and keeps it when it has ended, so that whoever follows the thread finds the
-   *  next job after any other. A job that waits is not in it. */
-  jobs(ref: ThreadRef): string {
-    return `${this.#prefix}:{thread:${ref}}:jobs`;
+    return this.#of(ref, 'record');
   }
 
   /** channel: another job has the turn, none has, or the thread is gone. Only a wake-up: the record and the jobs say what
    *  has happened. On a cluster it is published with SPUBLISH */
   channel(ref: ThreadRef): string {
-    return `${this.#prefix}:{thread:${ref}}:live`;
+    return this.#of(ref, 'live');
+  }
+
+  /** string: the token of the fork that is making this thread */
+  forking(ref: ThreadRef): string {
+    return this.#of(ref, 'forking');
+  }
+
+  /** sorted set: ids of the jobs that have had their turn, by turn (1, 2, …), the active one last. A job gets its number in
+   *  the script that makes it the active one, and keeps it when it has ended, so that whoever follows the thread finds the
+   *  next job after any other. A job that waits is not in it; one that leaves while it waits gets its number then. */
+  jobs(ref: ThreadRef): string {
+    return this.#of(ref, 'jobs');
+  }
+
+  /** list: ids of the jobs that wait for their turn, the next one first */
+  waiting(ref: ThreadRef): string {
+    return this.#of(ref, 'waiting');
+  }
+
+  /** set: ids of the jobs that will enter later */
+  expected(ref: ThreadRef): string {
+    return this.#of(ref, 'expected');
+  }
+
+  /** list: the conversation of jobs that are not of an agent, one message each, oldest first */
+  messages(ref: ThreadRef): string {
+    return this.#of(ref, 'messages');
   }
 
   /** hash: the checkpoints of a thread and their values, see `lua/shared/checkpoints.lua` */
   checkpoints(ref: ThreadRef): string {
-    return `${this.#prefix}:{thread:${ref}}:checkpoints`;
+    return this.#of(ref, 'checkpoints');
   }
 
   /** sorted set of names, all of score 0: the order of what `checkpoints` has */
   checkpointIndex(ref: ThreadRef): string {
-    return `${this.#prefix}:{thread:${ref}}:checkpoint-index`;
+    return this.#of(ref, 'checkpoint-index');
+  }
+
+  /** KEYS of a thread's scripts: record, channel and fork, then what expires together with the record. */
+  ofThread(ref: ThreadRef): string[] {
+    const kept = [this.jobs(ref), this.waiting(ref), this.expected(ref), this.messages(ref)];
+    const ofAgents = [this.checkpoints(ref), this.checkpointIndex(ref)];
+    return [this.record(ref), this.channel(ref), this.forking(ref), ...kept, ...ofAgents];
+  }
+
+  /** list: the messages of a copy that is not finished */
+  copiedMessages(ref: ThreadRef, fork: string): string {
+    return this.#of(ref, `fork:${fork}`);
+  }
+
+  /** sorted set of references: threads that may be busy, by when a job last entered (µs) */
+  get busyThreads(): string {
+    return `${this.#catalogue}:busy`;
+  }
+
+  /** sorted set of references, by when a job last entered or the thread was last seen to be there (µs) */
+  get seenThreads(): string {
+    return `${this.#catalogue}:seen`;
+  }
+
+  /** sorted set of references by creation (µs) */
+  get allThreads(): string {
+    return `${this.#catalogue}:all`;
+  }
+
+  /** sorted set of references by creation (µs) */
+  threadsOf(tenant: string): string {
+    return `${this.#catalogue}:tenant:${tenant}`;
   }
 
   /** KEYS of the checkpoints' scripts */
@@ -58,5 +113,9 @@ export class ThreadKeys {
   /** KEYS of the scripts of a tenant's store: hash of items, sorted set of their names */
   ofStore(tenant: string): [items: string, index: string] {
     return [`${this.#prefix}:{store:${tenant}}:items`, `${this.#prefix}:{store:${tenant}}:index`];
+  }
+
+  #of(ref: ThreadRef, name: string): string {
+    return `${this.#prefix}:{thread:${ref}}:${name}`;
   }
 }

@@ -47,5 +47,7 @@ redis.call('ZREM', KEYS[8], ref)
 -- nothing may remain of a tenant that never returns
 local oldest = string.format('(%.0f', now - retention_ms * 1000)
 for _, place in ipairs({ 3, 5 }) do redis.call('ZREMRANGEBYSCORE', KEYS[place], '-inf', oldest) end
-for _, place in ipairs({ 3, 5, 9, 10 }) do redis.call('PEXPIRE', KEYS[place], retention_ms) end
+for _, place in ipairs({ 3, 5, 9 }) do redis.call('PEXPIRE', KEYS[place], retention_ms) end
+-- what counts there beside jobs may stay for longer
+if redis.call('PTTL', KEYS[10]) < retention_ms then redis.call('PEXPIRE', KEYS[10], retention_ms) end
 return priority(fair_turn)

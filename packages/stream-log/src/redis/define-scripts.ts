@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import type { Cluster, Redis } from 'ioredis';
+
+/** A connection for commands: to one server (Sentinel included) or to a cluster. */
+export type RedisConnection = Redis | Cluster;
+
+type Argument = string | number | Buffer;
+
+/** What each script of a folder needs: its number of keys, then the fragments of `lua/shared` that it calls. */
+export type ScriptTable<Name extends string> = Readonly<Record<Name, readonly [keys: number, ...fragments: string[]]>>;
+
+/** Runs a script by its digest; ioredis sends the source where the server does not know it (SCRIPT FLUSH, fail-over).
+ *  @returns the script's reply, as its header says */
+export interface RunScripts<Name extends string> {
+  (name: Name, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+  /** the same, with every string of the reply as bytes */
+  readonly bytes: (name: Name, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+}
+
+/** The scripts of a package, by the folder of `lua/` that they are in. */
+type Folders = Readonly<Record<string, ScriptTable<never>>>;
+type NameIn<F extends Folders> = { [Folder in keyof F]: keyof F[Folder] & string }[keyof F];
+
+/** Scripts that have been read, to be defined on any number of connections. */
+export class Scripts<const F extends Folders> {
+  readonly #scripts: readonly { name: NameIn<F>; command: string; numberOfKeys: number; lua: string }[];
+  readonly #commands: Readonly<Record<NameIn<F>, string>>;
+  readonly #bytesCommands: Readonly<Record<NameIn<F>, string>>;
+
+  /** @param lua the folder `lua/` of a package, with a slash at its end
+   *  @param namespace of the package, which keeps its scripts apart from others on the same connection
+   *  @param folders no two of their scripts have the same name */
+  constructor(lua: URL, namespace: string, folders: F) {
+    const read = (path: string) => readFileSync(new URL(`${path}.lua`, lua), 'utf8');
+    this.#scripts = Object.entries<ScriptTable<string>>(folders).flatMap(([folder, table]) =>
+      Object.entries(table).map(([name, [numberOfKeys, ...fragments]]) => {
+        const shared = fragments.map((fragment) => read(`shared/${fragment}`)).join('');
+        const source = withFragments(read(`${folder}/${name}`), shared);
+        return { name: name as NameIn<F>, command: `${namespace}:${name}`, numberOfKeys, lua: source };
+      }),
+    );
+    const commands = this.#scripts.map(({ name, command }) => [name, command] as const);
+    this.#commands = Object.fromEntries(commands) as Record<NameIn<F>, string>;
+    // ioredis defines a second command for each script, which answers with bytes
+    this.#bytesCommands = Object.fromEntries(commands.map(([name, command]) => [name, `${command}Buffer`])) as Record<
+      NameIn<F>,
+      string
+    >;
+  }
+
+  /** Defines the scripts on a connection. */
+  on(redis: RedisConnection): RunScripts<NameIn<F>> {
+    for (const { command, numberOfKeys, lua } of this.#scripts) redis.defineCommand(command, { numberOfKeys, lua });
+    const commands = redis as unknown as Record<string, (...args: Argument[]) => Promise<unknown>>;
+    // no promise of its own around that of the command: every token takes this path
+    const runBy =
+      (named: Readonly<Record<NameIn<F>, string>>) =>
+      (name: NameIn<F>, keys: readonly string[], args: readonly Argument[]) =>
+        commands[named[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
+    return Object.assign(runBy(this.#commands), { bytes: runBy(this.#bytesCommands) });
+  }
+}
+
+/** Reads a reply of the form `{outcome, name, value, …}`.
+ *  @returns the outcome, and the values by name as text; a name that the script did not give is absent */
+export function namedReply(reply: unknown): [outcome: string, values: Readonly<Record<string, string>>] {
+  const [outcome = '', ...pairs] = (reply as readonly Argument[]).map(String);
+  const values: Record<string, string> = {};
+  for (let i = 0; i + 1 < pairs.length; i += 2) values[pairs[i] ?? ''] = pairs[i + 1] ?? '';
+  return [outcome, values];
+}
+
+/** The command that wakes subscribers: on a cluster the sharded one, which stays within the slot of its keys (law 13). */
+export function publishCommand(redis: RedisConnection): 'PUBLISH' | 'SPUBLISH' {
+  return redis.isCluster ? 'SPUBLISH' : 'PUBLISH';
+}
+
+/** Redis reads the flags of a script (`#!lua …`) from its first line. */
+function withFragments(source: string, shared: string): string {
+  const [first = '', ...rest] = source.split('\n');
+  return first.startsWith('#!') ? [first, shared + rest.join('\n')].join('\n') : shared + source;
+}

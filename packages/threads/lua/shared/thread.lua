@@ -1,0 +1,58 @@
+-- What the scripts of a thread share. Their KEYS, with the same {thread:…} hash tag:
+--   1 record  2 channel  3 fork that is making the thread  4 jobs by turn  5 waiting jobs  6 expected jobs  7 messages
+--   8 checkpoints  9 their index
+-- Fields of the record (hash); absent where there is nothing:
+--   createdAt, updatedAt (ms)  metadata (JSON)  turn: number of the last one  bytes: what the thread has in Redis
+--   active: job that has the turn  last: job that ended last  failed: 1, it failed
+--   interrupts: open questions (JSON list); hidden while a job has the turn, gone once it has moved the thread on
+--   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
+--   head: id of the checkpoint that the thread stands at
+--   before: what `head` was when the active job was first claimed, '' for nothing  mark: how many messages there were
+--   undone: job that was undone last
+--   stop: `<job>:interrupt` or `<job>:rollback`, what to do when that job leaves
+--   own: 1, the private thread of one job, which goes with it
+local RECORD, CHANNEL, FORK, JOBS, WAITING, EXPECTED, MESSAGES = unpack(KEYS, 1, 7)
+-- what a thread without content takes, bytes, about
+local BYTES_OF_THREAD, BYTES_OF_JOB = 500, 100
+-- how many of the jobs that have left are remembered
+local MAX_JOBS = 10000
+
+local function fields(...)
+  local values, thread = redis.call('HMGET', RECORD, ...), {}
+  for i, name in ipairs({ ... }) do thread[name] = values[i] or nil end
+  return thread
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+
+local function create_record(now, metadata)
+  redis.call('HSET', RECORD, 'createdAt', now, 'metadata', metadata)
+  redis.call('HINCRBY', RECORD, 'bytes', BYTES_OF_THREAD + #metadata)
+end
+
+-- Every change renews all keys of a thread, so that they expire together.
+local function touch(now, retention)
+  redis.call('HSET', RECORD, 'updatedAt', now)
+  redis.call('PEXPIRE', RECORD, retention)
+  for place = 4, #KEYS do redis.call('PEXPIRE', KEYS[place], retention) end
+end
+
+-- Gives a job the thread's next number, for good.
+local function give_turn_number(job)
+  local turn = redis.call('HINCRBY', RECORD, 'turn', 1)
+  redis.call('ZADD', JOBS, turn, job)
+  local forgotten = redis.call('ZREMRANGEBYSCORE', JOBS, '-inf', turn - MAX_JOBS)
+  redis.call('HINCRBY', RECORD, 'bytes', BYTES_OF_JOB * (1 - forgotten))
+end
+
+-- RETURNS the job that has the turn now: the first that waits; nil where none does
+local function activate_next()
+  local job = redis.call('LPOP', WAITING)
+  if not job then return nil end
+  redis.call('HSET', RECORD, 'active', job)
+  give_turn_number(job)
+  return job
+end

@@ -1,0 +1,87 @@
+import type { Interrupt, ThreadRef, ThreadStatus, ThreadView } from '@millrace/contracts';
+
+/** What is known of a thread. Times are Redis's clock, milliseconds since the epoch. */
+export interface ThreadRecord {
+  readonly ref: ThreadRef;
+  readonly threadId: string;
+  readonly tenant: string;
+  readonly status: ThreadStatus;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** the job that has the turn, whether a worker has it yet or not; null when the thread is idle */
+  readonly activeJob: string | null;
+  /** whether an attempt at the active job has claimed the thread */
+  readonly isClaimed: boolean;
+  /** the job that ended last, without those that were undone */
+  readonly lastJob: string | null;
+  /** open questions; none while a job has the turn */
+  readonly interrupts: readonly Interrupt[];
+  /** id of the checkpoint that the thread stands at */
+  readonly head: string | null;
+  /** number of the last turn, see `ThreadKeys.jobs`; 0: no job has entered */
+  readonly turn: number;
+  /** the private thread of a job without `threadId`, which no caller sees */
+  readonly isPrivate: boolean;
+  /** what the thread has in Redis, bytes, about */
+  readonly bytes: number;
+}
+
+/** Fields of a record, as HMGET expects them. */
+export const RECORD_FIELDS = [
+  ...['createdAt', 'updatedAt', 'metadata', 'active', 'claim', 'last', 'failed', 'interrupts', 'head', 'turn'],
+  ...['own', 'bytes'],
+] as const;
+
+/** @param values of {@link RECORD_FIELDS}
+ *  @returns null when there is no such thread */
+export function parseThread(ref: ThreadRef, values: readonly (string | null)[]): ThreadRecord | null {
+  const fields = Object.fromEntries(RECORD_FIELDS.map((name, place) => [name, values[place] ?? undefined]));
+  const { createdAt, updatedAt, metadata, active, last, interrupts, head } = fields;
+  if (createdAt === undefined) return null;
+  // what was asked before the active job may come back when that has ended
+  const open = active === undefined && interrupts !== undefined ? (JSON.parse(interrupts) as Interrupt[]) : [];
+  const border = ref.lastIndexOf('.');
+  return {
+    ref,
+    threadId: ref.slice(border + 1),
+    tenant: ref.slice(0, border),
+    status: statusOf({ active, failed: fields['failed'], isInterrupted: open.length > 0 }),
+    createdAt: Number(createdAt),
+    updatedAt: Number(updatedAt ?? createdAt),
+    metadata: JSON.parse(metadata ?? '{}') as Record<string, string>,
+    activeJob: active ?? null,
+    isClaimed: fields['claim'] !== undefined,
+    lastJob: last ?? null,
+    interrupts: open,
+    head: head ?? null,
+    turn: Number(fields['turn'] ?? 0),
+    isPrivate: fields['own'] !== undefined,
+    bytes: Number(fields['bytes'] ?? 0),
+  };
+}
+
+function statusOf(thread: { active?: string | undefined; failed?: string | undefined; isInterrupted: boolean }) {
+  if (thread.active !== undefined) return 'busy';
+  if (thread.isInterrupted) return 'interrupted';
+  return thread.failed === undefined ? 'idle' : 'error';
+}
+
+/** A thread as callers see it. */
+export function threadView(thread: ThreadRecord): ThreadView {
+  return {
+    id: thread.threadId,
+    status: thread.status,
+    createdAt: new Date(thread.createdAt).toISOString(),
+    updatedAt: new Date(thread.updatedAt).toISOString(),
+    metadata: thread.metadata,
+    activeJob: thread.activeJob,
+    lastJob: thread.lastJob,
+    interrupts: thread.interrupts,
+  };
+}
+
+/** The thread of a job without `threadId`, for as long as the job runs. No caller can name it. */
+export function privateThread(tenant: string, jobId: string): ThreadRef {
+  return `${tenant}.~${jobId}`;
+}

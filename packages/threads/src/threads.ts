@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import type { Interrupt, Message, SaidMessage, ThreadRef } from '@millrace/contracts';
+import { namedReply, publishCommand, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
+import type { AttemptLease } from './checkpoints/ports.ts';
+import { ThreadBeingMade, TooMuchMetadata } from './errors.ts';
+import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import type { ThreadKeys } from './thread-keys.ts';
+import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
+
+export interface ThreadLimits {
+  /** how long a thread lives after its last change, milliseconds */
+  readonly retentionMs: number;
+}
+
+/** Each change of a thread is one script. How many keys: see {@link ThreadKeys.ofThread}. */
+const OF_THREAD = {
+  create: [9, 'thread'],
+  expect: [9, 'thread'],
+  enter: [9, 'thread'],
+  claim: [9, 'thread'],
+  leave: [9, 'thread'],
+} as const;
+const OF_CATALOGUE = { register: [4] } as const;
+
+/** Keys of a thread's metadata. */
+const MAX_METADATA_KEYS = 16;
+
+export interface Entry {
+  readonly ref: ThreadRef;
+  readonly jobId: string;
+  /** when another job has the turn: wait, be refused, or go first once that one is cancelled and kept, or undone */
+  readonly onBusy: 'enqueue' | 'reject' | 'interrupt' | 'rollback';
+  /** `resume`: answers the thread's questions */
+  readonly kind: 'message' | 'resume';
+  /** the thread is the job's own ({@link privateThread}) and goes with it */
+  readonly isPrivate?: boolean;
+  /** the job was announced by {@link Threads.expect}: a thread that was erased since is not made again */
+  readonly wasExpected?: boolean;
+}
+
+export type Entered =
+  /** the job has the turn: it is to be queued */
+  | { readonly kind: 'run' }
+  /** its turn comes: must not be queued before `leave` names it */
+  | { readonly kind: 'wait' }
+  /** its turn comes next: cancel that job, whose `leave` names this one */
+  | { readonly kind: 'cancel-first'; readonly jobId: string }
+  /** refused: another job has the turn */
+  | { readonly kind: 'busy' }
+  /** refused: the thread asks nothing, or its question has just been answered */
+  | { readonly kind: 'not-interrupted' }
+  /** refused: nothing to resume */
+  | { readonly kind: 'unknown-thread' }
+  /** the job has left the thread already, or the thread that expected it is gone */
+  | { readonly kind: 'over' };
+
+export type Claimed =
+  | {
+      readonly kind: 'claimed';
+      /** id of the checkpoint that the thread stands at */
+      readonly head: string | null;
+      /** what the thread asked before this job: what a `resume` answers */
+      readonly interrupts: readonly Interrupt[];
+    }
+  /** the thread is gone, another job has the turn, or a newer attempt has claimed it: there is nothing to do */
+  | { readonly kind: 'not-active' };
+
+export interface Ending {
+  readonly ref: ThreadRef;
+  readonly jobId: string;
+  /** `interrupted`: completed with questions */
+  readonly status: 'completed' | 'failed' | 'cancelled' | 'interrupted';
+  /** what it said, for the memory of pipelines that are not agents */
+  readonly said?: readonly SaidMessage[];
+  readonly interrupts?: readonly Interrupt[];
+}
+
+export interface Left {
+  /** `undone`: head and messages are as they were before the job; drop the checkpoints that it wrote.
+   *  `erased`: it was the job's private thread. `over`: it had left before, or never entered. `missing`: no such thread */
+  readonly outcome: 'left' | 'undone' | 'erased' | 'over' | 'missing';
+  /** the job that has the turn and no attempt yet: to be queued, under its id, so that twice does no harm */
+  readonly next: string | null;
+}
+
+/** The threads of a deployment: which job of each has the turn, which wait, and what the thread keeps. Every method that
+ *  changes something is one script, and may be sent twice.
+ *
+ *  Law 17: one job has the turn. It is given by `enter` or by the `leave` of the one before, and given up by its own `leave`
+ *  alone, however often that is called and by whom.
+ *  @see docs/adr/0032-a-thread-decides-who-is-next.md */
+export class Threads {
+  readonly #run: RunScript<keyof typeof OF_THREAD>;
+  readonly #catalogue: RunScript<keyof typeof OF_CATALOGUE>;
+  readonly #publish: string;
+
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: ThreadKeys,
+    readonly storedBytes: Pick<StoredBytes, 'keep'>,
+    readonly limits: ThreadLimits,
+  ) {
+    this.#run = scriptsOf(redis, 'thread', OF_THREAD);
+    this.#catalogue = scriptsOf(redis, 'catalogue', OF_CATALOGUE);
+    this.#publish = publishCommand(redis);
+  }
+
+  /** Makes a thread, or merges metadata into one that is there.
+   *  @throws TooMuchMetadata
+   *  @throws ThreadBeingMade */
+  async create(
+    ref: ThreadRef,
+    options: { metadata?: Readonly<Record<string, string>> | undefined } = {},
+  ): Promise<{ created: boolean; thread: ThreadRecord }> {
+    await this.#register(ref, { becomesBusy: false, isListed: true });
+    const metadata = options.metadata === undefined ? '' : JSON.stringify(options.metadata);
+    const args = [this.limits.retentionMs, metadata, MAX_METADATA_KEYS, randomUUID()];
+    const reply = await this.#run('create', this.keys.ofThread(ref), args);
+    if (reply === -1) throw new TooMuchMetadata(MAX_METADATA_KEYS);
+    const thread = reply === -2 ? null : await this.get(ref);
+    if (thread === null) throw new ThreadBeingMade(ref);
+    await this.#account(ref, thread.bytes);
+    return { created: reply === 1, thread };
+  }
+
+  async get(ref: ThreadRef): Promise<ThreadRecord | null> {
+    return parseThread(ref, await this.redis.hmget(this.keys.record(ref), ...RECORD_FIELDS));
+  }
+
+  /** Gives a job its place. A job that is in the thread already gets the same place again. */
+  async enter(entry: Entry): Promise<Entered> {
+    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false } = entry;
+    // before the thread is busy: what a crash leaves in between is found by it
+    await this.#register(ref, { becomesBusy: true, isListed: !isPrivate && kind === 'message' });
+    const manner = isPrivate ? 'own' : wasExpected ? 'expected' : '';
+    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner];
+    const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
+    if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
+    return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };
+  }
+
+  /** Announces a job that enters after a delay, so that it is erased with its thread. Makes the thread.
+   *  @throws ThreadBeingMade */
+  async expect(ref: ThreadRef, jobId: string, delayMs: number): Promise<void> {
+    await this.#register(ref, { becomesBusy: false, isListed: true });
+    const retentionMs = this.limits.retentionMs + delayMs;
+    const reply = await this.#run('expect', this.keys.ofThread(ref), [retentionMs, jobId]);
+    if (reply !== 1) throw new ThreadBeingMade(ref);
+  }
+
+  /** Lets an attempt at the active job write to its thread, and fences older ones.
+   *  @param question what the job asks, for the memory of pipelines that are not agents: stored by the first claim */
+  async claim(lease: AttemptLease, question: readonly Message[] = []): Promise<Claimed> {
+    const { ref, jobId, attempt, leaseToken } = lease;
+    const messages = question.map((message, i) => storedMessage(jobId, { messageId: `${jobId}-q${i}`, ...message }));
+    const args = [this.limits.retentionMs, jobId, attempt, leaseToken, ...messages];
+    const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
+    if (outcome !== 'claimed') return { kind: 'not-active' };
+    const interrupts = values['interrupts'] ? (JSON.parse(values['interrupts']) as Interrupt[]) : [];
+    return { kind: 'claimed', head: values['head'] || null, interrupts };
+  }
+
+  /** A job has ended: its thread goes on. To be called once the job is closed, by whoever has closed it. */
+  async leave(ending: Ending): Promise<Left> {
+    const { ref, jobId, status, said = [], interrupts = [] } = ending;
+    const messages = said.map((message, i) => storedMessage(jobId, { messageId: `${jobId}-s${i}`, ...message }));
+    const questions = interrupts.length === 0 ? '' : JSON.stringify(interrupts);
+    const args = [this.#publish, this.limits.retentionMs, jobId, status, questions, ...messages];
+    const [outcome, values] = namedReply(await this.#run('leave', this.keys.ofThread(ref), args));
+    if (outcome !== 'over' && outcome !== 'missing') await this.#account(ref, Number(values['bytes']));
+    return { outcome: outcome as Left['outcome'], next: values['next'] || null };
+  }
+
+  async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {
+    const { busyThreads, seenThreads, allThreads } = this.keys;
+    const lists = [busyThreads, seenThreads, allThreads, this.keys.threadsOf(tenantOf(ref))];
+    // the entry must outlive the thread, whose retention begins later
+    const retentionMs = 2 * this.limits.retentionMs;
+    await this.#catalogue('register', lists, [ref, becomesBusy ? '1' : '', isListed ? '1' : '', retentionMs]);
+  }
+
+  async #account(ref: ThreadRef, bytes: number): Promise<void> {
+    const threadId = ref.slice(ref.lastIndexOf('.') + 1);
+    const { retentionMs } = this.limits;
+    await this.storedBytes.keep(tenantOf(ref), new Map([[`thread:${threadId}`, bytes]]), retentionMs);
+  }
+}
+
+function tenantOf(ref: ThreadRef): string {
+  return ref.slice(0, ref.lastIndexOf('.'));
+}
+
+function storedMessage(jobId: string, message: object): string {
+  return JSON.stringify({ jobId, ...message });
+}
