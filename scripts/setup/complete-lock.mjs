@@ -73,7 +73,11 @@ const definedOnly = (entry) => Object.fromEntries(Object.entries(entry).filter((
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runScript(async () => {
-    for (const name of ['package-lock.json', 'bench/src/peers/langgraph/package-lock.json']) {
+    for (const name of [
+      'package-lock.json',
+      'bench/src/peers/langgraph/package-lock.json',
+      'examples/agents/package-lock.json',
+    ]) {
       const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
       const missing = missingPlatforms(lock.packages);
       const sorted = Object.entries({ ...lock.packages, ...missing }).sort(([a], [b]) => a.localeCompare(b, 'en'));
