@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
+import { AttemptFenced } from '@millrace/stream-log';
+import { startRedisCluster, type TestRedisCluster } from '@millrace/testing';
+import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
+import { RedisCheckpoints } from './redis-checkpoints.ts';
+import { RedisStore } from './redis-store.ts';
+
+let cluster: TestRedisCluster;
+beforeAll(async () => {
+  cluster = await startRedisCluster();
+}, 60_000);
+afterAll(() => cluster.stop());
+
+const metadata = { source: 'loop', step: 1, parents: {} } as const;
+
+describe('on a cluster (law 13)', () => {
+  it('threads of all slots are written, fenced, pruned, copied and listed', async () => {
+    await using harness = new CheckpointHarness(`redis://127.0.0.1:${cluster.ports[0]}`, {
+      cluster: true,
+      limits: { kept: 3 },
+    });
+    const checkpoints = new RedisCheckpoints(harness.table);
+    const refs = Array.from({ length: 30 }, () => harness.newThread());
+    await Promise.all(
+      refs.map(async (ref) => {
+        const saver = harness.saver(await harness.claim(ref));
+        let parent: string | undefined;
+        for (let n = 1; n <= 6; n++) {
+          const channel_values = { n, text: uuid6(0).repeat(300) };
+          const checkpoint = { ...emptyCheckpoint(), id: uuid6(0), channel_values, channel_versions: { n, text: n } };
+          const config = { configurable: { thread_id: ref, ...(parent && { checkpoint_id: parent }) } };
+          await saver.put(config, checkpoint, metadata, { n, text: n });
+          await saver.putWrites({ configurable: { thread_id: ref, checkpoint_id: checkpoint.id } }, [['n', n]], 'task');
+          parent = checkpoint.id;
+        }
+        await harness.claim(ref, 2);
+        const late = { configurable: { thread_id: ref, checkpoint_id: parent ?? '' } };
+        await expect(saver.put(late, emptyCheckpoint(), metadata, {})).rejects.toThrow(AttemptFenced);
+        expect(await checkpoints.history(ref)).toHaveLength(3);
+      }),
+    );
+    for (const [nth, ref] of refs.slice(1).entries()) {
+      const fork = harness.newThread();
+      await checkpoints.copy(ref, fork);
+      const state = await checkpoints.readState(fork);
+      expect(state?.values).toEqual((await checkpoints.readState(ref))?.values);
+      if (nth % 2) await checkpoints.erase(fork);
+    }
+    const listed = new Set<unknown>();
+    for await (const { config } of harness.saver().list({})) listed.add(config.configurable?.['thread_id']);
+    for (const ref of refs) expect(listed).toContain(ref);
+    expect(listed.size).toBe(30 + 15);
+  });
+
+  it('a tenant’s store lies in one slot', async () => {
+    await using harness = new CheckpointHarness(`redis://127.0.0.1:${cluster.ports[0]}`, { cluster: true });
+    for (let nth = 0; nth < 10; nth++) {
+      const store = new RedisStore({ ...harness, tenant: `tenant ${nth}`, maxBytes: 10_000 });
+      await store.put(['a', 'b'], 'k', { nth });
+      expect(await store.search(['a'])).toMatchObject([{ value: { nth } }]);
+      expect(await store.listNamespaces()).toEqual([['a', 'b']]);
+      await store.erase();
+      expect(await store.search([])).toEqual([]);
+    }
+  });
+});
