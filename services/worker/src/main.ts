@@ -1,13 +1,17 @@
 import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
+import { addAgentVariables } from './pipelines/agents/agent-pipelines.ts';
+import { AgentLoadError } from './pipelines/agents/load-error.ts';
 import { useModelConnections } from './pipelines/models/openai/model-connections.ts';
-import { workerSettingsSchema } from './settings.ts';
+import { listOf, workerSettingsSchema } from './settings.ts';
 
 /** Time after the grace time to hand over jobs and close connections, milliseconds. */
 const CLOSING_MS = 5_000;
 
 async function main(): Promise<void> {
+  // an agent's file of variables may hold what the settings ask for, such as a key
+  await addAgentVariables(listOf(process.env['MILLRACE_GRAPHS']), process.cwd(), process.env);
   const settings = loadSettings(workerSettingsSchema, process.env);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger);
@@ -21,7 +25,8 @@ async function main(): Promise<void> {
     logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: worker.healthUrl }, 'consuming');
   } catch (error) {
     // no job has run yet: the message cannot quote a prompt
-    logger.fatal({ err: error, reason: error instanceof Error ? error.message : String(error) }, 'cannot start');
+    const details = error instanceof AgentLoadError ? {} : { err: error };
+    logger.fatal({ ...details, reason: error instanceof Error ? error.message : String(error) }, 'cannot start');
     process.exit(1);
   }
 }
@@ -29,7 +34,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof SettingsError)) throw error;
+  if (!(error instanceof SettingsError || error instanceof AgentLoadError)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }

@@ -13,15 +13,15 @@ import {
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
 
-const commaSeparated = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
+const commaSeparated = z.string().default('').transform(listOf);
+
+/** The items of a comma-separated variable. */
+export function listOf(text = ''): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
 
 /** All environment variables of the worker. */
 export const workerSettingsSchema = z
@@ -60,6 +60,9 @@ export const workerSettingsSchema = z
       .describe('System message that the pipeline `chat` adds to conversations without one'),
     MILLRACE_PIPELINES: commaSeparated.describe(
       'Modules with custom pipelines, comma-separated: paths (./ or /) or package names',
+    ),
+    MILLRACE_GRAPHS: commaSeparated.describe(
+      'Files of LangGraph’s CLI (`langgraph.json`), comma-separated: their graphs are served as agents',
     ),
     MILLRACE_FIRST_TOKEN_TIMEOUT_MS: milliseconds(1)
       .default(300_000)

@@ -9,3 +9,5 @@ export const COMMANDS = Symbol('RedisConnection');
 export const ATTEMPT_HOOKS = Symbol('AttemptHook[]');
 /** the subscriber connection for cancels */
 export const CONTROL_HUB = Symbol('ChannelHub');
+/** what keeps the state of agents */
+export const SAVERS = Symbol('Savers');

@@ -21,6 +21,7 @@ export class Deadlines implements Disposable {
   #isWaiting = true;
   #hasContent = false;
   #isComplete = false;
+  #isIdle = false;
 
   /** @param expire called once per deadline that passes */
   constructor(
@@ -41,6 +42,17 @@ export class Deadlines implements Disposable {
   onActivity(activity: ModelActivity): void {
     const { firstTokenMs, tokenGapMs } = this.limits;
     this.#activeAt = performance.now();
+    this.#isIdle = activity === 'idle';
+    if (activity === 'idle') {
+      clearTimeout(this.#silence);
+      return;
+    }
+    if (activity === 'called') {
+      this.#hasContent = false;
+      this.#isComplete = false;
+      this.#startFirst(firstTokenMs);
+      return;
+    }
     const isComplete = activity === 'complete';
     if (this.#hasContent && isComplete === this.#isComplete) {
       this.#silence.refresh();
@@ -59,7 +71,7 @@ export class Deadlines implements Disposable {
 
   /** The pipeline has yielded its first event: its model may not report activity. */
   onFirstEvent(): void {
-    if (!this.#hasContent) this.onActivity('content');
+    if (!this.#hasContent && !this.#isIdle) this.onActivity('content');
   }
 
   /** Restarts the first deadline for a retry: only the time left since the last activity counts. */
@@ -83,7 +95,8 @@ export class Deadlines implements Disposable {
   /** Resumes the silence timer: the worker waits for the model. */
   resume(): void {
     this.#isWaiting = true;
-    this.#silence.refresh();
+    // it would start a timer that is cleared
+    if (!this.#isIdle) this.#silence.refresh();
   }
 
   /** Suspends the silence timer: the worker waits for Redis. */

@@ -1,5 +1,6 @@
 import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millrace/contracts';
 import { LogLimitExceeded } from '@millrace/stream-log';
+import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 
 /** A pipeline's failure as the caller may see it, and whether the worker should retry. */
@@ -19,6 +20,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
   if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not have this pipeline.', true);
   if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline yielded a malformed event.');
+  if (error instanceof AgentFailed) return agentFailure(error);
   const stated = failureStatedBy(error);
   if (stated !== null) return stated;
 
@@ -39,6 +41,16 @@ export function failureOf(error: unknown): Failure {
   if (codes.includes('rate_limit_exceeded')) return transient('MODEL_RATE_LIMITED', 'The model is rate limited.');
   if (codes.includes('APIError')) return transient('MODEL_ERROR', 'The model reported an error.');
   return final('INTERNAL', 'The pipeline failed.');
+}
+
+function agentFailure({ failure, mayRunAgain, cause }: AgentFailed): Failure {
+  if (failure === 'recursion') {
+    return final('RECURSION_LIMIT', 'The agent took more steps than its recursion limit allows.');
+  }
+  if (failure === 'graph') return final('AGENT_ERROR', 'The agent failed.');
+  const ofModel = failureOf(cause);
+  if (ofModel.code === 'INTERNAL') return final('MODEL_ERROR', 'A model call of the agent failed.');
+  return { ...ofModel, transient: ofModel.transient && mayRunAgain };
 }
 
 const LIMIT_MESSAGE =

@@ -3,7 +3,9 @@ import type { Logger } from '@millrace/runtime';
 import { KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { WorkerSettings } from '../settings.ts';
-import { COMMANDS, LOGGER, SETTINGS } from '../tokens.ts';
+import { COMMANDS, LOGGER, SAVERS, SETTINGS } from '../tokens.ts';
+import type { AgentSavers } from './agents/agent-pipeline.ts';
+import { agentPipelines } from './agents/agent-pipelines.ts';
 import { PipelineAnnouncer } from './announcer.ts';
 import { chatPipeline } from './chat/chat-pipeline.ts';
 import { loadPipelineModules } from './load-modules.ts';
@@ -13,7 +15,11 @@ import { PipelineRegistry } from './registry.ts';
 /** Loads this worker's pipelines before anything else starts: a bad module is a start-up error. */
 @Module({
   providers: [
-    { provide: PipelineRegistry, inject: [SETTINGS], useFactory: loadRegistry },
+    {
+      provide: PipelineRegistry,
+      inject: [SETTINGS, LOGGER, { token: SAVERS, optional: true }],
+      useFactory: loadRegistry,
+    },
     {
       provide: PipelineAnnouncer,
       inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
@@ -35,13 +41,21 @@ export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShu
   }
 }
 
-async function loadRegistry(settings: WorkerSettings): Promise<PipelineRegistry> {
+async function loadRegistry(
+  settings: WorkerSettings,
+  logger: Logger,
+  savers: AgentSavers = null,
+): Promise<PipelineRegistry> {
   const builtIn = chatPipeline(settings.MILLRACE_SYSTEM_PROMPT);
   const own = await loadPipelineModules(settings.MILLRACE_PIPELINES, cwd());
+  const agents = await agentPipelines({
+    ...{ files: settings.MILLRACE_GRAPHS, directory: cwd() },
+    ...{ savers, logger, env: process.env },
+  });
   const models = new ChatModels({
     apiKey: settings.OPENAI_API_KEY,
     baseUrl: settings.OPENAI_BASE_URL,
     streamUsage: settings.MILLRACE_MODEL_STREAM_USAGE,
   });
-  return new PipelineRegistry([builtIn, ...own], models);
+  return new PipelineRegistry([builtIn, ...own, ...agents], models);
 }

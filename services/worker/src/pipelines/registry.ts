@@ -54,6 +54,7 @@ export class PipelineRegistry {
         pipeline.run(input, {
           signal,
           logger,
+          ...(observer === undefined ? {} : { observer }),
           chatModel: ({ model = input.model, ...choice } = {}) =>
             this.models.create({
               model,

@@ -68,7 +68,7 @@ function contentOf(content: string | readonly ContentPart[], isOpenAi: boolean):
 }
 
 /** Gives every tool result the call that it answers. */
-function linked(messages: readonly Message[]): Message[] {
+export function linked(messages: readonly Message[]): Message[] {
   const all: Message[] = [];
   messages.forEach((message, index) => {
     if (message.role !== 'tool' || message.toolCallId !== undefined) {

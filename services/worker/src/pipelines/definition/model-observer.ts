@@ -3,15 +3,19 @@ import type { Usage } from '@millrace/contracts';
 /** What a model's server has just sent.
  *  - `alive`: bytes before the first content: a comment, an empty frame
  *  - `content`: text, reasoning, a part of a tool call, or anything after these
- *  - `complete`: a finish reason, or anything after it */
-export type ModelActivity = 'alive' | 'content' | 'complete';
+ *  - `complete`: a finish reason, or anything after it
+ *
+ *  Agents, whose models are not the worker's own, report other moments:
+ *  - `called`: a model is called, and its first content is awaited
+ *  - `idle`: no model is being called, so that silence is not a model's */
+export type ModelActivity = 'alive' | 'content' | 'complete' | 'called' | 'idle';
 
 /** How long usage and the end of the stream may follow the finish reason, milliseconds. */
 export const COMPLETION_GRACE_MS = 2_000;
 
 /** Observes the model calls of one attempt. */
 export interface ModelObserver {
-  /** called for every read from a model's server, also when no event follows; only by models of openai */
+  /** called for every read from a model's server, also when no event follows; only by the worker's models of openai, and by agents */
   onActivity(activity: ModelActivity): void;
   /** @param usage the increase since the last call, in tokens */
   onUsage(usage: Usage): void;

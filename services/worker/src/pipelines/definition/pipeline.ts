@@ -15,6 +15,8 @@ import type {
 import type { Logger } from '@millrace/runtime';
 import type { AttemptLease, AttemptLog, Head } from '@millrace/threads';
 
+import type { ModelObserver } from './model-observer.ts';
+
 /** The events that a pipeline may yield. The worker emits the others (`started`, `reset`, the terminal event). */
 export type PipelineEvent = StreamEvent<PipelineEventType>;
 
@@ -81,6 +83,8 @@ export interface PipelineContext {
   /** Creates a LangChain chat model with this worker's key and base URL. It does not retry: the worker does.
    *  @throws PipelineError the model's provider needs a package that is not installed */
   chatModel(choice?: ModelChoice): Promise<BaseChatModel>;
+  /** Where a pipeline reports the calls of models that it has created itself, and their usage. */
+  readonly observer?: ModelObserver;
 }
 
 /** Turns a conversation into events. Register it with {@link definePipeline}.

@@ -1,0 +1,227 @@
+import type { StateMode } from '@millrace/contracts';
+import type { Savers } from '@millrace/threads';
+import type {
+  Pipeline,
+  PipelineContext,
+  PipelineEvent,
+  PipelineInput,
+  PipelineResult,
+} from '../definition/pipeline.ts';
+import { AgentFailed } from './agent-failed.ts';
+import { EventQueue } from './events/event-queue.ts';
+import { GraphStream, OWN_MODES } from './events/graph-stream.ts';
+import { KnownMessages } from './events/known-messages.ts';
+import { ModelCalls } from './events/model-calls.ts';
+import { plain } from './events/plain.ts';
+import { Speech } from './events/speech.ts';
+import { ToolCalls } from './events/tool-calls.ts';
+import type { Agent } from './project/agent.ts';
+import { type CompiledGraph, graphIn } from './project/graph.ts';
+import { configurableOf } from './run-config.ts';
+import { inputOf } from './run-input.ts';
+
+/** What keeps the state of agents; null: nothing, except graphs that keep their own. */
+export type AgentSavers = Pick<Savers, 'forAttempt' | 'storeOf'> | null;
+
+/** An agent as a pipeline.
+ *
+ *  LangGraph offers a stream of events that looks made for this, `streamEvents` in version 3. It changes what the models inside the
+ *  graph return (content in blocks, where a node expects a string), and an unanswered failure of a tool ends the process. So an
+ *  agent runs through `stream`, as its author has run it, and LangChain's callbacks tell what its models and tools do. */
+export function agentPipeline(agent: Agent, savers: AgentSavers): Pipeline {
+  return {
+    name: agent.id,
+    kind: 'agent',
+    info: agent.info,
+    run: (input, context) => runAgent({ agent, savers }, input, context),
+  };
+}
+
+interface Worker {
+  readonly agent: Agent;
+  readonly savers: AgentSavers;
+}
+
+async function* runAgent(
+  worker: Worker,
+  input: PipelineInput,
+  context: PipelineContext,
+): AsyncGenerator<PipelineEvent, PipelineResult, void> {
+  const queue = new EventQueue();
+  const stop = new AbortController();
+  const run = new AgentRun({ worker, input, context, queue, stop });
+  const result = run.result();
+  result.then(
+    () => queue.end(),
+    (error: unknown) => queue.fail(error),
+  );
+  try {
+    yield* queue.events();
+    return await result;
+  } finally {
+    // nobody reads on: models and tools must not go on either
+    stop.abort(context.signal.reason);
+  }
+}
+
+interface RunPorts {
+  readonly worker: Worker;
+  readonly input: PipelineInput;
+  readonly context: PipelineContext;
+  readonly queue: EventQueue;
+  /** ends the run from within */
+  readonly stop: AbortController;
+}
+
+/** One run of a graph. */
+class AgentRun {
+  readonly #ports: RunPorts;
+  readonly #calls: ModelCalls;
+  readonly #stream: GraphStream;
+
+  constructor(ports: RunPorts) {
+    this.#ports = ports;
+    const { queue, context, input } = ports;
+    const emit = (event: PipelineEvent) => queue.push(event);
+    const toolCalls = new ToolCalls(emit);
+    const speech = new Speech(emit, toolCalls);
+    const known = new KnownMessages();
+    const modes: ReadonlySet<StateMode> = new Set(input.streamModes);
+    const onStep = () => this.#handOver();
+    this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, onStep });
+    const custom = (data: unknown, name?: string) => this.#stream.custom(data, name);
+    this.#calls = new ModelCalls({ speech, toolCalls, known, observer: context.observer, custom });
+  }
+
+  /** Runs the graph to its end, its next question, or its failure.
+   *  @throws AgentFailed, PipelineError, or the reason of a signal */
+  async result(): Promise<PipelineResult> {
+    const { context, stop, worker } = this.#ports;
+    context.observer?.onActivity('idle');
+    let keepsOwnState = false;
+    let made: unknown;
+    try {
+      const config = this.#config();
+      made = worker.agent.make === null ? null : await worker.agent.make(config);
+      const graph = worker.agent.graph ?? (await graphIn(made));
+      if (graph === null) throw new TypeError('the function of the agent made no graph');
+      keepsOwnState = Boolean(graph.checkpointer);
+      const own = await this.#withState(graph);
+      return await this.#run(own, config);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      stop.signal.throwIfAborted();
+      this.#calls.end();
+      throw this.#failure(error, keepsOwnState);
+    } finally {
+      await dispose(made);
+    }
+  }
+
+  async #run(graph: CompiledGraph, config: object): Promise<PipelineResult> {
+    const { input } = this.#ports;
+    const stateNow = () => graph.getState(config);
+    const asked = (input.streamModes ?? []).filter((mode) => !(OWN_MODES as readonly string[]).includes(mode));
+    const options = { ...config, streamMode: [...OWN_MODES, ...asked], subgraphs: true, durability: 'sync' };
+    const chunks = await graph.stream(await inputOf(input, stateNow), options);
+    for await (const chunk of chunks) this.#stream.read(chunk);
+    const isInterrupted = await this.#ask(stateNow);
+    const output = structuredOutput(this.#stream.values);
+    const { finishReason, usage } = this.#calls;
+    return {
+      finishReason: isInterrupted ? 'interrupt' : ENDS_OF_JOBS.has(finishReason) ? finishReason : 'stop',
+      usage,
+      ...(output === undefined || isInterrupted ? {} : { output }),
+    };
+  }
+
+  /** Emits what the graph asks.
+   *  @returns whether it waits for somebody */
+  async #ask(stateNow: () => ReturnType<CompiledGraph['getState']>): Promise<boolean> {
+    const { queue } = this.#ports;
+    const { questions } = this.#stream;
+    if (questions === null) return false;
+    for (const question of questions) queue.push({ type: 'interrupt', data: question });
+    if (questions.length > 0) return true;
+    const { next, config } = await stateNow();
+    const [node] = next;
+    const checkpoint = config?.configurable?.['checkpoint_id'];
+    const data = {
+      interruptId: `breakpoint-${checkpoint}`,
+      value: { breakpoint: next },
+      ...(node === undefined ? {} : { node }),
+    };
+    queue.push({ type: 'interrupt', data });
+    return true;
+  }
+
+  #config(): object {
+    const { input, context, stop } = this.#ports;
+    return {
+      configurable: configurableOf(input),
+      ...(input.config === undefined ? {} : { context: input.config }),
+      metadata: { request_id: input.jobId, attempt: input.attempt },
+      callbacks: [this.#calls.handler],
+      signal: AbortSignal.any([context.signal, stop.signal]),
+      // in new versions: what is written comes before what follows it
+      writer: (written: unknown) => this.#stream.custom(written),
+    };
+  }
+
+  /** A copy of the graph that keeps its state in the job's thread. The graph itself is shared by all jobs. */
+  async #withState(graph: CompiledGraph): Promise<CompiledGraph> {
+    const { worker, input } = this.#ports;
+    const { savers, agent } = worker;
+    const { thread } = input;
+    const own = graph.withConfig({});
+    if (savers === null || thread === undefined) return own;
+    const { lease } = thread;
+    if (own.checkpointer === undefined || own.checkpointer === null) {
+      const saver = savers.forAttempt(lease, thread);
+      // with the agent's own classes, so that its `instanceof` holds for what was stored
+      const serializer = await agent.serializerFor(graph);
+      if (serializer !== null) saver.serde = serializer;
+      own.checkpointer = saver;
+    }
+    own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')));
+    return own;
+  }
+
+  /** The worker is about to stop: the step in hand was the last here. */
+  #handOver(): void {
+    const { input, stop } = this.#ports;
+    const draining = input.thread?.draining;
+    if (draining?.aborted) stop.abort(draining.reason);
+  }
+
+  #failure(error: unknown, keepsOwnState: boolean): unknown {
+    const { logger } = this.#ports.context;
+    if (error instanceof Error && KEPT.has(error.name)) return error;
+    if (isRecursion(error)) return new AgentFailed('recursion', false, error);
+    const isModel = this.#calls.failedWith(error);
+    if (!isModel) logger.error({ err: error }, 'agent threw');
+    return new AgentFailed(isModel ? 'model' : 'graph', isModel && !keepsOwnState, error);
+  }
+}
+
+/** Of the service itself: the log is closed, or belongs to another attempt. */
+const KEPT = new Set(['PipelineError', 'AttemptFenced', 'JobClosed', 'LogLost', 'LogLimitExceeded', 'LogWriteFailed']);
+
+/** What the end of the last message says about the end of the job. */
+const ENDS_OF_JOBS = new Set(['stop', 'length', 'content_filter']);
+
+function isRecursion(error: unknown): boolean {
+  return error instanceof Object && 'name' in error && error.name === 'GraphRecursionError';
+}
+
+function structuredOutput(values: unknown): unknown {
+  const answer = typeof values === 'object' && values !== null ? Reflect.get(values, 'structuredResponse') : undefined;
+  return answer === undefined || answer === null ? undefined : plain(answer);
+}
+
+/** What a function has made for one job may hold connections. */
+async function dispose(made: unknown): Promise<void> {
+  if (typeof made !== 'object' || made === null) return;
+  const { [Symbol.asyncDispose]: end, [Symbol.dispose]: endAtOnce } = made as Partial<AsyncDisposable & Disposable>;
+  await (end ?? endAtOnce)?.call(made);
+}

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import type { StateMode } from '@millrace/contracts';
+import { finishReasonOf } from '../../chat/message-content.ts';
+import type { PipelineEvent } from '../../definition/pipeline.ts';
+import type { GraphInterrupt } from '../project/graph.ts';
+import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
+import type { KnownMessages } from './known-messages.ts';
+import { namesIn, type Place, placeIn } from './place.ts';
+import { plain } from './plain.ts';
+import type { Speech } from './speech.ts';
+import type { ToolCalls } from './tool-calls.ts';
+
+interface Ports {
+  readonly emit: (event: PipelineEvent) => void;
+  readonly speech: Speech;
+  readonly toolCalls: ToolCalls;
+  readonly known: KnownMessages;
+  /** that the request asks for */
+  readonly modes: ReadonlySet<StateMode>;
+  /** a step of the agent itself is about to run */
+  readonly onStep: () => void;
+}
+
+/** What LangGraph streams of a run: where in it, what kind, and what. */
+type Chunk = readonly [namespace: readonly string[], mode: string, payload: unknown];
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Modes in which every run is streamed. */
+export const OWN_MODES = ['values', 'updates', 'custom', 'tasks'] as const;
+
+const INTERRUPT = '__interrupt__';
+
+/** A question, with the node that asks where it is known. */
+export interface Question {
+  readonly interruptId: string;
+  readonly value: unknown;
+  readonly node?: string;
+}
+
+/** Reads the stream of a graph's state: says the messages that no model has streamed, the results of tools, what nodes and tools
+ *  write, and the state where the request asks for it. */
+export class GraphStream {
+  /** the agent's state by now */
+  #values: unknown;
+  /** null: not interrupted */
+  #interrupts: readonly GraphInterrupt[] | null = null;
+  /** by interrupt, the innermost node that asks */
+  readonly #askedBy = new Map<string, { readonly node: string; readonly depth: number }>();
+  /** by run, the nodes of its running step and the messages that they returned */
+  readonly #returned = new Map<string, { readonly node: string; readonly messages: ReadonlySet<AnyMessage> }[]>();
+
+  constructor(readonly ports: Ports) {}
+
+  get values(): unknown {
+    return this.#values;
+  }
+
+  /** null: the graph has not asked; empty: it stands at a breakpoint */
+  get questions(): readonly Question[] | null {
+    return (
+      this.#interrupts?.map((interrupt) => {
+        const interruptId = idOf(interrupt);
+        const node = this.#askedBy.get(interruptId)?.node;
+        return { interruptId, value: plain(interrupt.value) ?? null, ...(node === undefined ? {} : { node }) };
+      }) ?? null
+    );
+  }
+
+  read(chunk: unknown): void {
+    const [namespace, mode, payload] = chunk as Chunk;
+    if (mode === 'custom') this.custom(payload);
+    else if (mode === 'values') this.#state(namespace, payload);
+    else if (mode === 'updates') this.#update(namespace, payload);
+    else if (mode === 'tasks') this.#task(namespace, payload);
+    else this.#show(namespace, mode, payload);
+  }
+
+  /** What a node or a tool writes. */
+  custom(written: unknown, name?: string): void {
+    const data = plain(written);
+    // nothing, or nothing that JSON can carry
+    if (data === undefined) return;
+    const named = name ?? (isObject(data) && typeof data['name'] === 'string' ? data['name'] : undefined);
+    this.ports.emit({ type: 'custom', data: { ...(named === undefined ? {} : { name: named }), data } });
+  }
+
+  #state(namespace: readonly string[], values: unknown): void {
+    if (this.#isInterrupt(namespace, values)) return;
+    const { known, toolCalls } = this.ports;
+    const run = namespace.join('|');
+    if (namespace.length === 0) this.#values = values;
+    if (known.starts(run)) {
+      for (const message of messagesIn(values)) known.wasThere(message, run);
+      if (namespace.length === 0) toolCalls.openUnanswered(messagesIn(values));
+    } else {
+      this.#sayNew(namespace, run, values);
+    }
+    this.#show(namespace, 'values', values);
+  }
+
+  #sayNew(namespace: readonly string[], run: string, values: unknown): void {
+    const { known, toolCalls } = this.ports;
+    const graph = placeIn([...namespace], undefined);
+    for (const message of messagesIn(values)) {
+      const type = typeOf(message);
+      if (type === 'ai' && known.isNew(message, run, graph)) this.#say(message, this.#placeOf(message, namespace, run));
+      else if (type === 'tool' && !known.isOld(message, run)) toolCalls.answer(message);
+    }
+    known.stepEnds(graph);
+    this.#returned.delete(run);
+  }
+
+  #say(whole: AnyMessage, place: Place): void {
+    const message = this.ports.speech.begin(whole.id ?? randomUUID(), place);
+    const { response_metadata = {}, additional_kwargs = {} } = whole;
+    const reason = finishReasonOf({ response_metadata, additional_kwargs }) ?? 'stop';
+    const calls = (whole.tool_calls?.length ?? 0) > 0;
+    message.complete(whole, calls && reason === 'stop' ? 'tool_calls' : reason, undefined);
+  }
+
+  #placeOf(message: AnyMessage, namespace: readonly string[], run: string): Place {
+    const steps = this.#returned.get(run) ?? [];
+    const by = steps.find(({ messages }) => messages.has(message)) ?? (steps.length === 1 ? steps[0] : undefined);
+    return placeIn(namespace, by?.node);
+  }
+
+  #update(namespace: readonly string[], update: unknown): void {
+    if (this.#isInterrupt(namespace, update)) return;
+    const run = namespace.join('|');
+    const { known, toolCalls } = this.ports;
+    for (const [node, values] of isObject(update) ? Object.entries(update) : []) {
+      const messages = new Set(messagesIn(values));
+      this.#returned.set(run, [...(this.#returned.get(run) ?? []), { node, messages }]);
+      for (const message of messages) if (!known.isOld(message, run)) toolCalls.answer(message);
+    }
+    this.#show(namespace, 'updates', update);
+  }
+
+  /** @returns whether it says that the graph waits for somebody */
+  #isInterrupt(namespace: readonly string[], payload: unknown): boolean {
+    if (!isObject(payload) || !(INTERRUPT in payload)) return false;
+    const asked = payload[INTERRUPT];
+    // a subgraph's is the agent's too
+    if (namespace.length === 0 && Array.isArray(asked)) {
+      const all = new Map(
+        (this.#interrupts ?? []).concat(asked).map((interrupt: GraphInterrupt) => [idOf(interrupt), interrupt]),
+      );
+      this.#interrupts = [...all.values()];
+    }
+    return true;
+  }
+
+  #task(namespace: readonly string[], task: unknown): void {
+    if (!isObject(task)) return;
+    const { name, interrupts } = task;
+    if ('result' in task) {
+      for (const interrupt of Array.isArray(interrupts) ? (interrupts as GraphInterrupt[]) : []) {
+        const id = idOf(interrupt);
+        const depth = namespace.length;
+        if (depth >= (this.#askedBy.get(id)?.depth ?? 0)) this.#askedBy.set(id, { node: `${name}`, depth });
+      }
+    } else if (namespace.length === 0) this.ports.onStep();
+    // the text of an error may hold anything
+    this.#show(namespace, 'tasks', task['error'] ? { ...task, error: 'The task failed.' } : task, `${name}`);
+  }
+
+  #show(namespace: readonly string[], mode: string, payload: unknown, task?: string): void {
+    if (!this.ports.modes.has(mode as StateMode)) return;
+    const data = plain(payload);
+    if (data === undefined) return;
+    const nodes = mode === 'updates' && isObject(payload) ? Object.keys(payload) : [];
+    const node = task ?? (nodes.length === 1 ? nodes[0] : undefined);
+    const names = namesIn(namespace);
+    this.ports.emit({
+      type: 'state',
+      data: {
+        ...{ mode, data },
+        ...(node === undefined ? {} : { node }),
+        ...(names.length === 0 ? {} : { namespace: names }),
+      },
+    });
+  }
+}
+
+function idOf({ id, interrupt_id: idOfOld }: GraphInterrupt): string {
+  return id ?? idOfOld ?? '';
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
