@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AnswerWire, ModelToolCall } from './answer-wire.ts';
 import { Completion } from './completion.ts';
-import { type ChatRequest, type ModelRequest, promptOf } from './model-request.ts';
+import type { ChatRequest, ModelRequest } from './model-request.ts';
 import type { AnswerOptions, ModelFailure, ModelStep, ModelSteps, ModelUsage } from './model-step.ts';
+import { ResponseObject } from './response-object.ts';
 
 /** Steps and how to run them. */
 export interface ModelScript extends AnswerOptions {
@@ -60,8 +62,8 @@ async function drained(response: ServerResponse, gone: AbortSignal): Promise<voi
 class Answer {
   over = false;
   private readonly body: ChatRequest;
-  private readonly completion: Completion;
-  private readonly toolCalls: object[] = [];
+  private readonly wire: AnswerWire;
+  private readonly toolCalls: ModelToolCall[] = [];
   private deltas = 0;
   private reasoning = '';
 
@@ -70,7 +72,9 @@ class Answer {
     private readonly response: ServerResponse,
   ) {
     this.body = request.body;
-    this.completion = new Completion(this.body.model ?? 'simulated');
+    const model = this.body.model ?? 'simulated';
+    const withUsage = this.body.stream_options?.include_usage === true;
+    this.wire = this.body.input === undefined ? new Completion(model, withUsage) : new ResponseObject(model);
   }
 
   async take(step: ModelStep, gone: AbortSignal): Promise<void> {
@@ -91,47 +95,37 @@ class Answer {
     usage: ModelUsage = this.countUsage(),
   ): void {
     this.over = true;
-    if (this.body.stream !== true) {
-      const message = {
-        content: this.toolCalls.length > 0 && this.request.said === '' ? null : this.request.said,
-        ...(this.reasoning === '' ? {} : { reasoning_content: this.reasoning }),
-        ...(this.toolCalls.length === 0 ? {} : { tool_calls: this.toolCalls }),
-      };
-      this.response.setHeader('content-type', 'application/json');
-      this.response.end(this.completion.whole(message, finishReason, usage));
+    if (this.body.stream === true) {
+      this.events(() => this.wire.closing(finishReason, usage));
+      this.response.end();
       return;
     }
-    this.event(this.completion.chunk({}, finishReason));
-    if (this.body.stream_options?.include_usage === true) this.event(this.completion.usageChunk(usage));
-    this.event('[DONE]');
-    this.response.end();
+    const said = { text: this.request.said, reasoning: this.reasoning, toolCalls: this.toolCalls };
+    this.response.setHeader('content-type', 'application/json');
+    this.response.end(this.wire.whole(said, finishReason, usage));
   }
 
   private say(text: string): void {
     this.deltas += 1;
     this.request.said += text;
-    this.event(this.completion.chunk({ content: text }));
+    this.events(() => this.wire.text(text));
   }
 
   private reason(text: string): void {
     this.reasoning += text;
-    this.event(this.completion.chunk({ reasoning_content: text }));
+    this.events(() => this.wire.reasoning(text));
   }
 
-  private call({ id, name, arguments: args }: { id: string; name: string; arguments: string }): void {
-    const index = this.toolCalls.length;
-    this.toolCalls.push({ id, type: 'function', function: { name, arguments: args } });
-    // like real models: first the name, then the arguments in pieces
-    const half = Math.ceil(args.length / 2);
-    const opening = { index, id, type: 'function', function: { name, arguments: '' } };
-    this.event(this.completion.chunk({ tool_calls: [opening] }));
-    for (const piece of [args.slice(0, half), args.slice(half)]) {
-      if (piece !== '') this.event(this.completion.chunk({ tool_calls: [{ index, function: { arguments: piece } }] }));
-    }
+  private call(call: ModelToolCall): void {
+    this.toolCalls.push(call);
+    this.events(() => this.wire.toolCall(call));
   }
 
-  private event(data: string): void {
-    if (this.body.stream === true) this.write(`data: ${data}\n\n`);
+  private events(made: () => readonly string[]): void {
+    if (this.body.stream !== true) return;
+    // before: the wire numbers its events
+    this.open();
+    for (const data of made()) this.response.write(`data: ${data}\n\n`);
   }
 
   private write(bytes: string): void {
@@ -143,7 +137,7 @@ class Answer {
     if (this.response.headersSent || this.body.stream !== true) return;
     this.response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
     this.response.flushHeaders();
-    this.response.write(`data: ${this.completion.chunk({ role: 'assistant', content: '' })}\n\n`);
+    for (const data of this.wire.opening()) this.response.write(`data: ${data}\n\n`);
   }
 
   private reset(): void {
@@ -152,6 +146,6 @@ class Answer {
   }
 
   private countUsage(): ModelUsage {
-    return { inputTokens: promptOf(this.body).split(/\s+/).filter(Boolean).length, outputTokens: this.deltas };
+    return { inputTokens: this.request.prompt.split(/\s+/).filter(Boolean).length, outputTokens: this.deltas };
   }
 }

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The fields of a chat completion request that the simulated model reads. */
+/** The fields of a request for a chat completion, or for a response, that the simulated model reads. */
 export interface ChatRequest {
   readonly model?: string;
   readonly messages?: readonly { readonly role: string; readonly content: unknown }[];
+  /** only of a response: its messages, and calls of tools with their results, which have no role */
+  readonly input?: string | readonly { readonly role?: string; readonly content?: unknown }[];
   readonly stream?: boolean;
   readonly stream_options?: { readonly include_usage?: boolean };
   readonly [field: string]: unknown;
@@ -36,8 +38,9 @@ export interface ModelRequest {
 }
 
 /** The text of the last user message; content parts are joined. */
-export function promptOf(body: ChatRequest): string {
-  const content = body.messages?.findLast(({ role }) => role === 'user')?.content;
+export function promptOf({ messages, input }: ChatRequest): string {
+  if (typeof input === 'string') return input;
+  const content = (messages ?? input)?.findLast(({ role }) => role === 'user')?.content;
   if (!Array.isArray(content)) return typeof content === 'string' ? content : '';
   return content.map((part: { readonly text?: string }) => part.text ?? '').join('');
 }

@@ -46,6 +46,42 @@ describe('SimulatedModel', () => {
     ]);
   });
 
+  it('speaks the protocol of OpenAI’s responses, streamed and whole', async () => {
+    const call = { id: 'c1', name: 'look', arguments: '{"at":1}' };
+    model.answer([{ reasoning: 'hm' }, 'Hel', 'lo', { toolCall: call }]);
+    const request = (stream: boolean) => {
+      const input = [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] }];
+      return fetch(`${model.baseUrl}/responses`, {
+        method: 'POST',
+        body: JSON.stringify({ model: 'm', input, stream }),
+      });
+    };
+    const items = [
+      { type: 'reasoning', summary: [{ text: 'hm' }] },
+      { type: 'message', content: [{ type: 'output_text', text: 'Hello' }] },
+      { type: 'function_call', call_id: 'c1', name: 'look', arguments: '{"at":1}' },
+    ];
+    expect(await (await request(false)).json()).toMatchObject({ status: 'completed', output: items });
+
+    const events: { type: string; sequence_number: number; delta?: string }[] = [];
+    createParser({ onEvent: ({ data }) => events.push(JSON.parse(data)) }).feed(await (await request(true)).text());
+    expect(events[0]).toMatchObject({ type: 'response.created', response: { status: 'in_progress' } });
+    const deltas = events.filter(({ delta }) => delta !== undefined).map(({ type, delta }) => `${type} ${delta}`);
+    expect(deltas).toEqual([
+      'response.reasoning_summary_text.delta hm',
+      'response.output_text.delta Hel',
+      'response.output_text.delta lo',
+      'response.function_call_arguments.delta {"at',
+      'response.function_call_arguments.delta ":1}',
+    ]);
+    expect(events.at(-1)).toMatchObject({
+      type: 'response.completed',
+      response: { output: items, usage: { input_tokens: 1, output_tokens: 2 } },
+    });
+    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index));
+    expect(model.requests.map(({ prompt }) => prompt)).toEqual(['hi', 'hi']);
+  });
+
   it('gives each prompt its own answer', async () => {
     model.answer(['other']).answer(['blue'], { to: /sky/ });
     expect(await (await ask('why is the sky blue?')).text()).toContain('blue');

@@ -5,8 +5,8 @@ import { ModelGate } from './model-gate.ts';
 import { type ChatRequest, type ModelRequest, promptOf, type RequestEnd } from './model-request.ts';
 import type { AnswerOptions, ModelFailure, ModelSteps } from './model-step.ts';
 
-/** A model that sends exactly what a test wants, over OpenAI's wire protocol (`POST /v1/chat/completions`, streamed
- *  or not, and `GET /v1/models`) on a real HTTP server.
+/** A model that sends exactly what a test wants, over OpenAI's wire protocols (`POST /v1/chat/completions` and
+ *  `POST /v1/responses`, streamed or not, and `GET /v1/models`) on a real HTTP server.
  *
  *  It does not use `@copilotkit/aimock`, as the demonstration does: aimock cuts a text into chunks of a fixed length,
  *  so a test could not choose where a delta ends; it needs the whole answer before it begins, so a test could not send
@@ -92,7 +92,8 @@ export class SimulatedModel implements AsyncDisposable {
 
   private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.url?.endsWith('/models')) return void response.end(MODEL_LIST);
-    if (!incoming.url?.endsWith('/chat/completions')) return refuse(response, { status: 404, message: 'no such path' });
+    if (!/\/(chat\/completions|responses)$/.test(incoming.url ?? ''))
+      return refuse(response, { status: 404, message: 'no such path' });
     response.on('error', () => {
       // written after the client had disconnected; `ended` reports it
     });
