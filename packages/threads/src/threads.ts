@@ -18,7 +18,7 @@ const OF_THREAD = {
   expect: [9, 'thread'],
   enter: [9, 'thread'],
   claim: [9, 'thread'],
-  leave: [9, 'thread'],
+  leave: [9, 'thread', 'checkpoints', 'pieces', 'remove-checkpoints', 'undo-checkpoints'],
 } as const;
 const OF_CATALOGUE = { register: [4] } as const;
 
@@ -76,7 +76,7 @@ export interface Ending {
 }
 
 export interface Left {
-  /** `undone`: head and messages are as they were before the job; drop the checkpoints that it wrote.
+  /** `undone`: head, checkpoints and messages are as they were before the job.
    *  `erased`: it was the job's private thread. `over`: it had left before, or never entered. `missing`: no such thread */
   readonly outcome: 'left' | 'undone' | 'erased' | 'over' | 'missing';
   /** the job that has the turn and no attempt yet: to be queued, under its id, so that twice does no harm */

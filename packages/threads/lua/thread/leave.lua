@@ -6,7 +6,7 @@
 -- ARGV[4] how it ended: 'completed' | 'failed' | 'cancelled' | 'interrupted'
 -- ARGV[5] its questions (JSON list), '' for none  ARGV[6…] messages that it said (JSON)
 -- RETURNS {outcome, 'next', job or '', 'bytes', of the thread now, 'head', id or ''}: next: it has the turn and no attempt
---           'left' | 'undone': head and messages are as they were before the job | 'erased': a private thread is gone
+--           'left' | 'undone': head, checkpoints, messages are as before | 'erased': a private thread is gone
 --         | 'over': the job has left before, or never entered | 'missing': there is no such thread
 local publish, retention, job, ending, interrupts = unpack(ARGV, 1, 5)
 local thread = fields('createdAt', 'active', 'claim', 'stop', 'head', 'before', 'mark', 'own', 'undone')
@@ -14,13 +14,14 @@ if not thread.createdAt then return { 'missing', 'next', '', 'bytes', 0, 'head',
 local outcome, has_left = thread.undone == job and 'undone' or 'over', false
 
 local function undo()
+  undo_checkpoints({ record = RECORD, data = KEYS[8], index = KEYS[9], bytes = 0 }, job, thread.before)
   if thread.before then
     if thread.before == '' then redis.call('HDEL', RECORD, 'head') else redis.call('HSET', RECORD, 'head', thread.before) end
   end
   local mark, freed = tonumber(thread.mark or redis.call('LLEN', MESSAGES)), 0
   for _, message in ipairs(redis.call('LRANGE', MESSAGES, mark, -1)) do freed = freed + #message end
   if mark == 0 then redis.call('DEL', MESSAGES) else redis.call('LTRIM', MESSAGES, 0, mark - 1) end
-  redis.call('HINCRBY', RECORD, 'bytes', -freed)
+  redis.call('HINCRBY', RECORD, 'bytes', 0 - freed)
   redis.call('HSET', RECORD, 'undone', job)
 end
 

@@ -45,7 +45,7 @@ export interface SaverAttempt {
 /** LangGraph's checkpointer on plain Redis. A checkpoint is stored whole by one script, with as much of its values as Redis
  *  does not have yet. With an attempt it serves the thread of that attempt alone, and stops writing once another attempt has
  *  claimed the thread.
- *  @see docs/adr/0032-checkpoints-in-plain-redis.md */
+ *  @see docs/adr/0033-checkpoints-in-plain-redis.md */
 export class RedisSaver extends BaseCheckpointSaver {
   readonly #table: CheckpointTable;
   readonly #attempt: SaverAttempt | null;
