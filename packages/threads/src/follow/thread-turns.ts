@@ -46,6 +46,12 @@ export class ThreadTurns {
     return score === null ? null : Number(score);
   }
 
+  /** @returns the job that had a turn; null when the thread does not know any more */
+  async jobAt(ref: ThreadRef, turn: number): Promise<string | null> {
+    const [jobId] = await this.redis.zrangebyscore(this.keys.jobs(ref), turn, turn);
+    return jobId ?? null;
+  }
+
   /** @param turn 0: before the first */
   async after(ref: ThreadRef, turn: number): Promise<NextTurn> {
     const [createdAt, next] = await Promise.all([

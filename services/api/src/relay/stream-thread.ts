@@ -62,7 +62,9 @@ export class StreamThread {
         const feed = new ThreadFeed({ ref, connection, encoder, lease, parts: this.#parts });
         // at once: the reader may be full, and have room again, before the feed has begun
         connection.feedFrom(feed);
-        await feed.begin(from);
+        // for a reader that loses the connection before the first event
+        reply.header('Last-Event-ID', await feed.begin(from));
+        feed.run();
         return feed;
       },
     });

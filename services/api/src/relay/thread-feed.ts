@@ -1,4 +1,12 @@
-import { type EventId, jobRef, LOG_START, type ThreadRef, tenantOf } from '@millrace/contracts';
+import {
+  type EventId,
+  type JobRef,
+  jobRef,
+  LOG_START,
+  newRequestId,
+  type ThreadRef,
+  tenantOf,
+} from '@millrace/contracts';
 import type { ThreadEncoder, ThreadPosition } from '@millrace/protocols';
 import {
   type EventBatch,
@@ -78,24 +86,30 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     return this.#state === 'stalled';
   }
 
-  /** Starts to give events. The first may be given before this resolves.
+  /** Finds where the reader begins.
    *  @param from the reader's cursor; null: from now on, with the whole of the job that has the turn
+   *  @returns a cursor for that place
    *  @throws ThreadNotFound
    *  @throws SubscriptionUnconfirmed
    *  @throws Error Redis does not answer */
-  async begin(from: ThreadPosition | null): Promise<void> {
+  async begin(from: ThreadPosition | null): Promise<string> {
     const { topics, turns } = this.#parts;
     try {
       this.#keep(await topics.follow(this.#ref, this));
       const head = await turns.head(this.#ref);
       if (head === null) throw new ThreadNotFound();
       this.#createdAt = head.createdAt;
-      if (from === null) this.#turn = await this.#turnBefore(head);
-      else await this.#resumeFrom(from);
+      if (from === null) return await this.#beginNow(head);
+      await this.#resumeFrom(from);
+      return cursorOf(from.jobId, from.after);
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Starts to give events. */
+  run(): void {
     if (this.#is('asking')) void this.#advance();
   }
 
@@ -141,10 +155,16 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     if (this.#state === 'ended') hold.leave();
   }
 
-  /** @returns the turn after which a reader without a cursor begins */
-  async #turnBefore({ turn, activeJob }: ThreadHead): Promise<number> {
-    const active = activeJob === null ? null : await this.#parts.turns.turnOf(this.#ref, activeJob);
-    return active === null ? turn : active - 1;
+  async #beginNow({ turn, activeJob }: ThreadHead): Promise<string> {
+    const { turns, outlines } = this.#parts;
+    const active = activeJob === null ? null : await turns.turnOf(this.#ref, activeJob);
+    this.#turn = active === null ? turn : active - 1;
+    if (activeJob !== null) return cursorOf(activeJob, LOG_START);
+    const lastJob = await turns.jobAt(this.#ref, turn);
+    // a cursor of no job: what there is then is all that has come since
+    if (lastJob === null) return cursorOf(newRequestId(), LOG_START);
+    const job = await outlines.get(this.#jobRef(lastJob));
+    return cursorOf(lastJob, job?.lastEventId ?? LOG_START);
   }
 
   async #resumeFrom({ jobId, after }: ThreadPosition): Promise<void> {
@@ -204,7 +224,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
 
   /** @returns false if the job is gone */
   async #give({ jobId, turn }: Turn, after: EventId): Promise<boolean> {
-    const job = await this.#parts.outlines.get(jobRef(tenantOf(this.#ref), jobId));
+    const job = await this.#parts.outlines.get(this.#jobRef(jobId));
     if (!this.#is('asking')) return true;
     if (job === null) return false;
     try {
@@ -247,8 +267,16 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     }
   }
 
+  #jobRef(jobId: string): JobRef {
+    return jobRef(tenantOf(this.#ref), jobId);
+  }
+
   // a method, so that TypeScript does not narrow: the state changes while Redis is awaited
   #is(state: State): boolean {
     return this.#state === state;
   }
+}
+
+function cursorOf(jobId: string, after: EventId): string {
+  return `${jobId}/${after}`;
 }

@@ -136,6 +136,24 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     expect(jobsOf(stream.events)).toEqual([next]);
   });
 
+  it.each([
+    ['that is new', async () => undefined],
+    ['that is idle', (of: TestThread) => turn(of, ['before'])],
+    ['that is busy', async (of: TestThread) => void (await of.activate(await submit(node)))],
+  ])('names a cursor before the first event, in a thread %s: nothing that comes is lost', async (_, before) => {
+    const of = await thread();
+    await before(of);
+    const answer = await fetch(of.streamOf(node));
+    const cursor = answer.headers.get('last-event-id') ?? '';
+    await answer.body?.cancel();
+    const active = await of.activeJob();
+    if (active !== null) await harness.answer(active, ['running']);
+    const next = await turn(of, ['next']);
+    await using stream = await resumeAfter(other, of, cursor);
+    await stream.until(isEndOf(next));
+    expect(stream.text()).toBe(active === null ? 'next' : 'runningnext');
+  });
+
   it('ends with its thread, after the end of the job that ran', async () => {
     const of = await thread();
     await using stream = await readSse(of.streamOf(node));

@@ -14,7 +14,7 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
       'X-Api-Key',
       'X-Request-Id',
     ],
-    exposedHeaders: ['X-Request-Id', 'Location', 'Retry-After'],
+    exposedHeaders: ['X-Request-Id', 'Location', 'Last-Event-ID', 'Retry-After'],
     maxAge: 600,
     // answer an OPTIONS that is no preflight like any unknown route
     strictPreflight: false,

@@ -30,6 +30,10 @@ export class TestThread {
     return this;
   }
 
+  activeJob(): Promise<string | null> {
+    return this.harness.redis.hget(this.#keys.record(this.ref), 'active');
+  }
+
   /** Gives a job the turn. */
   async activate(jobId: string): Promise<void> {
     await this.harness.redis.hset(this.#keys.record(this.ref), 'active', jobId);

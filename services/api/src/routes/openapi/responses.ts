@@ -2,7 +2,7 @@ import type { ProblemCode } from '@millrace/contracts';
 import { z } from 'zod';
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import { PROBLEMS } from '../../http/problem.ts';
-import { problem, requestId } from './schemas.ts';
+import { problem, requestId, threadEventId } from './schemas.ts';
 import { sseBody } from './stream-schema.ts';
 
 const idHeader = requestId.describe('The id of the job, otherwise of this request.');
@@ -86,7 +86,10 @@ const { Location: _, ...threadStreamHeaders } = streamHeaders;
 /** A stream of a thread's jobs. */
 export const threadStream: ZodOpenApiResponseObject = {
   description: 'The stream; its headers are sent at once. The `id:` of an event is `<job>/<event id>`.',
-  headers: z.object(threadStreamHeaders),
+  headers: z.object({
+    ...threadStreamHeaders,
+    'Last-Event-ID': threadEventId.describe('Where the stream begins: a cursor until the first event.'),
+  }),
   content: { 'text/event-stream': streamContent['text/event-stream'] },
 };
 
