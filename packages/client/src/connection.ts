@@ -43,6 +43,11 @@ export class Connection {
     return this.response.headers.get('x-request-id');
   }
 
+  /** Where a stream begins that was opened without a cursor; null: at its beginning. */
+  get lastEventId(): string | null {
+    return this.response.headers.get('last-event-id');
+  }
+
   /** The cursor was already the terminal event: nothing more will come. */
   get isOver(): boolean {
     return this.response.status === 204;

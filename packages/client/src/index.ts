@@ -13,7 +13,7 @@ export type {
   ToolCall,
 } from './job.ts';
 export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
-export { type Delta, JobStream, type Reconnection } from './job-stream.ts';
+export { type Delta, JobStream } from './job-stream.ts';
 export {
   type CallOptions,
   type CreateOptions,
@@ -24,4 +24,6 @@ export {
 } from './millrace-client.ts';
 export { type FieldError, MillraceError, type MillraceErrorCode, type ProblemCode } from './millrace-error.ts';
 export { newRequestId } from './request-id.ts';
+export type { Reconnection } from './resumed-events.ts';
+export { type ThreadEvent, ThreadStream } from './thread-stream.ts';
 export type { Fetch } from './transport.ts';

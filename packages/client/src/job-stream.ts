@@ -1,8 +1,7 @@
-import { Backoff, pause, type RetryPolicy } from './backoff.ts';
-import { Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { isTerminal, type JobEvent } from './job-event.ts';
 import { MillraceError } from './millrace-error.ts';
-import type { Transport } from './transport.ts';
+import { type ReadingOptions, resumedEvents } from './resumed-events.ts';
 
 /** The next piece of an answer. */
 export interface Delta {
@@ -11,23 +10,8 @@ export interface Delta {
   readonly restart: boolean;
 }
 
-/** A connection was lost, and the client is about to reconnect. */
-export interface Reconnection {
-  /** time until the next try, milliseconds */
-  readonly delayMs: number;
-  readonly cause: MillraceError;
-}
-
-export interface JobStreamOptions {
-  readonly transport: Transport;
+export interface JobStreamOptions extends ReadingOptions {
   readonly id: string;
-  readonly policy: RetryPolicy;
-  /** how long a server may be silent before it counts as lost, milliseconds */
-  readonly silenceMs: number;
-  readonly signal: AbortSignal | null;
-  /** resume after this event; null: from the beginning */
-  readonly lastEventId: string | null;
-  readonly onReconnect: ((reconnection: Reconnection) => void) | null;
   /** the answer to the POST, for the first reader; null: connect */
   readonly first: Connection | null;
 }
@@ -58,31 +42,13 @@ export class JobStream implements AsyncIterable<JobEvent> {
    *  @throws MillraceError the server refuses, or is unreachable for too long
    *  @throws the signal's reason */
   async *[Symbol.asyncIterator](): AsyncGenerator<JobEvent, void, undefined> {
-    const { signal, policy, lastEventId, onReconnect } = this.options;
-    const backoff = new Backoff(policy);
-    const notes = { alive: () => backoff.worked(), retry: (retryMs: number) => backoff.serverSays(retryMs) };
-    // one per loop, since two loops may read the same stream at once
-    let cursor = lastEventId;
-    let begun = false;
-    for (;;) {
-      let cause: MillraceError;
-      try {
-        const connection = await this.connect(cursor);
-        if (connection.isOver) return;
-        begun = true;
-        for await (const event of connection.events(notes)) {
-          cursor = event.id;
-          this.seen = cursor;
-          yield event;
-          if (isTerminal(event)) return;
-        }
-        cause = new MillraceError('UNREACHABLE', 'the stream was cut', { retryable: true, requestId: this.id });
-      } catch (error) {
-        cause = begun && isTooMuch(error) ? error : transient(error);
-      }
-      const delayMs = backoff.next(cause);
-      onReconnect?.({ delayMs, cause });
-      await pause(delayMs, signal);
+    const { first } = this;
+    this.first = null;
+    const path = `/jobs/${encodeURIComponent(this.id)}/stream`;
+    for await (const event of resumedEvents(this.options, { path, requestId: this.id, first })) {
+      this.seen = event.id;
+      yield event;
+      if (isTerminal(event)) return;
     }
   }
 
@@ -115,28 +81,4 @@ export class JobStream implements AsyncIterable<JobEvent> {
     await this.first?.close();
     this.first = null;
   }
-
-  private connect(cursor: string | null): Promise<Connection> | Connection {
-    const { transport, signal, silenceMs } = this.options;
-    const { first } = this;
-    if (first !== null) {
-      this.first = null;
-      return first;
-    }
-    const headers: Record<string, string> = cursor === null ? {} : { 'last-event-id': cursor };
-    const path = `/jobs/${encodeURIComponent(this.id)}/stream`;
-    return Connection.open(transport, { method: 'GET', path, headers, signal }, silenceMs);
-  }
-}
-
-/** The limit of concurrent streams: when a node dies, its readers move to the other nodes all at once. */
-function isTooMuch(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && error.status === 429;
-}
-
-/** @returns the error, if trying again may help
- *  @throws any other error */
-export function transient(error: unknown): MillraceError {
-  if (error instanceof MillraceError && (error.code === 'UNREACHABLE' || (error.status ?? 0) >= 500)) return error;
-  throw error;
 }

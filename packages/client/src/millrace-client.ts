@@ -1,8 +1,10 @@
 import { Backoff, pause, type RetryPolicy } from './backoff.ts';
 import { Connection } from './connection.ts';
 import type { Job, JobFilter, JobPage, NewJob } from './job.ts';
-import { JobStream, type Reconnection, transient } from './job-stream.ts';
+import { JobStream } from './job-stream.ts';
 import { newRequestId } from './request-id.ts';
+import { type ReadingOptions, type Reconnection, transient } from './resumed-events.ts';
+import { ThreadStream } from './thread-stream.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
 export interface MillraceClientOptions extends TransportOptions, Partial<RetryPolicy> {
@@ -81,6 +83,12 @@ export class MillraceClient {
     return this.stream(id, options, { lastEventId: lastEventId ?? null });
   }
 
+  /** Watches a thread: everything that happens in it from now on, job after job. Connects when it is read.
+   *  @param lastEventId start after this event; from now on when left out, with the whole of the job that runs */
+  watchThread(id: string, lastEventId?: string, options: WatchOptions = {}): ThreadStream {
+    return new ThreadStream({ ...this.reading(options, lastEventId ?? null), id });
+  }
+
   /** @throws MillraceError `JOB_NOT_FOUND` */
   get(id: string, { signal, include }: GetOptions = {}): Promise<Job> {
     const query = include === undefined ? '' : `?include=${include.join(',')}`;
@@ -104,19 +112,21 @@ export class MillraceClient {
 
   private stream(
     id: string,
-    { signal, onReconnect }: WatchOptions,
-    from: { readonly first?: Connection; readonly lastEventId?: string | null },
+    options: WatchOptions,
+    { first, lastEventId }: { readonly first?: Connection; readonly lastEventId?: string | null },
   ): JobStream {
-    return new JobStream({
+    return new JobStream({ ...this.reading(options, lastEventId ?? null), id, first: first ?? null });
+  }
+
+  private reading({ signal, onReconnect }: WatchOptions, lastEventId: string | null): ReadingOptions {
+    return {
       transport: this.transport,
-      id,
       policy: this.policy,
       silenceMs: this.silenceMs,
       signal: signal ?? null,
-      lastEventId: from.lastEventId ?? null,
+      lastEventId,
       onReconnect: onReconnect ?? null,
-      first: from.first ?? null,
-    });
+    };
   }
 }
 

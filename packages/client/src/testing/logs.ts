@@ -40,3 +40,10 @@ export function resetLog(voided: string, deltas: readonly string[]): JobEvent[] 
     },
   ];
 }
+
+/** The logs of a thread's jobs, as its stream gives them. */
+export function threadLog(jobs: Readonly<Record<string, readonly string[]>>): JobEvent[] {
+  return Object.entries(jobs).flatMap(([jobId, deltas]) =>
+    wholeLog(deltas).map((event) => ({ ...event, id: `${jobId}/${event.id}` })),
+  );
+}

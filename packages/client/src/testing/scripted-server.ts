@@ -43,10 +43,16 @@ export class ScriptedServer implements AsyncDisposable {
   private constructor(
     private readonly log: readonly JobEvent[],
     private readonly retryMs: number,
+    private readonly now: number | null,
   ) {}
 
-  static async start(log: readonly JobEvent[], { retryMs = 1 } = {}): Promise<ScriptedServer> {
-    const scripted = new ScriptedServer(log, retryMs);
+  /** @param now the log is that of a thread's jobs, of which so many events have happened: a stream without a cursor begins
+   *    there, and none ends by itself */
+  static async start(
+    log: readonly JobEvent[],
+    { retryMs = 1, now = null }: { readonly retryMs?: number; readonly now?: number | null } = {},
+  ): Promise<ScriptedServer> {
+    const scripted = new ScriptedServer(log, retryMs, now);
     scripted.server.listen(0, '127.0.0.1');
     await once(scripted.server, 'listening');
     return scripted;
@@ -91,12 +97,15 @@ export class ScriptedServer implements AsyncDisposable {
   }
 
   private stream(id: string, cursor: unknown, response: ServerResponse, mishap: Mishap | null): void {
-    const from = this.log.findIndex((event) => event.id === cursor) + 1;
-    if (from === this.log.length) {
+    const seen = this.log.findIndex((event) => event.id === cursor) + 1;
+    const from = cursor === undefined ? (this.now ?? 0) : seen;
+    if (from === this.log.length && this.now === null) {
       response.writeHead(204).end();
       return;
     }
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': id });
+    const begins =
+      cursor === undefined && this.now !== null ? { 'last-event-id': this.log[from - 1]?.id ?? 'before/0-0' } : {};
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': id, ...begins });
     response.write(`retry: ${this.retryMs}\n`);
     if (mishap?.kind === 'heartbeat-only') {
       response.end(': hb\n');
@@ -104,7 +113,8 @@ export class ScriptedServer implements AsyncDisposable {
     }
     const frames = this.log.slice(from).map(frame);
     if (mishap?.kind !== 'cut' && mishap?.kind !== 'hang') {
-      response.end(frames.join(''));
+      if (this.now === null) response.end(frames.join(''));
+      else response.write(frames.join(''));
       return;
     }
     response.write(frames.slice(0, mishap.after).join(''));
