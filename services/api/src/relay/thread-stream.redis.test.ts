@@ -33,7 +33,7 @@ const waits = (at: TestNode, of: TestThread) => eventually(() => topicsOf(at).wa
 /** Gives the turn to a new job, and begins it. */
 async function begin(of: TestThread, at = node) {
   const id = await submit(at);
-  await of.activate(id);
+  await of.enter(id);
   return { id, writer: await harness.begin(id) };
 }
 
@@ -42,7 +42,7 @@ async function turn(of: TestThread, deltas: readonly string[]): Promise<string> 
   const { id, writer } = await begin(of);
   await say(writer, deltas);
   await finish(writer);
-  await of.leave();
+  await of.leave(id);
   return id;
 }
 
@@ -104,13 +104,14 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     await using stream = await readSse(of.streamOf(other));
     const { id: running, writer } = await begin(of);
     const [waiting, dropped] = [await submit(node), await submit(node)];
+    expect([await of.enter(waiting), await of.enter(dropped)]).toEqual(['wait', 'wait']);
     await node.api.nest.get<JobCanceller>(JOB_CANCELLER).cancel(refOf(dropped), 'owner');
-    await of.rank(dropped);
+    await of.leave(dropped, 'cancelled');
     await say(writer, ['a']);
     await stream.until(({ data }) => data.text === 'a');
     expect(jobsOf(stream.events)).toEqual([running]);
     await finish(writer);
-    await of.activate(waiting);
+    expect(await of.leave(running)).toBe(waiting);
     await harness.answer(waiting, ['b']);
     await stream.until(isEndOf(waiting));
     expect(jobsOf(stream.events)).toEqual([running, dropped, waiting]);
@@ -139,7 +140,7 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
   it.each([
     ['that is new', async () => undefined],
     ['that is idle', (of: TestThread) => turn(of, ['before'])],
-    ['that is busy', async (of: TestThread) => void (await of.activate(await submit(node)))],
+    ['that is busy', async (of: TestThread) => void (await of.enter(await submit(node)))],
   ])('names a cursor before the first event, in a thread %s: nothing that comes is lost', async (_, before) => {
     const of = await thread();
     await before(of);
@@ -147,7 +148,10 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     const cursor = answer.headers.get('last-event-id') ?? '';
     await answer.body?.cancel();
     const active = await of.activeJob();
-    if (active !== null) await harness.answer(active, ['running']);
+    if (active !== null) {
+      await harness.answer(active, ['running']);
+      await of.leave(active);
+    }
     const next = await turn(of, ['next']);
     await using stream = await resumeAfter(other, of, cursor);
     await stream.until(isEndOf(next));
@@ -162,6 +166,7 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     await stream.take(2);
     await node.api.nest.get<JobCanceller>(JOB_CANCELLER).cancel(refOf(id), 'owner');
     await harness.redis.unlink(...harness.keys.ofJob(refOf(id)));
+    await of.leave(id, 'cancelled');
     await of.erase();
     expect(await stream.ended).toBe('clean');
     expect(stream.events.at(-1)).toMatchObject({ id: `${id}/1-2`, event: 'cancelled' });
@@ -384,7 +389,7 @@ describe('readers of a thread', () => {
     await eventually(() => stream.comments.length >= 2);
     const creator = await readSse(`${at.url}/jobs`, { body: { query: 'hi', onDisconnect: 'cancel' } });
     const id = creator.response.headers.get('x-request-id') ?? '';
-    await of.activate(id);
+    await of.enter(id);
     await stream.take(1);
     await creator.close();
     const deadline = async () => Number(await harness.redis.zscore(harness.keys.abandonedJobs, refOf(id)));

@@ -39,7 +39,7 @@ describe('the stream of a thread', () => {
     await using admin = await readSse(`${of.streamOf(node)}?tenant=one`, { headers: keyOf('ops') });
     await using own = await readSse(of.streamOf(node), { headers: keyOf('one') });
     const id = await submit(node, keyOf('one'));
-    await of.activate(id);
+    await of.enter(id);
     for (const reader of [admin, own]) expect(await reader.take(1)).toMatchObject([{ id: `${id}/0-1` }]);
   });
 
@@ -49,10 +49,10 @@ describe('the stream of a thread', () => {
     await using own = await readSse(of.streamOf(node), { headers: keyOf('one') });
     await using other = await readSse(theirs.streamOf(node), { headers: keyOf('two') });
     const id = await submit(node, keyOf('two'));
-    await theirs.activate(id);
+    await theirs.enter(id);
     await other.take(1);
     const mine = await submit(node, keyOf('one'));
-    await of.activate(mine);
+    await of.enter(mine);
     expect(await own.take(1)).toMatchObject([{ id: `${mine}/0-1` }]);
   });
 
@@ -84,7 +84,7 @@ describe('the stream of a thread', () => {
     const of = await threadOf('one');
     await using stream = await readSse(of.streamOf(at));
     const id = await submit(at);
-    await of.activate(id);
+    await of.enter(id);
     expect(await stream.ended).toBe('clean');
     expect(idsOf(stream.events)).toEqual([`${id}/0-1`]);
     await eventually(() => at.api.nest.get(OpenStreams).size === 0);

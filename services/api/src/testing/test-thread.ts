@@ -1,20 +1,23 @@
 import { threadRef } from '@millrace/contracts';
-import { ThreadKeys } from '@millrace/threads';
+import { StoredBytes } from '@millrace/stream-log';
+import { type Entry, ThreadKeys, Threads } from '@millrace/threads';
 import type { ApiHarness, TestNode } from './api-harness.ts';
 
-/** A thread, with jobs that have their turns when the test says so. */
+/** A thread whose jobs enter and leave when the test says so, as API and workers make them. */
 export class TestThread {
   readonly ref;
+  readonly threads: Threads;
   readonly #keys: ThreadKeys;
-  #turns = 0;
 
   constructor(
     readonly harness: ApiHarness,
     tenant = 'default',
     readonly id = `thread-${crypto.randomUUID()}`,
   ) {
+    const { redis, keys, prefix } = harness;
     this.ref = threadRef(tenant, id);
-    this.#keys = new ThreadKeys(harness.prefix);
+    this.#keys = new ThreadKeys(prefix);
+    this.threads = new Threads(redis, this.#keys, new StoredBytes(redis, keys), { retentionMs: 3_600_000 });
   }
 
   get channel(): string {
@@ -26,38 +29,26 @@ export class TestThread {
   }
 
   async create(): Promise<this> {
-    await this.harness.redis.hset(this.#keys.record(this.ref), { createdAt: Date.now() });
+    await this.threads.create(this.ref);
     return this;
   }
 
-  activeJob(): Promise<string | null> {
-    return this.harness.redis.hget(this.#keys.record(this.ref), 'active');
+  async enter(jobId: string, onBusy: Entry['onBusy'] = 'enqueue'): Promise<string> {
+    return (await this.threads.enter({ ref: this.ref, jobId, onBusy, kind: 'message' })).kind;
   }
 
-  /** Gives a job the turn. */
-  async activate(jobId: string): Promise<void> {
-    await this.harness.redis.hset(this.#keys.record(this.ref), 'active', jobId);
-    await this.rank(jobId);
+  /** @returns the job that has the turn next */
+  async leave(jobId: string, status: 'completed' | 'cancelled' = 'completed'): Promise<string | null> {
+    return (await this.threads.leave({ ref: this.ref, jobId, status })).next;
   }
 
-  /** Gives a job a number in the order of the turns. */
-  async rank(jobId: string): Promise<void> {
-    this.#turns += 1;
-    await this.harness.redis
-      .multi()
-      .hset(this.#keys.record(this.ref), 'turn', this.#turns)
-      .zadd(this.#keys.jobs(this.ref), this.#turns, jobId)
-      .publish(this.channel, 'turn')
-      .exec();
+  async activeJob(): Promise<string | null> {
+    return (await this.threads.get(this.ref))?.activeJob ?? null;
   }
 
-  async leave(): Promise<void> {
-    await this.harness.redis.multi().hdel(this.#keys.record(this.ref), 'active').publish(this.channel, 'turn').exec();
-  }
-
+  /** Removes the thread. @param publishes whether its followers are told */
   async erase({ publishes = true } = {}): Promise<void> {
-    const { redis } = this.harness;
-    await redis.unlink(this.#keys.record(this.ref), this.#keys.jobs(this.ref));
-    if (publishes) await redis.publish(this.channel, 'turn');
+    await this.harness.redis.unlink(this.#keys.ofThread(this.ref));
+    if (publishes) await this.harness.redis.publish(this.channel, 'turn');
   }
 }
