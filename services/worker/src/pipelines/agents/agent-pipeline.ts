@@ -78,10 +78,13 @@ class AgentRun {
   readonly #ports: RunPorts;
   readonly #calls: ModelCalls;
   readonly #stream: GraphStream;
+  readonly #signal: AbortSignal;
 
   constructor(ports: RunPorts) {
     this.#ports = ports;
-    const { queue, context, input } = ports;
+    const { queue, context, input, stop } = ports;
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    this.#signal = signal;
     const emit = (event: PipelineEvent) => queue.push(event);
     const toolCalls = new ToolCalls(emit);
     const speech = new Speech(emit, toolCalls);
@@ -90,7 +93,7 @@ class AgentRun {
     const onStep = () => this.#handOver();
     this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, onStep });
     const custom = (data: unknown, name?: string) => this.#stream.custom(data, name);
-    this.#calls = new ModelCalls({ speech, toolCalls, known, observer: context.observer, custom });
+    this.#calls = new ModelCalls({ speech, toolCalls, known, observer: context.observer, custom, signal });
   }
 
   /** Runs the graph to its end, its next question, or its failure.
@@ -156,13 +159,13 @@ class AgentRun {
   }
 
   #config(): object {
-    const { input, context, stop } = this.#ports;
+    const { input } = this.#ports;
     return {
       configurable: configurableOf(input),
       ...(input.config === undefined ? {} : { context: input.config }),
       metadata: { request_id: input.jobId, attempt: input.attempt },
       callbacks: [this.#calls.handler],
-      signal: AbortSignal.any([context.signal, stop.signal]),
+      signal: this.#signal,
       // in new versions: what is written comes before what follows it
       writer: (written: unknown) => this.#stream.custom(written),
     };

@@ -166,7 +166,7 @@ export class GraphStream {
 
   #show(namespace: readonly string[], mode: string, payload: unknown, task?: string): void {
     if (!this.ports.modes.has(mode as StateMode)) return;
-    const data = plain(payload);
+    const data = plain(mode === 'checkpoints' ? checkpointOf(payload) : payload);
     if (data === undefined) return;
     const nodes = mode === 'updates' && isObject(payload) ? Object.keys(payload) : [];
     const node = task ?? (nodes.length === 1 ? nodes[0] : undefined);
@@ -180,6 +180,23 @@ export class GraphStream {
       },
     });
   }
+}
+
+/** A checkpoint without the configuration of the run, which is LangGraph's own. */
+function checkpointOf(payload: unknown): unknown {
+  if (!isObject(payload)) return payload;
+  const { config, parentConfig, values, metadata, next, tasks } = payload;
+  const { checkpoint_id: checkpointId, checkpoint_ns: namespace } = configurableIn(config);
+  const { checkpoint_id: parentId } = configurableIn(parentConfig);
+  const named = Array.isArray(tasks)
+    ? tasks.filter(isObject).map(({ id, name, interrupts }) => ({ id, name, interrupts }))
+    : [];
+  return { checkpointId, parentId: parentId ?? null, namespace, values, metadata, next, tasks: named };
+}
+
+function configurableIn(config: unknown): Fields {
+  const configurable = isObject(config) ? config['configurable'] : undefined;
+  return isObject(configurable) ? configurable : {};
 }
 
 function idOf({ id, interrupt_id: idOfOld }: GraphInterrupt): string {

@@ -15,6 +15,8 @@ interface Ports {
   readonly known: KnownMessages;
   readonly observer: ModelObserver | undefined;
   readonly custom: (data: unknown, name?: string) => void;
+  /** of the run: an aborted call is no failure */
+  readonly signal: AbortSignal;
 }
 
 interface ModelCall {
@@ -158,7 +160,7 @@ export class ModelCalls {
 
   #modelFails(runId: string, error: unknown): void {
     if (typeof error === 'object' && error !== null) this.#failures.add(error);
-    this.#calls.get(runId)?.message?.breakOff();
+    if (!this.ports.signal.aborted) this.#calls.get(runId)?.message?.breakOff();
     this.#calls.delete(runId);
     if (this.#calls.size === 0) this.ports.observer?.onActivity('idle');
   }

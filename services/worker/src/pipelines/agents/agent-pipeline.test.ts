@@ -1,0 +1,534 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { dispatchCustomEvent } from '@langchain/core/callbacks/dispatch';
+import { AIMessage, HumanMessage } from '@langchain/core/messages';
+import type { RunnableConfig } from '@langchain/core/runnables';
+import { type StructuredToolInterface, tool } from '@langchain/core/tools';
+import {
+  Annotation,
+  type CompiledStateGraph,
+  interrupt,
+  type LangGraphRunnableConfig,
+  MemorySaver,
+  MessagesAnnotation,
+  START,
+  StateGraph,
+} from '@langchain/langgraph';
+import { ToolNode } from '@langchain/langgraph/prebuilt';
+import { ChatOpenAI } from '@langchain/openai';
+import type { ModelRequest, SimulatedModel } from '@millrace/simulated-model';
+import { startModel } from '@millrace/simulated-model';
+import { createAgent } from 'langchain';
+import { z } from 'zod';
+import { failureOf } from '../../attempt/failure.ts';
+import { AgentRuns, inShort } from './testing/run-agent.ts';
+
+let server: SimulatedModel;
+let model: ChatOpenAI;
+beforeAll(async () => {
+  server = await startModel();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+beforeEach(() => {
+  server.answer(['Hello', ' you']);
+  model = new ChatOpenAI({
+    model: 'gpt-4o-mini',
+    apiKey: 'x',
+    maxRetries: 0,
+    configuration: { baseURL: server.baseUrl },
+  });
+});
+
+const schema = z.object({ what: z.string() });
+const find = tool(async ({ what }: z.infer<typeof schema>) => `found ${what}`, {
+  name: 'find',
+  description: 'Finds.',
+  schema,
+});
+const fail = tool(
+  async () => {
+    throw new Error('no luck');
+  },
+  { name: 'fail', description: 'Fails.', schema },
+);
+const approve = tool(async ({ what }: z.infer<typeof schema>) => `${what}: ${interrupt({ may: what })}`, {
+  ...{ name: 'approve', description: 'Asks.', schema },
+});
+
+/** The model calls these tools until one has answered, and then says so. */
+function callsTools(...names: string[]) {
+  server.answer(({ body }: ModelRequest) =>
+    body.messages?.at(-1)?.role === 'tool'
+      ? ['All', ' done']
+      : names.map((name, nth) => ({ toolCall: { id: `call_${nth}`, name, arguments: '{"what":"it"}' } })),
+  );
+}
+
+type State = typeof MessagesAnnotation.State;
+type Node = (state: State, config: RunnableConfig) => Promise<Partial<State> | object>;
+
+/** A graph of nodes that run one after the other. */
+function line(nodes: Readonly<Record<string, Node>>) {
+  const graph = new StateGraph(MessagesAnnotation) as unknown as {
+    addNode(name: string, node: Node): void;
+    addEdge(from: string, to: string): void;
+    compile(options?: object): CompiledStateGraph<State, Partial<State>> & { invoke(state: State): Promise<State> };
+  };
+  let before: string = START;
+  for (const [name, node] of Object.entries(nodes)) {
+    graph.addNode(name, node);
+    graph.addEdge(before, name);
+    before = name;
+  }
+  return graph;
+}
+
+/** A model and its tools, in the form that needs no `langchain`. */
+function react(tools: StructuredToolInterface[]) {
+  const bound = model.bindTools(tools);
+  return new StateGraph(MessagesAnnotation)
+    .addNode('agent', async ({ messages }) => ({ messages: [await bound.invoke(messages)] }))
+    .addNode('tools', new ToolNode(tools))
+    .addEdge(START, 'agent')
+    .addConditionalEdges('agent', ({ messages }) =>
+      (messages.at(-1) as AIMessage).tool_calls?.length ? 'tools' : '__end__',
+    )
+    .addEdge('tools', 'agent')
+    .compile();
+}
+
+/** The order of things that come at once is not fixed. */
+const byText = (one: unknown, other: unknown) => `${one}`.localeCompare(`${other}`);
+
+const talk: Node = async ({ messages }) => ({ messages: [await model.invoke(messages)] });
+
+describe('what an agent says', () => {
+  it('is its messages, with their node, their tool calls as the model writes them, and each result once', async () => {
+    callsTools('find', 'fail');
+    const { events, result } = await new AgentRuns(react([find, fail])).ask('hi');
+    expect(inShort(events)).toEqual([
+      'message_start agent',
+      ...[
+        'tool_call_start find',
+        'tool_call_delta {"what":"it"}',
+        'tool_call_start fail',
+        'tool_call_delta {"what":"it"}',
+      ],
+      ...['tool_call find {"what":"it"}', 'tool_call fail {"what":"it"}', 'message_end tool_calls'],
+      'tool_result find found it',
+      expect.stringMatching(/^tool_result fail failed: Error: no luck/),
+      ...['message_start agent', 'text All done', 'message_end stop'],
+    ]);
+    expect(result.finishReason).toBe('stop');
+  });
+
+  it('is the same from createAgent', async () => {
+    callsTools('find', 'fail');
+    const { events } = await new AgentRuns(createAgent({ model, tools: [find, fail] })).ask('hi');
+    const lines = inShort(events);
+    expect(lines.filter((line) => line.startsWith('tool_result')).sort(byText)).toEqual([
+      expect.stringMatching(/^tool_result fail failed: /),
+      'tool_result find found it',
+    ]);
+    expect(lines.slice(-3)).toEqual(['message_start model_request', 'text All done', 'message_end stop']);
+  });
+
+  it.each([
+    ['an object of the class', () => new AIMessage('from me')],
+    ['a plain object', () => ({ role: 'assistant', content: 'from me' })],
+    ['a pair', () => ['ai', 'from me']],
+  ])('includes a message that no model has streamed, once: %s', async (_form, message) => {
+    const graph = line({ first: async () => ({ messages: [message()] }), second: talk }).compile();
+    const { events } = await new AgentRuns(graph).ask('hi');
+    expect(inShort(events)).toEqual([
+      ...['message_start first', 'text from me', 'message_end stop'],
+      ...['message_start second', 'text Hello you', 'message_end stop'],
+    ]);
+  });
+
+  it('includes the answer of a silent model when a node returns it', async () => {
+    const silent: Node = async ({ messages }) => ({
+      messages: [await model.withConfig({ tags: ['nostream'] }).invoke(messages)],
+    });
+    const { events, result } = await new AgentRuns(line({ silent }).compile()).ask('hi');
+    expect(inShort(events)).toEqual(['message_start silent', 'text Hello you', 'message_end stop']);
+    expect(result.usage.outputTokens).toBe(2);
+  });
+
+  it('includes a message that stands alone in the state', async () => {
+    const graph = new StateGraph(Annotation.Root({ topic: Annotation<string>, answer: Annotation<AIMessage> }))
+      .addNode('write', async ({ topic }) => ({ answer: new AIMessage(`about ${topic}`) }))
+      .addEdge(START, 'write')
+      .compile();
+    const { events } = await new AgentRuns(graph).run({ input: { topic: 'mills' } });
+    expect(inShort(events)).toEqual(['message_start write', 'text about mills', 'message_end stop']);
+  });
+
+  it('includes no message twice that a node copies from its model', async () => {
+    const copy: Node = async ({ messages }) => ({
+      messages: [new AIMessage(`${(await model.invoke(messages)).content}`)],
+    });
+    const { events } = await new AgentRuns(line({ copy }).compile()).ask('hi');
+    expect(inShort(events)).toEqual(['message_start copy', 'text Hello you', 'message_end stop']);
+  });
+
+  it('includes neither the history nor what the request has brought', async () => {
+    const runs = new AgentRuns(line({ echo: async ({ messages }) => ({ messages }), talk }).compile());
+    await runs.ask('first');
+    const messages = [
+      { role: 'assistant' as const, content: 'I said so.' },
+      { role: 'user' as const, content: 'second' },
+    ];
+    const { events } = await runs.run({ messages });
+    expect(inShort(events)).toEqual(['message_start talk', 'text Hello you', 'message_end stop']);
+  });
+
+  it('leaves a message as its author’s code expects it', async () => {
+    let content: unknown;
+    const look: Node = async ({ messages }) => {
+      ({ content } = await model.invoke(messages));
+      return {};
+    };
+    await new AgentRuns(line({ look }).compile()).ask('hi');
+    expect(content).toBe('Hello you');
+  });
+
+  it('includes reasoning, and whole answers of models that do not stream', async () => {
+    server.answer([{ reasoning: 'hm' }, 'Yes']);
+    const { events } = await new AgentRuns(line({ talk }).compile()).ask('hi');
+    expect(inShort(events)).toEqual(['message_start talk', 'reasoning hm', 'text Yes', 'message_end stop']);
+    const whole = new ChatOpenAI({
+      ...{ model: 'x', apiKey: 'x', disableStreaming: true },
+      configuration: { baseURL: server.baseUrl },
+    });
+    const plainTalk: Node = async ({ messages }) => ({ messages: [await whole.invoke(messages)] });
+    const { events: told } = await new AgentRuns(line({ plainTalk }).compile()).ask('hi');
+    expect(inShort(told).at(-2)).toBe('text Yes');
+  });
+
+  it('includes what nodes and tools write, before what follows it', async () => {
+    callsTools('write');
+    const write = tool(
+      async ({ what }: z.infer<typeof schema>, config: LangGraphRunnableConfig) => {
+        config.writer?.({ name: 'progress', percent: 50 });
+        await dispatchCustomEvent('note', { about: what }, config);
+        config.writer?.('half');
+        return 'written';
+      },
+      { name: 'write', description: 'Writes.', schema },
+    );
+    const { events } = await new AgentRuns(react([write])).ask('hi');
+    expect(inShort(events).filter((line) => /^(custom|tool_result)/.test(line))).toEqual([
+      'custom progress {"name":"progress","percent":50}',
+      'custom note {"about":"it"}',
+      'custom - "half"',
+      'tool_result write written',
+    ]);
+  });
+
+  it('names the message of each event while several are open, and the subgraph of each', async () => {
+    const inner = line({ talk }).compile();
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode('left', inner)
+      .addNode('right', async (state) => ({ messages: ((await inner.invoke(state)) as State).messages.slice(-1) }))
+      .addEdge(START, 'left')
+      .addEdge(START, 'right')
+      .compile();
+    const [one, other] = [server.gated(), server.gated()];
+    const running = new AgentRuns(graph).ask('hi');
+    await one.say('a');
+    await other.say('b');
+    await one.say('c');
+    await Promise.all([one.finish(), other.finish()]);
+    const { events } = await running;
+    const places = events.flatMap(({ type, data }) => (type === 'message_start' ? [data] : []));
+    expect(places.map(({ namespace, node }) => [namespace, node]).sort(byText)).toEqual([
+      [['left'], 'talk'],
+      [['right'], 'talk'],
+    ]);
+    const said = new Map<string, string>();
+    let latest = '';
+    for (const { type, data } of events) {
+      if (type === 'message_start') latest = data.messageId;
+      if (type !== 'text') continue;
+      const id = data.messageId ?? latest;
+      said.set(id, (said.get(id) ?? '') + data.text);
+    }
+    expect([...said.values()].sort(byText)).toEqual(['ac', 'b']);
+    expect(events.filter(({ type }) => type === 'message_end')).toHaveLength(2);
+  });
+});
+
+describe('what an agent is given', () => {
+  it('is who asks and for what, with no key that has no value', async () => {
+    let given: unknown;
+    const look: Node = async (_state, config) => {
+      given = Object.fromEntries(
+        Object.entries(config.configurable ?? {}).filter(([name]) => !/^__|^checkpoint/.test(name)),
+      );
+      return {};
+    };
+    const caller = { tenant: 'acme', role: 'user', subject: null };
+    await new AgentRuns(line({ look }).compile()).ask('hi', { config: { tone: 'kind' }, caller });
+    expect(given).toEqual({
+      ...{ tone: 'kind', thread_id: 'acme.t1', request_id: 'job-1', attempt: 1 },
+      langgraph_auth_user: {
+        identity: 'acme',
+        tenant: 'acme',
+        role: 'user',
+        permissions: ['user'],
+        is_authenticated: true,
+      },
+      ...{ langgraph_auth_user_id: 'acme', langgraph_auth_permissions: ['user'] },
+    });
+  });
+
+  it('is a graph of the job’s own where a function makes it', async () => {
+    const make = async ({ configurable }: RunnableConfig) =>
+      line({ say: async () => ({ messages: [new AIMessage(`for ${configurable?.['who']}`)] }) });
+    const runs = new AgentRuns(make);
+    expect(inShort((await runs.ask('hi', { config: { who: 'ann' } })).events)).toContain('text for ann');
+    expect(inShort((await runs.ask('hi', { config: { who: 'bob' } })).events)).toContain('text for bob');
+  });
+
+  it('is every kind of message', async () => {
+    let given: State['messages'] = [];
+    const look: Node = async ({ messages }) => {
+      given = messages;
+      return {};
+    };
+    await new AgentRuns(line({ look }).compile()).run({
+      messages: [
+        { role: 'system', content: 'Be kind.' },
+        { role: 'user', content: [{ type: 'text', text: 'hi' }] },
+        { role: 'assistant', content: '', toolCalls: [{ callId: 'c1', name: 'find', arguments: '{"what":"it"}' }] },
+        { role: 'tool', content: 'found', toolCallId: 'c1' },
+      ],
+    });
+    expect(given.map((message) => message.getType())).toEqual(['system', 'human', 'ai', 'tool']);
+    expect((given[2] as AIMessage).tool_calls).toEqual([
+      { ...{ id: 'c1', name: 'find', args: { what: 'it' } }, type: 'tool_call' },
+    ]);
+  });
+
+  it('is no state where it keeps its own', async () => {
+    const saver = new MemorySaver();
+    const runs = new AgentRuns(line({ talk }).compile({ checkpointer: saver }));
+    await runs.ask('hi');
+    expect([Object.keys(saver.storage), Object.keys(runs.saver.storage)]).toEqual([['acme.t1'], []]);
+  });
+});
+
+describe('an agent that asks a person', () => {
+  it('ends its job with the question, and goes on with the answer', async () => {
+    callsTools('approve');
+    const runs = new AgentRuns(react([approve]));
+    const { events, result } = await runs.ask('hi');
+    expect(inShort(events).at(-1)).toBe('interrupt tools {"may":"it"}');
+    expect(result.finishReason).toBe('interrupt');
+    const { events: after } = await runs.run({ resume: 'yes' });
+    expect(inShort(after)).toEqual([
+      'tool_result approve it: yes',
+      'message_start agent',
+      'text All done',
+      'message_end stop',
+    ]);
+  });
+
+  it('takes the answer by the name of its question too, and asks for names where it has several questions', async () => {
+    callsTools('approve', 'approve');
+    const twice = new StateGraph(MessagesAnnotation)
+      .addNode('left', async () => ({ messages: [new AIMessage(`left ${interrupt('left?')}`)] }))
+      .addNode('right', async () => ({ messages: [new AIMessage(`right ${interrupt('right?')}`)] }))
+      .addEdge(START, 'left')
+      .addEdge(START, 'right')
+      .compile();
+    const runs = new AgentRuns(twice);
+    const { events } = await runs.ask('hi');
+    const questions = events.flatMap(({ type, data }) => (type === 'interrupt' ? [data] : []));
+    expect(questions.map(({ node, value }) => [node, value]).sort(byText)).toEqual([
+      ['left', 'left?'],
+      ['right', 'right?'],
+    ]);
+    await expect(runs.run({ resume: 'yes' })).rejects.toMatchObject({
+      code: 'AGENT_ERROR',
+      message: expect.stringContaining('2 answers'),
+    });
+    const answers = Object.fromEntries(questions.map(({ interruptId, node }) => [interruptId, `to ${node}`]));
+    const { events: after } = await runs.run({ resume: answers });
+    expect(
+      inShort(after)
+        .filter((line) => line.startsWith('text'))
+        .sort(byText),
+    ).toEqual(['text left to left', 'text right to right']);
+
+    const once = new AgentRuns(
+      line({ ask: async () => ({ messages: [new AIMessage(`${interrupt('?')}`)] }) }).compile(),
+    );
+    const asked = (await once.ask('hi')).events[0];
+    const interruptId = asked?.type === 'interrupt' ? asked.data.interruptId : '';
+    expect(inShort((await once.run({ resume: { [interruptId]: 'by name' } })).events)).toContain('text by name');
+  });
+
+  it('stops at a breakpoint, and goes on from it with any answer', async () => {
+    const graph = line({
+      before: async () => ({ messages: [new AIMessage('one')] }),
+      after: async () => ({ messages: [new AIMessage('two')] }),
+    });
+    const runs = new AgentRuns(graph.compile({ interruptBefore: ['after'] }));
+    const { events, result } = await runs.ask('hi');
+    expect(inShort(events).slice(1)).toEqual([
+      'text one',
+      'message_end stop',
+      'interrupt after {"breakpoint":["after"]}',
+    ]);
+    expect(result.finishReason).toBe('interrupt');
+    expect(inShort((await runs.run({ resume: true })).events)).toEqual([
+      'message_start after',
+      'text two',
+      'message_end stop',
+    ]);
+  });
+});
+
+describe('the end of an agent', () => {
+  it('counts the usage of every model call', async () => {
+    callsTools('find');
+    const runs = new AgentRuns(react([find]));
+    const { result } = await runs.ask('hi');
+    expect(runs.usage).toHaveLength(2);
+    expect(result.usage).toEqual({
+      inputTokens: runs.usage.reduce((sum, { inputTokens }) => sum + inputTokens, 0),
+      outputTokens: runs.usage.reduce((sum, { outputTokens }) => sum + outputTokens, 0),
+    });
+  });
+
+  it('gives structured output', async () => {
+    server.answer(({ body }: ModelRequest) => {
+      const [offered] = body['tools'] as { function: { name: string } }[];
+      return [{ toolCall: { id: 'c', name: offered?.function.name ?? '', arguments: '{"colour":"blue"}' } }];
+    });
+    const { toolStrategy } = await import('langchain');
+    const agent = createAgent({ model, tools: [], responseFormat: toolStrategy(z.object({ colour: z.string() })) });
+    expect((await new AgentRuns(agent).ask('hi')).result).toMatchObject({
+      finishReason: 'stop',
+      output: { colour: 'blue' },
+    });
+  });
+
+  it.each([
+    ['values', 2],
+    ['updates', 1],
+    ['tasks', 2],
+    ['checkpoints', 3],
+  ] as const)('shows the state only where it was asked for: %s', async (mode, count) => {
+    const graph = line({ say: async () => ({ messages: [new AIMessage('x')] }) }).compile();
+    const states = (events: readonly { type: string }[]) => events.filter(({ type }) => type === 'state');
+    expect(states((await new AgentRuns(graph).ask('hi')).events)).toEqual([]);
+    const { events } = await new AgentRuns(graph).ask('hi', { streamModes: [mode] });
+    expect(states(events)).toHaveLength(count);
+    expect(events.every(({ type, data }) => type !== 'state' || data.mode === mode)).toBe(true);
+    expect(JSON.stringify(events)).not.toContain('__pregel');
+    if (mode === 'values') {
+      expect(states(events).at(-1)).toMatchObject({
+        data: { data: { messages: [{ type: 'human', content: 'hi' }, { type: 'ai' }] } },
+      });
+    }
+  });
+
+  it('tells a graph’s error without its words, and a failed tool’s too', async () => {
+    callsTools('fail');
+    const tools = new ToolNode([fail], { handleToolErrors: false });
+    const graph = line({
+      agent: async ({ messages }) => ({ messages: [await model.bindTools([fail]).invoke(messages)] }),
+      tools: tools as never,
+    });
+    const events: string[] = [];
+    const error = await (async () => {
+      for await (const event of new AgentRuns(graph.compile()).events({
+        messages: [{ role: 'user', content: 'hi' }],
+      })) {
+        events.push(...inShort([event]));
+      }
+    })().catch((thrown: unknown) => thrown);
+    expect(events.at(-1)).toBe('tool_result fail failed: The tool failed.');
+    expect(failureOf(error)).toMatchObject({
+      code: 'AGENT_ERROR',
+      transient: false,
+      message: expect.not.stringContaining('luck'),
+    });
+  });
+
+  it.each([
+    [429, 'MODEL_RATE_LIMITED', true],
+    [400, 'MODEL_ERROR', false],
+    [503, 'MODEL_ERROR', true],
+  ])('tells a model’s error by its own code: %i', async (status, code, transient) => {
+    server.failNext(1, { status });
+    const error = await new AgentRuns(createAgent({ model, tools: [] })).ask('hi').catch((thrown: unknown) => thrown);
+    expect(failureOf(error)).toMatchObject({ code, transient });
+  });
+
+  it('tells apart an HTTP error of a tool', async () => {
+    const node: Node = async () => {
+      throw Object.assign(new Error('gone'), { status: 503 });
+    };
+    const error = await new AgentRuns(line({ node }).compile()).ask('hi').catch((thrown: unknown) => thrown);
+    expect(failureOf(error)).toMatchObject({ code: 'AGENT_ERROR', transient: false });
+  });
+
+  it('keeps to the recursion limit, and to the graph’s own', async () => {
+    let steps = 0;
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode('again', async () => {
+        steps += 1;
+        return {};
+      })
+      .addEdge(START, 'again')
+      .addEdge('again', 'again')
+      .compile();
+    const error = await new AgentRuns(graph.withConfig({ recursionLimit: 4 }))
+      .ask('hi')
+      .catch((thrown: unknown) => thrown);
+    expect([failureOf(error).code, steps]).toEqual(['RECURSION_LIMIT', 4]);
+  });
+
+  it('comes at once with a cancel, and closes the model’s connection', async () => {
+    const gate = server.gated();
+    const runs = new AgentRuns(line({ talk }).compile());
+    const running = runs.events({ messages: [{ role: 'user', content: 'hi' }] });
+    const first = running.next();
+    await gate.say('one');
+    expect((await first).value).toMatchObject({ type: 'message_start' });
+    expect((await running.next()).value).toMatchObject({ type: 'text' });
+    const after = running.next();
+    runs.cancel(new Error('cancelled'));
+    await expect(after).rejects.toThrow('cancelled');
+    expect((await (await gate.request).ended).by).toBe('client');
+  });
+
+  it('comes after the step in hand when the worker is about to stop', async () => {
+    const runs = new AgentRuns(
+      line({
+        first: async () => {
+          runs.drain(new Error('stopping'));
+          return { messages: [new AIMessage('kept')] };
+        },
+        second: talk,
+      }).compile(),
+    );
+    const asked = server.requests.length;
+    await expect(runs.ask('hi')).rejects.toThrow('stopping');
+    expect(server.requests).toHaveLength(asked);
+    const { events } = await new AgentRuns(
+      line({ only: async () => ({ messages: [new HumanMessage('x')] }) }).compile(),
+    ).ask('hi');
+    expect(events).toEqual([]);
+  });
+
+  it('counts silence only while a model is called', async () => {
+    callsTools('find');
+    const runs = new AgentRuns(react([find]));
+    await runs.ask('hi');
+    expect(runs.activity).toEqual(['idle', ...['called', 'content', 'idle'], ...['called', 'content', 'idle']]);
+  });
+});
