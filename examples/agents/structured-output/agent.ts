@@ -1,3 +1,4 @@
+import { ChatOpenAI } from '@langchain/openai';
 import { createAgent } from 'langchain';
 import { z } from 'zod';
 
@@ -8,7 +9,7 @@ const Contact = z.object({
 });
 
 export default createAgent({
-  model: 'openai:gpt-4o-mini',
+  model: new ChatOpenAI({ model: 'gpt-4o-mini' }),
   tools: [],
   responseFormat: Contact,
   systemPrompt: 'Read the contact out of the text.',

@@ -1,5 +1,7 @@
 import { type ChatCompletionRequest, LLMock } from '@copilotkit/aimock';
 import { catchAllAnswer, DEMO_TOPICS } from './demo-answers.ts';
+import { demoToolAnswer, demoToolCall } from './demo-tools.ts';
+import { type DemoSchema, demoValue } from './demo-value.ts';
 
 export interface DemoModelOptions {
   /** a free one when 0 or left out */
@@ -22,21 +24,32 @@ const TOKEN_CHARACTERS = 4;
 const JITTER = 0.35;
 const REQUESTS_REMEMBERED = 10;
 
-/** A simulated OpenAI server for demonstrations: answers any prompt, at the pace of a real model.
+/** A simulated OpenAI server for demonstrations: answers any prompt at the pace of a real model, calls tools, and fills in
+ *  the schema of a chat completion.
  *  Built on aimock, which implements OpenAI's protocol in full and paces its answers; tests that need exact deltas,
  *  gates or faults use `startModel()`. */
 export async function startDemoModel(options: DemoModelOptions = {}): Promise<DemoModel> {
   const { port = 0, host = '127.0.0.1', ttftMs = 400, tokensPerSecond = 40 } = options;
   const pace = { streamingProfile: { ttft: ttftMs, tps: tokensPerSecond, jitter: JITTER } };
   const server = new LLMock({ port, host, chunkSize: TOKEN_CHARACTERS, journalMaxEntries: REQUESTS_REMEMBERED });
-  server.on({ endpoint: 'chat' }, (request) => ({ content: answerTo(questionOf(request)) }), pace);
+  server.on({ endpoint: 'chat' }, answerTo, pace);
   await server.start();
   const stop = () => server.stop();
   return { url: `http://${hostInUrl(host)}:${server.port}/v1`, stop, [Symbol.asyncDispose]: stop };
 }
 
-function answerTo(question: string): string {
-  return DEMO_TOPICS.find(({ about }) => about.test(question))?.answer ?? catchAllAnswer(question);
+function answerTo(request: ChatCompletionRequest) {
+  const question = questionOf(request);
+  const call = demoToolCall(request, question);
+  if (call !== null) return { toolCalls: [call] };
+  const schema = schemaOf(request);
+  if (schema !== undefined) return { content: JSON.stringify(demoValue(schema, question)) };
+  const known = DEMO_TOPICS.find(({ about }) => about.test(question))?.answer;
+  return { content: demoToolAnswer(request) ?? known ?? catchAllAnswer(question) };
+}
+
+function schemaOf({ response_format: format }: ChatCompletionRequest): DemoSchema | undefined {
+  return (format as { json_schema?: { schema?: DemoSchema } } | undefined)?.json_schema?.schema;
 }
 
 function questionOf({ messages }: ChatCompletionRequest): string {
