@@ -69,11 +69,6 @@ export class ThreadKeys {
     return [this.record(ref), this.channel(ref), this.forking(ref), ...kept, ...ofAgents];
   }
 
-  /** list: the messages of a copy that is not finished */
-  copiedMessages(ref: ThreadRef, fork: string): string {
-    return this.#of(ref, `fork:${fork}`);
-  }
-
   /** sorted set of references: threads that may be busy, by when a job last entered (µs) */
   get busyThreads(): string {
     return `${this.#catalogue}:busy`;

@@ -1,16 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Interrupt } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { ThreadHarness } from './testing/thread-harness.ts';
+import { RETENTION_MS, ThreadHarness } from './testing/thread-harness.ts';
+import { privateThread } from './thread-record.ts';
 
 let server: TestRedis;
+let d: ThreadHarness;
 beforeAll(async () => {
   server = await startRedis();
+  d = ThreadHarness.single(server.url);
 }, 60_000);
-afterAll(() => server.stop());
+afterAll(async () => {
+  await d[Symbol.asyncDispose]();
+  await server.stop();
+});
+
+const QUESTIONS: Interrupt[] = [{ interruptId: 'q1', value: { approve: true }, node: 'ask' }];
 
 describe('the order of a thread’s jobs (law 17)', () => {
   it('gives the turn to one job at a time, in the order of entry', async () => {
-    await using d = ThreadHarness.single(server.url);
     const ref = d.newRef();
     expect(await d.enter(ref, 'a')).toBe('run');
     expect(await d.enter(ref, 'b')).toBe('wait');
@@ -21,9 +29,396 @@ describe('the order of a thread’s jobs (law 17)', () => {
     expect(await d.leave(ref, 'a')).toBe('over, then b');
     expect(await d.enter(ref, 'a')).toBe('over');
     expect(await d.claim(ref, 'b')).toBe('claimed');
+    // somebody has it already
     expect(await d.leave(ref, 'a')).toBe('over');
     expect(await d.leave(ref, 'b')).toBe('left, then c');
     expect(await d.leave(ref, 'c')).toBe('left');
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', activeJob: null, lastJob: 'c', turn: 3 });
+  });
+
+  it('keeps the order when a job leaves that waits', async () => {
+    const ref = d.newRef();
+    for (const job of ['a', 'b', 'c', 'd']) await d.enter(ref, job);
+    await d.claim(ref, 'a');
+    expect(await d.leave(ref, 'c', 'cancelled')).toBe('left');
+    expect(await d.enter(ref, 'c')).toBe('over');
+    expect(await d.leave(ref, 'a')).toBe('left, then b');
+    expect(await d.leave(ref, 'b', 'cancelled')).toBe('left, then d');
+    expect(await d.redis.zrange(d.keys.jobs(ref), '0', '-1')).toEqual(['a', 'c', 'b', 'd']);
+  });
+
+  it('refuses a job that may not wait, and leaves nothing of it', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    const before = await d.redis.hgetall(d.keys.record(ref));
+    expect(await d.enter(ref, 'b', { onBusy: 'reject' })).toBe('busy');
+    expect(await d.redis.hgetall(d.keys.record(ref))).toEqual(before);
+    expect(await d.redis.exists(d.keys.waiting(ref))).toBe(0);
+    expect(await d.leave(ref, 'b')).toBe('over, then a');
+    await d.leave(ref, 'a');
+    expect(await d.enter(ref, 'b', { onBusy: 'reject' })).toBe('run');
+  });
+
+  it.each(['interrupt', 'rollback'] as const)('puts a job that %ss another before those that wait', async (onBusy) => {
+    const ref = d.newRef();
+    for (const job of ['a', 'b']) await d.enter(ref, job);
+    await d.claim(ref, 'a');
+    expect(await d.enter(ref, 'c', { onBusy })).toBe('cancel-first a');
+    expect(await d.enter(ref, 'c', { onBusy })).toBe('cancel-first a');
+    expect(await d.enter(ref, 'd', { onBusy })).toBe('cancel-first a');
+    expect(await d.redis.lrange(d.keys.waiting(ref), 0, -1)).toEqual(['d', 'c', 'b']);
+    expect(await d.leave(ref, 'a', 'cancelled')).toBe(onBusy === 'rollback' ? 'undone, then d' : 'left, then d');
+    // its wish is fulfilled: the one that has the turn now is not to be cancelled
+    expect(await d.enter(ref, 'c', { onBusy })).toBe('wait');
+    expect(await d.leave(ref, 'd')).toBe('left, then c');
+    expect(await d.leave(ref, 'c')).toBe('left, then b');
+  });
+
+  it('has the turn taken by whoever enters an idle thread, whatever it asks for', async () => {
+    for (const onBusy of ['enqueue', 'reject', 'interrupt', 'rollback'] as const) {
+      const ref = d.newRef();
+      expect(await d.enter(ref, 'a', { onBusy })).toBe('run');
+      expect(await d.leave(ref, 'a')).toBe('left');
+    }
+  });
+
+  it('lets one of many that enter at once have the turn', async () => {
+    const ref = d.newRef();
+    const jobs = Array.from({ length: 40 }, (_, i) => `job-${i}`);
+    const entered = await Promise.all(jobs.map((job) => d.enter(ref, job)));
+    expect(entered.filter((kind) => kind === 'run')).toHaveLength(1);
+    const ended: (string | null)[] = [];
+    let next = (await d.threads.get(ref))?.activeJob ?? null;
+    while (next !== null) {
+      ended.push(next);
+      next = (await d.threads.leave({ ref, jobId: next, status: 'completed' })).next;
+    }
+    expect(new Set(ended)).toEqual(new Set(jobs));
+    expect(ended).toHaveLength(jobs.length);
+  });
+
+  it('passes the turn on in a thread whose active job Redis has lost', async () => {
+    const ref = d.newRef();
+    for (const job of ['a', 'b', 'c']) await d.enter(ref, job);
+    await d.redis.hdel(d.keys.record(ref), 'active');
+    expect(await d.leave(ref, 'a')).toBe('over, then b');
+  });
+});
+
+describe('the claim of a thread', () => {
+  it('goes to the newest attempt of the active job alone', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    expect(await d.claim(ref, 'a', 2)).toBe('claimed');
+    expect(await d.claim(ref, 'a', 2)).toBe('claimed');
+    expect(await d.claim(ref, 'a', 1)).toBe('not-active');
+    expect(await d.claim(ref, 'a', 10)).toBe('claimed');
+    expect(await d.claim(ref, 'a', 9)).toBe('not-active');
+    expect(await d.redis.hget(d.keys.record(ref), 'claim')).toBe('a:10:token-10');
+    await d.enter(ref, 'b');
+    await d.leave(ref, 'a');
+    expect(await d.redis.hexists(d.keys.record(ref), 'claim')).toBe(0);
+    expect([await d.claim(ref, 'a', 11), await d.claim(ref, 'b', 1)]).toEqual(['not-active', 'claimed']);
+  });
+
+  it('does nothing to a thread that is gone', async () => {
+    const ref = d.newRef();
+    expect(await d.claim(ref, 'a')).toBe('not-active');
+    expect(await d.leave(ref, 'a')).toBe('missing');
+    expect(await d.redis.keys(`${d.keys.record(ref).slice(0, -'record'.length)}*`)).toEqual([]);
+  });
+});
+
+describe('what a thread remembers', () => {
+  it('is the question, and what was said, once, however often it is told', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['hi', 'there']);
+    await d.claim(ref, 'a', 2, ['hi', 'there']);
+    await d.enter(ref, 'b');
+    await d.leave(ref, 'a', 'cancelled', 'hel');
+    await d.leave(ref, 'a', 'cancelled', 'hel');
+    await d.claim(ref, 'b', 1, ['again']);
+    expect(await d.threads.messages(ref, { from: 0, limit: 10 })).toEqual([
+      { messageId: 'a-asked-0', role: 'user', content: 'hi', jobId: 'a' },
+      { messageId: 'a-asked-1', role: 'user', content: 'there', jobId: 'a' },
+      { messageId: 'a-said-0', role: 'assistant', content: 'hel', jobId: 'a' },
+      { messageId: 'b-asked-0', role: 'user', content: 'again', jobId: 'b' },
+    ]);
+    expect((await d.threads.messages(ref, { from: 1, limit: 2 })).map(({ content }) => content)).toEqual([
+      'there',
+      'hel',
+    ]);
+    const before = await d.threads.messagesBefore({ ref, jobId: 'b' });
+    expect(before.map(({ content }) => content)).toEqual(['hi', 'there', 'hel']);
+    expect(await d.threads.messagesBefore({ ref, jobId: 'a' })).toEqual([]);
+  });
+
+  it('is read whole, however long it is', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(
+      ref,
+      'a',
+      1,
+      Array.from({ length: 1_000 }, (_, i) => `${i} ${'x'.repeat(12_000)}`),
+    );
+    const all = await d.threads.messages(ref, { from: 0, limit: Number.POSITIVE_INFINITY });
+    expect(all.map(({ content }) => Number.parseInt(String(content), 10))).toEqual(all.map((_, i) => i));
+    expect(all).toHaveLength(1_000);
+    expect((await d.threads.messages(ref, { from: 950, limit: 100 })).length).toBe(50);
+  });
+
+  it('has no trace of a job that was rolled back', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['one']);
+    await d.leave(ref, 'a', 'failed', 'ok');
+    const before = await d.threads.get(ref);
+    expect(before).toMatchObject({ status: 'error', lastJob: 'a' });
+    await d.redis.hset(d.keys.record(ref), 'head', 'checkpoint-1');
+    await d.enter(ref, 'b');
+    await d.claim(ref, 'b', 1, ['two']);
+    await d.redis.hset(d.keys.record(ref), 'head', 'checkpoint-2');
+    expect(await d.enter(ref, 'c', { onBusy: 'rollback' })).toBe('cancel-first b');
+    // what one job asks to undo, a later one cannot ask to keep
+    expect(await d.enter(ref, 'd', { onBusy: 'interrupt' })).toBe('cancel-first b');
+    await d.leave(ref, 'd', 'cancelled');
+    expect(await d.leave(ref, 'b', 'completed', 'half')).toBe('undone, then c');
+    expect(await d.leave(ref, 'b', 'completed', 'half')).toBe('over, then c');
+    expect(await d.threads.get(ref)).toMatchObject({ head: 'checkpoint-1', lastJob: 'a' });
+    expect((await d.threads.messages(ref, { from: 0, limit: 9 })).map(({ content }) => content)).toEqual(['one', 'ok']);
+    expect(await d.leave(ref, 'c', 'cancelled')).toBe('left');
+  });
+
+  it('is empty again after a rollback of its first job', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['one']);
+    await d.redis.hset(d.keys.record(ref), 'head', 'checkpoint-1');
+    await d.enter(ref, 'b', { onBusy: 'rollback' });
+    expect(await d.leave(ref, 'a', 'cancelled', 'said')).toBe('undone, then b');
+    expect(await d.threads.messages(ref, { from: 0, limit: 9 })).toEqual([]);
+    expect(await d.threads.get(ref)).toMatchObject({ head: null });
+    // without a claim there is nothing to undo
+    await d.enter(ref, 'c', { onBusy: 'rollback' });
+    expect(await d.leave(ref, 'b', 'cancelled')).toBe('undone, then c');
+  });
+
+  it('goes back to where the job found it, for an attempt that cannot go on', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1);
+    await d.redis.hset(d.keys.record(ref), 'head', 'checkpoint-1');
+    await d.claim(ref, 'a', 2);
+    const lease = { ref, jobId: 'a', attempt: 1, leaseToken: 'token-1' };
+    expect(await d.threads.rewind(lease)).toBe(false);
+    expect(await d.threads.get(ref)).toMatchObject({ head: 'checkpoint-1' });
+    expect(await d.threads.rewind({ ...lease, attempt: 2, leaseToken: 'token-2' })).toBe(true);
+    expect(await d.threads.get(ref)).toMatchObject({ head: null, activeJob: 'a' });
+  });
+});
+
+describe('the questions of a thread', () => {
+  async function interrupted() {
+    const ref = d.newRef();
+    await d.enter(ref, 'asks');
+    await d.claim(ref, 'asks');
+    await d.redis.hset(d.keys.record(ref), 'head', 'question');
+    await d.threads.leave({ ref, jobId: 'asks', status: 'interrupted', interrupts: QUESTIONS });
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'interrupted', interrupts: QUESTIONS });
+    return ref;
+  }
+  const resume = { kind: 'resume' } as const;
+
+  it('are answered by one of many answers', async () => {
+    const ref = await interrupted();
+    const jobs = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
+    const entered = await Promise.all(jobs.map((job) => d.enter(ref, job, resume)));
+    expect(entered.filter((kind) => kind === 'not-interrupted')).toHaveLength(19);
+    const winner = jobs[entered.indexOf('run')] ?? '';
+    expect(await d.enter(ref, winner, resume)).toBe('run');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'busy', interrupts: [] });
+    const lease = { ref, jobId: winner, attempt: 1, leaseToken: 't' };
+    expect(await d.threads.claim(lease)).toEqual({ kind: 'claimed', head: 'question', interrupts: QUESTIONS });
+    await d.redis.hset(d.keys.record(ref), 'head', 'answered');
+    await d.leave(ref, winner, 'failed');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'error', interrupts: [] });
+    expect(await d.enter(ref, 'late', resume)).toBe('not-interrupted');
+  });
+
+  it.each(['cancelled', 'failed'] as const)('come back when the answer %s without a step', async (ending) => {
+    const ref = await interrupted();
+    await d.enter(ref, 'unclaimed', resume);
+    await d.leave(ref, 'unclaimed', ending);
+    await d.enter(ref, 'claimed', resume);
+    await d.claim(ref, 'claimed');
+    await d.leave(ref, 'claimed', ending);
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'interrupted', interrupts: QUESTIONS });
+    expect(await d.enter(ref, 'better', resume)).toBe('run');
+    await d.leave(ref, 'better', 'completed');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', interrupts: [] });
+  });
+
+  it('are dropped by a new message, unless it is undone', async () => {
+    const ref = await interrupted();
+    expect(await d.enter(ref, 'message')).toBe('run');
+    expect(await d.enter(ref, 'answer', resume)).toBe('not-interrupted');
+    await d.claim(ref, 'message');
+    await d.redis.hset(d.keys.record(ref), 'head', 'elsewhere');
+    await d.enter(ref, 'instead', { onBusy: 'rollback' });
+    expect(await d.leave(ref, 'message', 'completed')).toBe('undone, then instead');
+    await d.leave(ref, 'instead', 'cancelled');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'interrupted', head: 'question', interrupts: QUESTIONS });
+    await d.enter(ref, 'next');
+    await d.claim(ref, 'next');
+    await d.redis.hset(d.keys.record(ref), 'head', 'elsewhere');
+    await d.leave(ref, 'next', 'cancelled');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', interrupts: [] });
+  });
+
+  it('are followed by others', async () => {
+    const ref = await interrupted();
+    await d.enter(ref, 'answer', resume);
+    await d.claim(ref, 'answer');
+    const more: Interrupt[] = [{ interruptId: 'q2', value: 'sure?' }];
+    await d.threads.leave({ ref, jobId: 'answer', status: 'interrupted', interrupts: more });
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'interrupted', interrupts: more });
+  });
+
+  it('cannot be answered where there are none', async () => {
+    const ref = d.newRef();
+    expect(await d.enter(ref, 'answer', resume)).toBe('unknown-thread');
+    expect(await d.redis.exists(d.keys.record(ref))).toBe(0);
+    await d.threads.create(ref);
+    expect(await d.enter(ref, 'answer', resume)).toBe('not-interrupted');
+  });
+});
+
+describe('the life of a thread', () => {
+  it('begins once, with the metadata of all who create it', async () => {
+    const ref = d.newRef();
+    const created = await d.threads.create(ref, { metadata: { a: '1', b: '2' } });
+    expect(created).toMatchObject({ created: true, thread: { status: 'idle', metadata: { a: '1', b: '2' } } });
+    const again = await d.threads.create(ref, { metadata: { b: '3', c: 'ü/"\\' } });
+    expect(again).toMatchObject({ created: false, thread: { metadata: { a: '1', b: '3', c: 'ü/"\\' } } });
+    expect(await d.threads.create(ref)).toEqual({ created: false, thread: again.thread });
+    expect(await d.threads.create(ref, { metadata: {} })).toMatchObject({ created: false });
+    const many = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`k${i}`, 'v']));
+    await expect(d.threads.create(ref, { metadata: many })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+    expect(await d.threads.get(ref)).toEqual(again.thread);
+    const other = d.newRef();
+    const results = await Promise.all(Array.from({ length: 10 }, () => d.threads.create(other)));
+    expect(results.filter(({ created }) => created)).toHaveLength(1);
+  });
+
+  it('ends everywhere at the same time, after the last change', async () => {
+    const ref = d.newRef();
+    for (const job of ['a', 'b']) await d.enter(ref, job);
+    await d.claim(ref, 'a', 1, ['hi']);
+    await d.threads.expect(ref, 'later', 5_000);
+    const keys = [
+      d.keys.record(ref),
+      d.keys.jobs(ref),
+      d.keys.waiting(ref),
+      d.keys.expected(ref),
+      d.keys.messages(ref),
+    ];
+    await d.redis.hset(d.keys.checkpoints(ref), 'x', 'y');
+    await d.redis.zadd(d.keys.checkpointIndex(ref), 0, 'x');
+    keys.push(d.keys.checkpoints(ref), d.keys.checkpointIndex(ref));
+    const times = async () => new Set(await Promise.all(keys.map((key) => d.redis.pexpiretime(key))));
+    for (const key of keys) await d.redis.pexpire(key, 100_000);
+    await d.leave(ref, 'later', 'cancelled');
+    await d.claim(ref, 'a', 2);
+    // what is empty has no key: it says -2
+    const expireAt = [...(await times())].filter((time) => time > 0);
+    expect(expireAt).toHaveLength(1);
+    expect(await d.redis.pttl(d.keys.record(ref))).toBeGreaterThan(RETENTION_MS - 60_000);
+  });
+
+  it('ends with everything in it when it is erased, once no job is in it', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['hi']);
+    await d.enter(ref, 'b');
+    await d.threads.expect(ref, 'later', 5_000);
+    expect(await d.threads.erase(ref)).toBe(false);
+    await d.leave(ref, 'b', 'cancelled');
+    await d.leave(ref, 'a', 'cancelled');
+    expect(await d.threads.erase(ref)).toBe(false);
+    await d.leave(ref, 'later', 'cancelled');
+    expect(await d.threads.erase(ref)).toBe(true);
+    expect(await d.threads.erase(ref)).toBe(true);
+    expect(await d.threads.get(ref)).toBeNull();
+    expect(await d.redis.exists(...d.keys.ofThread(ref))).toBe(0);
+    // none of those that were in it brings it back
+    expect(await d.claim(ref, 'a', 2)).toBe('not-active');
+    expect(await d.leave(ref, 'a')).toBe('missing');
+    expect(await d.enter(ref, 'later', { wasExpected: true })).toBe('over');
+    expect(await d.redis.exists(...d.keys.ofThread(ref))).toBe(0);
+    for (const list of [d.keys.allThreads, d.keys.threadsOf('default')]) {
+      expect(await d.redis.zscore(list, ref)).toBeNull();
+    }
+  });
+
+  it('lets a job in that was expected', async () => {
+    const ref = d.newRef();
+    await d.threads.expect(ref, 'later', 5_000);
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'idle' });
+    await d.enter(ref, 'a');
+    const entry = { wasExpected: true, onBusy: 'reject' } as const;
+    expect(await d.enter(ref, 'later', entry)).toBe('busy');
+    expect(await d.enter(ref, 'later', entry)).toBe('busy');
+    await d.leave(ref, 'a');
+    expect(await d.enter(ref, 'later', entry)).toBe('run');
+    expect(await d.enter(ref, 'later', entry)).toBe('run');
+    await d.threads.expect(ref, 'later', 5_000);
+    await d.leave(ref, 'later');
+    await d.threads.expect(ref, 'later', 5_000);
+    expect(await d.redis.exists(d.keys.expected(ref))).toBe(0);
+  });
+
+  it('is that of its one job, if it is private', async () => {
+    const ref = privateThread('default', 'a');
+    expect(await d.enter(ref, 'a', { isPrivate: true })).toBe('run');
+    await d.claim(ref, 'a');
+    await d.redis.hset(d.keys.checkpoints(ref), 'x', 'y');
+    expect(await d.threads.get(ref)).toMatchObject({ isPrivate: true });
+    expect(await d.redis.zscore(d.keys.threadsOf('default'), ref)).toBeNull();
+    expect(await d.leave(ref, 'a')).toBe('erased');
+    expect(await d.leave(ref, 'a')).toBe('missing');
+    expect(await d.redis.exists(...d.keys.ofThread(ref))).toBe(0);
+  });
+
+  it('counts for its tenant, for as long as it lasts', async () => {
+    const ref = d.newRef('counted');
+    const counted = async () => Number(await d.redis.hget(d.jobKeys.storedBytesOf('counted'), 'total'));
+    const { thread } = await d.threads.create(ref, { metadata: { k: 'v'.repeat(100) } });
+    expect(thread.bytes).toBeGreaterThan(500);
+    expect(await counted()).toBe(thread.bytes);
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['x'.repeat(10_000)]);
+    await d.leave(ref, 'a', 'completed', 'y'.repeat(10_000));
+    const after = await counted();
+    expect(after).toBeGreaterThan(20_000);
+    await d.enter(ref, 'b');
+    await d.claim(ref, 'b', 1, ['x'.repeat(10_000)]);
+    await d.enter(ref, 'c', { onBusy: 'rollback' });
+    await d.leave(ref, 'b', 'cancelled', 'y'.repeat(10_000));
+    await d.leave(ref, 'c', 'cancelled');
+    expect(await counted()).toBeLessThan(after + 500);
+    await d.threads.erase(ref);
+    expect(await d.redis.exists(d.jobKeys.storedBytesOf('counted'))).toBe(0);
+  });
+
+  it('remembers of which jobs it was rid, up to a bound', async () => {
+    const ref = d.newRef();
+    await d.threads.create(ref);
+    const old = Array.from({ length: 10_000 }, (_, i) => [i + 1, `old-${i}`]).flat();
+    await d.redis.zadd(d.keys.jobs(ref), ...old);
+    await d.redis.hset(d.keys.record(ref), 'turn', 10_000);
+    await d.enter(ref, 'a');
+    expect(await d.redis.zcard(d.keys.jobs(ref))).toBe(10_000);
   });
 });

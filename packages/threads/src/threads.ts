@@ -4,7 +4,9 @@ import { namedReply, publishCommand, type RedisConnection, type StoredBytes } fr
 import type { AttemptLease } from './checkpoints/ports.ts';
 import { ThreadBeingMade, TooMuchMetadata } from './errors.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import { type Fork, type Forked, ThreadForks } from './thread-forks.ts';
 import type { ThreadKeys } from './thread-keys.ts';
+import { MessageReader, parseMessages, storedMessages, type ThreadMessage } from './thread-messages.ts';
 import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
 
 export interface ThreadLimits {
@@ -12,15 +14,18 @@ export interface ThreadLimits {
   readonly retentionMs: number;
 }
 
+const UNDOING = ['thread', 'checkpoints', 'pieces', 'remove-checkpoints', 'undo-checkpoints', 'rewind'] as const;
 /** Each change of a thread is one script. How many keys: see {@link ThreadKeys.ofThread}. */
 const OF_THREAD = {
   create: [9, 'thread'],
   expect: [9, 'thread'],
   enter: [9, 'thread'],
   claim: [9, 'thread'],
-  leave: [9, 'thread', 'checkpoints', 'pieces', 'remove-checkpoints', 'undo-checkpoints'],
+  leave: [9, ...UNDOING],
+  rewind: [9, ...UNDOING],
+  erase: [9, 'thread'],
 } as const;
-const OF_CATALOGUE = { register: [4] } as const;
+const OF_CATALOGUE = { register: [4], remove: [4] } as const;
 
 /** Keys of a thread's metadata. */
 const MAX_METADATA_KEYS = 16;
@@ -92,6 +97,8 @@ export interface Left {
 export class Threads {
   readonly #run: RunScript<keyof typeof OF_THREAD>;
   readonly #catalogue: RunScript<keyof typeof OF_CATALOGUE>;
+  readonly #messages: MessageReader;
+  readonly #forks: ThreadForks;
   readonly #publish: string;
 
   constructor(
@@ -102,6 +109,8 @@ export class Threads {
   ) {
     this.#run = scriptsOf(redis, 'thread', OF_THREAD);
     this.#catalogue = scriptsOf(redis, 'catalogue', OF_CATALOGUE);
+    this.#messages = new MessageReader(redis, keys);
+    this.#forks = new ThreadForks(redis, keys, this.#messages, limits.retentionMs);
     this.#publish = publishCommand(redis);
   }
 
@@ -131,7 +140,8 @@ export class Threads {
   async enter(entry: Entry): Promise<Entered> {
     const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false } = entry;
     // before the thread is busy: what a crash leaves in between is found by it
-    await this.#register(ref, { becomesBusy: true, isListed: !isPrivate && kind === 'message' });
+    const mayMakeIt = kind === 'message' && !wasExpected;
+    await this.#register(ref, { becomesBusy: true, isListed: mayMakeIt && !isPrivate });
     const manner = isPrivate ? 'own' : wasExpected ? 'expected' : '';
     const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner];
     const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
@@ -152,7 +162,7 @@ export class Threads {
    *  @param question what the job asks, for the memory of pipelines that are not agents: stored by the first claim */
   async claim(lease: AttemptLease, question: readonly Message[] = []): Promise<Claimed> {
     const { ref, jobId, attempt, leaseToken } = lease;
-    const messages = question.map((message, i) => storedMessage(jobId, { messageId: `${jobId}-q${i}`, ...message }));
+    const messages = storedMessages(jobId, question, 'asked');
     const args = [this.limits.retentionMs, jobId, attempt, leaseToken, ...messages];
     const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
     if (outcome !== 'claimed') return { kind: 'not-active' };
@@ -163,12 +173,53 @@ export class Threads {
   /** A job has ended: its thread goes on. To be called once the job is closed, by whoever has closed it. */
   async leave(ending: Ending): Promise<Left> {
     const { ref, jobId, status, said = [], interrupts = [] } = ending;
-    const messages = said.map((message, i) => storedMessage(jobId, { messageId: `${jobId}-s${i}`, ...message }));
+    const messages = storedMessages(jobId, said, 'said');
     const questions = interrupts.length === 0 ? '' : JSON.stringify(interrupts);
     const args = [this.#publish, this.limits.retentionMs, jobId, status, questions, ...messages];
     const [outcome, values] = namedReply(await this.#run('leave', this.keys.ofThread(ref), args));
-    if (outcome !== 'over' && outcome !== 'missing') await this.#account(ref, Number(values['bytes']));
+    if (outcome === 'missing') return { outcome, next: null };
+    if (outcome !== 'over') await this.#account(ref, Number(values['bytes']));
     return { outcome: outcome as Left['outcome'], next: values['next'] || null };
+  }
+
+  /** Takes the thread back to where the job found it, for an attempt that cannot go on from what an earlier one has stored.
+   *  @returns whether the attempt still has the thread */
+  async rewind({ ref, jobId, attempt, leaseToken }: AttemptLease): Promise<boolean> {
+    const args = [this.limits.retentionMs, jobId, attempt, leaseToken];
+    return (await this.#run('rewind', this.keys.ofThread(ref), args)) === 1;
+  }
+
+  /** @param page from: how many messages to leave out
+   *  @returns the conversation of jobs that are not of an agent, oldest first */
+  async messages(ref: ThreadRef, page: { from: number; limit: number }): Promise<ThreadMessage[]> {
+    return parseMessages(await this.#messages.read(ref, page.from, page.limit));
+  }
+
+  /** @returns what was said before the active job, oldest first; empty if that is another one by now */
+  async messagesBefore({ ref, jobId }: Pick<AttemptLease, 'ref' | 'jobId'>): Promise<ThreadMessage[]> {
+    const [active, mark] = await this.redis.hmget(this.keys.record(ref), 'active', 'mark');
+    if (active !== jobId || !mark) return [];
+    return this.messages(ref, { from: 0, limit: Number(mark) });
+  }
+
+  /** Makes a thread that begins where another stands, with the questions that are open there. */
+  async fork(fork: Fork): Promise<Forked> {
+    await this.#register(fork.to, { becomesBusy: false, isListed: true });
+    const { outcome, bytes } = await this.#forks.fork(fork);
+    if (outcome === 'forked') await this.#account(fork.to, bytes);
+    return outcome;
+  }
+
+  /** Deletes a thread with all that belongs to it in Redis, once its jobs have left: what still writes to it is refused.
+   *  @returns false: a job has the turn, waits or is expected; nothing is deleted */
+  async erase(ref: ThreadRef): Promise<boolean> {
+    const { busyThreads, seenThreads, allThreads } = this.keys;
+    const seen = await this.redis.zscore(seenThreads, ref);
+    if ((await this.#run('erase', this.keys.ofThread(ref), [this.#publish])) !== 1) return false;
+    await this.#account(ref, 0);
+    const lists = [seenThreads, busyThreads, allThreads, this.keys.threadsOf(tenantOf(ref))];
+    if (seen !== null) await this.#catalogue('remove', lists, [ref, seen]);
+    return true;
   }
 
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {
@@ -188,8 +239,4 @@ export class Threads {
 
 function tenantOf(ref: ThreadRef): string {
   return ref.slice(0, ref.lastIndexOf('.'));
-}
-
-function storedMessage(jobId: string, message: object): string {
-  return JSON.stringify({ jobId, ...message });
 }

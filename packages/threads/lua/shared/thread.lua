@@ -8,7 +8,8 @@
 --   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
 --   head: id of the checkpoint that the thread stands at
 --   before: what `head` was when the active job was first claimed, '' for nothing  mark: how many messages there were
---   undone: job that was undone last
+--   undos: how many jobs were undone
+--   madeBy: token of the call that made the thread
 --   stop: `<job>:interrupt` or `<job>:rollback`, what to do when that job leaves
 --   own: 1, the private thread of one job, which goes with it
 local RECORD, CHANNEL, FORK, JOBS, WAITING, EXPECTED, MESSAGES = unpack(KEYS, 1, 7)
@@ -33,6 +34,9 @@ local function create_record(now, metadata)
   redis.call('HINCRBY', RECORD, 'bytes', BYTES_OF_THREAD + #metadata)
 end
 
+-- Removes what a fork has left that was never finished, or an attempt that wrote without a claim.
+local function clear() redis.call('UNLINK', RECORD, unpack(KEYS, 4)) end
+
 -- Every change renews all keys of a thread, so that they expire together.
 local function touch(now, retention)
   redis.call('HSET', RECORD, 'updatedAt', now)
@@ -55,4 +59,23 @@ local function activate_next()
   redis.call('HSET', RECORD, 'active', job)
   give_turn_number(job)
   return job
+end
+
+-- Adds the messages (JSON) that are arguments from this place on.
+local function add_messages(first)
+  local bytes = 0
+  for i = first, #ARGV do
+    redis.call('RPUSH', MESSAGES, ARGV[i])
+    bytes = bytes + #ARGV[i]
+  end
+  redis.call('HINCRBY', RECORD, 'bytes', bytes)
+end
+
+-- Removes the messages after the first `count`.
+local function cut_messages(count)
+  local freed = 0
+  for _, message in ipairs(redis.call('LRANGE', MESSAGES, count, -1)) do freed = freed + #message end
+  if count == 0 then redis.call('DEL', MESSAGES) else redis.call('LTRIM', MESSAGES, 0, count - 1) end
+  -- Lua writes 0 as -0 here, which is no integer to Redis
+  if freed > 0 then redis.call('HINCRBY', RECORD, 'bytes', -freed) end
 end

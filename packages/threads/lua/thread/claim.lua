@@ -1,7 +1,7 @@
 -- claim: let an attempt at the active job write to the thread, and no older one. The first stores what the job asks.
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
 -- ARGV[1] retention (ms)  ARGV[2] job  ARGV[3] attempt  ARGV[4] its lease token  ARGV[5…] messages (JSON)
--- RETURNS {'claimed', 'head', id or '', 'mark', number of messages before this job, 'interrupts', JSON list or ''}
+-- RETURNS {'claimed', 'head', id or '', 'interrupts', JSON list or ''}
 --       | {'not-active'}: the thread is gone, another job has the turn, or a newer attempt has claimed it
 local retention, job, attempt, lease_token = unpack(ARGV, 1, 4)
 local thread = fields('active', 'claim', 'head', 'mark', 'interrupts')
@@ -12,13 +12,8 @@ if claimed and tonumber(claimed) > tonumber(attempt) then return { 'not-active' 
 if not thread.mark then
   thread.mark = redis.call('LLEN', MESSAGES)
   redis.call('HSET', RECORD, 'before', thread.head or '', 'mark', thread.mark)
-  local bytes = 0
-  for i = 5, #ARGV do
-    redis.call('RPUSH', MESSAGES, ARGV[i])
-    bytes = bytes + #ARGV[i]
-  end
-  if bytes > 0 then redis.call('HINCRBY', RECORD, 'bytes', bytes) end
+  add_messages(5)
 end
 redis.call('HSET', RECORD, 'claim', job .. ':' .. attempt .. ':' .. lease_token)
 touch(now_ms(), retention)
-return { 'claimed', 'head', thread.head or '', 'mark', thread.mark, 'interrupts', thread.interrupts or '' }
+return { 'claimed', 'head', thread.head or '', 'interrupts', thread.interrupts or '' }

@@ -9,19 +9,20 @@ local now = now_ms()
 
 if not thread.createdAt then
   if redis.call('EXISTS', FORK) == 1 then return -2 end
+  clear()
   create_record(now, metadata == '' and '{}' or metadata)
   redis.call('HSET', RECORD, 'madeBy', token)
   touch(now, retention)
   return 1
 end
 if thread.madeBy == token then return 1 end
-if metadata == '' then return 0 end
+local given = cjson.decode(metadata == '' and '{}' or metadata)
+if not next(given) then return 0 end
 
 local merged, count = cjson.decode(thread.metadata), 0
-for name, value in pairs(cjson.decode(metadata)) do merged[name] = value end
+for name, value in pairs(given) do merged[name] = value end
 for _ in pairs(merged) do count = count + 1 end
 if count > max_keys then return -1 end
-if count == 0 then return 0 end
 local json = cjson.encode(merged)
 redis.call('HSET', RECORD, 'metadata', json)
 redis.call('HINCRBY', RECORD, 'bytes', #json - #thread.metadata)

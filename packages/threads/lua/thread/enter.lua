@@ -28,6 +28,7 @@ if not thread.createdAt and redis.call('EXISTS', FORK) == 1 then return { 'busy'
 
 local now = now_ms()
 if not thread.createdAt then
+  clear()
   create_record(now, '{}')
   if manner == 'own' then redis.call('HSET', RECORD, 'own', 1) end
 end

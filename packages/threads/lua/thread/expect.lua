@@ -8,7 +8,10 @@ if thread.active == job or redis.call('ZSCORE', JOBS, job) or redis.call('LPOS',
 if not thread.createdAt and redis.call('EXISTS', FORK) == 1 then return 0 end
 
 local now = now_ms()
-if not thread.createdAt then create_record(now, '{}') end
+if not thread.createdAt then
+  clear()
+  create_record(now, '{}')
+end
 redis.call('SADD', EXPECTED, job)
 touch(now, retention)
 return 1

@@ -5,40 +5,31 @@
 -- ARGV[1] publish command  ARGV[2] retention (ms)  ARGV[3] job
 -- ARGV[4] how it ended: 'completed' | 'failed' | 'cancelled' | 'interrupted'
 -- ARGV[5] its questions (JSON list), '' for none  ARGV[6…] messages that it said (JSON)
--- RETURNS {outcome, 'next', job or '', 'bytes', of the thread now, 'head', id or ''}: next: it has the turn and no attempt
---           'left' | 'undone': head, checkpoints, messages are as before | 'erased': a private thread is gone
+-- RETURNS {outcome, 'next', job that has the turn and no attempt yet, or '', 'bytes', of the thread now}
+--         'left' | 'undone': head, checkpoints and messages are as before the job | 'erased': a private thread is gone
 --         | 'over': the job has left before, or never entered | 'missing': there is no such thread
 local publish, retention, job, ending, interrupts = unpack(ARGV, 1, 5)
-local thread = fields('createdAt', 'active', 'claim', 'stop', 'head', 'before', 'mark', 'own', 'undone')
-if not thread.createdAt then return { 'missing', 'next', '', 'bytes', 0, 'head', '' } end
-local outcome, has_left = thread.undone == job and 'undone' or 'over', false
+local thread = fields('createdAt', 'active', 'claim', 'stop', 'head', 'before', 'mark', 'own', 'interrupts')
+if not thread.createdAt then return { 'missing' } end
+local outcome, has_left = 'over', false
 
 local function undo()
-  undo_checkpoints({ record = RECORD, data = KEYS[8], index = KEYS[9], bytes = 0 }, job, thread.before)
-  if thread.before then
-    if thread.before == '' then redis.call('HDEL', RECORD, 'head') else redis.call('HSET', RECORD, 'head', thread.before) end
-  end
-  local mark, freed = tonumber(thread.mark or redis.call('LLEN', MESSAGES)), 0
-  for _, message in ipairs(redis.call('LRANGE', MESSAGES, mark, -1)) do freed = freed + #message end
-  if mark == 0 then redis.call('DEL', MESSAGES) else redis.call('LTRIM', MESSAGES, 0, mark - 1) end
-  redis.call('HINCRBY', RECORD, 'bytes', 0 - freed)
-  redis.call('HSET', RECORD, 'undone', job)
+  rewind(job, thread.before)
+  if thread.mark then cut_messages(tonumber(thread.mark)) end
+  redis.call('HINCRBY', RECORD, 'undos', 1)
 end
 
 local function keep()
-  local bytes = 0
-  for i = 6, #ARGV do
-    redis.call('RPUSH', MESSAGES, ARGV[i])
-    bytes = bytes + #ARGV[i]
-  end
-  redis.call('HINCRBY', RECORD, 'bytes', bytes)
+  add_messages(6)
   redis.call('HSET', RECORD, 'last', job)
   if ending == 'failed' then redis.call('HSET', RECORD, 'failed', 1) else redis.call('HDEL', RECORD, 'failed') end
-  local has_moved = thread.before and thread.before ~= (thread.head or '')
   if interrupts ~= '' then
     redis.call('HSET', RECORD, 'interrupts', interrupts)
-  elseif ending == 'completed' or has_moved then
+  elseif ending == 'completed' or thread.before and thread.before ~= (thread.head or '') then
     redis.call('HDEL', RECORD, 'interrupts')
+  elseif thread.before and thread.interrupts then
+    -- the questions are open again: a part of the answer must not stay with them
+    rewind(job, thread.before)
   end
 end
 
@@ -57,10 +48,10 @@ if has_left or next_job then
   redis.call(publish, CHANNEL, 'turn')
   touch(now_ms(), retention)
 end
-local after = fields('bytes', 'head')
+local bytes = redis.call('HGET', RECORD, 'bytes')
 if thread.own and has_left and not next_job and not thread.active then
   redis.call('UNLINK', unpack(KEYS))
-  outcome, after = 'erased', { bytes = 0 }
+  outcome, bytes = 'erased', 0
 end
 if thread.active and not thread.claim then next_job = thread.active end
-return { outcome, 'next', next_job or '', 'bytes', after.bytes, 'head', after.head or '' }
+return { outcome, 'next', next_job or '', 'bytes', bytes }

@@ -1,0 +1,17 @@
+-- publish: a fork has copied everything: the thread is there.
+-- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
+-- ARGV[1] retention (ms)  ARGV[2] token of the fork  ARGV[3] metadata (JSON)  ARGV[4] head, '' for none
+-- ARGV[5] its questions (JSON list), '' for none
+-- RETURNS bytes of the thread | -1 another fork has taken over
+local retention, token, metadata, head, interrupts = unpack(ARGV, 1, 5)
+if redis.call('HGET', RECORD, 'madeBy') ~= token then
+  if redis.call('GET', FORK) ~= token then return -1 end
+  local now = now_ms()
+  create_record(now, metadata)
+  redis.call('HSET', RECORD, 'madeBy', token)
+  if head == '' then redis.call('HDEL', RECORD, 'head') else redis.call('HSET', RECORD, 'head', head) end
+  if interrupts ~= '' then redis.call('HSET', RECORD, 'interrupts', interrupts) end
+  redis.call('DEL', FORK)
+  touch(now, retention)
+end
+return tonumber(redis.call('HGET', RECORD, 'bytes'))

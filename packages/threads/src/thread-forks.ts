@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import type { Interrupt, ThreadRef } from '@millrace/contracts';
+import type { RedisConnection } from '@millrace/stream-log';
+import type { Checkpoints, Head } from './checkpoints/ports.ts';
+import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import type { ThreadKeys } from './thread-keys.ts';
+import type { MessageReader } from './thread-messages.ts';
+
+const SCRIPTS = {
+  reserve: [9, 'thread'],
+  copy: [9, 'thread'],
+  publish: [9, 'thread'],
+  abandon: [9, 'thread'],
+} as const;
+
+/** How long a fork may take for one step before another may take over, milliseconds. */
+const PATIENCE_MS = 120_000;
+/** Messages and bytes that one script copies. */
+const BATCH = 500;
+const BATCH_BYTES = 1_048_576;
+/** How often to start again because a job was undone meanwhile. */
+const MAX_ROUNDS = 5;
+
+export interface Fork {
+  readonly from: ThreadRef;
+  readonly to: ThreadRef;
+  /** default: where the thread stands */
+  readonly checkpointId?: string | undefined;
+  readonly checkpoints: Pick<Checkpoints, 'copy' | 'readState'>;
+}
+
+/** `unknown-thread`, `unknown-checkpoint`: of the thread that is copied. `exists`: the copy's id is taken */
+export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'exists';
+
+/** What of the copied thread decides how the copy looks. */
+interface Source {
+  readonly createdAt: string;
+  readonly metadata: string;
+  /** how many jobs were undone */
+  readonly undos: string;
+  readonly head: string | null;
+  /** questions at `head`, JSON; null: none */
+  readonly interrupts: string | null;
+}
+
+/** Makes threads that begin where others stand: under a lock on the new id, of which one fork gets it, the messages are copied in
+ *  batches, then the checkpoint; the record comes last, so that nobody sees a part of it. */
+export class ThreadForks {
+  readonly #run: RunScript<keyof typeof SCRIPTS>;
+
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: ThreadKeys,
+    readonly messages: MessageReader,
+    readonly retentionMs: number,
+  ) {
+    this.#run = scriptsOf(redis, 'thread', SCRIPTS);
+  }
+
+  /** @returns with the size of the copy, bytes, once it is there */
+  async fork(fork: Fork): Promise<{ outcome: Forked; bytes: number }> {
+    for (let round = 1; ; round += 1) {
+      const token = randomUUID();
+      const source = await this.#source(fork.from);
+      if (source === null) return { outcome: 'unknown-thread', bytes: 0 };
+      const keys = this.keys.ofThread(fork.to);
+      if ((await this.#run('reserve', keys, [token, PATIENCE_MS])) !== 1) return { outcome: 'exists', bytes: 0 };
+      try {
+        const copied = await this.#copy(fork, source, token);
+        if (typeof copied === 'string') return { outcome: copied, bytes: 0 };
+        const now = await this.#source(fork.from);
+        if (now === null || now.createdAt !== source.createdAt) return { outcome: 'unknown-thread', bytes: 0 };
+        // a part of what was copied may be of the job that was undone
+        if (now.undos !== source.undos && round < MAX_ROUNDS) continue;
+        const args = [this.retentionMs, token, source.metadata, copied.head?.checkpointId ?? '', copied.interrupts];
+        const bytes = Number(await this.#run('publish', keys, args));
+        return bytes < 0 ? { outcome: 'exists', bytes: 0 } : { outcome: 'forked', bytes };
+      } finally {
+        // does nothing to a thread that is there
+        await this.#run('abandon', keys, [token]);
+      }
+    }
+  }
+
+  async #copy({ from, to, checkpointId, checkpoints }: Fork, source: Source, token: string) {
+    if (!(await this.#copyMessages(from, to, token))) return 'exists';
+    if (checkpointId === undefined && source.head === null) {
+      return { head: null, interrupts: source.interrupts ?? '' };
+    }
+    const head = await checkpoints.copy(from, to, checkpointId === undefined ? {} : { checkpointId });
+    if (head === null) return 'unknown-checkpoint';
+    return { head, interrupts: await this.#questionsAt(to, head, source, checkpoints) };
+  }
+
+  async #questionsAt(to: ThreadRef, head: Head, source: Source, checkpoints: Fork['checkpoints']): Promise<string> {
+    if (head.checkpointId === source.head) return source.interrupts ?? '';
+    const state = await checkpoints.readState(to, head.checkpointId);
+    const questions: readonly Interrupt[] = state?.interrupts ?? [];
+    return questions.length === 0 ? '' : JSON.stringify(questions);
+  }
+
+  /** @returns false: another fork has taken over */
+  async #copyMessages(from: ThreadRef, to: ThreadRef, token: string): Promise<boolean> {
+    const keys = this.keys.ofThread(to);
+    for (let first = 0; ; ) {
+      const batch = startOf(await this.messages.read(from, first, BATCH), BATCH_BYTES);
+      if (batch.length === 0) return true;
+      const args = [token, PATIENCE_MS, this.retentionMs, first, ...batch];
+      if ((await this.#run('copy', keys, args)) !== 1) return false;
+      first += batch.length;
+    }
+  }
+
+  async #source(ref: ThreadRef): Promise<Source | null> {
+    const names = ['createdAt', 'metadata', 'undos', 'head', 'interrupts', 'active', 'before'] as const;
+    const values = await this.redis.hmget(this.keys.record(ref), ...names);
+    const [createdAt, metadata, undos, head, interrupts, active, before] = values.map((value) => value ?? null);
+    if (!createdAt) return null;
+    // questions that the active job has left behind
+    const isPast = !!active && typeof before === 'string' && before !== (head ?? '');
+    return {
+      ...{ createdAt, metadata: metadata ?? '{}', undos: undos ?? '0', head: head ?? null },
+      interrupts: isPast ? null : (interrupts ?? null),
+    };
+  }
+}
+
+/** As many as fit, one at least. */
+function startOf(messages: readonly string[], maxBytes: number): readonly string[] {
+  let bytes = 0;
+  const tooMany = messages.findIndex((message, i) => {
+    bytes += Buffer.byteLength(message);
+    return i > 0 && bytes > maxBytes;
+  });
+  return tooMany === -1 ? messages : messages.slice(0, tooMany);
+}
