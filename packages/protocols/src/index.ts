@@ -1,5 +1,5 @@
 export { NativeFormat } from './native/frames.ts';
-export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition } from './native/thread-frames.ts';
+export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
 export type {
   CursorKind,
   EncodableBatch,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@millrace/contracts';
-import { NativeThreadFormat } from './thread-frames.ts';
+import { NativeThreadFormat, threadCursor } from './thread-frames.ts';
 
 const format = new NativeThreadFormat({ retryMs: 1000 });
 const JOB = 'job-of-this-test-1';
@@ -37,10 +37,19 @@ describe('SSE frames of a thread', () => {
   });
 
   it('resume in the job that the cursor names', () => {
-    expect(format.positionOf(`${JOB}/3-14`)).toEqual({ jobId: JOB, after: '3-14', skip: 0 });
+    const position = { jobId: JOB, after: '3-14', skip: 0 } as const;
+    expect(format.positionOf(`${JOB}/3-14`)).toEqual(position);
+    expect(threadCursor(position)).toBe(`${JOB}/3-14`);
+  });
+
+  it('begin with the first job after the cursor of the thread’s start', () => {
+    const start = { jobId: null, after: '0-0', skip: 0 } as const;
+    expect(threadCursor(start)).toBe('0/0-0');
+    expect(format.positionOf('0/0-0')).toEqual(start);
   });
 
   it.each([
+    '0/1-1',
     '1-1',
     '/1-1',
     `${JOB}/`,

@@ -1,4 +1,4 @@
-import { isEventId, requestIdSchema } from '@millrace/contracts';
+import { isEventId, LOG_START, requestIdSchema } from '@millrace/contracts';
 import type {
   EncodableBatch,
   Encoded,
@@ -19,7 +19,16 @@ interface EncodedBatch extends EncodableBatch {
 
 /** Where a reader of a thread continues: in the log of one of its jobs. */
 export interface ThreadPosition extends LogPosition {
-  readonly jobId: string;
+  /** null: before the first job */
+  readonly jobId: string | null;
+}
+
+/** The cursor before the first job of a thread. No job has such an id. */
+const THREAD_START = '0/0-0';
+
+/** The cursor of a reader that has everything up to an event of a job. */
+export function threadCursor({ jobId, after }: Pick<ThreadPosition, 'jobId' | 'after'>): string {
+  return jobId === null ? THREAD_START : `${jobId}/${after}`;
 }
 
 /** Server-sent events of a thread: those of its jobs, one job after the other, with event ids of the form
@@ -41,6 +50,7 @@ export class NativeThreadFormat implements StreamFormat {
   }
 
   positionOf(cursor: string): ThreadPosition | null {
+    if (cursor === THREAD_START) return { jobId: null, after: LOG_START, skip: 0 };
     const slash = cursor.indexOf('/');
     const [jobId, after] = [cursor.slice(0, slash), cursor.slice(slash + 1)];
     if (slash === -1 || !isEventId(after) || !requestIdSchema.safeParse(jobId).success) return null;

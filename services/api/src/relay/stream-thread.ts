@@ -1,4 +1,4 @@
-import type { NativeThreadFormat, ThreadPosition } from '@millrace/protocols';
+import { type NativeThreadFormat, type ThreadPosition, threadCursor } from '@millrace/protocols';
 import type { JobReader, Subscribers } from '@millrace/stream-log';
 import type { ThreadTopics } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
@@ -55,7 +55,7 @@ export class StreamThread {
       encoder,
       lease,
       expiresAt: caller.expiresAt,
-      cursor: from === null ? null : `${from.jobId}/${from.after}`,
+      cursor: from === null ? null : threadCursor(from),
       follow: async (connection) => {
         // the next text may be hours away: that is no measure of this service
         connection.hasSentText = true;

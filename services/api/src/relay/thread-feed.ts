@@ -3,11 +3,10 @@ import {
   type JobRef,
   jobRef,
   LOG_START,
-  newRequestId,
   type ThreadRef,
   tenantOf,
 } from '@millrace/contracts';
-import type { ThreadEncoder, ThreadPosition } from '@millrace/protocols';
+import { type ThreadEncoder, type ThreadPosition, threadCursor } from '@millrace/protocols';
 import {
   type EventBatch,
   type EventSink,
@@ -66,8 +65,8 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #hasRoom = true;
   /** the thread has changed while it was being read */
   #askAgain = false;
-  /** the reader was told that its cursor is lost: jobs before the first that is still there are lost with it */
-  #startsOver = false;
+  /** the reader was told that jobs are lost, and has had no other since */
+  #toldOfLoss = false;
   #advancing = false;
 
   constructor({ ref, connection, encoder, lease, parts }: ThreadFeedOptions) {
@@ -100,8 +99,8 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       if (head === null) throw new ThreadNotFound();
       this.#createdAt = head.createdAt;
       if (from === null) return await this.#beginNow(head);
-      await this.#resumeFrom(from);
-      return cursorOf(from.jobId, from.after);
+      if (from.jobId !== null) await this.#resumeFrom(from.jobId, from.after);
+      return threadCursor(from);
     } catch (error) {
       this.close();
       throw error;
@@ -159,24 +158,28 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     const { turns, outlines } = this.#parts;
     const active = activeJob === null ? null : await turns.turnOf(this.#ref, activeJob);
     this.#turn = active === null ? turn : active - 1;
-    if (activeJob !== null) return cursorOf(activeJob, LOG_START);
+    if (activeJob !== null) return threadCursor({ jobId: activeJob, after: LOG_START });
     const lastJob = await turns.jobAt(this.#ref, turn);
-    // a cursor of no job: what there is then is all that has come since
-    if (lastJob === null) return cursorOf(newRequestId(), LOG_START);
-    const job = await outlines.get(this.#jobRef(lastJob));
-    return cursorOf(lastJob, job?.lastEventId ?? LOG_START);
+    const job = lastJob === null ? null : await outlines.get(this.#jobRef(lastJob));
+    return threadCursor({ jobId: lastJob, after: job?.lastEventId ?? LOG_START });
   }
 
-  async #resumeFrom({ jobId, after }: ThreadPosition): Promise<void> {
+  async #resumeFrom(jobId: string, after: EventId): Promise<void> {
     const turn = await this.#parts.turns.turnOf(this.#ref, jobId);
+    if (turn !== null && after === LOG_START) {
+      this.#turn = turn - 1;
+      return;
+    }
     if (turn !== null && (await this.#give({ jobId, turn }, after))) return;
     // the cursor says nothing: void what the reader has, and give what there is
     this.#turn = 0;
-    this.#startsOver = true;
     this.#tellOfLoss(jobId);
   }
 
+  /** Voids what the reader has. Once for all jobs that are lost in a row. */
   #tellOfLoss(jobId: string): void {
+    if (this.#toldOfLoss) return;
+    this.#toldOfLoss = true;
     this.#encoder.begin(jobId);
     try {
       this.batch(logLost());
@@ -218,7 +221,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       if (!this.#askAgain) this.#state = 'waiting';
     } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
       this.#turn = next.turn;
-      if (!this.#startsOver) this.#tellOfLoss(next.jobId);
+      this.#tellOfLoss(next.jobId);
     }
   }
 
@@ -246,7 +249,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     let subscription: Subscription;
     try {
       subscription = await subscribers.follow(job, { after, sink: this });
-      this.#startsOver = false;
+      this.#toldOfLoss = false;
     } catch (error) {
       this.#lease.readerLost();
       if (this.#is('given')) {
@@ -275,8 +278,4 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #is(state: State): boolean {
     return this.#state === state;
   }
-}
-
-function cursorOf(jobId: string, after: EventId): string {
-  return `${jobId}/${after}`;
 }

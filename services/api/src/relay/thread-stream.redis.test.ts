@@ -266,14 +266,27 @@ describe('a cursor whose job is gone', () => {
     expect(stream.text()).toBe('a');
   });
 
-  it('does not hide that a job between is lost', async () => {
+  it('does not hide that jobs between are lost, and says so once', async () => {
     const of = await thread();
-    const [first, between, last] = [await turn(of, ['a']), await turn(of, ['b']), await turn(of, ['c'])];
-    await harness.redis.unlink(harness.keys.log(refOf(between)));
-    await using stream = await resumeAfter(node, of, `${first}/1-3`);
-    await stream.until(isEndOf(last));
-    expect(stream.events[0]).toMatchObject(reset(between));
-    expect(jobsOf(stream.events)).toEqual([between, last]);
+    const ids = [await turn(of, ['a']), await turn(of, ['b']), await turn(of, ['c']), await turn(of, ['d'])];
+    const [first = '', lost = '', alsoLost = '', last = ''] = ids;
+    await harness.redis.unlink(harness.keys.log(refOf(lost)));
+    await harness.redis.unlink(...harness.keys.ofJob(refOf(alsoLost)));
+    for (const cursor of [`${first}/1-3`, `${lost}/0-0`]) {
+      await using stream = await resumeAfter(node, of, cursor);
+      await stream.until(isEndOf(last));
+      expect(stream.events[0]).toMatchObject(reset(lost));
+      expect(jobsOf(stream.events)).toEqual([lost, last]);
+      expect(stream.events.filter(({ event }) => event === 'reset')).toHaveLength(1);
+    }
+  });
+
+  it('is none where the reader asks for all of the thread', async () => {
+    const of = await thread();
+    const ids = [await turn(of, ['a']), await turn(of, ['b'])];
+    await using stream = await resumeAfter(node, of, '0/0-0');
+    await stream.until(isEndOf(ids[1] ?? ''));
+    expect(jobsOf(stream.events)).toEqual(ids);
   });
 
   it('is different from one beyond the end of its job, which is given again', async () => {

@@ -25,10 +25,10 @@ export const eventId = z
 
 export const threadEventId = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{16,64}\/(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/)
+  .regex(/^(0|[A-Za-z0-9_-]{16,64})\/(0|[1-9]\d{0,14})-(0|[1-9]\d{0,14})$/)
   .meta({
     id: 'ThreadEventId',
-    description: '`<job>/<event id>`: opaque to clients.',
+    description: '`<job>/<event id>`: opaque to clients. `0/0-0` is the place before the first job.',
     example: 'q3kXxJm0h8Zc5v1TnR2bWd4e/1-42',
   });
 
