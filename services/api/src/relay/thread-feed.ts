@@ -1,11 +1,4 @@
-import {
-  type EventId,
-  type JobRef,
-  jobRef,
-  LOG_START,
-  type ThreadRef,
-  tenantOf,
-} from '@millrace/contracts';
+import { type EventId, type JobRef, jobRef, LOG_START, type ThreadRef, tenantOf } from '@millrace/contracts';
 import { type ThreadEncoder, type ThreadPosition, threadCursor } from '@millrace/protocols';
 import {
   type EventBatch,
