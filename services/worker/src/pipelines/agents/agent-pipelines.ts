@@ -31,7 +31,8 @@ export async function agentPipelines({ files, directory, savers, logger, env }: 
     if (pipelines.has(entry.id)) throw new AgentLoadError(entry.where, 'another agent has this id: rename one of them');
     pipelines.set(entry.id, agentPipeline(await loadAgent(projects, entry), savers));
   }
-  for (const { path, ignored } of read) {
+  for (const { path, ignored, missingEnv } of read) {
+    if (missingEnv !== null) logger.warn({ file: path, env: missingEnv }, 'the file of variables does not exist');
     if (ignored.length > 0) logger.info({ file: path, fields: ignored }, 'fields without meaning here');
   }
   return [...pipelines.values()];

@@ -41,6 +41,12 @@ describe('a langgraph.json', () => {
     expect((await read({ graphs, env: '.env' })).env).toEqual({ KEY: 'quoted # text', OTHER: 'plain' });
   });
 
+  it('works as it was cloned, without the file of variables that it names', async () => {
+    const file = await read({ graphs: { a: './a.ts:a' }, env: '.env.local' });
+    expect(file).toMatchObject({ env: {}, missingEnv: '.env.local' });
+    expect((await read({ graphs: { a: './a.ts:a' }, env: {} })).missingEnv).toBeNull();
+  });
+
   it.each([
     ['{nonsense', 'is not JSON'],
     [{}, 'its "graphs" must be'],
@@ -50,7 +56,7 @@ describe('a langgraph.json', () => {
     [{ graphs: { 'a b': './a.ts:a' } }, 'an id is 1 to 64 characters'],
     [{ graphs: { a: './a.py:a' } }, 'is Python'],
     [{ graphs: { a: './a.ts:a' }, env: ['KEY'] }, 'its "env" must be'],
-    [{ graphs: { a: './a.ts:a' }, env: 'missing.env' }, 'its "env" names missing.env, which cannot be read'],
+    [{ graphs: { a: './a.ts:a' }, env: '.' }, 'its "env" names ., which cannot be read'],
   ])('that cannot be used says why, in one line: %j', async (content, reason) => {
     const error = await read(content).catch((thrown: Error) => thrown);
     expect(error).toMatchObject({ name: 'AgentLoadError', message: expect.stringContaining(reason) });

@@ -23,6 +23,8 @@ export interface GraphFile {
   readonly graphs: readonly GraphEntry[];
   /** variables for the agents */
   readonly env: Readonly<Record<string, string>>;
+  /** the file of variables that it names and that is not there; null: none is missing */
+  readonly missingEnv: string | null;
   /** names of the fields that mean nothing here */
   readonly ignored: readonly string[];
 }
@@ -43,7 +45,11 @@ export async function readGraphFile(path: string, directory: string): Promise<Gr
   const folder = dirname(whole);
   const entries = Object.entries(graphs).map(([id, entry]) => entryOf(path, folder, id, entry));
   if (entries.length === 0) throw new AgentLoadError(path, 'its "graphs" names none');
-  return { path: whole, graphs: entries, env: await envOf(path, folder, env), ignored: Object.keys(others) };
+  const variables = await envOf(path, folder, env);
+  return {
+    ...{ path: whole, graphs: entries, env: variables ?? {}, ignored: Object.keys(others) },
+    missingEnv: variables === null && typeof env === 'string' ? env : null,
+  };
 }
 
 async function textOf(path: string, whole: string): Promise<string> {
@@ -86,17 +92,19 @@ function entryOf(
   return { id, file: resolve(folder, module), exported, where, ...(description === undefined ? {} : { description }) };
 }
 
+/** @returns null: the file that it names does not exist, as in a fresh clone, where `.env` is not under version control */
 async function envOf(
   path: string,
   folder: string,
   env: z.infer<typeof schema>['env'],
-): Promise<Record<string, string>> {
+): Promise<Record<string, string> | null> {
   if (env === undefined) return {};
   if (typeof env !== 'string')
     return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, `${value}`]));
   try {
     return parseEnv(await readFile(resolve(folder, env), 'utf8')) as Record<string, string>;
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw new AgentLoadError(path, `its "env" names ${env}, which cannot be read: ${reasonOf(error)}`, {
       cause: error,
     });
