@@ -89,18 +89,24 @@ function nameOf(value: unknown): string {
 }
 
 interface LangGraph {
-  readonly Pregel: abstract new () => object;
+  readonly CompiledStateGraph: unknown;
   readonly MemorySaver: new () => { readonly serde: Serializer };
 }
 
-async function serializerOf(module: LoadedModule, graph: CompiledGraph): Promise<Serializer | null> {
-  // instances are made by the module's own copy, which this asks for
-  const library = await module.library<LangGraph>('@langchain/langgraph', ({ Pregel }) => isOf(graph, Pregel));
-  return library?.MemorySaver === undefined ? null : new library.MemorySaver().serde;
+/** The module's copy of LangGraph: the one that has made the graph. */
+function langGraphOf(module: LoadedModule, graph: CompiledGraph): Promise<Partial<LangGraph> | null> {
+  // a graph of LangGraph's functional API has no builder, and no class that the package exports
+  const type = 'builder' in graph ? 'CompiledStateGraph' : null;
+  return module.library<LangGraph>('@langchain/langgraph', (found) => {
+    if (typeof found.MemorySaver !== 'function') return false;
+    const Class = type === null ? null : found[type];
+    return typeof Class === 'function' ? graph instanceof Class : type === null;
+  });
 }
 
-function isOf(value: object, type: unknown): boolean {
-  return typeof type === 'function' && value instanceof type;
+async function serializerOf(module: LoadedModule, graph: CompiledGraph): Promise<Serializer | null> {
+  const library = await langGraphOf(module, graph);
+  return library?.MemorySaver === undefined ? null : new library.MemorySaver().serde;
 }
 
 interface Schemas {
@@ -113,8 +119,7 @@ async function schemasOf(
   module: LoadedModule,
   graph: CompiledGraph,
 ): Promise<Pick<PipelineInfo, 'inputSchema' | 'configSchema'>> {
-  const library = await module.library<LangGraph>('@langchain/langgraph', ({ Pregel }) => isOf(graph, Pregel));
-  if (library === null) return {};
+  if ((await langGraphOf(module, graph)) === null) return {};
   const schemas = await module.library<Schemas>(
     '@langchain/langgraph/zod/schema',
     (found) => 'getInputTypeSchema' in found,

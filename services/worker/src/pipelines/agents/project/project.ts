@@ -27,37 +27,54 @@ export class Projects {
   }
 }
 
+type Way = (specifier: string) => unknown;
+type Check<Library> = (library: Partial<Library>) => boolean;
+
 /** A module of a project. */
 export class LoadedModule {
+  readonly #require: NodeJS.Require;
+  /** how to find a package from the module; once one way has found the right copy, it is the first */
+  #ways: readonly Way[];
+
   constructor(
     readonly file: string,
     readonly exports: Readonly<Record<string, unknown>>,
-    readonly importer: Importer,
-  ) {}
+    importer: Importer,
+  ) {
+    const url = pathToFileURL(file).href;
+    const require = createRequire(file);
+    this.#require = require;
+    this.#ways = [
+      (specifier) => importer.import(specifier, url),
+      (specifier) => require(specifier),
+      // with pnpm, a project that names `langchain` alone cannot resolve what that depends on
+      (specifier) => importer.import(specifier, pathToFileURL(require.resolve('langchain')).href),
+      (specifier) => createRequire(require.resolve('langchain'))(specifier),
+    ];
+  }
 
-  /** The copy of a package that the module itself uses. A project may hold it as an ES module and for `require`: these are two.
+  /** The copy of a package that the module itself uses. A project may have it as an ES module and for `require`: these are two.
    *  @param isRight recognises the copy that the module uses
    *  @returns null where the module's project does not have it */
-  async library<Library>(
-    specifier: string,
-    isRight: (library: Partial<Library>) => boolean,
-  ): Promise<Partial<Library> | null> {
-    const url = pathToFileURL(this.file).href;
-    const require = createRequire(this.file);
-    const ways = [
-      () => this.importer.import(specifier, url),
-      () => require(specifier) as unknown,
-      // with pnpm, a project that names `langchain` alone cannot resolve what that depends on
-      () => this.importer.import(specifier, pathToFileURL(require.resolve('langchain')).href),
-      () => createRequire(require.resolve('langchain'))(specifier) as unknown,
-    ];
-    for (const way of ways) {
+  async library<Library>(specifier: string, isRight: Check<Library>): Promise<Partial<Library> | null> {
+    for (const way of this.#ways) {
       try {
-        const library = (await way()) as Partial<Library>;
-        if (isRight(library)) return library;
+        const library = (await way(specifier)) as Partial<Library>;
+        if (!isRight(library)) continue;
+        this.#ways = [way, ...this.#ways.filter((other) => other !== way)];
+        return library;
       } catch {
         // the next way may find it
       }
+    }
+    return this.#required(isRight);
+  }
+
+  /** Looks among the modules that were required: what a CommonJS project requires through tsx has names of tsx's own. */
+  #required<Library>(isRight: Check<Library>): Partial<Library> | null {
+    for (const module of Object.values(this.#require.cache)) {
+      const library: unknown = module?.exports;
+      if (typeof library === 'object' && library !== null && isRight(library)) return library;
     }
     return null;
   }
