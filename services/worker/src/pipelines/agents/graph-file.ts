@@ -104,7 +104,7 @@ async function envOf(
   try {
     return parseEnv(await readFile(resolve(folder, env), 'utf8')) as Record<string, string>;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new AgentLoadError(path, `its "env" names ${env}, which cannot be read: ${reasonOf(error)}`, {
       cause: error,
     });
