@@ -2,14 +2,15 @@
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
 -- ARGV[3] lease token, unique per pick-up: sent again, it gets the attempt that it has  ARGV[4] max attempts
+-- ARGV[5] '1' if the job is known to be the active one of its thread
 -- RETURNS {'begun', name, value …}: attempt, seq (of the last event stored here), request (JSON),
 --         traceparent ('' for none), createdAt, startedAt, now (ms)
---       | {'missing'} no such job | {'ended'}
+--       | {'missing'} no such job | {'ended'} | {'in-thread', 'request', (JSON)} it has a thread, which is asked first
 --       | {'has-output'} it had output and asked to fail then | {'too-many-attempts'}
-local publish, ttl, lease_token, max_attempts = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local publish, ttl, lease_token, max_attempts, is_next = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 local names = { 'status', 'attempt', 'seq', 'leaseToken', 'hasOutput', 'released', 'onCrash', 'model', 'request',
-  'traceparent', 'createdAt', 'startedAt', 'events', 'bytes' }
+  'traceparent', 'createdAt', 'startedAt', 'events', 'bytes', 'threadId' }
 local values, job = redis.call('HMGET', KEYS[1], unpack(names)), {}
 for i, name in ipairs(names) do job[name] = values[i] end
 
@@ -23,6 +24,7 @@ end
 if not job.status then return { 'missing' } end
 if job.status ~= 'queued' and job.status ~= 'active' then return { 'ended' } end
 if job.leaseToken == lease_token and job.status == 'active' then return begun(job.attempt, job.seq) end
+if job.threadId and is_next ~= '1' then return { 'in-thread', 'request', job.request } end
 if job.hasOutput and job.onCrash == 'fail' then return { 'has-output' } end
 if tonumber(job.attempt) >= max_attempts then return { 'too-many-attempts' } end
 

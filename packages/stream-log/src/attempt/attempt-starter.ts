@@ -20,6 +20,8 @@ export type Begun =
       /** acceptance → now, milliseconds */
       readonly elapsedMs: number;
     }
+  /** it has a thread, which says whether it may run (law 17) */
+  | { readonly kind: 'in-thread'; readonly request: JobRequest }
   /** the job has ended: its queue entry does nothing (law 15) */
   | { readonly kind: 'ended' }
   /** there is no record: it expired, or Redis lost it */
@@ -36,15 +38,18 @@ export class AttemptStarter {
   }
 
   /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
-   *  @param leaseToken unique per pick-up of the queue entry */
-  async begin(ref: JobRef, leaseToken: string): Promise<Begun> {
+   *  @param leaseToken unique per pick-up of the queue entry
+   *  @param isNext the job is known to be the active one of its thread */
+  async begin(ref: JobRef, leaseToken: string, { isNext = false } = {}): Promise<Begun> {
     const { run, publish, keys, limits } = this.#scripts;
-    const args = [publish, limits.unfinishedRetentionMs, leaseToken, limits.maxAttempts];
+    const args = [publish, limits.unfinishedRetentionMs, leaseToken, limits.maxAttempts, isNext ? 1 : ''];
     const reply = await retryWhileUnavailable(() => run('begin', keys.ofJob(ref), args));
     const [outcome, values] = namedReply(reply);
     switch (outcome) {
       case 'begun':
         return this.#begun(ref, leaseToken, values);
+      case 'in-thread':
+        return { kind: outcome, request: JSON.parse(values['request'] ?? '') as JobRequest };
       case 'missing':
       case 'ended':
         return { kind: outcome };

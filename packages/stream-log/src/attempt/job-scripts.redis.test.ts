@@ -238,6 +238,20 @@ describe('a job that ends with an answer for machines', () => {
   });
 });
 
+describe('a job of a thread', () => {
+  it('begins only for a worker that has asked the thread', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job({ threadId: 't1' });
+    expect(await d.starter.begin(id, 'a')).toMatchObject({ kind: 'in-thread', request: { threadId: 't1' } });
+    expect(await d.reader.outline(id)).toMatchObject({ status: 'queued', attempt: 0, threadId: 't1' });
+    expect(await d.starter.begin(id, 'a', { isNext: true })).toMatchObject({ kind: 'begun', attempt: 1 });
+    // the reply was lost, and the worker asks again from the start
+    expect(await d.starter.begin(id, 'a')).toMatchObject({ kind: 'begun', attempt: 1 });
+    await d.canceller.cancel(id, 'owner');
+    expect(await d.starter.begin(id, 'b')).toEqual({ kind: 'ended' });
+  });
+});
+
 describe('what is stored is published (law 3)', () => {
   it('each event once, in one message with its siblings, even when an append is sent twice', async () => {
     await using d = LogHarness.single(server.url);
