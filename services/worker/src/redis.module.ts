@@ -1,18 +1,23 @@
-import { logLimits } from '@millrace/contracts';
+import { checkpointLimits, logLimits, threadLimits } from '@millrace/contracts';
 import { type Logger, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,
   ChannelHub,
   FairQueue,
+  JobCanceller,
+  JobReader,
   KeySpace,
   type RedisConnection,
+  StoredBytes,
   TenantSlots,
 } from '@millrace/stream-log';
+import { ThreadKeys, Threads } from '@millrace/threads';
+import { openSavers } from '@millrace/threads/savers';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import pRetry from 'p-retry';
 import type { WorkerSettings } from './settings.ts';
-import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
+import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens.ts';
 
 /** The Redis connections, and the worker's side of the stream log: it writes logs and never follows them. */
 @Global()
@@ -54,12 +59,48 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SETTINGS } from './tokens.ts';
         new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     },
     {
+      provide: JobReader,
+      inject: [COMMANDS, KeySpace],
+      useFactory: (redis: RedisConnection, keys: KeySpace) => new JobReader(redis, keys),
+    },
+    {
+      provide: JobCanceller,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        new JobCanceller(redis, keys, logLimits(settings)),
+    },
+    {
+      provide: SAVERS,
+      inject: [COMMANDS, SETTINGS],
+      useFactory: (redis: RedisConnection, settings: WorkerSettings) =>
+        openSavers({
+          checkpoints: settings.MILLRACE_CHECKPOINTS,
+          redis,
+          keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
+          limits: checkpointLimits(settings),
+        }),
+    },
+    {
+      provide: Threads,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        new Threads(
+          redis,
+          new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
+          new StoredBytes(redis, keys),
+          threadLimits(settings),
+        ),
+    },
+    {
       provide: CancelListener,
       inject: [COMMANDS, CONTROL_HUB, KeySpace],
       useFactory: startCancelListener,
     },
   ],
-  exports: [REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
+  exports: [
+    ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
+    ...[JobReader, JobCanceller, Threads, SAVERS],
+  ],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(

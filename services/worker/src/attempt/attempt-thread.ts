@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 /** A thread that an attempt has claimed. */
 export interface ClaimedThread {
   readonly lease: AttemptLease;
-  /** where an agent's thread stands; null: at no checkpoint, or not of an agent */
+  /** where an agent's thread stands, if this job may have moved it; otherwise null */
   readonly head: Head | null;
   /** what was said in it before this job, oldest first */
   messages(): Promise<readonly Message[]>;
@@ -17,9 +17,8 @@ export interface ClaimedThread {
    *  @throws LogLost before the first page if the log lacks any of it */
   keptBy(head: Head): AsyncGenerator<readonly StreamEvent[], void, undefined>;
   /** Moves it back to where it stood before this job.
-   *  @returns its head then
    *  @throws AttemptFenced */
-  rewind(): Promise<Head | null>;
+  rewind(): Promise<void>;
 }
 
 interface Ports {
@@ -48,8 +47,9 @@ export class AttemptThread implements PipelineThread {
     return this.claimed.lease;
   }
 
-  get head(): Head | null {
-    return this.#head;
+  /** where it stands, if this job has moved it there; otherwise null */
+  get ownHead(): Head | null {
+    return this.goesOn ? this.#head : null;
   }
 
   get goesOn(): boolean {
@@ -73,7 +73,8 @@ export class AttemptThread implements PipelineThread {
 
   /** Moves the thread back to where it stood before this job, which then starts with its input. */
   async rewind(): Promise<void> {
-    this.#head = await this.claimed.rewind();
+    await this.claimed.rewind();
+    this.#head = null;
   }
 
   async flushed({ namespace, source }: CheckpointPlace): Promise<number> {

@@ -1,12 +1,14 @@
 import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { AttemptStarter, CancelListener, FairQueue, TenantSlots } from '@millrace/stream-log';
+import { AttemptStarter, CancelListener, FairQueue, JobCanceller, JobReader, TenantSlots } from '@millrace/stream-log';
+import { type Savers, Threads } from '@millrace/threads';
 import { Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { WorkerSettings } from '../settings.ts';
-import { ATTEMPT_HOOKS, LOGGER, SETTINGS } from '../tokens.ts';
+import { ATTEMPT_HOOKS, LOGGER, SAVERS, SETTINGS } from '../tokens.ts';
 import { JobRunner } from './job-runner.ts';
+import { JobThreads } from './job-threads.ts';
 import { WorkerMetrics } from './metrics.ts';
 
 /** Runs jobs by reference, from record to log. Knows neither the queue nor LangChain. */
@@ -15,6 +17,11 @@ import { WorkerMetrics } from './metrics.ts';
   providers: [
     WorkerMetrics,
     {
+      provide: JobThreads,
+      inject: [Threads, SAVERS, JobReader, JobCanceller, FairQueue, PipelineRegistry, LOGGER],
+      useFactory: jobThreads,
+    },
+    {
       provide: JobRunner,
       inject: [
         AttemptStarter,
@@ -22,6 +29,7 @@ import { WorkerMetrics } from './metrics.ts';
         TenantSlots,
         CancelListener,
         PipelineRegistry,
+        JobThreads,
         WorkerMetrics,
         ATTEMPT_HOOKS,
         SETTINGS,
@@ -30,9 +38,21 @@ import { WorkerMetrics } from './metrics.ts';
       useFactory: jobRunner,
     },
   ],
-  exports: [JobRunner, WorkerMetrics],
+  exports: [JobRunner, JobThreads, WorkerMetrics],
 })
 export class AttemptModule {}
+
+function jobThreads(
+  threads: Threads,
+  savers: Savers,
+  reader: JobReader,
+  canceller: JobCanceller,
+  fairQueue: FairQueue,
+  pipelines: PipelineRegistry,
+  logger: Logger,
+): JobThreads {
+  return new JobThreads({ threads, savers, reader, canceller, fairQueue, pipelines, logger });
+}
 
 function jobRunner(
   starter: AttemptStarter,
@@ -40,6 +60,7 @@ function jobRunner(
   slots: TenantSlots,
   cancelListener: CancelListener,
   pipelines: PipelineRegistry,
+  threads: JobThreads,
   metrics: WorkerMetrics,
   hooks: readonly AttemptHook[],
   settings: WorkerSettings,
@@ -54,5 +75,18 @@ function jobRunner(
     minDelayMs: settings.MILLRACE_RETRY_MIN_DELAY_MS,
     maxDelayMs: settings.MILLRACE_RETRY_MAX_DELAY_MS,
   };
-  return new JobRunner({ starter, fairQueue, slots, cancelListener, pipelines, metrics, hooks, limits, retry, logger });
+  const ports = {
+    starter,
+    fairQueue,
+    slots,
+    cancelListener,
+    pipelines,
+    threads,
+    metrics,
+    hooks,
+    limits,
+    retry,
+    logger,
+  };
+  return new JobRunner(ports);
 }

@@ -121,8 +121,8 @@ export class Attempt {
 
   /** Says again what the thread's head covers of this job (law 19). */
   async #goOn(thread: AttemptThread, deadlines: Deadlines): Promise<void> {
-    const { head } = thread;
-    if (head !== null && thread.goesOn) {
+    const head = thread.ownHead;
+    if (head !== null) {
       deadlines.suspend();
       let events = 0;
       try {

@@ -1,28 +1,66 @@
-import { type AttemptHook, type AttemptOutcome, idOf, type JobRef, tenantOf } from '@millrace/contracts';
-import { AttemptFenced, type AttemptStarter, type Begun, type FairQueue, type TenantSlots } from '@millrace/stream-log';
+import {
+  type AttemptHook,
+  type AttemptOutcome,
+  idOf,
+  type JobRef,
+  type ThreadRef,
+  tenantOf,
+} from '@millrace/contracts';
+import {
+  AttemptFenced,
+  type AttemptStarter,
+  type Begun,
+  type FairQueue,
+  StreamLogError,
+  type TenantSlots,
+} from '@millrace/stream-log';
 import { aroundAttempt } from './around-attempt.ts';
 import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
+import type { ClaimedThread } from './attempt-thread.ts';
+import { type JobThreads, threadOf } from './job-threads.ts';
 
 export interface JobRunnerPorts extends AttemptPorts {
   readonly hooks: readonly AttemptHook[];
   readonly starter: Pick<AttemptStarter, 'begin' | 'fail'>;
   readonly fairQueue: Pick<FairQueue, 'markStarted' | 'markReleased' | 'retire' | 'freeSlot'>;
   readonly slots: Pick<TenantSlots, 'pickUp'>;
+  readonly threads: Pick<JobThreads, 'enter' | 'claim' | 'leave'>;
 }
+
+type Begin = Extract<Begun, { kind: 'begun' }>;
+
+interface Waiting {
+  readonly kind: 'waits';
+  readonly thread: ThreadRef;
+}
+
+/** Why a job does not begin. */
+type Skipped =
+  | Exclude<Begun, { kind: 'begun' | 'in-thread' | 'refused' }>
+  | (Extract<Begun, { kind: 'refused' }> & { readonly thread: ThreadRef });
 
 /** The result of picking up a queue entry. */
 export type PickUpResult =
   | { readonly outcome: AttemptOutcome }
   /** the tenant runs `maxSlots` jobs, its maximum: park the job once its queue entry is gone */
-  | { readonly outcome: 'parked'; readonly maxSlots: number };
+  | { readonly outcome: 'parked'; readonly maxSlots: number }
+  /** another job of its thread runs: the thread names it when its turn comes, unless that was while the queue entry was there */
+  | { readonly outcome: 'waiting'; readonly thread: ThreadRef };
 
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
   /** per job, the attempt that runs in this process */
   readonly #attempts = new Map<JobRef, Attempt>();
+  #isDraining = false;
 
   constructor(readonly ports: JobRunnerPorts) {}
+
+  /** The worker is about to stop: agents move to another one at their next checkpoint. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const attempt of this.#attempts.values()) attempt.drain();
+  }
 
   /** @param ref the whole content of a queue entry (law 15)
    *  @param leaseToken unique per pick-up
@@ -35,10 +73,16 @@ export class JobRunner {
       metrics.jobs.inc({ outcome: 'parked' });
       return { outcome: 'parked', maxSlots: slot.maxSlots };
     }
-    const begun = await this.ports.starter.begin(ref, leaseToken);
+    const begun = await this.#begin(ref, leaseToken);
+    if (begun.kind === 'waits') {
+      this.#hint(this.ports.fairQueue.freeSlot(ref));
+      metrics.jobs.inc({ outcome: 'waiting' });
+      return { outcome: 'waiting', thread: begun.thread };
+    }
     metrics.activeJobs.inc();
     try {
-      const outcome = begun.kind === 'begun' ? await this.#attempt(ref, begun, stopping) : await this.#skip(ref, begun);
+      const outcome =
+        begun.kind === 'begun' ? await this.#start(ref, begun, { leaseToken, stopping }) : await this.#skip(ref, begun);
       metrics.jobs.inc({ outcome });
       return { outcome };
     } finally {
@@ -46,15 +90,58 @@ export class JobRunner {
     }
   }
 
+  /** Begins the next attempt, unless the job's thread has it wait. */
+  async #begin(ref: JobRef, leaseToken: string): Promise<Begin | Waiting | Skipped> {
+    const { starter, threads } = this.ports;
+    let begun = await starter.begin(ref, leaseToken);
+    let threadId: string | undefined;
+    if (begun.kind === 'in-thread') {
+      const place = await threads.enter(ref, begun.request);
+      if (place === 'ended') return { kind: place };
+      if (place === 'waits') return { kind: place, thread: threadOf(ref, begun.request) };
+      threadId = begun.request.threadId;
+      begun = await starter.begin(ref, leaseToken, { isNext: true });
+    }
+    if (begun.kind === 'in-thread') throw new TypeError('begin.lua asked for the thread twice');
+    return begun.kind === 'refused' ? { ...begun, thread: threadOf(ref, { threadId }) } : begun;
+  }
+
+  async #start(
+    ref: JobRef,
+    begun: Begin,
+    { leaseToken, stopping }: { leaseToken: string; stopping: AbortSignal },
+  ): Promise<AttemptOutcome> {
+    const { threads, pipelines } = this.ports;
+    const isAgent = pipelines.find(begun.request.pipeline)?.kind === 'agent';
+    if (begun.request.threadId === undefined && !isAgent) {
+      const outcome = await this.#attempt(ref, begun, stopping, null);
+      this.#settle(ref, begun, outcome);
+      return outcome;
+    }
+    const thread = threadOf(ref, begun.request);
+    const claimed = await threads.claim(ref, begun, leaseToken);
+    const outcome =
+      claimed === null ? await this.#unclaimed(begun) : await this.#attempt(ref, begun, stopping, claimed);
+    // a cancel leaves by itself, but whoever made it knows nothing of a private thread
+    const isPrivate = begun.request.threadId === undefined;
+    if (outcome === 'completed' || outcome === 'failed' || (isPrivate && outcome === 'cancelled')) {
+      await threads.leave(ref, thread);
+    }
+    this.#settle(ref, begun, outcome);
+    return outcome;
+  }
+
   async #attempt(
     ref: JobRef,
-    begun: Extract<Begun, { kind: 'begun' }>,
+    begun: Begin,
     stopping: AbortSignal,
+    thread: ClaimedThread | null,
   ): Promise<AttemptOutcome> {
     const { fairQueue, hooks } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
-    const attempt = new Attempt(ref, begun, { ...this.ports, logger });
+    const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
     this.#hint(fairQueue.markStarted(ref));
+    if (this.#isDraining) attempt.drain();
     const stop = () => attempt.stop(new WorkerStopping());
     // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt
     this.#attempts.get(ref)?.stop(new AttemptFenced(ref));
@@ -68,8 +155,6 @@ export class JobRunner {
         run: () => attempt.run(),
         onHookError: (error) => logger.warn({ err: error }, 'attempt hook failed'),
       });
-      if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(fairQueue.markReleased(ref));
-      else if (outcome !== 'fenced') this.#hint(fairQueue.retire({ ref, keptBytes: begun.writer.keptBytes }));
       return outcome;
     } finally {
       stopping.removeEventListener('abort', stop);
@@ -77,13 +162,31 @@ export class JobRunner {
     }
   }
 
+  /** Ends an attempt whose thread is not its own any more, unless a cancel or a newer attempt is the reason. */
+  async #unclaimed({ writer }: Begin): Promise<AttemptOutcome> {
+    try {
+      await writer.fail({ code: 'INTERNAL', message: 'The thread of the job is gone.', retryable: true });
+      return 'failed';
+    } catch (error) {
+      if (error instanceof StreamLogError) return error instanceof AttemptFenced ? 'fenced' : 'void';
+      throw error;
+    }
+  }
+
+  /** Tells the registry how an attempt has ended. */
+  #settle(ref: JobRef, { writer }: Begin, outcome: AttemptOutcome): void {
+    const { fairQueue } = this.ports;
+    if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(fairQueue.markReleased(ref));
+    else if (outcome !== 'fenced') this.#hint(fairQueue.retire({ ref, keptBytes: writer.keptBytes }));
+  }
+
   /** The registry is a hint beside the record: nothing waits for it, and the API's sweep repairs it. */
   #hint(written: Promise<void>): void {
     written.catch((error: unknown) => this.ports.logger.debug({ err: error }, 'registry not updated'));
   }
 
-  async #skip(ref: JobRef, begun: Exclude<Begun, { kind: 'begun' }>): Promise<AttemptOutcome> {
-    const { fairQueue, starter } = this.ports;
+  async #skip(ref: JobRef, begun: Skipped): Promise<AttemptOutcome> {
+    const { fairQueue, starter, threads } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref) });
     if (begun.kind !== 'refused') {
       this.#hint(fairQueue.freeSlot(ref));
@@ -95,6 +198,7 @@ export class JobRunner {
         ? 'The worker was lost after the answer had begun, and the job asked to fail in that case.'
         : 'The job has lost its worker too many times.';
     const keptBytes = await starter.fail(ref, { code: 'WORKER_LOST', message, retryable: true });
+    if (keptBytes !== null) await threads.leave(ref, begun.thread);
     this.#hint(fairQueue.retire({ ref, keptBytes }));
     logger.warn({ reason: begun.reason, code: 'WORKER_LOST' }, 'failed');
     return keptBytes === null ? 'void' : 'failed';

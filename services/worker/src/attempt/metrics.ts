@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 /** The worker's metrics. No label has values that a caller can choose. */
 export class WorkerMetrics {
   readonly registry = metricsRegistry('worker');
-  /** outcomes: those of attempts, and `parked`: the tenant holds its share of the slots */
+  /** outcomes: those of attempts; `parked`: the tenant holds its share of the slots; `waiting`: another job of the thread runs */
   readonly jobs = new Counter<'outcome'>({
     name: 'millrace_worker_jobs_total',
     help: 'Pick-ups of queue entries, by outcome.',

@@ -95,9 +95,10 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     else await current.catch(() => undefined); // its own caller handles the error
   }
 
-  /** Fetches nothing more, lets running jobs finish within the grace time, and hands over the rest. */
+  /** Fetches nothing more, lets running jobs finish within the grace time, agents their step, and hands over the rest. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping = true;
+    this.ports.runner.drain();
     const closed = this.#worker.close();
     const timer = new AbortController();
     const grace = delay(this.ports.settings.MILLRACE_WORKER_GRACE_MS, undefined, { signal: timer.signal }).catch(
@@ -115,9 +116,10 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
 
   #listen(): void {
     const { requeuer, logger } = this.ports;
-    // park only now: while the entry existed, its job could not be queued again
+    // only now: while the entry existed, its job could not be queued again
     this.#worker.on('completed', (job: Job, result: PickUpResult) => {
       if (result.outcome === 'parked') requeuer.park(job.id as JobRef, result.maxSlots);
+      if (result.outcome === 'waiting') requeuer.awaitTurn(job.id as JobRef, result.thread);
     });
     // the end of a job may fetch the next one in the same call
     this.#worker.on('active', () => this.#see());

@@ -3,6 +3,7 @@ import { FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import { AttemptModule } from '../attempt/attempt.module.ts';
 import { JobRunner } from '../attempt/job-runner.ts';
+import { JobThreads } from '../attempt/job-threads.ts';
 import type { WorkerSettings } from '../settings.ts';
 import { LOGGER, REDIS, SETTINGS } from '../tokens.ts';
 import { DRAIN_DELAY_SECONDS } from './consumer-options.ts';
@@ -16,9 +17,15 @@ import { SlotAnnouncer } from './slot-announcer.ts';
   providers: [
     {
       provide: Requeuer,
-      inject: [REDIS, KeySpace, FairQueue, TenantSlots, LOGGER],
-      useFactory: (redis: RedisFactory, keys: KeySpace, fairQueue: FairQueue, slots: TenantSlots, logger: Logger) =>
-        new Requeuer(producer(redis.connect('queue'), keys), fairQueue, slots, logger),
+      inject: [REDIS, KeySpace, FairQueue, TenantSlots, JobThreads, LOGGER],
+      useFactory: (
+        redis: RedisFactory,
+        keys: KeySpace,
+        fairQueue: FairQueue,
+        slots: TenantSlots,
+        threads: JobThreads,
+        logger: Logger,
+      ) => new Requeuer(producer(redis.connect('queue'), keys), fairQueue, slots, threads, logger),
     },
     {
       provide: SlotAnnouncer,

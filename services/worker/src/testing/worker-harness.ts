@@ -1,5 +1,7 @@
 import {
   type AttemptHook,
+  type CancelledBy,
+  idOf,
   isTerminal,
   type JobRef,
   type JobRequest,
@@ -7,6 +9,8 @@ import {
   logLimits,
   newRequestId,
   type StoredEvent,
+  tenantOf,
+  threadRef,
 } from '@millrace/contracts';
 import { createLogger, loadSettings, type RedisFactory, redisFactory } from '@millrace/runtime';
 import type { ModelGate } from '@millrace/simulated-model';
@@ -18,8 +22,11 @@ import {
   KeySpace,
   NewJob,
   type RedisConnection,
+  StoredBytes,
+  saidBy,
 } from '@millrace/stream-log';
 import { eventually, newKeyPrefix } from '@millrace/testing';
+import { type Entered, ThreadKeys, Threads } from '@millrace/threads';
 import { createWorker, type RunningWorker } from '../create-worker.ts';
 import { producer } from '../queue/requeuer.ts';
 import { workerSettingsSchema } from '../settings.ts';
@@ -33,6 +40,7 @@ export class WorkerHarness implements AsyncDisposable {
   readonly canceller: JobCanceller;
   readonly reader: JobReader;
   readonly keys = new KeySpace(this.prefix);
+  readonly threads: Threads;
   /** the workers' log lines, parsed */
   readonly log: Record<string, unknown>[] = [];
   readonly #opener: JobOpener;
@@ -51,6 +59,8 @@ export class WorkerHarness implements AsyncDisposable {
     this.#opener = new JobOpener(this.redis, this.keys, limits);
     this.canceller = new JobCanceller(this.redis, this.keys, limits);
     this.reader = new JobReader(this.redis, this.keys);
+    const storedBytes = new StoredBytes(this.redis, this.keys);
+    this.threads = new Threads(this.redis, new ThreadKeys(this.prefix), storedBytes, { retentionMs: 600_000 });
     this.#queue = producer(this.redis, this.keys);
     this.#queue.on('error', () => undefined); // tests stop Redis on purpose
   }
@@ -122,8 +132,38 @@ export class WorkerHarness implements AsyncDisposable {
         },
       }),
     );
-    if (queued) await this.enqueue(ref, priority);
+    if (queued && (await this.#enter(ref, rest)) === 'run') await this.enqueue(ref, priority);
     return ref;
+  }
+
+  /** Gives a job its place in its thread, like the API. One that is delayed enters when a worker picks it up. */
+  async #enter(ref: JobRef, request: Partial<JobRequest>): Promise<Entered['kind']> {
+    const { threadId, onBusy = 'enqueue', delayMs } = request;
+    if (threadId === undefined) return 'run';
+    const thread = threadRef(tenantOf(ref), threadId);
+    if (delayMs !== undefined) {
+      await this.threads.expect(thread, idOf(ref), delayMs);
+      return 'run';
+    }
+    const kind = 'resume' in request ? 'resume' : 'message';
+    const entered = await this.threads.enter({ ref: thread, jobId: idOf(ref), onBusy, kind });
+    if (entered.kind === 'cancel-first') {
+      const active = jobRef(tenantOf(ref), entered.jobId);
+      await this.cancel(active, 'thread');
+      return 'wait'; // queued by the cancel
+    }
+    return entered.kind;
+  }
+
+  /** Cancels a job, and lets it leave its thread, like the API. */
+  async cancel(ref: JobRef, by: CancelledBy = 'owner'): Promise<void> {
+    await this.canceller.cancel(ref, by);
+    const job = await this.reader.outline(ref);
+    if (job === null || job.threadId === null) return;
+    const thread = threadRef(tenantOf(ref), job.threadId);
+    const said = (await saidBy(this.reader, job)) ?? [];
+    const { next } = await this.threads.leave({ ref: thread, jobId: idOf(ref), status: 'cancelled', said });
+    if (next !== null) await this.enqueue(jobRef(tenantOf(ref), next));
   }
 
   async enqueue(ref: JobRef, priority = 1): Promise<void> {

@@ -1,22 +1,29 @@
-import { BUILT_IN_PIPELINE, outputParametersOf, partsOfModel } from '@millrace/contracts';
+import { BUILT_IN_PIPELINE, type Message, outputParametersOf, partsOfModel } from '@millrace/contracts';
 import { definePipeline, type Pipeline } from '../definition/pipeline.ts';
+import { conversationOf } from './conversation.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
 
-/** The built-in pipeline: sends the conversation to the model and streams its answer.
+/** The built-in pipeline: sends the conversation to the model and streams its answer. In a thread the conversation begins with
+ *  what the thread remembers.
  *  @param systemPrompt added to conversations without a system message; '' for none */
 export function chatPipeline(systemPrompt: string): Pipeline {
   return definePipeline({
     name: BUILT_IN_PIPELINE,
     run(input, { chatModel, signal }) {
-      const { messages, model } = input;
-      const hasPrompt = messages.some(({ role }) => role === 'system' || role === 'developer');
-      const needsPrompt = systemPrompt !== '' && !hasPrompt;
-      const conversation = needsPrompt ? [{ role: 'system' as const, content: systemPrompt }, ...messages] : messages;
-      return streamChatModel(chatModel(), toLangChainMessages(conversation, partsOfModel(model)), {
-        ...outputParametersOf(input),
-        signal,
-      });
+      const { messages, thread } = input;
+      const toModel = (conversation: readonly Message[]) =>
+        toLangChainMessages(withPrompt(conversation, systemPrompt), partsOfModel(input.model));
+      const conversation =
+        thread === undefined
+          ? toModel(messages)
+          : thread.messages().then((remembered) => toModel(conversationOf(remembered, messages)));
+      return streamChatModel(chatModel(), conversation, { ...outputParametersOf(input), signal });
     },
   });
+}
+
+function withPrompt(conversation: readonly Message[], systemPrompt: string): readonly Message[] {
+  const hasPrompt = conversation.some(({ role }) => role === 'system' || role === 'developer');
+  return systemPrompt === '' || hasPrompt ? conversation : [{ role: 'system', content: systemPrompt }, ...conversation];
 }

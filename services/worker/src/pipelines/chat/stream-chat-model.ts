@@ -23,7 +23,7 @@ interface CallOptions extends OutputParameters {
  *  @throws what the model throws; PipelineError when the answer is cut off, or the model takes no tools */
 export async function* streamChatModel(
   model: ChatModel | Promise<ChatModel>,
-  messages: BaseLanguageModelInput,
+  messages: BaseLanguageModelInput | Promise<BaseLanguageModelInput>,
   options: CallOptions,
 ): AsyncGenerator<PipelineEvent, PipelineResult, void> {
   const toolCalls = new ToolCallAssembler();
@@ -32,7 +32,9 @@ export async function* streamChatModel(
   let finishReason: FinishReason | undefined;
 
   try {
-    for await (const chunk of await chunksOf(await model, messages, options)) {
+    const [chatModel, conversation] =
+      messages instanceof Promise ? await Promise.all([model, messages]) : [await model, messages];
+    for await (const chunk of await chunksOf(chatModel, conversation, options)) {
       for (const event of eventsIn(chunk)) yield event;
       for (const part of chunk.tool_call_chunks ?? []) yield* toolCalls.add(part);
       // a provider may report usage in parts: input first, output last

@@ -13,7 +13,7 @@ import type {
   Usage,
 } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import type { AttemptLease, AttemptLog, Head } from '@millrace/threads';
+import type { AttemptLease, AttemptLog } from '@millrace/threads';
 
 import type { ModelObserver } from './model-observer.ts';
 
@@ -47,16 +47,13 @@ export interface PipelineInput extends ModelParameters {
 /** The thread of a job, for the attempt that holds it. */
 export interface PipelineThread extends AttemptLog {
   readonly lease: AttemptLease;
-  /** where an agent's thread stood when the attempt began; null: at no checkpoint, or not of an agent */
-  readonly head: Head | null;
   /** Whether an agent goes on from the thread's head, without input: this job has written it. What the head covers has been
    *  said again by then. */
   readonly goesOn: boolean;
   /** Aborts when the worker is about to stop: an agent then ends after the step in hand, unless that is its last, by throwing
    *  this signal's reason. */
   readonly draining: AbortSignal;
-  /** What was said in the thread before this job, oldest first; of a pipeline that is not an agent.
-   *  Reads them at the first call. */
+  /** Reads what was said in the thread before this job, oldest first; of a pipeline that is not an agent. */
   messages(): Promise<readonly Message[]>;
 }
 

@@ -39,7 +39,7 @@ export class AgentRuns {
     const jobId = `job-${this.#jobs}`;
     const lease = { ref: 'acme.t1', jobId, attempt: 1, leaseToken: 'token' } as const;
     const thread = {
-      ...{ lease, head: null, goesOn: false, draining: this.#drain.signal },
+      ...{ lease, goesOn: false, draining: this.#drain.signal },
       messages: async () => [],
       flushed: async () => 0,
     };

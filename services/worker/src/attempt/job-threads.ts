@@ -1,0 +1,160 @@
+import {
+  eventId,
+  idOf,
+  type JobRef,
+  type JobRequest,
+  jobRef,
+  type ThreadRef,
+  tenantOf,
+  threadRef,
+} from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import {
+  AttemptFenced,
+  type Begun,
+  type FairQueue,
+  type JobCanceller,
+  type JobOutline,
+  type JobReader,
+  keptEvents,
+  LogLost,
+  saidBy,
+} from '@millrace/stream-log';
+import { type AttemptLease, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
+import type { RunnablePipeline } from '../pipelines/registry.ts';
+import type { ClaimedThread } from './attempt-thread.ts';
+
+export interface JobThreadsPorts {
+  readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messagesBefore'>;
+  readonly savers: Pick<Savers, 'headOf'>;
+  readonly reader: Pick<JobReader, 'attempt' | 'outline' | 'page'>;
+  readonly canceller: Pick<JobCanceller, 'cancel'>;
+  readonly fairQueue: Pick<FairQueue, 'retire'>;
+  readonly pipelines: { find(name: string): Pick<RunnablePipeline, 'kind'> | undefined };
+  readonly logger: Logger;
+}
+
+/** Where a job stands that is about to begin: `run`; `waits`: its thread will name it; `ended`: it was refused. */
+export type Place = 'run' | 'waits' | 'ended';
+
+type Begin = Extract<Begun, { kind: 'begun' }>;
+
+/** Tells the threads of this worker's jobs when a job begins and ends, and queues the job that is next (law 17). What a crash
+ *  leaves between two steps is mended by the API's sweep. */
+export class JobThreads {
+  /** set by the queue: puts a job into it */
+  onNext: (ref: JobRef) => void = () => undefined;
+
+  constructor(readonly ports: JobThreadsPorts) {}
+
+  /** Asks the thread of a job whether it may begin. One that was delayed enters its thread only here. */
+  async enter(ref: JobRef, request: JobRequest): Promise<Place> {
+    const { threads, logger } = this.ports;
+    const entry = {
+      ref: threadOf(ref, request),
+      jobId: idOf(ref),
+      onBusy: request.onBusy ?? 'enqueue',
+      kind: request.resume === undefined ? 'message' : 'resume',
+      wasExpected: request.delayMs !== undefined && request.delayMs > 0,
+    } as const;
+    for (;;) {
+      const entered = await threads.enter(entry);
+      if (entered.kind === 'run') return 'run';
+      if (entered.kind === 'wait') return 'waits';
+      if (entered.kind === 'cancel-first') {
+        // it leaves, and this job is next
+        await this.#cancel(jobRef(tenantOf(ref), entered.jobId), entry.ref);
+        continue;
+      }
+      logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), reason: entered.kind }, 'refused by its thread');
+      await this.#cancel(ref, entry.ref);
+      return 'ended';
+    }
+  }
+
+  /** Whether a job that waited has the turn by now. */
+  async isNext(ref: JobRef, thread: ThreadRef): Promise<boolean> {
+    // it has its place: what it would do without one does not matter
+    const entry = { ref: thread, jobId: idOf(ref), onBusy: 'reject', kind: 'resume' } as const;
+    return (await this.ports.threads.enter(entry)).kind === 'run';
+  }
+
+  /** Claims the thread of an attempt, so that older ones cannot write to it any more. A job that names none has one of its own.
+   *  @returns null: it is gone, or another job or a newer attempt has it */
+  async claim(ref: JobRef, { request, attempt }: Begin, leaseToken: string): Promise<ClaimedThread | null> {
+    const { threads, savers } = this.ports;
+    const isAgent = this.#isAgent(request.pipeline);
+    const jobId = idOf(ref);
+    const thread = threadOf(ref, request);
+    if (request.threadId === undefined) {
+      await threads.enter({ ref: thread, jobId, onBusy: 'enqueue', kind: 'message', isPrivate: true });
+    }
+    const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken };
+    const claimed = await threads.claim(lease, isAgent ? [] : request.messages);
+    if (claimed.kind !== 'claimed') return null;
+    const headNow = () => savers.headOf(thread);
+    return {
+      lease,
+      // the first attempt cannot have moved it
+      head: isAgent && attempt > 1 ? await headNow() : null,
+      messages: () => threads.messagesBefore(lease),
+      headNow,
+      keptBy: (head) => this.#keptBy(ref, head),
+      rewind: async () => {
+        if (!(await threads.rewind(lease))) throw new AttemptFenced(ref);
+      },
+    };
+  }
+
+  /** Tells the thread of a job that it has ended, and queues the job that is next. To be called by whoever has closed the job.
+   *  Never rejects: the API's sweep lets it leave, too. */
+  async leave(ref: JobRef, thread: ThreadRef): Promise<void> {
+    const { threads, reader, logger } = this.ports;
+    try {
+      const job = await reader.outline(ref);
+      const { next } = await threads.leave({
+        ...{ ref: thread, jobId: idOf(ref), status: statusOf(job), interrupts: job?.interrupts ?? [] },
+        said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),
+      });
+      if (next !== null) this.onNext(jobRef(tenantOf(ref), next));
+    } catch (error) {
+      logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'thread not left');
+    }
+  }
+
+  /** Ends a job that its thread puts aside. */
+  async #cancel(ref: JobRef, thread: ThreadRef): Promise<void> {
+    const { canceller, fairQueue } = this.ports;
+    const outcome = await canceller.cancel(ref, 'thread');
+    await this.leave(ref, thread);
+    if (outcome.kind === 'cancelled') await fairQueue.retire({ ref, keptBytes: outcome.end.keptBytes });
+  }
+
+  #isAgent(pipeline: string): boolean {
+    return this.ports.pipelines.find(pipeline)?.kind === 'agent';
+  }
+
+  async *#keptBy(ref: JobRef, { origin }: Head) {
+    if (origin === null) return;
+    const { reader } = this.ports;
+    const { attempt, seq } = origin;
+    if (seq > 0) {
+      // a hole further on would be found too late: Redis loses the end of a log, or all of it
+      const { events } = await reader.page(ref, eventId(attempt, seq - 1), { events: 1 });
+      if (events[0]?.id !== eventId(attempt, seq)) throw new LogLost(ref);
+    }
+    yield* keptEvents(reader, { ref, attempt, seq });
+  }
+}
+
+/** How a thread sees the end of a job. One that is gone has expired: nobody ended it. */
+function statusOf(job: JobOutline | null): 'completed' | 'failed' | 'cancelled' | 'interrupted' {
+  if (job === null || job.status === 'cancelled') return 'cancelled';
+  if (job.status === 'completed') return job.interrupts.length > 0 ? 'interrupted' : 'completed';
+  return 'failed';
+}
+
+/** @returns the thread of a job; if it names none, the one that is its own */
+export function threadOf(ref: JobRef, { threadId }: { readonly threadId?: string | undefined }): ThreadRef {
+  return threadId ? threadRef(tenantOf(ref), threadId) : privateThread(tenantOf(ref), idOf(ref));
+}
