@@ -137,7 +137,7 @@ module.exports = {
     only(
       'threads',
       '^packages/threads/src',
-      '^packages/(threads|stream-log|contracts)/|node_modules/(ioredis|@langchain/langgraph-checkpoint)/',
+      '^packages/(threads|stream-log|contracts)/|node_modules/(ioredis|pg|@types/pg|@langchain/langgraph-checkpoint|@langchain/langgraph-checkpoint-postgres)/',
       'threads → stream-log, contracts, ioredis, LangGraph’s checkpoint types',
     ),
     room('redis'),

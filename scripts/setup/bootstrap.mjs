@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { ensureAllDependencies, ensureRunningDependencies, runningWorkspaces } from './dependencies.mjs';
 import { ensureNginx } from './nginx-program.mjs';
 import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
+import { ensurePostgres } from './postgres-program.mjs';
 import { runScript } from './problem.mjs';
 import { step } from './progress.mjs';
 import { projectRoot } from './project.mjs';
@@ -66,6 +67,7 @@ async function ensureBuild(...workspaces) {
 async function ensurePrograms() {
   const { program: redis } = await step('redis', ensureRedis);
   const { path: nginx } = await step('nginx', ensureNginx);
+  await step('postgres', ensurePostgres);
   return { redis, nginx };
 }
 

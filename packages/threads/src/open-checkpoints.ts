@@ -5,14 +5,19 @@ import { RedisCheckpoints } from './checkpoints/redis-checkpoints.ts';
 import type { ThreadKeys } from './thread-keys.ts';
 
 export interface CheckpointOptions {
-  /** `redis` */
+  /** `redis`, or the URL of a PostgreSQL database */
   readonly checkpoints: string;
   readonly redis: RedisConnection;
   readonly keys: ThreadKeys;
   readonly limits: CheckpointLimits;
 }
 
-/** Opens the checkpoints of agents for the API, which passes an error of Redis on at once. */
+/** Opens the checkpoints of agents for the API, which passes an error of Redis on at once. LangChain is loaded for PostgreSQL
+ *  alone.
+ *  @throws Error the database of `checkpoints` does not answer */
 export async function openCheckpoints(options: CheckpointOptions): Promise<Checkpoints> {
-  return new RedisCheckpoints(new CheckpointTable(options));
+  const table = new CheckpointTable(options);
+  if (options.checkpoints === 'redis') return new RedisCheckpoints(table);
+  const { PostgresCheckpoints } = await import('./checkpoints/postgres-checkpoints.ts');
+  return PostgresCheckpoints.open(table, options.checkpoints);
 }

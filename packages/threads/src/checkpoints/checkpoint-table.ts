@@ -94,6 +94,16 @@ export class CheckpointTable {
     return missing;
   }
 
+  /** Looks whether an attempt may store a checkpoint after this parent, before it stores the values elsewhere.
+   *  @throws AttemptFenced it may not; it may have been fenced since where this does not throw */
+  async check(ref: ThreadRef, parent: CheckpointName, lease: AttemptLease | null): Promise<void> {
+    if (lease === null) return;
+    const record = this.#options.keys.record(ref);
+    const [claim, head] = await this.#patiently(() => this.#options.redis.hmget(record, 'claim', 'head'));
+    const isOld = parent.namespace === '' && (head ?? '') !== (parent.id ?? '');
+    this.#check(claim !== claimOf(lease) || isOld ? -1 : 1, ref, lease);
+  }
+
   /** Stores what a task has written at a checkpoint, in one script.
    *  @throws AttemptFenced another attempt has claimed the thread
    *  @throws CheckpointsTooLarge */

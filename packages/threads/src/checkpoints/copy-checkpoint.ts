@@ -6,21 +6,34 @@ import type { StoredWrite } from './stored-checkpoint.ts';
 /** How long a checkpoint is kept from being pruned while it is copied, milliseconds. */
 const COPY_MS = 120_000;
 
+/** Copies values and writes of one checkpoint that are not in Redis.
+ *  @param parentId of the copy; null: it is the first */
+export type CopyContent = (
+  from: ThreadRef,
+  to: ThreadRef,
+  name: Required<CheckpointName>,
+  parentId: string | null,
+) => Promise<void>;
+
+interface Copying {
+  readonly table: CheckpointTable;
+  readonly from: ThreadRef;
+  readonly to: ThreadRef;
+  /** null: everything is in Redis */
+  readonly content: CopyContent | null;
+}
+
 /** Copies a checkpoint of the root graph to another thread, whose history begins there, with the state of its subgraphs and
  *  what is pending. One script for each checkpoint; the root's comes last, so that the copy has its head when it is whole.
  *  May be repeated.
  *  @param id default: the head
  *  @returns the id; null: there is no such checkpoint */
-export async function copyCheckpoint(
-  table: CheckpointTable,
-  from: ThreadRef,
-  to: ThreadRef,
-  id?: string,
-): Promise<string | null> {
+export async function copyCheckpoint(copying: Copying, id?: string): Promise<string | null> {
+  const { table, from } = copying;
   const root = await table.pin(from, id, COPY_MS);
   if (root === null) return null;
-  for (const part of await partsOf(table, from, root)) await copyOne(table, from, to, part);
-  return (await copyOne(table, from, to, { namespace: '', id: root })) ? root : null;
+  for (const part of await partsOf(table, from, root)) await copyOne(copying, part);
+  return (await copyOne(copying, { namespace: '', id: root })) ? root : null;
 }
 
 /** The checkpoints of subgraphs that a root checkpoint needs: those that belong to it, and the newest older one of each subgraph
@@ -42,7 +55,7 @@ async function partsOf(
 }
 
 /** @returns false: it is gone */
-async function copyOne(table: CheckpointTable, from: ThreadRef, to: ThreadRef, name: CheckpointName): Promise<boolean> {
+async function copyOne({ table, from, to, content }: Copying, name: CheckpointName): Promise<boolean> {
   const chain: ReadCheckpoint[] = [];
   for (let id = name.id ?? null; id !== null; ) {
     const found = await table.read(from, { namespace: name.namespace, id });
@@ -53,6 +66,7 @@ async function copyOne(table: CheckpointTable, from: ThreadRef, to: ThreadRef, n
   for (const [nth, found] of chain.entries()) {
     const { millrace: _, ...metadata } = JSON.parse(found.metadata);
     const parentId = nth === 0 ? null : found.parentId;
+    await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
     const copy = { ...found, parentId, metadata: JSON.stringify(metadata) };
     const [missing] = await table.put(to, copy, found.pieces, null);
     if (missing !== undefined) throw new CheckpointLost(name.namespace);

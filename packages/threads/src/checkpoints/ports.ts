@@ -97,5 +97,7 @@ export interface Savers {
   /** The long-term memory of a tenant's agents. */
   storeOf(tenant: string): BaseStore;
   headOf(ref: ThreadRef): Promise<Head | null>;
+  /** Deletes every checkpoint of a thread, also where they are not in Redis: after the private thread of a job is gone. */
+  erase(ref: ThreadRef): Promise<void>;
   close(): Promise<void>;
 }

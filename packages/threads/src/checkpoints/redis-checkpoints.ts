@@ -1,7 +1,7 @@
 import type { ThreadRef } from '@millrace/contracts';
 import type { CheckpointName, CheckpointTable, ReadCheckpoint } from './checkpoint-table.ts';
-import { viewOf } from './checkpoint-view.ts';
-import { copyCheckpoint } from './copy-checkpoint.ts';
+import { type SerializedCheckpoint, viewOf } from './checkpoint-view.ts';
+import { type CopyContent, copyCheckpoint } from './copy-checkpoint.ts';
 import { replayed } from './delta-values.ts';
 import { CheckpointLost } from './errors.ts';
 import { headIn } from './head.ts';
@@ -12,9 +12,16 @@ import { bytesOf } from './stored-checkpoint.ts';
 const DEFAULT_PAGE = 10;
 const MOST_PAGE = 100;
 
+/** What a checkpoint holds, beside what Redis knows of it in any case. */
+export type Content = Pick<SerializedCheckpoint, 'values' | 'writes'>;
+
 /** The checkpoints in Redis for the API, without LangChain. */
 export class RedisCheckpoints implements Checkpoints {
-  constructor(readonly table: CheckpointTable) {}
+  /** @param copyContent copies what is not in Redis */
+  constructor(
+    readonly table: CheckpointTable,
+    readonly copyContent: CopyContent | null = null,
+  ) {}
 
   headOf(ref: ThreadRef): Promise<Head | null> {
     return headIn(this.table, ref);
@@ -40,7 +47,7 @@ export class RedisCheckpoints implements Checkpoints {
   }
 
   async copy(from: ThreadRef, to: ThreadRef, options: { checkpointId?: string } = {}): Promise<Head | null> {
-    const id = await copyCheckpoint(this.table, from, to, options.checkpointId);
+    const id = await copyCheckpoint({ table: this.table, from, to, content: this.copyContent }, options.checkpointId);
     return id === null ? null : { checkpointId: id, origin: null };
   }
 
@@ -61,9 +68,16 @@ export class RedisCheckpoints implements Checkpoints {
       channelVersions: outline.channel_versions,
       versionsSeen: outline.versions_seen,
       metadata: JSON.parse(found.metadata),
+      ...(await this.contentOf(ref, found)),
+    });
+  }
+
+  /** @returns the values of a checkpoint and the writes at it, as LangGraph's serializer gives them, as JSON */
+  protected async contentOf(ref: ThreadRef, found: ReadCheckpoint): Promise<Content> {
+    return {
       values: { ...valuesIn(found), ...(found.needsAncestors ? await this.#rebuilt(ref, found) : {}) },
       writes: found.writes.map(({ taskId, channel, value }) => ({ taskId, channel, value: parsed(value) })),
-    });
+    };
   }
 
   /** The delta channels of a checkpoint, from what its ancestors have written. */

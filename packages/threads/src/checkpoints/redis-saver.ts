@@ -19,7 +19,7 @@ import { type CheckpointName, type CheckpointTable, claimOf, type ReadCheckpoint
 import { CheckpointLost } from './errors.ts';
 import { originIn } from './head.ts';
 import type { AttemptLease, AttemptLog } from './ports.ts';
-import { type Config, nameOf, namespaceOf, ofThread } from './saver-config.ts';
+import { type Config, configOf, nameOf, namespaceOf, ofThread } from './saver-config.ts';
 import {
   bytesOf,
   namesIn,
@@ -27,11 +27,15 @@ import {
   type StoredValue,
   type StoredWrite,
   storedValue,
+  type TypedBytes,
 } from './stored-checkpoint.ts';
 import { isOfEarlierAttempt, isVoid } from './void-writes.ts';
 
 /** Checkpoints whose values a saver need not read again to store the next one. */
 const REMEMBERED = 64;
+
+/** Stands in Redis for a value that is kept elsewhere. */
+const ELSEWHERE: TypedBytes = ['elsewhere', new Uint8Array()];
 
 /** Pieces that a saver need not send again; a wrong guess costs one round trip. */
 const REMEMBERED_PIECES = 100_000;
@@ -49,14 +53,22 @@ export interface SaverAttempt {
 export class RedisSaver extends BaseCheckpointSaver {
   readonly #table: CheckpointTable;
   readonly #attempt: SaverAttempt | null;
+  readonly #content: BaseCheckpointSaver | null;
   /** by namespace and id, oldest first */
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
 
-  constructor(table: CheckpointTable, attempt: SaverAttempt | null = null) {
+  /** @param content where the values of checkpoints and writes are; null: in Redis, too. Redis then says which of its checkpoints
+   *  count: one that Redis does not know is not there. */
+  constructor(table: CheckpointTable, attempt: SaverAttempt | null = null, content: BaseCheckpointSaver | null = null) {
     super();
     this.#table = table;
     this.#attempt = attempt;
+    this.#content = content;
+  }
+
+  override getNextVersion(current: number | undefined): number {
+    return this.#content === null ? super.getNextVersion(current) : this.#content.getNextVersion(current);
   }
 
   override async getTuple(config: Config): Promise<CheckpointTuple | undefined> {
@@ -97,13 +109,18 @@ export class RedisSaver extends BaseCheckpointSaver {
     const { namespace, id: parentId } = nameOf(config);
     const seq = await this.#attempt?.log.flushed({ namespace, source: metadata.source });
     const origin = this.#attempt && { job: this.#attempt.lease.jobId, attempt: this.#attempt.lease.attempt, seq };
+    const told = origin ? { ...metadata, millrace: origin } : metadata;
     const { channel_values, ...outline } = checkpoint;
+    if (this.#content !== null) {
+      await this.#table.check(ref, { namespace, id: parentId }, this.#attempt?.lease ?? null);
+      await this.#content.put(configOf(ref, { namespace, id: parentId }), checkpoint, told, newVersions);
+    }
     const parent = parentId === undefined ? null : await this.#recall(ref, { namespace, id: parentId });
     const stored = async (reuse: boolean, pieces: Map<string, Buffer>): Promise<StoredCheckpoint> => ({
       ...{ namespace, outline, parentId: parentId ?? null },
       rootId: namespace === '' ? null : (rootOf(config, metadata) ?? null),
       needsAncestors: needsAncestors(metadata, channel_values),
-      metadata: await this.#json(origin ? { ...metadata, millrace: origin } : metadata),
+      metadata: await this.#json(told),
       values: await this.#values({ checkpoint, newVersions, parent, reuse, isFirst: parentId === undefined }, pieces),
     });
     await this.#store(ref, stored);
@@ -119,18 +136,21 @@ export class RedisSaver extends BaseCheckpointSaver {
         async ([channel, value], place): Promise<StoredWrite> => ({
           ...{ taskId, path: taskPath, claim, channel },
           number: WRITES_IDX_MAP[channel] ?? place,
-          value: await this.serde.dumpsTyped(value),
+          value: this.#content === null ? await this.serde.dumpsTyped(value) : ELSEWHERE,
         }),
       ),
     );
     const at = { namespace, id: mustHave(id, 'checkpoint_id') };
-    if (stored.length > 0) await this.#table.write(ref, at, taskId, stored, this.#attempt?.lease ?? null);
+    if (stored.length === 0) return;
+    await this.#table.write(ref, at, taskId, stored, this.#attempt?.lease ?? null);
+    await this.#content?.putWrites(configOf(ref, at), writes, taskId, taskPath);
   }
 
   override async deleteThread(threadId: string): Promise<void> {
     const ref = mustHave(ofThread({ configurable: { thread_id: threadId } }, this.#attempt?.lease.ref), 'thread_id');
     this.#remembered.clear();
     await this.#table.erase(ref);
+    await this.#content?.deleteThread(ref);
   }
 
   /** A step that runs again begins anew, with all of its subgraphs: the log does not say again what they said in it.
@@ -187,6 +207,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   ): Promise<StoredValue[]> {
     const ofParent = new Map(parent?.values.map((value) => [value.channel, value]));
     const values: StoredValue[] = [];
+    if (this.#content !== null) return values;
     for (const [channel, value] of Object.entries(checkpoint.channel_values)) {
       const isNew = Object.hasOwn(newVersions, channel);
       // LangGraph's savers keep of a first checkpoint only what `newVersions` names
@@ -220,6 +241,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   }
 
   async #tuple(ref: ThreadRef, found: ReadCheckpoint): Promise<CheckpointTuple> {
+    if (this.#content !== null) return this.#tupleOf(this.#content, ref, found);
     this.#remember(found, found.pieces.keys());
     const { namespace, outline, parentId } = found;
     const values = await Promise.all(
@@ -233,22 +255,39 @@ export class RedisSaver extends BaseCheckpointSaver {
     if (checkpoint.v < 4 && parentId !== null) {
       await this.#moveSends(checkpoint, await this.#table.read(ref, { namespace, id: parentId }, false));
     }
-    const own = this.#attempt?.lease;
     return {
       config: configOf(ref, { namespace, id: outline.id }),
       checkpoint,
       metadata: await this.serde.loadsTyped('json', found.metadata),
-      pendingWrites: await this.#pending(found.writes.filter((write) => !own || !isVoid(write, own))),
+      pendingWrites: await this.#pending(found.writes.filter((write) => !this.#isVoid(write))),
       ...(parentId === null ? {} : { parentConfig: configOf(ref, { namespace, id: parentId }) }),
     };
   }
 
-  /** In the order in which a running graph applies them. */
+  /** A checkpoint whose values are elsewhere, with those writes that count, in their order. */
+  async #tupleOf(content: BaseCheckpointSaver, ref: ThreadRef, found: ReadCheckpoint): Promise<CheckpointTuple> {
+    const { namespace, outline, parentId } = found;
+    const config = configOf(ref, { namespace, id: outline.id });
+    const tuple = await content.getTuple(config);
+    if (tuple === undefined) throw new CheckpointLost(outline.id);
+    const keyOf = (taskId: string, channel: string) => `${taskId}\0${channel}`;
+    const values = Map.groupBy(tuple.pendingWrites ?? [], ([taskId, channel]) => keyOf(taskId, channel));
+    const counted = inOrder(found.writes).flatMap((write) => {
+      const value = values.get(keyOf(write.taskId, write.channel))?.shift();
+      return value === undefined || this.#isVoid(write) ? [] : [value];
+    });
+    const parent = parentId === null ? {} : { parentConfig: configOf(ref, { namespace, id: parentId }) };
+    const metadata = await this.serde.loadsTyped('json', found.metadata);
+    return { config, checkpoint: tuple.checkpoint, metadata, pendingWrites: counted, ...parent };
+  }
+
+  #isVoid(write: StoredWrite): boolean {
+    return this.#attempt !== null && isVoid(write, this.#attempt.lease);
+  }
+
   async #pending(writes: readonly StoredWrite[]): Promise<CheckpointPendingWrite[]> {
-    const keyed = writes.map((write) => ({ write, key: writesSortKey(write.path, write.taskId, write.number) }));
-    keyed.sort((a, b) => compareWritesSortKeys(a.key, b.key));
     return Promise.all(
-      keyed.map(async ({ write }): Promise<CheckpointPendingWrite> => {
+      inOrder(writes).map(async (write): Promise<CheckpointPendingWrite> => {
         return [write.taskId, write.channel, await this.serde.loadsTyped(...write.value)];
       }),
     );
@@ -269,8 +308,11 @@ export class RedisSaver extends BaseCheckpointSaver {
   }
 }
 
-function configOf(ref: ThreadRef, { namespace, id }: CheckpointName): Config {
-  return { configurable: { thread_id: ref, checkpoint_ns: namespace, checkpoint_id: id } };
+/** The order in which a running graph applies them. */
+function inOrder(writes: readonly StoredWrite[]): StoredWrite[] {
+  const keyed = writes.map((write) => ({ write, key: writesSortKey(write.path, write.taskId, write.number) }));
+  keyed.sort((a, b) => compareWritesSortKeys(a.key, b.key));
+  return keyed.map(({ write }) => write);
 }
 
 function mustHave<T>(value: T | undefined, field: string): T {

@@ -27,6 +27,11 @@ export function nameOf(config: Config): CheckpointName {
   return { namespace: namespaceOf(config) ?? '', ...(id === '' ? {} : { id: checked('checkpoint_id', id) }) };
 }
 
+/** @returns a config that names a checkpoint */
+export function configOf(ref: ThreadRef, { namespace, id }: CheckpointName): Config {
+  return { configurable: { thread_id: ref, checkpoint_ns: namespace, checkpoint_id: id } };
+}
+
 /** Names are parts of names in Redis, divided by NUL and newline. */
 function checked(field: string, value: unknown): string {
   if (typeof value !== 'string' || /[\0\n]/.test(value)) {

@@ -5,15 +5,17 @@ import type { ThreadKeys } from '../thread-keys.ts';
 import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
 import type { AttemptLease, AttemptLog, Head, Savers } from './ports.ts';
+import type { Postgres } from './postgres.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { RedisStore } from './redis-store.ts';
+import { TenantStore } from './tenant-store.ts';
 
 export { CheckpointsTooLarge, StoreFull, WrongThread } from './errors.ts';
 export { RedisSaver } from './redis-saver.ts';
 export { RedisStore } from './redis-store.ts';
 
 export interface SaverOptions {
-  /** `redis` */
+  /** `redis`, or the URL of a PostgreSQL database */
   readonly checkpoints: string;
   readonly redis: RedisConnection;
   readonly keys: ThreadKeys;
@@ -23,20 +25,23 @@ export interface SaverOptions {
   };
 }
 
-/** Opens what keeps the state of agents, for a worker: it waits while Redis is away. */
+/** Opens what keeps the state of agents, for a worker: it waits while Redis is away.
+ *  @throws Error the database of `checkpoints` does not answer */
 export async function openSavers(options: SaverOptions): Promise<Savers> {
-  return new RedisSavers(options);
+  if (options.checkpoints === 'redis') return new RedisSavers(options);
+  const { Postgres } = await import('./postgres.ts');
+  return new PostgresSavers(options, await Postgres.open(options.checkpoints));
 }
 
 class RedisSavers implements Savers {
-  readonly #table: CheckpointTable;
+  protected readonly table: CheckpointTable;
 
   constructor(readonly options: SaverOptions) {
-    this.#table = new CheckpointTable({ ...options, patient: true });
+    this.table = new CheckpointTable({ ...options, patient: true });
   }
 
   forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver {
-    return new RedisSaver(this.#table, { lease, log });
+    return new RedisSaver(this.table, { lease, log });
   }
 
   storeOf(tenant: string): BaseStore {
@@ -45,10 +50,40 @@ class RedisSavers implements Savers {
   }
 
   headOf(ref: ThreadRef): Promise<Head | null> {
-    return headIn(this.#table, ref);
+    return headIn(this.table, ref);
+  }
+
+  erase(ref: ThreadRef): Promise<void> {
+    return this.table.erase(ref);
   }
 
   async close(): Promise<void> {
     // the connection is its owner's
+  }
+}
+
+/** Redis says which checkpoints count, and PostgreSQL has their values. */
+class PostgresSavers extends RedisSavers {
+  constructor(
+    options: SaverOptions,
+    readonly postgres: Postgres,
+  ) {
+    super(options);
+  }
+
+  override forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver {
+    return new RedisSaver(this.table, { lease, log }, this.postgres.saver());
+  }
+
+  override storeOf(tenant: string): BaseStore {
+    return new TenantStore(this.postgres.store, tenant);
+  }
+
+  override erase(ref: ThreadRef): Promise<void> {
+    return new RedisSaver(this.table, null, this.postgres.saver()).deleteThread(ref);
+  }
+
+  override async close(): Promise<void> {
+    await this.postgres.close();
   }
 }

@@ -1,0 +1,213 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { AIMessage, type BaseMessage, HumanMessage } from '@langchain/core/messages';
+import {
+  Annotation,
+  Command,
+  interrupt,
+  MessagesAnnotation,
+  MessagesDeltaValue,
+  START,
+  StateGraph,
+  StateSchema,
+} from '@langchain/langgraph';
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import type { ThreadRef } from '@millrace/contracts';
+import { AttemptFenced } from '@millrace/stream-log';
+import { eventually, startPostgres, startRedis } from '@millrace/testing';
+import { openCheckpoints } from '../open-checkpoints.ts';
+import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
+import { ThreadHarness } from '../testing/thread-harness.ts';
+import type { CheckpointView, StateMessage } from './ports.ts';
+import { Postgres } from './postgres.ts';
+import { RedisSaver } from './redis-saver.ts';
+import { openSavers } from './savers.ts';
+
+const redis = await startRedis();
+const server = await startPostgres();
+const threads = ThreadHarness.single(redis.url);
+const harness = new CheckpointHarness(redis.url, { keys: threads.keys });
+const limits = { kept: 100, retentionMs: 600_000, maxBytes: 1_000_000, maxStoreBytes: 1_000_000 };
+const options = { checkpoints: server.url, redis: harness.redis, keys: harness.keys, limits };
+// several processes at once make the tables
+const [savers, checkpoints, postgres] = await Promise.all([
+  openSavers(options),
+  openCheckpoints(options),
+  Postgres.open(server.url),
+  Postgres.open(server.url).then((other) => other.close()),
+]);
+
+afterAll(async () => {
+  await Promise.all([savers.close(), checkpoints.close(), postgres.close()]);
+  await harness[Symbol.asyncDispose]();
+  await threads[Symbol.asyncDispose]();
+  await server.stop();
+  await redis.stop();
+});
+
+const of = (ref: ThreadRef) => ({ configurable: { thread_id: ref } });
+const log = { flushed: async () => 7 };
+
+/** Three steps that say who runs them. */
+function steps(checkpointer: BaseCheckpointSaver, runner: string) {
+  const step = (name: string) => () => ({ messages: [new AIMessage({ id: name, content: `${name} by ${runner}` })] });
+  return new StateGraph(MessagesAnnotation)
+    .addNode('one', step('one'))
+    .addNode('two', step('two'))
+    .addNode('three', step('three'))
+    .addEdge(START, 'one')
+    .addEdge('one', 'two')
+    .addEdge('two', 'three')
+    .compile({ checkpointer });
+}
+
+const question = { messages: [new HumanMessage({ id: 'q', content: 'go' })] };
+
+function messagesOf(view: CheckpointView | null): readonly StateMessage[] {
+  return (view?.values['messages'] ?? []) as readonly StateMessage[];
+}
+
+function said(messages: readonly BaseMessage[]): unknown[] {
+  return messages.map(({ content }) => content);
+}
+
+describe('checkpoints in PostgreSQL', () => {
+  it('take an agent on where the attempt before it was fenced, after any step (law 18)', async () => {
+    for (let reached = 1; reached <= 4; reached++) {
+      const ref = harness.newThread();
+      const content = postgres.saver();
+      const put = content.put.bind(content);
+      const [stuck, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      let puts = 0;
+      // the checkpoint is in the database, and Redis does not know it yet
+      content.put = async (...args) => {
+        const config = await put(...args);
+        if (++puts === reached + 1) {
+          stuck.resolve();
+          await free.promise;
+        }
+        return config;
+      };
+      const zombie = new RedisSaver(harness.table, { lease: await harness.claim(ref, 1), log }, content);
+      const late = steps(zombie, 'zombie').invoke(question, { ...of(ref), durability: 'sync' });
+      await stuck.promise;
+      const heir = savers.forAttempt(await harness.claim(ref, 2), log);
+      const head = await savers.headOf(ref);
+      expect(head?.origin).toEqual({ job: 'job-1', attempt: 1, seq: 7 });
+      const { messages } = await steps(heir, 'heir').invoke(null, of(ref));
+      free.resolve();
+      await expect(late).rejects.toThrow(AttemptFenced);
+      const byZombie = ['one', 'two', 'three'].slice(0, Math.max(reached - 2, 0)).map((name) => `${name} by zombie`);
+      const byHeir = ['one', 'two', 'three'].slice(Math.max(reached - 2, 0)).map((name) => `${name} by heir`);
+      expect(said(messages)).toEqual(['go', ...byZombie, ...byHeir]);
+      const state = await checkpoints.readState(ref);
+      expect(messagesOf(state).map(({ content: text }) => text)).toEqual(said(messages));
+      const parents = (await checkpoints.history(ref)).map(({ parentId }) => parentId);
+      expect((await checkpoints.history(ref)).map(({ checkpointId }) => checkpointId).slice(1)).toEqual(
+        parents.slice(0, -1),
+      );
+    }
+  });
+
+  it('are not written by an attempt that is fenced already', async () => {
+    const ref = harness.newThread();
+    const zombie = savers.forAttempt(await harness.claim(ref, 1), log);
+    await harness.claim(ref, 2);
+    await expect(steps(zombie, 'zombie').invoke(question, of(ref))).rejects.toThrow(AttemptFenced);
+    expect(await postgres.saver().getTuple(of(ref))).toBeUndefined();
+  });
+
+  it('are left behind by a job that is rolled back: its thread goes on from before', async () => {
+    const ref = threads.newRef();
+    const run = async (jobId: string, input: typeof question) => {
+      await threads.enter(ref, jobId);
+      const lease = { ref, jobId, attempt: 1, leaseToken: 'token-1' };
+      expect((await threads.threads.claim(lease)).kind).toBe('claimed');
+      return steps(savers.forAttempt(lease, log), jobId).invoke(input, of(ref));
+    };
+    await run('first', question);
+    await threads.leave(ref, 'first');
+    const before = await checkpoints.readState(ref);
+    await run('second', { messages: [new HumanMessage({ id: 'undone', content: 'undone' })] });
+    await threads.enter(ref, 'third', { onBusy: 'rollback' });
+    expect(await threads.leave(ref, 'second', 'cancelled')).toBe('undone, then third');
+    expect(await checkpoints.readState(ref)).toEqual(before);
+    const { messages } = await run('third', { messages: [new HumanMessage({ id: 'again', content: 'again' })] });
+    expect(said(messages).slice(0, 5)).toEqual(['go', 'one by third', 'two by third', 'three by third', 'again']);
+  });
+
+  it('are read as plain JSON, with questions, and copied', async () => {
+    const [ref, fork] = [harness.newThread(), harness.newThread()];
+    const graph = (checkpointer: BaseCheckpointSaver) =>
+      new StateGraph(Annotation.Root({ ...MessagesAnnotation.spec, answer: Annotation<string> }))
+        .addNode('ask', () => ({ answer: interrupt<string, string>('really?') }))
+        .addEdge(START, 'ask')
+        .compile({ checkpointer });
+    await graph(savers.forAttempt(await harness.claim(ref), log)).invoke(question, of(ref));
+    const asking = await checkpoints.readState(ref);
+    expect(asking).toMatchObject({
+      next: ['ask'],
+      interrupts: [{ interruptId: expect.any(String), value: 'really?' }],
+      values: { messages: [{ role: 'user', content: 'go', messageId: 'q' }] },
+      origin: { job: 'job-1', attempt: 1, seq: 7 },
+    });
+    const copied = await checkpoints.copy(ref, fork);
+    expect(copied?.checkpointId).toBe(asking?.checkpointId);
+    await checkpoints.erase(ref);
+    expect(await checkpoints.readState(ref)).toBeNull();
+    expect(await postgres.saver().getTuple(of(ref))).toBeUndefined();
+    expect(await checkpoints.readState(fork)).toMatchObject({ ...asking, parentId: null, origin: null });
+    const heir = savers.forAttempt(await harness.claim(fork, 1, 'job-2'), log);
+    expect(await graph(heir).invoke(new Command({ resume: 'yes' }), of(fork))).toMatchObject({ answer: 'yes' });
+    expect((await checkpoints.readState(fork))?.values['answer']).toBe('yes');
+  });
+
+  it('are rebuilt from what was written to a delta channel', async () => {
+    const ref = harness.newThread();
+    const saver = savers.forAttempt(await harness.claim(ref), log);
+    const graph = new StateGraph(new StateSchema({ messages: MessagesDeltaValue }))
+      .addNode('say', ({ messages }) => ({ messages: [new AIMessage({ id: `a${messages.length}`, content: 'a' })] }))
+      .addEdge(START, 'say')
+      .compile({ checkpointer: saver });
+    for (let turn = 1; turn <= 3; turn++) {
+      await graph.invoke({ messages: [new HumanMessage({ id: `q${turn}`, content: 'q' })] }, of(ref));
+    }
+    const { values } = await graph.getState(of(ref));
+    const plain = messagesOf(await checkpoints.readState(ref));
+    expect(plain.map(({ messageId }) => messageId)).toEqual(values.messages.map(({ id }: BaseMessage) => id));
+    expect(plain).toHaveLength(6);
+  });
+});
+
+describe('a tenant’s store in PostgreSQL', () => {
+  it('survives a restart of the database, with the process that uses it', async () => {
+    const store = savers.storeOf('restarted');
+    await store.put(['a'], 'k', { n: 1 });
+    await checkpoints.readState(harness.newThread());
+    await server.restart();
+    expect(await eventually(() => store.get(['a'], 'k'))).toMatchObject({ value: { n: 1 } });
+    const ref = harness.newThread();
+    const saver = savers.forAttempt(await harness.claim(ref), log);
+    await steps(saver, 'after').invoke(question, of(ref));
+  });
+
+  it('is its own, and finds by namespace and filter', async () => {
+    const [mine, other] = [savers.storeOf('acme'), savers.storeOf('acm')];
+    await mine.put(['users', 'anna'], 'a', { stars: 5 });
+    await mine.put(['users', 'bob'], 'b', { stars: 1 });
+    await other.put(['users', 'anna'], 'a', { stars: 0 });
+    expect(await mine.get(['users', 'anna'], 'a')).toMatchObject({
+      namespace: ['users', 'anna'],
+      key: 'a',
+      value: { stars: 5 },
+    });
+    expect(await mine.search(['users'], { filter: { stars: { $gt: 2 } } })).toMatchObject([
+      { namespace: ['users', 'anna'], value: { stars: 5 } },
+    ]);
+    expect((await mine.listNamespaces({ prefix: ['users'] })).map(String).sort()).toEqual(['users,anna', 'users,bob']);
+    expect(await other.listNamespaces()).toEqual([['users', 'anna']]);
+    expect(await other.search([])).toHaveLength(1);
+    await mine.delete(['users', 'anna'], 'a');
+    expect(await mine.get(['users', 'anna'], 'a')).toBeNull();
+    expect(await other.get(['users', 'anna'], 'a')).toMatchObject({ value: { stars: 0 } });
+  });
+});

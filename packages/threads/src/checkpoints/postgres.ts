@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
+import { PostgresStore } from '@langchain/langgraph-checkpoint-postgres/store';
+import pg from 'pg';
+
+/** Number of the lock under which one process at a time makes the tables; of no other use. */
+const SETUP_LOCK = 7_155_223;
+
+/** How often to try to reach the database at the start, and how long to wait in between, milliseconds. */
+const SETUP_TRIES = 5;
+const SETUP_PAUSE_MS = 500;
+
+/** LangGraph's own savers and store on one PostgreSQL database. Imported only where MILLRACE_CHECKPOINTS names one. */
+export class Postgres {
+  readonly store: PostgresStore;
+  readonly #pool: pg.Pool;
+
+  private constructor(url: string) {
+    const connectionOptions = { connectionString: url, Client: CalmClient };
+    this.#pool = new pg.Pool(connectionOptions);
+    this.store = new PostgresStore({ connectionOptions });
+  }
+
+  /** Makes the tables where they are missing.
+   *  @throws Error the database does not answer, or refuses */
+  static async open(url: string): Promise<Postgres> {
+    const postgres = new Postgres(url);
+    for (let tries = 1; ; tries++) {
+      try {
+        await postgres.#setUp();
+        return postgres;
+      } catch (error) {
+        if (tries < SETUP_TRIES) {
+          await delay(SETUP_PAUSE_MS);
+          continue;
+        }
+        await postgres.close();
+        throw error;
+      }
+    }
+  }
+
+  /** A saver on the shared connections. */
+  saver(): BaseCheckpointSaver {
+    return new UniqueVersions(this.#pool);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.store.stop()]);
+  }
+
+  async #setUp(): Promise<void> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query('SELECT pg_advisory_lock($1)', [SETUP_LOCK]);
+      await new PostgresSaver(this.#pool).setup();
+      await this.store.setup();
+    } finally {
+      // ends the session, and with it the lock
+      client.release(true);
+    }
+  }
+}
+
+/** A connection that breaks while nobody waits for it ends the process, where its pool has no listener for that; the pool of
+ *  LangGraph's store lets nobody add one. It needs none: it takes a new connection for the next query. */
+class CalmClient extends pg.Client {
+  override emit(event: string, ...values: unknown[]): boolean {
+    try {
+      return super.emit(event as 'error', ...(values as [Error]));
+    } catch (error) {
+      if (event === 'error') return true;
+      throw error;
+    }
+  }
+}
+
+/** LangGraph's saver keeps the first value that it is given for a version of a channel. A step that runs again, after a crash or
+ *  a roll-back, must not meet the value of the run before: no version is given twice. */
+class UniqueVersions extends PostgresSaver {
+  override getNextVersion(current: number | undefined): number {
+    return Math.floor(current ?? 0) + 1 + Math.floor(Math.random() * 1e9) / 1e9;
+  }
+}
