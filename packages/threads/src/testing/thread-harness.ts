@@ -9,15 +9,17 @@ export const RETENTION_MS = 3_600_000;
 
 /** The threads of one key prefix, and what a job does to them in few words. */
 export class ThreadHarness implements AsyncDisposable {
-  readonly prefix = newKeyPrefix();
-  readonly keys = new ThreadKeys(this.prefix);
-  readonly jobKeys = new KeySpace(this.prefix);
+  readonly keys: ThreadKeys;
+  readonly jobKeys: KeySpace;
   readonly threads: Threads;
 
   constructor(
     readonly redis: RedisConnection,
     limits: ThreadLimits = { retentionMs: RETENTION_MS },
+    readonly prefix = newKeyPrefix(),
   ) {
+    this.keys = new ThreadKeys(prefix);
+    this.jobKeys = new KeySpace(prefix);
     redis.on('error', () => undefined);
     this.threads = new Threads(redis, this.keys, new StoredBytes(redis, this.jobKeys), limits);
   }
