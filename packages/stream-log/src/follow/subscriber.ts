@@ -139,12 +139,13 @@ export class Subscriber implements Subscription, TopicSubscriber {
     try {
       for (let pages = 0; this.#reading(); pages += 1) {
         const from = this.position;
-        const { batch, full } = await this.#topic.page(from);
+        const page = await this.#topic.page(from);
+        const { batch, full } = page;
         // a reader of one page takes the next one, too: Redis reads it while this one is encoded and written
         if (batch !== null && full && pages > 0) await this.#topic.prefetch(batch.last);
         if (!this.#reading() || this.position !== from) continue;
         if (batch !== null && !this.#give(batch)) return;
-        if (!full && this.#topic.join(this)) this.#state = 'live';
+        if (!full && this.#topic.join(this, page)) this.#state = 'live';
       }
     } catch {
       // Redis is away, which its connection has logged: the gap detector resumes

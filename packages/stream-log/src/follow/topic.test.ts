@@ -106,6 +106,19 @@ describe('attaching (law 5)', () => {
     expect(log.reads).toHaveLength(2);
   });
 
+  it('starts afresh, instead of reading for ever, when the log is gone that the channel goes on after', async () => {
+    const { log, topic } = setup();
+    const batches = [log.append(), log.append()];
+    log.events.length = 0; // the job was erased
+    const recorder = follow(topic);
+    topic.receive(batches[1] as EventBatch);
+    await log.answerRead();
+    await log.answerRead();
+    expect(recorder.types).toEqual(['reset']);
+    await log.answerRead();
+    expect([log.reads.length, topic.hasLive]).toEqual([0, true]);
+  });
+
   it('drops by id what the log already gave', async () => {
     const { log, topic } = setup();
     const late = [log.append(), log.append()];

@@ -12,6 +12,9 @@ interface TopicPage {
   readonly batch: EventBatch | null;
   /** there may be more */
   readonly full: boolean;
+  /** the topic's tip when the page was requested, and which history it belongs to */
+  readonly tip: EventId | null;
+  readonly history: number;
 }
 
 /** A subscriber as its topic sees it. */
@@ -140,17 +143,19 @@ export class Topic implements ChannelListener {
   }
 
   /** Tries to make a subscriber live that has read the log up to its position: gives it what came meanwhile.
+   *  @param page the last that it read
    *  @returns false when the kept batches do not follow on its position, or it is full: it reads on */
-  join(subscriber: TopicSubscriber): boolean {
+  join(subscriber: TopicSubscriber, page: Pick<TopicPage, 'tip' | 'history'>): boolean {
+    if (page.history === this.#history && page.tip !== null && compareEventIds(subscriber.position, page.tip) < 0) {
+      // the log ends before what the channel had brought: Redis lost something, or the job was erased
+      this.rewind();
+      return false;
+    }
     for (const batch of this.#recent) {
       if (compareEventIds(batch.prev, subscriber.position) > 0) return false;
       if (!subscriber.receive(batch)) return false;
     }
-    if (this.tip !== null && compareEventIds(subscriber.position, this.tip) < 0) {
-      // the log was read after the tip had come, and ends before it: Redis lost something
-      this.rewind();
-      return false;
-    }
+    if (this.tip !== null && compareEventIds(subscriber.position, this.tip) < 0) return false;
     this.tip ??= subscriber.position;
     return true;
   }
@@ -215,8 +220,9 @@ export class Topic implements ChannelListener {
   }
 
   async #readAfter(after: EventId): Promise<TopicPage> {
+    const [tip, history] = [this.tip, this.#history];
     const { events, full } = await this.reader.page(this.ref, after);
-    return { batch: events.length === 0 ? null : batchOf(after, events, full), full };
+    return { batch: events.length === 0 ? null : batchOf(after, events, full), full, tip, history };
   }
 }
 
