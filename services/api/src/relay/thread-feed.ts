@@ -34,6 +34,9 @@ interface ThreadFeedOptions {
   readonly parts: ThreadFeedParts;
 }
 
+/** How long the jobs of a thread may be gone before the thread is, milliseconds: it is erased job by job. */
+const ERASURE_MS = 1_000;
+
 /** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
  *  did not answer · ended */
 type State = 'asking' | 'given' | 'waiting' | 'full' | 'stalled' | 'ended';
@@ -60,6 +63,8 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #askAgain = false;
   /** the reader was told that jobs are lost, and has had no other since */
   #toldOfLoss = false;
+  /** the turn whose job is gone, and since when, ms of performance.now() */
+  #gone = { turn: 0, since: 0 };
   #advancing = false;
 
   constructor({ ref, connection, encoder, lease, parts }: ThreadFeedOptions) {
@@ -213,9 +218,20 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     } else if (next === null) {
       if (!this.#askAgain) this.#state = 'waiting';
     } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
-      this.#turn = next.turn;
-      this.#tellOfLoss(next.jobId);
+      this.#passOver(next);
     }
+  }
+
+  /** Goes on after a job that is gone, and tells of it unless the thread goes, too. */
+  #passOver({ jobId, turn }: Turn): void {
+    const now = performance.now();
+    if (this.#gone.turn !== turn) this.#gone = { turn, since: now };
+    if (!this.#toldOfLoss && now - this.#gone.since < ERASURE_MS) {
+      this.#state = 'stalled'; // the topics wake it again
+      return;
+    }
+    this.#turn = turn;
+    this.#tellOfLoss(jobId);
   }
 
   /** @returns false if the job is gone */

@@ -174,6 +174,25 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     expect(idle.events).toEqual([]);
   });
 
+  it('says no more than the end of the job that ran while its thread is erased job by job', async () => {
+    const of = await thread();
+    await using stream = await readSse(of.streamOf(node));
+    const { id } = await begin(of);
+    const waiting = [await submit(node), await submit(node)];
+    for (const job of waiting) await of.enter(job);
+    await stream.take(2);
+    const canceller = node.api.nest.get<JobCanceller>(JOB_CANCELLER);
+    for (const job of [...waiting, id]) {
+      await canceller.cancel(refOf(job), 'owner');
+      await of.leave(job, 'cancelled');
+      await harness.redis.unlink(...harness.keys.ofJob(refOf(job)));
+    }
+    await stream.until(isEndOf(id));
+    await of.erase();
+    expect(await stream.ended).toBe('clean');
+    expect(stream.events.map(({ event }) => event)).toEqual(['accepted', 'started', 'cancelled']);
+  });
+
   it('ends with its thread, also where another of the same id was made at once', async () => {
     const of = await thread();
     await turn(of, ['a']);
