@@ -12,6 +12,7 @@ import { inProject, stateDirectory } from '../setup/project.mjs';
 import { banner, publicUrl } from './banner.mjs';
 import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
+import { graphFiles, graphVariables } from './graph-files.mjs';
 import { KeptChild } from './keep-running.mjs';
 import { takeLock } from './lock.mjs';
 import { readableWarning } from './log-lines.mjs';
@@ -124,9 +125,11 @@ async function startAll() {
   process.umask(0o077);
   const startedAt = Date.now();
   const redisUrl = program === null ? process.env['REDIS_URL'] : await startRedis(program);
-  const model = chooseModel(process.env);
+  const graphs = graphFiles(process.env, inProject('.'));
+  const model = chooseModel({ ...(await graphVariables(graphs)), ...process.env });
   const modelSettings = model.simulated ? await startSimulatedModel() : {};
-  await Promise.all([startWorker({ REDIS_URL: redisUrl, ...modelSettings }), startApi({ REDIS_URL: redisUrl })]);
+  const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
+  await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl })]);
   console.log(
     banner({
       url: publicUrl(host, port),
