@@ -85,6 +85,8 @@ export interface Checkpoints {
   copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
   /** Deletes every checkpoint of a thread. */
   erase(ref: ThreadRef): Promise<void>;
+  /** Deletes what a thread has kept outside Redis, once it is gone from there with its job. */
+  forget(ref: ThreadRef): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -97,7 +99,7 @@ export interface Savers {
   /** The long-term memory of a tenant's agents. */
   storeOf(tenant: string): BaseStore;
   headOf(ref: ThreadRef): Promise<Head | null>;
-  /** Deletes every checkpoint of a thread, also where they are not in Redis: after the private thread of a job is gone. */
-  erase(ref: ThreadRef): Promise<void>;
+  /** Deletes what a thread has kept outside Redis, once it is gone from there with its job. */
+  forget(ref: ThreadRef): Promise<void>;
   close(): Promise<void>;
 }

@@ -108,6 +108,31 @@ describe('checkpoints in PostgreSQL', () => {
     }
   });
 
+  it('are written with the serializer that the agent has brought', async () => {
+    const ref = harness.newThread();
+    const saver = savers.forAttempt(await harness.claim(ref), log);
+    const { serde } = saver;
+    const written: unknown[] = [];
+    saver.serde = {
+      dumpsTyped: (value) => {
+        written.push(value);
+        return serde.dumpsTyped(value);
+      },
+      loadsTyped: (type, bytes) => serde.loadsTyped(type, bytes),
+    };
+    await steps(saver, 'it').invoke(question, of(ref));
+    expect(JSON.stringify(written)).toContain('three by it');
+  });
+
+  it('of the private thread of a job are forgotten with it', async () => {
+    const ref = harness.newThread();
+    await steps(savers.forAttempt(await harness.claim(ref), log), 'it').invoke(question, of(ref));
+    await harness.redis.unlink(...harness.keys.ofCheckpoints(ref));
+    expect(await postgres.saver().getTuple(of(ref))).toBeDefined();
+    await savers.forget(ref);
+    expect(await postgres.saver().getTuple(of(ref))).toBeUndefined();
+  });
+
   it('are not written by an attempt that is fenced already', async () => {
     const ref = harness.newThread();
     const zombie = savers.forAttempt(await harness.claim(ref, 1), log);

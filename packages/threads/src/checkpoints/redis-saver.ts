@@ -53,7 +53,7 @@ export interface SaverAttempt {
 export class RedisSaver extends BaseCheckpointSaver {
   readonly #table: CheckpointTable;
   readonly #attempt: SaverAttempt | null;
-  readonly #content: BaseCheckpointSaver | null;
+  readonly #contentSaver: BaseCheckpointSaver | null;
   /** by namespace and id, oldest first */
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
@@ -64,7 +64,13 @@ export class RedisSaver extends BaseCheckpointSaver {
     super();
     this.#table = table;
     this.#attempt = attempt;
-    this.#content = content;
+    this.#contentSaver = content;
+  }
+
+  /** writes and reads with the serializer that this saver has by then: an agent brings its own */
+  get #content(): BaseCheckpointSaver | null {
+    if (this.#contentSaver !== null) this.#contentSaver.serde = this.serde;
+    return this.#contentSaver;
   }
 
   override getNextVersion(current: number | undefined): number {

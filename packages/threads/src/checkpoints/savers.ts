@@ -53,8 +53,8 @@ class RedisSavers implements Savers {
     return headIn(this.table, ref);
   }
 
-  erase(ref: ThreadRef): Promise<void> {
-    return this.table.erase(ref);
+  async forget(_ref: ThreadRef): Promise<void> {
+    // everything is in Redis
   }
 
   async close(): Promise<void> {
@@ -79,8 +79,8 @@ class PostgresSavers extends RedisSavers {
     return new TenantStore(this.postgres.store, tenant);
   }
 
-  override erase(ref: ThreadRef): Promise<void> {
-    return new RedisSaver(this.table, null, this.postgres.saver()).deleteThread(ref);
+  override forget(ref: ThreadRef): Promise<void> {
+    return this.postgres.saver().deleteThread(ref);
   }
 
   override async close(): Promise<void> {

@@ -26,7 +26,7 @@ import type { ClaimedThread } from './attempt-thread.ts';
 
 export interface JobThreadsPorts {
   readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messagesBefore'>;
-  readonly savers: Pick<Savers, 'headOf'>;
+  readonly savers: Pick<Savers, 'headOf' | 'forget'>;
   readonly reader: Pick<JobReader, 'attempt' | 'outline' | 'page'>;
   readonly canceller: Pick<JobCanceller, 'cancel'>;
   readonly fairQueue: Pick<FairQueue, 'retire'>;
@@ -109,14 +109,15 @@ export class JobThreads {
   /** Tells the thread of a job that it has ended, and queues the job that is next. To be called by whoever has closed the job.
    *  Never rejects: the API's sweep lets it leave, too. */
   async leave(ref: JobRef, thread: ThreadRef): Promise<void> {
-    const { threads, reader, logger } = this.ports;
+    const { threads, savers, reader, logger } = this.ports;
     try {
       const job = await reader.outline(ref);
-      const { next } = await threads.leave({
+      const { outcome, next } = await threads.leave({
         ...{ ref: thread, jobId: idOf(ref), status: statusOf(job), interrupts: job?.interrupts ?? [] },
         said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),
       });
       if (next !== null) this.onNext(jobRef(tenantOf(ref), next));
+      if (outcome === 'erased') await savers.forget(thread);
     } catch (error) {
       logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'thread not left');
     }
