@@ -2,7 +2,7 @@ import type { ContentPart, Message } from '@millrace/contracts';
 import { dataBlock, openAiBlock } from '../chat/media-blocks.ts';
 import { linked } from '../chat/messages.ts';
 import { PipelineError, type PipelineInput } from '../definition/pipeline.ts';
-import type { GraphInterrupt, GraphState } from './project/graph.ts';
+import { type GraphState, interruptIdOf } from './project/graph.ts';
 
 /** What a graph gets to work on: null to go on from its checkpoint.
  *  @param stateNow reads the state of the thread
@@ -28,7 +28,7 @@ function resumption(answer: unknown, { tasks = [] }: GraphState): unknown {
   const questions = tasks.flatMap(({ interrupts = [] }) => interrupts);
   // a breakpoint asks nothing
   if (questions.length === 0) return null;
-  const ids = questions.map((question: GraphInterrupt) => question.id ?? question.interrupt_id ?? '');
+  const ids = questions.map(interruptIdOf);
   const named = typeof answer === 'object' && answer !== null ? Object.keys(answer) : [];
   const isByName = named.length > 0 && named.every((name) => ids.includes(name));
   if (questions.length === 1) return new ResumeCommand(isByName ? Reflect.get(answer as object, ids[0] ?? '') : answer);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { StateMode } from '@millrace/contracts';
 import { finishReasonOf } from '../../chat/message-content.ts';
 import type { PipelineEvent } from '../../definition/pipeline.ts';
-import type { GraphInterrupt } from '../project/graph.ts';
+import { type GraphInterrupt, interruptIdOf } from '../project/graph.ts';
 import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
 import { namesIn, type Place, placeIn } from './place.ts';
@@ -59,7 +59,7 @@ export class GraphStream {
   get questions(): readonly Question[] | null {
     return (
       this.#interrupts?.map((interrupt) => {
-        const interruptId = idOf(interrupt);
+        const interruptId = interruptIdOf(interrupt);
         const node = this.#askedBy.get(interruptId)?.node;
         return { interruptId, value: plain(interrupt.value) ?? null, ...(node === undefined ? {} : { node }) };
       }) ?? null
@@ -143,7 +143,9 @@ export class GraphStream {
     // a subgraph's is the agent's too
     if (namespace.length === 0 && Array.isArray(asked)) {
       const all = new Map(
-        (this.#interrupts ?? []).concat(asked).map((interrupt: GraphInterrupt) => [idOf(interrupt), interrupt]),
+        (this.#interrupts ?? [])
+          .concat(asked)
+          .map((interrupt: GraphInterrupt) => [interruptIdOf(interrupt), interrupt]),
       );
       this.#interrupts = [...all.values()];
     }
@@ -155,7 +157,7 @@ export class GraphStream {
     const { name, interrupts } = task;
     if ('result' in task) {
       for (const interrupt of Array.isArray(interrupts) ? (interrupts as GraphInterrupt[]) : []) {
-        const id = idOf(interrupt);
+        const id = interruptIdOf(interrupt);
         const depth = namespace.length;
         if (depth >= (this.#askedBy.get(id)?.depth ?? 0)) this.#askedBy.set(id, { node: `${name}`, depth });
       }
@@ -197,10 +199,6 @@ function checkpointOf(payload: unknown): unknown {
 function configurableIn(config: unknown): Fields {
   const configurable = isObject(config) ? config['configurable'] : undefined;
   return isObject(configurable) ? configurable : {};
-}
-
-function idOf({ id, interrupt_id: idOfOld }: GraphInterrupt): string {
-  return id ?? idOfOld ?? '';
 }
 
 function isObject(value: unknown): value is Fields {

@@ -19,11 +19,19 @@ export interface GraphState {
   readonly tasks?: readonly { readonly name: string; readonly interrupts?: readonly GraphInterrupt[] }[];
 }
 
-/** A question of a graph: `interrupt_id` in old versions. */
+/** A question of a graph. */
 export interface GraphInterrupt {
   readonly id?: string;
+  /** its id in versions 0.3 and 0.4 */
   readonly interrupt_id?: string;
+  /** the task that asks, where the version has no ids */
+  readonly ns?: readonly string[];
   readonly value?: unknown;
+}
+
+/** The id of a question, the same whenever the graph shows it. */
+export function interruptIdOf({ id, interrupt_id: old, ns = [] }: GraphInterrupt): string {
+  return id ?? old ?? ns.join('|');
 }
 
 /** Makes a job's graph from the job's configuration. */
