@@ -3,7 +3,7 @@ export * from './checkpoints/ports.ts';
 export { ThreadBeingMade, ThreadError, TooMuchMetadata } from './errors.ts';
 export type { ThreadWatcher } from './follow/thread-topic.ts';
 export { type ThreadHold, ThreadTopics } from './follow/thread-topics.ts';
-export { type ThreadHead, ThreadTurns, type Turn } from './follow/thread-turns.ts';
+export { type NextTurn, type ThreadHead, ThreadTurns, type Turn } from './follow/thread-turns.ts';
 export { type CheckpointOptions, openCheckpoints } from './open-checkpoints.ts';
 export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';

@@ -23,6 +23,10 @@ export interface ThreadHead {
 export interface NextTurn {
   /** see {@link ThreadHead}; null: there is no such thread, or no longer */
   readonly createdAt: string | null;
+  /** the job that had the turn; null: the thread does not know, or no longer */
+  readonly jobId: string | null;
+  /** see {@link ThreadHead} */
+  readonly lastTurn: number;
   /** null: nothing yet */
   readonly next: Turn | null;
 }
@@ -54,11 +58,14 @@ export class ThreadTurns {
 
   /** @param turn 0: before the first */
   async after(ref: ThreadRef, turn: number): Promise<NextTurn> {
-    const [createdAt, next] = await Promise.all([
-      this.redis.hget(this.keys.record(ref), 'createdAt'),
-      this.redis.zrange(this.keys.jobs(ref), `(${turn}`, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES'),
+    const [[createdAt, lastTurn], found] = await Promise.all([
+      this.redis.hmget(this.keys.record(ref), 'createdAt', 'turn'),
+      this.redis.zrangebyscore(this.keys.jobs(ref), turn, '+inf', 'WITHSCORES', 'LIMIT', 0, 2),
     ]);
-    return { createdAt: createdAt || null, next: turnIn(next) };
+    const first = turnIn(found);
+    const known = { createdAt: createdAt || null, lastTurn: Number(lastTurn ?? 0) };
+    if (first?.turn !== turn) return { ...known, jobId: null, next: first };
+    return { ...known, jobId: first.jobId, next: turnIn(found.slice(2)) };
   }
 }
 

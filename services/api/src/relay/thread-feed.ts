@@ -13,6 +13,7 @@ import {
 import type { ThreadHead, ThreadHold, ThreadTopics, ThreadTurns, ThreadWatcher, Turn } from '@millrace/threads';
 import { ThreadNotFound } from '../http/problem.ts';
 import type { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import { GivenTurns } from './given-turns.ts';
 import type { SharedOutlines } from './shared-outlines.ts';
 import type { EventSource, StreamConnection } from './stream-connection.ts';
 import type { ThreadLease } from './thread-lease.ts';
@@ -38,7 +39,7 @@ interface ThreadFeedOptions {
 const ERASURE_MS = 1_000;
 
 /** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
- *  did not answer · ended */
+ *  did not answer, or a job is gone · ended */
 type State = 'asking' | 'given' | 'waiting' | 'full' | 'stalled' | 'ended';
 
 /** Gives one connection the jobs of a thread, one after the other, each whole. Each job is followed as any job is; between
@@ -57,6 +58,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #createdAt = '';
   /** of the job that is being given, or was given last */
   #turn = 0;
+  readonly #given = new GivenTurns();
   #job: Subscription | null = null;
   #hasRoom = true;
   /** the thread has changed while it was being read */
@@ -210,11 +212,15 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     this.#askAgain = false;
     const topic = this.#hold?.topic;
     if (topic === undefined) return;
-    const { createdAt, next } = await topic.next(this.#turn);
+    const answer = await topic.next(this.#turn);
     if (!this.#is('asking')) return;
+    const { createdAt, next } = answer;
     if (createdAt !== this.#createdAt) {
       this.close();
       this.#connection.close('finished');
+    } else if (this.#given.contradict(this.#turn, answer)) {
+      const highest = Math.min(this.#turn - 1, answer.lastTurn);
+      this.#turn = await this.#given.lastOf(highest, (jobId) => this.#parts.turns.turnOf(this.#ref, jobId));
     } else if (next === null) {
       if (!this.#askAgain) this.#state = 'waiting';
     } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
@@ -254,6 +260,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     this.#encoder.begin(job.jobId);
     this.#lease.hold(leases.acquire(job, { isCreator: false }));
     this.#turn = turn;
+    this.#given.add({ jobId: job.jobId, turn });
     this.#state = 'given';
     let subscription: Subscription;
     try {
@@ -263,6 +270,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       this.#lease.readerLost();
       if (this.#is('given')) {
         this.#turn = before;
+        this.#given.takeBack();
         this.#state = 'asking';
       }
       throw error;

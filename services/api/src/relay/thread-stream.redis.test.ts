@@ -377,6 +377,18 @@ describe('readers of a thread', () => {
     await at.api.close();
   });
 
+  it.each([1, 2])('get the job whose turn has the number of one that Redis lost, with %i after it', async (count) => {
+    const of = await thread();
+    await using stream = await readSse(of.streamOf(node));
+    const before = [await turn(of, ['a']), await turn(of, ['b']), await turn(of, ['c'])];
+    await stream.until(isEndOf(before[2] ?? ''));
+    await of.loseTurns(2);
+    const after: string[] = [];
+    for (let i = 0; i < count; i += 1) after.push(await turn(of, ['d']));
+    await stream.until(isEndOf(after.at(-1) ?? ''));
+    expect(jobsOf(stream.events)).toEqual([...before, ...after]);
+  });
+
   it('go on at their own pace: a slow one misses nothing of several long jobs', async () => {
     const of = await thread();
     const response = await fetch(of.streamOf(node)); // nobody reads its body yet

@@ -46,6 +46,15 @@ export class TestThread {
     return (await this.threads.get(this.ref))?.activeJob ?? null;
   }
 
+  /** Forgets the last turns, as a fail-over does that lost the writes of a moment. */
+  async loseTurns(count: number): Promise<void> {
+    await this.harness.redis
+      .multi()
+      .hincrby(this.#keys.record(this.ref), 'turn', -count)
+      .zremrangebyrank(this.#keys.jobs(this.ref), -count, -1)
+      .exec();
+  }
+
   /** Removes the thread. @param publishes whether its followers are told */
   async erase({ publishes = true } = {}): Promise<void> {
     await this.harness.redis.unlink(this.#keys.ofThread(this.ref));
