@@ -27,6 +27,9 @@ const OF_THREAD = {
 } as const;
 const OF_CATALOGUE = { register: [4], remove: [4] } as const;
 
+/** Longer than a job is in a thread, or expected there, milliseconds. */
+const MAX_OPEN_MS = 30 * 86_400_000;
+
 /** Keys of a thread's metadata. */
 const MAX_METADATA_KEYS = 16;
 
@@ -151,10 +154,9 @@ export class Threads {
 
   /** Announces a job that enters after a delay, so that it is erased with its thread. Makes the thread.
    *  @throws ThreadBeingMade */
-  async expect(ref: ThreadRef, jobId: string, delayMs: number): Promise<void> {
+  async expect(ref: ThreadRef, jobId: string, _delayMs?: number): Promise<void> {
     await this.#register(ref, { becomesBusy: false, isListed: true });
-    const retentionMs = this.limits.retentionMs + delayMs;
-    const reply = await this.#run('expect', this.keys.ofThread(ref), [retentionMs, jobId]);
+    const reply = await this.#run('expect', this.keys.ofThread(ref), [this.limits.retentionMs, jobId]);
     if (reply !== 1) throw new ThreadBeingMade(ref);
   }
 
@@ -225,14 +227,14 @@ export class Threads {
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {
     const { busyThreads, seenThreads, allThreads } = this.keys;
     const lists = [busyThreads, seenThreads, allThreads, this.keys.threadsOf(tenantOf(ref))];
-    // the entry must outlive the thread, whose retention begins later
-    const retentionMs = 2 * this.limits.retentionMs;
+    // the entry must outlive the thread, whose retention begins when its jobs have left
+    const retentionMs = this.limits.retentionMs + MAX_OPEN_MS;
     await this.#catalogue('register', lists, [ref, becomesBusy ? '1' : '', isListed ? '1' : '', retentionMs]);
   }
 
   async #account(ref: ThreadRef, bytes: number): Promise<void> {
     const threadId = ref.slice(ref.lastIndexOf('.') + 1);
-    const { retentionMs } = this.limits;
+    const retentionMs = this.limits.retentionMs + MAX_OPEN_MS;
     await this.storedBytes.keep(tenantOf(ref), new Map([[`thread:${threadId}`, bytes]]), retentionMs);
   }
 }

@@ -15,6 +15,8 @@
 local RECORD, CHANNEL, FORK, JOBS, WAITING, EXPECTED, MESSAGES = unpack(KEYS, 1, 7)
 -- what a thread without content takes, bytes, about
 local BYTES_OF_THREAD, BYTES_OF_JOB = 500, 100
+-- a thread outlives the jobs that are in it or expected, however short its own retention is: 14 days, ms
+local MIN_RETENTION_WHILE_OPEN = 14 * 86400 * 1000
 -- how many of the jobs that have left are remembered
 local MAX_JOBS = 10000
 
@@ -40,6 +42,9 @@ local function clear() redis.call('UNLINK', RECORD, unpack(KEYS, 4)) end
 -- Every change renews all keys of a thread, so that they expire together.
 local function touch(now, retention)
   redis.call('HSET', RECORD, 'updatedAt', now)
+  if redis.call('HEXISTS', RECORD, 'active') + redis.call('EXISTS', EXPECTED) > 0 then
+    retention = string.format('%d', math.max(retention, MIN_RETENTION_WHILE_OPEN))
+  end
   redis.call('PEXPIRE', RECORD, retention)
   for place = 4, #KEYS do redis.call('PEXPIRE', KEYS[place], retention) end
 end

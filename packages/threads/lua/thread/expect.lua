@@ -1,6 +1,6 @@
 -- expect: announce a job that enters later, so that it goes with the thread when that is erased. Makes the thread.
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
--- ARGV[1] retention (ms): longer than the delay  ARGV[2] job
+-- ARGV[1] retention (ms)  ARGV[2] job
 -- RETURNS 1 | 0 a fork is making the thread
 local retention, job = ARGV[1], ARGV[2]
 local thread = fields('createdAt', 'active')

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { Interrupt, ThreadRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import type { Checkpoints } from './checkpoints/ports.ts';
-import { RedisCheckpoints } from './checkpoints/redis-checkpoints.ts';
-import { CheckpointHarness } from './testing/checkpoint-harness.ts';
-import { ThreadHarness } from './testing/thread-harness.ts';
+import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
+import { ThreadHarness } from '../testing/thread-harness.ts';
+import type { Checkpoints } from './ports.ts';
+import { RedisCheckpoints } from './redis-checkpoints.ts';
 
 let server: TestRedis;
 let d: ThreadHarness;
