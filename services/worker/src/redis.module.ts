@@ -71,11 +71,12 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens
     },
     {
       provide: SAVERS,
-      inject: [COMMANDS, SETTINGS],
-      useFactory: (redis: RedisConnection, settings: WorkerSettings) =>
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
         openSavers({
           checkpoints: settings.MILLRACE_CHECKPOINTS,
           redis,
+          storedBytes: new StoredBytes(redis, keys),
           keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
           limits: checkpointLimits(settings),
         }),

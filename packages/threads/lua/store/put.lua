@@ -2,7 +2,7 @@
 -- KEYS[1] items: `<namespace>\0\0<key>` → created (16 digits, µs), updated (16 digits), JSON; `bytes`: of all together
 -- KEYS[2] index, all of score 0: `<namespace>\0\0<created>\0<key>`                        (same {store:…} hash tag)
 -- ARGV[1] max bytes  ARGV[2…] namespace (labels divided by NUL), key, JSON triples; JSON '' to delete
--- RETURNS 1 | -3 over the limit of bytes: nothing is stored
+-- RETURNS bytes of all items now | -3 over the limit of bytes: nothing is stored
 local max_bytes = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = string.format('%010d%06d', time[1], time[2])
@@ -32,4 +32,4 @@ for i = 2, #ARGV, 3 do
   end
 end
 if bytes > 0 then redis.call('HSET', KEYS[1], 'bytes', bytes) else redis.call('HDEL', KEYS[1], 'bytes') end
-return 1
+return bytes

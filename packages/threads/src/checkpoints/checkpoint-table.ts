@@ -1,5 +1,6 @@
 import { jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
-import { AttemptFenced, type RedisConnection, retryWhileUnavailable } from '@millrace/stream-log';
+import { AttemptFenced, type RedisConnection } from '@millrace/stream-log';
+import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { CheckpointsTooLarge } from './errors.ts';
@@ -45,6 +46,8 @@ export interface CheckpointTableOptions {
   readonly limits: CheckpointLimits;
   /** whether to wait while Redis is away, as a worker does; otherwise its error is passed on at once */
   readonly patient?: boolean;
+  /** ends the waiting */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A checkpoint as read, with what is pending at it. */
@@ -69,6 +72,11 @@ export class CheckpointTable {
   constructor(options: CheckpointTableOptions) {
     this.#options = options;
     this.#run = scriptsOf(options.redis, 'checkpoint', SCRIPTS);
+  }
+
+  /** The same, for somebody who waits no longer than until the signal aborts: its reason is thrown then. */
+  until(signal: AbortSignal | undefined): CheckpointTable {
+    return signal === undefined ? this : new CheckpointTable({ ...this.#options, signal });
   }
 
   /** Stores a checkpoint and makes it the head, in one script. Sent twice, it is stored once.
@@ -218,9 +226,8 @@ export class CheckpointTable {
     return this.#patiently(() => this.#run(name, this.#options.keys.ofCheckpoints(ref), args));
   }
 
-  /** Each script may be sent twice. */
-  async #patiently<Reply>(command: () => Promise<Reply>): Promise<Reply> {
-    return this.#options.patient ? ((await retryWhileUnavailable(command)) as Reply) : command();
+  #patiently<Reply>(command: () => Promise<Reply>): Promise<Reply> {
+    return this.#options.patient ? patiently(command, this.#options.signal) : command();
   }
 }
 

@@ -94,10 +94,12 @@ export interface Checkpoints {
 export interface Savers {
   /** A saver for one attempt and its thread alone: `thread_id` must be the lease's `ref`.
    *  `put` and `putWrites` throw AttemptFenced once another attempt has claimed the thread.
-   *  @param log of the attempt */
-  forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver;
-  /** The long-term memory of a tenant's agents. */
-  storeOf(tenant: string): BaseStore;
+   *  @param log of the attempt
+   *  @param signal ends the waiting while Redis is away: its reason is thrown then */
+  forAttempt(lease: AttemptLease, log: AttemptLog, signal?: AbortSignal): BaseCheckpointSaver;
+  /** The long-term memory of a tenant's agents.
+   *  @param signal as above */
+  storeOf(tenant: string, signal?: AbortSignal): BaseStore;
   headOf(ref: ThreadRef): Promise<Head | null>;
   /** Deletes what a thread has kept outside Redis, once it is gone from there with its job. */
   forget(ref: ThreadRef): Promise<void>;

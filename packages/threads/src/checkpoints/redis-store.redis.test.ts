@@ -154,6 +154,22 @@ describe('a tenant’s store', () => {
     expect(await items.bytes()).toBe(0);
   });
 
+  it('tells what it takes, so that it counts for its tenant', async () => {
+    const told: unknown[] = [];
+    const keep = async (tenant: string, bytes: ReadonlyMap<string, number>) => void told.push([tenant, [...bytes]]);
+    const items = new RedisStore({
+      ...{ redis, keys: new ThreadKeys(newKeyPrefix()), tenant: 'acme', maxBytes: 10_000 },
+      storedBytes: { keep },
+    });
+    await items.put(['n'], 'a', { text: 'x' });
+    const bytes = await items.bytes();
+    await items.delete(['n'], 'a');
+    expect(told).toEqual([
+      ['acme', [['store', bytes]]],
+      ['acme', [['store', 0]]],
+    ]);
+  });
+
   it('refuses names that it cannot tell apart', async () => {
     const items = store();
     await expect(items.put([], 'k', {})).rejects.toThrow(InvalidNamespaceError);

@@ -10,7 +10,8 @@ import {
   type SearchOperation,
   validateNamespace,
 } from '@langchain/langgraph-checkpoint';
-import { type RedisConnection, retryWhileUnavailable } from '@millrace/stream-log';
+import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
+import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { StoreFull } from './errors.ts';
@@ -21,6 +22,9 @@ const SCRIPTS = { put: [2], page: [2], namespaces: [1] } as const;
 /** Items, or namespaces, that one script reads; puts that one script stores. */
 const BATCH = 200;
 
+/** How long the count of what does not expire is kept, milliseconds. */
+const FOREVER_MS = 10 * 365 * 86_400_000;
+
 const MOST_KEY_CHARACTERS = 1_024;
 const MOST_LABELS = 32;
 
@@ -30,6 +34,10 @@ export interface RedisStoreOptions {
   readonly tenant: string;
   /** of all items of the tenant together */
   readonly maxBytes: number;
+  /** is told how many bytes the tenant's items take */
+  readonly storedBytes?: Pick<StoredBytes, 'keep'> | undefined;
+  /** ends the waiting while Redis is away */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** LangGraph's long-term memory on plain Redis, one for each tenant: JSON items by namespace and key, which do not expire.
@@ -79,18 +87,19 @@ export class RedisStore extends BaseStore {
 
   async #get({ namespace, key }: GetOperation): Promise<Item | null> {
     const field = `${nameOf(namespace)}\0\0${checkedKey(key)}`;
-    const item = await retryWhileUnavailable(() => this.#options.redis.hget(this.#keys[0], field));
+    const item = await this.#patiently(() => this.#options.redis.hget(this.#keys[0], field));
     return item ? itemOf(namespace, key, item) : null;
   }
 
   async #put(operations: readonly PutOperation[]): Promise<void> {
-    const { tenant, maxBytes } = this.#options;
+    const { tenant, maxBytes, storedBytes } = this.#options;
     for (let start = 0; start < operations.length; start += BATCH) {
       const args = operations.slice(start, start + BATCH).flatMap(({ namespace, key, value }) => {
         return [nameOf(namespace), key, value === null ? '' : JSON.stringify(value)];
       });
-      const outcome = await retryWhileUnavailable(() => this.#run('put', this.#keys, [maxBytes, ...args]));
-      if (outcome === -3) throw new StoreFull(tenant, maxBytes);
+      const bytes = (await this.#patiently(() => this.#run('put', this.#keys, [maxBytes, ...args]))) as number;
+      if (bytes === -3) throw new StoreFull(tenant, maxBytes);
+      await this.#patiently(async () => storedBytes?.keep(tenant, new Map([['store', bytes]]), FOREVER_MS));
     }
   }
 
@@ -106,11 +115,15 @@ export class RedisStore extends BaseStore {
     return found;
   }
 
+  #patiently<Reply>(command: () => Promise<Reply>): Promise<Reply> {
+    return patiently(command, this.#options.signal);
+  }
+
   async *#items(namespacePrefix: readonly string[]): AsyncGenerator<Item> {
     const prefix = nameOf(namespacePrefix);
     const beginning = prefix === '' ? '' : `${prefix}\0`;
     for (let after = ''; ; ) {
-      const page = (await retryWhileUnavailable(() =>
+      const page = (await this.#patiently(() =>
         this.#run('page', this.#keys, [beginning, after, BATCH]),
       )) as readonly string[];
       for (let i = 0; i + 1 < page.length; i += 2) {
@@ -127,7 +140,7 @@ export class RedisStore extends BaseStore {
     const { matchConditions = [], maxDepth, limit = 100, offset = 0 } = operation;
     const found = new Map<string, string[]>();
     for (let after = ''; ; ) {
-      const page = (await retryWhileUnavailable(() =>
+      const page = (await this.#patiently(() =>
         this.#run('namespaces', this.#keys.slice(1), [after, BATCH]),
       )) as readonly string[];
       for (const name of page) {

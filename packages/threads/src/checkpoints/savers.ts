@@ -1,6 +1,6 @@
 import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
-import type { RedisConnection } from '@millrace/stream-log';
+import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
@@ -19,6 +19,8 @@ export interface SaverOptions {
   readonly checkpoints: string;
   readonly redis: RedisConnection;
   readonly keys: ThreadKeys;
+  /** counts what tenants have in their stores */
+  readonly storedBytes?: StoredBytes;
   readonly limits: CheckpointLimits & {
     /** of a tenant's store */
     readonly maxStoreBytes: number;
@@ -40,13 +42,13 @@ class RedisSavers implements Savers {
     this.table = new CheckpointTable({ ...options, patient: true });
   }
 
-  forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver {
-    return new RedisSaver(this.table, { lease, log });
+  forAttempt(lease: AttemptLease, log: AttemptLog, signal?: AbortSignal): BaseCheckpointSaver {
+    return new RedisSaver(this.table.until(signal), { lease, log });
   }
 
-  storeOf(tenant: string): BaseStore {
-    const { redis, keys, limits } = this.options;
-    return new RedisStore({ redis, keys, tenant, maxBytes: limits.maxStoreBytes });
+  storeOf(tenant: string, signal?: AbortSignal): BaseStore {
+    const { redis, keys, limits, storedBytes } = this.options;
+    return new RedisStore({ redis, keys, tenant, storedBytes, signal, maxBytes: limits.maxStoreBytes });
   }
 
   headOf(ref: ThreadRef): Promise<Head | null> {
@@ -71,8 +73,8 @@ class PostgresSavers extends RedisSavers {
     super(options);
   }
 
-  override forAttempt(lease: AttemptLease, log: AttemptLog): BaseCheckpointSaver {
-    return new RedisSaver(this.table, { lease, log }, this.postgres.saver());
+  override forAttempt(lease: AttemptLease, log: AttemptLog, signal?: AbortSignal): BaseCheckpointSaver {
+    return new RedisSaver(this.table.until(signal), { lease, log }, this.postgres.saver());
   }
 
   override storeOf(tenant: string): BaseStore {

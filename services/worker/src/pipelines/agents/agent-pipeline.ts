@@ -180,13 +180,13 @@ class AgentRun {
     if (savers === null || thread === undefined) return own;
     const { lease } = thread;
     if (own.checkpointer === undefined || own.checkpointer === null) {
-      const saver = savers.forAttempt(lease, thread);
+      const saver = savers.forAttempt(lease, thread, this.#signal);
       // with the agent's own classes, so that its `instanceof` holds for what was stored
       const serializer = await agent.serializerFor(graph);
       if (serializer !== null) saver.serde = serializer;
       own.checkpointer = saver;
     }
-    own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')));
+    own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')), this.#signal);
     return own;
   }
 
