@@ -12,7 +12,7 @@ import {
   StoredBytes,
   TenantSlots,
 } from '@millrace/stream-log';
-import { ThreadKeys, Threads } from '@millrace/threads';
+import { type Savers, ThreadKeys, Threads } from '@millrace/threads';
 import { openSavers } from '@millrace/threads/savers';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import pRetry from 'p-retry';
@@ -108,11 +108,13 @@ export class RedisModule implements OnApplicationShutdown {
     @Inject(REDIS) readonly redis: RedisFactory,
     @Inject(CancelListener) readonly cancelListener: CancelListener,
     @Inject(CONTROL_HUB) readonly hub: ChannelHub,
+    @Inject(SAVERS) readonly savers: Savers,
   ) {}
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.cancelListener.close();
     this.hub.close();
+    await this.savers.close();
     this.redis.close();
   }
 }
