@@ -1,5 +1,6 @@
 export type {
   ContentPart,
+  Interrupt,
   Job,
   JobFilter,
   JobPage,
@@ -7,6 +8,7 @@ export type {
   MediaPart,
   Message,
   NewJob,
+  Pipeline,
   ResponseFormat,
   SaidMessage,
   Tool,
@@ -15,7 +17,6 @@ export type {
 export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
 export { type Delta, JobStream } from './job-stream.ts';
 export {
-  type CallOptions,
   type CreateOptions,
   type GetOptions,
   MillraceClient,
@@ -25,5 +26,15 @@ export {
 export { type FieldError, MillraceError, type MillraceErrorCode, type ProblemCode } from './millrace-error.ts';
 export { newRequestId } from './request-id.ts';
 export type { Reconnection } from './resumed-events.ts';
+export type {
+  ForkOptions,
+  NewThread,
+  PageFilter,
+  Thread,
+  ThreadMessage,
+  ThreadMessagePage,
+  ThreadPage,
+} from './thread.ts';
 export { type ThreadEvent, ThreadStream } from './thread-stream.ts';
-export type { Fetch } from './transport.ts';
+export type { Threads } from './threads.ts';
+export type { CallOptions, Fetch } from './transport.ts';

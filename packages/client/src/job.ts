@@ -103,6 +103,25 @@ export interface SaidMessage {
   readonly toolCallId?: string;
 }
 
+/** A question of an agent to a person. */
+export interface Interrupt {
+  readonly interruptId: string;
+  readonly value: unknown;
+  readonly node?: string;
+}
+
+/** A pipeline or an agent that workers have. @see PROTOCOL.md §5 */
+export interface Pipeline {
+  readonly name: string;
+  readonly kind: 'pipeline' | 'agent';
+  readonly description?: string;
+  /** JSON Schema of `input`, and of `config`; absent where the agent declares none */
+  readonly inputSchema?: Readonly<Record<string, unknown>>;
+  readonly configSchema?: Readonly<Record<string, unknown>>;
+  /** ids of the workers that have it */
+  readonly workers: readonly string[];
+}
+
 /** A job as the server shows it; times are ISO 8601. @see PROTOCOL.md §5 */
 export interface Job {
   readonly id: string;
@@ -127,7 +146,7 @@ export interface Job {
   /** structured output of an agent */
   readonly output: unknown;
   /** questions that it ended with */
-  readonly interrupts: readonly { readonly interruptId: string; readonly value: unknown; readonly node?: string }[];
+  readonly interrupts: readonly Interrupt[];
   /** 1 = next; only while queued */
   readonly queuePosition?: number;
 }
@@ -145,6 +164,8 @@ export interface JobFilter {
   /** at most 100 */
   readonly limit?: number;
   readonly cursor?: string;
+  /** only jobs of this thread */
+  readonly threadId?: string;
   /** admins only */
   readonly tenant?: string;
 }

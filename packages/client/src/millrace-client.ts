@@ -1,21 +1,17 @@
 import { Backoff, pause, type RetryPolicy } from './backoff.ts';
 import { Connection } from './connection.ts';
-import type { Job, JobFilter, JobPage, NewJob } from './job.ts';
+import type { Job, JobFilter, JobPage, NewJob, Pipeline } from './job.ts';
 import { JobStream } from './job-stream.ts';
 import { newRequestId } from './request-id.ts';
 import { type ReadingOptions, type Reconnection, transient } from './resumed-events.ts';
 import { ThreadStream } from './thread-stream.ts';
-import { Transport, type TransportOptions } from './transport.ts';
+import { Threads } from './threads.ts';
+import { type CallOptions, queryOf, Transport, type TransportOptions } from './transport.ts';
 
 export interface MillraceClientOptions extends TransportOptions, Partial<RetryPolicy> {
   /** the server's heartbeat interval, milliseconds (15,000 unless its operator changed it): after three intervals
    *  without a byte, a connection counts as lost */
   readonly heartbeatMs?: number;
-}
-
-export interface CallOptions {
-  /** stops the call; it never cancels a job */
-  readonly signal?: AbortSignal;
 }
 
 export interface GetOptions extends CallOptions {
@@ -41,6 +37,8 @@ export interface CreateOptions extends WatchOptions {
  *  const stream = await client.create({ query: 'Why is the sky blue?' });
  *  for await (const { text } of stream.deltas()) process.stdout.write(text); */
 export class MillraceClient {
+  /** conversations of several jobs */
+  readonly threads: Threads;
   private readonly transport: Transport;
   private readonly policy: RetryPolicy;
   private readonly silenceMs: number;
@@ -48,6 +46,7 @@ export class MillraceClient {
   constructor(options: MillraceClientOptions) {
     const { retryMs = 1000, maxRetryMs = 15_000, maxFailures = 20, heartbeatMs = 15_000 } = options;
     this.transport = new Transport(options);
+    this.threads = new Threads(this.transport);
     this.policy = { retryMs, maxRetryMs, maxFailures };
     this.silenceMs = 3 * heartbeatMs;
   }
@@ -97,10 +96,14 @@ export class MillraceClient {
 
   /** One page of the caller's jobs, newest first. */
   list(filter: JobFilter = {}, { signal }: CallOptions = {}): Promise<JobPage> {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
-    const path = query.size > 0 ? `/jobs?${query}` : '/jobs';
-    return this.transport.json({ method: 'GET', path, signal: signal ?? null });
+    return this.transport.json({ method: 'GET', path: `/jobs${queryOf(filter)}`, signal: signal ?? null });
+  }
+
+  /** The pipelines and agents that the service has, with the schemas of what they take. */
+  async pipelines({ signal }: CallOptions = {}): Promise<readonly Pipeline[]> {
+    const path = '/pipelines';
+    const { items } = await this.transport.json<{ items: Pipeline[] }>({ method: 'GET', path, signal: signal ?? null });
+    return items;
   }
 
   /** Cancels a job; cancelling twice is the same as cancelling once.

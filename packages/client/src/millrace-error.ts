@@ -58,7 +58,7 @@ export class MillraceError extends Error {
   /** HTTP status of the answer; null if there was none, or the stream had begun */
   readonly status: number | null;
   readonly requestId: string | null;
-  /** what is wrong with the body, for `INVALID_REQUEST` */
+  /** what is wrong with the body, for `INVALID_REQUEST` and `INVALID_INPUT` */
   readonly errors: readonly FieldError[];
   /** the server's `Retry-After`, milliseconds; null if there was none */
   readonly retryAfterMs: number | null;

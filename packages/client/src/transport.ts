@@ -18,6 +18,11 @@ export interface Request {
   readonly signal: AbortSignal | null;
 }
 
+export interface CallOptions {
+  /** stops the call; it never cancels a job */
+  readonly signal?: AbortSignal;
+}
+
 /** HTTP exchanges with the service: address, key, and errors that say what happened. */
 export class Transport {
   private readonly baseUrl: string;
@@ -68,4 +73,11 @@ export async function reaching<T>(signal: AbortSignal | null, work: () => Promis
     signal?.throwIfAborted();
     throw new MillraceError('UNREACHABLE', 'the connection failed', { retryable: true, cause });
   }
+}
+
+/** @returns the query string of a filter, with its `?`; '' if nothing is given */
+export function queryOf(filter: object): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
+  return query.size > 0 ? `?${query}` : '';
 }
