@@ -7,7 +7,7 @@ import { BUILT_IN_PIPELINE } from './queue.ts';
 import { threadIdSchema } from './thread.ts';
 
 /** A job starts this long after its creation at the latest, milliseconds: 7 days. */
-const MAX_DELAY_MS = 604_800_000;
+export const MAX_DELAY_MS = 604_800_000;
 
 /** Values of a graph's `configurable` that belong to the service. */
 const OWNED_CONFIG = new Set([

@@ -1,10 +1,34 @@
 import { z } from 'zod';
 import type { Interrupt } from './agent.ts';
+import { countedRecord } from './counted.ts';
 
 /** The id of a thread, chosen by the client or made by the service. */
 export const threadIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-"');
+
+const metadataSchema = countedRecord(z.string().max(64), z.string().max(512), { most: 16 });
+
+/** The body of `POST /threads`. @see PROTOCOL.md §10 */
+export const createThreadSchema = z.strictObject({
+  id: threadIdSchema.optional().describe('Chosen by the client; made by the service if left out.'),
+  metadata: metadataSchema.optional().describe('Merged with the metadata of a thread that exists.'),
+});
+
+export type CreateThreadBody = z.infer<typeof createThreadSchema>;
+
+/** The body of `POST /threads/:id/fork`. @see PROTOCOL.md §10 */
+export const forkThreadSchema = z.strictObject({
+  id: threadIdSchema.optional().describe('Of the new thread; made by the service if left out.'),
+  checkpointId: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('Of an agent: where the new thread begins; the newest if left out.'),
+});
+
+export type ForkThreadBody = z.infer<typeof forkThreadSchema>;
 
 /** Names a thread in the whole deployment: `<tenant>.<threadId>`. Like job ids, thread ids belong to tenants. */
 export type ThreadRef = `${string}.${string}`;

@@ -19,6 +19,7 @@ export { type EventSink, logLost, type Subscription } from './follow/subscriber.
 export { type FollowedJob, type FollowOptions, Subscribers } from './follow/subscribers.ts';
 export type { EventBatch } from './log/event-batch.ts';
 export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
+export { JobEraser } from './log/job-eraser.ts';
 export { JobOpener } from './log/job-opener.ts';
 export { type AttemptPage, JobReader } from './log/job-reader.ts';
 export { keptEvents, type LogPlace } from './log/kept-events.ts';
@@ -39,7 +40,7 @@ export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
-export { IdempotencyKeys } from './registry/idempotency-keys.ts';
+export { digestOf, IdempotencyKeys } from './registry/idempotency-keys.ts';
 export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
 export {
   type AnnouncedPipeline,

@@ -5,6 +5,7 @@ export type { ThreadWatcher } from './follow/thread-topic.ts';
 export { type ThreadHold, ThreadTopics } from './follow/thread-topics.ts';
 export { type NextTurn, type ThreadHead, ThreadTurns, type Turn } from './follow/thread-turns.ts';
 export { type CheckpointOptions, openCheckpoints } from './open-checkpoints.ts';
+export { ThreadCatalogue, type ThreadPage } from './thread-catalogue.ts';
 export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';
 export type { ThreadMessage } from './thread-messages.ts';

@@ -84,6 +84,11 @@ export class ThreadKeys {
     return `${this.#catalogue}:all`;
   }
 
+  /** `<id>/<tenant>`, all of score 0: the tenants that hold an id are neighbours */
+  get holders(): string {
+    return `${this.#catalogue}:holders`;
+  }
+
   /** sorted set of references by creation (µs) */
   threadsOf(tenant: string): string {
     return `${this.#catalogue}:tenant:${tenant}`;

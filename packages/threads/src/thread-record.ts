@@ -11,6 +11,8 @@ export interface ThreadRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** the job that has the turn, whether a worker has it yet or not; null when the thread is idle */
   readonly activeJob: string | null;
+  /** whether the active job is to be cancelled, for another one that goes first */
+  readonly makesWay: boolean;
   /** whether an attempt at the active job has claimed the thread */
   readonly isClaimed: boolean;
   /** the job that ended last, without those that were undone */
@@ -29,7 +31,7 @@ export interface ThreadRecord {
 
 /** Fields of a record, as HMGET expects them. */
 export const RECORD_FIELDS = [
-  ...['createdAt', 'updatedAt', 'metadata', 'active', 'claim', 'last', 'failed', 'interrupts', 'head', 'turn'],
+  ...['createdAt', 'updatedAt', 'metadata', 'active', 'claim', 'last', 'failed', 'interrupts', 'head', 'turn', 'stop'],
   ...['own', 'bytes'],
 ] as const;
 
@@ -51,6 +53,7 @@ export function parseThread(ref: ThreadRef, values: readonly (string | null)[]):
     updatedAt: Number(updatedAt ?? createdAt),
     metadata: JSON.parse(metadata ?? '{}') as Record<string, string>,
     activeJob: active ?? null,
+    makesWay: active !== undefined && fields['stop']?.startsWith(`${active}:`) === true,
     isClaimed: fields['claim'] !== undefined,
     lastJob: last ?? null,
     interrupts: open,

@@ -25,7 +25,7 @@ const OF_THREAD = {
   rewind: [9, ...UNDOING],
   erase: [9, 'thread'],
 } as const;
-const OF_CATALOGUE = { register: [4], remove: [4] } as const;
+const OF_CATALOGUE = { register: [5], remove: [5] } as const;
 
 /** Longer than a job is in a thread, or expected there, milliseconds. */
 const MAX_OPEN_MS = 30 * 86_400_000;
@@ -44,6 +44,8 @@ export interface Entry {
   readonly isPrivate?: boolean;
   /** the job was announced by {@link Threads.expect}: a thread that was erased since is not made again */
   readonly wasExpected?: boolean;
+  /** a job of this id has left the thread, and is gone: this is another one */
+  readonly isAnew?: boolean;
 }
 
 export type Entered =
@@ -141,11 +143,11 @@ export class Threads {
 
   /** Gives a job its place. A job that is in the thread already gets the same place again. */
   async enter(entry: Entry): Promise<Entered> {
-    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false } = entry;
+    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false } = entry;
     // before the thread is busy: what a crash leaves in between is found by it
     const mayMakeIt = kind === 'message' && !wasExpected;
     await this.#register(ref, { becomesBusy: true, isListed: mayMakeIt && !isPrivate });
-    const manner = isPrivate ? 'own' : wasExpected ? 'expected' : '';
+    const manner = isPrivate ? 'own' : wasExpected ? 'expected' : isAnew ? 'anew' : '';
     const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner];
     const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
     if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
@@ -215,18 +217,23 @@ export class Threads {
   /** Deletes a thread with all that belongs to it in Redis, once its jobs have left: what still writes to it is refused.
    *  @returns false: a job has the turn, waits or is expected; nothing is deleted */
   async erase(ref: ThreadRef): Promise<boolean> {
-    const { busyThreads, seenThreads, allThreads } = this.keys;
+    const { busyThreads, seenThreads, allThreads, holders } = this.keys;
     const seen = await this.redis.zscore(seenThreads, ref);
     if ((await this.#run('erase', this.keys.ofThread(ref), [this.#publish])) !== 1) return false;
     await this.#account(ref, 0);
-    const lists = [seenThreads, busyThreads, allThreads, this.keys.threadsOf(tenantOf(ref))];
+    const lists = [seenThreads, busyThreads, allThreads, this.keys.threadsOf(tenantOf(ref)), holders];
     if (seen !== null) await this.#catalogue('remove', lists, [ref, seen]);
     return true;
   }
 
+  /** @returns the jobs that wait for their turn, the next one first */
+  waiting(ref: ThreadRef): Promise<string[]> {
+    return this.redis.lrange(this.keys.waiting(ref), 0, -1);
+  }
+
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {
-    const { busyThreads, seenThreads, allThreads } = this.keys;
-    const lists = [busyThreads, seenThreads, allThreads, this.keys.threadsOf(tenantOf(ref))];
+    const { busyThreads, seenThreads, allThreads, holders } = this.keys;
+    const lists = [busyThreads, seenThreads, allThreads, this.keys.threadsOf(tenantOf(ref)), holders];
     // the entry must outlive the thread, whose retention begins when its jobs have left
     const retentionMs = this.limits.retentionMs + MAX_OPEN_MS;
     await this.#catalogue('register', lists, [ref, becomesBusy ? '1' : '', isListed ? '1' : '', retentionMs]);

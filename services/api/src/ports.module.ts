@@ -1,4 +1,4 @@
-import { logLimits } from '@millrace/contracts';
+import { checkpointLimits, logLimits, threadLimits } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 
 import {
@@ -8,23 +8,35 @@ import {
   IdempotencyKeys,
   JobCanceller,
   JobCatalogue,
+  JobEraser,
   JobOpener,
   JobReader,
   KeySpace,
+  StoredBytes,
   Subscribers,
   TenantSlots,
 } from '@millrace/stream-log';
-import { ThreadKeys, ThreadTopics, ThreadTurns } from '@millrace/threads';
+import {
+  type Checkpoints,
+  openCheckpoints,
+  ThreadCatalogue,
+  ThreadKeys,
+  Threads,
+  ThreadTopics,
+  ThreadTurns,
+} from '@millrace/threads';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Authenticator } from './auth/authenticator.ts';
 import { StalledReaders } from './server/stalled-readers.ts';
 import type { ApiSettings } from './settings.ts';
 import {
   ABANDONED_JOBS,
+  CHECKPOINTS,
   FAIR_QUEUE,
   IDEMPOTENCY_KEYS,
   JOB_CANCELLER,
   JOB_CATALOGUE,
+  JOB_ERASER,
   JOB_OPENER,
   JOB_READER,
   KEYS,
@@ -34,7 +46,9 @@ import {
   SETTINGS,
   SUBSCRIBERS,
   TENANT_SLOTS,
+  THREAD_CATALOGUE,
   THREAD_TOPICS,
+  THREADS,
 } from './tokens.ts';
 
 /** What the process hands to the application. */
@@ -54,6 +68,7 @@ export class PortsModule implements OnApplicationShutdown {
   constructor(
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(THREAD_TOPICS) private readonly threadTopics: ThreadTopics,
+    @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
   ) {}
 
   static of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): DynamicModule {
@@ -65,6 +80,8 @@ export class PortsModule implements OnApplicationShutdown {
       sharded: redisFactory.mode === 'cluster',
     });
     const reader = new JobReader(redis, keys);
+    const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
+    const threads = new Threads(redis, threadKeys, new StoredBytes(redis, keys), threadLimits(settings));
     const ports = new Map<symbol | typeof StalledReaders, unknown>([
       [StalledReaders, stalledReaders],
       [SETTINGS, settings],
@@ -74,6 +91,7 @@ export class PortsModule implements OnApplicationShutdown {
       [KEYS, keys],
       [JOB_OPENER, new JobOpener(redis, keys, limits)],
       [JOB_READER, reader],
+      [JOB_ERASER, new JobEraser(redis, keys)],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
       [ABANDONED_JOBS, new AbandonedJobs(redis, keys)],
       [FAIR_QUEUE, new FairQueue(redis, keys, limits)],
@@ -81,15 +99,26 @@ export class PortsModule implements OnApplicationShutdown {
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [SUBSCRIBERS, new Subscribers(redis, hub, keys)],
-      [THREAD_TOPICS, new ThreadTopics(new ThreadTurns(redis, new ThreadKeys(settings.MILLRACE_KEY_PREFIX)), hub)],
+      [THREAD_TOPICS, new ThreadTopics(new ThreadTurns(redis, threadKeys), hub)],
+      [THREADS, threads],
+      [THREAD_CATALOGUE, new ThreadCatalogue(redis, threadKeys, threads)],
     ]);
     const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));
-    return { module: PortsModule, providers, exports: [...ports.keys()] };
+    const checkpoints = {
+      provide: CHECKPOINTS,
+      useFactory: () =>
+        openCheckpoints({
+          checkpoints: settings.MILLRACE_CHECKPOINTS,
+          ...{ redis, keys: threadKeys, limits: checkpointLimits(settings) },
+        }),
+    };
+    return { module: PortsModule, providers: [...providers, checkpoints], exports: [...ports.keys(), CHECKPOINTS] };
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.threadTopics.close();
     this.subscribers.close();
     this.subscribers.hub.close();
+    await this.checkpoints.close();
   }
 }

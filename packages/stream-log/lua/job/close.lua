@@ -13,18 +13,19 @@
 --         | 'fenced' a newer attempt, or the queue, owns the job | 'lost' Redis has lost the record, the log, or events
 --         that it had acknowledged | 'missing' no such job, for a caller without a lease
 --         values for the first two: keptBytes, attempt, seq (of the terminal event), startedAt, firstTokenAt ('' for
---         never), finishedAt (ms)
+--         never), finishedAt (ms), pipeline, threadId ('' for none)
 local publish, record_ms, log_ms, final, event, data = unpack(ARGV, 1, 6)
 local attempt, lease_token, acknowledged, usage = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
 local control, ref, by_attempt = ARGV[11], ARGV[12], attempt ~= ''
 
 local names = { 'status', 'attempt', 'seq', 'events', 'leaseToken', 'bytes', 'keptBytes', 'startedAt', 'firstTokenAt',
-  'finishedAt', 'attemptUsage' }
+  'finishedAt', 'attemptUsage', 'pipeline', 'threadId' }
 local values, job = redis.call('HMGET', KEYS[1], unpack(names)), {}
 for i, name in ipairs(names) do job[name] = values[i] end
 local function closed(outcome)
   return { outcome, 'keptBytes', job.bytes + (job.keptBytes or 0), 'attempt', job.attempt, 'seq', job.seq,
-    'startedAt', job.startedAt or '', 'firstTokenAt', job.firstTokenAt or '', 'finishedAt', job.finishedAt }
+    'startedAt', job.startedAt or '', 'firstTokenAt', job.firstTokenAt or '', 'finishedAt', job.finishedAt,
+    'pipeline', job.pipeline, 'threadId', job.threadId or '' }
 end
 
 local seq = tonumber(job.seq)

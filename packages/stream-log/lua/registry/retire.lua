@@ -3,7 +3,8 @@
 -- to parked jobs. Runs even when Redis is full.
 -- KEYS[1] open jobs  KEYS[2] queued jobs  KEYS[3] the tenant's open jobs
 -- KEYS[4] expiring jobs  KEYS[5] expiring logs: sorted sets of references, by when record and log expire (ms)
--- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs  (same hash tag)
+-- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs
+-- KEYS[9] its jobs                                                                                (same hash tag)
 -- ARGV[1] record retention (ms)  ARGV[2] log retention (ms)  ARGV[3] retention of the lists (ms)
 -- ARGV[4…] reference, bytes that it keeps ('' when that is not known) pairs
 -- RETURNS references of parked jobs that now have a slot: they are to be queued
@@ -15,9 +16,12 @@ local freed, total = 0, 0
 for i = 4, #ARGV, 2 do
   local ref, kept = ARGV[i], tonumber(ARGV[i + 1])
   for place = 1, 3 do redis.call('ZREM', KEYS[place], ref) end
-  -- the last report counts: a record must not outlive its entry in the lists
-  redis.call('ZADD', KEYS[4], string.format('%.0f', now + record_ms), ref)
-  if log_ms < record_ms then redis.call('ZADD', KEYS[5], string.format('%.0f', now + log_ms), ref) end
+  -- a job that is not listed was erased: nothing of it may come back
+  if redis.call('ZSCORE', KEYS[9], ref) then
+    -- the last report counts: a record must not outlive its entry in the lists
+    redis.call('ZADD', KEYS[4], string.format('%.0f', now + record_ms), ref)
+    if log_ms < record_ms then redis.call('ZADD', KEYS[5], string.format('%.0f', now + log_ms), ref) end
+  end
   local before = kept and redis.call('HGET', KEYS[6], ref)
   if before then
     redis.call('HSET', KEYS[6], ref, kept)

@@ -39,6 +39,8 @@ export interface JobEnd {
   readonly startedAt: number | null;
   readonly firstTokenAt: number | null;
   readonly finishedAt: number;
+  readonly pipeline: string;
+  readonly threadId: string | null;
 }
 
 /** Stores a job's terminal event and final status (law 8). Sent twice, it closes once. */
@@ -77,6 +79,8 @@ function endOf(values: Readonly<Record<string, string>>): JobEnd {
     startedAt: timeOrNull(values['startedAt']),
     firstTokenAt: timeOrNull(values['firstTokenAt']),
     finishedAt: Number(values['finishedAt']),
+    pipeline: values['pipeline'] ?? '',
+    threadId: values['threadId'] || null,
   };
 }
 

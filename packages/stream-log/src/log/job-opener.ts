@@ -1,10 +1,10 @@
-import { eventId, idOf, type JobRef, type StoredEvent } from '@millrace/contracts';
+import { eventId, idOf, type JobRef, type JobRequest, type StoredEvent } from '@millrace/contracts';
 import { IdempotencyMismatch } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import { type JobScripts, jobScripts } from './job-scripts.ts';
 import type { NewJob } from './new-job.ts';
-import type { LogLimits } from './record.ts';
+import { type LogLimits, RESUMES } from './record.ts';
 
 /** The first event of every job. */
 export function acceptedEvent(ref: JobRef, threadId?: string): StoredEvent {
@@ -24,10 +24,12 @@ export class JobOpener {
    *  @throws IdempotencyMismatch the id stands for another request
    *  @see PROTOCOL.md §2 */
   async open(job: NewJob): Promise<number | null> {
-    const { ref, fingerprint, request, traceparent } = job;
+    const { ref, fingerprint, request, traceparent, idempotencyDigest } = job;
     const { run, publish, keys, limits } = this.#scripts;
     const reply = await run('open', keys.ofJob(ref), [
-      ...[publish, limits.unfinishedRetentionMs, fingerprint, acceptedEvent(ref, request.threadId).data],
+      // a job that starts later is silent until then
+      ...[publish, limits.unfinishedRetentionMs + (request.delayMs ?? 0)],
+      ...[fingerprint, acceptedEvent(ref, request.threadId).data],
       ...['request', job.requestJson],
       ...['requestBytes', job.requestBytes],
       ...['keptBytes', job.keptBytes],
@@ -37,9 +39,16 @@ export class JobOpener {
       ...['onDisconnect', request.onDisconnect],
       ...['metadata', job.metadataJson],
       ...(traceparent === null ? [] : ['traceparent', traceparent]),
-      ...(request.threadId === undefined ? [] : ['threadId', request.threadId]),
+      ...(idempotencyDigest === null ? [] : ['idempotencyDigest', idempotencyDigest]),
+      ...(request.delayMs === undefined ? [] : ['delayMs', request.delayMs]),
+      ...(request.threadId === undefined ? [] : threadFields(request.threadId, request)),
     ]);
     if (reply === -1) throw new IdempotencyMismatch(ref);
     return reply === 0 ? null : Number(reply);
   }
+}
+
+/** Where the job belongs, and what a sweep must know to put it there. */
+function threadFields(threadId: string, { onBusy = 'enqueue', resume }: JobRequest): string[] {
+  return ['threadId', threadId, 'onBusy', resume === undefined ? onBusy : RESUMES];
 }

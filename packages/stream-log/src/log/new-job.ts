@@ -12,6 +12,8 @@ interface Parts {
   readonly metadata: Readonly<Record<string, string>>;
   /** W3C trace context of the request that makes the job */
   readonly traceparent?: string | undefined;
+  /** of the idempotency key that stands for it */
+  readonly idempotencyDigest?: string | null | undefined;
 }
 
 /** A job that is to be opened. Its JSON is written once, so that its size is known before it is stored. */
@@ -20,6 +22,7 @@ export class NewJob {
   readonly fingerprint: string;
   readonly request: JobRequest;
   readonly traceparent: string | null;
+  readonly idempotencyDigest: string | null;
   readonly requestJson: string;
   readonly metadataJson: string;
   /** of the request, which is kept until the job ends */
@@ -27,11 +30,12 @@ export class NewJob {
   /** of what is kept for as long as the record, beside the log */
   readonly keptBytes: number;
 
-  constructor({ ref, fingerprint, request, metadata, traceparent }: Parts) {
+  constructor({ ref, fingerprint, request, metadata, traceparent, idempotencyDigest }: Parts) {
     this.ref = ref;
     this.fingerprint = fingerprint;
     this.request = request;
     this.traceparent = traceparent ?? null;
+    this.idempotencyDigest = idempotencyDigest ?? null;
     this.requestJson = JSON.stringify(request);
     this.metadataJson = JSON.stringify(metadata);
     this.requestBytes = Buffer.byteLength(this.requestJson);

@@ -6,6 +6,7 @@ import {
   type JobError,
   type JobRef,
   type JobStatus,
+  type OnBusy,
   tenantOf,
   type Usage,
 } from '@millrace/contracts';
@@ -51,6 +52,14 @@ export interface JobOutline {
   readonly error: JobError | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly threadId: string | null;
+  /** how it enters its thread */
+  readonly onBusy: OnBusy;
+  /** whether it answers the interrupt of its thread */
+  readonly resumes: boolean;
+  /** how long after its creation it starts, at the earliest, milliseconds */
+  readonly delayMs: number;
+  /** digest of the idempotency key that stands for it; null for none */
+  readonly idempotencyDigest: string | null;
   /** structured output of an agent, JSON; null without any */
   readonly output: unknown;
   /** questions that it ended with */
@@ -63,8 +72,11 @@ export interface JobOutline {
 export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
-  ...['threadId', 'output', 'interrupts'],
+  ...['threadId', 'onBusy', 'delayMs', 'idempotencyDigest', 'output', 'interrupts'],
 ] as const;
+
+/** In place of `onBusy` in the record of a job that answers an interrupt. */
+export const RESUMES = 'resume';
 
 type Fields = Readonly<Record<string, string | null | undefined>>;
 
@@ -93,6 +105,10 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     error: jsonOrNull<JobError>(fields['error']),
     metadata: jsonOrNull<Record<string, string>>(fields['metadata']) ?? {},
     threadId: fields['threadId'] ?? null,
+    onBusy: fields['onBusy'] === RESUMES ? 'enqueue' : ((fields['onBusy'] ?? 'enqueue') as OnBusy),
+    resumes: fields['onBusy'] === RESUMES,
+    delayMs: Number(fields['delayMs'] ?? 0),
+    idempotencyDigest: fields['idempotencyDigest'] ?? null,
     output: jsonOrNull<unknown>(fields['output']),
     interrupts: jsonOrNull<Interrupt[]>(fields['interrupts']) ?? NO_INTERRUPTS,
     bytes: {

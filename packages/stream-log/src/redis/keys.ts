@@ -77,6 +77,11 @@ export class KeySpace {
     return `${this.#registry}:tenant:${tenant}:jobs`;
   }
 
+  /** jobs that name a thread, whether they have had their turn in it or not */
+  jobsOfThread(tenant: string, threadId: string): string {
+    return `${this.#registry}:tenant:${tenant}:thread:${threadId}`;
+  }
+
   /** hash: reference → bytes that the job has in Redis, and `total` */
   storedBytesOf(tenant: string): string {
     return `${this.#registry}:tenant:${tenant}:stored`;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobRef, jobRef } from '@millrace/contracts';
+import { type JobRef, jobRef, MAX_DELAY_MS } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { LogHarness } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
@@ -86,7 +86,7 @@ describe('the registry of jobs', () => {
     await fairQueue.admit(sized('t.last'), ROOMY);
     await fairQueue.markStarted('t.last');
     await fairQueue.retire({ ref: 't.last', keptBytes: 1 });
-    const retentionMs = d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
+    const retentionMs = MAX_DELAY_MS + d.limits.unfinishedRetentionMs + d.limits.recordRetentionMs;
     const { allJobs, expiringJobs, expiringLogs, holders } = d.keys;
     const lists = [allJobs, expiringJobs, expiringLogs, holders, d.keys.jobsOf('t'), d.keys.storedBytesOf('t')];
     for (const list of lists) {

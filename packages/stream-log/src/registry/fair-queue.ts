@@ -1,4 +1,4 @@
-import { type JobRef, type JobStatus, tenantOf } from '@millrace/contracts';
+import { type JobRef, type JobStatus, MAX_DELAY_MS, tenantOf } from '@millrace/contracts';
 import type { NewJob } from '../log/new-job.ts';
 import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
@@ -72,11 +72,15 @@ export class FairQueue {
     readonly limits: Pick<LogLimits, 'recordRetentionMs' | 'logRetentionMs' | 'unfinishedRetentionMs'>,
   ) {
     this.#run = scriptsOf(redis);
-    this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
+    this.#retentionMs = MAX_DELAY_MS + limits.unfinishedRetentionMs + limits.recordRetentionMs;
   }
 
-  /** Counts a job in; one that is counted already is always admitted, and keeps its turn. */
-  async admit(job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'>, limits: AdmissionLimits): Promise<Admission> {
+  /** Counts a job in; one that is counted already is always admitted, and keeps its turn.
+   *  @param job its thread, if it has one, lists it too */
+  async admit(
+    job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'> & { readonly threadId?: string | null | undefined },
+    limits: AdmissionLimits,
+  ): Promise<Admission> {
     const { openJobs, queuedJobs, allJobs, fairTurns, expiringJobs, expiringLogs, holders } = this.keys;
     const tenant = tenantOf(job.ref);
     const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
@@ -84,7 +88,12 @@ export class FairQueue {
     const { maxQueued, maxOpenPerTenant, maxStoredBytesPerTenant } = limits;
     const args = [job.ref, maxQueued, maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
     const bytes = [job.keptBytes + job.requestBytes, maxStoredBytesPerTenant];
-    const reply = Number(await this.#run('admit', [...keys, this.keys.storedBytesOf(tenant)], [...args, ...bytes]));
+    const admitted = this.#run('admit', [...keys, this.keys.storedBytesOf(tenant)], [...args, ...bytes]);
+    // right behind it on the same connection: no further round trip
+    const [reply] = (await Promise.all([admitted, job.threadId ? this.#join(job.ref, job.threadId) : null])).map(
+      Number,
+    );
+    if (reply === undefined) throw new RangeError('admit.lua answered nothing');
     const outcome = REFUSALS.get(reply);
     return outcome === undefined ? { outcome: 'admitted', priority: reply } : { outcome };
   }
@@ -106,23 +115,38 @@ export class FairQueue {
     readonly ref: JobRef;
     readonly attempt: number;
     readonly status: JobStatus;
+    readonly threadId?: string | null;
     readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
   }): Promise<void> {
     const { kept, request, log } = job.bytes;
-    await this.admit({ ref: job.ref, keptBytes: kept + log, requestBytes: request }, NO_LIMITS);
+    const { ref, threadId } = job;
+    await this.admit({ ref, threadId, keptBytes: kept + log, requestBytes: request }, NO_LIMITS);
     // a job that a worker has had is queued no more, or is first in line
     if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.ref);
     else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.ref);
   }
 
-  /** Undoes an admission whose job was not opened. */
-  async dropAdmission(ref: JobRef): Promise<void> {
+  /** Undoes an admission whose job was not opened, or was erased.
+   *  @param threadId of the thread that lists it */
+  async dropAdmission(ref: JobRef, threadId: string | null | undefined = null): Promise<void> {
     const tenant = tenantOf(ref);
     const { openJobs, queuedJobs, allJobs, expiringJobs, expiringLogs, holders } = this.keys;
     const own = [this.keys.openJobsOf(tenant), this.keys.jobsOf(tenant)];
     const parked = this.keys.parkedJobsOf(tenant);
     const lists = [openJobs, queuedJobs, allJobs, ...own, expiringJobs, expiringLogs, parked];
-    await this.#run('drop', [...lists, holders, this.keys.storedBytesOf(tenant)], [ref]);
+    await Promise.all([
+      this.#run('drop', [...lists, holders, this.keys.storedBytesOf(tenant)], [ref]),
+      threadId ? this.redis.zrem(this.keys.jobsOfThread(tenant, threadId), ref) : null,
+    ]);
+  }
+
+  async #join(ref: JobRef, threadId: string): Promise<unknown> {
+    const tenant = tenantOf(ref);
+    return this.#run(
+      'join',
+      [this.keys.jobsOf(tenant), this.keys.jobsOfThread(tenant, threadId)],
+      [ref, this.#retentionMs],
+    );
   }
 
   /** A worker has started the job: newcomers go behind its turn. */
@@ -171,7 +195,10 @@ export class FairQueue {
     await Promise.all(
       [...byTenant].map(async ([tenant, ended]) => {
         const lists = [openJobs, queuedJobs, this.keys.openJobsOf(tenant), expiringJobs, expiringLogs];
-        const own = [this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
+        const own = [
+          ...[this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant)],
+          ...[this.keys.parkedJobsOf(tenant), this.keys.jobsOf(tenant)],
+        ];
         const times = [recordRetentionMs, logRetentionMs, this.#retentionMs];
         const pairs = ended.flatMap(({ ref, keptBytes }) => [ref, keptBytes ?? '']);
         this.#unparked(await this.#run('retire', [...lists, ...own], [...times, ...pairs]));

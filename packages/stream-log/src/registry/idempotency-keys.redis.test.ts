@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { LogHarness } from '../testing/log-harness.ts';
-import { IdempotencyKeys } from './idempotency-keys.ts';
+import { digestOf, IdempotencyKeys } from './idempotency-keys.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -25,9 +25,9 @@ describe('idempotency keys', () => {
     await using d = LogHarness.single(server.url);
     const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
     await keys.reserve('a', 'key', 'mine');
-    await keys.unreserve('a', 'key', 'not-mine');
+    await keys.unreserve('a', digestOf('a', 'key'), 'not-mine');
     expect(await keys.find('a', 'key')).toBe('mine');
-    await keys.unreserve('a', 'key', 'mine');
+    await keys.unreserve('a', digestOf('a', 'key'), 'mine');
     expect(await keys.find('a', 'key')).toBeNull();
   });
 });

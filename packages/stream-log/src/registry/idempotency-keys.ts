@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { MAX_DELAY_MS } from '@millrace/contracts';
 import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
@@ -15,7 +16,7 @@ export class IdempotencyKeys {
     limits: Pick<LogLimits, 'recordRetentionMs' | 'unfinishedRetentionMs'>,
   ) {
     this.#run = scriptsOf(redis);
-    this.#retentionMs = limits.unfinishedRetentionMs + limits.recordRetentionMs;
+    this.#retentionMs = MAX_DELAY_MS + limits.unfinishedRetentionMs + limits.recordRetentionMs;
   }
 
   /** @returns the job id that the key stands for; null for a new key. Writes nothing. */
@@ -39,12 +40,18 @@ export class IdempotencyKeys {
     return held;
   }
 
-  /** Deletes a key whose request was refused, unless it stands for another id. */
-  async unreserve(tenant: string, key: string, jobId: string): Promise<void> {
-    await this.#run('unreserve', [this.#name(tenant, key)], [jobId]);
+  /** Deletes a key whose request was refused, or whose job was erased, unless it stands for another id.
+   *  @param digest of the key, see {@link digestOf} */
+  async unreserve(tenant: string, digest: string, jobId: string): Promise<void> {
+    await this.#run('unreserve', [this.keys.idempotency(tenant, digest)], [jobId]);
   }
 
   #name(tenant: string, key: string): string {
-    return this.keys.idempotency(tenant, createHash('sha256').update(`${tenant}\0${key}`).digest('base64url'));
+    return this.keys.idempotency(tenant, digestOf(tenant, key));
   }
+}
+
+/** What Redis keeps of an idempotency key: callers may put a secret into it. */
+export function digestOf(tenant: string, key: string): string {
+  return createHash('sha256').update(`${tenant}\0${key}`).digest('base64url');
 }

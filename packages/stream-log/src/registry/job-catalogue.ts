@@ -30,12 +30,23 @@ export class JobCatalogue {
 
   /** Newest first.
    *  @param tenant null for all tenants
+   *  @param threadId only jobs that name this thread of the tenant
    *  @param cursor of the page before */
-  async list(query: { tenant: string | null; limit: number; cursor?: string | undefined }): Promise<JobPage> {
-    const key = query.tenant === null ? this.keys.allJobs : this.keys.jobsOf(query.tenant);
+  async list(query: {
+    tenant: string | null;
+    threadId?: string | undefined;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<JobPage> {
+    const key = this.#listOf(query);
     const from = query.cursor === undefined ? '+inf' : `(${query.cursor}`;
     const reply = await this.redis.zrange(key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, query.limit, 'WITHSCORES');
     return pageOf(reply, query.limit);
+  }
+
+  #listOf({ tenant, threadId }: { tenant: string | null; threadId?: string | undefined }): string {
+    if (tenant === null) return this.keys.allJobs;
+    return threadId === undefined ? this.keys.jobsOf(tenant) : this.keys.jobsOfThread(tenant, threadId);
   }
 
   /** Jobs that are not known to have ended, oldest first: what a sweep goes through.

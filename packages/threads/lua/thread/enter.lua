@@ -3,7 +3,8 @@
 -- ARGV[1] publish command  ARGV[2] retention (ms)  ARGV[3] job
 -- ARGV[4] when another job has the turn: 'enqueue' | 'reject' | 'interrupt' | 'rollback'
 -- ARGV[5] 'message' | 'resume': answers the thread's questions
--- ARGV[6] 'own': a private thread | 'expected': refuse a job that `expect` has not announced | ''
+-- ARGV[6] 'own': a private thread | 'expected': refuse a job that `expect` has not announced
+--         | 'anew': a job that has left enters again, as another one with its id | ''
 -- RETURNS {'run'} | {'wait'} | {'cancel-first', 'jobId', the active job}: this one is next
 --       | {'busy'} | {'not-interrupted'} | {'unknown-thread'} | {'over'}: the job has left
 local publish, retention, job, on_busy, kind, manner = unpack(ARGV, 1, 6)
@@ -11,7 +12,7 @@ local goes_first = on_busy == 'interrupt' or on_busy == 'rollback'
 local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own')
 
 if thread.active == job then return { 'run' } end
-if redis.call('ZSCORE', JOBS, job) then return { 'over' } end
+if manner ~= 'anew' and redis.call('ZSCORE', JOBS, job) then return { 'over' } end
 local stopped, how = (thread.stop or ''):match('^(.*):(.*)$')
 if redis.call('LPOS', WAITING, job) then
   return goes_first and stopped == thread.active and { 'cancel-first', 'jobId', stopped } or { 'wait' }

@@ -14,7 +14,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   FORBIDDEN: { status: 403, title: 'The caller may not do this' },
   JOB_NOT_FOUND: { status: 404, title: 'There is no such job' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
-  AMBIGUOUS_ID: { status: 409, title: 'Several jobs have this id' },
+  AMBIGUOUS_ID: { status: 409, title: 'Several tenants have this id' },
   HOST_NOT_ALLOWED: { status: 421, title: 'The service is not known by this name' },
   JOB_FINISHED: { status: 409, title: 'The job has finished' },
   THREAD_NOT_FOUND: { status: 404, title: 'There is no such thread' },
@@ -107,19 +107,19 @@ export class MethodNotAllowed extends Problem {
   }
 }
 
-/** For admins only: other callers always name a job of their own tenant. */
+/** For admins only: other callers always name what their own tenant has. */
 export class AmbiguousId extends Problem {
-  constructor(tenants: readonly string[]) {
+  constructor(what: 'job' | 'thread', tenants: readonly string[]) {
     super(
       'AMBIGUOUS_ID',
-      `Several tenants have a job with this id (${tenants.join(', ')}): add ?tenant= with one of them.`,
+      `Several tenants have a ${what} with this id (${tenants.join(', ')}): add ?tenant= with one of them.`,
     );
   }
 }
 
 export class ThreadNotFound extends Problem {
   constructor() {
-    super('THREAD_NOT_FOUND', 'There is no such thread, or it has expired.');
+    super('THREAD_NOT_FOUND', 'There is no such thread, or it is not yours.');
   }
 }
 
@@ -134,6 +134,37 @@ export class UnknownPipeline extends Problem {
     super('UNKNOWN_PIPELINE', `Known pipelines: ${known.join(', ')}.`, {
       errors: [{ pointer: '/pipeline', detail: 'is not a known pipeline' }],
     });
+  }
+}
+
+/** The request asked to be refused while another job of the thread runs. */
+export class ThreadBusy extends Problem {
+  constructor() {
+    super('THREAD_BUSY', 'Another job of the thread runs: wait for its end, or send another "onBusy".');
+  }
+}
+
+/** An answer to a thread that waits for none, or that another answer has reached first. */
+export class NotInterrupted extends Problem {
+  constructor() {
+    super('NOT_INTERRUPTED', 'The thread waits for no answer.', {
+      errors: [{ pointer: '/resume', detail: 'answers nothing: send messages or input' }],
+    });
+  }
+}
+
+export class ThreadExists extends Problem {
+  constructor() {
+    super('THREAD_EXISTS', 'There is a thread with this id already: choose another one, or leave it out.', {
+      errors: [{ pointer: '/id', detail: 'is the id of another thread' }],
+    });
+  }
+}
+
+/** The thread has no such checkpoint: it never had, or it was pruned. */
+export class CheckpointNotFound extends Problem {
+  constructor() {
+    super('THREAD_NOT_FOUND', 'The thread has no such checkpoint.');
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ProblemCode } from '@millrace/contracts';
 import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
+import { ThreadBeingMade } from '@millrace/threads';
 import { HttpException } from '@nestjs/common';
 import { Problem, Unavailable } from './problem.ts';
 import { isRedisFailure } from './redis-failure.ts';
@@ -16,6 +17,11 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
+  }
+  if (error instanceof ThreadBeingMade) {
+    return new Problem('THREAD_BUSY', 'A fork is just making this thread: send the request again.', {
+      headers: { 'Retry-After': '1' },
+    });
   }
   // must come before the check for Redis: a client that aborts its body causes an ECONNRESET too
   const status = clientErrorStatus(error);

@@ -1,10 +1,10 @@
 import { JobNotFound, type JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { JobFinished } from '../http/problem.ts';
-import { Cancellation } from './cancellation.ts';
 import type { JobSnapshot } from './get-job.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
 import { viewOf } from './job-view.ts';
+import { Cancellation } from './steps/cancellation.ts';
 
 /** Cancels one job, for its owner or an admin. Idempotent. @see PROTOCOL.md §6 */
 @Injectable()

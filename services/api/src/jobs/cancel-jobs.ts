@@ -3,8 +3,8 @@ import type { JobCatalogue, JobOutline, JobPage, JobReader } from '@millrace/str
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
-import { Cancellation } from './cancellation.ts';
 import { JobAccess } from './job-access.ts';
+import { Cancellation } from './steps/cancellation.ts';
 
 const BATCH = 200;
 

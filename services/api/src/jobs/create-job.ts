@@ -1,12 +1,15 @@
-import { type CreateJobBody, jobRef } from '@millrace/contracts';
+import { type CreateJobBody, idOf, jobRef, tenantOf, threadRef } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
+import type { Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
+import { IDEMPOTENCY_KEYS, SUBSCRIBERS, THREADS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { type AcceptedJob, Intake } from './intake.ts';
-import { JobQueue } from './queue/job-queue.ts';
+import { type AcceptedJob, Intake, type Submission } from './intake.ts';
+import { JobQueue, remainingDelayMs } from './queue/job-queue.ts';
 import { RequestPolicy } from './request-policy.ts';
+import { JobErasure } from './steps/job-erasure.ts';
+import { isRefusal, JobErased, ThreadEntry } from './steps/thread-entry.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 
 export interface CreateJobCommand {
@@ -39,52 +42,79 @@ export class CreateJob {
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(ThreadEntry) private readonly threadEntry: ThreadEntry,
+    @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
   ) {}
 
-  async run({
-    caller,
-    body,
-    jobId,
-    isChosen,
-    idempotencyKey,
-    traceparent,
-    follows,
-  }: CreateJobCommand): Promise<CreatedJob> {
+  /** @throws what {@link RequestPolicy} and {@link Intake} refuse
+   *  @throws ThreadBusy, NotInterrupted, ThreadNotFound */
+  async run(command: CreateJobCommand): Promise<CreatedJob> {
+    const { caller, body, jobId, isChosen, idempotencyKey, follows } = command;
     const request = await this.policy.resolve(body, caller);
     const { tenant } = caller;
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? jobId;
     const mayExist = isChosen || heldId !== null;
+    const submission = {
+      ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
+      ...{ idempotencyKey, traceparent: command.traceparent, mayExist },
+    };
     // subscribing before the job is stored saves a read, and costs no time beside the admission
     const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), request.threadId) : null;
     try {
-      const job = await this.intake.accept({
-        ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-        ...{ idempotencyKey, traceparent, mayExist, ready: place?.confirmed },
-      });
-      const enqueued = this.#enqueue(job);
-      enqueued.catch(() => {
-        // whoever awaits it gets the error; if nobody does, the sweep queues the job
-      });
-      // under another id, which the same key had reserved, the reader reads the log
-      const own = job.isNew && job.ref === place?.ref ? place : null;
-      return { ...job, enqueued, place: own, [Symbol.dispose]: () => place?.[Symbol.dispose]() };
+      return await this.#create(submission, place);
     } catch (error) {
       place?.[Symbol.dispose]();
-      throw error;
+      if (!(error instanceof JobErased)) throw error;
+    }
+    // as if this request had come after the one that erased its job
+    return this.#create({ ...submission, mayExist: true }, null);
+  }
+
+  async #create(submission: Submission, place: Place | null): Promise<CreatedJob> {
+    const job = await this.intake.accept({ ...submission, ready: place?.confirmed });
+    const runs = await this.#place(job);
+    if (job.isNew) this.queue.accepted(job);
+    const enqueued = runs ? this.#enqueue(job) : Promise.resolve();
+    enqueued.catch(() => {
+      // whoever awaits it gets the error; if nobody does, the sweep queues the job
+    });
+    // under another id, which the same key had reserved, the reader reads the log
+    const own = job.isNew && job.ref === place?.ref ? place : null;
+    return { ...job, enqueued, place: own, [Symbol.dispose]: () => place?.[Symbol.dispose]() };
+  }
+
+  /** @returns whether the job is to be queued
+   *  @throws ThreadBusy, NotInterrupted, ThreadNotFound its thread refuses it, and nothing of it is left */
+  async #place(job: AcceptedJob): Promise<boolean> {
+    const { ref, threadId } = job;
+    if (isFinished(job.status)) return false;
+    // a job that starts later enters its thread then, so as not to block it meanwhile
+    if (threadId === null || job.attempt > 0) return true;
+    if (job.delayMs > 0) {
+      await this.threads.expect(threadRef(tenantOf(ref), threadId), idOf(ref), job.delayMs);
+      return true;
+    }
+    try {
+      return await this.threadEntry.enter({ ...job, threadId });
+    } catch (error) {
+      // of two requests with one id at once, the one that recorded the job decides
+      if (!isRefusal(error) || !job.isNew || (await this.erasure.refused(job))) throw error;
+      return false;
     }
   }
 
-  async #enqueue(job: AcceptedJob): Promise<void> {
-    if (job.isNew) {
-      await this.queue.enqueueNew(job);
-    } else if (!isFinished(job.status)) {
-      // queue and registry may have lost it (law 15); an id is queued at most once
-      this.unlistedJobs.note(job.ref);
-      await this.queue.enqueue(job);
+  async #enqueue({ ref, priority, delayMs, createdAt, isNew }: AcceptedJob): Promise<void> {
+    if (isNew) {
+      await this.queue.enqueue({ ref, priority, delayMs });
+      return;
     }
+    // queue and registry may have lost it (law 15); an id is queued at most once
+    this.unlistedJobs.note(ref);
+    await this.queue.enqueue({ ref, priority, delayMs: remainingDelayMs({ createdAt, delayMs }) });
   }
 }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { AbandonedJobs } from '@millrace/stream-log';
 import type { ApiSettings } from '../settings.ts';
-import type { Cancellation } from './cancellation.ts';
 import { DisconnectLeases } from './disconnect-leases.ts';
+import type { Cancellation } from './steps/cancellation.ts';
 
 const GRACE_MS = 300;
 

@@ -3,7 +3,7 @@ import type { AbandonedJobs } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../settings.ts';
 import { ABANDONED_JOBS, SETTINGS } from '../tokens.ts';
-import { Cancellation } from './cancellation.ts';
+import { Cancellation } from './steps/cancellation.ts';
 
 /** The most jobs that one round cancels. */
 const MAX_CANCELS = 100;

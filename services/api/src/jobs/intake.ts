@@ -1,5 +1,14 @@
-import { type EventId, eventId, type JobRef, type JobRequest, type JobStatus, jobRef } from '@millrace/contracts';
 import {
+  type EventId,
+  eventId,
+  type JobRef,
+  type JobRequest,
+  type JobStatus,
+  jobRef,
+  type OnBusy,
+} from '@millrace/contracts';
+import {
+  digestOf,
   type FairQueue,
   type IdempotencyKeys,
   IdempotencyMismatch,
@@ -40,6 +49,14 @@ export interface AcceptedJob {
   readonly lastEventId: EventId;
   readonly pipeline: string;
   readonly model: string;
+  readonly threadId: string | null;
+  readonly onBusy: OnBusy;
+  /** whether it answers the interrupt of its thread */
+  readonly resumes: boolean;
+  /** how long after its creation it starts, at the earliest, milliseconds */
+  readonly delayMs: number;
+  /** digest of the idempotency key that stands for it; null for none */
+  readonly idempotencyDigest: string | null;
   readonly onDisconnect: 'continue' | 'cancel';
   /** ms since the epoch, by Redis's clock */
   readonly createdAt: number;
@@ -66,7 +83,7 @@ export class Intake {
    *  @throws IdempotencyMismatch the id stands for another body
    *  @throws what `ready` rejects with */
   async accept(submission: Submission): Promise<AcceptedJob> {
-    const { tenant, jobId, fingerprint, request, metadata, traceparent, mayExist } = submission;
+    const { tenant, jobId, fingerprint, request, metadata, traceparent, mayExist, idempotencyKey } = submission;
     const ref = jobRef(tenant, jobId);
     // limits apply to new work only: a repeated request always gets its job
     const known = mayExist ? await this.reader.outline(ref) : null;
@@ -75,13 +92,14 @@ export class Intake {
       const heldId = await this.#heldBy(submission);
       return heldId === jobId ? this.#found(known) : this.accept({ ...submission, jobId: heldId });
     }
-    const job = new NewJob({ ref, fingerprint, request, metadata, traceparent });
+    const idempotencyDigest = idempotencyKey === null ? null : digestOf(tenant, idempotencyKey);
+    const job = new NewJob({ ref, fingerprint, request, metadata, traceparent, idempotencyDigest });
     const priority = await this.#admit(job, submission);
     const heldId = await this.#claim(submission);
     if (heldId !== jobId) {
       // The same key was sent twice at once, and this request came second. If others can know its id, one of them may be
       // recording the job now: the sweep keeps or drops the admission.
-      if (!mayExist) await this.fairQueue.dropAdmission(ref);
+      if (!mayExist) await this.fairQueue.dropAdmission(ref, request.threadId);
       return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
     const createdAt = await this.#open(job, submission);
@@ -89,6 +107,8 @@ export class Intake {
     return {
       ...{ ref, jobId, status: 'queued', attempt: 0, lastEventId: eventId(0, 1), createdAt, priority, isNew: true },
       ...traitsOf(request),
+      ...{ threadId: request.threadId ?? null, onBusy: request.onBusy ?? 'enqueue' },
+      ...{ resumes: request.resume !== undefined, delayMs: request.delayMs ?? 0, idempotencyDigest },
     };
   }
 
@@ -99,14 +119,11 @@ export class Intake {
   }
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
-    const { ref, jobId, status, attempt, lastEventId, createdAt } = job;
+    const { ref, jobId, status, attempt, lastEventId, createdAt, threadId, onBusy, resumes, delayMs } = job;
+    const { idempotencyDigest } = job;
     return {
-      ref,
-      jobId,
-      status,
-      attempt,
-      lastEventId,
-      createdAt,
+      ...{ ref, jobId, status, attempt, lastEventId, createdAt },
+      ...{ threadId, onBusy, resumes, delayMs, idempotencyDigest },
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
       isNew: false,
@@ -115,11 +132,16 @@ export class Intake {
 
   /** @returns its priority in the queue */
   async #admit(job: NewJob, { mayExist, ready }: Submission): Promise<number> {
-    const admission = this.fairQueue.admit(job, {
-      maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
-      maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
-      maxStoredBytesPerTenant: this.storedBytes.max,
-    });
+    const { ref, keptBytes, requestBytes } = job;
+    const { threadId } = job.request;
+    const admission = this.fairQueue.admit(
+      { ref, keptBytes, requestBytes, threadId },
+      {
+        maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
+        maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
+        maxStoredBytesPerTenant: this.storedBytes.max,
+      },
+    );
     // side by side, so that the confirmation costs no time
     const [verdict, readiness] = await Promise.allSettled([admission, ready]);
     if (verdict.status === 'rejected') throw verdict.reason;
@@ -132,7 +154,7 @@ export class Intake {
         throw new StorageFull();
       case 'admitted':
         if (readiness.status === 'fulfilled') return verdict.value.priority;
-        if (!mayExist) await this.fairQueue.dropAdmission(job.ref);
+        if (!mayExist) await this.fairQueue.dropAdmission(job.ref, job.request.threadId);
         throw readiness.reason;
     }
   }
@@ -155,7 +177,7 @@ export class Intake {
       // Another body was recorded under the id since the read, and the admission belongs to that job. After any other
       // failure the record may exist or not: the sweep keeps or drops the admission.
       if (error instanceof IdempotencyMismatch && idempotencyKey !== null) {
-        await this.idempotencyKeys.unreserve(tenant, idempotencyKey, jobId);
+        await this.idempotencyKeys.unreserve(tenant, digestOf(tenant, idempotencyKey), jobId);
       }
       throw error;
     }

@@ -34,7 +34,11 @@ export class JobAccess {
       seesAll && tenant === undefined ? this.#ofOtherTenants(jobId, own) : [],
     ]);
     const jobs = job === null ? others : [job, ...others];
-    if (jobs.length > 1) throw new AmbiguousId(jobs.map((each) => each.tenant));
+    if (jobs.length > 1)
+      throw new AmbiguousId(
+        'job',
+        jobs.map((each) => each.tenant),
+      );
     const [only] = jobs;
     if (only === undefined) throw new JobNotFound(jobId);
     return only;

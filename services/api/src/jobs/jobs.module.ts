@@ -3,7 +3,6 @@ import { HealthModule } from '../health/health.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
-import { Cancellation } from './cancellation.ts';
 import { CreateJob } from './create-job.ts';
 import { DisconnectLeases } from './disconnect-leases.ts';
 import { GetJob } from './get-job.ts';
@@ -14,7 +13,12 @@ import { ListJobs } from './list-jobs.ts';
 import { Pipelines } from './pipelines.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { RequestPolicy } from './request-policy.ts';
+import { Cancellation } from './steps/cancellation.ts';
+import { JobErasure } from './steps/job-erasure.ts';
+import { ThreadEntry } from './steps/thread-entry.ts';
+import { ThreadExit } from './steps/thread-exit.ts';
 import { Sweep } from './sweep/sweep.ts';
+import { ThreadSweep } from './sweep/thread-sweep.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 import { WaitForJob } from './wait-for-job.ts';
 
@@ -31,13 +35,20 @@ import { WaitForJob } from './wait-for-job.ts';
     GetJob,
     ListJobs,
     WaitForJob,
+    ThreadExit,
+    ThreadEntry,
+    JobErasure,
     Cancellation,
     CancelJob,
     CancelJobs,
     DisconnectLeases,
     UnlistedJobs,
+    ThreadSweep,
     Sweep,
   ],
-  exports: [CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
+  exports: [
+    ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
+    ...[Pipelines, Cancellation, JobErasure, QueueModule],
+  ],
 })
 export class JobsModule {}

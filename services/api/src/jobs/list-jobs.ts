@@ -16,6 +16,7 @@ export interface ListJobsQuery {
   readonly cursor?: string | undefined;
   readonly status?: JobStatus | undefined;
   readonly tenant?: string | undefined;
+  readonly threadId?: string | undefined;
 }
 
 export interface JobList {
@@ -34,12 +35,16 @@ export class ListJobs {
   ) {}
 
   /** @throws InvalidCursor, Forbidden */
-  async run({ caller, limit, cursor, status, tenant }: ListJobsQuery): Promise<JobList> {
-    const scope = this.access.scopeOf(caller, tenant);
+  async run({ caller, limit, cursor, status, tenant, threadId }: ListJobsQuery): Promise<JobList> {
+    // threads belong to tenants, so an admin who names one without its tenant means an own one
+    const scope = this.access.scopeOf(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
     const items: JobView[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.catalogue.list({ tenant: scope, limit: limit - items.length, cursor: place });
+      const page = await this.catalogue.list({
+        ...{ tenant: scope, threadId },
+        ...{ limit: limit - items.length, cursor: place },
+      });
       for (const job of await this.reader.outlines(page.refs)) {
         if (job !== null && (status === undefined || job.status === status)) items.push(viewOf(job));
       }

@@ -11,6 +11,11 @@ import { KEYS, REDIS } from '../tokens.ts';
 /** How long this node caches the pipelines, milliseconds. */
 const CACHE_MS = 5_000;
 
+export interface PipelineList {
+  readonly items: readonly AnnouncedPipeline[];
+  readonly nextCursor: null;
+}
+
 /** Knows the pipelines, which the workers announce in Redis. The API never loads them. */
 @Injectable()
 export class Pipelines {
@@ -30,5 +35,11 @@ export class Pipelines {
     this.#known = new Map([[BUILT_IN_PIPELINE, builtIn], ...announced]);
     this.#readAt = performance.now();
     return this.#known;
+  }
+
+  /** All of them, in the order of their names. There are few: one page. */
+  async list(): Promise<PipelineList> {
+    const known = [...(await this.known()).values()];
+    return { items: known.sort((one, other) => (one.name < other.name ? -1 : 1)), nextCursor: null };
   }
 }

@@ -1,7 +1,8 @@
-import type { RedisConnection } from '@millrace/stream-log';
+import type { JobCatalogue, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { StorageFull } from '../http/problem.ts';
 import type { ApiSettings } from '../settings.ts';
-import { REDIS, SETTINGS } from '../tokens.ts';
+import { JOB_CATALOGUE, REDIS, SETTINGS } from '../tokens.ts';
 
 /** How often to read the memory limit of Redis, milliseconds. It can change at run time. */
 const REFRESH_MS = 30_000;
@@ -27,6 +28,7 @@ export class StoredBytesLimit implements OnApplicationBootstrap, OnApplicationSh
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
     @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
   ) {
     const { MILLRACE_MAX_STORED_BYTES_PER_TENANT: max, MILLRACE_AUTH: auth, MILLRACE_API_KEYS: keys } = settings;
     this.#shares = Math.min(new Set(keys.map(({ tenant }) => tenant)).size, MAX_SHARES);
@@ -36,6 +38,13 @@ export class StoredBytesLimit implements OnApplicationBootstrap, OnApplicationSh
 
   get max(): number {
     return this.#max;
+  }
+
+  /** For what is counted once it is stored, one thing at a time.
+   *  @param bytes about how large it will be
+   *  @throws StorageFull the tenant has used up what it may store */
+  async requireRoom(tenant: string, bytes = 0): Promise<void> {
+    if ((await this.catalogue.storedBytesOf(tenant)) + bytes >= this.#max) throw new StorageFull();
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
 import { AbandonedJobs } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
-import type { Cancellation } from '../jobs/cancellation.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import type { Cancellation } from '../jobs/steps/cancellation.ts';
 import { ApiHarness, post, refOf, submit } from '../testing/api-harness.ts';
 import { OpenStreams } from './open-streams.ts';
 

@@ -39,7 +39,7 @@ export class StreamThread {
 
   /** @throws TooManyStreams, ThreadNotFound */
   async run(reply: FastifyReply, { format, from, ...named }: StreamThreadCommand): Promise<void> {
-    const ref = this.access.refOf(named);
+    const { ref } = await this.access.get(named);
     const { threadId, caller } = named;
     if (reply.request.method === 'HEAD') {
       if ((await this.topics.turns.head(ref)) === null) throw new ThreadNotFound();

@@ -1,19 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { threadIdSchema } from '@millrace/contracts';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
 import { operationOf } from './openapi/access.ts';
-import {
-  everyAnswer,
-  jobHeaders,
-  json,
-  preferenceApplied,
-  problems,
-  stream,
-  threadStream,
-} from './openapi/responses.ts';
+import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './openapi/responses.ts';
 import {
   cancelledCount,
   createJob,
@@ -21,29 +12,22 @@ import {
   health,
   job,
   jobList,
+  pipelineList,
   ready,
   requestId,
-  threadEventId,
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
-import {
-  cancelJobQuerySchema,
-  cancelQuerySchema,
-  getQuerySchema,
-  jobQuerySchema,
-  listQuerySchema,
-  threadQuerySchema,
-} from './queries.ts';
+import { threadPaths } from './openapi-threads.ts';
+import { PipelinesController } from './pipelines.controller.ts';
+import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
 import { StreamController } from './stream.controller.ts';
-import { ThreadStreamController } from './thread-stream.controller.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 const path = z.object({ id: requestId });
-const threadPath = z.object({ id: threadIdSchema });
 
 const nothingFollows = {
   description: 'The cursor is the job’s last event: nothing will follow.',
@@ -95,7 +79,11 @@ function create(operationId: string, summary: string): ZodOpenApiOperationObject
         'UNSUPPORTED_MEDIA_TYPE',
         'UNKNOWN_PIPELINE',
         'MODEL_NOT_ALLOWED',
+        'INVALID_INPUT',
         'IDEMPOTENCY_MISMATCH',
+        'THREAD_NOT_FOUND',
+        'THREAD_BUSY',
+        'NOT_INTERRUPTED',
         'LOG_EXPIRED',
         'RATE_LIMITED',
         'QUOTA_EXCEEDED',
@@ -185,26 +173,13 @@ const jobPaths: ZodOpenApiPathsObject = {
   },
 };
 
-const threadPaths: ZodOpenApiPathsObject = {
-  '/threads/{id}/stream': {
-    get: operationOf(ThreadStreamController, 'stream', {
-      operationId: 'streamThread',
-      tags: ['threads'],
-      summary: 'Watch a thread, or resume after an event',
-      description:
-        'Everything that happens in the thread from now on, job after job, each whole: first the job that runs, if one ' +
-        'does. It ends only with the client, the node or the thread.',
-      requestParams: {
-        path: threadPath,
-        query: threadQuerySchema.extend({
-          lastEventId: threadEventId.optional().describe('For clients that cannot set headers.'),
-        }),
-        header: z.object({ 'Last-Event-ID': threadEventId.optional().describe('Resume after this event.') }),
-      },
-      responses: {
-        200: threadStream,
-        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', 'THREAD_NOT_FOUND', 'RATE_LIMITED'),
-      },
+const pipelinePaths: ZodOpenApiPathsObject = {
+  '/pipelines': {
+    get: operationOf(PipelinesController, 'list', {
+      operationId: 'listPipelines',
+      tags: ['jobs'],
+      summary: 'List the pipelines and agents that workers have',
+      responses: { 200: json('All of them, in one page.', pipelineList), ...problems() },
     }),
   },
 };
@@ -263,7 +238,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
         'Streams of LLM answers that outlive connections, processes and deploys. HEAD is answered wherever GET is. ' +
         'An unknown method of a path gets 405 `METHOD_NOT_ALLOWED`, with `Allow`. Without keys, an unknown `Host` gets 421 ' +
         '`HOST_NOT_ALLOWED`, and a change by a page of another origin 403 `FORBIDDEN`. The scopes of an operation are the ' +
-        'permissions that it requires: users have `job:…`, admins also `jobs:cancel`.',
+        'permissions that it requires: users have `job:…` and `thread:…`, admins also `jobs:cancel`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -283,6 +258,6 @@ export function openApiDocument(): oas31.OpenAPIObject {
         },
       },
     },
-    paths: { ...jobPaths, ...threadPaths, ...operationsPaths },
+    paths: { ...jobPaths, ...threadPaths, ...pipelinePaths, ...operationsPaths },
   });
 }

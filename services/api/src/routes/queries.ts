@@ -1,4 +1,4 @@
-import { JOB_STATUSES } from '@millrace/contracts';
+import { JOB_STATUSES, threadIdSchema } from '@millrace/contracts';
 import { z } from 'zod';
 
 /** The fields of a job that cost a read of its log. */
@@ -12,7 +12,11 @@ export const jobQuerySchema = z.object({
 
 /** The query string of paths with a thread's id. */
 export const threadQuerySchema = z.object({
-  tenant: z.string().max(64).optional().describe('Whose thread an admin means; the admin’s own tenant if left out.'),
+  tenant: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('Whose thread an admin means, if several tenants have one with this id.'),
 });
 
 /** The query string of `GET /jobs/:id`. */
@@ -36,6 +40,36 @@ export const listQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Jobs per page.'),
   cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
   tenant: z.string().max(64).optional().describe('Only jobs of this tenant; for admins.'),
+  threadId: threadIdSchema
+    .optional()
+    .describe('Only jobs of this thread; of the caller’s tenant, unless `tenant` names one.'),
+});
+
+/** The query string of `GET /threads`. */
+export const threadListQuerySchema = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe('Threads per page.'),
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
+  tenant: z.string().max(64).optional().describe('Only threads of this tenant; for admins.'),
+});
+
+/** The query string of `GET /threads/:id/messages`. */
+export const messagesQuerySchema = threadQuerySchema.extend({
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe('Messages per page.'),
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
+});
+
+const checkpointId = z.string().min(1).max(128).optional();
+
+/** The query string of `GET /threads/:id/state`. */
+export const stateQuerySchema = threadQuerySchema.extend({
+  checkpointId: checkpointId.describe('Of an agent: which checkpoint; the newest if left out.'),
+});
+
+/** The query string of `GET /threads/:id/history`. */
+export const historyQuerySchema = threadQuerySchema.extend({
+  limit: z.coerce.number().int().min(1).max(100).default(10).describe('Checkpoints per page.'),
+  cursor: z.string().max(128).optional().describe('`nextCursor` of the previous page.'),
+  checkpointId: checkpointId.describe('Begin with this checkpoint; the newest if left out.'),
 });
 
 /** The query string of `DELETE /jobs`. */

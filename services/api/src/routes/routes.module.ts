@@ -3,6 +3,7 @@ import { HealthModule } from '../health/health.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { RelayModule } from '../relay/relay.module.ts';
+import { ThreadsModule } from '../threads/threads.module.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
@@ -10,13 +11,18 @@ import { JobsController } from './jobs.controller.ts';
 import { NativeFormats } from './native-formats.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { openApiDocument } from './openapi-document.ts';
+import { PipelinesController } from './pipelines.controller.ts';
 import { StreamController } from './stream.controller.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
+import { ThreadsController } from './threads.controller.ts';
 
 /** The routes: one thin controller for each kind. */
 @Module({
-  imports: [HealthModule, QuotaModule, JobsModule, RelayModule],
-  controllers: [HealthController, OpenApiController, StreamController, ThreadStreamController, JobsController],
+  imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule],
+  controllers: [
+    ...[HealthController, OpenApiController, PipelinesController],
+    ...[StreamController, ThreadStreamController, JobsController, ThreadsController],
+  ],
   providers: [NativeFormats, CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
 })
 export class RoutesModule {}

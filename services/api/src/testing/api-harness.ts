@@ -73,7 +73,8 @@ export class ApiHarness implements AsyncDisposable {
 
   /** Begins an attempt of a job, as a worker does. */
   async begin(jobId: string, tenant = 'default'): Promise<AttemptWriter> {
-    const begun = await this.#starter.begin(jobRef(tenant, jobId), crypto.randomUUID());
+    // a worker asks the thread first
+    const begun = await this.#starter.begin(jobRef(tenant, jobId), crypto.randomUUID(), { isNext: true });
     if (begun.kind !== 'begun') throw new Error(`the job cannot begin: ${begun.kind}`);
     return begun.writer;
   }

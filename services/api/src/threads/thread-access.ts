@@ -1,7 +1,9 @@
 import { type ThreadRef, threadRef } from '@millrace/contracts';
-import { Injectable } from '@nestjs/common';
+import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { ThreadNotFound } from '../http/problem.ts';
+import { AmbiguousId, Forbidden, ThreadNotFound } from '../http/problem.ts';
+import { THREAD_CATALOGUE, THREADS } from '../tokens.ts';
 
 /** A thread as a request names it. */
 export interface NamedThread {
@@ -11,15 +13,54 @@ export interface NamedThread {
   readonly tenant?: string | undefined;
 }
 
-/** The only way from an id to a thread, and the only place that compares tenants (law 14). An id names a thread of the
- *  caller's tenant, so that another tenant's thread leaves no trace in the answer. */
+/** The only way from an id to a thread, and the only place that compares tenants of threads (law 14). As with jobs, a caller's
+ *  id is looked up among the threads of the caller's tenant, so that another tenant's thread leaves no trace in the answer. */
 @Injectable()
 export class ThreadAccess {
-  /** @returns the thread that the request names, which may not exist
-   *  @throws ThreadNotFound the caller may not see threads of that tenant */
-  refOf({ threadId, caller, tenant }: NamedThread): ThreadRef {
-    const isOwn = tenant === undefined || tenant === caller.tenant;
-    if (!isOwn && !caller.permissions.has('tenants:all')) throw new ThreadNotFound();
-    return threadRef(tenant ?? caller.tenant, threadId);
+  constructor(
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
+  ) {}
+
+  /** @throws ThreadNotFound there is no such thread, or the caller may not see it
+   *  @throws AmbiguousId threads of several tenants have the id, and an admin has not chosen one */
+  async get({ threadId, caller, tenant }: NamedThread): Promise<ThreadRecord> {
+    const seesAll = seesAllTenants(caller);
+    if (tenant !== undefined && tenant !== caller.tenant && !seesAll) throw new ThreadNotFound();
+    const own = threadRef(tenant ?? caller.tenant, threadId);
+    const [thread, others] = await Promise.all([
+      this.threads.get(own),
+      seesAll && tenant === undefined ? this.#ofOtherTenants(threadId, own) : [],
+    ]);
+    const threads = thread === null ? others : [thread, ...others];
+    if (threads.length > 1) {
+      throw new AmbiguousId(
+        'thread',
+        threads.map((each) => each.tenant),
+      );
+    }
+    const [only] = threads;
+    if (only === undefined) throw new ThreadNotFound();
+    return only;
   }
+
+  /** @param tenant the one that the caller asks for
+   *  @returns the tenant whose threads the caller may list; null: all tenants
+   *  @throws Forbidden */
+  scopeOf(caller: Caller, tenant: string | undefined): string | null {
+    if (seesAllTenants(caller)) return tenant ?? null;
+    if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
+    return caller.tenant;
+  }
+
+  async #ofOtherTenants(threadId: string, own: ThreadRef): Promise<ThreadRecord[]> {
+    const refs = (await this.catalogue.holdersOf(threadId)).filter((ref) => ref !== own);
+    // the catalogue only hints: the record decides
+    const threads = await Promise.all(refs.map((ref) => this.threads.get(ref)));
+    return threads.filter((thread) => thread !== null);
+  }
+}
+
+function seesAllTenants({ permissions }: Caller): boolean {
+  return permissions.has('tenants:all');
 }

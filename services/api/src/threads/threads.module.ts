@@ -1,6 +1,23 @@
 import { Module } from '@nestjs/common';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { QuotaModule } from '../quota/quota.module.ts';
+import { Conversations } from './conversations.ts';
+import { CreateThread } from './create-thread.ts';
+import { DeleteThread } from './delete-thread.ts';
+import { ForkThread } from './fork-thread.ts';
+import { GetThread } from './get-thread.ts';
+import { ListThreads } from './list-threads.ts';
 import { ThreadAccess } from './thread-access.ts';
+import { ThreadMessages } from './thread-messages.ts';
+import { ThreadState } from './thread-state.ts';
 
 /** The use cases of threads, independent of routes and streams. */
-@Module({ providers: [ThreadAccess], exports: [ThreadAccess] })
+@Module({
+  imports: [JobsModule, QuotaModule],
+  providers: [
+    ...[ThreadAccess, Conversations, CreateThread, GetThread, ListThreads],
+    ...[ThreadMessages, ThreadState, ForkThread, DeleteThread],
+  ],
+  exports: [ThreadAccess, CreateThread, GetThread, ListThreads, ThreadMessages, ThreadState, ForkThread, DeleteThread],
+})
 export class ThreadsModule {}

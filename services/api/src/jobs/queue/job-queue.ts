@@ -2,20 +2,27 @@ import { ENTRY_OPTIONS, idOf, type JobRef, QUEUE_ENTRY_NAME, QUEUE_NAME, tenantO
 import type { Logger } from '@millrace/runtime';
 import type { FairQueue, RedisConnection } from '@millrace/stream-log';
 import { getQueueToken } from '@nestjs/bullmq';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Metrics } from '../../health/metrics.ts';
 import { FAIR_QUEUE, LOGGER, REDIS } from '../../tokens.ts';
+
+/** How long a worker may take to let go of a job that was cancelled and erased, milliseconds. */
+const LET_GO_MS = 1_500;
 
 interface QueuedJob {
   readonly ref: JobRef;
   /** 0 goes first, then smaller is earlier; equal ones by arrival. @see FairQueue */
   readonly priority: number;
+  /** how long no worker may take it, milliseconds; left out: not at all */
+  readonly delayMs?: number;
 }
 
 /** The queue that the workers consume. An entry carries the reference only; the request is in the record. */
 @Injectable()
-export class JobQueue {
+export class JobQueue implements OnApplicationShutdown {
+  #forgetting: NodeJS.Timeout | null = null;
+
   constructor(
     @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
     @Inject(REDIS) private readonly redis: RedisConnection,
@@ -30,16 +37,15 @@ export class JobQueue {
     };
   }
 
-  /** Queues a job that was just recorded. */
-  async enqueueNew(job: QueuedJob & { readonly pipeline: string }): Promise<void> {
-    await this.enqueue(job);
-    this.metrics.jobCreated(job.pipeline);
-    this.logger.info({ requestId: idOf(job.ref), tenant: tenantOf(job.ref) }, 'accepted');
+  /** Counts and logs a job that was just recorded. */
+  accepted({ ref, pipeline }: { readonly ref: JobRef; readonly pipeline: string }): void {
+    this.metrics.jobCreated(pipeline);
+    this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'accepted');
   }
 
   /** Queues a job. A job that is queued or running stays as it is. */
-  async enqueue({ ref, priority }: QueuedJob): Promise<void> {
-    await this.queue.add(QUEUE_ENTRY_NAME, {}, { jobId: ref, priority, ...ENTRY_OPTIONS });
+  async enqueue({ ref, priority, delayMs = 0 }: QueuedJob): Promise<void> {
+    await this.queue.add(QUEUE_ENTRY_NAME, {}, { jobId: ref, priority, delay: delayMs, ...ENTRY_OPTIONS });
   }
 
   /** Queues jobs that no worker has started, each with its priority. */
@@ -54,9 +60,32 @@ export class JobQueue {
     await this.queue.remove(ref);
   }
 
+  /** Forgets what the queue has told about erased jobs, now and once its workers have let go of them. Nobody reads it. */
+  async forgetErased(): Promise<void> {
+    this.#forgetting ??= setTimeout(() => {
+      this.#forgetting = null;
+      this.#trimEvents().catch((error: unknown) => this.logger.debug({ err: error }, 'queue events not trimmed'));
+    }, LET_GO_MS);
+    await this.#trimEvents();
+  }
+
+  onApplicationShutdown(): void {
+    if (this.#forgetting !== null) clearTimeout(this.#forgetting);
+  }
+
+  async #trimEvents(): Promise<void> {
+    // BullMQ itself trims about, not exactly
+    await this.redis.xtrim(this.queue.toKey('events'), 'MAXLEN', 0);
+  }
+
   /** @returns the jobs that have no entry in any state. An entry is removed when it ends */
   async missing(refs: readonly JobRef[]): Promise<JobRef[]> {
     const found = await Promise.all(refs.map((ref) => this.redis.exists(this.queue.toKey(ref))));
     return refs.filter((_, place) => found[place] === 0);
   }
+}
+
+/** How long a job that starts later has still to wait, milliseconds. Clocks may differ: never longer than at first. */
+export function remainingDelayMs({ createdAt, delayMs }: { createdAt: number; delayMs: number }): number {
+  return Math.max(0, Math.min(delayMs, createdAt + delayMs - Date.now()));
 }

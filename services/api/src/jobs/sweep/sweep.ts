@@ -13,7 +13,8 @@ import {
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
 import { FAIR_QUEUE, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, SUBSCRIBERS, TENANT_SLOTS } from '../../tokens.ts';
-import { JobQueue } from '../queue/job-queue.ts';
+import { JobQueue, remainingDelayMs } from '../queue/job-queue.ts';
+import { ThreadSweep } from './thread-sweep.ts';
 import { UnlistedJobs } from './unlisted-jobs.ts';
 
 /** A younger job may still be on its way to the queue, milliseconds. */
@@ -45,6 +46,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(ThreadSweep) private readonly threads: ThreadSweep,
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -67,6 +69,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  @returns how many jobs were queued again */
   async sweep(): Promise<number> {
     const waitedFor = new Set([
+      ...(await this.#busyThreads()),
       ...this.subscribers.followedFor(MIN_AGE_MS),
       ...this.unlistedJobs.removeOlderThan(MIN_AGE_MS),
     ]);
@@ -118,7 +121,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await Promise.all(
       jobs.map(async (job, place) => {
         if (job === null) await this.#dropAdmission(refs[place]);
-        else if (isFinished(job.status)) await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job) });
+        else if (isFinished(job.status)) await this.#retire(job);
         else open.push(job);
       }),
     );
@@ -153,15 +156,31 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       adrift.set(ref, lastEventId);
       return false;
     });
-    // parked jobs are not lost: they wait for a slot of their tenant
-    const refs = await this.slots.toQueueAgain(lost.map(({ ref }) => ref));
-    await Promise.all(refs.map((ref) => this.#enqueue({ ref, attempt: attempts.get(ref) ?? 0 })));
+    // jobs that wait in their threads are not lost, nor are parked ones: they wait for a slot of their tenant
+    const runnable = new Map((await this.threads.toQueue(lost)).map((job) => [job.ref, job]));
+    const refs = await this.slots.toQueueAgain([...runnable.keys()]);
+    await Promise.all(refs.map((ref) => this.#enqueue(runnable.get(ref) ?? { ref, attempt: attempts.get(ref) ?? 0 })));
     for (const ref of refs) this.logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'queued again');
     return refs.length;
   }
 
-  async #enqueue(job: { readonly ref: JobRef; readonly attempt: number }): Promise<void> {
-    await this.queue.enqueue({ ref: job.ref, priority: await this.fairQueue.priorityOf(job) });
+  /** A parked job that has a slot now is known by its reference only. */
+  async #enqueue(job: JobOutline | { readonly ref: JobRef; readonly attempt: number }): Promise<void> {
+    const delayMs = 'delayMs' in job && job.attempt === 0 ? remainingDelayMs(job) : 0;
+    await this.queue.enqueue({ ref: job.ref, priority: await this.fairQueue.priorityOf(job), delayMs });
+  }
+
+  /** The thread first: as long as the registry lists the job, the next sweep tells the thread. */
+  async #retire(job: JobOutline): Promise<void> {
+    await this.threads.leave(job);
+    await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job) });
+  }
+
+  async #busyThreads(): Promise<JobRef[]> {
+    return this.threads.mendBusy(MIN_AGE_MS).catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'threads not swept');
+      return [];
+    });
   }
 
   /** @returns 0 if the sweep of a page failed */

@@ -93,6 +93,9 @@ export const threadStream: ZodOpenApiResponseObject = {
   content: { 'text/event-stream': streamContent['text/event-stream'] },
 };
 
+/** The headers of an answer that names a thread. */
+export const threadHeaders = { Location: z.string().describe('The path of the thread.') };
+
 /** The headers of an answer that names a job. */
 export const jobHeaders = { Location: locationHeader };
 

@@ -4,6 +4,7 @@ import {
   JOB_STATUSES,
   jobErrorSchema,
   requestIdSchema,
+  threadIdSchema,
   toolCallSchema,
   usageSchema,
 } from '@millrace/contracts';
@@ -37,6 +38,14 @@ export const createJob = createJobSchema.meta({ id: 'CreateJob', example: { quer
 const usage = usageSchema.meta({ id: 'Usage' });
 const jobError = jobErrorSchema.meta({ id: 'JobError' });
 
+export const interrupt = z
+  .object({
+    interruptId: z.string(),
+    value: z.unknown().describe('What the agent asks: any JSON.'),
+    node: z.string().optional(),
+  })
+  .meta({ id: 'Interrupt' });
+
 const jobFields = {
   id: requestId,
   status: z.enum(JOB_STATUSES),
@@ -51,6 +60,9 @@ const jobFields = {
   usage: usage.nullable(),
   error: jobError.nullable(),
   metadata: z.record(z.string(), z.string()).describe('As it was sent.'),
+  threadId: threadIdSchema.nullable().describe('The thread that it belongs to.'),
+  output: z.unknown().describe('Structured output of an agent, or null.'),
+  interrupts: z.array(interrupt).describe('Questions that it ended with.'),
 };
 
 const jobListItem = z.object(jobFields).meta({ id: 'JobListItem' });
@@ -89,6 +101,28 @@ export const jobList = z
     nextCursor: z.string().nullable().describe('For the next page; null at the end.'),
   })
   .meta({ id: 'JobList' });
+
+const jsonSchema = z.record(z.string(), z.unknown());
+
+export const pipelineList = z
+  .object({
+    items: z
+      .array(
+        z
+          .object({
+            name: z.string(),
+            kind: z.enum(['pipeline', 'agent']),
+            description: z.string().optional(),
+            inputSchema: jsonSchema.optional().describe('JSON Schema of the field `input`.'),
+            configSchema: jsonSchema.optional().describe('JSON Schema of the field `config`.'),
+            workers: z.array(z.string()).describe('Ids of the workers that have it.'),
+          })
+          .meta({ id: 'Pipeline' }),
+      )
+      .describe('By name.'),
+    nextCursor: z.null(),
+  })
+  .meta({ id: 'PipelineList' });
 
 export const cancelledCount = z.object({ cancelled: z.number().int() }).meta({ id: 'CancelledCount' });
 

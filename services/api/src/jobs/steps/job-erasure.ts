@@ -1,0 +1,53 @@
+import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
+import type { AbandonedJobs, FairQueue, IdempotencyKeys, JobEraser } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { ABANDONED_JOBS, FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_ERASER } from '../../tokens.ts';
+import { JobQueue } from '../queue/job-queue.ts';
+
+/** What must be known of a job to erase it. */
+export interface ErasableJob {
+  readonly ref: JobRef;
+  readonly threadId: string | null;
+  readonly idempotencyDigest: string | null;
+}
+
+/** Erases jobs: record, log, and what registry, queue and idempotency keys know of them. The record goes first: what a crash
+ *  leaves of the others, the sweep drops. */
+@Injectable()
+export class JobErasure {
+  constructor(
+    @Inject(JOB_ERASER) private readonly eraser: JobEraser,
+    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
+    @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
+    @Inject(ABANDONED_JOBS) private readonly abandoned: AbandonedJobs,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+  ) {}
+
+  /** Erases a job that its thread refused.
+   *  @returns false: the same request, sent again meanwhile, has placed it, so it stays */
+  async refused(job: ErasableJob): Promise<boolean> {
+    if (!(await this.eraser.eraseRefused(job.ref))) return false;
+    await this.#eraseTraces(job);
+    return true;
+  }
+
+  /** Erases a job that has ended.
+   *  @returns false: it has not */
+  async ended(job: ErasableJob): Promise<boolean> {
+    if (!(await this.eraser.eraseEnded(job.ref))) return false;
+    await Promise.all([
+      this.#eraseTraces(job),
+      this.fairQueue.freeSlot(job.ref),
+      this.abandoned.remove(job.ref),
+      this.queue.remove(job.ref),
+    ]);
+    return true;
+  }
+
+  async #eraseTraces({ ref, threadId, idempotencyDigest: digest }: ErasableJob): Promise<void> {
+    await Promise.all([
+      this.fairQueue.dropAdmission(ref, threadId),
+      digest === null ? null : this.idempotencyKeys.unreserve(tenantOf(ref), digest, idOf(ref)),
+    ]);
+  }
+}

@@ -1,0 +1,85 @@
+import { idOf, type JobRef, jobRef, type OnBusy, tenantOf, threadRef } from '@millrace/contracts';
+import { isFinished, type JobEraser, type JobReader } from '@millrace/stream-log';
+import type { Entered, Threads } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
+import { NotInterrupted, ThreadBusy, ThreadNotFound, Unavailable } from '../../http/problem.ts';
+import { JOB_ERASER, JOB_READER, THREADS } from '../../tokens.ts';
+import { Cancellation } from './cancellation.ts';
+import { ThreadExit } from './thread-exit.ts';
+
+/** A recorded job that belongs to a thread. */
+export interface EnteringJob {
+  readonly ref: JobRef;
+  readonly threadId: string;
+  readonly onBusy: OnBusy;
+  /** whether it answers the interrupt of the thread */
+  readonly resumes: boolean;
+  /** it was announced to the thread, and enters after its delay */
+  readonly wasExpected?: boolean;
+}
+
+/** Gives a job its place in its thread: the thread decides in one step whether it runs, waits or is refused (law 17). */
+@Injectable()
+export class ThreadEntry {
+  constructor(
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JOB_ERASER) private readonly eraser: JobEraser,
+    @Inject(Cancellation) private readonly cancellation: Cancellation,
+    @Inject(ThreadExit) private readonly exit: ThreadExit,
+  ) {}
+
+  /** May be repeated: a job that has its place keeps it.
+   *  @returns whether the job is to be queued now; if it waits, whoever ends the job before it queues it
+   *  @throws ThreadBusy, NotInterrupted, ThreadNotFound the job has no place: it is to be erased
+   *  @throws JobErased */
+  async enter(job: EnteringJob): Promise<boolean> {
+    const { ref, threadId } = job;
+    const entry = await this.#ask(job);
+    switch (entry.kind) {
+      case 'busy':
+        throw new ThreadBusy();
+      case 'not-interrupted':
+        throw new NotInterrupted();
+      case 'unknown-thread':
+        throw new ThreadNotFound();
+      case 'over':
+        return false;
+    }
+    if (!(await this.eraser.notePlaced(ref))) {
+      await this.exit.leaveIfEnded(ref, threadId);
+      throw new JobErased();
+    }
+    if (entry.kind === 'cancel-first') await this.makeWay(jobRef(tenantOf(ref), entry.jobId), threadId);
+    return entry.kind === 'run';
+  }
+
+  async #ask({ ref, threadId, onBusy, resumes, wasExpected = false }: EnteringJob): Promise<Entered> {
+    const entry = {
+      ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), onBusy },
+      ...{ kind: resumes ? ('resume' as const) : ('message' as const), wasExpected },
+    };
+    const entered = await this.threads.enter(entry);
+    if (entered.kind !== 'over' || wasExpected) return entered;
+    // a thread remembers ids for longer than their records are kept
+    const job = await this.reader.outline(ref);
+    const hasRun = job === null || job.attempt > 0 || isFinished(job.status);
+    return hasRun ? entered : this.threads.enter({ ...entry, isAnew: true });
+  }
+
+  /** Cancels the job of a thread that another one replaces, which is queued then. */
+  async makeWay(ref: JobRef, threadId: string): Promise<void> {
+    const { kind } = await this.cancellation.cancel(ref, 'thread');
+    // it ended by itself, or is gone, and whoever ended it may not have told the thread
+    if (kind !== 'cancelled') await this.exit.leaveIfEnded(ref, threadId);
+  }
+}
+
+/** The job was erased while it entered: its thread was deleted, or another request with its id was refused. The request may make
+ *  it again. */
+export class JobErased extends Unavailable {}
+
+/** Whether the thread has refused a job: it has no place, and nothing of it may stay. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ThreadBusy || error instanceof NotInterrupted || error instanceof ThreadNotFound;
+}

@@ -1,0 +1,61 @@
+import { BUILT_IN_PIPELINE, idOf, type JobRef, type JobStatus, jobRef, tenantOf, threadRef } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
+import type { Ending, Threads } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
+import { JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
+import { JobQueue } from '../queue/job-queue.ts';
+
+/** A job that has ended, and the thread that it belongs to. */
+export type LeavingJob = Pick<JobOutline, 'ref' | 'pipeline' | 'attempt' | 'lastEventId' | 'interrupts'> & {
+  readonly threadId: string;
+  readonly status: JobStatus;
+};
+
+/** Passes the turn of a thread on: the job that had it, or waited for it, has ended (law 17). */
+@Injectable()
+export class ThreadExit {
+  constructor(
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Tells the thread that the job has ended, and queues the next one. May be repeated: by the worker, the API or a sweep,
+   *  whoever died before it was done. */
+  async leave(job: LeavingJob): Promise<void> {
+    const { ref, threadId, status, interrupts } = job;
+    const said = job.pipeline === BUILT_IN_PIPELINE && job.attempt > 0 ? await saidBy(this.reader, job) : null;
+    await this.#tell({
+      ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: endOf(status, interrupts) },
+      ...{ said: said ?? [], interrupts },
+    });
+  }
+
+  /** Passes the turn on if the job has ended, or is gone.
+   *  @returns the job as long as it is open, otherwise null */
+  async leaveIfEnded(ref: JobRef, threadId: string): Promise<JobOutline | null> {
+    const job = await this.reader.outline(ref);
+    if (job !== null && !isFinished(job.status)) return job;
+    if (job !== null) {
+      await this.leave({ ...job, threadId });
+      return null;
+    }
+    await this.#tell({ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: 'failed' });
+    return null;
+  }
+
+  async #tell(ending: Ending): Promise<void> {
+    const { next } = await this.threads.leave(ending);
+    if (next === null) return;
+    const tenant = tenantOf(ending.ref);
+    await this.queue.enqueueAll([jobRef(tenant, next)]);
+    this.logger.info({ requestId: next, tenant }, 'has the turn');
+  }
+}
+
+function endOf(status: JobStatus, interrupts: readonly unknown[]): Ending['status'] {
+  if (status === 'completed') return interrupts.length > 0 ? 'interrupted' : 'completed';
+  return status === 'cancelled' ? 'cancelled' : 'failed';
+}

@@ -1,0 +1,99 @@
+import { type JobRef, jobRef, tenantOf, threadRef } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import type { JobOutline } from '@millrace/stream-log';
+import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
+import { LOGGER, THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
+import { remainingDelayMs } from '../queue/job-queue.ts';
+import { Cancellation } from '../steps/cancellation.ts';
+import { JobErasure } from '../steps/job-erasure.ts';
+import { isRefusal, ThreadEntry } from '../steps/thread-entry.ts';
+import { ThreadExit } from '../steps/thread-exit.ts';
+
+const BATCH = 200;
+
+/** Mends what a crash left open between a thread, its jobs and the queue (law 17). Every step is one that a request or a worker
+ *  takes, too, and may be repeated. */
+@Injectable()
+export class ThreadSweep {
+  constructor(
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
+    @Inject(ThreadEntry) private readonly entry: ThreadEntry,
+    @Inject(ThreadExit) private readonly exit: ThreadExit,
+    @Inject(Cancellation) private readonly cancellation: Cancellation,
+    @Inject(JobErasure) private readonly erasure: JobErasure,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Of jobs without a queue entry, those that are to have one: all but those that wait in their threads. One that has no place in
+   *  its thread yet gets it now. */
+  async toQueue(jobs: readonly JobOutline[]): Promise<JobOutline[]> {
+    const refs = jobs.flatMap(({ ref, threadId }) => (threadId === null ? [] : threadRef(tenantOf(ref), threadId)));
+    const waiting = new Set<JobRef>();
+    await Promise.all(
+      [...new Set(refs)].map(async (ref) => {
+        for (const jobId of await this.threads.waiting(ref)) waiting.add(jobRef(tenantOf(ref), jobId));
+      }),
+    );
+    const settled = await Promise.all(
+      jobs.map(async (job) => !mayWait(job) || (!waiting.has(job.ref) && (await this.#enter(job)))),
+    );
+    return jobs.filter((_, place) => settled[place]);
+  }
+
+  /** Tells a thread of a job that has ended. */
+  async leave(job: JobOutline): Promise<void> {
+    if (job.threadId !== null) await this.exit.leave({ ...job, threadId: job.threadId });
+  }
+
+  /** Goes through the threads that may be busy: passes on the turn of a job that has ended, and cancels one that is to make way.
+   *  @param olderThanMs younger jobs may still be on their way to the queue, milliseconds
+   *  @returns the jobs that have the turn: registry and queue may have lost them */
+  async mendBusy(olderThanMs: number): Promise<JobRef[]> {
+    const active: JobRef[] = [];
+    const youngest = Date.now() - olderThanMs;
+    let cursor: string | undefined;
+    do {
+      const page = await this.catalogue.busy({ limit: BATCH, cursor });
+      const jobs = await Promise.all(page.threads.map((thread) => this.#mend(thread)));
+      active.push(...jobs.flatMap((job) => (job !== null && job.createdAt <= youngest ? job.ref : [])));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return active;
+  }
+
+  /** @returns the job that has the turn, unless it has ended */
+  async #mend({ ref, threadId, tenant, activeJob, makesWay }: ThreadRecord): Promise<JobOutline | null> {
+    if (activeJob === null) return null;
+    try {
+      const job = await this.exit.leaveIfEnded(jobRef(tenant, activeJob), threadId);
+      if (job === null || !makesWay) return job;
+      await this.entry.makeWay(job.ref, threadId);
+      return null;
+    } catch (error) {
+      this.logger.debug({ thread: ref, err: error }, 'thread not mended');
+      return null;
+    }
+  }
+
+  /** @returns whether the job is to be queued */
+  async #enter(job: JobOutline): Promise<boolean> {
+    const { ref, threadId, delayMs } = job;
+    if (threadId === null || remainingDelayMs(job) > 0) return true;
+    try {
+      return await this.entry.enter({ ...job, threadId, wasExpected: delayMs > 0 });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // nobody was told of a job that its thread refuses at once
+      if (delayMs > 0 || !(await this.erasure.refused(job))) await this.cancellation.cancel(ref, 'thread');
+      this.logger.warn({ requestId: job.jobId, tenant: job.tenant }, 'refused by its thread');
+      return false;
+    }
+  }
+}
+
+/** Whether a job without a queue entry may be where it belongs: it waits for its turn. */
+function mayWait({ threadId, status, attempt }: JobOutline): boolean {
+  return threadId !== null && status === 'queued' && attempt === 0;
+}
