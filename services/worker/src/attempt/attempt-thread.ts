@@ -2,6 +2,7 @@ import { idOf, type Message, type StreamEvent } from '@millrace/contracts';
 import type { AttemptWriter } from '@millrace/stream-log';
 import type { AttemptLease, CheckpointPlace, Head } from '@millrace/threads';
 import type { PipelineThread } from '../pipelines/definition/pipeline.ts';
+import { SaidAgain } from '../pipelines/definition/said-again.ts';
 import type { Progress } from './progress.ts';
 
 /** A thread that an attempt has claimed. */
@@ -31,6 +32,7 @@ interface Ports {
 
 /** A thread as the running attempt shows it to its pipeline. */
 export class AttemptThread implements PipelineThread {
+  readonly saidAgain = new SaidAgain();
   readonly draining: AbortSignal;
   #head: Head | null;
   #baseSeq = 0;

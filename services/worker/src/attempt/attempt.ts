@@ -127,7 +127,10 @@ export class Attempt {
       let events = 0;
       try {
         for await (const page of thread.claimed.keptBy(head)) {
-          for (const event of page) this.#sayAgain(event);
+          for (const event of page) {
+            this.#sayAgain(event);
+            thread.saidAgain.add(event);
+          }
           events += page.length;
           const room = this.begun.writer.drained();
           if (room !== null) await orAborted(room, this.#abort.signal);

@@ -1,6 +1,7 @@
 import {
   type AttemptHook,
   type CancelledBy,
+  checkpointLimits,
   idOf,
   isTerminal,
   type JobRef,
@@ -26,7 +27,8 @@ import {
   saidBy,
 } from '@millrace/stream-log';
 import { eventually, newKeyPrefix } from '@millrace/testing';
-import { type Entered, ThreadKeys, Threads } from '@millrace/threads';
+import { type Entered, type Savers, ThreadKeys, Threads } from '@millrace/threads';
+import { openSavers } from '@millrace/threads/savers';
 import { createWorker, type RunningWorker } from '../create-worker.ts';
 import { producer } from '../queue/requeuer.ts';
 import { workerSettingsSchema } from '../settings.ts';
@@ -168,6 +170,18 @@ export class WorkerHarness implements AsyncDisposable {
 
   async enqueue(ref: JobRef, priority = 1): Promise<void> {
     await this.#queue.add('generate', {}, { jobId: ref, priority, removeOnComplete: true, removeOnFail: true });
+  }
+
+  /** Where agents keep their state. */
+  savers(): Promise<Savers> {
+    const settings = this.settings();
+    const limits = checkpointLimits(settings);
+    return openSavers({ checkpoints: 'redis', redis: this.redis, keys: new ThreadKeys(this.prefix), limits });
+  }
+
+  /** Whether a job has a queue entry. */
+  async queuedEntry(ref: JobRef): Promise<boolean> {
+    return (await this.#queue.getJob(ref)) !== undefined;
   }
 
   /** The number of queue entries in any state. */

@@ -19,6 +19,7 @@ import type { Agent } from './project/agent.ts';
 import { type CompiledGraph, graphIn } from './project/graph.ts';
 import { configurableOf } from './run-config.ts';
 import { inputOf } from './run-input.ts';
+import { standsAtBreakpoint, type TakenUp, takenUp } from './taken-up.ts';
 
 /** What keeps the state of agents; null: nothing, except graphs that keep their own. */
 export type AgentSavers = Pick<Savers, 'forAttempt' | 'storeOf'> | null;
@@ -73,6 +74,11 @@ interface RunPorts {
   readonly stop: AbortController;
 }
 
+interface RunConfig {
+  readonly configurable: Readonly<Record<string, unknown>>;
+  readonly [option: string]: unknown;
+}
+
 /** One run of a graph. */
 class AgentRun {
   readonly #ports: RunPorts;
@@ -121,13 +127,29 @@ class AgentRun {
     }
   }
 
-  async #run(graph: CompiledGraph, config: object): Promise<PipelineResult> {
+  /** Takes up what an earlier attempt has left.
+   *  @returns whether the graph waits at a breakpoint already */
+  #standsStill(graph: CompiledGraph, place: TakenUp): boolean {
+    const { thread } = this.#ports.input;
+    if (thread === undefined) return false;
+    this.#calls.goOn(thread.saidAgain);
+    this.#stream.goOn(thread.saidAgain, { before: place.before?.values, now: place.head.values });
+    if (!standsAtBreakpoint(graph, place)) return false;
+    this.#stream.read([[], 'values', place.head.values]);
+    this.#stream.atBreakpoint();
+    return true;
+  }
+
+  async #run(graph: CompiledGraph, config: RunConfig): Promise<PipelineResult> {
     const { input } = this.#ports;
     const stateNow = () => graph.getState(config);
     const asked = (input.streamModes ?? []).filter((mode) => !(OWN_MODES as readonly string[]).includes(mode));
     const options = { ...config, streamMode: [...OWN_MODES, ...asked], subgraphs: true, durability: 'sync' };
-    const chunks = await graph.stream(await inputOf(input, stateNow), options);
-    for await (const chunk of chunks) this.#stream.read(chunk);
+    const place = input.thread?.goesOn ? await takenUp(graph, config) : null;
+    if (place === null || !this.#standsStill(graph, place)) {
+      const chunks = await graph.stream(place === null ? await inputOf(input, stateNow) : null, options);
+      for await (const chunk of chunks) this.#stream.read(chunk);
+    }
     const isInterrupted = await this.#ask(stateNow);
     const output = structuredOutput(this.#stream.values);
     const { finishReason, usage } = this.#calls;
@@ -158,7 +180,7 @@ class AgentRun {
     return true;
   }
 
-  #config(): object {
+  #config(): RunConfig {
     const { input } = this.#ports;
     return {
       configurable: configurableOf(input),

@@ -4,11 +4,10 @@ import { linked } from '../chat/messages.ts';
 import { PipelineError, type PipelineInput } from '../definition/pipeline.ts';
 import { type GraphState, interruptIdOf } from './project/graph.ts';
 
-/** What a graph gets to work on: null to go on from its checkpoint.
+/** What a graph gets to work on.
  *  @param stateNow reads the state of the thread
  *  @throws PipelineError the answer does not say which question it answers */
 export async function inputOf(input: PipelineInput, stateNow: () => Promise<GraphState>): Promise<unknown> {
-  if (input.thread?.goesOn) return null;
   if (input.resume !== undefined) return resumption(input.resume, await stateNow());
   return input.input ?? { messages: linked(input.messages).map(plainMessage) };
 }

@@ -16,6 +16,7 @@ import type { Logger } from '@millrace/runtime';
 import type { AttemptLease, AttemptLog } from '@millrace/threads';
 
 import type { ModelObserver } from './model-observer.ts';
+import type { SaidAgain } from './said-again.ts';
 
 /** The events that a pipeline may yield. The worker emits the others (`started`, `reset`, the terminal event). */
 export type PipelineEvent = StreamEvent<PipelineEventType>;
@@ -50,6 +51,8 @@ export interface PipelineThread extends AttemptLog {
   /** Whether an agent goes on from the thread's head, without input: this job has written it. What the head covers has been
    *  said again by then. */
   readonly goesOn: boolean;
+  /** all of it */
+  readonly saidAgain: SaidAgain;
   /** Aborts when the worker is about to stop: an agent then ends after the step in hand, unless that is its last, by throwing
    *  this signal's reason. */
   readonly draining: AbortSignal;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { StateMode } from '@millrace/contracts';
 import { finishReasonOf } from '../../chat/message-content.ts';
 import type { PipelineEvent } from '../../definition/pipeline.ts';
+import type { SaidAgain } from '../../definition/said-again.ts';
 import { type GraphInterrupt, interruptIdOf } from '../project/graph.ts';
 import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
@@ -64,6 +65,22 @@ export class GraphStream {
         return { interruptId, value: plain(interrupt.value) ?? null, ...(node === undefined ? {} : { node }) };
       }) ?? null
     );
+  }
+
+  /** An earlier attempt has run a part of the graph, and this one has said again what that said. The state that the graph stands
+   *  at is shown as that of any step: it may have messages that were not said, because LangGraph shows it after it is stored.
+   *  @param state before the last step, and now */
+  goOn(said: SaidAgain, state: { readonly before: unknown; readonly now: unknown }): void {
+    const { known, toolCalls } = this.ports;
+    known.starts('');
+    for (const message of messagesIn(state.before)) known.wasThere(message, '');
+    known.goOn(said, messagesIn(state.before));
+    toolCalls.openUnanswered(messagesIn(state.now));
+  }
+
+  /** The graph waits for somebody who lets it go on. */
+  atBreakpoint(): void {
+    this.#interrupts ??= [];
   }
 
   read(chunk: unknown): void {

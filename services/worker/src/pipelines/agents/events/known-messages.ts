@@ -1,4 +1,5 @@
-import { type AnyMessage, textOf } from './any-message.ts';
+import type { SaidAgain } from '../../definition/said-again.ts';
+import { type AnyMessage, textOf, typeOf } from './any-message.ts';
 import { graphOf, type Place } from './place.ts';
 
 /** Which messages of a state need not be said any more: those that were there before, and those that have been said.
@@ -8,6 +9,15 @@ export class KnownMessages {
   readonly #before = new Map<string, Messages>();
   /** what models have said in a graph's running step, by content */
   readonly #saidInStep = new Map<string, Set<string>>();
+  /** what an earlier attempt has said, until the first state has been read */
+  #saidAgain: SaidAgain | null = null;
+
+  /** An earlier attempt has said these messages, of which some were in the state before its last step. */
+  goOn(said: SaidAgain, before: Iterable<AnyMessage>): void {
+    for (const id of said.ids) this.#said.addId(id);
+    for (const message of before) if (typeOf(message) === 'ai') said.take(...partsOf(message));
+    this.#saidAgain = said;
+  }
 
   isSaid(id: string): boolean {
     return this.#said.hasId(id);
@@ -46,11 +56,13 @@ export class KnownMessages {
     if (this.#said.has(message) || this.isOld(message, run)) return false;
     this.#said.add(message);
     // a node may put the words of its model into a message of its own
+    if (this.#saidAgain?.take(...partsOf(message))) return false;
     return !this.#saidInStep.get(graphOf(place))?.has(contentOf(message));
   }
 
   stepEnds(place: Place): void {
     this.#saidInStep.delete(graphOf(place));
+    this.#saidAgain = null;
   }
 }
 
@@ -78,5 +90,10 @@ class Messages {
 }
 
 function contentOf(message: AnyMessage): string {
-  return [textOf(message), ...(message.tool_calls ?? []).map(({ id }) => id ?? '')].join('\n');
+  const [text, callIds] = partsOf(message);
+  return [text, ...callIds].join('\n');
+}
+
+function partsOf(message: AnyMessage): [text: string, callIds: string[]] {
+  return [textOf(message), (message.tool_calls ?? []).map(({ id }) => id ?? '')];
 }

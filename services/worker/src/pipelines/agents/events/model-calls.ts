@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FinishReason, Usage } from '@millrace/contracts';
 import { countOf, finishReasonOf } from '../../chat/message-content.ts';
 import type { ModelObserver } from '../../definition/model-observer.ts';
+import type { SaidAgain } from '../../definition/said-again.ts';
 import { type AnyMessage, isMessage, messagesIn } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
 import { type Place, placeOfCall } from './place.ts';
@@ -60,6 +61,11 @@ export class ModelCalls {
   /** of the message that ended last */
   get finishReason(): FinishReason {
     return this.#finishReason;
+  }
+
+  /** An earlier attempt has run a part of the graph. */
+  goOn({ finishReason }: SaidAgain): void {
+    this.#finishReason = finishReason ?? this.#finishReason;
   }
 
   /** Whether an error comes from a model call. */

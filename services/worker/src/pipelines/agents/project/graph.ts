@@ -5,14 +5,22 @@ export interface CompiledGraph {
   readonly lg_is_pregel: true;
   checkpointer?: BaseCheckpointSaver | boolean | null | undefined;
   store?: BaseStore | null | undefined;
+  /** breakpoints: names of nodes, or `*` */
+  readonly interruptBefore?: Breakpoints;
+  readonly interruptAfter?: Breakpoints;
   /** a copy with this configuration merged into the graph's own */
   withConfig(config: object): CompiledGraph;
   stream(input: unknown, options: object): Promise<AsyncIterable<unknown>>;
   getState(config: object): Promise<GraphState>;
 }
 
+type Breakpoints = '*' | readonly string[] | undefined;
+
 /** The state of a graph's thread. */
 export interface GraphState {
+  readonly values?: unknown;
+  readonly metadata?: { readonly source?: string };
+  readonly parentConfig?: { readonly configurable?: Readonly<Record<string, unknown>> };
   /** nodes that run next */
   readonly next: readonly string[];
   readonly config?: { readonly configurable?: Readonly<Record<string, unknown>> };

@@ -3,6 +3,7 @@ import type { Usage } from '@millrace/contracts';
 import { createLogger } from '@millrace/runtime';
 import type { ModelActivity } from '../../definition/model-observer.ts';
 import type { PipelineEvent, PipelineInput, PipelineResult } from '../../definition/pipeline.ts';
+import { SaidAgain } from '../../definition/said-again.ts';
 import { agentPipeline } from '../agent-pipeline.ts';
 import { graphIn } from '../project/graph.ts';
 
@@ -42,6 +43,7 @@ export class AgentRuns {
       ...{ lease, goesOn: false, draining: this.#drain.signal },
       messages: async () => [],
       flushed: async () => 0,
+      saidAgain: new SaidAgain(),
     };
     const input = { jobId, attempt: 1, messages: [], model: 'openai:none', thread, ...request };
     return yield* agentPipeline(agent, savers).run(input, {

@@ -1,0 +1,3 @@
+export const steps: object;
+export const approval: object;
+export const breakpoint: object;
