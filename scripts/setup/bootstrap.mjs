@@ -13,7 +13,7 @@ import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNo
 import { ensurePostgres } from './postgres-program.mjs';
 import { runScript } from './problem.mjs';
 import { step } from './progress.mjs';
-import { projectRoot } from './project.mjs';
+import { inProject, projectRoot } from './project.mjs';
 import { ensureRedis } from './redis-program.mjs';
 import { runCommand } from './run-command.mjs';
 
@@ -67,6 +67,7 @@ async function ensureBuild(...workspaces) {
 async function ensurePrograms() {
   const { program: redis } = await step('redis', ensureRedis);
   const { path: nginx } = await step('nginx', ensureNginx);
+  await step('examples', () => ensureAllDependencies(inProject('examples/agents')));
   await step('postgres', ensurePostgres);
   return { redis, nginx };
 }
