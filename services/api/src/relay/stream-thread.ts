@@ -3,7 +3,6 @@ import type { JobReader, Subscribers } from '@millrace/stream-log';
 import type { ThreadTopics } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { ThreadNotFound } from '../http/problem.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
@@ -29,7 +28,7 @@ export class StreamThread {
     @Inject(ThreadAccess) private readonly access: ThreadAccess,
     @Inject(StreamQuota) private readonly quota: StreamQuota,
     @Inject(Relay) private readonly relay: Relay,
-    @Inject(THREAD_TOPICS) private readonly topics: ThreadTopics,
+    @Inject(THREAD_TOPICS) topics: ThreadTopics,
     @Inject(SUBSCRIBERS) subscribers: Subscribers,
     @Inject(JOB_READER) reader: JobReader,
     @Inject(DisconnectLeases) leases: DisconnectLeases,
@@ -37,12 +36,11 @@ export class StreamThread {
     this.#parts = { topics, turns: topics.turns, subscribers, outlines: new SharedOutlines(reader), leases };
   }
 
-  /** @throws TooManyStreams, ThreadNotFound */
+  /** @throws TooManyStreams, ThreadNotFound, AmbiguousId */
   async run(reply: FastifyReply, { format, from, ...named }: StreamThreadCommand): Promise<void> {
     const { ref } = await this.access.get(named);
     const { threadId, caller } = named;
     if (reply.request.method === 'HEAD') {
-      if ((await this.topics.turns.head(ref)) === null) throw new ThreadNotFound();
       this.relay.sendHead(reply, format);
       return;
     }
