@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf, type JobRef, logLimits } from '@millrace/contracts';
+import { idOf, type JobRef, logLimits, threadRef } from '@millrace/contracts';
 import { type ModelRequest, type SimulatedModel, startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { privateThread } from '@millrace/threads';
+import { openCheckpoints, privateThread } from '@millrace/threads';
 import { keepIn } from './pipelines/agents/testing/agents.ts';
 import { WorkerHarness } from './testing/worker-harness.ts';
 
@@ -68,21 +68,29 @@ const inAnyOrder = (said: readonly Said[]) => said.map((event) => JSON.stringify
 
 async function seqOf(harness: WorkerHarness, ref: JobRef): Promise<number> {
   const [attempt, seq] = await harness.redis.hmget(harness.keys.record(ref), 'attempt', 'seq');
-  return attempt === '1' ? Number(seq) : Number.POSITIVE_INFINITY;
+  return attempt === '0' ? 0 : attempt === '1' ? Number(seq) : Number.POSITIVE_INFINITY;
 }
 
-/** Takes a job over as soon as its first attempt has stored so many events, and dies at once. */
-async function killAfter(harness: WorkerHarness, ref: JobRef, events: number): Promise<boolean> {
+/** Takes a job over as soon as its first attempt has stored so many events, and dies at once.
+ *  @param meanwhile happens before the next attempt
+ *  @returns false: it had ended before */
+async function killAfter(
+  harness: WorkerHarness,
+  ref: JobRef,
+  events: number,
+  meanwhile = async () => {},
+): Promise<boolean> {
   const starter = new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings()));
   for (;;) {
     const [status] = await harness.redis.hmget(harness.keys.record(ref), 'status');
-    if (status === 'completed') return false;
+    if (status !== 'queued' && status !== 'active') return false;
     if ((await seqOf(harness, ref)) >= events) break;
   }
   const begun = await starter.begin(ref, `taker-${idOf(ref)}`, { isNext: true });
   if (begun.kind !== 'begun') return false;
   // the entry of the first attempt is gone once that has noticed
   await eventually(async () => (await harness.queuedEntry(ref)) === false);
+  await meanwhile();
   await harness.enqueue(ref);
   return true;
 }
@@ -120,4 +128,103 @@ describe('an agent whose worker dies', () => {
     }
     expect(killed).toBeGreaterThan(events.length / 2);
   }, 120_000);
+});
+
+describe('an agent that asks', () => {
+  const thread = { threadId: 't1', pipeline: 'approval' } as const;
+  const stateOf = async (harness: WorkerHarness, threadId: string) =>
+    (await openCheckpoints(harness.checkpointOptions)).readState(threadRef('default', threadId));
+
+  it('asks again what it has asked when its worker dies, and takes each answer once', async () => {
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    keepIn(await harness.savers());
+    await harness.worker(AGENTS);
+    for (let count = 1; count <= 9; count += 1) {
+      const request = { ...thread, threadId: `t${count}` };
+      const ask = async (submitted: Promise<JobRef>) => {
+        const ref = await submitted;
+        await killAfter(harness, ref, count);
+        return [await harness.end(ref), await harness.reader.outline(ref)] as const;
+      };
+      const [draft, asked] = await ask(harness.submit({ ...request, query: 'hi' }));
+      expect(draft).toMatchObject(['done', { finishReason: 'interrupt' }]);
+      expect(asked?.interrupts).toMatchObject([{ value: 'first?', node: 'ask' }]);
+      const [again, askedAgain] = await ask(harness.submit({ ...request, messages: [], resume: 'one' }));
+      expect(again).toMatchObject(['done', { finishReason: 'interrupt' }]);
+      expect(askedAgain?.interrupts).toMatchObject([{ value: 'second?' }]);
+      expect((await harness.threads.get(threadRef('default', request.threadId)))?.interrupts).toHaveLength(1);
+      const [sent] = await ask(harness.submit({ ...request, messages: [], resume: 'two' }));
+      expect(sent).toMatchObject(['done', { finishReason: 'stop' }]);
+      expect((await stateOf(harness, request.threadId))?.values['path']).toEqual(['draft', 'one+two', 'send']);
+    }
+  }, 120_000);
+
+  it('stays at a breakpoint when its worker dies there: nobody has approved', async () => {
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    keepIn(await harness.savers());
+    await harness.worker(AGENTS);
+    for (let count = 1; count <= 8; count += 1) {
+      const request = { ...thread, threadId: `t${count}`, pipeline: 'breakpoint' };
+      const ref = await harness.submit({ ...request, query: 'hi' });
+      await killAfter(harness, ref, count);
+      expect(await harness.end(ref)).toMatchObject(['done', { finishReason: 'interrupt' }]);
+      expect(await harness.text(ref)).toBe('say: draft');
+      expect((await stateOf(harness, request.threadId))?.values['path']).toEqual(['draft']);
+    }
+    const approved = await harness.submit({ ...thread, pipeline: 'breakpoint', messages: [], resume: true });
+    expect(await harness.end(approved)).toMatchObject(['done', { finishReason: 'stop' }]);
+    expect(await harness.text(approved)).toBe('say: send');
+  }, 120_000);
+});
+
+describe('an agent', () => {
+  it('moves at a checkpoint when its worker stops: no model is asked twice', async () => {
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    keepIn(await harness.savers());
+    const request = { pipeline: 'steps', query: 'hi' };
+    const first = await harness.worker(AGENTS);
+    let asked = model.requests.length;
+    const whole = await harness.submit(request);
+    await harness.end(whole);
+    const calls = model.requests.length - asked;
+    asked = model.requests.length;
+    const moved = await harness.submit(request);
+    await eventually(async () => (await seqOf(harness, moved)) >= 6);
+    const closing = first.close();
+    await harness.worker(AGENTS);
+    await closing;
+    expect(await harness.end(moved)).toMatchObject(['done', { finishReason: 'stop' }]);
+    expect(inAnyOrder(lastPart(await harness.events(moved)))).toEqual(
+      inAnyOrder(lastPart(await harness.events(whole))),
+    );
+    expect(await harness.events(moved)).toContainEqual(['reset', { attempt: 2, reason: 'handover' }]);
+    expect(model.requests.length - asked).toBe(calls);
+  });
+
+  it('starts over when Redis has lost what it had said, with its thread as it was', async () => {
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    keepIn(await harness.savers());
+    await harness.worker(AGENTS);
+    const request = { pipeline: 'steps', query: 'hi', threadId: 't1', streamModes: ['values'] } as const;
+    const whole = await harness.submit({ ...request, threadId: 't2' });
+    await harness.end(whole);
+    const ref = await harness.submit(request);
+    const lose = async () => void (await harness.redis.del(harness.keys.log(ref)));
+    expect(await killAfter(harness, ref, 14, lose)).toBe(true);
+    await harness.end(ref);
+    expect(inAnyOrder(lastPart(await harness.events(ref)))).toEqual(inAnyOrder(lastPart(await harness.events(whole))));
+    expect(await harness.events(ref)).toContainEqual(['reset', { attempt: 3, reason: 'log-lost' }]);
+  });
+
+  it('closes its model call when it is cancelled', async () => {
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    keepIn(await harness.savers());
+    await harness.worker(AGENTS);
+    const gate = model.gated({ to: 'wait' });
+    const ref = await harness.submit({ pipeline: 'steps', query: 'wait' });
+    await gate.say('half');
+    await harness.cancel(ref);
+    expect((await (await gate.request).ended).by).toBe('client');
+    await eventually(async () => (await harness.threads.get(privateThread('default', idOf(ref)))) === null);
+  });
 });

@@ -173,10 +173,13 @@ export class WorkerHarness implements AsyncDisposable {
   }
 
   /** Where agents keep their state. */
+  get checkpointOptions() {
+    const limits = checkpointLimits(this.settings());
+    return { checkpoints: 'redis', redis: this.redis, keys: new ThreadKeys(this.prefix), limits };
+  }
+
   savers(): Promise<Savers> {
-    const settings = this.settings();
-    const limits = checkpointLimits(settings);
-    return openSavers({ checkpoints: 'redis', redis: this.redis, keys: new ThreadKeys(this.prefix), limits });
+    return openSavers(this.checkpointOptions);
   }
 
   /** Whether a job has a queue entry. */

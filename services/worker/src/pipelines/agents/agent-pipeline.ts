@@ -133,7 +133,7 @@ class AgentRun {
     const { thread } = this.#ports.input;
     if (thread === undefined) return false;
     this.#calls.goOn(thread.saidAgain);
-    this.#stream.goOn(thread.saidAgain, { before: place.before?.values, now: place.head.values });
+    this.#stream.goOn(thread.saidAgain, { before: place.before, now: place.head.values });
     if (!standsAtBreakpoint(graph, place)) return false;
     this.#stream.read([[], 'values', place.head.values]);
     this.#stream.atBreakpoint();

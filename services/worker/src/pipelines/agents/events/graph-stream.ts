@@ -3,7 +3,7 @@ import type { StateMode } from '@millrace/contracts';
 import { finishReasonOf } from '../../chat/message-content.ts';
 import type { PipelineEvent } from '../../definition/pipeline.ts';
 import type { SaidAgain } from '../../definition/said-again.ts';
-import { type GraphInterrupt, interruptIdOf } from '../project/graph.ts';
+import { type GraphInterrupt, type GraphState, interruptIdOf } from '../project/graph.ts';
 import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
 import { namesIn, type Place, placeIn } from './place.ts';
@@ -69,13 +69,17 @@ export class GraphStream {
 
   /** An earlier attempt has run a part of the graph, and this one has said again what that said. The state that the graph stands
    *  at is shown as that of any step: it may have messages that were not said, because LangGraph shows it after it is stored.
-   *  @param state before the last step, and now */
-  goOn(said: SaidAgain, state: { readonly before: unknown; readonly now: unknown }): void {
+   *  @param before the state before the last step; null for none
+   *  @param now the state that the graph stands at */
+  goOn(said: SaidAgain, { before, now }: { readonly before: GraphState | null; readonly now: unknown }): void {
     const { known, toolCalls } = this.ports;
     known.starts('');
-    for (const message of messagesIn(state.before)) known.wasThere(message, '');
-    known.goOn(said, messagesIn(state.before));
-    toolCalls.openUnanswered(messagesIn(state.now));
+    const earlier = [...messagesIn(before?.values)];
+    for (const message of earlier) known.wasThere(message, '');
+    known.goOn(said, earlier);
+    toolCalls.openUnanswered(messagesIn(now));
+    const ofStep = (before?.next ?? []).map((node) => ({ node, messages: new Set<AnyMessage>() }));
+    this.#returned.set('', ofStep);
   }
 
   /** The graph waits for somebody who lets it go on. */
