@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { Requires } from '../auth/access.ts';
-import { type PipelineList, Pipelines } from '../jobs/pipelines.ts';
+import { type PipelineList, Pipelines } from '../jobs/pipelines/pipelines.ts';
 
 /** The pipelines that workers have announced. @see PROTOCOL.md §5 */
 @Controller('pipelines')

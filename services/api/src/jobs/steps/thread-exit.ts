@@ -1,9 +1,10 @@
-import { BUILT_IN_PIPELINE, idOf, type JobRef, type JobStatus, jobRef, tenantOf, threadRef } from '@millrace/contracts';
+import { idOf, type JobRef, type JobStatus, jobRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
-import type { Ending, Threads } from '@millrace/threads';
+import type { Checkpoints, Ending, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
-import { JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
+import { CHECKPOINTS, JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
+import { Pipelines } from '../pipelines/pipelines.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 
 /** A job that has ended, and the thread that it belongs to. */
@@ -18,6 +19,8 @@ export class ThreadExit {
   constructor(
     @Inject(THREADS) private readonly threads: Threads,
     @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
+    @Inject(Pipelines) private readonly pipelines: Pipelines,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -26,7 +29,7 @@ export class ThreadExit {
    *  whoever died before it was done. */
   async leave(job: LeavingJob): Promise<void> {
     const { ref, threadId, status, interrupts } = job;
-    const said = job.pipeline === BUILT_IN_PIPELINE && job.attempt > 0 ? await saidBy(this.reader, job) : null;
+    const said = job.attempt > 0 && (await this.#remembers(job.pipeline)) ? await saidBy(this.reader, job) : null;
     await this.#tell({
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: endOf(status, interrupts) },
       ...{ said: said ?? [], interrupts },
@@ -42,12 +45,19 @@ export class ThreadExit {
       await this.leave({ ...job, threadId });
       return null;
     }
-    await this.#tell({ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: 'failed' });
+    await this.#tell({ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: 'cancelled' });
     return null;
   }
 
+  /** Whether the thread keeps what such a job says: an agent keeps its own state. */
+  async #remembers(pipeline: string): Promise<boolean> {
+    return (await this.pipelines.known()).get(pipeline)?.kind === 'pipeline';
+  }
+
   async #tell(ending: Ending): Promise<void> {
-    const { next } = await this.threads.leave(ending);
+    const { next, outcome } = await this.threads.leave(ending);
+    // the thread of its own that an agent's job had
+    if (outcome === 'erased') await this.checkpoints.erase(ending.ref);
     if (next === null) return;
     const tenant = tenantOf(ending.ref);
     await this.queue.enqueueAll([jobRef(tenant, next)]);

@@ -5,7 +5,7 @@ import { ApiHarness, finish, refOf, type TestNode } from '../../testing/api-harn
 import { Turns } from '../../testing/turns.ts';
 import { THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
 import { Intake } from '../intake.ts';
-import { RequestPolicy } from '../request-policy.ts';
+import { RequestPolicy } from '../pipelines/request-policy.ts';
 import { Sweep } from './sweep.ts';
 
 let harness: ApiHarness;

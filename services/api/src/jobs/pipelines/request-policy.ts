@@ -8,11 +8,11 @@ import {
   qualifiedModel,
 } from '@millrace/contracts';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Caller } from '../auth/caller.ts';
-import { shownErrors } from '../http/field-errors.ts';
-import { InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../http/problem.ts';
-import type { ApiSettings } from '../settings.ts';
-import { SETTINGS } from '../tokens.ts';
+import type { Caller } from '../../auth/caller.ts';
+import { shownErrors } from '../../http/field-errors.ts';
+import { InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../../http/problem.ts';
+import type { ApiSettings } from '../../settings.ts';
+import { SETTINGS } from '../../tokens.ts';
 import { InputCheck } from './input-check.ts';
 import { Pipelines } from './pipelines.ts';
 

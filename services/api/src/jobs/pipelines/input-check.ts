@@ -4,9 +4,9 @@ import type { Logger } from '@millrace/runtime';
 import { Inject, Injectable } from '@nestjs/common';
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { pointerOf } from '../http/field-errors.ts';
-import type { FieldError } from '../http/problem.ts';
-import { LOGGER } from '../tokens.ts';
+import { pointerOf } from '../../http/field-errors.ts';
+import type { FieldError } from '../../http/problem.ts';
+import { LOGGER } from '../../tokens.ts';
 
 /** A longer schema is not compiled, characters of JSON. */
 const MAX_SCHEMA_CHARS = 262_144;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRequest } from '@millrace/contracts';
 import { PipelineAnnouncements } from '@millrace/stream-log';
 import { startRedis, type TestRedis } from '@millrace/testing';
-import { ApiHarness, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, post, refOf, submit, type TestNode } from '../../testing/api-harness.ts';
 
 let redis: TestRedis;
 let harness: ApiHarness;

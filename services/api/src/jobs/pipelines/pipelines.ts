@@ -6,7 +6,7 @@ import {
   type RedisConnection,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { KEYS, REDIS } from '../tokens.ts';
+import { KEYS, REDIS } from '../../tokens.ts';
 
 /** How long this node caches the pipelines, milliseconds. */
 const CACHE_MS = 5_000;
