@@ -110,6 +110,27 @@ describe('the deadlines of an attempt', () => {
     expect(expired).toHaveLength(1);
   });
 
+  it('count no silence while an agent calls no model, and each call on its own', () => {
+    const { deadlines, expired } = start();
+    deadlines.onActivity('idle');
+    deadlines.onFirstEvent();
+    jest.advanceTimersByTime(2_000);
+    deadlines.resume();
+    jest.advanceTimersByTime(1_000);
+    expect(expired).toEqual([]);
+    deadlines.onActivity('called');
+    jest.advanceTimersByTime(999);
+    deadlines.onActivity('content');
+    jest.advanceTimersByTime(99);
+    deadlines.onActivity('idle');
+    jest.advanceTimersByTime(500);
+    expect(expired).toEqual([]);
+    deadlines.onActivity('called');
+    deadlines.onActivity('content');
+    jest.advanceTimersByTime(100);
+    expect(expired).toEqual(['MODEL_TIMEOUT The model stopped sending for 100 ms.']);
+  });
+
   it('bound the total time, however active the model is', () => {
     const { deadlines, expired } = start();
     deadlines.onActivity('content');

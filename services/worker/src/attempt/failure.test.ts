@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { LogLimitExceeded } from '@millrace/stream-log';
+import { AgentFailed, type AgentFailure } from '../pipelines/agents/agent-failed.ts';
 import { PipelineError } from '../pipelines/definition/pipeline.ts';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
 import { failureOf } from './failure.ts';
@@ -85,5 +86,20 @@ describe('a failure, as the caller sees it,', () => {
     const { retryAfterMs } = failureOf(httpError(503, { headers }));
     expect(retryAfterMs).toBeGreaterThan(8_000);
     expect(retryAfterMs).toBeLessThanOrEqual(10_000);
+  });
+
+  it('tells what an agent threw apart by its origin, without its words', () => {
+    const of = (failure: AgentFailure, mayRunAgain: boolean, cause: unknown) =>
+      failureOf(new AgentFailed(failure, mayRunAgain, cause));
+    expect(of('graph', false, httpError(503))).toMatchObject({
+      code: 'AGENT_ERROR',
+      retryable: false,
+      transient: false,
+    });
+    expect(of('graph', false, new Error(SECRET)).message).not.toContain('secret');
+    expect(of('recursion', false, new Error(SECRET))).toMatchObject({ code: 'RECURSION_LIMIT', transient: false });
+    expect(of('model', true, httpError(429))).toMatchObject({ code: 'MODEL_RATE_LIMITED', transient: true });
+    expect(of('model', false, httpError(429))).toMatchObject({ code: 'MODEL_RATE_LIMITED', transient: false });
+    expect(of('model', true, new Error(SECRET))).toMatchObject({ code: 'MODEL_ERROR', transient: false });
   });
 });

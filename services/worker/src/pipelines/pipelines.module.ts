@@ -17,7 +17,7 @@ import { PipelineRegistry } from './registry.ts';
   providers: [
     {
       provide: PipelineRegistry,
-      inject: [SETTINGS, LOGGER, { token: SAVERS, optional: true }],
+      inject: [SETTINGS, LOGGER, SAVERS],
       useFactory: loadRegistry,
     },
     {
@@ -41,11 +41,7 @@ export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShu
   }
 }
 
-async function loadRegistry(
-  settings: WorkerSettings,
-  logger: Logger,
-  savers: AgentSavers = null,
-): Promise<PipelineRegistry> {
+async function loadRegistry(settings: WorkerSettings, logger: Logger, savers: AgentSavers): Promise<PipelineRegistry> {
   const builtIn = chatPipeline(settings.MILLRACE_SYSTEM_PROMPT);
   const own = await loadPipelineModules(settings.MILLRACE_PIPELINES, cwd());
   const agents = await agentPipelines({

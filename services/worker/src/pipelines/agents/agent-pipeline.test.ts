@@ -19,7 +19,6 @@ import type { ModelRequest, SimulatedModel } from '@millrace/simulated-model';
 import { startModel } from '@millrace/simulated-model';
 import { createAgent } from 'langchain';
 import { z } from 'zod';
-import { failureOf } from '../../attempt/failure.ts';
 import { AgentRuns, inShort } from './testing/run-agent.ts';
 
 let server: SimulatedModel;
@@ -409,10 +408,19 @@ describe('the end of an agent', () => {
     });
     const { toolStrategy } = await import('langchain');
     const agent = createAgent({ model, tools: [], responseFormat: toolStrategy(z.object({ colour: z.string() })) });
-    expect((await new AgentRuns(agent).ask('hi')).result).toMatchObject({
-      finishReason: 'stop',
-      output: { colour: 'blue' },
-    });
+    const runs = new AgentRuns(agent);
+    expect((await runs.ask('hi')).result).toMatchObject({ finishReason: 'stop', output: { colour: 'blue' } });
+  });
+
+  it('gives no output that a job before has left in the state', async () => {
+    const state = Annotation.Root({ ask: Annotation<boolean>, structuredResponse: Annotation<object> });
+    const graph = new StateGraph(state)
+      .addNode('answer', async ({ ask }) => (ask ? { structuredResponse: { colour: 'blue' } } : {}))
+      .addEdge(START, 'answer')
+      .compile();
+    const runs = new AgentRuns(graph);
+    expect((await runs.run({ input: { ask: true } })).result.output).toEqual({ colour: 'blue' });
+    expect((await runs.run({ input: { ask: false } })).result).not.toHaveProperty('output');
   });
 
   it.each([
@@ -451,21 +459,14 @@ describe('the end of an agent', () => {
       }
     })().catch((thrown: unknown) => thrown);
     expect(events.at(-1)).toBe('tool_result fail failed: The tool failed.');
-    expect(failureOf(error)).toMatchObject({
-      code: 'AGENT_ERROR',
-      transient: false,
-      message: expect.not.stringContaining('luck'),
-    });
+    expect(error).toMatchObject({ name: 'AgentFailed', failure: 'graph', mayRunAgain: false });
+    expect((error as Error).message).not.toContain('luck');
   });
 
-  it.each([
-    [429, 'MODEL_RATE_LIMITED', true],
-    [400, 'MODEL_ERROR', false],
-    [503, 'MODEL_ERROR', true],
-  ])('tells a model’s error by its own code: %i', async (status, code, transient) => {
+  it.each([429, 400, 503])('knows a model’s error: %i', async (status) => {
     server.failNext(1, { status });
     const error = await new AgentRuns(createAgent({ model, tools: [] })).ask('hi').catch((thrown: unknown) => thrown);
-    expect(failureOf(error)).toMatchObject({ code, transient });
+    expect(error).toMatchObject({ failure: 'model', mayRunAgain: true, cause: { status } });
   });
 
   it('tells apart an HTTP error of a tool', async () => {
@@ -473,7 +474,7 @@ describe('the end of an agent', () => {
       throw Object.assign(new Error('gone'), { status: 503 });
     };
     const error = await new AgentRuns(line({ node }).compile()).ask('hi').catch((thrown: unknown) => thrown);
-    expect(failureOf(error)).toMatchObject({ code: 'AGENT_ERROR', transient: false });
+    expect(error).toMatchObject({ failure: 'graph' });
   });
 
   it('keeps to the recursion limit, and to the graph’s own', async () => {
@@ -489,7 +490,8 @@ describe('the end of an agent', () => {
     const error = await new AgentRuns(graph.withConfig({ recursionLimit: 4 }))
       .ask('hi')
       .catch((thrown: unknown) => thrown);
-    expect([failureOf(error).code, steps]).toEqual(['RECURSION_LIMIT', 4]);
+    expect(error).toMatchObject({ failure: 'recursion' });
+    expect(steps).toBe(4);
   });
 
   it('comes at once with a cancel, and closes the model’s connection', async () => {

@@ -151,7 +151,8 @@ class AgentRun {
       for await (const chunk of chunks) this.#stream.read(chunk);
     }
     const isInterrupted = await this.#ask(stateNow);
-    const output = structuredOutput(this.#stream.values);
+    // what a job before has left in the state is not this job's
+    const output = structuredOutput(this.#stream.values, place === null ? this.#stream.firstValues : null);
     const { finishReason, usage } = this.#calls;
     return {
       finishReason: isInterrupted ? 'interrupt' : ENDS_OF_JOBS.has(finishReason) ? finishReason : 'stop',
@@ -239,9 +240,12 @@ function isRecursion(error: unknown): boolean {
   return error instanceof Object && 'name' in error && error.name === 'GraphRecursionError';
 }
 
-function structuredOutput(values: unknown): unknown {
-  const answer = typeof values === 'object' && values !== null ? Reflect.get(values, 'structuredResponse') : undefined;
-  return answer === undefined || answer === null ? undefined : plain(answer);
+/** @param before the state when the run began */
+function structuredOutput(values: unknown, before: unknown): unknown {
+  const [answer, old] = [values, before].map((state) =>
+    typeof state === 'object' && state !== null ? (Reflect.get(state, 'structuredResponse') as unknown) : undefined,
+  );
+  return answer === undefined || answer === null || answer === old ? undefined : plain(answer);
 }
 
 /** What a function has made for one job may hold connections. */

@@ -41,8 +41,9 @@ export interface Question {
 /** Reads the stream of a graph's state: says the messages that no model has streamed, the results of tools, what nodes and tools
  *  write, and the state where the request asks for it. */
 export class GraphStream {
-  /** the agent's state by now */
+  /** the agent's state by now, and when the run began */
   #values: unknown;
+  #firstValues: unknown;
   /** null: not interrupted */
   #interrupts: readonly GraphInterrupt[] | null = null;
   /** by interrupt, the innermost node that asks */
@@ -54,6 +55,10 @@ export class GraphStream {
 
   get values(): unknown {
     return this.#values;
+  }
+
+  get firstValues(): unknown {
+    return this.#firstValues;
   }
 
   /** null: the graph has not asked; empty: it stands at a breakpoint */
@@ -112,7 +117,10 @@ export class GraphStream {
     if (namespace.length === 0) this.#values = values;
     if (known.starts(run)) {
       for (const message of messagesIn(values)) known.wasThere(message, run);
-      if (namespace.length === 0) toolCalls.openUnanswered(messagesIn(values));
+      if (namespace.length === 0) {
+        this.#firstValues = values;
+        toolCalls.openUnanswered(messagesIn(values));
+      }
     } else {
       this.#sayNew(namespace, run, values);
     }

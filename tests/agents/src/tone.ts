@@ -1,0 +1,4 @@
+/** TypeScript that only compiling removes. */
+export enum Tone {
+  Kind = 'kind',
+}
