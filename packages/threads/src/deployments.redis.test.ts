@@ -18,7 +18,7 @@ async function live(d: ThreadHarness, checkpoints: RedisCheckpoints): Promise<vo
   expect(await d.claim(ref, 'a', 1, ['hi'])).toBe('claimed');
   expect(await d.enter(ref, 'b')).toBe('wait');
   expect(await d.enter(ref, 'c', { onBusy: 'rollback' })).toBe('cancel-first a');
-  await d.threads.expect(ref, 'later', 1_000);
+  await d.threads.expect(ref, 'later');
   expect(await d.leave(ref, 'a', 'cancelled', 'so')).toBe('undone, then c');
   expect(await d.claim(ref, 'c', 1, ['hello'])).toBe('claimed');
   const lease = { ref, jobId: 'c', attempt: 1, leaseToken: 'token-1' };

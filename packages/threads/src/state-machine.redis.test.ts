@@ -66,7 +66,7 @@ const enters = planOf(entries, (entry) => ({
 
 const expects = planOf(jobIds, (jobId) => ({
   name: `expect(${jobId})`,
-  run: (ref) => d.threads.expect(ref, jobId, 1_000),
+  run: (ref) => d.threads.expect(ref, jobId),
   predict: (model) => model.expect(jobId),
 }));
 

@@ -1,4 +1,4 @@
-import type { ThreadRef } from '@millrace/contracts';
+import { type ThreadRef, tenantOf } from '@millrace/contracts';
 
 /** Every Redis key and channel of the threads of a deployment. All keys of a thread share the hash tag
  *  `{thread:<tenant>.<threadId>}`, so that a script touches one slot of a cluster and no slot of a job. Hints across threads
@@ -113,6 +113,12 @@ export class ThreadKeys {
   /** KEYS of the scripts of a tenant's store: hash of items, sorted set of their names */
   ofStore(tenant: string): [items: string, index: string] {
     return [`${this.#prefix}:{store:${tenant}}:items`, `${this.#prefix}:{store:${tenant}}:index`];
+  }
+
+  /** KEYS of the scripts that add and remove a thread's hints */
+  listsOf(ref: ThreadRef): string[] {
+    const { busyThreads, seenThreads, allThreads, holders } = this;
+    return [busyThreads, seenThreads, allThreads, this.threadsOf(tenantOf(ref)), holders];
   }
 
   #of(ref: ThreadRef, name: string): string {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Interrupt } from '@millrace/contracts';
-import { startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { RETENTION_MS, ThreadHarness } from './testing/thread-harness.ts';
 import { privateThread } from './thread-record.ts';
 
@@ -316,7 +316,7 @@ describe('the life of a thread', () => {
     const ref = d.newRef();
     for (const job of ['a', 'b']) await d.enter(ref, job);
     await d.claim(ref, 'a', 1, ['hi']);
-    await d.threads.expect(ref, 'later', 5_000);
+    await d.threads.expect(ref, 'later');
     const keys = [
       d.keys.record(ref),
       d.keys.jobs(ref),
@@ -357,7 +357,7 @@ describe('the life of a thread', () => {
     await d.enter(ref, 'a');
     await d.claim(ref, 'a', 1, ['hi']);
     await d.enter(ref, 'b');
-    await d.threads.expect(ref, 'later', 5_000);
+    await d.threads.expect(ref, 'later');
     expect(await d.threads.erase(ref)).toBe(false);
     await d.leave(ref, 'b', 'cancelled');
     await d.leave(ref, 'a', 'cancelled');
@@ -379,7 +379,7 @@ describe('the life of a thread', () => {
 
   it('lets a job in that was expected', async () => {
     const ref = d.newRef();
-    await d.threads.expect(ref, 'later', 5_000);
+    await d.threads.expect(ref, 'later');
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle' });
     await d.enter(ref, 'a');
     const entry = { wasExpected: true, onBusy: 'reject' } as const;
@@ -388,9 +388,9 @@ describe('the life of a thread', () => {
     await d.leave(ref, 'a');
     expect(await d.enter(ref, 'later', entry)).toBe('run');
     expect(await d.enter(ref, 'later', entry)).toBe('run');
-    await d.threads.expect(ref, 'later', 5_000);
+    await d.threads.expect(ref, 'later');
     await d.leave(ref, 'later');
-    await d.threads.expect(ref, 'later', 5_000);
+    await d.threads.expect(ref, 'later');
     expect(await d.redis.exists(d.keys.expected(ref))).toBe(0);
   });
 
@@ -401,9 +401,12 @@ describe('the life of a thread', () => {
     await d.redis.hset(d.keys.checkpoints(ref), 'x', 'y');
     expect(await d.threads.get(ref)).toMatchObject({ isPrivate: true });
     expect(await d.redis.zscore(d.keys.threadsOf('default'), ref)).toBeNull();
+    await d.threads.account([{ ref, bytes: 1_000 }]);
     expect(await d.leave(ref, 'a')).toBe('erased');
     expect(await d.leave(ref, 'a')).toBe('missing');
     expect(await d.redis.exists(...d.keys.ofThread(ref))).toBe(0);
+    for (const list of d.keys.listsOf(ref).slice(0, 2)) expect(await d.redis.zscore(list, ref)).toBeNull();
+    expect(await d.redis.hexists(d.jobKeys.storedBytesOf('default'), 'thread:~a')).toBe(0);
   });
 
   it('counts for its tenant, for as long as it lasts', async () => {
@@ -435,5 +438,31 @@ describe('the life of a thread', () => {
     await d.redis.hset(d.keys.record(ref), 'turn', 10_000);
     await d.enter(ref, 'a');
     expect(await d.redis.zcard(d.keys.jobs(ref))).toBe(10_000);
+  });
+});
+
+describe('threads that have expired', () => {
+  it('leave the lists and the counts, whoever forgets to say so', async () => {
+    await using short = ThreadHarness.single(server.url, { retentionMs: 500 });
+    const { threads, redis, keys, jobKeys } = short;
+    const [gone, busy] = [short.newRef(), short.newRef()];
+    await threads.create(gone);
+    await short.enter(busy, 'a');
+    await threads.account([{ ref: busy, bytes: 700 }]);
+    const counted = async () => Number(await redis.hget(jobKeys.storedBytesOf('default'), 'total'));
+    expect(await counted()).toBe(700 + 502);
+    const listed = () => redis.zrange(keys.threadsOf('default'), '0', '-1');
+    await eventually(async () => (await threads.get(gone)) === null);
+    await eventually(async () => {
+      while ((await threads.purgeExpired(1)) === 1);
+      return (await listed()).length === 1;
+    });
+    expect(await listed()).toEqual([busy]);
+    expect(await counted()).toBe(700);
+    // it is looked at again when it expires
+    expect(Number(await redis.zscore(keys.seenThreads, busy)) / 1_000).toBeGreaterThan(Date.now() + 7 * 86_400_000);
+    await short.leave(busy, 'a');
+    await threads.account([{ ref: gone, bytes: 9_000 }]);
+    expect(await redis.hexists(jobKeys.storedBytesOf('default'), `thread:${gone.split('.')[1]}`)).toBe(0);
   });
 });

@@ -3,7 +3,9 @@ import type { Interrupt, Message, SaidMessage, ThreadRef } from '@millrace/contr
 import { namedReply, publishCommand, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
 import type { AttemptLease } from './checkpoints/ports.ts';
 import { ThreadBeingMade, TooMuchMetadata } from './errors.ts';
+import { ExpiredThreads } from './expired-threads.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import { ThreadBytes, type ThreadSize } from './thread-bytes.ts';
 import { type Fork, type Forked, ThreadForks } from './thread-forks.ts';
 import type { ThreadKeys } from './thread-keys.ts';
 import { MessageReader, parseMessages, storedMessages, type ThreadMessage } from './thread-messages.ts';
@@ -25,7 +27,7 @@ const OF_THREAD = {
   rewind: [9, ...UNDOING],
   erase: [9, 'thread'],
 } as const;
-const OF_CATALOGUE = { register: [5], remove: [5] } as const;
+const OF_CATALOGUE = { register: [5] } as const;
 
 /** Longer than a job is in a thread, or expected there, milliseconds. */
 const MAX_OPEN_MS = 30 * 86_400_000;
@@ -104,18 +106,25 @@ export class Threads {
   readonly #catalogue: RunScript<keyof typeof OF_CATALOGUE>;
   readonly #messages: MessageReader;
   readonly #forks: ThreadForks;
+  readonly #bytes: ThreadBytes;
+  readonly #expired: ExpiredThreads;
+  readonly #hintsLastMs: number;
   readonly #publish: string;
 
   constructor(
     readonly redis: RedisConnection,
     readonly keys: ThreadKeys,
-    readonly storedBytes: Pick<StoredBytes, 'keep'>,
+    storedBytes: Pick<StoredBytes, 'keep'>,
     readonly limits: ThreadLimits,
   ) {
     this.#run = scriptsOf(redis, 'thread', OF_THREAD);
     this.#catalogue = scriptsOf(redis, 'catalogue', OF_CATALOGUE);
     this.#messages = new MessageReader(redis, keys);
     this.#forks = new ThreadForks(redis, keys, this.#messages, limits.retentionMs);
+    // a hint must outlive its thread, whose retention begins when its jobs have left
+    this.#hintsLastMs = limits.retentionMs + MAX_OPEN_MS;
+    this.#bytes = new ThreadBytes(redis, keys, storedBytes, this.#hintsLastMs);
+    this.#expired = new ExpiredThreads(redis, keys, this.#bytes, limits.retentionMs);
     this.#publish = publishCommand(redis);
   }
 
@@ -133,7 +142,7 @@ export class Threads {
     if (reply === -1) throw new TooMuchMetadata(MAX_METADATA_KEYS);
     const thread = reply === -2 ? null : await this.get(ref);
     if (thread === null) throw new ThreadBeingMade(ref);
-    await this.#account(ref, thread.bytes);
+    await this.#bytes.count([thread]);
     return { created: reply === 1, thread };
   }
 
@@ -156,7 +165,7 @@ export class Threads {
 
   /** Announces a job that enters after a delay, so that it is erased with its thread. Makes the thread.
    *  @throws ThreadBeingMade */
-  async expect(ref: ThreadRef, jobId: string, _delayMs?: number): Promise<void> {
+  async expect(ref: ThreadRef, jobId: string): Promise<void> {
     await this.#register(ref, { becomesBusy: false, isListed: true });
     const reply = await this.#run('expect', this.keys.ofThread(ref), [this.limits.retentionMs, jobId]);
     if (reply !== 1) throw new ThreadBeingMade(ref);
@@ -182,7 +191,8 @@ export class Threads {
     const args = [this.#publish, this.limits.retentionMs, jobId, status, questions, ...messages];
     const [outcome, values] = namedReply(await this.#run('leave', this.keys.ofThread(ref), args));
     if (outcome === 'missing') return { outcome, next: null };
-    if (outcome !== 'over') await this.#account(ref, Number(values['bytes']));
+    if (outcome === 'erased') await this.#expired.removePrivate(ref);
+    else if (outcome !== 'over') await this.#bytes.count([{ ref, bytes: Number(values['bytes']) }]);
     return { outcome: outcome as Left['outcome'], next: values['next'] || null };
   }
 
@@ -210,20 +220,28 @@ export class Threads {
   async fork(fork: Fork): Promise<Forked> {
     await this.#register(fork.to, { becomesBusy: false, isListed: true });
     const { outcome, bytes } = await this.#forks.fork(fork);
-    if (outcome === 'forked') await this.#account(fork.to, bytes);
+    if (outcome === 'forked') await this.#bytes.count([{ ref: fork.to, bytes }]);
     return outcome;
   }
 
   /** Deletes a thread with all that belongs to it in Redis, once its jobs have left: what still writes to it is refused.
    *  @returns false: a job has the turn, waits or is expected; nothing is deleted */
   async erase(ref: ThreadRef): Promise<boolean> {
-    const { busyThreads, seenThreads, allThreads, holders } = this.keys;
-    const seen = await this.redis.zscore(seenThreads, ref);
+    const seen = await this.redis.zscore(this.keys.seenThreads, ref);
     if ((await this.#run('erase', this.keys.ofThread(ref), [this.#publish])) !== 1) return false;
-    await this.#account(ref, 0);
-    const lists = [seenThreads, busyThreads, allThreads, this.keys.threadsOf(tenantOf(ref)), holders];
-    if (seen !== null) await this.#catalogue('remove', lists, [ref, seen]);
+    await this.#expired.remove(ref, seen ?? '');
     return true;
+  }
+
+  /** Counts what threads have in Redis for their tenants: that of a busy one grows. */
+  account(threads: readonly ThreadSize[]): Promise<void> {
+    return this.#bytes.count(threads);
+  }
+
+  /** Removes threads that have expired from lists and counts.
+   *  @returns how many were due: fewer than `limit` when none is left */
+  purgeExpired(limit: number): Promise<number> {
+    return this.#expired.purge(limit);
   }
 
   /** @returns the jobs that wait for their turn, the next one first */
@@ -232,20 +250,7 @@ export class Threads {
   }
 
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {
-    const { busyThreads, seenThreads, allThreads, holders } = this.keys;
-    const lists = [busyThreads, seenThreads, allThreads, this.keys.threadsOf(tenantOf(ref)), holders];
-    // the entry must outlive the thread, whose retention begins when its jobs have left
-    const retentionMs = this.limits.retentionMs + MAX_OPEN_MS;
-    await this.#catalogue('register', lists, [ref, becomesBusy ? '1' : '', isListed ? '1' : '', retentionMs]);
+    const args = [ref, becomesBusy ? '1' : '', isListed ? '1' : '', this.#hintsLastMs];
+    await this.#catalogue('register', this.keys.listsOf(ref), args);
   }
-
-  async #account(ref: ThreadRef, bytes: number): Promise<void> {
-    const threadId = ref.slice(ref.lastIndexOf('.') + 1);
-    const retentionMs = this.limits.retentionMs + MAX_OPEN_MS;
-    await this.storedBytes.keep(tenantOf(ref), new Map([[`thread:${threadId}`, bytes]]), retentionMs);
-  }
-}
-
-function tenantOf(ref: ThreadRef): string {
-  return ref.slice(0, ref.lastIndexOf('.'));
 }

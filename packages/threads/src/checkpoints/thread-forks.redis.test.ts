@@ -133,7 +133,7 @@ describe('a fork', () => {
     const failing = async () => {
       meanwhile.push(await d.enter(to, 'early'), await d.threads.get(to), await fork(from, to));
       await expect(d.threads.create(to)).rejects.toMatchObject({ code: 'THREAD_BUSY' });
-      await expect(d.threads.expect(to, 'later', 1)).rejects.toMatchObject({ code: 'THREAD_BUSY' });
+      await expect(d.threads.expect(to, 'later')).rejects.toMatchObject({ code: 'THREAD_BUSY' });
       throw new Error('Redis is away');
     };
     await expect(fork(from, to, undefined, { copy: failing })).rejects.toThrow('Redis is away');

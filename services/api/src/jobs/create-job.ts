@@ -96,7 +96,7 @@ export class CreateJob {
     // a job that starts later enters its thread then, so as not to block it meanwhile
     if (threadId === null || job.attempt > 0) return true;
     if (job.delayMs > 0) {
-      await this.threads.expect(threadRef(tenantOf(ref), threadId), idOf(ref), job.delayMs);
+      await this.threads.expect(threadRef(tenantOf(ref), threadId), idOf(ref));
       return true;
     }
     try {

@@ -144,7 +144,7 @@ export class WorkerHarness implements AsyncDisposable {
     if (threadId === undefined) return 'run';
     const thread = threadRef(tenantOf(ref), threadId);
     if (delayMs !== undefined) {
-      await this.threads.expect(thread, idOf(ref), delayMs);
+      await this.threads.expect(thread, idOf(ref));
       return 'run';
     }
     const kind = 'resume' in request ? 'resume' : 'message';

@@ -93,10 +93,12 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     return requeued;
   }
 
-  /** Removes jobs from the lists whose record has expired. */
+  /** Removes jobs and threads from the lists whose record has expired. */
   async #purgeExpired(): Promise<void> {
-    let due = PURGE_BATCH;
-    while (due === PURGE_BATCH && !this.#stopped) due = await this.catalogue.purgeExpired(PURGE_BATCH);
+    for (const list of [this.catalogue, this.threads]) {
+      let due = PURGE_BATCH;
+      while (due === PURGE_BATCH && !this.#stopped) due = await list.purgeExpired(PURGE_BATCH);
+    }
   }
 
   // jitter keeps nodes from sweeping in step; it only shortens, because timers have an upper bound

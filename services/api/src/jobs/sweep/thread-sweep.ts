@@ -56,11 +56,19 @@ export class ThreadSweep {
     let cursor: string | undefined;
     do {
       const page = await this.catalogue.busy({ limit: BATCH, cursor });
+      // what a running agent stores grows
+      await this.threads.account(page.threads);
       const jobs = await Promise.all(page.threads.map((thread) => this.#mend(thread)));
       active.push(...jobs.flatMap((job) => (job !== null && job.createdAt <= youngest ? job.ref : [])));
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
     return active;
+  }
+
+  /** Removes threads that have expired from the lists and counts.
+   *  @returns how many were due */
+  purgeExpired(limit: number): Promise<number> {
+    return this.threads.purgeExpired(limit);
   }
 
   /** @returns the job that has the turn, unless it has ended */
