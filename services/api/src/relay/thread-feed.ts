@@ -59,6 +59,12 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   /** of the job that is being given, or was given last */
   #turn = 0;
   readonly #given = new GivenTurns();
+  /** the turn before the job's */
+  #turnBefore = 0;
+  /** whether the reader has anything of the job */
+  #hasBegun = false;
+  /** the job was erased before the reader had anything of it */
+  #wasLost = false;
   #job: Subscription | null = null;
   #hasRoom = true;
   /** the thread has changed while it was being read */
@@ -130,9 +136,15 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   wake(): void {
     if (this.#state === 'waiting' || this.#state === 'stalled') void this.#advance();
     else if (this.#state === 'asking') this.#askAgain = true;
+    else if (this.#state === 'given' && !this.#hasBegun && this.#job !== null) this.#lookAgain();
   }
 
   batch(batch: EventBatch): boolean {
+    if (!this.#hasBegun && isLoss(batch)) {
+      this.#wasLost = true;
+      return true;
+    }
+    this.#hasBegun = true;
     this.#hasRoom = this.#connection.batch(batch);
     return this.#hasRoom;
   }
@@ -141,11 +153,28 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     if (this.#state === 'ended') return;
     this.#job = null;
     if (reason === 'terminal') {
+      if (this.#wasLost) this.#takeBack();
       void this.#advance();
       return;
     }
     this.close();
     this.#connection.end(reason);
+  }
+
+  /** The thread may be erased, with the job that nothing has been read of yet. */
+  #lookAgain(): void {
+    this.#job?.close();
+    this.#job = null;
+    this.#takeBack();
+    void this.#advance();
+  }
+
+  /** The job that has the turn has not been given. */
+  #takeBack(): void {
+    this.#lease.readerLost();
+    this.#given.takeBack();
+    this.#turn = this.#turnBefore;
+    this.#wasLost = false;
   }
 
   /** The reader may have left before the channel was confirmed. */
@@ -256,7 +285,9 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
 
   async #follow(job: JobOutline, turn: number, after: EventId): Promise<void> {
     const { leases, subscribers } = this.#parts;
-    const before = this.#turn;
+    this.#turnBefore = this.#turn;
+    this.#hasBegun = after !== LOG_START;
+    this.#wasLost = false;
     this.#encoder.begin(job.jobId);
     this.#lease.hold(leases.acquire(job, { isCreator: false }));
     this.#turn = turn;
@@ -267,10 +298,8 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       subscription = await subscribers.follow(job, { after, sink: this });
       this.#toldOfLoss = false;
     } catch (error) {
-      this.#lease.readerLost();
       if (this.#is('given')) {
-        this.#turn = before;
-        this.#given.takeBack();
+        this.#takeBack();
         this.#state = 'asking';
       }
       throw error;
@@ -295,4 +324,10 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #is(state: State): boolean {
     return this.#state === state;
   }
+}
+
+/** The made-up end of a job that is gone. */
+function isLoss({ events }: EventBatch): boolean {
+  const last = events.at(-1);
+  return last?.type === 'error' && last.id === LOG_START;
 }

@@ -193,6 +193,24 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     expect(stream.events.map(({ event }) => event)).toEqual(['accepted', 'started', 'cancelled']);
   });
 
+  it('ends cleanly on every node when the thread is deleted, with what was cancelled', async () => {
+    const of = new TestThread(harness);
+    const running = await submit(node, {}, { query: 'a', threadId: of.id });
+    await using here = await readSse(of.streamOf(node));
+    await using there = await readSse(of.streamOf(other));
+    await say(await harness.begin(running), ['word']);
+    for (let i = 0; i < 3; i += 1) await submit(node, {}, { query: 'b', threadId: of.id });
+    for (const reader of [here, there]) await reader.until(({ data }) => data.text === 'word');
+    expect((await fetch(`${other.url}/threads/${of.id}`, { method: 'DELETE' })).status).toBe(204);
+    for (const reader of [here, there]) {
+      expect(await reader.ended).toBe('clean');
+      expect(reader.events.find(isEndOf(running))).toMatchObject({ event: 'cancelled', data: { by: 'owner' } });
+      expect(reader.events.at(-1)).toMatchObject({ event: 'cancelled' });
+      expect(reader.events.some(({ event }) => event === 'reset')).toBe(false);
+    }
+    expect((await fetch(of.streamOf(node))).status).toBe(404);
+  });
+
   it('ends with its thread, also where another of the same id was made at once', async () => {
     const of = await thread();
     await turn(of, ['a']);
@@ -387,6 +405,18 @@ describe('readers of a thread', () => {
     for (let i = 0; i < count; i += 1) after.push(await turn(of, ['d']));
     await stream.until(isEndOf(after.at(-1) ?? ''));
     expect(jobsOf(stream.events)).toEqual([...before, ...after]);
+  });
+
+  it('that have resumed a job are not given it again when its thread changes', async () => {
+    const of = await thread();
+    const { id, writer } = await begin(of);
+    await say(writer, ['a']);
+    await using stream = await resumeAfter(node, of, `${id}/1-2`);
+    const dropped = await submit(node);
+    await of.enter(dropped);
+    await of.leave(dropped, 'cancelled');
+    await say(writer, ['b']);
+    expect(idsOf(await stream.take(1))).toEqual([`${id}/1-3`]);
   });
 
   it('go on at their own pace: a slow one misses nothing of several long jobs', async () => {
