@@ -43,6 +43,7 @@ describe('while Redis is away', () => {
     );
     const stored = put(patient);
     await server.start();
-    expect((await savers.headOf(lease.ref))?.checkpointId).toBe((await stored).configurable?.['checkpoint_id']);
+    const { configurable } = await stored;
+    expect((await savers.headOf(lease.ref))?.checkpointId).toBe(configurable?.['checkpoint_id']);
   });
 });

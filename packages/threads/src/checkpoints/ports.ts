@@ -85,8 +85,6 @@ export interface Checkpoints {
   copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
   /** Deletes every checkpoint of a thread. */
   erase(ref: ThreadRef): Promise<void>;
-  /** Deletes what a thread has kept outside Redis, once it is gone from there with its job. */
-  forget(ref: ThreadRef): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -27,10 +27,6 @@ export class PostgresCheckpoints extends RedisCheckpoints {
     return this.#saver.deleteThread(ref);
   }
 
-  override forget(ref: ThreadRef): Promise<void> {
-    return this.#postgres.saver().deleteThread(ref);
-  }
-
   override async close(): Promise<void> {
     await this.#postgres.close();
   }

@@ -55,10 +55,6 @@ export class RedisCheckpoints implements Checkpoints {
     return this.table.erase(ref);
   }
 
-  async forget(_ref: ThreadRef): Promise<void> {
-    // everything is in Redis
-  }
-
   async close(): Promise<void> {
     // the connection is its owner's
   }
