@@ -1,4 +1,5 @@
 import type { ModelStep } from '@millrace/simulated-model';
+import { promptOfTask } from '../stepper/stepper-model.ts';
 import type { JobPlan } from './job-plan.ts';
 
 /** One word of an answer, which names its place. */
@@ -15,8 +16,8 @@ export interface Token {
 const TAIL = '·–😀 ';
 
 /** The prompt of a job, by which the model recognises it. */
-export function promptOf({ index }: JobPlan): string {
-  return `chaos ${index}`;
+export function promptOf({ index, task }: JobPlan): string {
+  return task === null ? `chaos ${index}` : promptOfTask(task);
 }
 
 /** What the model answers a job.

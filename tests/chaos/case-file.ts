@@ -1,7 +1,8 @@
 import { type Offence, partsOf, type SseEvent } from '@millrace/testing';
+import { turnOf } from './judge-thread.ts';
 import type { Struck } from './strikes.ts';
 import type { Watched } from './testimony.ts';
-import type { Offended } from './verdict.ts';
+import type { Offended, OffendedThread } from './verdict.ts';
 
 // one fault may affect a thousand events
 const MOST_OFFENCES = 20;
@@ -39,6 +40,40 @@ export function caseFileOf(
     ...read.map(({ text, clean }) => `bare text, ${clean ? 'ended well' : 'broken off'}: ${JSON.stringify(text)}`),
     'logged:',
     ...logged.map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+/** Everything about a conversation with a broken promise: when its jobs were asked for and ran, what it holds, and the case
+ *  file of each job.
+ *  @param logOf lines of the services about a job
+ *  @param startedAt as in {@link caseFileOf} */
+export function threadFileOf(
+  { thread, offences }: OffendedThread,
+  struck: readonly Struck[],
+  logOf: (id: string) => readonly string[],
+  startedAt: number,
+): string {
+  const { plan, jobs, held, copied, status, left, statuses } = thread;
+  const began = performance.timeOrigin + startedAt;
+  const time = (at: number | null) => (at === null ? '–' : `${((at - began) / 1_000).toFixed(3)} s`);
+  const turns = jobs.map((job) => ({ job, turn: turnOf(job) }));
+  return [
+    `thread ${plan.tenant}.${plan.id} (${plan.talk}), ${status}`,
+    ...summaryOf(offences),
+    'its jobs:',
+    ...turns.map(({ job: { plan: of, log, asks }, turn: { id, askedAt, answeredAt, startedAt: from, finishedAt } }) => {
+      const what = of.place?.answer === null ? of.place.onBusy : `answers ${of.place?.answer}`;
+      const end = JSON.stringify(log.at(-1)?.data ?? asks.at(-1)?.status);
+      return `  ${id} ${what}: asked ${time(askedAt)}, ${time(answeredAt)}, ran ${time(from)} to ${time(finishedAt)}: ${end}`;
+    }),
+    'it holds:',
+    ...held.map((item) => `  ${item}`),
+    `its copy holds: ${copied?.join(' | ') ?? '–'}`,
+    `about the thread itself: ${statuses.map(({ what, status: answer }) => `${what} ${answer}`).join(', ')}`,
+    ...(left.length === 0 ? [] : ['Redis still holds:', ...left.map((key) => `  ${key}`)]),
+    ...turns.map(({ job }) => {
+      return `\n${caseFileOf({ testimony: job, offences: [] }, struck, job.id === null ? [] : logOf(job.id), startedAt)}`;
+    }),
   ].join('\n');
 }
 

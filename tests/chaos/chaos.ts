@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { caseFileOf } from './case-file.ts';
+import { caseFileOf, threadFileOf } from './case-file.ts';
 import { evidenceOf } from './evidence.ts';
 import { loadOf } from './job-plan.ts';
 import { Load } from './load.ts';
@@ -8,6 +8,8 @@ import { tableOf } from './report.ts';
 import { scheduleOf } from './schedule.ts';
 import { Stage } from './stage.ts';
 import { type Struck, strikeAll } from './strikes.ts';
+import { threadEvidenceOf } from './thread-evidence.ts';
+import { threadsOf } from './thread-plan.ts';
 import { verdictOn } from './verdict.ts';
 
 export interface ChaosOptions {
@@ -39,22 +41,28 @@ async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boo
   console.log(`seed ${seed}, ${minutes} min of faults: the same choices each time, at times that a real system shifts`);
   {
     using _progress = showProgress(startedAt, load, struck);
-    const over = load.run(loadOf(seed, minutes), startedAt);
+    const over = load.run(loadOf(seed, minutes), threadsOf(seed, minutes), startedAt);
     const quiet = strikeAll(stage, scheduleOf(seed, minutes), startedAt, struck).then(() => stage.heal());
     await Promise.all([quiet, Promise.race([over, quiet.then(patience)])]);
   }
   const testimonies = await evidenceOf(stage, load.jobs);
+  const threads = await threadEvidenceOf(stage, load.threads, testimonies);
   load.close();
 
-  const verdict = verdictOn(testimonies, struck);
-  console.log(tableOf(testimonies, struck, verdict, stage.crashes));
+  const verdict = verdictOn(testimonies, struck, threads);
+  console.log(tableOf({ testimonies, threads, struck, verdict, crashes: stage.crashes }));
   const [first] = verdict.offended;
   if (first !== undefined) {
     const logged = first.testimony.id === null ? [] : stage.logOf(first.testimony.id);
     console.log(`\nthe first of ${verdict.offended.length}: ${caseFileOf(first, struck, logged, startedAt)}`);
   }
+  const [thread] = verdict.threads;
+  if (thread !== undefined) {
+    const file = threadFileOf(thread, struck, (id) => stage.logOf(id), startedAt);
+    console.log(`\nthe first of ${verdict.threads.length} threads: ${file}`);
+  }
   for (const crash of stage.crashes) console.log(`\n${crash}`);
-  const well = first === undefined && stage.crashes.length === 0;
+  const well = first === undefined && thread === undefined && stage.crashes.length === 0;
   console.log(
     well ? '\nall is well' : `\nfailed; to have it again: npm run chaos -- --minutes ${minutes} --seed ${seed}`,
   );

@@ -1,4 +1,5 @@
 import { Random } from '@millrace/testing';
+import type { Task } from '../stepper/stepper-model.ts';
 
 /** How the model answers each call:
  *  `speaks`, `refuses once` (429, then speaks), `refuses` (429), `resets` or `garbles` mid-stream, `falls silent`. */
@@ -36,12 +37,26 @@ export interface JobPlan {
   /** when to send the request again */
   readonly repeatsMs: readonly number[];
   readonly cancelsMs: number | null;
+  /** what the agent does; null: the pipeline `chat` answers */
+  readonly task: Task | null;
+  readonly place: ThreadPlace | null;
 }
+
+/** A job's place in a thread. */
+interface ThreadPlace {
+  readonly threadId: string;
+  readonly onBusy: OnBusy;
+  /** it answers the question that the task asks, with this; null: it begins the task */
+  readonly answer: string | null;
+}
+
+export type OnBusy = 'enqueue' | 'reject' | 'interrupt' | 'rollback';
 
 /** The callers. */
 export const TENANTS = ['red', 'green', 'blue'] as const;
 
 const BETWEEN_JOBS_MS = [100, 600] as const;
+const AGENTS_PERCENT = 15;
 
 /** The load of a run: the same for the same seed and duration.
  *  @returns in order of time */
@@ -55,7 +70,18 @@ export function loadOf(seed: number, minutes: number): JobPlan[] {
   return jobs;
 }
 
+/** A job without a thread. */
 function jobOf(index: number, atMs: number, random: Random): JobPlan {
+  const plan = answerOf(index, atMs, random);
+  if (!random.chance(AGENTS_PERCENT)) return plan;
+  const task: Task = { name: String(index), steps: random.int(1, 6), words: random.int(1, 8), asksAt: null };
+  const form = random.pick(['stream', 'stream', 'json', 'wait'] as const);
+  // what follows a failed model is the agent's own affair
+  return { ...plan, form, temper: 'speaks', onCrash: 'restart', task, stepMs: random.int(5, 60) };
+}
+
+/** A plain answer. */
+export function answerOf(index: number, atMs: number, random: Random): JobPlan {
   const long = random.chance(40);
   const tokens = long ? random.int(100, 250) : random.int(1, 30);
   const stepMs = long ? random.int(20, 60) : random.int(5, 30);
@@ -76,6 +102,8 @@ function jobOf(index: number, atMs: number, random: Random): JobPlan {
     visits: Array.from({ length: random.int(0, 3) }, () => visit(moment(), often(30))),
     repeatsMs: random.chance(15) ? Array.from({ length: random.int(1, 3) }, moment) : [],
     cancelsMs: often(15),
+    task: null,
+    place: null,
   };
 }
 

@@ -11,14 +11,21 @@ const WAIT_SECONDS = 10;
 // 503 is due within 2 s; the rest allows for a busy machine
 const ANSWER_MS = 20_000;
 const BETWEEN_ASKS_MS = 200;
+// of tests/stepper/langgraph.json
+const AGENT = 'stepper';
 
 /** One job of the load: carries out its plan, and records the answers. */
 export class JobRun {
   readonly asks: Ask[] = [];
   readonly read: Read[] = [];
   id: string | null = null;
-  /** the plan is done, and a reader has read the whole log up to its end */
+  /** the plan is done, and a reader has read the whole log up to its end; or it was refused for good */
   over = false;
+  /** its thread has been deleted, and it with the thread */
+  isErased = false;
+  /** settles when it is {@link over}; never if the job does not end */
+  done: Promise<void> = Promise.resolve();
+  private readonly answered = Promise.withResolvers<void>();
   private readonly readers: { readonly name: string; readonly watcher: ResumingReader; left: boolean }[] = [];
   private acceptedAt = 0;
 
@@ -27,6 +34,16 @@ export class JobRun {
     readonly plan: JobPlan,
   ) {}
 
+  /** settles when it was accepted, or refused for good */
+  get accepted(): Promise<void> {
+    return this.answered.promise;
+  }
+
+  begin(): this {
+    this.done = this.run();
+    return this;
+  }
+
   /** what each watcher has seen so far */
   get seen(): Watched[] {
     return this.readers.map(({ name, left, watcher: { events, refusals, connections } }) => {
@@ -34,11 +51,14 @@ export class JobRun {
     });
   }
 
-  /** @returns settles when it is {@link over}, or was refused for good; never if the job does not end */
-  async run(): Promise<void> {
+  private async run(): Promise<void> {
     const { visits, repeatsMs, cancelsMs, leavesMs } = this.plan;
     const created = await this.post();
-    if (created === null) return;
+    this.answered.resolve();
+    if (created === null) {
+      this.over = true;
+      return;
+    }
     this.acceptedAt = performance.now();
     await Promise.all([
       this.take('creator', created, leavesMs),
@@ -46,18 +66,21 @@ export class JobRun {
       ...repeatsMs.map((ms, index) => this.repeat(ms, `repetition ${index + 1}`)),
       cancelsMs === null ? null : this.cancel(cancelsMs),
     ]);
-    await this.watch('last reader', { joinsMs: 0, leavesMs: null });
+    if (!this.isErased) await this.watch('last reader', { joinsMs: 0, leavesMs: null });
     this.over = true;
   }
 
   /** Closes everything that is still open. */
   close(): void {
-    for (const { watcher } of this.readers) watcher.close();
+    for (const reader of this.readers) {
+      reader.left ||= reader.watcher.terminal === undefined;
+      reader.watcher.close();
+    }
   }
 
   /** POSTs the job; each request names the same one. */
   private async post(): Promise<Response | null> {
-    const { identity, index, form, onDisconnect, onCrash } = this.plan;
+    const { identity, index, form } = this.plan;
     const key = `chaos-job-${String(index).padStart(6, '0')}`;
     const created = await this.insist('POST', '/jobs', [200, 202], {
       headers: {
@@ -66,10 +89,18 @@ export class JobRun {
         [identity === 'request id' ? 'x-request-id' : 'idempotency-key']: key,
         ...(form === 'wait' ? { prefer: `wait=${WAIT_SECONDS}` } : {}),
       },
-      body: JSON.stringify({ query: promptOf(this.plan), onDisconnect, onCrash }),
+      body: JSON.stringify(this.body()),
     });
     this.id ??= created?.headers.get('x-request-id') ?? null;
     return created;
+  }
+
+  private body(): object {
+    const { onDisconnect, onCrash, task, place } = this.plan;
+    const what = place !== null && place.answer !== null ? { resume: place.answer } : { query: promptOf(this.plan) };
+    const agent = task === null ? {} : { pipeline: AGENT };
+    const thread = place === null ? {} : { threadId: place.threadId, onBusy: place.onBusy };
+    return { ...what, onDisconnect, onCrash, ...agent, ...thread };
   }
 
   private async repeat(ms: number, name: string): Promise<void> {
@@ -126,7 +157,7 @@ export class JobRun {
     const watcher = new ResumingReader(() => url, first, headersOf(this.plan.tenant));
     const reader = { name, watcher, left: false };
     this.readers.push(reader);
-    if (leavesMs === null) return watcher.over;
+    if (leavesMs === null || this.isErased) return watcher.over;
     await Promise.race([watcher.over, this.moment(leavesMs)]);
     reader.left = watcher.terminal === undefined;
     watcher.close();

@@ -1,4 +1,5 @@
 import { endsAmong, type Offence, partsOf, type SseEvent, textAfter } from '@millrace/testing';
+import { judgeTask } from '../stepper/judge-task.ts';
 import type { JobPlan, Temper } from './job-plan.ts';
 import { callOf, judgeText } from './judge-text.ts';
 import type { Read, Testimony } from './testimony.ts';
@@ -14,7 +15,9 @@ const CODES: Readonly<Record<Temper, readonly string[]>> = {
 
 /** Judges a job's log by its plan: each attempt has the words of one answer, and the plan allows the end. */
 export function judgeAnswer({ plan, log, asks }: Testimony): Offence[] {
-  const offences = judgeAttempts(plan, log);
+  const { task, place } = plan;
+  const from = place !== null && place.answer !== null ? (task?.asksAt ?? 0) + 1 : 0;
+  const offences = task === null ? judgeAttempts(plan, log) : judgeTask(task, log, { from });
   const [end] = endsAmong(log);
   if (end !== undefined && !isLegal(end, plan, asks)) {
     const what = `the answer: ${end.id} ${end.event} ${JSON.stringify(end.data)} was not due`;
@@ -64,5 +67,7 @@ function isLegal({ event, data }: SseEvent, plan: JobPlan, asks: Testimony['asks
     return [...CODES[plan.temper], ...crashed].includes(data.code);
   }
   if (data.by === 'disconnect') return plan.onDisconnect === 'cancel';
+  // whether somebody asked for it is known to the thread's own judgement
+  if (data.by === 'thread') return plan.place !== null;
   return data.by === 'owner' && asks.some(({ what }) => what === 'DELETE');
 }

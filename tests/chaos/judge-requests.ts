@@ -15,7 +15,7 @@ const NO_EXCUSE: ReadonlySet<FaultKind> = new Set([
 const RECOVERY_MS = 10_000;
 
 /** Judges the answers to the requests about a job. Lost connections are due to the network, and 503 to an outage. */
-export function judgeRequests({ asks, id, log }: Testimony, struck: readonly Struck[]): Offence[] {
+export function judgeRequests({ plan, asks, id, log }: Testimony, struck: readonly Struck[]): Offence[] {
   const offences: Offence[] = [];
   for (const { what, status, at, answeredAt, id: told } of asks) {
     if (status === null) offences.push({ defect: 'hung', what: `${what}: no answer` });
@@ -29,7 +29,9 @@ export function judgeRequests({ asks, id, log }: Testimony, struck: readonly Str
       offences.push({ defect: 'repeated', what: `${what}: answered by job ${told}, the first one is ${id}` });
     }
   }
-  if (id === null) offences.push({ defect: 'lost', what: 'it was never accepted' });
+  // the thread's own judgement knows whether it was busy
+  const isRefused = plan.place !== null && asks.at(-1)?.status === 409;
+  if (id === null && !isRefused) offences.push({ defect: 'lost', what: 'it was never accepted' });
   return [...offences, ...judgeEnds(asks, log)];
 }
 

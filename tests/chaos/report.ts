@@ -1,23 +1,28 @@
 import { DEFECTS, partsOf } from '@millrace/testing';
 import type { Struck } from './strikes.ts';
-import type { Testimony } from './testimony.ts';
+import type { Testimony, ThreadTestimony } from './testimony.ts';
 import type { Verdict } from './verdict.ts';
 
 type Row = readonly [name: string, figure: number];
 
+/** All that is known of a run. */
+interface Outcome {
+  readonly testimonies: readonly Testimony[];
+  readonly threads: readonly ThreadTestimony[];
+  readonly struck: readonly Struck[];
+  readonly verdict: Verdict;
+  readonly crashes: readonly string[];
+}
+
 /** The table at the end of a run. */
-export function tableOf(
-  testimonies: readonly Testimony[],
-  struck: readonly Struck[],
-  verdict: Verdict,
-  crashes: readonly string[],
-): string {
+export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outcome): string {
   const faults = [...Map.groupBy(struck, ({ kind }) => kind)].map(([kind, all]): Row => [kind, all.length]);
   const tempers = [...Map.groupBy(testimonies, ({ plan }) => plan.temper)]
     .filter(([temper]) => temper !== 'speaks')
     .map(([temper, all]): Row => [`model ${temper}`, all.length]);
   return [
     ...section('load', loadOf(testimonies)),
+    ...section('threads', threadsOf(threads)),
     ...section(
       'faults',
       [...faults, ...tempers].sort(([one], [other]) => one.localeCompare(other)),
@@ -47,6 +52,21 @@ function loadOf(testimonies: readonly Testimony[]): Row[] {
     ['answered with 503', asks.filter(({ status }) => status === 503).length],
     ['lost and sent again', asks.filter(({ status }) => status === 0).length],
     ['take-overs', log.filter(({ id, event }) => event === 'started' && partsOf(id)[0] > 1).length],
+  ];
+}
+
+function threadsOf(threads: readonly ThreadTestimony[]): Row[] {
+  const jobs = threads.flatMap((thread) => thread.jobs);
+  const inThreads = (matches: (job: Testimony) => boolean) => jobs.filter(matches).length;
+  return [
+    ['threads', threads.length],
+    ['jobs in threads', inThreads(({ id }) => id !== null)],
+    ['refused: busy, or no question', inThreads(({ id, asks }) => id === null && asks.at(-1)?.status === 409)],
+    ['stopped by a later job', inThreads(({ log }) => log.at(-1)?.data.by === 'thread')],
+    ['questions answered', inThreads(({ id, plan }) => id !== null && plan.place?.answer != null)],
+    ['steps and messages held', sum(threads.map(({ held }) => held.length))],
+    ['copies', threads.filter(({ copied }) => copied !== null).length],
+    ['deleted', threads.filter(({ isDeleted }) => isDeleted).length],
   ];
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { loadOf } from './job-plan.ts';
 import { scheduleOf } from './schedule.ts';
+import { threadsOf } from './thread-plan.ts';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
@@ -11,8 +12,10 @@ describe('the schedule of a run', () => {
       fc.property(seeds, (seed) => {
         expect(scheduleOf(seed, 2)).toEqual(scheduleOf(seed, 2));
         expect(loadOf(seed, 2)).toEqual(loadOf(seed, 2));
+        expect(threadsOf(seed, 2)).toEqual(threadsOf(seed, 2));
         expect(scheduleOf(seed, 2)).not.toEqual(scheduleOf(seed + 1, 2));
         expect(loadOf(seed, 2)).not.toEqual(loadOf(seed + 1, 2));
+        expect(threadsOf(seed, 2)).not.toEqual(threadsOf(seed + 1, 2));
       }),
       { numRuns: 20 },
     );

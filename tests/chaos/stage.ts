@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import {
   type FaultProxy,
   type ServiceName,
@@ -11,6 +12,7 @@ import { SystemHarness } from '../e2e/system-harness.ts';
 import { TENANTS } from './job-plan.ts';
 
 const ENV = {
+  MILLRACE_GRAPHS: fileURLToPath(new URL('../stepper/langgraph.json', import.meta.url)),
   // a job with a silent model may lose its worker a dozen times here
   MILLRACE_MAX_ATTEMPTS: '1000',
   MILLRACE_AUTH: 'apikey',

@@ -1,5 +1,6 @@
 import type { Seen, SseEvent } from '@millrace/testing';
 import type { JobPlan } from './job-plan.ts';
+import type { ThreadPlan } from './thread-plan.ts';
 
 /** One request about a job and its answer. Times are `performance.now()`. */
 export interface Ask {
@@ -36,4 +37,33 @@ export interface Testimony {
   readonly read: readonly Read[];
   /** the log in Redis at the end; its texts are named `message`, as on the wire */
   readonly log: readonly SseEvent[];
+  /** when its first attempt began, by the clock of Redis, milliseconds since the epoch; null: it never ran */
+  readonly startedAt: number | null;
+  /** likewise; null: it has no end */
+  readonly finishedAt: number | null;
+  /** it was deleted, together with its thread */
+  readonly isErased: boolean;
+}
+
+/** Everything known about one conversation at the end of the run. */
+export interface ThreadTestimony {
+  readonly plan: ThreadPlan;
+  readonly jobs: readonly Testimony[];
+  /** as the service shows it; null: there is no such thread */
+  readonly status: string | null;
+  /** what it holds: the steps in an agent's state, or the messages of a chat as {@link line} writes them */
+  readonly held: readonly string[];
+  /** what its copy holds; null: there is none */
+  readonly copied: readonly string[] | null;
+  /** what the model was told when it was asked for the answer to a prompt: each message as {@link line} writes it */
+  readonly told: readonly (readonly string[])[];
+  readonly isDeleted: boolean;
+  /** keys in Redis that name the thread or a job of it, if it was deleted */
+  readonly left: readonly string[];
+  readonly statuses: readonly { readonly what: 'fork' | 'DELETE'; readonly status: number | null }[];
+}
+
+/** A message in one line. */
+export function line(role: string, text: string): string {
+  return `${role}: ${text}`;
 }

@@ -21,6 +21,8 @@ const PLAN: JobPlan = {
   visits: [],
   repeatsMs: [],
   cancelsMs: null,
+  task: null,
+  place: null,
 };
 
 /** What the model answers to a call, word by word. */
@@ -57,7 +59,8 @@ function seenBy(events: readonly SseEvent[], more: Partial<Watched> = {}): Watch
 }
 
 function forged(log: readonly SseEvent[], more: Partial<Testimony> = {}): Testimony {
-  return { plan: PLAN, id: 'job', asks: [posted(200)], seen: [seenBy(log)], read: [], log, ...more };
+  const known = { id: 'job', asks: [posted(200)], startedAt: 1_000, finishedAt: 3_000, isErased: false };
+  return { plan: PLAN, ...known, seen: [seenBy(log)], read: [], log, ...more };
 }
 
 function without(log: readonly SseEvent[], ...indexes: number[]): SseEvent[] {

@@ -1,12 +1,19 @@
 import { DEFECTS, type Defect, judgeLog, judgeReader, type Offence } from '@millrace/testing';
 import { judgeAnswer, judgeRead } from './judge-answer.ts';
 import { judgeRequests } from './judge-requests.ts';
+import { judgeThread } from './judge-thread.ts';
 import type { Struck } from './strikes.ts';
-import type { Testimony } from './testimony.ts';
+import type { Testimony, ThreadTestimony } from './testimony.ts';
 
 /** A job with a broken promise, and how it was broken. */
 export interface Offended {
   readonly testimony: Testimony;
+  readonly offences: readonly Offence[];
+}
+
+/** A conversation with a broken promise, beyond those of its jobs. */
+export interface OffendedThread {
+  readonly thread: ThreadTestimony;
   readonly offences: readonly Offence[];
 }
 
@@ -15,20 +22,31 @@ export interface Verdict {
   readonly counts: Readonly<Record<Defect, number>>;
   /** in the order in which the jobs began; empty if every promise was kept */
   readonly offended: readonly Offended[];
+  readonly threads: readonly OffendedThread[];
 }
 
-/** Judges a run by everything known about its jobs. */
-export function verdictOn(testimonies: readonly Testimony[], struck: readonly Struck[]): Verdict {
+/** Judges a run by everything known about its jobs and threads. */
+export function verdictOn(
+  testimonies: readonly Testimony[],
+  struck: readonly Struck[],
+  conversations: readonly ThreadTestimony[] = [],
+): Verdict {
   const offended = testimonies
     .map((testimony) => ({ testimony, offences: offencesOf(testimony, struck) }))
     .filter(({ offences }) => offences.length > 0);
-  const all = offended.flatMap(({ offences }) => offences);
+  const threads = conversations
+    .map((thread) => ({ thread, offences: judgeThread(thread) }))
+    .filter(({ offences }) => offences.length > 0);
+  const all = [...offended, ...threads].flatMap(({ offences }) => offences);
   const counts = DEFECTS.map((defect) => [defect, all.filter((offence) => offence.defect === defect).length]);
-  return { counts: Object.fromEntries(counts), offended };
+  return { counts: Object.fromEntries(counts), offended, threads };
 }
 
 function offencesOf(testimony: Testimony, struck: readonly Struck[]): Offence[] {
-  const { plan, seen, read, log } = testimony;
+  const { plan, id, seen, read, log, isErased } = testimony;
+  if (id === null) return judgeRequests(testimony, struck);
+  // nothing is left to compare with: the thread's own judgement looks at what its readers saw
+  if (isErased) return [];
   return [
     ...judgeRequests(testimony, struck),
     ...judgeLog(log),
