@@ -22,6 +22,9 @@ export interface ClaimedThread {
   rewind(): Promise<void>;
 }
 
+/** Stands in a checkpoint of which it is not known what of the log it covers. */
+export const UNKNOWN_SEQ = -1;
+
 interface Ports {
   readonly writer: Pick<AttemptWriter, 'ref' | 'flush' | 'storedSeq'>;
   readonly progress: Progress;
@@ -36,6 +39,7 @@ export class AttemptThread implements PipelineThread {
   readonly draining: AbortSignal;
   #head: Head | null;
   #baseSeq = 0;
+  #isOvertaken = false;
 
   constructor(
     readonly claimed: ClaimedThread,
@@ -87,6 +91,10 @@ export class AttemptThread implements PipelineThread {
     if (source !== 'loop') return this.#baseSeq;
     await progress.settled(signal);
     await writer.flush();
-    return writer.storedSeq;
+    return this.#isOvertaken ? UNKNOWN_SEQ : writer.storedSeq;
+  }
+
+  overtaken(): void {
+    this.#isOvertaken = true;
   }
 }

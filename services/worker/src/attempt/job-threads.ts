@@ -22,7 +22,7 @@ import {
 } from '@millrace/stream-log';
 import { type AttemptLease, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
-import type { ClaimedThread } from './attempt-thread.ts';
+import { type ClaimedThread, UNKNOWN_SEQ } from './attempt-thread.ts';
 
 export interface JobThreadsPorts {
   readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messagesBefore'>;
@@ -139,6 +139,7 @@ export class JobThreads {
     if (origin === null) return;
     const { reader } = this.ports;
     const { attempt, seq } = origin;
+    if (seq === UNKNOWN_SEQ) throw new LogLost(ref);
     if (seq > 0) {
       // a hole further on would be found too late: Redis loses the end of a log, or all of it
       const { events } = await reader.page(ref, eventId(attempt, seq - 1), { events: 1 });

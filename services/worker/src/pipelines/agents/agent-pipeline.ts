@@ -1,3 +1,4 @@
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import type { StateMode } from '@millrace/contracts';
 import type { Savers } from '@millrace/threads';
 import type {
@@ -84,6 +85,8 @@ class AgentRun {
   readonly #ports: RunPorts;
   readonly #calls: ModelCalls;
   readonly #stream: GraphStream;
+  /** how many checkpoints are being stored; null: the graph has a checkpointer of its own, or none */
+  #storing: number | null = null;
   readonly #signal: AbortSignal;
 
   constructor(ports: RunPorts) {
@@ -96,7 +99,7 @@ class AgentRun {
     const speech = new Speech(emit, toolCalls);
     const known = new KnownMessages();
     const modes: ReadonlySet<StateMode> = new Set(input.streamModes);
-    const onStep = () => this.#handOver();
+    const onStep = () => this.#stepBegins();
     this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, onStep });
     const custom = (data: unknown, name?: string) => this.#stream.custom(data, name);
     this.#calls = new ModelCalls({ speech, toolCalls, known, observer: context.observer, custom, signal });
@@ -207,17 +210,34 @@ class AgentRun {
       // with the agent's own classes, so that its `instanceof` holds for what was stored
       const serializer = await agent.serializerFor(graph);
       if (serializer !== null) saver.serde = serializer;
-      own.checkpointer = saver;
+      own.checkpointer = this.#watched(saver);
     }
     own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')), this.#signal);
     return own;
   }
 
-  /** The worker is about to stop: the step in hand was the last here. */
-  #handOver(): void {
+  /** Notes which checkpoints of the graph itself are being stored. */
+  #watched(saver: BaseCheckpointSaver): BaseCheckpointSaver {
+    const put = saver.put.bind(saver);
+    this.#storing = 0;
+    saver.put = async (config, ...checkpoint) => {
+      if (config.configurable?.['checkpoint_ns']) return put(config, ...checkpoint);
+      this.#storing = (this.#storing ?? 0) + 1;
+      return put(config, ...checkpoint).finally(() => {
+        this.#storing = (this.#storing ?? 0) - 1;
+      });
+    };
+    return saver;
+  }
+
+  #stepBegins(): void {
     const { input, stop } = this.#ports;
-    const draining = input.thread?.draining;
-    if (draining?.aborted) stop.abort(draining.reason);
+    // a graph with a checkpointer of its own would start over elsewhere
+    if (this.#storing === null || input.thread === undefined) return;
+    if (this.#storing > 0) input.thread.overtaken();
+    const { draining } = input.thread;
+    // the step before was the last here
+    if (draining.aborted) stop.abort(draining.reason);
   }
 
   #failure(error: unknown, keepsOwnState: boolean): unknown {

@@ -53,6 +53,9 @@ export interface PipelineThread extends AttemptLog {
   readonly goesOn: boolean;
   /** all of it */
   readonly saidAgain: SaidAgain;
+  /** An agent has begun a step before the checkpoint of the step before was stored, as old versions of LangGraph do. What it says
+   *  can no longer be told apart by steps: a new attempt starts over. */
+  overtaken(): void;
   /** Aborts when the worker is about to stop: an agent then ends after the step in hand, unless that is its last, by throwing
    *  this signal's reason. */
   readonly draining: AbortSignal;

@@ -30,6 +30,8 @@ type Fields = Readonly<Record<string, unknown>>;
 export const OWN_MODES = ['values', 'updates', 'custom', 'tasks'] as const;
 
 const INTERRUPT = '__interrupt__';
+/** takes the input in; LangGraph stores the input meanwhile */
+const START = '__start__';
 
 /** A question, with the node that asks where it is known. */
 export interface Question {
@@ -190,7 +192,7 @@ export class GraphStream {
         const depth = namespace.length;
         if (depth >= (this.#askedBy.get(id)?.depth ?? 0)) this.#askedBy.set(id, { node: `${name}`, depth });
       }
-    } else if (namespace.length === 0) this.ports.onStep();
+    } else if (namespace.length === 0 && name !== START) this.ports.onStep();
     // the text of an error may hold anything
     this.#show(namespace, 'tasks', task['error'] ? { ...task, error: 'The task failed.' } : task, `${name}`);
   }

@@ -43,6 +43,7 @@ export class AgentRuns {
       ...{ lease, goesOn: false, draining: this.#drain.signal },
       messages: async () => [],
       flushed: async () => 0,
+      overtaken: () => undefined,
       saidAgain: new SaidAgain(),
     };
     const input = { jobId, attempt: 1, messages: [], model: 'openai:none', thread, ...request };
