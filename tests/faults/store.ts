@@ -1,5 +1,7 @@
-import { jobRef } from '@millrace/contracts';
+import { createHash } from 'node:crypto';
+import { jobRef, threadRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
+import type { SseEvent } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import type { SystemHarness } from '../e2e/system-harness.ts';
 
@@ -17,6 +19,30 @@ export class Store implements Disposable {
   async log(id: string): Promise<string[]> {
     const entries = await this.redis.xrange(this.keys.log(jobRef('default', id)), '-', '+');
     return entries.map(([eventId, fields]) => `${eventId} ${fields.join(' ')}`);
+  }
+
+  /** @returns a job's log in the form of the wire; the times when they were stored are unknown */
+  async events(id: string): Promise<SseEvent[]> {
+    const entries = await this.redis.xrange(this.keys.log(jobRef('default', id)), '-', '+');
+    return entries.map(([eventId, [type = '', data = 'null']]) => {
+      return { id: eventId, event: type === 'text' ? 'message' : type, data: JSON.parse(data), at: 0 };
+    });
+  }
+
+  /** @returns everything that is stored of a thread: each of its keys with a digest of its value */
+  async thread(threadId: string): Promise<string[]> {
+    const found: string[] = [];
+    const match = `*{thread:${threadRef('default', threadId)}}*`;
+    for await (const page of this.redis.scanStream({ match, count: 1_000 })) found.push(...(page as string[]));
+    const digests = found
+      .toSorted((one, other) => one.localeCompare(other))
+      .map(async (key) => `${key} ${await this.digestOf(key)}`);
+    return Promise.all(digests);
+  }
+
+  private async digestOf(key: string): Promise<string> {
+    const bytes = await this.redis.dumpBuffer(key);
+    return createHash('sha256').update(bytes).digest('hex');
   }
 
   /** @returns whether BullMQ has an entry for the job, in any state */
