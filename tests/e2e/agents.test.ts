@@ -176,6 +176,20 @@ describe('an agent that asks a person (examples/agents/approval)', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202, 409]));
   });
 
+  it('is told the answer at once: no answer comes too early for its thread', async () => {
+    system.model.answer(['Dear Ann'], { to: /./ });
+    const threads = Array.from({ length: 20 }, (_, nth) => `prompt-${nth}`);
+    const ends = await Promise.all(
+      threads.map(async (threadId) => {
+        await run(body(threadId, { query: 'Hello?' }));
+        const { status } = await get(`/threads/${threadId}`);
+        const resumed = await run(body(threadId, { resume: { approved: true } }));
+        return [status, resumed.text(), (await get(`/threads/${threadId}`))['status']];
+      }),
+    );
+    expect(ends).toEqual(threads.map(() => ['interrupted', 'Sent.', 'idle']));
+  });
+
   it('takes an answer only in a thread that exists', async () => {
     const answer = await post(body('nowhere', { resume: { approved: true } }));
     expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'THREAD_NOT_FOUND' }]);

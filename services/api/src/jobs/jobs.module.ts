@@ -48,7 +48,7 @@ import { WaitForJob } from './wait-for-job.ts';
   ],
   exports: [
     ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
-    ...[Pipelines, Cancellation, JobErasure, QueueModule],
+    ...[Pipelines, Cancellation, ThreadExit, JobErasure, QueueModule],
   ],
 })
 export class JobsModule {}

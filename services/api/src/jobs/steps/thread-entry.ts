@@ -35,7 +35,9 @@ export class ThreadEntry {
    *  @throws JobErased */
   async enter(job: EnteringJob): Promise<boolean> {
     const { ref, threadId } = job;
-    const entry = await this.#ask(job);
+    const asked = await this.#ask(job);
+    const entry =
+      isUnsure(asked) && (await this.exit.settle(threadRef(tenantOf(ref), threadId))) ? await this.#ask(job) : asked;
     switch (entry.kind) {
       case 'busy':
         throw new ThreadBusy();
@@ -78,6 +80,11 @@ export class ThreadEntry {
 /** The job was erased while it entered: its thread was deleted, or another request with its id was refused. The request may make
  *  it again. */
 export class JobErased extends Unavailable {}
+
+/** Whether the refusal may be due to a job that has just ended: its client may know before its thread does. */
+function isUnsure({ kind }: Entered): boolean {
+  return kind === 'busy' || kind === 'not-interrupted';
+}
 
 /** Whether the thread has refused a job: it has no place, and nothing of it may stay. */
 export function isRefusal(error: unknown): boolean {

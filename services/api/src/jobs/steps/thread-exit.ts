@@ -1,4 +1,4 @@
-import { idOf, type JobRef, type JobStatus, jobRef, tenantOf, threadRef } from '@millrace/contracts';
+import { idOf, type JobRef, type JobStatus, jobRef, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
 import type { Checkpoints, Ending, Threads } from '@millrace/threads';
@@ -47,6 +47,14 @@ export class ThreadExit {
     }
     await this.#tell({ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: 'cancelled' });
     return null;
+  }
+
+  /** Passes the turn on if the job that has it has ended: a client may learn of the end before the thread does.
+   *  @returns whether the thread has no job that runs, or has another one now */
+  async settle(thread: ThreadRef): Promise<boolean> {
+    const record = await this.threads.get(thread);
+    if (record === null || record.activeJob === null) return record !== null;
+    return (await this.leaveIfEnded(jobRef(record.tenant, record.activeJob), record.threadId)) === null;
   }
 
   /** Whether the thread keeps what such a job says: an agent keeps its own state. */
