@@ -87,6 +87,7 @@ class AgentRun {
   readonly #stream: GraphStream;
   /** how many checkpoints are being stored; null: the graph has a checkpointer of its own, or none */
   #storing: number | null = null;
+  #isOvertaken = false;
   readonly #signal: AbortSignal;
 
   constructor(ports: RunPorts) {
@@ -234,10 +235,13 @@ class AgentRun {
     const { input, stop } = this.#ports;
     // a graph with a checkpointer of its own would start over elsewhere
     if (this.#storing === null || input.thread === undefined) return;
-    if (this.#storing > 0) input.thread.overtaken();
+    if (this.#storing > 0) {
+      this.#isOvertaken = true;
+      input.thread.overtaken();
+    }
     const { draining } = input.thread;
-    // the step before was the last here
-    if (draining.aborted) stop.abort(draining.reason);
+    // the step before was the last here, unless the other worker would have to start over
+    if (draining.aborted && !this.#isOvertaken) stop.abort(draining.reason);
   }
 
   #failure(error: unknown, keepsOwnState: boolean): unknown {
