@@ -7,9 +7,10 @@ const LOGGER = new URL('./log/logger.ts', import.meta.url).href;
 /** A process that does this and logs its crashes. */
 function run(body: string): Promise<Child> {
   const script = `
-    import { logCrashes } from ${JSON.stringify(CRASH)};
+    import { logCrashes, outliveRejections } from ${JSON.stringify(CRASH)};
     import { createLogger } from ${JSON.stringify(LOGGER)};
-    logCrashes(createLogger({ service: 'test', level: 'info' }));
+    const logger = createLogger({ service: 'test', level: 'info' });
+    logCrashes(logger);
     ${body}
     setInterval(() => {}, 1000);`;
   return Child.start({
@@ -29,6 +30,18 @@ describe('a process that crashes', () => {
     expect(await child.exited).toEqual({ code: 1, signal: null });
     expect(child.lines).toHaveLength(1);
     expect(JSON.parse(String(child.lines[0]))).toMatchObject({ level: 'fatal', msg: 'crashed', err: { type } });
+    expect(child.lines.join()).not.toContain('hush');
+  });
+});
+
+describe('a process that runs code of others', () => {
+  it('logs a rejection that nobody handles without a word of its message, and lives on', async () => {
+    await using child = await run(`
+      outliveRejections(logger);
+      Promise.reject(new RangeError('hush'));
+      setTimeout(() => logger.info('lives'), 50);`);
+    await child.line((line) => line.includes('lives'));
+    expect(JSON.parse(String(child.lines[0]))).toMatchObject({ level: 'error', err: { type: 'RangeError' } });
     expect(child.lines.join()).not.toContain('hush');
   });
 });

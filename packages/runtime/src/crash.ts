@@ -8,3 +8,9 @@ export function logCrashes(logger: Logger): void {
     process.exit(1);
   });
 }
+
+/** Logs a rejection that nobody handles, and lets the process live on: for a process that runs code of others, where one
+ *  agent's forgotten promise must not end the jobs of all. */
+export function outliveRejections(logger: Logger): void {
+  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'unhandled rejection'));
+}

@@ -1,4 +1,4 @@
-export { logCrashes } from './crash.ts';
+export { logCrashes, outliveRejections } from './crash.ts';
 export type { PlainErrorClass } from './log/error-outline.ts';
 export { createLogger, type Logger, type LoggerSettings } from './log/logger.ts';
 export { metricsRegistry } from './metrics.ts';

@@ -1,4 +1,11 @@
-import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
+import {
+  createLogger,
+  loadSettings,
+  logCrashes,
+  onShutdown,
+  outliveRejections,
+  SettingsError,
+} from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
 import { createWorker } from './create-worker.ts';
 import { addAgentVariables } from './pipelines/agents/agent-pipelines.ts';
@@ -15,6 +22,7 @@ async function main(): Promise<void> {
   const settings = loadSettings(workerSettingsSchema, process.env);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger);
+  outliveRejections(logger);
   useModelConnections();
   try {
     const worker = await createWorker(settings, logger);
