@@ -152,7 +152,9 @@ describe('an agent that asks', () => {
       const [again, askedAgain] = await ask(harness.submit({ ...request, messages: [], resume: 'one' }));
       expect(again).toMatchObject(['done', { finishReason: 'interrupt' }]);
       expect(askedAgain?.interrupts).toMatchObject([{ value: 'second?' }]);
-      expect((await harness.threads.get(threadRef('default', request.threadId)))?.interrupts).toHaveLength(1);
+      await eventually(
+        async () => (await harness.threads.get(threadRef('default', request.threadId)))?.interrupts.length === 1,
+      );
       const [sent] = await ask(harness.submit({ ...request, messages: [], resume: 'two' }));
       expect(sent).toMatchObject(['done', { finishReason: 'stop' }]);
       expect((await stateOf(harness, request.threadId))?.values['path']).toEqual(['draft', 'one+two', 'send']);

@@ -18,7 +18,7 @@ export class ForkThread {
 
   /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, ThreadExists, StorageFull */
   async run(named: NamedThread, { id = newRequestId(), checkpointId }: ForkThreadBody): Promise<ThreadView> {
-    const { ref: from, tenant, bytes } = await this.access.get(named);
+    const { ref: from, tenant, bytes } = await this.access.settled(named);
     await this.storedBytes.requireRoom(tenant, bytes);
     const to = threadRef(tenant, id);
     switch (await this.threads.fork({ from, to, checkpointId, checkpoints: this.checkpoints })) {

@@ -3,6 +3,7 @@ import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { AmbiguousId, Forbidden, ThreadNotFound } from '../http/problem.ts';
+import { ThreadExit } from '../jobs/steps/thread-exit.ts';
 import { THREAD_CATALOGUE, THREADS } from '../tokens.ts';
 
 /** A thread as a request names it. */
@@ -20,6 +21,7 @@ export class ThreadAccess {
   constructor(
     @Inject(THREADS) private readonly threads: Threads,
     @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
+    @Inject(ThreadExit) private readonly exit: ThreadExit,
   ) {}
 
   /** @throws ThreadNotFound there is no such thread, or the caller may not see it
@@ -42,6 +44,15 @@ export class ThreadAccess {
     const [only] = threads;
     if (only === undefined) throw new ThreadNotFound();
     return only;
+  }
+
+  /** Gets a thread that knows of every end that its reader may know of: a client may learn of a job's end before the thread
+   *  does.
+   *  @throws ThreadNotFound, AmbiguousId */
+  async settled(named: NamedThread): Promise<ThreadRecord> {
+    const thread = await this.get(named);
+    const hasChanged = thread.activeJob !== null && (await this.exit.settle(thread.ref));
+    return hasChanged ? this.get(named) : thread;
   }
 
   /** @param tenant the one that the caller asks for

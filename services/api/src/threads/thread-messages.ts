@@ -25,7 +25,7 @@ export class ThreadMessages {
   /** @throws ThreadNotFound, AmbiguousId, InvalidCursor */
   async run({ limit, cursor, ...named }: MessagesQuery): Promise<MessagePage> {
     const from = cursor === undefined ? 0 : Number(readListCursor(cursor));
-    const thread = await this.access.get(named);
+    const thread = await this.access.settled(named);
     const { messages, more } = await this.conversations.page(thread, { from, limit });
     return { items: messages, nextCursor: more ? writeListCursor(String(from + messages.length)) : null };
   }

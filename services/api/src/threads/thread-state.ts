@@ -35,7 +35,7 @@ export class ThreadState {
 
   /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound */
   async state({ checkpointId, ...named }: NamedState): Promise<ThreadStateView> {
-    const thread = await this.access.get(named);
+    const thread = await this.access.settled(named);
     const id = checkpointId ?? thread.head;
     if (id === null) return { values: { messages: await this.conversations.whole(thread) } };
     return this.#checkpoint(thread, id);
@@ -43,7 +43,7 @@ export class ThreadState {
 
   /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound */
   async history({ limit, cursor, checkpointId, ...named }: HistoryQuery): Promise<StateHistory> {
-    const thread = await this.access.get(named);
+    const thread = await this.access.settled(named);
     const first =
       cursor === undefined && checkpointId !== undefined ? [await this.#checkpoint(thread, checkpointId)] : [];
     const before = cursor ?? checkpointId;

@@ -196,6 +196,19 @@ describe('the messages of a thread of chat', () => {
     expect(await of.get('/state?checkpointId=none')).toMatchObject({ code: 'THREAD_NOT_FOUND' });
   });
 
+  it.each(['/messages', '/state', '/fork'])(
+    '%s: has the answer whose end the client has seen, though not the thread',
+    async (path) => {
+      const of = new Turns(harness, node);
+      const id = await of.submit();
+      await finish(await of.begin(id, ['heard']));
+      const fork = newId();
+      if (path === '/fork') await call('POST', `/threads/${of.threadId}/fork`, { id: fork });
+      const read = path === '/fork' ? `/threads/${fork}/messages` : `/threads/${of.threadId}${path}`;
+      expect(await (await call('GET', read)).text()).toContain('heard');
+    },
+  );
+
   it('know nothing of a job that was rolled back, which can still be looked at', async () => {
     const of = new Turns(harness, node);
     const first = await of.submit();
