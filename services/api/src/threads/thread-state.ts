@@ -1,6 +1,6 @@
 import type { Checkpoints, CheckpointView, ThreadRecord } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
-import { CheckpointNotFound } from '../http/problem.ts';
+import { CheckpointNotFound, InvalidCursor } from '../http/problem.ts';
 import { CHECKPOINTS } from '../tokens.ts';
 import { Conversations, type ThreadMessage } from './conversations.ts';
 import { type NamedThread, ThreadAccess } from './thread-access.ts';
@@ -24,6 +24,9 @@ interface HistoryQuery extends NamedState {
   readonly cursor?: string | undefined;
 }
 
+/** LangGraph's ids are UUIDs. */
+const CHECKPOINT_ID = /^[A-Za-z0-9_-]+$/;
+
 /** Reads the state of a thread, and what it was before. @see PROTOCOL.md §10 */
 @Injectable()
 export class ThreadState {
@@ -41,8 +44,9 @@ export class ThreadState {
     return this.#checkpoint(thread, id);
   }
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, InvalidCursor */
   async history({ limit, cursor, checkpointId, ...named }: HistoryQuery): Promise<StateHistory> {
+    if (cursor !== undefined && !CHECKPOINT_ID.test(cursor)) throw new InvalidCursor();
     const thread = await this.access.settled(named);
     const first =
       cursor === undefined && checkpointId !== undefined ? [await this.#checkpoint(thread, checkpointId)] : [];

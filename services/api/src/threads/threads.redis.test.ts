@@ -120,6 +120,11 @@ describe('GET /threads', () => {
 
   it('refuses a cursor that it never issued', async () => {
     expect(await refusal(call('GET', '/threads?cursor=nope!'))).toEqual([400, 'INVALID_CURSOR']);
+    const id = newId();
+    await call('POST', '/threads', { id });
+    for (const list of ['messages', 'history']) {
+      expect(await refusal(call('GET', `/threads/${id}/${list}?cursor=%00`))).toEqual([400, 'INVALID_CURSOR']);
+    }
   });
 });
 
