@@ -368,6 +368,14 @@ describe('an agent that asks a person', () => {
     expect(inShort((await once.run({ resume: { [interruptId]: 'by name' } })).events)).toContain('text by name');
   });
 
+  it.each([null, false, 0, '', [], {}, { a: null }])('takes %j for an answer', async (answer) => {
+    const runs = new AgentRuns(
+      line({ ask: async () => ({ messages: [new AIMessage(JSON.stringify(interrupt('?')))] }) }).compile(),
+    );
+    await runs.ask('hi');
+    expect(inShort((await runs.run({ resume: answer })).events)).toContain(`text ${JSON.stringify(answer)}`);
+  });
+
   it('stops at a breakpoint, and goes on from it with any answer', async () => {
     const graph = line({
       before: async () => ({ messages: [new AIMessage('one')] }),

@@ -30,13 +30,22 @@ function resumption(answer: unknown, { tasks = [] }: GraphState): unknown {
   const ids = questions.map(interruptIdOf);
   const named = typeof answer === 'object' && answer !== null ? Object.keys(answer) : [];
   const isByName = named.length > 0 && named.every((name) => ids.includes(name));
-  if (questions.length === 1) return new ResumeCommand(isByName ? Reflect.get(answer as object, ids[0] ?? '') : answer);
+  const [only = ''] = ids;
+  if (questions.length === 1) return resumptionOf(only, isByName ? Reflect.get(answer as object, only) : answer);
   if (isByName) return new ResumeCommand(answer);
   throw new PipelineError(
     'AGENT_ERROR',
     `The thread waits for ${questions.length} answers: give "resume" as {interruptId: value}.`,
   );
 }
+
+/** LangGraph takes a bare `null` for no answer, and one by the name of its question for what it is. */
+function resumptionOf(id: string, answer: unknown): ResumeCommand {
+  return new ResumeCommand(answer === null && NAME_OF_QUESTION.test(id) ? { [id]: null } : answer);
+}
+
+/** Versions whose questions have other names know no answers by name. */
+const NAME_OF_QUESTION = /^[0-9a-f]{32}$/;
 
 /** A message in the plain form that every version of LangChain turns into its own. */
 function plainMessage({ role, content, name, toolCalls, toolCallId }: Message): object {
