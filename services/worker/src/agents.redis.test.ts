@@ -155,8 +155,7 @@ describe('an agent that asks', () => {
       await eventually(
         async () => (await harness.threads.get(threadRef('default', request.threadId)))?.interrupts.length === 1,
       );
-      // without a kill: what the node was told before is lost if its worker dies once LangGraph has stored the second answer
-      const sent = await harness.end(await harness.submit({ ...request, messages: [], resume: 'two' }));
+      const [sent] = await ask(harness.submit({ ...request, messages: [], resume: 'two' }));
       expect(sent).toMatchObject(['done', { finishReason: 'stop' }]);
       expect((await stateOf(harness, request.threadId))?.values['path']).toEqual(['draft', 'one+two', 'send']);
     }

@@ -172,6 +172,20 @@ describe('the checkpoints of an attempt', () => {
     expect((await harness.saver().getTuple(at(ref)))?.pendingWrites).toHaveLength(5);
   });
 
+  it('keep what earlier jobs have answered in a list of answers that an attempt has continued', async () => {
+    const ref = harness.newThread();
+    const earlier = harness.saver(await harness.claim(ref, 1, 'job-0'));
+    const id = await put(earlier, ref, undefined, 'one');
+    await earlier.putWrites(at(ref, id), [[RESUME, ['one']]], 'asker');
+    for (const attempt of [1, 2, 3]) {
+      const saver = harness.saver(await harness.claim(ref, attempt));
+      expect((await saver.getTuple(at(ref)))?.pendingWrites).toEqual([['asker', RESUME, ['one']]]);
+      await saver.putWrites(at(ref, id), [[RESUME, ['one']]], 'asker');
+      await saver.putWrites(at(ref, id), [[RESUME, ['one', 'two']]], 'asker');
+      expect((await saver.getTuple(at(ref)))?.pendingWrites).toEqual([['asker', RESUME, ['one', 'two']]]);
+    }
+  });
+
   it('of a subgraph count no more when its step runs again, and those before that step do', async () => {
     const ref = harness.newThread();
     const first = harness.saver(await harness.claim(ref, 1));

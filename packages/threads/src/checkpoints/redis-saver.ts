@@ -10,6 +10,7 @@ import {
   getCheckpointId,
   maxChannelVersion,
   type PendingWrite,
+  RESUME,
   TASKS,
   WRITES_IDX_MAP,
   writesSortKey,
@@ -29,7 +30,7 @@ import {
   storedValue,
   type TypedBytes,
 } from './stored-checkpoint.ts';
-import { isOfEarlierAttempt, isVoid } from './void-writes.ts';
+import { countedWrite, earlierAnswers, isOfEarlierAttempt } from './void-writes.ts';
 
 /** Checkpoints whose values a saver need not read again to store the next one. */
 const REMEMBERED = 64;
@@ -57,6 +58,9 @@ export class RedisSaver extends BaseCheckpointSaver {
   /** by namespace and id, oldest first */
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
+
+  /** per task, as read: a task's id belongs to one checkpoint */
+  readonly #earlierAnswers = new Map<string, number>();
 
   /** @param content where the values of checkpoints and writes are; null: in Redis, too. Redis then says which of its checkpoints
    *  count: one that Redis does not know is not there. */
@@ -141,6 +145,7 @@ export class RedisSaver extends BaseCheckpointSaver {
       writes.map(
         async ([channel, value], place): Promise<StoredWrite> => ({
           ...{ taskId, path: taskPath, claim, channel },
+          earlierAnswers: (channel === RESUME && this.#earlierAnswers.get(taskId)) || 0,
           number: WRITES_IDX_MAP[channel] ?? place,
           value: this.#content === null ? await this.serde.dumpsTyped(value) : ELSEWHERE,
         }),
@@ -265,7 +270,7 @@ export class RedisSaver extends BaseCheckpointSaver {
       config: configOf(ref, { namespace, id: outline.id }),
       checkpoint,
       metadata: await this.serde.loadsTyped('json', found.metadata),
-      pendingWrites: await this.#pending(found.writes.filter((write) => !this.#isVoid(write))),
+      pendingWrites: await this.#pending(found.writes),
       ...(parentId === null ? {} : { parentConfig: configOf(ref, { namespace, id: parentId }) }),
     };
   }
@@ -280,23 +285,27 @@ export class RedisSaver extends BaseCheckpointSaver {
     const values = Map.groupBy(tuple.pendingWrites ?? [], ([taskId, channel]) => keyOf(taskId, channel));
     const counted = inOrder(found.writes).flatMap((write) => {
       const value = values.get(keyOf(write.taskId, write.channel))?.shift();
-      return value === undefined || this.#isVoid(write) ? [] : [value];
+      return value === undefined ? [] : this.#counted(write, value);
     });
     const parent = parentId === null ? {} : { parentConfig: configOf(ref, { namespace, id: parentId }) };
     const metadata = await this.serde.loadsTyped('json', found.metadata);
     return { config, checkpoint: tuple.checkpoint, metadata, pendingWrites: counted, ...parent };
   }
 
-  #isVoid(write: StoredWrite): boolean {
-    return this.#attempt !== null && isVoid(write, this.#attempt.lease);
+  #counted(write: StoredWrite, pending: CheckpointPendingWrite): CheckpointPendingWrite[] {
+    const lease = this.#attempt?.lease ?? null;
+    if (lease !== null && write.channel === RESUME) {
+      this.#earlierAnswers.set(write.taskId, earlierAnswers(write, pending[2], lease.jobId));
+    }
+    const counted = countedWrite(write, pending, lease);
+    return counted === null ? [] : [counted];
   }
 
   async #pending(writes: readonly StoredWrite[]): Promise<CheckpointPendingWrite[]> {
-    return Promise.all(
-      inOrder(writes).map(async (write): Promise<CheckpointPendingWrite> => {
-        return [write.taskId, write.channel, await this.serde.loadsTyped(...write.value)];
-      }),
+    const counted = inOrder(writes).map(async (write) =>
+      this.#counted(write, [write.taskId, write.channel, await this.serde.loadsTyped(...write.value)]),
     );
+    return (await Promise.all(counted)).flat();
   }
 
   /** Before format 4, what a step sent to tasks was among the writes of its parent. */

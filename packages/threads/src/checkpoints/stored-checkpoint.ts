@@ -39,6 +39,8 @@ export interface StoredWrite {
   readonly claim: string;
   readonly channel: string;
   readonly value: TypedBytes;
+  /** of a list of answers: how many earlier jobs have given */
+  readonly earlierAnswers: number;
 }
 
 /** @param pieces gets the pieces of a large value */
@@ -96,8 +98,8 @@ export function parseRecord(namespace: string, record: string): StoredCheckpoint
 }
 
 /** @returns a write as Redis stores it after its claim: one line of JSON, and the value */
-export function writeBytes({ channel, path, value: [type, bytes] }: StoredWrite): Buffer {
-  return Buffer.concat([Buffer.from(`${JSON.stringify([channel, path, type])}\n`), bytes]);
+export function writeBytes({ channel, path, value: [type, bytes], earlierAnswers }: StoredWrite): Buffer {
+  return Buffer.concat([Buffer.from(`${JSON.stringify([channel, path, type, earlierAnswers])}\n`), bytes]);
 }
 
 /** @param name `<task>\0<number>`
@@ -106,12 +108,13 @@ export function parseWrite(name: string, stored: Buffer): StoredWrite {
   const border = name.lastIndexOf('\0');
   const afterClaim = stored.indexOf('\n');
   const afterHead = stored.indexOf('\n', afterClaim + 1);
-  const [channel, path, type]: [string, string, string] = JSON.parse(
+  const [channel, path, type, earlierAnswers = 0]: [string, string, string, number?] = JSON.parse(
     stored.toString('utf8', afterClaim + 1, afterHead),
   );
   return {
     ...{ channel, path, taskId: name.slice(0, border), number: Number(name.slice(border + 1)) },
     claim: stored.toString('utf8', 0, afterClaim),
+    earlierAnswers,
     value: [type, stored.subarray(afterHead + 1)],
   };
 }
