@@ -111,6 +111,22 @@ describe('the input of an agent (PROTOCOL §2)', () => {
     expect(inputs.lines).toHaveLength(1);
   });
 
+  it('is checked while the machine gives this process no time', () => {
+    const inputs = check();
+    // the clock runs, this thread's CPU time does not
+    const waiting = new Int32Array(new SharedArrayBuffer(4));
+    let waits = 0;
+    const input = {
+      get a() {
+        waits += 1;
+        if (waits === 1) Atomics.wait(waiting, 0, 0, 2_000);
+        return 1;
+      },
+    };
+    expect(inputs.ofInput(agent({ properties: { a: { type: 'string' } } }), input)).toHaveLength(1);
+    expect(inputs.lines).toEqual([]);
+  });
+
   it('is checked by the schema that was announced last', () => {
     const inputs = check();
     const typed = (type: string) => agent({ type: 'object', properties: { a: { type } } });
