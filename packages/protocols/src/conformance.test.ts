@@ -3,6 +3,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
+import { projectedFormats } from './testing/projected/frames.ts';
 import { scratchFormat } from './testing/scratch/frames.ts';
 import { TextFormat } from './text/frames.ts';
 
@@ -10,6 +11,9 @@ itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readN
 itConforms('native-thread', { format: new NativeThreadFormat({ retryMs: 1_000 }), read: readNative });
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
+for (const [cursor, format] of projectedFormats) {
+  itConforms(`projected, cursor ${cursor}`, { format, read: (body) => readProjected(body, cursor) });
+}
 
 function readNative(body: Buffer): Frame[] {
   const frames: Frame[] = [];
@@ -48,5 +52,15 @@ function readScratch(body: Buffer): Frame[] {
     if (word === 'say') return { cursor, said: [{ kind: 'piece', of: ANSWER, text: json.text ?? '' }] };
     const end: Said[] = word === 'bye' || word === 'fail' ? [{ kind: 'end', isSuccess: word === 'bye' }] : [];
     return { cursor, said: [{ kind: 'fact', fact: `${word} ${JSON.stringify(json)}` }, ...end] };
+  });
+}
+
+function readProjected(body: Buffer, kind: (typeof projectedFormats)[number][0]): Frame[] {
+  const lines = body.toString('utf8').split('\n').slice(0, -1);
+  return lines.map((line) => {
+    const [id = '', number = '', word = '', ...data] = line.split(' ');
+    const cursor = { none: null, event: id, 'attempt-frame': number, frame: String(Number(number) + 1) }[kind];
+    if (word === 'diverged') return { cursor, said: [{ kind: 'end', isSuccess: false }] };
+    return { cursor, said: word === 'hello' ? [] : saidIn(word, data.join(' ')) };
   });
 }

@@ -1,5 +1,7 @@
 export { NativeFormat } from './native/frames.ts';
 export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
+export type { Projection, Step, StepContext } from './projection/projection.ts';
+export { type ProjectionCursor, ProjectionFormat, type ProjectionOptions } from './projection/projection-format.ts';
 export type {
   CursorKind,
   EncodableBatch,

@@ -45,6 +45,9 @@ export interface StreamEncoder {
    *  aborted. */
   readonly cleanEndMeansSuccess: boolean;
   readonly cursor: CursorKind;
+  /** Where a reader without a cursor begins: with the whole log, or with the attempt that the job is at, because the
+   *  protocol cannot take back what earlier ones said. */
+  readonly begins: 'log' | 'attempt';
   /** written right after the headers; null: nothing */
   readonly opening: Buffer | null;
   /** written between frames when the connection has been silent for a while; null: this format cannot say "still here" */
@@ -63,6 +66,8 @@ export interface LogPosition {
   readonly after: EventId;
   /** frames after it that the reader already has */
   readonly skip: number;
+  /** the reader has the events after it up to this one; an encoder reads them again, for what it must know */
+  readonly through?: EventId;
 }
 
 /** A protocol's stream: how the events of a job become the bytes of a response body. Pure: no I/O, no clock.
@@ -75,9 +80,9 @@ export interface StreamFormat {
   /** @param cursor as the client sent it
    *  @returns null for a cursor that this protocol never issued */
   positionOf(cursor: string): LogPosition | null;
-  /** @param skip frames that the reader has already; other than 0 only where the encoder counts frames
+  /** @param from of a reader who resumes: what it has already
    *  @returns the encoder of one connection; a format without state per connection returns the same one to all */
-  connect(job: StreamedJob, skip?: number): StreamEncoder;
+  connect(job: StreamedJob, from?: LogPosition): StreamEncoder;
 }
 
 /** An event whose id, type or data would end its line or its frame and let the rest be read as other fields. */

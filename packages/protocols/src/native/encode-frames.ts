@@ -1,7 +1,7 @@
 import { isTerminal } from '@millrace/contracts';
+import { mergeDeltas } from '../merge-deltas.ts';
 import type { EncodableBatch, Encoded } from '../stream-format.ts';
 import { sseFrame } from './frame.ts';
-import { mergeDeltas } from './merge-deltas.ts';
 
 /** @param prefix stands before the id of each event; has no CR, LF or NUL
  *  @throws UnframableEvent */

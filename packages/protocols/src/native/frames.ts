@@ -27,6 +27,7 @@ export class NativeFormat implements StreamFormat, StreamEncoder {
   readonly canReset = true;
   readonly cleanEndMeansSuccess = false;
   readonly cursor = 'event';
+  readonly begins = 'log';
   readonly opening: Buffer;
   readonly heartbeat = Buffer.from(': hb\n');
 

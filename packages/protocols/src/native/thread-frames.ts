@@ -73,6 +73,7 @@ export class ThreadEncoder implements StreamEncoder {
   readonly canReset = true;
   readonly cleanEndMeansSuccess = false;
   readonly cursor = 'event';
+  readonly begins = 'log';
   readonly opening: Buffer;
   readonly heartbeat: Buffer;
   readonly #events: NativeFormat;
@@ -104,6 +105,7 @@ class ThreadJobEncoder implements StreamEncoder {
   readonly canReset = true;
   readonly cleanEndMeansSuccess = false;
   readonly cursor = 'event';
+  readonly begins = 'log';
   readonly opening: Buffer;
   readonly heartbeat: Buffer;
   readonly #events: NativeFormat;

@@ -39,7 +39,7 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
     const position = cursor === null ? { after: LOG_START, skip: 0 } : format.positionOf(cursor);
     if (position === null) throw new Error(`${name} does not know its own cursor ${cursor}`);
     const rest = log.filter(({ id }) => compareEventIds(id, position.after) > 0);
-    const encoder = format.connect(JOB, position.skip);
+    const encoder = format.connect(JOB, cursor === null ? undefined : position);
     const parts: Buffer[] = [];
     let outcome: StreamOutcome = 'continue';
     for (const batch of batchesOf(rest, plan)) {

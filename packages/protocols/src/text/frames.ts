@@ -31,6 +31,7 @@ class TextConnection implements StreamEncoder {
   readonly canReset = false;
   readonly cleanEndMeansSuccess = true;
   readonly cursor = 'none';
+  readonly begins = 'attempt';
   readonly opening = null;
   readonly heartbeat = null;
   /** the first half of a character whose second half is in a later delta, or '' */

@@ -73,7 +73,7 @@ export class Relay implements StreamObserver {
   open(reply: FastifyReply, request: StreamRequest): Promise<void> {
     const { job, format, from, isCreator, expiresAt, place, fresh = false } = request;
     const streamed = nameStream(reply, request);
-    const encoder = format.connect(streamed, from?.skip);
+    const encoder = format.connect(streamed, from ?? undefined);
     return this.connect(reply, {
       names: { requestId: streamed.id },
       format,
@@ -156,10 +156,9 @@ function nameStream(reply: FastifyReply, { job, format }: Pick<StreamRequest, 'j
   return streamed;
 }
 
-/** Where a whole answer begins. A protocol that cannot take back what a reset voids begins with the current attempt, unless its
- *  cursors count from the beginning of the log. */
-function startOf({ attempt }: { attempt: number }, { canReset, cursor }: StreamEncoder): EventId {
-  return !canReset && cursor === 'none' && attempt > 1 ? `${attempt}-0` : LOG_START;
+/** Where a whole answer begins. */
+function startOf({ attempt }: { attempt: number }, { begins }: StreamEncoder): EventId {
+  return begins === 'attempt' && attempt > 1 ? `${attempt}-0` : LOG_START;
 }
 
 function endsJob(batch: EventBatch): boolean {

@@ -9,13 +9,14 @@ export const scratchFormat: StreamFormat = {
   contentType: 'text/x-scratch',
   headers: () => ({}),
   positionOf: (cursor) => (/^(0|[1-9]\d{0,9})$/.test(cursor) ? { after: LOG_START, skip: Number(cursor) } : null),
-  connect: (job, skip = 0) => new ScratchConnection(job, skip),
+  connect: (job, from) => new ScratchConnection(job, from?.skip ?? 0),
 };
 
 class ScratchConnection implements StreamEncoder {
   readonly canReset = false;
   readonly cleanEndMeansSuccess = true;
   readonly cursor = 'frame';
+  readonly begins = 'log';
   readonly opening = null;
   readonly heartbeat = null;
   readonly retry = () => null;
