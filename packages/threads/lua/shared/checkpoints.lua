@@ -62,9 +62,12 @@ local function count_bytes(kept)
   kept.bytes = 0
 end
 
--- A thread's keys live for as long as each other. Renewing each time costs more than the rest of a small put.
+-- A thread's keys live for as long as its record, which outlives the jobs in it. Renewing each time costs more than the rest
+-- of a small put.
+-- @param ttl of a thread without a job (ms)
 local function keep_alive(kept, ttl)
+  ttl = math.max(ttl, redis.call('PTTL', kept.record))
   for _, key in ipairs({ kept.record, kept.data, kept.index }) do
-    if redis.call('PTTL', key) < ttl * 0.99 then redis.call('PEXPIRE', key, ttl) end
+    if redis.call('PTTL', key) < ttl * 0.99 then redis.call('PEXPIRE', key, string.format('%d', ttl)) end
   end
 end

@@ -283,4 +283,15 @@ describe('the checkpoints of an attempt', () => {
     const times = await Promise.all(harness.keys.ofCheckpoints(ref).map((key) => harness.redis.pttl(key)));
     expect(times.every((ms) => ms > 590_000 && ms <= 600_000)).toBe(true);
   });
+
+  it('are there for as long as the job runs, however short the retention is', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const twoWeeksMs = 14 * 86_400_000;
+    await harness.redis.pexpire(harness.keys.record(ref), twoWeeksMs);
+    const id = await put(saver, ref, undefined, 'one');
+    await saver.putWrites(at(ref, id), [['a', 'two']], 'task');
+    const times = await Promise.all(harness.keys.ofCheckpoints(ref).map((key) => harness.redis.pttl(key)));
+    expect(Math.min(...times)).toBeGreaterThan(0.9 * twoWeeksMs);
+  });
 });
