@@ -1,9 +1,8 @@
-import { type CreateJobBody, idOf, jobRef, tenantOf, threadRef } from '@millrace/contracts';
+import { type CreateJobBody, jobRef } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
-import type { Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { IDEMPOTENCY_KEYS, SUBSCRIBERS, THREADS } from '../tokens.ts';
+import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake, type Submission } from './intake.ts';
 import { RequestPolicy } from './pipelines/request-policy.ts';
@@ -42,7 +41,6 @@ export class CreateJob {
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(THREADS) private readonly threads: Threads,
     @Inject(ThreadEntry) private readonly threadEntry: ThreadEntry,
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
@@ -93,14 +91,12 @@ export class CreateJob {
   async #place(job: AcceptedJob): Promise<boolean> {
     const { ref, threadId } = job;
     if (isFinished(job.status)) return false;
-    // a job that starts later enters its thread then, so as not to block it meanwhile
     if (threadId === null || job.attempt > 0) return true;
-    if (job.delayMs > 0) {
-      await this.threads.expect(threadRef(tenantOf(ref), threadId), idOf(ref));
-      return true;
-    }
     try {
-      return await this.threadEntry.enter({ ...job, threadId });
+      if (job.delayMs === 0) return await this.threadEntry.enter({ ...job, threadId });
+      // it enters its thread when it starts, so as not to block it meanwhile
+      await this.threadEntry.announce({ ref, threadId });
+      return true;
     } catch (error) {
       // of two requests with one id at once, the one that recorded the job decides
       if (!isRefusal(error) || !job.isNew || (await this.erasure.refused(job))) throw error;

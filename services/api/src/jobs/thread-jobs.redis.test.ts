@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobView, newRequestId, type ThreadView } from '@millrace/contracts';
+import { type JobView, newRequestId, type ThreadView, threadRef } from '@millrace/contracts';
 import { eventually, readSse } from '@millrace/testing';
+import { ThreadKeys } from '@millrace/threads';
 import { ApiHarness, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 import { Turns } from '../testing/turns.ts';
 
@@ -80,6 +81,20 @@ describe('a job of a thread (PROTOCOL §2)', () => {
     // the same request again is a new one
     expect(await of.submit({ onBusy: 'reject' }, headers)).toBe(chosen);
   });
+
+  it.each([{}, { delayMs: 60_000 }])(
+    'is refused while a fork makes its thread, and leaves nothing: %j',
+    async (body) => {
+      const of = turns();
+      const forking = new ThreadKeys(harness.prefix).forking(threadRef('default', of.threadId));
+      await harness.redis.set(forking, 'token');
+      const headers = { 'x-request-id': newRequestId(), 'idempotency-key': of.threadId };
+      expect(await of.refused(body, headers)).toEqual([409, 'THREAD_BUSY']);
+      expect(await statusOf(headers['x-request-id'])).toBeUndefined();
+      await harness.redis.del(forking);
+      expect(await of.submit(body, headers)).toBe(headers['x-request-id']);
+    },
+  );
 
   it.each(['interrupt', 'rollback'] as const)(
     'with onBusy %s takes the place of the one that runs, before others',

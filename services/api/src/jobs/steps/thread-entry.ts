@@ -1,6 +1,6 @@
 import { idOf, type JobRef, jobRef, type OnBusy, tenantOf, threadRef } from '@millrace/contracts';
 import { isFinished, type JobEraser, type JobReader } from '@millrace/stream-log';
-import type { Entered, Threads } from '@millrace/threads';
+import { type Entered, ThreadBeingMade, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { NotInterrupted, ThreadBusy, ThreadNotFound, Unavailable } from '../../http/problem.ts';
 import { JOB_ERASER, JOB_READER, THREADS } from '../../tokens.ts';
@@ -48,12 +48,24 @@ export class ThreadEntry {
       case 'over':
         return false;
     }
-    if (!(await this.eraser.notePlaced(ref))) {
-      await this.exit.leaveIfEnded(ref, threadId);
-      throw new JobErased();
-    }
+    await this.#notePlaced(job);
     if (entry.kind === 'cancel-first') await this.makeWay(jobRef(tenantOf(ref), entry.jobId), threadId);
     return entry.kind === 'run';
+  }
+
+  /** Tells the thread of a job that enters it after its delay. May be repeated.
+   *  @throws ThreadBeingMade the job has no place: it is to be erased
+   *  @throws JobErased */
+  async announce(job: Pick<EnteringJob, 'ref' | 'threadId'>): Promise<void> {
+    const { ref, threadId } = job;
+    await this.threads.expect(threadRef(tenantOf(ref), threadId), idOf(ref));
+    await this.#notePlaced(job);
+  }
+
+  async #notePlaced({ ref, threadId }: Pick<EnteringJob, 'ref' | 'threadId'>): Promise<void> {
+    if (await this.eraser.notePlaced(ref)) return;
+    await this.exit.leaveIfEnded(ref, threadId);
+    throw new JobErased();
   }
 
   async #ask({ ref, threadId, onBusy, resumes, wasExpected = false }: EnteringJob): Promise<Entered> {
@@ -88,5 +100,5 @@ function isUnsure({ kind }: Entered): boolean {
 
 /** Whether the thread has refused a job: it has no place, and nothing of it may stay. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof ThreadBusy || error instanceof NotInterrupted || error instanceof ThreadNotFound;
+  return [ThreadBusy, NotInterrupted, ThreadNotFound, ThreadBeingMade].some((refusal) => error instanceof refusal);
 }
