@@ -1,5 +1,6 @@
 import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
@@ -9,6 +10,10 @@ import { TextFormat } from './text/frames.ts';
 
 itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readNative });
 itConforms('native-thread', { format: new NativeThreadFormat({ retryMs: 1_000 }), read: readNative });
+itConforms('durable-streams', {
+  format: new DurableStreamFormat({ cursor: '1', upToDateAt: null }),
+  read: readDurable,
+});
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
 for (const [cursor, format] of projectedFormats) {
@@ -63,4 +68,24 @@ function readProjected(body: Buffer, kind: (typeof projectedFormats)[number][0])
     if (word === 'diverged') return { cursor, said: [{ kind: 'end', isSuccess: false }] };
     return { cursor, said: word === 'hello' ? [] : saidIn(word, data.join(' ')) };
   });
+}
+
+/** Items count when the frame after them says where they end, as in the protocol's own client. */
+function readDurable(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  let items: { type: string; data: unknown }[] = [];
+  const parser = createParser({
+    onEvent: ({ event, data }) => {
+      if (event === 'data') {
+        items = JSON.parse(data) as typeof items;
+        return;
+      }
+      const said = items.flatMap((item) => saidIn(item.type, JSON.stringify(item.data)));
+      frames.push({ cursor: (JSON.parse(data) as { streamNextOffset: string }).streamNextOffset, said });
+      items = [];
+    },
+    maxBufferSize: 4_000_000,
+  });
+  parser.feed(new TextDecoder().decode(body));
+  return frames;
 }

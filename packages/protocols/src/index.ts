@@ -1,3 +1,7 @@
+export { closedFrame, DurableStreamFormat } from './durable-streams/frames.ts';
+export { itemsJson } from './durable-streams/items.ts';
+export { eventBefore, offsetAfter } from './durable-streams/offset.ts';
+export { streamCursor } from './durable-streams/stream-cursor.ts';
 export { NativeFormat } from './native/frames.ts';
 export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
 export type { Projection, Step, StepContext } from './projection/projection.ts';

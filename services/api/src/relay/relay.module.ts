@@ -4,6 +4,7 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { OpenStreams } from './open-streams.ts';
+import { ReadLog } from './read-log.ts';
 import { Relay } from './relay.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
 import { StreamJob } from './stream-job.ts';
@@ -12,7 +13,7 @@ import { StreamThread } from './stream-thread.ts';
 /** Streams: from a job's log onto the sockets of its readers. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule],
-  providers: [OpenStreams, Relay, StreamDeadlines, StreamJob, StreamThread],
-  exports: [OpenStreams, Relay, StreamJob, StreamThread],
+  providers: [OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
+  exports: [OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
 })
 export class RelayModule {}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import { DurableStreamsController, durableQuerySchema } from './durable-streams.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
 import { operationOf } from './openapi/access.ts';
@@ -184,6 +185,23 @@ const pipelinePaths: ZodOpenApiPathsObject = {
   },
 };
 
+const protocolPaths: ZodOpenApiPathsObject = {
+  '/v1/stream/{id}': {
+    get: operationOf(DurableStreamsController, 'read', {
+      operationId: 'readDurableStream',
+      tags: ['protocols'],
+      summary: 'The log of a job as a durable stream, for reading',
+      description: 'The read side of the Durable Streams protocol: docs/protocols.md.',
+      requestParams: { path, query: durableQuerySchema },
+      responses: {
+        200: json('Events, or with `live=sse` a stream of them.', z.array(z.record(z.string(), z.unknown()))),
+        204: nothingFollows,
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'LOG_EXPIRED', 'RATE_LIMITED'),
+      },
+    }),
+  },
+};
+
 const tags = ['operations'];
 
 const operationsPaths: ZodOpenApiPathsObject = {
@@ -245,6 +263,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
     tags: [
       { name: 'jobs', description: 'Create, watch, get, cancel.' },
       { name: 'threads', description: 'Conversations: their jobs, one after the other.' },
+      { name: 'protocols', description: 'The same jobs in the words of other clients.' },
       { name: 'operations', description: 'For operators.' },
     ],
     components: {
@@ -258,6 +277,6 @@ export function openApiDocument(): oas31.OpenAPIObject {
         },
       },
     },
-    paths: { ...jobPaths, ...threadPaths, ...pipelinePaths, ...operationsPaths },
+    paths: { ...jobPaths, ...threadPaths, ...pipelinePaths, ...protocolPaths, ...operationsPaths },
   });
 }

@@ -5,6 +5,7 @@ import { QuotaModule } from '../quota/quota.module.ts';
 import { RelayModule } from '../relay/relay.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { CreationAnswer } from './creation-answer.ts';
+import { DurableStreamsController } from './durable-streams.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -21,7 +22,7 @@ import { ThreadsController } from './threads.controller.ts';
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule],
   controllers: [
     ...[HealthController, OpenApiController, PipelinesController],
-    ...[StreamController, ThreadStreamController, JobsController, ThreadsController],
+    ...[DurableStreamsController, StreamController, ThreadStreamController, JobsController, ThreadsController],
   ],
   providers: [NativeFormats, CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
 })

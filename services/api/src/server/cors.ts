@@ -9,12 +9,16 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
       'Authorization',
       'Content-Type',
       'Idempotency-Key',
+      'If-None-Match',
       'Last-Event-ID',
       'Prefer',
       'X-Api-Key',
       'X-Request-Id',
     ],
-    exposedHeaders: ['X-Request-Id', 'Location', 'Last-Event-ID', 'Retry-After'],
+    exposedHeaders: [
+      ...['X-Request-Id', 'Location', 'Last-Event-ID', 'Retry-After', 'ETag'],
+      ...['Stream-Next-Offset', 'Stream-Up-To-Date', 'Stream-Closed', 'Stream-Cursor'],
+    ],
     maxAge: 600,
     // answer an OPTIONS that is no preflight like any unknown route
     strictPreflight: false,
