@@ -53,9 +53,10 @@ export function threadFileOf(
   logOf: (id: string) => readonly string[],
   startedAt: number,
 ): string {
-  const { plan, jobs, held, copied, status, left, statuses } = thread;
+  const { plan, jobs, held, copies, order, followers, status, left, statuses } = thread;
   const began = performance.timeOrigin + startedAt;
   const time = (at: number | null) => (at === null ? '–' : `${((at - began) / 1_000).toFixed(3)} s`);
+  const clockTime = (at: number) => time(at + performance.timeOrigin);
   const turns = jobs.map((job) => ({ job, turn: turnOf(job) }));
   return [
     `thread ${plan.tenant}.${plan.id} (${plan.talk}), ${status}`,
@@ -68,10 +69,14 @@ export function threadFileOf(
     }),
     'it holds:',
     ...held.map((item) => `  ${item}`),
-    `its copy holds: ${copied?.join(' | ') ?? '–'}`,
+    ...copies.map(({ id, held: copied, job }) => `its copy ${id}, with job ${job?.id}, holds: ${copied.join(' | ')}`),
+    `turns: ${order.join(', ')}`,
     `about the thread itself: ${statuses.map(({ what, status: answer }) => `${what} ${answer}`).join(', ')}`,
     ...(left.length === 0 ? [] : ['Redis still holds:', ...left.map((key) => `  ${key}`)]),
-    ...turns.map(({ job }) => {
+    ...followers.map(({ begins, isGone, ...seen }) => {
+      return [`began at ${begins}${isGone ? ', is gone' : ''}`, ...testimonyOf(seen, clockTime)].join('\n');
+    }),
+    ...[...turns.map(({ job }) => job), ...copies.flatMap(({ job }) => job ?? [])].map((job) => {
       return `\n${caseFileOf({ testimony: job, offences: [] }, struck, job.id === null ? [] : logOf(job.id), startedAt)}`;
     }),
   ].join('\n');

@@ -37,6 +37,8 @@ export interface JobPlan {
   /** when to send the request again */
   readonly repeatsMs: readonly number[];
   readonly cancelsMs: number | null;
+  /** it may not start sooner after its acceptance, milliseconds; null: it may start at once */
+  readonly delayMs: number | null;
   /** what the agent does; null: the pipeline `chat` answers */
   readonly task: Task | null;
   readonly place: ThreadPlace | null;
@@ -57,6 +59,8 @@ export const TENANTS = ['red', 'green', 'blue'] as const;
 
 const BETWEEN_JOBS_MS = [100, 600] as const;
 const AGENTS_PERCENT = 15;
+const DELAYED_PERCENT = 10;
+const DELAY_MS = [100, 4_000] as const;
 
 /** The load of a run: the same for the same seed and duration.
  *  @returns in order of time */
@@ -72,7 +76,7 @@ export function loadOf(seed: number, minutes: number): JobPlan[] {
 
 /** A job without a thread. */
 function jobOf(index: number, atMs: number, random: Random): JobPlan {
-  const plan = answerOf(index, atMs, random);
+  const plan = { ...answerOf(index, atMs, random), delayMs: delayOf(random) };
   if (!random.chance(AGENTS_PERCENT)) return plan;
   const task: Task = { name: String(index), steps: random.int(1, 6), words: random.int(1, 8), asksAt: null };
   const form = random.pick(['stream', 'stream', 'json', 'wait'] as const);
@@ -102,9 +106,15 @@ export function answerOf(index: number, atMs: number, random: Random): JobPlan {
     visits: Array.from({ length: random.int(0, 3) }, () => visit(moment(), often(30))),
     repeatsMs: random.chance(15) ? Array.from({ length: random.int(1, 3) }, moment) : [],
     cancelsMs: often(15),
+    delayMs: null,
     task: null,
     place: null,
   };
+}
+
+/** A delay for some jobs, null for the others. */
+export function delayOf(random: Random): number | null {
+  return random.chance(DELAYED_PERCENT) ? random.int(...DELAY_MS) : null;
 }
 
 function visit(joinsMs: number, staysMs: number | null): Visit {

@@ -96,11 +96,12 @@ export class JobRun {
   }
 
   private body(): object {
-    const { onDisconnect, onCrash, task, place } = this.plan;
+    const { onDisconnect, onCrash, task, place, delayMs } = this.plan;
     const what = place !== null && place.answer !== null ? { resume: place.answer } : { query: promptOf(this.plan) };
     const agent = task === null ? {} : { pipeline: AGENT };
     const thread = place === null ? {} : { threadId: place.threadId, onBusy: place.onBusy };
-    return { ...what, onDisconnect, onCrash, ...agent, ...thread };
+    const later = delayMs === null ? {} : { delayMs };
+    return { ...what, onDisconnect, onCrash, ...agent, ...thread, ...later };
   }
 
   private async repeat(ms: number, name: string): Promise<void> {
@@ -154,7 +155,7 @@ export class JobRun {
   private async watch(name: string, { joinsMs, leavesMs }: Visit, first: SseReader | null = null): Promise<void> {
     await this.moment(joinsMs);
     const url = `${this.stage.url}/jobs/${this.id}/stream`;
-    const watcher = new ResumingReader(() => url, first, headersOf(this.plan.tenant));
+    const watcher = new ResumingReader(() => url, first, { headers: headersOf(this.plan.tenant) });
     const reader = { name, watcher, left: false };
     this.readers.push(reader);
     if (leavesMs === null || this.isErased) return watcher.over;

@@ -13,8 +13,13 @@ const CODES: Readonly<Record<Temper, readonly string[]>> = {
   'falls silent': ['MODEL_TIMEOUT'],
 };
 
-/** Judges a job's log by its plan: each attempt has the words of one answer, and the plan allows the end. */
-export function judgeAnswer({ plan, log, asks }: Testimony): Offence[] {
+/** Two clocks of one machine, one of them in whole milliseconds. */
+const TICK_MS = 5;
+
+/** Judges a job's log by its plan: each attempt has the words of one answer, the plan allows the end, and none began before
+ *  its time. */
+export function judgeAnswer(testimony: Testimony): Offence[] {
+  const { plan, log, asks } = testimony;
   const { task, place } = plan;
   const from = place !== null && place.answer !== null ? (task?.asksAt ?? 0) + 1 : 0;
   const offences = task === null ? judgeAttempts(plan, log) : judgeTask(task, log, { from });
@@ -23,7 +28,15 @@ export function judgeAnswer({ plan, log, asks }: Testimony): Offence[] {
     const what = `the answer: ${end.id} ${end.event} ${JSON.stringify(end.data)} was not due`;
     offences.push({ defect: 'lost', what });
   }
-  return offences;
+  return [...offences, ...judgeDelay(testimony)];
+}
+
+function judgeDelay({ plan: { delayMs }, asks, startedAt }: Testimony): Offence[] {
+  const [first] = asks.filter(({ what }) => what === 'POST');
+  if (delayMs === null || first === undefined || startedAt === null) return [];
+  const earlyMs = performance.timeOrigin + first.at + delayMs - startedAt;
+  if (earlyMs <= TICK_MS) return [];
+  return [{ defect: 'reordered', what: `it began ${Math.round(earlyMs)} ms before its time` }];
 }
 
 /** Judges a reader of bare text: a body that ended properly is the whole answer. */

@@ -4,7 +4,7 @@ import { judgeTask } from '../stepper/judge-task.ts';
 import { saidBefore, stepsOf, type Task } from '../stepper/stepper-model.ts';
 import { answerOf, type JobPlan, type OnBusy } from './job-plan.ts';
 import { judgeThread } from './judge-thread.ts';
-import { line, type Testimony, type ThreadTestimony } from './testimony.ts';
+import { type Copy, type Follower, line, type Testimony, type ThreadTestimony } from './testimony.ts';
 import type { Reply, ThreadPlan } from './thread-plan.ts';
 
 /** A log while it is written: numbers its events. */
@@ -109,24 +109,42 @@ function refused(of: JobPlan, more: Partial<Testimony> = {}): Testimony {
 }
 
 function thread(jobs: readonly Testimony[], held: readonly string[], more: Partial<ThreadTestimony> = {}) {
-  const empty = { copied: null, told: [], isDeleted: false, left: [], statuses: [] };
+  const order = jobs.flatMap(({ id, startedAt }) => (id === null || startedAt === null ? [] : [id]));
+  const empty = { copies: [], followers: [], told: [], isDeleted: false, wasBusy: false, left: [], statuses: [] };
   const of: ThreadPlan = {
-    ...{ id: THREAD, atMs: 0, tenant: 'red', talk: 'agent', jobs: [], questions: [], forksMs: null, isDeleted: false },
+    ...{ id: THREAD, atMs: 0, tenant: 'red', talk: 'agent', jobs: [], questions: [], copy: null, followers: [] },
+    isDeleted: false,
   };
-  return { plan: of, jobs, status: 'idle', held, ...empty, ...more };
+  return { plan: of, jobs, status: 'idle', held, order, ...empty, ...more };
 }
 
 const defects = (testimony: ThreadTestimony) => judgeThread(testimony).map(({ defect }) => defect);
 
 describe('judgeThread', () => {
-  const [first, second] = [plan(1, 'enqueue'), plan(2, 'enqueue')];
+  const [first, second, third] = [plan(1, 'enqueue'), plan(2, 'enqueue'), plan(3, 'enqueue')];
   const steps = (of: JobPlan) => stepsOf(of.task ?? TASK);
   const both = [...steps(first), ...steps(second)];
   const whole = (of: JobPlan, before: readonly string[] = []) => job(of, doneWith(of.task ?? TASK, before));
   const jobs = [whole(first), whole(second, steps(first))];
+  const deleted = { status: null, isDeleted: true };
+  const copy = (before: readonly string[], own: readonly string[] = steps(third)): Copy => {
+    return { id: 'a-copy', held: [...before, ...own], job: whole(third, before) };
+  };
+  const eventsOf = (of: JobPlan) => {
+    return doneWith(of.task ?? TASK).map((event) => ({ ...event, id: `job-${of.index}/${event.id}` }));
+  };
+  const follower = (events: readonly SseEvent[]): Follower => {
+    const seen = { name: 'follower', events, refusals: [], connections: 1, left: false };
+    return { ...seen, begins: '0/0-0', isGone: false };
+  };
 
-  it('lets pass the steps of all jobs, in order, and a copy of some', () => {
-    expect(defects(thread(jobs, both, { copied: both.slice(0, 3) }))).toEqual([]);
+  it('lets pass the steps of all jobs, in order, a copy of some, and a follower of all', () => {
+    const same = [job(first, doneWith(first.task ?? TASK)), job(second, doneWith(second.task ?? TASK))];
+    const followers = [follower([...eventsOf(first), ...eventsOf(second)])];
+    expect(defects(thread(jobs, both, { copies: [copy(both.slice(0, 3))] }))).toEqual([]);
+    expect(judgeThread(thread(same, both, { followers })).filter(({ what }) => what.startsWith('follower'))).toEqual(
+      [],
+    );
   });
 
   it.each<[string, string, ThreadTestimony]>([
@@ -134,10 +152,16 @@ describe('judgeThread', () => {
     ['repeated', 'a step', thread(jobs, [...both, both[1] ?? ''])],
     ['lost', 'a step that the last message does not say', thread([jobs[0] as Testimony, whole(second)], both)],
     ['overlapped', 'two jobs', thread([job(first, doneWith(TASK), { finishedAt: null }), jobs[1] as Testimony], both)],
-    ['zombie', 'a copy with more than its original', thread(jobs, both, { copied: [...both, 'x'] })],
+    ['zombie', 'a copy with more than its original', thread(jobs, both, { copies: [copy([...both, 'x'])] })],
+    ['lost', 'a copy without the steps of its job', thread(jobs, both, { copies: [copy(both, [])] })],
+    ['lost', 'a turn', thread(jobs, both, { order: ['job-2'] })],
+    ['reordered', 'turns', thread(jobs, both, { order: ['job-2', 'job-1'] })],
+    ['hung', 'a follower', thread(jobs, both, { followers: [follower(eventsOf(first))] })],
+    ['lost', 'a job that a follower did not get', thread(jobs, both, { followers: [follower(eventsOf(second))] })],
+    ['hung', 'a follower of a deleted thread', thread(jobs, [], { ...deleted, followers: [follower([])] })],
     ['hung', 'a thread that stays busy', thread(jobs, both, { status: 'busy' })],
     ['lost', 'a refusal without a reason', thread([...jobs, refused(plan(3, 'enqueue'))], both)],
-    ['zombie', 'a key of a deleted thread', thread(jobs, [], { status: null, isDeleted: true, left: ['a key'] })],
+    ['zombie', 'a key of a deleted thread', thread(jobs, [], { ...deleted, left: ['a key'] })],
   ])('counts as %s: %s', (defect, _name, testimony) => {
     expect(defects(testimony)).toContain(defect);
   });
@@ -181,7 +205,7 @@ describe('judgeThread', () => {
     const resumed = new Log().begin(1).step(task, 1).step(task, 2).report(held).add('done', done).events;
     const conversation = (answered: readonly Testimony[], reply: Reply = 'two') => {
       const testimony = thread([job(asks, asked.events), ...answered], held);
-      const of = { ...testimony.plan, talk: 'questions' as const, questions: [{ asks, reply, answers }] };
+      const of = { ...testimony.plan, talk: 'questions' as const, questions: [{ asks, reply, answers, inCopy: null }] };
       return { ...testimony, plan: of };
     };
 

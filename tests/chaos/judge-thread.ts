@@ -2,6 +2,8 @@ import {
   type Chapter,
   endsAmong,
   judgeChronicle,
+  judgeFollower,
+  judgeFollowerOfDeleted,
   judgeTurns,
   type Offence,
   partsOf,
@@ -13,26 +15,25 @@ import {
 import { messagesIn } from '../stepper/judge-task.ts';
 import { stepsOf } from '../stepper/stepper-model.ts';
 import { promptOf } from './answer.ts';
-import { line, type Testimony, type ThreadTestimony } from './testimony.ts';
+import { type Copy, line, type Testimony, type ThreadTestimony } from './testimony.ts';
 
 /** A thread that a crash left busy is mended within 10 s of Redis being there; this long on a busy machine. */
 const MENDED_MS = 30_000;
 
-/** Judges one conversation: one job at a time and in order, what it holds at the end, and that a question is answered once.
+/** Judges one conversation: one job at a time and in order, what it and its copies hold at the end, what its followers were
+ *  given, and that a question is answered once.
  *  @see docs/laws.md, law 17 */
 export function judgeThread(testimony: ThreadTestimony): Offence[] {
   const offences = [...judgeStatuses(testimony), ...judgeRefusals(testimony)];
   if (testimony.isDeleted) return [...offences, ...judgeErasure(testimony)];
-  const { plan, held, copied, status } = testimony;
+  const { plan, held, copies, status } = testimony;
   const turns = testimony.jobs.filter(({ id }) => id !== null).map(turnOf);
-  offences.push(...judgeTurns(turns), ...judgeQuestions(testimony));
+  offences.push(...judgeTurns(turns), ...judgeQuestions(testimony), ...judgeFollowers(testimony));
   const chapters = chaptersOf(testimony, turns);
   offences.push(...judgeChronicle(plan.talk === 'chat' ? 'memory' : 'state', held, chapters));
   if (plan.talk === 'chat') offences.push(...judgeTold(testimony));
   else offences.push(...judgeReports(testimony));
-  if (copied !== null && !copied.every((item, index) => item === held[index])) {
-    offences.push({ defect: 'zombie', what: `the copy holds ${copied.join(' | ')}, the thread ${held.join(' | ')}` });
-  }
+  offences.push(...copies.flatMap((copy) => judgeCopy(copy, held)));
   if (status === 'busy') offences.push({ defect: 'hung', what: 'the thread is busy, though its jobs have ended' });
   if (status === null && turns.length > 0) offences.push({ defect: 'lost', what: 'the thread is not there' });
   return offences;
@@ -44,11 +45,13 @@ export function turnOf({ plan, id, asks, log, startedAt, finishedAt }: Testimony
   const [first] = posts;
   const accepted = posts.find(({ status }) => status === 200 || status === 202);
   const epoch = (at: number | undefined) => performance.timeOrigin + (at ?? 0);
+  const { delayMs } = plan;
   return {
     id: `job ${plan.index} (${id})`,
     onBusy: plan.place === null || plan.place.answer !== null ? null : plan.place.onBusy,
-    askedAt: epoch(first?.at),
-    answeredAt: epoch(accepted?.answeredAt),
+    // one that is delayed enters the thread later, at a time that is not known
+    askedAt: epoch(first?.at) + (delayMs ?? 0),
+    answeredAt: delayMs === null ? epoch(accepted?.answeredAt) : Number.POSITIVE_INFINITY,
     startedAt,
     finishedAt,
     stopped: endsAmong(log)[0]?.data.by === 'thread',
@@ -90,7 +93,49 @@ function judgeRefusals({ jobs }: ThreadTestimony): Offence[] {
   });
 }
 
-function judgeErasure({ status, left, jobs }: ThreadTestimony): Offence[] {
+/** Every job that ran has had a turn, in the order in which they ran, and each follower was given them in that order. */
+function judgeFollowers({ jobs, order, followers }: ThreadTestimony): Offence[] {
+  const ran = jobs
+    .filter(({ startedAt }) => startedAt !== null)
+    .sort((one, other) => (one.startedAt ?? 0) - (other.startedAt ?? 0))
+    .map(({ id }) => id ?? '');
+  const turns = order.filter((id) => ran.includes(id));
+  const offences: Offence[] = [];
+  if (ran.length > turns.length) {
+    offences.push({ defect: 'lost', what: `of the jobs ${ran.join(', ')} only ${turns.join(', ')} have had a turn` });
+  } else if (ran.some((id, index) => id !== turns[index])) {
+    offences.push({
+      defect: 'reordered',
+      what: `the jobs ran as ${ran.join(', ')}, their turns are ${turns.join(', ')}`,
+    });
+  }
+  const all = order.map((id) => ({ id, log: jobs.find((job) => job.id === id)?.log ?? [] }));
+  return [...offences, ...followers.flatMap((follower) => judgeFollower(follower, all))];
+}
+
+/** A copy holds what its thread held at some time, and then what its own job has left. */
+function judgeCopy({ id, held: copied, job }: Copy, held: readonly string[]): Offence[] {
+  if (job === null) return [];
+  const name = `the copy ${id}`;
+  if (job.id === null) return [{ defect: 'lost', what: `${name}: its job was refused` }];
+  const differs = copied.findIndex((item, index) => item !== held[index]);
+  const own = differs === -1 ? [] : copied.slice(differs);
+  const chapter = job.plan.task === null ? messagesOf(job) : stepsInCopy(job);
+  const offences = judgeChronicle(name, own, [chapter]);
+  const end = endsAmong(job.log)[0];
+  if (offences.length > 0 || job.plan.task === null || end?.event !== 'done') return offences;
+  return judgeReport(job, copied);
+}
+
+function stepsInCopy(job: Testimony): Chapter {
+  const { task, place } = job.plan;
+  if (task === null || place === null || place.answer === null) return stepsLeftBy(job, []);
+  const items = stepsOf(task, place.answer).slice(task.asksAt ?? 0);
+  const isDone = endsAmong(job.log)[0]?.event === 'done';
+  return { name: `job ${job.plan.index}`, items, least: isDone ? items.length : 0, most: items.length };
+}
+
+function judgeErasure({ status, left, jobs, followers }: ThreadTestimony): Offence[] {
   const offences: Offence[] = [];
   if (status !== null) offences.push({ defect: 'zombie', what: `the deleted thread is ${status}` });
   if (left.length > 0) offences.push({ defect: 'zombie', what: `Redis still holds ${left.join(', ')}` });
@@ -104,6 +149,11 @@ function judgeErasure({ status, left, jobs }: ThreadTestimony): Offence[] {
         });
       }
     }
+  }
+  for (const follower of followers) {
+    offences.push(...judgeFollowerOfDeleted(follower));
+    if (follower.left || follower.isGone) continue;
+    offences.push({ defect: 'hung', what: `${follower.name}: not told that the thread is gone` });
   }
   return offences;
 }
@@ -184,18 +234,22 @@ function judgeTold({ told, held }: ThreadTestimony): Offence[] {
   });
 }
 
-/** The last message of a whole answer says the steps that the thread has done until then. */
 function judgeReports({ jobs, held }: ThreadTestimony): Offence[] {
-  return jobs.flatMap(({ plan, log }): Offence[] => {
+  return jobs.flatMap((job): Offence[] => {
+    const { plan, log } = job;
     const end = endsAmong(log)[0];
     if (plan.task === null || end?.event !== 'done' || end.data.finishReason === 'interrupt') return [];
-    const told = messagesIn(attemptsIn(log).at(-1) ?? []).at(-1)?.text ?? '';
     const at = held.findLastIndex((step) => step.startsWith(`${plan.task?.name}.`));
-    if (at === -1) return []; // undone
-    const expected = JSON.stringify(held.slice(0, at + 1));
-    if (told === expected) return [];
-    return [{ defect: 'lost', what: `job ${plan.index} says the steps ${told}, the state has ${expected}` }];
+    return at === -1 ? [] : judgeReport(job, held.slice(0, at + 1)); // not there: undone
   });
+}
+
+/** The last message of a whole answer says the steps that the thread has done until then. */
+function judgeReport({ plan, log }: Testimony, done: readonly string[]): Offence[] {
+  const told = messagesIn(attemptsIn(log).at(-1) ?? []).at(-1)?.text ?? '';
+  const expected = JSON.stringify(done);
+  if (told === expected) return [];
+  return [{ defect: 'lost', what: `job ${plan.index} says the steps ${told}, the state has ${expected}` }];
 }
 
 function attemptsIn(log: readonly SseEvent[]): SseEvent[][] {

@@ -34,6 +34,7 @@ export class Load {
   /** Closes everything that is still open. */
   close(): void {
     for (const job of this.jobs) job.close();
+    for (const thread of this.threads) thread.close();
   }
 
   private async each<Plan extends { readonly atMs: number }>(

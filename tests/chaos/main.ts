@@ -5,9 +5,9 @@ import { runChaos } from './chaos.ts';
 const help = `usage: npm run chaos -- [--minutes N] [--seed N]
 
 Runs the built system (two API nodes, two workers, nginx, Redis) under a mixed load of answers, agents and threads while one
-fault after the other strikes, then judges what every client has seen and what every thread holds. Exits with 1 when something
-was lost, repeated or reordered, hung, ended twice, came from an attempt that had been replaced, or ran beside another job of
-its thread, and shows the first job and the first thread to which that happened.
+fault after the other strikes, then judges what every client and every follower of a thread has seen, and what every thread
+holds. Exits with 1 when something was lost, repeated or reordered, hung, ended twice, came from an attempt that had been
+replaced, or ran beside another job of its thread, and shows the first job and the first thread to which that happened.
 
   --minutes N  how long faults strike, 5 unless told; a while more for the last jobs to end
   --seed N     of all choices, any unless told; the same seed and minutes choose the same again

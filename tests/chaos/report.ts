@@ -51,12 +51,14 @@ function loadOf(testimonies: readonly Testimony[]): Row[] {
     ['requests', asks.length],
     ['answered with 503', asks.filter(({ status }) => status === 503).length],
     ['lost and sent again', asks.filter(({ status }) => status === 0).length],
+    ['delayed', testimonies.filter(({ plan }) => plan.delayMs !== null).length],
     ['take-overs', log.filter(({ id, event }) => event === 'started' && partsOf(id)[0] > 1).length],
   ];
 }
 
 function threadsOf(threads: readonly ThreadTestimony[]): Row[] {
   const jobs = threads.flatMap((thread) => thread.jobs);
+  const followers = threads.flatMap((thread) => thread.followers);
   const inThreads = (matches: (job: Testimony) => boolean) => jobs.filter(matches).length;
   return [
     ['threads', threads.length],
@@ -65,8 +67,12 @@ function threadsOf(threads: readonly ThreadTestimony[]): Row[] {
     ['stopped by a later job', inThreads(({ log }) => log.at(-1)?.data.by === 'thread')],
     ['questions answered', inThreads(({ id, plan }) => id !== null && plan.place?.answer != null)],
     ['steps and messages held', sum(threads.map(({ held }) => held.length))],
-    ['copies', threads.filter(({ copied }) => copied !== null).length],
+    ['copies', sum(threads.map(({ copies }) => copies.filter(({ job }) => job !== null).length))],
     ['deleted', threads.filter(({ isDeleted }) => isDeleted).length],
+    ['deleted under a running job', threads.filter(({ isDeleted, wasBusy }) => isDeleted && wasBusy).length],
+    ['followers', followers.length],
+    ['events that followers received', sum(followers.map(({ events }) => events.length))],
+    ['resumes of followers', sum(followers.map(({ connections }) => Math.max(0, connections - 1)))],
   ];
 }
 

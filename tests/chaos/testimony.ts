@@ -1,4 +1,4 @@
-import type { Seen, SseEvent } from '@millrace/testing';
+import type { ResumingReader, Seen, SseEvent } from '@millrace/testing';
 import type { JobPlan } from './job-plan.ts';
 import type { ThreadPlan } from './thread-plan.ts';
 
@@ -45,6 +45,22 @@ export interface Testimony {
   readonly isErased: boolean;
 }
 
+/** What one reader of a thread's stream has seen. */
+export interface Follower extends Watched {
+  /** see {@link ResumingReader.begins} */
+  readonly begins: string | null;
+  /** the thread was no longer there when it came back */
+  readonly isGone: boolean;
+}
+
+/** A copy of a thread that was asked for, and what it holds. */
+export interface Copy {
+  readonly id: string;
+  readonly held: readonly string[];
+  /** the job that was begun in it; null: there is no copy */
+  readonly job: Testimony | null;
+}
+
 /** Everything known about one conversation at the end of the run. */
 export interface ThreadTestimony {
   readonly plan: ThreadPlan;
@@ -53,11 +69,15 @@ export interface ThreadTestimony {
   readonly status: string | null;
   /** what it holds: the steps in an agent's state, or the messages of a chat as {@link line} writes them */
   readonly held: readonly string[];
-  /** what its copy holds; null: there is none */
-  readonly copied: readonly string[] | null;
+  readonly copies: readonly Copy[];
+  /** ids of the jobs that have had their turn, in order, as Redis has them */
+  readonly order: readonly string[];
+  readonly followers: readonly Follower[];
   /** what the model was told when it was asked for the answer to a prompt: each message as {@link line} writes it */
   readonly told: readonly (readonly string[])[];
   readonly isDeleted: boolean;
+  /** a job ran right before the deletion */
+  readonly wasBusy: boolean;
   /** keys in Redis that name the thread or a job of it, if it was deleted */
   readonly left: readonly string[];
   readonly statuses: readonly { readonly what: 'fork' | 'DELETE'; readonly status: number | null }[];

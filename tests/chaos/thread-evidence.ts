@@ -2,7 +2,7 @@ import { eventually } from '@millrace/testing';
 import { promptOf } from './answer.ts';
 import { headersOf, type Stage } from './stage.ts';
 import { line, type Testimony, type ThreadTestimony } from './testimony.ts';
-import type { ThreadRun } from './thread-run.ts';
+import { type ThreadRun, turnsOf } from './thread-run.ts';
 
 /** A sweep mends what a crash has left open within 10 s; twice that on a busy machine. */
 const REST_MS = 20_000;
@@ -24,15 +24,26 @@ export async function threadEvidenceOf(
 ): Promise<ThreadTestimony[]> {
   const keys = threads.some(({ isDeleted }) => isDeleted) ? await allKeys(stage) : [];
   return Promise.all(
-    threads.map(async ({ plan, jobs, fork, isDeleted, statuses }) => {
+    threads.map(async ({ plan, jobs, copies, followers, isDeleted, wasBusy, statuses }) => {
       const own = testimonies.filter((testimony) => jobs.some((job) => job.plan === testimony.plan));
       const witness = new Witness(stage, plan.tenant, plan.talk === 'chat');
       const names = [`${plan.tenant}.${plan.id}`, ...own.flatMap(({ id }) => (id === null ? [] : [id]))];
       return {
-        ...{ plan, jobs: own, isDeleted, statuses },
+        ...{ plan, jobs: own, isDeleted, wasBusy, statuses },
         status: await witness.statusOf(plan.id),
         held: isDeleted ? [] : await witness.heldBy(plan.id),
-        copied: fork === null ? null : await witness.heldBy(fork),
+        copies: await Promise.all(
+          copies.map(async ({ id, job }) => ({
+            id,
+            held: job === null ? [] : await witness.heldAtRestBy(id),
+            job: testimonies.find((testimony) => testimony.plan === job?.plan) ?? null,
+          })),
+        ),
+        order: isDeleted ? [] : await turnsOf(stage, plan),
+        followers: followers.map(({ name, left, reader }) => {
+          const { events, refusals, connections, begins, isGone } = reader;
+          return { name, left, events, refusals, connections, begins, isGone };
+        }),
         told: plan.talk === 'chat' ? toldAbout(stage, own) : [],
         left: isDeleted ? keys.filter((key) => names.some((name) => key.includes(name))) : [],
       };
@@ -59,6 +70,11 @@ class Witness {
       // it stays busy, and is judged for that
     });
     return status;
+  }
+
+  async heldAtRestBy(id: string): Promise<string[]> {
+    await this.statusOf(id);
+    return this.heldBy(id);
   }
 
   /** What it holds; if the service does not say it, the reason, which no job has left there. */

@@ -1,6 +1,6 @@
 import { Random } from '@millrace/testing';
 import type { Task } from '../stepper/stepper-model.ts';
-import { answerOf, type JobPlan, type OnBusy, TENANTS } from './job-plan.ts';
+import { answerOf, delayOf, type JobPlan, type OnBusy, TENANTS } from './job-plan.ts';
 
 /** How a conversation goes. `questions`: an agent that asks a person, one task after the other.
  *  The others are double texting: requests that do not wait for the answer before. */
@@ -15,6 +15,22 @@ export interface QuestionPlan {
   readonly asks: JobPlan;
   readonly reply: Reply;
   readonly answers: readonly JobPlan[];
+  /** the thread is copied with its question, and this answers it in the copy; null: it is not copied */
+  readonly inCopy: JobPlan | null;
+}
+
+/** A copy of a thread, in which the conversation goes on by itself. */
+interface CopyPlan {
+  readonly atMs: number;
+  readonly job: JobPlan;
+}
+
+/** A reader of all that happens in a thread. Times count from its first accepted job, milliseconds. */
+export interface FollowerPlan {
+  readonly joinsMs: number;
+  /** null: stays until the last job is over, or the thread is gone */
+  readonly leavesMs: number | null;
+  readonly from: 'now' | 'beginning';
 }
 
 /** One conversation. Times count from its beginning, milliseconds. */
@@ -28,8 +44,9 @@ export interface ThreadPlan {
   readonly jobs: readonly JobPlan[];
   /** one after the other */
   readonly questions: readonly QuestionPlan[];
-  /** when to copy it */
-  readonly forksMs: number | null;
+  /** null: it is copied with a question, or not at all */
+  readonly copy: CopyPlan | null;
+  readonly followers: readonly FollowerPlan[];
   /** it is deleted while it may still be busy */
   readonly isDeleted: boolean;
 }
@@ -38,6 +55,8 @@ const BETWEEN_THREADS_MS = [1_000, 4_000] as const;
 // indexes below belong to jobs without a thread
 const FIRST_INDEX = 1_000_000;
 const INDEXES_PER_THREAD = 100;
+// of the jobs in copies
+const FIRST_IN_COPIES = 50;
 
 /** The conversations of a run: the same for the same seed and duration.
  *  @returns in order of time */
@@ -63,15 +82,45 @@ function threadOf(number: number, atMs: number, random: Random): ThreadPlan {
     const place = { threadId: id, onBusy: onBusyOf(random), answer: null };
     return { ...plan, onDisconnect: 'continue', ...quiet, place };
   };
-  const rest = { id, atMs, tenant, talk, isDeleted };
-  if (talk === 'questions') return { ...rest, jobs: [], forksMs: null, questions: questionsOf(random, one) };
-  const forks = !isDeleted && random.chance(30);
-  const jobs = timesOf(random).map((at, nth) => {
-    const job = talk === 'chat' ? one(nth, at) : stepping(one(nth, at), random, null);
+  const rest = { id, atMs, tenant, talk, isDeleted, followers: followersOf(random) };
+  if (talk === 'questions') return { ...rest, jobs: [], copy: null, questions: questionsOf(random, one) };
+  const of = (nth: number, at: number) => (talk === 'chat' ? one(nth, at) : stepping(one(nth, at), random, null));
+  const copies = !isDeleted && random.chance(40);
+  const times = timesOf(random);
+  const jobs = times.map((at, nth) => {
+    const job = { ...of(nth, at), delayMs: delayOf(random) };
+    if (isDeleted && nth === times.length - 1) return longer(job);
     // a copy is compared with its original, which must not forget
-    return forks && job.place?.onBusy === 'rollback' ? withOnBusy(job, 'interrupt') : job;
+    return copies && job.place?.onBusy === 'rollback' ? withOnBusy(job, 'interrupt') : job;
   });
-  return { ...rest, jobs, questions: [], forksMs: forks ? random.int(0, 8_000) : null };
+  const copy = copies ? { atMs: random.int(0, 8_000), job: inCopy(of(FIRST_IN_COPIES, 0), copyOf(id)) } : null;
+  return { ...rest, jobs, questions: [], copy };
+}
+
+/** The id of a thread's copy.
+ *  @param question the number of the question that it is made with, from 0 */
+export function copyOf(threadId: string, question?: number): string {
+  return `${threadId}-copy${question === undefined ? '' : `-${question}`}`;
+}
+
+/** The job of a copy is not what is being tried: it is asked for once, and answers. */
+function inCopy(plan: JobPlan, threadId: string, answer: string | null = null): JobPlan {
+  const place = { threadId, onBusy: 'enqueue' as const, answer };
+  return { ...plan, temper: 'speaks', repeatsMs: [], cancelsMs: null, place };
+}
+
+/** The last job of a thread that is deleted: it shall still run then. */
+function longer(plan: JobPlan): JobPlan {
+  const task = plan.task === null ? null : { ...plan.task, steps: 6, words: 20 };
+  return { ...plan, temper: 'speaks', task, tokens: 250, stepMs: 60, delayMs: null };
+}
+
+function followersOf(random: Random): FollowerPlan[] {
+  return Array.from({ length: random.int(0, 2) }, () => {
+    const joinsMs = random.int(0, 6_000);
+    const from = random.pick(['now', 'beginning'] as const);
+    return { joinsMs, leavesMs: random.chance(20) ? joinsMs + random.int(0, 8_000) : null, from };
+  });
 }
 
 /** Some requests come together, others later. */
@@ -93,7 +142,10 @@ function questionsOf(random: Random, one: (nth: number, at: number) => JobPlan):
       const place = { threadId: asks.place?.threadId ?? '', onBusy: 'enqueue' as const, answer: `answer ${which + 1}` };
       return { ...plan, cancelsMs: null, place };
     });
-    return { asks, reply, answers };
+    const copied = random.chance(30);
+    const place = copyOf(asks.place?.threadId ?? '', nth);
+    const forCopy = { ...one(FIRST_IN_COPIES + nth, 0), ...shapeOf(asks) };
+    return { asks, reply, answers, inCopy: copied ? inCopy(forCopy, place, 'answer in the copy') : null };
   });
 }
 

@@ -21,6 +21,7 @@ const PLAN: JobPlan = {
   visits: [],
   repeatsMs: [],
   cancelsMs: null,
+  delayMs: null,
   task: null,
   place: null,
 };
@@ -47,6 +48,10 @@ const PLAIN = [ACCEPTED, STARTED, ...spoken(1, 2, words(1)), entry('1-6', 'done'
 // a first attempt that was lost after two words, and a second one that completed
 const RETAKEN = [...PLAIN.slice(0, 4), ...TAKEN_OVER, ...spoken(2, 3, words(2)), entry('2-7', 'done')];
 const CANCELLED = [...PLAIN.slice(0, 4), entry('1-4', 'cancelled', { by: 'owner' })];
+
+const DELAYED: JobPlan = { ...PLAN, delayMs: 2_000 };
+// from the request, see below
+const DUE = performance.timeOrigin + 1_000 + 2_000;
 
 function posted(status: number | null, more: Partial<Ask> = {}): Ask {
   return { what: 'POST', at: 1_000, answeredAt: 1_100, status, id: 'job', ...more };
@@ -87,6 +92,7 @@ describe('the verdict', () => {
     ['a watcher that left', forged(PLAIN, { seen: [seenBy(PLAIN.slice(0, 3), { left: true })] }), []],
     ['a lost connection, then an answer', forged(PLAIN, { asks: [posted(0, { id: null }), posted(200)] }), []],
     ['503 in an outage', forged(PLAIN, { asks: [posted(503, { id: null }), posted(202)] }), [stopped]],
+    ['a job that was delayed', forged(PLAIN, { plan: DELAYED, startedAt: DUE }), []],
     ['bare text, whole', forged(PLAIN, { read: [{ text: words(1).join(''), clean: true }] }), []],
     ['bare text, broken off', forged(PLAIN, { read: [cut] }), []],
     [
@@ -111,6 +117,7 @@ describe('the verdict', () => {
     ['lost', 'a text that a watcher did not get', forged(PLAIN, { seen: [seenBy(without(PLAIN, 3))] })],
     ['lost', 'an event that is not in the log', forged(without(PLAIN, 1))],
     ['lost', 'the last words of a finished answer', forged([...PLAIN.slice(0, 5), entry('1-5', 'done')])],
+    ['reordered', 'a job that began before its time', forged(PLAIN, { plan: DELAYED, startedAt: DUE - 50 })],
     ['lost', 'a log', forged(PLAIN, { seen: [seenBy([entry('0-0', 'reset'), ...PLAIN])] })],
     ['lost', 'an answer that nobody ended', forged(CANCELLED)],
     ['lost', 'a job that a reader did not find', forged(PLAIN, { seen: [seenBy(PLAIN, { refusals: [404] })] })],

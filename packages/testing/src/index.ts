@@ -2,13 +2,19 @@ export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './h
 export { type PythonEvent, readAsPython } from './http/python-sse.ts';
 export { type RawAnswer, type RawRequestOptions, rawRequest } from './http/raw-request.ts';
 export { type ReadSseOptions, readSse, type SseEvent, SseReader } from './http/read-sse.ts';
-export { ResumingReader } from './http/resuming-reader.ts';
+export { ResumingReader, type ResumingReaderOptions } from './http/resuming-reader.ts';
 export { endsAmong, partsOf, textAfter } from './http/sse-history.ts';
 export { type Deferred, deferred } from './latches/deferred.ts';
 export { type EventuallyOptions, eventually } from './latches/eventually.ts';
 export { freePort } from './latches/free-port.ts';
 export { type ByteFilter, FaultProxy, type FaultProxyOptions, startFaultProxy } from './network/start-fault-proxy.ts';
 export { type Chapter, judgeChronicle } from './oracle/judge-chronicle.ts';
+export {
+  type Followed,
+  judgeFollower,
+  judgeFollowerOfDeleted,
+  type ThreadJob,
+} from './oracle/judge-follower.ts';
 export { judgeLog } from './oracle/judge-log.ts';
 export { judgeReader, type ReaderRules, type Seen } from './oracle/judge-reader.ts';
 export { judgeTurns, stoppersOf, type Turn } from './oracle/judge-turns.ts';

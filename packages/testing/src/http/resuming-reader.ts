@@ -6,26 +6,38 @@ import { endsAmong, textAfter } from './sse-history.ts';
 // a real client waits as long as the server asks; this one does not, so that it measures the server alone
 const RECONNECT_MS = 50;
 
+export interface ResumingReaderOptions {
+  /** sent with each request, in addition to those of a resumption */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** the stream of a thread: it goes on after a terminal event, until the reader is closed or the thread is gone */
+  readonly isThread?: boolean;
+  /** the event after which to begin; the server's choice unless told */
+  readonly from?: string | undefined;
+}
+
 /** A client that obeys the protocol: when it loses its connection it resumes after the last event it has seen, until
- *  the terminal event. @see PROTOCOL.md §4 */
+ *  the terminal event. @see PROTOCOL.md §4, §10 */
 export class ResumingReader implements Disposable {
   /** from all connections, in order of arrival */
   readonly events: SseEvent[] = [];
   /** statuses of refused resumptions; 0 when there was no answer */
   readonly refusals: number[] = [];
   connections: number;
+  /** where the stream of a thread began, as the server said; null until then */
+  begins: string | null = null;
+  /** the thread was not there when the reader came back */
+  isGone = false;
   /** settles after the terminal event, or when the reader is closed */
   readonly over: Promise<void>;
   private readonly waiters = new Set<() => void>();
   private readonly closing = new AbortController();
 
   /** @param url where to resume the stream, called each time
-   *  @param first the stream to begin with; null to open one
-   *  @param headers sent with each request, in addition to those of a resumption */
+   *  @param first the stream to begin with; null to open one */
   constructor(
     private readonly url: () => string,
     first: SseReader | null,
-    private readonly headers: Readonly<Record<string, string>> = {},
+    private readonly options: ResumingReaderOptions = {},
   ) {
     this.connections = first === null ? 0 : 1;
     this.closing.signal.addEventListener('abort', () => void first?.close(), { once: true });
@@ -73,7 +85,7 @@ export class ResumingReader implements Disposable {
     let reader = first;
     while (!this.closing.signal.aborted) {
       if (reader !== null) for await (const event of reader) this.receive(event);
-      if (this.terminal !== undefined) return;
+      if (this.isGone || (this.options.isThread !== true && this.terminal !== undefined)) return;
       reader = await this.reconnect();
     }
   }
@@ -81,16 +93,22 @@ export class ResumingReader implements Disposable {
   private async reconnect(): Promise<SseReader | null> {
     await delay(RECONNECT_MS);
     this.connections += 1;
-    const last = this.events.at(-1)?.id;
+    const { headers: own = {}, isThread = false, from } = this.options;
+    // the connection may be lost before the first event
+    const last = this.events.at(-1)?.id ?? this.begins ?? from;
     const headers: Record<string, string> = {
       accept: 'text/event-stream',
-      ...this.headers,
+      ...own,
       ...(last === undefined ? {} : { 'last-event-id': last }),
     };
     try {
       const response = await fetch(this.url(), { headers, signal: this.closing.signal });
-      if (response.status === 200) return await readSse(response, { signal: this.closing.signal });
+      if (response.status === 200) {
+        this.begins ??= response.headers.get('last-event-id');
+        return await readSse(response, { signal: this.closing.signal });
+      }
       this.refusals.push(response.status);
+      this.isGone = isThread && response.status === 404;
       await response.body?.cancel();
     } catch {
       this.refusals.push(0); // reset before there was an answer: try again
