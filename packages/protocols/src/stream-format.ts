@@ -8,6 +8,8 @@ export interface StreamedJob {
   readonly model: string;
   /** milliseconds since the epoch */
   readonly createdAt: number;
+  /** the thread that the job belongs to; null: none */
+  readonly threadId: string | null;
 }
 
 /** What a format is given: some consecutive events of one job.

@@ -4,7 +4,7 @@ import { NativeThreadFormat, threadCursor } from './thread-frames.ts';
 
 const format = new NativeThreadFormat({ retryMs: 1000 });
 const JOB = 'job-of-this-test-1';
-const connect = () => format.connect({ id: JOB, model: 'openai:m', createdAt: 0 });
+const connect = () => format.connect({ id: JOB, model: 'openai:m', createdAt: 0, threadId: null });
 
 describe('SSE frames of a thread', () => {
   it('are those of its jobs, with ids that name the job', () => {

@@ -87,7 +87,7 @@ export const histories: fc.Arbitrary<StoredEvent[]> = fc
   });
 
 /** The job of the {@link histories}. */
-export const JOB = { id: 'job-of-the-histories', model: 'openai:m', createdAt: Date.UTC(2026, 0, 2) };
+export const JOB = { id: 'job-of-the-histories', model: 'openai:m', createdAt: Date.UTC(2026, 0, 2), threadId: null };
 
 function said<T extends StreamEvent['type']>(type: T, data: StreamEvent<T>['data']): StreamEvent<T> {
   return { type, data } as StreamEvent<T>;

@@ -31,7 +31,7 @@ describe('a protocol of one folder and one controller', () => {
     const lines = bytes.toString().split('\n');
     const createdAt = (await harness.reader.outline(refOf(jobId)))?.createdAt;
     expect(lines).toEqual([
-      `1 hello ${JSON.stringify({ id: jobId, model: 'openai:gpt-4o-mini', createdAt })}`,
+      `1 hello ${JSON.stringify({ id: jobId, model: 'openai:gpt-4o-mini', createdAt, threadId: null })}`,
       '2 skip {}',
       '3 say {"text":"Because"}',
       '4 say {"text":" it is."}',

@@ -21,7 +21,7 @@ import {
 import { StreamDeadlines } from './stream-deadlines.ts';
 
 export interface StreamRequest {
-  readonly job: Pick<StreamedJob, 'model' | 'createdAt'> &
+  readonly job: Pick<StreamedJob, 'model' | 'createdAt' | 'threadId'> &
     FollowedJob & {
       readonly attempt: number;
       readonly onDisconnect: 'continue' | 'cancel';
@@ -150,7 +150,8 @@ const NOBODY: EventSink = { batch: () => false, end: () => undefined };
 
 /** Puts the job's id, and what the format says of it, into the head of the answer. */
 function nameStream(reply: FastifyReply, { job, format }: Pick<StreamRequest, 'job' | 'format'>): StreamedJob {
-  const streamed = { id: idOf(job.ref), model: job.model, createdAt: job.createdAt };
+  const { model, createdAt, threadId } = job;
+  const streamed = { id: idOf(job.ref), model, createdAt, threadId };
   nameRequest(reply, streamed.id);
   reply.headers(format.headers(streamed));
   return streamed;

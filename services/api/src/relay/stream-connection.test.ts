@@ -62,7 +62,7 @@ function connect(format: StreamFormat = new NativeFormat({ retryMs: 1_000 })) {
     names: { requestId: 'job' },
     reply: reply as unknown as FastifyReply,
     format,
-    encoder: format.connect({ id: 'job', model: 'openai:m', createdAt: 0 }),
+    encoder: format.connect({ id: 'job', model: 'openai:m', createdAt: 0, threadId: null }),
     lease: { readerLost() {}, answered() {}, jobEnded() {} },
     shared: {
       observer: { relayed: () => calls.push('relayed'), closed: ({ reason }) => calls.push(`closed: ${reason}`) },
