@@ -8,7 +8,7 @@ export { type CheckpointOptions, openCheckpoints } from './open-checkpoints.ts';
 export { ThreadCatalogue, type ThreadPage } from './thread-catalogue.ts';
 export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';
-export type { ThreadMessage } from './thread-messages.ts';
+export type { MessagePage, ThreadMessage } from './thread-messages.ts';
 export { privateThread, type ThreadRecord, threadView } from './thread-record.ts';
 export {
   type Claimed,

@@ -9,7 +9,15 @@ export type ThreadMessage = Message & { readonly messageId: string; readonly job
 const SCRIPTS = { page: [1] } as const;
 
 /** Bytes read at a time: how long one read may hold up Redis. */
-const PAGE_BYTES = 4 * 1024 * 1024;
+const READ_BYTES = 4 * 1024 * 1024;
+/** A page for a caller has no more, unless one message does (law 16). */
+const PAGE_BYTES = 1024 * 1024;
+
+export interface MessagePage {
+  /** oldest first; fewer than asked for where they are large */
+  readonly messages: readonly ThreadMessage[];
+  readonly more: boolean;
+}
 
 /** @param role of these messages in the job: what it was asked, or what it said
  *  @returns what the scripts store, each with an id that is the same however often it is stored */
@@ -37,11 +45,22 @@ export class MessageReader {
     while (messages.length < limit) {
       const first = from + messages.length;
       const last = Math.min(from + limit, Number.MAX_SAFE_INTEGER) - 1;
-      const page = (await this.#run('page', key, [first, last, PAGE_BYTES])) as string[];
+      const page = (await this.#run('page', key, [first, last, READ_BYTES])) as string[];
       if (page.length === 0) break;
       messages.push(...page);
     }
     return messages;
+  }
+
+  /** As {@link read}, as much as one page holds. */
+  async page(ref: ThreadRef, from: number, limit: number): Promise<MessagePage> {
+    const key = this.keys.messages(ref);
+    const last = Math.min(from + limit, Number.MAX_SAFE_INTEGER) - 1;
+    const [page, total] = await Promise.all([
+      this.#run('page', [key], [from, last, PAGE_BYTES]) as Promise<string[]>,
+      this.redis.llen(key),
+    ]);
+    return { messages: parseMessages(page), more: from + page.length < total };
   }
 }
 

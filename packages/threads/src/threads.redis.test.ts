@@ -169,6 +169,29 @@ describe('what a thread remembers', () => {
     expect((await d.threads.messages(ref, { from: 950, limit: 100 })).length).toBe(50);
   });
 
+  it('has short pages for callers where messages are large (law 16)', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    const question = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(600_000));
+    await d.claim(ref, 'a', 1, [...question, 'e'.repeat(2_000_000), 'f']);
+    const page = async (from: number, limit = 100) => {
+      const { messages, more } = await d.threads.messagePage(ref, { from, limit });
+      return [messages.map(({ content }) => String(content).charAt(0)).join(''), more];
+    };
+    expect([await page(0), await page(1), await page(3), await page(4), await page(5)]).toEqual([
+      ['a', true],
+      ['b', true],
+      ['d', true],
+      ['e', true],
+      ['f', false],
+    ]);
+    expect([await page(5, 1), await page(6), await page(1e20)]).toEqual([
+      ['f', false],
+      ['', false],
+      ['', false],
+    ]);
+  });
+
   it('has no trace of a job that was rolled back', async () => {
     const ref = d.newRef();
     await d.enter(ref, 'a');

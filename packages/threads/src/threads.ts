@@ -8,7 +8,13 @@ import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
 import { ThreadBytes, type ThreadSize } from './thread-bytes.ts';
 import { type Fork, type Forked, ThreadForks } from './thread-forks.ts';
 import type { ThreadKeys } from './thread-keys.ts';
-import { MessageReader, parseMessages, storedMessages, type ThreadMessage } from './thread-messages.ts';
+import {
+  type MessagePage,
+  MessageReader,
+  parseMessages,
+  storedMessages,
+  type ThreadMessage,
+} from './thread-messages.ts';
 import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
 
 export interface ThreadLimits {
@@ -207,6 +213,12 @@ export class Threads {
    *  @returns the conversation of jobs that are not of an agent, oldest first */
   async messages(ref: ThreadRef, page: { from: number; limit: number }): Promise<ThreadMessage[]> {
     return parseMessages(await this.#messages.read(ref, page.from, page.limit));
+  }
+
+  /** @param page as above
+   *  @returns a part of the conversation that is not large */
+  messagePage(ref: ThreadRef, { from, limit }: { from: number; limit: number }): Promise<MessagePage> {
+    return this.#messages.page(ref, from, limit);
   }
 
   /** @returns what was said before the active job, oldest first; empty if that is another one by now */

@@ -37,7 +37,7 @@ describe('on a cluster (law 13)', () => {
         await harness.claim(ref, 2);
         const late = { configurable: { thread_id: ref, checkpoint_id: parent ?? '' } };
         await expect(saver.put(late, emptyCheckpoint(), metadata, {})).rejects.toThrow(AttemptFenced);
-        expect(await checkpoints.history(ref)).toHaveLength(3);
+        expect((await checkpoints.history(ref)).checkpoints).toHaveLength(3);
       }),
     );
     for (const [nth, ref] of refs.slice(1).entries()) {

@@ -69,6 +69,13 @@ export interface CheckpointView {
   readonly origin: CheckpointOrigin | null;
 }
 
+export interface CheckpointPage {
+  /** newest first; fewer than asked for where they are large */
+  readonly checkpoints: readonly CheckpointView[];
+  /** whether there are older ones */
+  readonly more: boolean;
+}
+
 /** What the API asks of the checkpoints. Its implementation for Redis imports nothing of LangChain. */
 export interface Checkpoints {
   headOf(ref: ThreadRef): Promise<Head | null>;
@@ -76,9 +83,8 @@ export interface Checkpoints {
    *  @returns null: no such checkpoint */
   readState(ref: ThreadRef, checkpointId?: string): Promise<CheckpointView | null>;
   /** @param before id of a checkpoint: only older ones
-   *  @param limit at most 100, default 10
-   *  @returns newest first */
-  history(ref: ThreadRef, page?: { before?: string; limit?: number }): Promise<readonly CheckpointView[]>;
+   *  @param limit at most 100, default 10 */
+  history(ref: ThreadRef, page?: { before?: string; limit?: number }): Promise<CheckpointPage>;
   /** Copies a checkpoint, with what belongs to it, to a thread that has none. May be repeated after a failure.
    *  @param checkpointId default: the head
    *  @returns the head of the copy; null: there is nothing to copy */

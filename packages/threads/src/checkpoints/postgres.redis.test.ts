@@ -101,8 +101,8 @@ describe('checkpoints in PostgreSQL', () => {
       expect(said(messages)).toEqual(['go', ...byZombie, ...byHeir]);
       const state = await checkpoints.readState(ref);
       expect(messagesOf(state).map(({ content: text }) => text)).toEqual(said(messages));
-      const parents = (await checkpoints.history(ref)).map(({ parentId }) => parentId);
-      expect((await checkpoints.history(ref)).map(({ checkpointId }) => checkpointId).slice(1)).toEqual(
+      const parents = (await checkpoints.history(ref)).checkpoints.map(({ parentId }) => parentId);
+      expect((await checkpoints.history(ref)).checkpoints.map(({ checkpointId }) => checkpointId).slice(1)).toEqual(
         parents.slice(0, -1),
       );
     }

@@ -144,16 +144,43 @@ describe('the state of an agent', () => {
     const graph = agent();
     await graph.invoke(INPUT, of(ref));
     await graph.invoke(new Command({ resume: 'yes' }), of(ref));
-    const history = await checkpoints.history(ref);
+    const { checkpoints: history } = await checkpoints.history(ref);
     const snapshots = [];
     for await (const snapshot of graph.getStateHistory(of(ref))) snapshots.push(snapshot);
     expect(history.map(({ checkpointId, next }) => ({ checkpointId, next }))).toEqual(
       snapshots.map(({ config, next }) => ({ checkpointId: config.configurable?.['checkpoint_id'], next })),
     );
     const [first, second, third] = history;
-    expect(await checkpoints.history(ref, { limit: 1 })).toEqual([first]);
-    expect(await checkpoints.history(ref, { before: first?.checkpointId ?? '', limit: 2 })).toEqual([second, third]);
-    expect(await checkpoints.history(ref, { before: history.at(-1)?.checkpointId ?? '' })).toEqual([]);
+    expect(await checkpoints.history(ref, { limit: 1 })).toEqual({ checkpoints: [first], more: true });
+    expect(await checkpoints.history(ref, { before: first?.checkpointId ?? '', limit: 2 })).toMatchObject({
+      checkpoints: [second, third],
+    });
+    expect(await checkpoints.history(ref, { before: history.at(-1)?.checkpointId ?? '' })).toEqual({
+      checkpoints: [],
+      more: false,
+    });
+  });
+
+  it('has short pages where its checkpoints are large (law 16)', async () => {
+    const ref = harness.newThread();
+    const graph = new StateGraph(Annotation.Root({ text: Annotation<string> }))
+      .addNode('step', () => ({}))
+      .addEdge(START, 'step')
+      .compile({ checkpointer: harness.saver() });
+    for (const letter of 'ab') await graph.invoke({ text: letter.repeat(1_500_000) }, of(ref));
+    const seen: string[] = [];
+    let pages = 0;
+    for (let more = true; more; pages += 1) {
+      const before = seen.at(-1);
+      const page = await checkpoints.history(ref, { limit: 100, ...(before === undefined ? {} : { before }) });
+      expect(page.checkpoints.length).toBeLessThanOrEqual(3);
+      seen.push(...page.checkpoints.map(({ checkpointId }) => checkpointId));
+      ({ more } = page);
+    }
+    const all = [];
+    for await (const { config } of graph.getStateHistory(of(ref))) all.push(config.configurable?.['checkpoint_id']);
+    expect(seen).toEqual(all);
+    expect(pages).toBeGreaterThan(1);
   });
 
   it('names the nodes that tasks were sent to', async () => {
@@ -208,10 +235,10 @@ describe('a copy', () => {
     const graph = agent();
     await graph.invoke(INPUT, of(ref));
     await graph.invoke(new Command({ resume: 'yes' }), of(ref));
-    const asked = (await checkpoints.history(ref)).find(({ next }) => next.includes('ask'));
+    const asked = (await checkpoints.history(ref)).checkpoints.find(({ next }) => next.includes('ask'));
     await checkpoints.copy(ref, fork, { checkpointId: asked?.checkpointId ?? '' });
     expect((await checkpoints.readState(fork))?.values).toEqual(asked?.values);
-    expect(await checkpoints.history(fork)).toHaveLength(1);
+    expect((await checkpoints.history(fork)).checkpoints).toHaveLength(1);
     const result = await graph.invoke(new Command({ resume: 'no' }), of(fork));
     expect(result.messages.map(({ id }) => id)).toContain('answer');
     expect(await checkpoints.copy(ref, harness.newThread(), { checkpointId: 'unknown' })).toBeNull();

@@ -6,11 +6,13 @@ import { replayed } from './delta-values.ts';
 import { CheckpointLost } from './errors.ts';
 import { headIn } from './head.ts';
 import { parsed } from './plain-values.ts';
-import type { Checkpoints, CheckpointView, Head } from './ports.ts';
+import type { CheckpointPage, Checkpoints, CheckpointView, Head } from './ports.ts';
 import { bytesOf } from './stored-checkpoint.ts';
 
 const DEFAULT_PAGE = 10;
 const MOST_PAGE = 100;
+/** A page is full with this many characters of JSON (law 16). */
+const MOST_PAGE_CHARS = 2 * 1024 * 1024;
 
 /** What a checkpoint holds, beside what Redis knows of it in any case. */
 export type Content = Pick<SerializedCheckpoint, 'values' | 'writes'>;
@@ -34,16 +36,19 @@ export class RedisCheckpoints implements Checkpoints {
   async history(
     ref: ThreadRef,
     { before, limit = DEFAULT_PAGE }: { before?: string; limit?: number } = {},
-  ): Promise<readonly CheckpointView[]> {
+  ): Promise<CheckpointPage> {
     const most = Math.min(limit, MOST_PAGE);
-    const views: CheckpointView[] = [];
+    const checkpoints: CheckpointView[] = [];
+    let chars = 0;
     for await (const name of this.table.names(ref, '', before)) {
-      if (views.length >= most) break;
+      if (checkpoints.length >= most || chars >= MOST_PAGE_CHARS) return { checkpoints, more: true };
       const view = await this.#view(ref, name);
       // pruned since it was named
-      if (view !== null) views.push(view);
+      if (view === null) continue;
+      checkpoints.push(view);
+      chars += JSON.stringify(view).length;
     }
-    return views;
+    return { checkpoints, more: false };
   }
 
   async copy(from: ThreadRef, to: ThreadRef, options: { checkpointId?: string } = {}): Promise<Head | null> {

@@ -107,7 +107,7 @@ describe('a job that is rolled back', () => {
     await threads.enter(ref, 'second', { onBusy: 'rollback' });
     await threads.leave(ref, 'first', 'cancelled');
     expect(await checkpoints.headOf(ref)).toBeNull();
-    expect(await checkpoints.history(ref)).toEqual([]);
+    expect((await checkpoints.history(ref)).checkpoints).toEqual([]);
     expect((await stored(ref)).index).toEqual([]);
     const late = agent(saver).invoke(question, { configurable: { thread_id: ref } });
     await expect(late).rejects.toThrow(AttemptFenced);

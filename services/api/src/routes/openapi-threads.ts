@@ -80,7 +80,7 @@ export const threadPaths: ZodOpenApiPathsObject = {
       requestParams: { path, query: messagesQuerySchema },
       responses: {
         200: json('A page of messages.', threadMessages),
-        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', ...unknown),
+        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', ...unknown, 'RATE_LIMITED'),
       },
     }),
   },
@@ -91,7 +91,7 @@ export const threadPaths: ZodOpenApiPathsObject = {
       summary: 'Get the state of a thread',
       description: 'A checkpoint of an agent; of other threads their messages.',
       requestParams: { path, query: stateQuerySchema },
-      responses: { 200: json('The state.', state), ...problems('INVALID_REQUEST', ...unknown) },
+      responses: { 200: json('The state.', state), ...problems('INVALID_REQUEST', ...unknown, 'RATE_LIMITED') },
     }),
   },
   '/threads/{id}/history': {
@@ -102,7 +102,7 @@ export const threadPaths: ZodOpenApiPathsObject = {
       requestParams: { path, query: historyQuerySchema },
       responses: {
         200: json('A page of checkpoints.', history),
-        ...problems('INVALID_REQUEST', ...unknown),
+        ...problems('INVALID_REQUEST', 'INVALID_CURSOR', ...unknown, 'RATE_LIMITED'),
       },
     }),
   },

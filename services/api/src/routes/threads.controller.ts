@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
+import { TextQuota } from '../quota/text-quota.ts';
 import { CreateThread } from '../threads/create-thread.ts';
 import { DeleteThread } from '../threads/delete-thread.ts';
 import { ForkThread } from '../threads/fork-thread.ts';
@@ -21,6 +22,9 @@ import {
 } from './queries.ts';
 import { ThreadIdPipe } from './thread-id.pipe.ts';
 
+/** A thread that has more in Redis is large. */
+const MAX_SHORT_BYTES = 64 * 1024;
+
 /** Threads: create, get, list, read, fork, delete. @see PROTOCOL.md §10 */
 @Controller('threads')
 export class ThreadsController {
@@ -32,6 +36,7 @@ export class ThreadsController {
     @Inject(ThreadState) private readonly threadState: ThreadState,
     @Inject(ForkThread) private readonly forkThread: ForkThread,
     @Inject(DeleteThread) private readonly deleteThread: DeleteThread,
+    @Inject(TextQuota) private readonly textQuota: TextQuota,
   ) {}
 
   @Post()
@@ -72,8 +77,9 @@ export class ThreadsController {
     @Param('id', ThreadIdPipe) threadId: string,
     @Query(new ZodPipe(messagesQuerySchema)) query: z.output<typeof messagesQuerySchema>,
     @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessagePage> {
-    return this.threadMessages.run({ threadId, caller, ...query });
+    return this.threadMessages.run({ threadId, caller, ...query, admit: this.#admission(reply, caller) });
   }
 
   @Get(':id/state')
@@ -82,8 +88,9 @@ export class ThreadsController {
     @Param('id', ThreadIdPipe) threadId: string,
     @Query(new ZodPipe(stateQuerySchema)) query: z.output<typeof stateQuerySchema>,
     @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ThreadStateView> {
-    return this.threadState.state({ threadId, caller, ...query });
+    return this.threadState.state({ threadId, caller, ...query, admit: this.#admission(reply, caller) });
   }
 
   @Get(':id/history')
@@ -92,8 +99,9 @@ export class ThreadsController {
     @Param('id', ThreadIdPipe) threadId: string,
     @Query(new ZodPipe(historyQuerySchema)) query: z.output<typeof historyQuerySchema>,
     @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StateHistory> {
-    return this.threadState.history({ threadId, caller, ...query });
+    return this.threadState.history({ threadId, caller, ...query, admit: this.#admission(reply, caller) });
   }
 
   @Post(':id/fork')
@@ -118,6 +126,13 @@ export class ThreadsController {
     @TheCaller() caller: Caller,
   ): Promise<void> {
     return this.deleteThread.run({ threadId, caller, tenant });
+  }
+
+  /** A tenant reads as many large threads at a time as long texts; what is short does not wait (law 16). */
+  #admission({ raw }: FastifyReply, { tenant }: Caller): (bytes: number) => Promise<void> {
+    return async (bytes) => {
+      if (bytes > MAX_SHORT_BYTES) await this.textQuota.acquireText(tenant, raw);
+    };
   }
 }
 

@@ -5,6 +5,7 @@ import type { JobReader } from '@millrace/stream-log';
 import { eventually, rawRequest } from '@millrace/testing';
 import fc from 'fast-check';
 import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { TestThread } from '../testing/test-thread.ts';
 import { JOB_READER } from '../tokens.ts';
 
 let harness: ApiHarness;
@@ -31,8 +32,8 @@ async function jobThatSaid(deltas: readonly string[]) {
 }
 
 /** An answer of which nothing is read until the test does. */
-async function askUnread(id: string): Promise<IncomingMessage> {
-  const asked = httpRequest(pathOf(id), { agent: false });
+async function askUnread(url: string): Promise<IncomingMessage> {
+  const asked = httpRequest(url, { agent: false });
   asked.on('error', () => undefined); // some are broken off
   asked.end();
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
@@ -76,7 +77,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
 
   it('ends with the event that the record names, while the job goes on', async () => {
     const { id, writer } = await jobThatSaid(LONG);
-    const answer = await askUnread(id);
+    const answer = await askUnread(pathOf(id));
     await say(writer, ['later']);
     const job = JSON.parse((await bodyOf(answer)) ?? '') as { text: string; lastEventId: string };
     expect(job.text).toBe(LONG.join(''));
@@ -109,9 +110,9 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
       pages += 1;
       return page(...args);
     };
-    const answer = await askUnread(id);
+    const answer = await askUnread(pathOf(id));
     // another answer that is read: by then this one would be, too, if anything but its reader held it back
-    await bodyOf(await askUnread(id));
+    await bodyOf(await askUnread(pathOf(id)));
     const pagesOfOne = LONG.join('').length / 65_536;
     expect(pages).toBeLessThan(1.9 * pagesOfOne);
     expect(JSON.parse((await bodyOf(answer)) ?? '')).toMatchObject({ text: LONG.join('') });
@@ -121,7 +122,7 @@ describe('the text of GET /jobs/:id (PROTOCOL §5)', () => {
   it('is broken off, never silently cut short, when the log vanishes midway', async () => {
     const { id, writer } = await jobThatSaid(LONG);
     await finish(writer);
-    const answer = await askUnread(id);
+    const answer = await askUnread(pathOf(id));
     await harness.redis.del(harness.keys.log(refOf(id)));
     expect(await bodyOf(answer)).toBeNull();
     expect(node.log).toContainEqual(expect.objectContaining({ requestId: id, msg: 'text broken off' }));
@@ -201,7 +202,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
   it('are eight at a time; the next one waits until one has ended', async () => {
     const { id, writer } = await jobThatSaid(LONG);
     await finish(writer);
-    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
+    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(pathOf(id))));
     const ninth = fetch(pathOf(id));
     // what is short does not wait
     const short = await jobThatSaid(['short']);
@@ -216,7 +217,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     const postAgain = () => post(node, { query: 'x' }, { accept: 'application/json', 'x-request-id': id });
     expect((await postAgain()).status).toBe(202);
     await harness.answer(id, LONG);
-    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(id)));
+    const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(pathOf(id))));
     const refused = await rawRequest(pathOf(id));
     expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5']);
     expect(JSON.parse(refused.bytes.toString())).toMatchObject({ code: 'RATE_LIMITED' });
@@ -229,4 +230,24 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     for (const answer of unread) answer.destroy();
     await eventually(async () => (await fetch(pathOf(id))).status === 200);
   });
+
+  it.each(['state', 'messages', 'history'])(
+    'share their permits with the %s of a large thread, not of a short one',
+    async (part) => {
+      const [large, short] = [await new TestThread(harness).create(), await new TestThread(harness).create()];
+      const partOf = ({ id }: TestThread) => rawRequest(`${node.url}/threads/${id}/${part}`);
+      await large.enter('a-job');
+      await large.threads.claim({ ref: large.ref, jobId: 'a-job', attempt: 1, leaseToken: 'token' }, [
+        { role: 'user', content: 'x'.repeat(100_000) },
+      ]);
+      await large.leave('a-job');
+      const { id, writer } = await jobThatSaid(LONG);
+      await finish(writer);
+      const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(pathOf(id))));
+      expect((await partOf(short)).status).toBe(200);
+      expect((await partOf(large)).status).toBe(429);
+      for (const answer of unread) answer.destroy();
+      await eventually(async () => (await partOf(large)).status === 200);
+    },
+  );
 });

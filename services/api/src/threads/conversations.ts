@@ -10,7 +10,7 @@ export type ThreadMessage =
 
 /** Messages from a place in a thread on. */
 export interface ConversationPage {
-  /** oldest first */
+  /** oldest first; fewer than asked for where they are large */
   readonly messages: readonly ThreadMessage[];
   /** whether there are more */
   readonly more: boolean;
@@ -24,22 +24,18 @@ export class Conversations {
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
   ) {}
 
-  async whole(thread: ThreadRecord): Promise<readonly ThreadMessage[]> {
-    return (await this.page(thread, { from: 0, limit: Number.POSITIVE_INFINITY })).messages;
+  /** The whole of a conversation that is kept beside its thread. */
+  whole({ ref }: ThreadRecord): Promise<readonly ThreadMessage[]> {
+    return this.threads.messages(ref, { from: 0, limit: Number.POSITIVE_INFINITY });
   }
 
   /** @param from how many messages to leave out */
-  async page(thread: ThreadRecord, { from, limit }: { from: number; limit: number }): Promise<ConversationPage> {
-    const messages = await this.#read(thread, from, limit);
-    return { messages: messages.slice(0, limit), more: messages.length > limit };
-  }
-
-  /** Reads one message more than asked for. */
-  async #read({ ref, head }: ThreadRecord, from: number, limit: number): Promise<readonly ThreadMessage[]> {
-    if (head === null) return this.threads.messages(ref, { from, limit: limit + 1 });
+  async page({ ref, head }: ThreadRecord, { from, limit }: { from: number; limit: number }): Promise<ConversationPage> {
+    if (head === null) return this.threads.messagePage(ref, { from, limit });
     const state = await this.checkpoints.readState(ref, head);
-    const messages = state?.values['messages'];
-    if (!Array.isArray(messages)) return [];
-    return (messages as StateMessage[]).slice(from, from + limit + 1).map((message) => ({ ...message, jobId: null }));
+    const messages = (state?.values['messages'] ?? []) as readonly StateMessage[];
+    if (!Array.isArray(messages)) return { messages: [], more: false };
+    const page = messages.slice(from, from + limit).map((message) => ({ ...message, jobId: null }));
+    return { messages: page, more: messages.length > from + limit };
   }
 }

@@ -14,6 +14,13 @@ export interface NamedThread {
   readonly tenant?: string | undefined;
 }
 
+/** A thread that is read, which may be large. */
+export interface ReadThread extends NamedThread {
+  /** Called with the bytes that it has in Redis: resolves when it may be read.
+   *  @throws Problem too many are being read */
+  readonly admit: (bytes: number) => Promise<void>;
+}
+
 /** The only way from an id to a thread, and the only place that compares tenants of threads (law 14). As with jobs, a caller's
  *  id is looked up among the threads of the caller's tenant, so that another tenant's thread leaves no trace in the answer. */
 @Injectable()
@@ -53,6 +60,13 @@ export class ThreadAccess {
     const thread = await this.get(named);
     const hasChanged = thread.activeJob !== null && (await this.exit.settle(thread.ref));
     return hasChanged ? this.get(named) : thread;
+  }
+
+  /** As {@link settled}, once the caller may read it. */
+  async readable(named: ReadThread): Promise<ThreadRecord> {
+    const thread = await this.settled(named);
+    await named.admit(thread.bytes);
+    return thread;
   }
 
   /** @param tenant the one that the caller asks for

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
 import { Conversations, type ThreadMessage } from './conversations.ts';
-import { type NamedThread, ThreadAccess } from './thread-access.ts';
+import { type ReadThread, ThreadAccess } from './thread-access.ts';
 
-interface MessagesQuery extends NamedThread {
+interface MessagesQuery extends ReadThread {
   readonly limit: number;
   readonly cursor?: string | undefined;
 }
@@ -22,10 +22,10 @@ export class ThreadMessages {
     @Inject(Conversations) private readonly conversations: Conversations,
   ) {}
 
-  /** @throws ThreadNotFound, AmbiguousId, InvalidCursor */
+  /** @throws ThreadNotFound, AmbiguousId, InvalidCursor, TooManyTexts */
   async run({ limit, cursor, ...named }: MessagesQuery): Promise<MessagePage> {
     const from = cursor === undefined ? 0 : Number(readListCursor(cursor));
-    const thread = await this.access.settled(named);
+    const thread = await this.access.readable(named);
     const { messages, more } = await this.conversations.page(thread, { from, limit });
     return { items: messages, nextCursor: more ? writeListCursor(String(from + messages.length)) : null };
   }

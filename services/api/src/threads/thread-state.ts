@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CheckpointNotFound, InvalidCursor } from '../http/problem.ts';
 import { CHECKPOINTS } from '../tokens.ts';
 import { Conversations, type ThreadMessage } from './conversations.ts';
-import { type NamedThread, ThreadAccess } from './thread-access.ts';
+import { type ReadThread, ThreadAccess } from './thread-access.ts';
 
 /** Where a thread stands: a checkpoint of an agent, or the conversation of `chat`. */
 export type ThreadStateView = CheckpointView | { readonly values: { readonly messages: readonly ThreadMessage[] } };
@@ -14,7 +14,7 @@ export interface StateHistory {
   readonly nextCursor: string | null;
 }
 
-interface NamedState extends NamedThread {
+interface NamedState extends ReadThread {
   readonly checkpointId?: string | undefined;
 }
 
@@ -36,28 +36,25 @@ export class ThreadState {
     @Inject(Conversations) private readonly conversations: Conversations,
   ) {}
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, TooManyTexts */
   async state({ checkpointId, ...named }: NamedState): Promise<ThreadStateView> {
-    const thread = await this.access.settled(named);
+    const thread = await this.access.readable(named);
     const id = checkpointId ?? thread.head;
     if (id === null) return { values: { messages: await this.conversations.whole(thread) } };
     return this.#checkpoint(thread, id);
   }
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, InvalidCursor */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, InvalidCursor, TooManyTexts */
   async history({ limit, cursor, checkpointId, ...named }: HistoryQuery): Promise<StateHistory> {
     if (cursor !== undefined && !CHECKPOINT_ID.test(cursor)) throw new InvalidCursor();
-    const thread = await this.access.settled(named);
+    const thread = await this.access.readable(named);
     const first =
       cursor === undefined && checkpointId !== undefined ? [await this.#checkpoint(thread, checkpointId)] : [];
     const before = cursor ?? checkpointId;
-    const rest = limit - first.length;
-    const older =
-      rest === 0
-        ? []
-        : await this.checkpoints.history(thread.ref, { limit: rest, ...(before === undefined ? {} : { before }) });
-    const items = [...first, ...older];
-    return { items, nextCursor: items.length < limit ? null : (items.at(-1)?.checkpointId ?? null) };
+    const page = { limit: limit - first.length, ...(before === undefined ? {} : { before }) };
+    const { checkpoints, more } = await this.checkpoints.history(thread.ref, page);
+    const items = [...first, ...checkpoints];
+    return { items, nextCursor: more ? (items.at(-1)?.checkpointId ?? null) : null };
   }
 
   async #checkpoint({ ref }: ThreadRecord, id: string): Promise<CheckpointView> {
