@@ -31,7 +31,7 @@ export function beginning<S>(
   job: StreamedJob,
   { attempt, number }: { readonly attempt: number; readonly number: number },
 ): Progress<S> {
-  return { attempt, state: initial(job), transcript: Transcript.EMPTY, number, last: LOG_START };
+  return { attempt, state: initial(job), transcript: Transcript.empty(), number, last: LOG_START };
 }
 
 /** Folds one event. A `reset` began the attempt, and says nothing. */

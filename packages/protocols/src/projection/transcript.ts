@@ -6,7 +6,10 @@ import { isDeltaEvent, type ReadEvent, textOf } from './read-event.ts';
  *
  *  The hash is not cryptographic: what it compares is one model's answer with its own repetition. */
 export class Transcript {
-  static readonly EMPTY = new Transcript(0, 0x2f0b4c47, 0x9e3779b9, '');
+  // not a static field: TypeScript's output would use the class before it is there
+  static empty(): Transcript {
+    return new Transcript(0, 0x2f0b4c47, 0x9e3779b9, '');
+  }
 
   private constructor(
     /** one for each UTF-16 code unit of text, for each change of what is said, and for each whole fact */
