@@ -74,6 +74,16 @@ describe('the order of a thread’s jobs (law 17)', () => {
     expect(await d.leave(ref, 'c')).toBe('left, then b');
   });
 
+  it('is busy while others wait, also where Redis has lost the active job', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.enter(ref, 'b');
+    await d.redis.hdel(d.keys.record(ref), 'active');
+    await d.redis.hset(d.keys.record(ref), 'interrupts', JSON.stringify([{ interruptId: 'q', value: null }]));
+    expect(await d.enter(ref, 'c', { onBusy: 'reject' })).toBe('busy');
+    expect(await d.enter(ref, 'c', { kind: 'resume' })).toBe('not-interrupted');
+  });
+
   it('has the turn taken by whoever enters an idle thread, whatever it asks for', async () => {
     for (const onBusy of ['enqueue', 'reject', 'interrupt', 'rollback'] as const) {
       const ref = d.newRef();

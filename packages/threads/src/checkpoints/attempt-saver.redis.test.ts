@@ -260,6 +260,8 @@ describe('the checkpoints of an attempt', () => {
     const incompressible = Array.from({ length: 20_000 }, () => uuid6(0)).join();
     await expect(put(saver, ref, first, incompressible)).rejects.toThrow(CheckpointsTooLarge);
     await expect(saver.putWrites(at(ref, first), [['a', incompressible]], 'task')).rejects.toThrow(CheckpointsTooLarge);
+    // few pieces in Redis, and large for whoever reads it
+    await expect(put(saver, ref, first, 'x'.repeat(200_000))).rejects.toThrow(CheckpointsTooLarge);
     expect((await headIn(small.table, ref))?.checkpointId).toBe(first);
   });
 

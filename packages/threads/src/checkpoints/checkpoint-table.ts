@@ -36,7 +36,7 @@ export interface CheckpointLimits {
   readonly kept: number;
   /** how long a thread outlives its last change, ms */
   readonly retentionMs: number;
-  /** of a thread's checkpoints together */
+  /** of a thread's checkpoints together, and of one of them once it is read */
   readonly maxBytes: number;
 }
 
@@ -93,6 +93,9 @@ export class CheckpointTable {
   ): Promise<readonly string[]> {
     const { kept, retentionMs, maxBytes } = this.#options.limits;
     const { namespace, parentId, rootId, needsAncestors, outline, values } = checkpoint;
+    // what repeats itself takes few pieces in Redis, and all of its bytes in whoever reads it (law 16)
+    const bytes = values.reduce((sum, value) => sum + value.bytes, 0);
+    if (bytes > maxBytes) throw new CheckpointsTooLarge(ref, maxBytes);
     const [outcome, ...missing] = (await this.#send('put', ref, [
       ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
       ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes],

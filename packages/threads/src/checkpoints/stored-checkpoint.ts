@@ -8,9 +8,12 @@ const MOST_INLINE_BYTES = 256;
 export type TypedBytes = readonly [type: string, bytes: Uint8Array];
 
 /** A channel's value: its text, or the names of its pieces. */
-export type StoredValue =
-  | { readonly channel: string; readonly type: string; readonly text: string }
-  | { readonly channel: string; readonly type: string; readonly names: readonly string[] };
+export type StoredValue = {
+  readonly channel: string;
+  readonly type: string;
+  /** of the value once its pieces are together */
+  readonly bytes: number;
+} & ({ readonly text: string } | { readonly names: readonly string[] });
 
 /** What a checkpoint holds besides its values. */
 type CheckpointOutline = Omit<Checkpoint, 'channel_values'>;
@@ -46,9 +49,9 @@ export interface StoredWrite {
 /** @param pieces gets the pieces of a large value */
 export function storedValue(channel: string, [type, bytes]: TypedBytes, pieces: Map<string, Buffer>): StoredValue {
   if (type === 'json' && bytes.length <= MOST_INLINE_BYTES) {
-    return { channel, type, text: Buffer.from(bytes).toString('utf8') };
+    return { channel, type, bytes: bytes.length, text: Buffer.from(bytes).toString('utf8') };
   }
-  return { channel, type, names: cut(bytes, pieces) };
+  return { channel, type, bytes: bytes.length, names: cut(bytes, pieces) };
 }
 
 /** @returns undefined: a piece is missing */
@@ -70,6 +73,7 @@ export function jsonOf({ outline, metadata, values }: StoredCheckpoint): string 
     value.type,
     'text' in value ? value.text : null,
     'names' in value ? value.names.join('') : '',
+    value.bytes,
   ]);
   return JSON.stringify({ outline, metadata, values: stored });
 }
@@ -77,7 +81,13 @@ export function jsonOf({ outline, metadata, values }: StoredCheckpoint): string 
 interface RecordJson {
   readonly outline: CheckpointOutline;
   readonly metadata: string;
-  readonly values: readonly (readonly [channel: string, type: string, text: string | null, names: string])[];
+  readonly values: readonly (readonly [
+    channel: string,
+    type: string,
+    text: string | null,
+    names: string,
+    bytes?: number,
+  ])[];
 }
 
 /** @param record as `lua/checkpoint/put.lua` stores it: five lines and JSON */
@@ -91,9 +101,10 @@ export function parseRecord(namespace: string, record: string): StoredCheckpoint
     parentId: parentId === '' ? null : parentId,
     rootId: rootId === '' ? null : rootId,
     needsAncestors: needsAncestors === '1',
-    values: values.map(([channel, type, text, names]) =>
-      text === null ? { channel, type, names: splitNames(names) } : { channel, type, text },
-    ),
+    values: values.map(([channel, type, text, names, bytes = 0]) => ({
+      ...{ channel, type, bytes },
+      ...(text === null ? { names: splitNames(names) } : { text }),
+    })),
   };
 }
 
