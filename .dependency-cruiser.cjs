@@ -127,7 +127,12 @@ module.exports = {
       to: { couldNotResolve: true },
     },
     only('contracts', '^packages/contracts/src', '^packages/contracts/|node_modules/zod/', 'contracts → zod'),
-    only('protocols', '^packages/protocols/src', '^packages/(protocols|contracts)/', 'protocols → contracts: pure'),
+    only(
+      'protocols',
+      '^packages/protocols/src',
+      '^packages/(protocols|contracts)/|node_modules/(zod|fast-json-patch)/',
+      'protocols → contracts, zod, fast-json-patch: pure',
+    ),
     only(
       'stream-log',
       '^packages/stream-log/src',

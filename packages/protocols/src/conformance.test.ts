@@ -1,5 +1,6 @@
 import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { AG_UI_FORMATS } from './ag-ui/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
@@ -10,6 +11,8 @@ import { TextFormat } from './text/frames.ts';
 
 itConforms('native', { format: new NativeFormat({ retryMs: 1_000 }), read: readNative });
 itConforms('native-thread', { format: new NativeThreadFormat({ retryMs: 1_000 }), read: readNative });
+itConforms('ag-ui 1.0', { format: AG_UI_FORMATS['1.0'], read: readAgUi });
+itConforms('ag-ui 0.0', { format: AG_UI_FORMATS['0.0'], read: readAgUi });
 itConforms('durable-streams', {
   format: new DurableStreamFormat({ cursor: '1', upToDateAt: null }),
   read: readDurable,
@@ -88,4 +91,25 @@ function readDurable(body: Buffer): Frame[] {
   });
   parser.feed(new TextDecoder().decode(body));
   return frames;
+}
+
+function readAgUi(body: Buffer): Frame[] {
+  const blocks = body.toString('utf8').split('\n\n').slice(0, -1);
+  return blocks.map((block) => {
+    const data = block.split('\n').filter((line) => line.startsWith('data: '));
+    const { type, delta, messageId, outcome, ...rest } = JSON.parse(data[0]?.slice(6) ?? '') as Record<
+      string,
+      string
+    > & {
+      outcome?: { type: string };
+    };
+    const of = `${type} ${messageId}`;
+    if (type === 'TEXT_MESSAGE_CONTENT')
+      return { cursor: null, said: [{ kind: 'piece', of: `${ANSWER} ${of}`, text: delta ?? '' }] };
+    if (type === 'REASONING_MESSAGE_CONTENT') return { cursor: null, said: [{ kind: 'piece', of, text: delta ?? '' }] };
+    if (type === 'RUN_ERROR') return { cursor: null, said: [{ kind: 'end', isSuccess: false }] };
+    if (type === 'RUN_FINISHED')
+      return { cursor: null, said: [{ kind: 'end', isSuccess: outcome?.type !== 'cancelled' }] };
+    return { cursor: null, said: [{ kind: 'fact', fact: `${of} ${JSON.stringify({ delta, ...rest })}` }] };
+  });
 }

@@ -1,3 +1,4 @@
+export { AG_UI_FORMATS, type AgUiVersion } from './ag-ui/frames.ts';
 export { closedFrame, DurableStreamFormat } from './durable-streams/frames.ts';
 export { itemsJson } from './durable-streams/items.ts';
 export { eventBefore, offsetAfter } from './durable-streams/offset.ts';
