@@ -27,11 +27,11 @@ export interface Folded<S> {
 
 /** @param number of the first frame */
 export function beginning<S>(
-  { initial }: Projection<S>,
+  projection: Projection<S>,
   job: StreamedJob,
   { attempt, number }: { readonly attempt: number; readonly number: number },
 ): Progress<S> {
-  return { attempt, state: initial(job), transcript: Transcript.empty(), number, last: LOG_START };
+  return { attempt, state: projection.initial(job), transcript: Transcript.empty(), number, last: LOG_START };
 }
 
 /** Folds one event. A `reset` began the attempt, and says nothing. */
