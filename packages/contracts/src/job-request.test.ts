@@ -6,7 +6,6 @@ describe('the body of POST /jobs', () => {
   it('fills in the defaults', () => {
     expect(createJobSchema.parse({ query: 'hi' })).toEqual({
       query: 'hi',
-      pipeline: 'chat',
       onDisconnect: 'continue',
       onCrash: 'restart',
     });

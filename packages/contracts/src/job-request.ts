@@ -32,7 +32,14 @@ export const createJobSchema = z
       .unknown()
       .optional()
       .describe('Answers the interrupt of the thread: any JSON; `{interruptId: value, …}` where there are several.'),
-    pipeline: z.string().min(1).max(64).default(BUILT_IN_PIPELINE).describe('Which pipeline or agent answers.'),
+    pipeline: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        `Which pipeline or agent answers. If left out: \`${BUILT_IN_PIPELINE}\`; with \`resume\`, the agent that asked.`,
+      ),
     model: z.string().min(1).max(128).optional().describe('`provider:name`, or a bare name for the default provider.'),
     ...samplingFields,
     ...outputFields,

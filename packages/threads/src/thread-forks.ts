@@ -5,6 +5,7 @@ import type { Checkpoints, Head } from './checkpoints/ports.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
 import type { ThreadKeys } from './thread-keys.ts';
 import type { MessageReader } from './thread-messages.ts';
+import { storedQuestions } from './thread-questions.ts';
 
 const SCRIPTS = {
   reserve: [9, 'thread'],
@@ -89,14 +90,15 @@ export class ThreadForks {
     }
     const head = await checkpoints.copy(from, to, checkpointId === undefined ? {} : { checkpointId });
     if (head === null) return 'unknown-checkpoint';
-    return { head, interrupts: await this.#questionsAt(to, head, source, checkpoints) };
+    return { head, interrupts: await this.#questionsAt(from, head, source, checkpoints) };
   }
 
-  async #questionsAt(to: ThreadRef, head: Head, source: Source, checkpoints: Fork['checkpoints']): Promise<string> {
+  async #questionsAt(from: ThreadRef, head: Head, source: Source, checkpoints: Fork['checkpoints']): Promise<string> {
     if (head.checkpointId === source.head) return source.interrupts ?? '';
-    const state = await checkpoints.readState(to, head.checkpointId);
+    // the copy does not tell who wrote it
+    const state = await checkpoints.readState(from, head.checkpointId);
     const questions: readonly Interrupt[] = state?.interrupts ?? [];
-    return questions.length === 0 ? '' : JSON.stringify(questions);
+    return storedQuestions(questions, state?.origin?.pipeline);
   }
 
   /** @returns false: another fork has taken over */

@@ -1,4 +1,5 @@
 import type { Interrupt, ThreadRef, ThreadStatus, ThreadView } from '@millrace/contracts';
+import { parseQuestions, type ThreadQuestions } from './thread-questions.ts';
 
 /** What is known of a thread. Times are Redis's clock, milliseconds since the epoch. */
 export interface ThreadRecord {
@@ -19,6 +20,8 @@ export interface ThreadRecord {
   readonly lastJob: string | null;
   /** open questions; none while a job has the turn */
   readonly interrupts: readonly Interrupt[];
+  /** the same, and who asks; null for none */
+  readonly questions: ThreadQuestions | null;
   /** id of the checkpoint that the thread stands at */
   readonly head: string | null;
   /** number of the last turn, see `ThreadKeys.jobs`; 0: no job has entered */
@@ -42,7 +45,8 @@ export function parseThread(ref: ThreadRef, values: readonly (string | null)[]):
   const { createdAt, updatedAt, metadata, active, last, interrupts, head } = fields;
   if (createdAt === undefined) return null;
   // what was asked before the active job may come back when that has ended
-  const open = active === undefined && interrupts !== undefined ? (JSON.parse(interrupts) as Interrupt[]) : [];
+  const questions = active === undefined && interrupts !== undefined ? parseQuestions(interrupts) : null;
+  const open = questions?.interrupts ?? [];
   const border = ref.lastIndexOf('.');
   return {
     ref,
@@ -57,6 +61,7 @@ export function parseThread(ref: ThreadRef, values: readonly (string | null)[]):
     isClaimed: fields['claim'] !== undefined,
     lastJob: last ?? null,
     interrupts: open,
+    questions,
     head: head ?? null,
     turn: Number(fields['turn'] ?? 0),
     isPrivate: fields['own'] !== undefined,

@@ -310,6 +310,19 @@ describe('the questions of a thread', () => {
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', interrupts: [] });
   });
 
+  it('are answered by an answer to others only if that says so', async () => {
+    const ref = await interrupted();
+    const answers = (await d.threads.get(ref))?.questions?.digest;
+    await d.enter(ref, 'early', { ...resume, answers });
+    await d.claim(ref, 'early');
+    const more: Interrupt[] = [{ interruptId: 'q2', value: 'sure?' }];
+    const ending = { ref, jobId: 'early', status: 'interrupted', interrupts: more } as const;
+    await d.threads.leave({ ...ending, pipeline: 'asks' });
+    expect(await d.threads.get(ref)).toMatchObject({ interrupts: more, questions: { pipeline: 'asks' } });
+    expect(await d.enter(ref, 'late', { ...resume, answers })).toBe('not-interrupted');
+    expect(await d.enter(ref, 'any', resume)).toBe('run');
+  });
+
   it('are followed by others', async () => {
     const ref = await interrupted();
     await d.enter(ref, 'answer', resume);

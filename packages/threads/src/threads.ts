@@ -15,6 +15,7 @@ import {
   storedMessages,
   type ThreadMessage,
 } from './thread-messages.ts';
+import { parseQuestions, storedQuestions } from './thread-questions.ts';
 import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
 
 export interface ThreadLimits {
@@ -54,6 +55,8 @@ export interface Entry {
   readonly wasExpected?: boolean;
   /** a job of this id has left the thread, and is gone: this is another one */
   readonly isAnew?: boolean;
+  /** of a `resume`: the digest of the questions that it answers; left out: whichever are open */
+  readonly answers?: string | undefined;
 }
 
 export type Entered =
@@ -65,7 +68,7 @@ export type Entered =
   | { readonly kind: 'cancel-first'; readonly jobId: string }
   /** refused: another job has the turn */
   | { readonly kind: 'busy' }
-  /** refused: the thread asks nothing, or its question has just been answered */
+  /** refused: the thread asks nothing, or not these questions any more */
   | { readonly kind: 'not-interrupted' }
   /** refused: nothing to resume */
   | { readonly kind: 'unknown-thread' }
@@ -91,6 +94,8 @@ export interface Ending {
   /** what it said, for the memory of pipelines that are not agents */
   readonly said?: readonly SaidMessage[];
   readonly interrupts?: readonly Interrupt[];
+  /** the pipeline of the job, which is the one to answer */
+  readonly pipeline?: string | undefined;
 }
 
 export interface Left {
@@ -158,12 +163,12 @@ export class Threads {
 
   /** Gives a job its place. A job that is in the thread already gets the same place again. */
   async enter(entry: Entry): Promise<Entered> {
-    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false } = entry;
+    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false, answers = '' } = entry;
     // before the thread is busy: what a crash leaves in between is found by it
     const mayMakeIt = kind === 'message' && !wasExpected;
     await this.#register(ref, { becomesBusy: true, isListed: mayMakeIt && !isPrivate });
     const manner = isPrivate ? 'own' : wasExpected ? 'expected' : isAnew ? 'anew' : '';
-    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner];
+    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner, answers];
     const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
     if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
     return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };
@@ -185,15 +190,15 @@ export class Threads {
     const args = [this.limits.retentionMs, jobId, attempt, leaseToken, ...messages];
     const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
     if (outcome !== 'claimed') return { kind: 'not-active' };
-    const interrupts = values['interrupts'] ? (JSON.parse(values['interrupts']) as Interrupt[]) : [];
+    const interrupts = values['interrupts'] ? parseQuestions(values['interrupts']).interrupts : [];
     return { kind: 'claimed', head: values['head'] || null, interrupts };
   }
 
   /** A job has ended: its thread goes on. To be called once the job is closed, by whoever has closed it. */
   async leave(ending: Ending): Promise<Left> {
-    const { ref, jobId, status, said = [], interrupts = [] } = ending;
+    const { ref, jobId, status, said = [], interrupts = [], pipeline } = ending;
     const messages = storedMessages(jobId, said, 'said');
-    const questions = interrupts.length === 0 ? '' : JSON.stringify(interrupts);
+    const questions = storedQuestions(interrupts, pipeline);
     const args = [this.#publish, this.limits.retentionMs, jobId, status, questions, ...messages];
     const [outcome, values] = namedReply(await this.#run('leave', this.keys.ofThread(ref), args));
     if (outcome === 'missing') return { outcome, next: null };

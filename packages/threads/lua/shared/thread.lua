@@ -4,7 +4,7 @@
 -- Fields of the record (hash); absent where there is nothing:
 --   createdAt, updatedAt (ms)  metadata (JSON)  turn: number of the last one  bytes: what the thread has in Redis
 --   active: job that has the turn  last: job that ended last  failed: 1, it failed
---   interrupts: open questions (JSON list); hidden while a job has the turn, gone once it has moved the thread on
+--   interrupts: open questions (JSON list; each with the pipeline that asked); hidden while a job has the turn, gone once it has moved the thread on
 --   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
 --   head: id of the checkpoint that the thread stands at
 --   before: what `head` was when the active job was first claimed, '' for nothing  mark: how many messages there were

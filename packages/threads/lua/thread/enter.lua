@@ -5,9 +5,10 @@
 -- ARGV[5] 'message' | 'resume': answers the thread's questions
 -- ARGV[6] 'own': a private thread | 'expected': refuse a job that `expect` has not announced
 --         | 'anew': a job that has left enters again, as another one with its id | ''
+-- ARGV[7] sha1 of the questions that it answers, '' for any
 -- RETURNS {'run'} | {'wait'} | {'cancel-first', 'jobId', the active job}: this one is next
 --       | {'busy'} | {'not-interrupted'} | {'unknown-thread'} | {'over'}: the job has left
-local publish, retention, job, on_busy, kind, manner = unpack(ARGV, 1, 6)
+local publish, retention, job, on_busy, kind, manner, answers = unpack(ARGV, 1, 7)
 local goes_first = on_busy == 'interrupt' or on_busy == 'rollback'
 local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own')
 
@@ -22,6 +23,7 @@ local is_idle = not thread.active and redis.call('EXISTS', WAITING) == 0
 if kind == 'resume' then
   if not thread.createdAt then return { 'unknown-thread' } end
   if not is_idle or not thread.interrupts then return { 'not-interrupted' } end
+  if answers ~= '' and redis.sha1hex(thread.interrupts) ~= answers then return { 'not-interrupted' } end
 elseif not is_idle and on_busy == 'reject' then
   return { 'busy' }
 end

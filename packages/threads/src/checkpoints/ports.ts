@@ -8,6 +8,8 @@ export interface AttemptLease {
   readonly jobId: string;
   readonly attempt: number;
   readonly leaseToken: string;
+  /** of the job */
+  readonly pipeline?: string;
 }
 
 /** Which attempt wrote a checkpoint, and what of its log the checkpoint covers: the events with a seq of at most `seq`. */
@@ -15,6 +17,8 @@ export interface CheckpointOrigin {
   readonly job: string;
   readonly attempt: number;
   readonly seq: number;
+  /** of the job, where it is known */
+  readonly pipeline?: string;
 }
 
 /** A checkpoint that is about to be written. */

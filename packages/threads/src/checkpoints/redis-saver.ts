@@ -118,7 +118,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
     const { namespace, id: parentId } = nameOf(config);
     const seq = await this.#attempt?.log.flushed({ namespace, source: metadata.source });
-    const origin = this.#attempt && { job: this.#attempt.lease.jobId, attempt: this.#attempt.lease.attempt, seq };
+    const origin = this.#attempt && originOf(this.#attempt.lease, seq);
     const told = origin ? { ...metadata, millrace: origin } : metadata;
     const { channel_values, ...outline } = checkpoint;
     if (this.#content !== null) {
@@ -321,6 +321,10 @@ export class RedisSaver extends BaseCheckpointSaver {
     const [, bytes] = await this.serde.dumpsTyped(value);
     return Buffer.from(bytes).toString('utf8');
   }
+}
+
+function originOf({ jobId: job, attempt, pipeline }: AttemptLease, seq: number | undefined) {
+  return { job, attempt, seq, ...(pipeline === undefined ? {} : { pipeline }) };
 }
 
 /** The order in which a running graph applies them. */

@@ -5,8 +5,8 @@ import type { Caller } from '../auth/caller.ts';
 import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake, type Submission } from './intake.ts';
-import { RequestPolicy } from './pipelines/request-policy.ts';
 import { JobQueue, remainingDelayMs } from './queue/job-queue.ts';
+import { ResolveRequest } from './resolve-request.ts';
 import { JobErasure } from './steps/job-erasure.ts';
 import { isRefusal, JobErased, ThreadEntry } from './steps/thread-entry.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
@@ -37,7 +37,7 @@ export interface CreatedJob extends AcceptedJob, Disposable {
 @Injectable()
 export class CreateJob {
   constructor(
-    @Inject(RequestPolicy) private readonly policy: RequestPolicy,
+    @Inject(ResolveRequest) private readonly resolveRequest: ResolveRequest,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(Intake) private readonly intake: Intake,
     @Inject(JobQueue) private readonly queue: JobQueue,
@@ -47,22 +47,24 @@ export class CreateJob {
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
   ) {}
 
-  /** @throws what {@link RequestPolicy} and {@link Intake} refuse
+  /** @throws what {@link ResolveRequest} and {@link Intake} refuse
    *  @throws ThreadBusy, NotInterrupted, ThreadNotFound */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, jobId, isChosen, idempotencyKey, follows } = command;
-    const request = await this.policy.resolve(body, caller);
     const { tenant } = caller;
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? jobId;
     const mayExist = isChosen || heldId !== null;
-    const submission = {
-      ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), request, metadata: body.metadata ?? {} },
-      ...{ idempotencyKey, traceparent: command.traceparent, mayExist },
+    const resolve = () => this.resolveRequest.run(body, caller);
+    // before anything is reserved for the job
+    const resolved = mayExist ? null : await resolve();
+    const submission: Submission = {
+      ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), metadata: body.metadata ?? {} },
+      ...{ resolve: async () => resolved ?? resolve(), idempotencyKey, traceparent: command.traceparent, mayExist },
     };
     // subscribing before the job is stored saves a read, and costs no time beside the admission
-    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), request.threadId) : null;
+    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), body.threadId) : null;
     try {
       return await this.#create(submission, place);
     } catch (error) {

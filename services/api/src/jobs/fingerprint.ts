@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CreateJobBody } from '@millrace/contracts';
+import { BUILT_IN_PIPELINE, type CreateJobBody } from '@millrace/contracts';
 
 /** Identifies equal requests: sha256 of the validated body as canonical JSON (sorted keys, defaults filled in). The same
  *  id with another fingerprint is refused. @see PROTOCOL.md §2 */
 export function fingerprintOf(body: CreateJobBody): string {
-  return createHash('sha256').update(canonicalJson(body)).digest('base64url');
+  return createHash('sha256')
+    .update(canonicalJson({ ...body, pipeline: body.pipeline ?? BUILT_IN_PIPELINE }))
+    .digest('base64url');
 }
 
 function canonicalJson(value: unknown): string {

@@ -13,7 +13,7 @@ import { Intake, type Submission } from './intake.ts';
 
 const JOB = {
   ...{ tenant: 'alice', jobId: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
-  request: { pipeline: 'chat', onDisconnect: 'continue' },
+  resolve: async () => ({ request: { pipeline: 'chat', onDisconnect: 'continue' }, answers: undefined }),
 } as unknown as Submission;
 
 interface Store {

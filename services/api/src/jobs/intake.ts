@@ -22,13 +22,15 @@ import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/proble
 import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+import type { ResolvedRequest } from './resolve-request.ts';
 
 /** A request that becomes a job, unless it is one already. */
 export interface Submission {
   readonly tenant: string;
   readonly jobId: string;
   readonly fingerprint: string;
-  readonly request: JobRequest;
+  /** gives the request of a new job, or refuses it. A repeated request is not asked: it was accepted before */
+  readonly resolve: () => Promise<ResolvedRequest>;
   readonly metadata: Readonly<Record<string, string>>;
   /** stands for `jobId`, unless it already stands for another id; null: none was sent */
   readonly idempotencyKey: string | null;
@@ -53,6 +55,8 @@ export interface AcceptedJob {
   readonly onBusy: OnBusy;
   /** whether it answers the interrupt of its thread */
   readonly resumes: boolean;
+  /** of a new job: digest of the questions that it answers */
+  readonly answers?: string | undefined;
   /** how long after its creation it starts, at the earliest, milliseconds */
   readonly delayMs: number;
   /** digest of the idempotency key that stands for it; null for none */
@@ -81,9 +85,9 @@ export class Intake {
 
   /** @throws QueueFull, RateLimited, StorageFull
    *  @throws IdempotencyMismatch the id stands for another body
-   *  @throws what `ready` rejects with */
+   *  @throws what `resolve` and `ready` reject with */
   async accept(submission: Submission): Promise<AcceptedJob> {
-    const { tenant, jobId, fingerprint, request, metadata, traceparent, mayExist, idempotencyKey } = submission;
+    const { tenant, jobId, fingerprint, resolve, metadata, traceparent, mayExist, idempotencyKey } = submission;
     const ref = jobRef(tenant, jobId);
     // limits apply to new work only: a repeated request always gets its job
     const known = mayExist ? await this.reader.outline(ref) : null;
@@ -92,6 +96,7 @@ export class Intake {
       const heldId = await this.#heldBy(submission);
       return heldId === jobId ? this.#found(known) : this.accept({ ...submission, jobId: heldId });
     }
+    const { request, answers } = await resolve();
     const idempotencyDigest = idempotencyKey === null ? null : digestOf(tenant, idempotencyKey);
     const job = new NewJob({ ref, fingerprint, request, metadata, traceparent, idempotencyDigest });
     const priority = await this.#admit(job, submission);
@@ -108,7 +113,7 @@ export class Intake {
       ...{ ref, jobId, status: 'queued', attempt: 0, lastEventId: eventId(0, 1), createdAt, priority, isNew: true },
       ...traitsOf(request),
       ...{ threadId: request.threadId ?? null, onBusy: request.onBusy ?? 'enqueue' },
-      ...{ resumes: request.resume !== undefined, delayMs: request.delayMs ?? 0, idempotencyDigest },
+      ...{ resumes: request.resume !== undefined, answers, delayMs: request.delayMs ?? 0, idempotencyDigest },
     };
   }
 

@@ -13,6 +13,7 @@ import { InputCheck } from './pipelines/input-check.ts';
 import { Pipelines } from './pipelines/pipelines.ts';
 import { RequestPolicy } from './pipelines/request-policy.ts';
 import { QueueModule } from './queue/queue.module.ts';
+import { ResolveRequest } from './resolve-request.ts';
 import { Cancellation } from './steps/cancellation.ts';
 import { JobErasure } from './steps/job-erasure.ts';
 import { ThreadEntry } from './steps/thread-entry.ts';
@@ -29,6 +30,7 @@ import { WaitForJob } from './wait-for-job.ts';
     Pipelines,
     InputCheck,
     RequestPolicy,
+    ResolveRequest,
     Intake,
     CreateJob,
     JobAccess,

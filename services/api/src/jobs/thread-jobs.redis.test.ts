@@ -154,12 +154,6 @@ describe('a job of a thread (PROTOCOL §2)', () => {
     const { items } = (await (await fetch(`${node.url}/jobs?threadId=${of.threadId}`)).json()) as { items: JobView[] };
     expect(items.map(({ id }) => id)).toEqual([now, delayed]);
   });
-
-  it('answers nothing: no thread, or no question', async () => {
-    const of = turns();
-    // without an agent the answer is refused before its thread is asked
-    expect(await of.refused({ query: undefined, resume: true })).toEqual([400, 'INVALID_REQUEST']);
-  });
 });
 
 describe('two requests at once', () => {

@@ -89,7 +89,7 @@ export class JobThreads {
     if (request.threadId === undefined) {
       await threads.enter({ ref: thread, jobId, onBusy: 'enqueue', kind: 'message', isPrivate: true });
     }
-    const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken };
+    const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken, pipeline: request.pipeline };
     const claimed = await threads.claim(lease, isAgent ? [] : request.messages);
     if (claimed.kind !== 'claimed') return null;
     const headNow = () => savers.headOf(thread);
@@ -113,7 +113,8 @@ export class JobThreads {
     try {
       const job = await reader.outline(ref);
       const { outcome, next } = await threads.leave({
-        ...{ ref: thread, jobId: idOf(ref), status: statusOf(job), interrupts: job?.interrupts ?? [] },
+        ...{ ref: thread, jobId: idOf(ref), status: statusOf(job) },
+        ...{ interrupts: job?.interrupts ?? [], pipeline: job?.pipeline },
         said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),
       });
       if (next !== null) this.onNext(jobRef(tenantOf(ref), next));

@@ -53,7 +53,6 @@ describe('fields for agents (PROTOCOL §2)', () => {
     const body = { pipeline, query: 'hi', config: { a: 1 }, streamModes: ['values'] };
     expect(await refusal(body)).toEqual([400, 'INVALID_REQUEST', ['/config', '/streamModes']]);
     expect(await refusal({ pipeline, input: {} })).toEqual([400, 'INVALID_REQUEST', ['/input']]);
-    expect(await refusal({ pipeline, resume: null, threadId: 't' })).toEqual([400, 'INVALID_REQUEST', ['/resume']]);
   });
 
   it('are what an agent gets, with the caller', async () => {

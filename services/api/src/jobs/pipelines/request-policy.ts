@@ -7,12 +7,14 @@ import {
   partsOfModel,
   qualifiedModel,
 } from '@millrace/contracts';
+import type { ThreadQuestions } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../auth/caller.ts';
 import { shownErrors } from '../../http/field-errors.ts';
-import { InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../../http/problem.ts';
+import { type FieldError, InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../../http/problem.ts';
 import type { ApiSettings } from '../../settings.ts';
 import { SETTINGS } from '../../tokens.ts';
+import { faultsOfAnswer, faultsOfAnswerer } from './answer-check.ts';
 import { InputCheck } from './input-check.ts';
 import { Pipelines } from './pipelines.ts';
 
@@ -39,22 +41,29 @@ export class RequestPolicy {
     ]);
   }
 
-  /** @throws UnknownPipeline, ModelNotAllowed
+  /** @param questions what `resume` answers; null: nothing
+   *  @throws UnknownPipeline, ModelNotAllowed
    *  @throws InvalidRequest a field is for agents, and the pipeline is none
-   *  @throws InvalidInput the agent takes another input */
-  async resolve(body: CreateJobBody, { tenant, role, subject }: Caller): Promise<JobRequest> {
+   *  @throws InvalidInput the agent takes another input, or asked something else */
+  async resolve(
+    body: CreateJobBody,
+    { tenant, role, subject }: Caller,
+    questions: ThreadQuestions | null = null,
+  ): Promise<JobRequest> {
+    if (questions !== null) refuse(faultsOfAnswerer(body.pipeline, questions));
     const model = body.model === undefined ? this.#defaultModel : this.#qualified(body.model);
     if (!this.#allowedModels.has(model)) throw new ModelNotAllowed([...this.#allowedModels]);
-    const pipeline = await this.#pipelineOf(body.pipeline);
+    const pipeline = await this.#pipelineOf(body.pipeline ?? questions?.pipeline ?? BUILT_IN_PIPELINE);
     if (pipeline.kind === 'agent') this.#checkInput(body, pipeline);
     else refuseAgentFields(body, pipeline);
+    if (questions !== null) refuse(faultsOfAnswer(body.resume, questions));
     return {
       messages: body.messages ?? (body.query === undefined ? [] : [{ role: 'user', content: body.query }]),
       ...definedOf(body, AGENT_FIELDS),
       ...(body.threadId === undefined ? {} : definedOf(body, ['threadId', 'onBusy'])),
       // a delay of 0 is none
       ...(body.delayMs ? { delayMs: body.delayMs } : {}),
-      pipeline: body.pipeline,
+      pipeline: pipeline.name,
       model,
       ...modelParametersOf(body),
       onDisconnect: body.onDisconnect,
@@ -79,14 +88,19 @@ export class RequestPolicy {
       if (query !== undefined) return this.inputCheck.ofMessages(agent, 'query');
       return messages === undefined ? [] : this.inputCheck.ofMessages(agent, 'messages');
     };
-    const { detail, errors } = shownErrors(faults());
-    if (errors.length > 0) throw new InvalidInput(detail, errors);
+    refuse(faults());
   }
 
   /** Adds the default model's provider to a bare name. */
   #qualified(model: string): string {
     return qualifiedModel(model, partsOfModel(this.#defaultModel).provider);
   }
+}
+
+/** @throws InvalidInput if there is a fault */
+function refuse(faults: readonly FieldError[]): void {
+  const { detail, errors } = shownErrors(faults);
+  if (errors.length > 0) throw new InvalidInput(detail, errors);
 }
 
 function refuseAgentFields(body: CreateJobBody, { name }: PipelineInfo): void {

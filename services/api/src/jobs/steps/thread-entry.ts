@@ -14,6 +14,8 @@ export interface EnteringJob {
   readonly onBusy: OnBusy;
   /** whether it answers the interrupt of the thread */
   readonly resumes: boolean;
+  /** digest of the questions that it answers; left out: whichever are open */
+  readonly answers?: string | undefined;
   /** it was announced to the thread, and enters after its delay */
   readonly wasExpected?: boolean;
 }
@@ -68,10 +70,10 @@ export class ThreadEntry {
     throw new JobErased();
   }
 
-  async #ask({ ref, threadId, onBusy, resumes, wasExpected = false }: EnteringJob): Promise<Entered> {
+  async #ask({ ref, threadId, onBusy, resumes, answers, wasExpected = false }: EnteringJob): Promise<Entered> {
     const entry = {
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), onBusy },
-      ...{ kind: resumes ? ('resume' as const) : ('message' as const), wasExpected },
+      ...{ kind: resumes ? ('resume' as const) : ('message' as const), answers, wasExpected },
     };
     const entered = await this.threads.enter(entry);
     if (entered.kind !== 'over' || wasExpected) return entered;

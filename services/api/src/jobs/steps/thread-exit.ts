@@ -32,7 +32,7 @@ export class ThreadExit {
     const said = job.attempt > 0 && (await this.#remembers(job.pipeline)) ? await saidBy(this.reader, job) : null;
     await this.#tell({
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: endOf(status, interrupts) },
-      ...{ said: said ?? [], interrupts },
+      ...{ said: said ?? [], interrupts, pipeline: job.pipeline },
     });
   }
 

@@ -5,7 +5,7 @@ import { ApiHarness, finish, refOf, type TestNode } from '../../testing/api-harn
 import { Turns } from '../../testing/turns.ts';
 import { THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
 import { Intake } from '../intake.ts';
-import { RequestPolicy } from '../pipelines/request-policy.ts';
+import { ResolveRequest } from '../resolve-request.ts';
 import { Sweep } from './sweep.ts';
 
 let harness: ApiHarness;
@@ -35,7 +35,7 @@ async function record(of: Turns, fields: Partial<CreateJobBody> = {}): Promise<s
   const caller = { tenant: 'default', role: 'user', subject: null, permissions: new Set<never>(), expiresAt: null };
   await node.api.nest.get(Intake).accept({
     ...{ tenant: 'default', jobId: id, fingerprint: id, metadata: {}, idempotencyKey: null, traceparent: undefined },
-    ...{ request: await node.api.nest.get(RequestPolicy).resolve(body, caller), mayExist: true },
+    ...{ resolve: () => node.api.nest.get(ResolveRequest).run(body, caller), mayExist: true },
   });
   return id;
 }
