@@ -4,6 +4,7 @@ import { AG_UI_FORMATS } from './ag-ui/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
+import { responsesFormat } from './openai-responses/frames.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
 import { projectedFormats } from './testing/projected/frames.ts';
 import { scratchFormat } from './testing/scratch/frames.ts';
@@ -19,6 +20,7 @@ itConforms('durable-streams', {
 });
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
+itConforms('openai-responses', { format: responsesFormat, read: readResponses });
 for (const [cursor, format] of projectedFormats) {
   itConforms(`projected, cursor ${cursor}`, { format, read: (body) => readProjected(body, cursor) });
 }
@@ -112,4 +114,35 @@ function readAgUi(body: Buffer): Frame[] {
       return { cursor: null, said: [{ kind: 'end', isSuccess: outcome?.type !== 'cancelled' }] };
     return { cursor: null, said: [{ kind: 'fact', fact: `${of} ${JSON.stringify({ delta, ...rest })}` }] };
   });
+}
+
+const RESPONSES_PIECES: Readonly<Record<string, string>> = {
+  'response.output_text.delta': ANSWER,
+  'response.reasoning_text.delta': 'reasoning',
+  'response.function_call_arguments.delta': 'arguments',
+};
+
+function readResponses(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  const onEvent = ({ data }: EventSourceMessage) => {
+    const { sequence_number: number, ...event } = JSON.parse(data) as { sequence_number: number; type: string };
+    const said = saidByResponse(event);
+    frames.push({ cursor: String(number), said });
+  };
+  createParser({ onEvent, maxBufferSize: 4_000_000 }).feed(new TextDecoder().decode(body));
+  return frames;
+}
+
+function saidByResponse(event: {
+  type: string;
+  item_id?: string;
+  delta?: string;
+  response?: { status: string };
+}): Said[] {
+  const { type, item_id: id = '', delta = '', response } = event;
+  const of = RESPONSES_PIECES[type];
+  if (of !== undefined) return [{ kind: 'piece', of: `${of} ${id}`, text: delta }];
+  const fact: Said = { kind: 'fact', fact: JSON.stringify(event) };
+  if (!/^response\.(completed|incomplete|failed)$/.test(type)) return [fact];
+  return [fact, { kind: 'end', isSuccess: response?.status === 'completed' }];
 }

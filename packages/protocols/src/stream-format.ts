@@ -10,6 +10,12 @@ export interface StreamedJob {
   readonly createdAt: number;
   /** the thread that the job belongs to; null: none */
   readonly threadId: string | null;
+  /** what answers; the built-in pipeline unless told */
+  readonly pipeline?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly onDisconnect?: 'continue' | 'cancel';
+  /** the job of its thread that it continues; null: whichever was last */
+  readonly continues?: string | null;
 }
 
 /** What a format is given: some consecutive events of one job.

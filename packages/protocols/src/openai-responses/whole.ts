@@ -1,0 +1,62 @@
+import type { StoredEvent } from '@millrace/contracts';
+import { type OpenAiError, openAiJobError } from '../openai/errors.ts';
+import { type ReadEvent, readEvent } from '../projection/read-event.ts';
+import type { StreamedJob } from '../stream-format.ts';
+import { finishOf, INITIAL, outputOf, type ResponseState, responsesProjection } from './frames.ts';
+import { type ResponseProgress, responseJson } from './response.ts';
+
+/** An answer without streaming. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+/** Makes a response of the events of a job's last attempt, without streaming. */
+export class ResponseCollector {
+  #state: ResponseState = INITIAL;
+  #last: ReadEvent | null = null;
+
+  constructor(private readonly job: StreamedJob) {}
+
+  add(event: StoredEvent): void {
+    this.#last = readEvent(event);
+    this.#state = responsesProjection.step(this.#state, this.#last, { job: this.job, number: 0 }).state;
+  }
+
+  /** The answer to the request that made the job. To most clients a status of 200 means a whole answer, so a job that failed or
+   *  was cancelled is an error. */
+  end(): WholeAnswer {
+    const last = this.#last;
+    if (last?.type === 'done') return { status: 200, body: this.response() };
+    const error = last?.type === 'error' ? openAiJobError(last.data) : last?.type === 'cancelled' ? CANCELLED : LOST;
+    return { status: error === CANCELLED ? 409 : 500, headers: { 'x-should-retry': 'false' }, body: { error } };
+  }
+
+  /** The response as it is, however it ended. */
+  response(): object {
+    const { status } = this.#state;
+    const finish = this.#last?.type === 'done' ? finishOf(this.#last.data) : null;
+    const progress: ResponseProgress = {
+      status: status ?? 'queued',
+      output: outputOf(this.#state, this.job, finish?.status === 'completed' ? 'completed' : 'incomplete'),
+      ...finish,
+      error: this.#last?.type === 'error' ? openAiJobError(this.#last.data) : null,
+    };
+    return JSON.parse(responseJson(this.job, progress)) as object;
+  }
+}
+
+const CANCELLED: OpenAiError = {
+  message: 'The response was cancelled.',
+  type: 'invalid_request_error',
+  code: 'cancelled',
+  param: null,
+};
+
+const LOST: OpenAiError = {
+  message: 'The answer is not known.',
+  type: 'server_error',
+  code: 'server_error',
+  param: null,
+};
