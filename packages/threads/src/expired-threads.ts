@@ -20,14 +20,15 @@ export class ExpiredThreads {
   }
 
   /** @param limit how many to look at
+   *  @param forget removes what a thread that is gone has outside Redis
    *  @returns how many were due: fewer than `limit` when none is left */
-  async purge(limit: number): Promise<number> {
+  async purge(limit: number, forget: (ref: ThreadRef) => Promise<void>): Promise<number> {
     const { seenThreads } = this.keys;
     const [seconds] = await this.redis.time();
     const latest = String((Number(seconds) * 1_000 - this.retentionMs) * 1_000);
     const due = await this.redis.zrange(seenThreads, '-inf', latest, 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES');
     const refs = due.filter((_, place) => place % 2 === 0) as ThreadRef[];
-    await Promise.all(refs.map((ref, place) => this.#check(ref, due[2 * place + 1] ?? '')));
+    await Promise.all(refs.map((ref, place) => this.#check(ref, due[2 * place + 1] ?? '', forget)));
     return refs.length;
   }
 
@@ -45,9 +46,13 @@ export class ExpiredThreads {
     await Promise.all([this.bytes.forget([ref]), ...hints]);
   }
 
-  async #check(ref: ThreadRef, seen: string): Promise<void> {
+  async #check(ref: ThreadRef, seen: string, forget: (ref: ThreadRef) => Promise<void>): Promise<void> {
     const expiresAtMs = await this.redis.pexpiretime(this.keys.record(ref));
-    if (expiresAtMs < 0) return this.remove(ref, seen);
+    if (expiresAtMs < 0) {
+      // still listed if this fails: it is tried again
+      await forget(ref);
+      return this.remove(ref, seen);
+    }
     // due again when it expires
     const next = Math.max(Number(seen) + 1, (expiresAtMs - this.retentionMs) * 1_000);
     await this.redis.zadd(this.keys.seenThreads, 'XX', 'GT', next, ref);

@@ -224,6 +224,16 @@ describe('what a thread remembers', () => {
     expect(await d.leave(ref, 'c', 'cancelled')).toBe('left');
   });
 
+  it('keeps what a job does whose namesake was rolled back', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.enter(ref, 'b', { onBusy: 'rollback' });
+    expect(await d.leave(ref, 'a', 'cancelled')).toBe('undone, then b');
+    await d.leave(ref, 'b');
+    expect(await d.enter(ref, 'a', { isAnew: true })).toBe('run');
+    expect(await d.leave(ref, 'a')).toBe('left');
+  });
+
   it('is empty again after a rollback of its first job', async () => {
     const ref = d.newRef();
     await d.enter(ref, 'a');
@@ -500,7 +510,7 @@ describe('threads that have expired', () => {
     const listed = () => redis.zrange(keys.threadsOf('default'), '0', '-1');
     await eventually(async () => (await threads.get(gone)) === null);
     await eventually(async () => {
-      while ((await threads.purgeExpired(1)) === 1);
+      while ((await threads.purgeExpired(1, async () => undefined)) === 1);
       return (await listed()).length === 1;
     });
     expect(await listed()).toEqual([busy]);

@@ -256,9 +256,10 @@ export class Threads {
   }
 
   /** Removes threads that have expired from lists and counts.
+   *  @param forget removes what such a thread has outside Redis
    *  @returns how many were due: fewer than `limit` when none is left */
-  purgeExpired(limit: number): Promise<number> {
-    return this.#expired.purge(limit);
+  purgeExpired(limit: number, forget: (ref: ThreadRef) => Promise<void>): Promise<number> {
+    return this.#expired.purge(limit, forget);
   }
 
   /** @returns the jobs that wait for their turn, the next one first */

@@ -63,7 +63,7 @@ export const apiSettingsSchema = z
       .min(1_048_576)
       .optional()
       .describe(
-        'Bytes that one tenant’s prompts, answers and records may use in Redis before its new jobs get 429. Default: with keys a share of Redis’s maxmemory (80 %, divided by the number of tenants with keys, at most by 4), or 1 GiB without maxmemory; without keys no limit',
+        'Bytes that one tenant’s prompts, answers, records and threads may use in Redis, with its checkpoints in PostgreSQL, before its new jobs get 429. Default: with keys a share of Redis’s maxmemory (80 %, divided by the number of tenants with keys, at most by 4), or 1 GiB without maxmemory; without keys no limit',
       ),
     ...slotSettings,
     MILLRACE_MAX_STREAMS_PER_TENANT: integer()

@@ -3,12 +3,14 @@
 -- ARGV[1] claim of the attempt; '' for none  ARGV[2] namespace  ARGV[3] id  ARGV[4] parent id, '' for none
 -- ARGV[5] id of the root graph's checkpoint that it belongs to; '' for none  ARGV[6] '1' if rebuilt from its ancestors
 -- ARGV[7] names of its pieces, each once  ARGV[8] JSON  ARGV[9] how many to keep of a namespace
--- ARGV[10] time to live (ms)  ARGV[11] max bytes of all checkpoints  ARGV[12…] name, piece pairs
+-- ARGV[10] time to live (ms)  ARGV[11] max bytes of all checkpoints
+-- ARGV[12] bytes stored elsewhere since the last put  ARGV[13…] name, piece pairs
 -- RETURNS {1} stored | {0} stored already (the same command, sent again)
 --       | {-1} fenced: another attempt has claimed the thread, or its head is not the parent
 --       | {-2, name …} these pieces are neither stored nor given | {-3} over the limit of bytes
 local claim, namespace, id, parent, root, delta = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local pieces, json, most, ttl, max_bytes = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
+local elsewhere = tonumber(ARGV[12])
 local kept = { record = KEYS[1], data = KEYS[2], index = KEYS[3], bytes = 0 }
 
 if claim ~= '' and redis.call('HGET', KEYS[1], 'claim') ~= claim then return { -1 } end
@@ -22,7 +24,7 @@ local function must_be_there(piece)
   if given[piece] or redis.call('HEXISTS', KEYS[2], name_of('p', piece)) == 1 then return end
   missing[#missing + 1] = piece
 end
-for i = 12, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   given[ARGV[i]] = ARGV[i + 1]
   given_bytes = given_bytes + #ARGV[i + 1]
 end
@@ -43,5 +45,9 @@ if delta == '1' and parent ~= '' then redis.call('HINCRBY', KEYS[2], name_of('k'
 if claim ~= '' or head == parent or id > head then set_head(kept, namespace, id) end
 prune(kept, namespace, most)
 count_bytes(kept)
+if elsewhere > 0 then
+  redis.call('HINCRBY', KEYS[1], 'bytes', elsewhere)
+  redis.call('HINCRBY', KEYS[2], 'e', elsewhere)
+end
 keep_alive(kept, ttl)
 return { 1 }

@@ -7,6 +7,7 @@
 --   p piece, r piece: a piece of a value (pieces.ts), and how many checkpoints and pieces refer to it
 --   h namespace: the newest checkpoint of a subgraph     k namespace id: how many checkpoints are rebuilt from this one
 --   x id: a fork copies this checkpoint until then (ms)  b: bytes of c, w, p, h and the index
+--   e: bytes that are kept elsewhere; what is pruned or undone here stays there
 -- In the index: c and w as above, and `s root namespace id` for a subgraph's checkpoint.
 local NAME_LENGTH = 22
 local function name_of(...) return table.concat({ ... }, '\0') end

@@ -82,6 +82,7 @@ export class CheckpointTable {
   /** Stores a checkpoint and makes it the head, in one script. Sent twice, it is stored once.
    *  @param pieces those that Redis may not have yet
    *  @param lease the attempt that writes; null: nobody's
+   *  @param bytesElsewhere what the thread keeps outside Redis has grown by this
    *  @returns names of pieces that are missing: nothing is stored then
    *  @throws AttemptFenced another attempt has claimed the thread, or moved its head
    *  @throws CheckpointsTooLarge */
@@ -90,6 +91,7 @@ export class CheckpointTable {
     checkpoint: StoredCheckpoint,
     pieces: ReadonlyMap<string, Buffer>,
     lease: AttemptLease | null,
+    bytesElsewhere = 0,
   ): Promise<readonly string[]> {
     const { kept, retentionMs, maxBytes } = this.#options.limits;
     const { namespace, parentId, rootId, needsAncestors, outline, values } = checkpoint;
@@ -98,7 +100,7 @@ export class CheckpointTable {
     if (bytes > maxBytes) throw new CheckpointsTooLarge(ref, maxBytes);
     const [outcome, ...missing] = (await this.#send('put', ref, [
       ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
-      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes],
+      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere],
       ...[...pieces].flat(),
     ])) as [number, ...string[]];
     this.#check(outcome, ref, lease);

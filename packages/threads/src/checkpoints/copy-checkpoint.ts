@@ -7,13 +7,14 @@ import type { StoredWrite } from './stored-checkpoint.ts';
 const COPY_MS = 120_000;
 
 /** Copies values and writes of one checkpoint that are not in Redis.
- *  @param parentId of the copy; null: it is the first */
+ *  @param parentId of the copy; null: it is the first
+ *  @returns how many bytes the copy takes */
 export type CopyContent = (
   from: ThreadRef,
   to: ThreadRef,
   name: Required<CheckpointName>,
   parentId: string | null,
-) => Promise<void>;
+) => Promise<number>;
 
 interface Copying {
   readonly table: CheckpointTable;
@@ -66,9 +67,9 @@ async function copyOne({ table, from, to, content }: Copying, name: CheckpointNa
   for (const [nth, found] of chain.entries()) {
     const { millrace: _, ...metadata } = JSON.parse(found.metadata);
     const parentId = nth === 0 ? null : found.parentId;
-    await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
+    const bytesElsewhere = await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
     const copy = { ...found, parentId, metadata: JSON.stringify(metadata) };
-    const [missing] = await table.put(to, copy, found.pieces, null);
+    const [missing] = await table.put(to, copy, found.pieces, null, bytesElsewhere);
     if (missing !== undefined) throw new CheckpointLost(name.namespace);
     for (const [task, writes] of byTask(found.writes)) {
       await table.write(to, { namespace: name.namespace, id: found.outline.id }, task, writes, null);

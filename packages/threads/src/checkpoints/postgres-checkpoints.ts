@@ -53,7 +53,7 @@ export class PostgresCheckpoints extends RedisCheckpoints {
 function copyIn(content: BaseCheckpointSaver) {
   return async (from: ThreadRef, to: ThreadRef, name: Required<CheckpointName>, parentId: string | null) => {
     const tuple = await content.getTuple(configOf(from, name));
-    if (tuple === undefined) return;
+    if (tuple === undefined) return 0;
     const { checkpoint, metadata = { source: 'fork', step: 0, parents: {} }, pendingWrites = [] } = tuple;
     const place = configOf(to, { namespace: name.namespace, id: parentId ?? undefined });
     await content.put(place, checkpoint, metadata, checkpoint.channel_versions);
@@ -61,5 +61,7 @@ function copyIn(content: BaseCheckpointSaver) {
       const pairs = writes.map(([, channel, value]): [string, unknown] => [channel, value]);
       await content.putWrites(configOf(to, name), pairs, taskId);
     }
+    const [, bytes] = await content.serde.dumpsTyped(checkpoint.channel_values);
+    return bytes.length;
   };
 }

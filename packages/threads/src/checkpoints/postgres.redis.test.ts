@@ -10,7 +10,7 @@ import {
   StateGraph,
   StateSchema,
 } from '@langchain/langgraph';
-import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import { type BaseCheckpointSaver, emptyCheckpoint } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
 import { eventually, startPostgres, startRedis } from '@millrace/testing';
@@ -131,6 +131,40 @@ describe('checkpoints in PostgreSQL', () => {
     expect(await postgres.saver().getTuple(of(ref))).toBeDefined();
     await savers.forget(ref);
     expect(await postgres.saver().getTuple(of(ref))).toBeUndefined();
+  });
+
+  it('count for the tenant of their thread, those that were rolled back as well, until it is erased', async () => {
+    const ref = threads.newRef('counted');
+    const bytes = async () => (await threads.threads.get(ref))?.bytes ?? 0;
+    const large = { messages: [new HumanMessage({ id: 'q', content: 'x'.repeat(50_000) })] };
+    await threads.enter(ref, 'first');
+    const lease = { ref, jobId: 'first', attempt: 1, leaseToken: 'token-1' };
+    await threads.threads.claim(lease);
+    await steps(savers.forAttempt(lease, log), 'first').invoke(large, of(ref));
+    // the list of messages is stored anew by each of three steps, and once before them
+    const stored = await bytes();
+    expect(stored).toBeGreaterThan(4 * 50_000);
+    expect(stored).toBeLessThan(8 * 50_000);
+    const fork = threads.newRef('counted');
+    expect(await threads.threads.fork({ from: ref, to: fork, checkpoints })).toBe('forked');
+    expect((await threads.threads.get(fork))?.bytes).toBeGreaterThan(50_000);
+    await threads.enter(ref, 'second', { onBusy: 'rollback' });
+    await threads.leave(ref, 'first', 'cancelled');
+    expect(await bytes()).toBeGreaterThan(4 * 50_000);
+    await checkpoints.erase(ref);
+    expect(await bytes()).toBeLessThan(2_000);
+  });
+
+  it('of a thread that has expired are removed', async () => {
+    await using short = ThreadHarness.single(redis.url, { retentionMs: 1 });
+    const ref = short.newRef();
+    await short.threads.create(ref);
+    await postgres.saver().put(of(ref), emptyCheckpoint(), { source: 'loop', step: 1, parents: {} }, {});
+    expect(await postgres.saver().getTuple(of(ref))).toBeDefined();
+    await eventually(async () => {
+      await short.threads.purgeExpired(10, (gone) => checkpoints.erase(gone));
+      return (await postgres.saver().getTuple(of(ref))) === undefined;
+    });
   });
 
   it('are not written by an attempt that is fenced already', async () => {

@@ -59,6 +59,9 @@ export class RedisSaver extends BaseCheckpointSaver {
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
 
+  /** stored by the saver of the values since the last put */
+  #bytesElsewhere = 0;
+
   /** per task, as read: a task's id belongs to one checkpoint */
   readonly #earlierAnswers = new Map<string, number>();
 
@@ -73,7 +76,17 @@ export class RedisSaver extends BaseCheckpointSaver {
 
   /** writes and reads with the serializer that this saver has by then: an agent brings its own */
   get #content(): BaseCheckpointSaver | null {
-    if (this.#contentSaver !== null) this.#contentSaver.serde = this.serde;
+    const { serde } = this;
+    if (this.#contentSaver !== null) {
+      this.#contentSaver.serde = {
+        dumpsTyped: async (value) => {
+          const typed = await serde.dumpsTyped(value);
+          this.#bytesElsewhere += typed[1].length;
+          return typed;
+        },
+        loadsTyped: (type, bytes) => serde.loadsTyped(type, bytes),
+      };
+    }
     return this.#contentSaver;
   }
 
@@ -187,13 +200,15 @@ export class RedisSaver extends BaseCheckpointSaver {
     const pieces = new Map<string, Buffer>();
     let checkpoint = await stored(true, pieces);
     let toSend = new Map([...pieces].filter(([name]) => !this.#stored.has(name)));
-    let missing = await this.#table.put(ref, checkpoint, toSend, lease);
+    const bytesElsewhere = this.#bytesElsewhere;
+    this.#bytesElsewhere = 0;
+    let missing = await this.#table.put(ref, checkpoint, toSend, lease, bytesElsewhere);
     if (missing.length > 0) {
       // pruned or erased meanwhile: everything again
       pieces.clear();
       checkpoint = await stored(false, pieces);
       toSend = pieces;
-      missing = await this.#table.put(ref, checkpoint, toSend, lease);
+      missing = await this.#table.put(ref, checkpoint, toSend, lease, bytesElsewhere);
       if (missing.length > 0) throw new Error('a checkpoint refers to a piece that it does not have');
     }
     this.#remember(checkpoint, pieces.keys());

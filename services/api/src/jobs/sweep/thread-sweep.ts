@@ -1,9 +1,9 @@
 import { type JobRef, jobRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { JobOutline } from '@millrace/stream-log';
-import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
+import type { Checkpoints, ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
+import { CHECKPOINTS, LOGGER, THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
 import { remainingDelayMs } from '../queue/job-queue.ts';
 import { Cancellation } from '../steps/cancellation.ts';
 import { JobErasure } from '../steps/job-erasure.ts';
@@ -19,6 +19,7 @@ export class ThreadSweep {
   constructor(
     @Inject(THREADS) private readonly threads: Threads,
     @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
+    @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
     @Inject(ThreadEntry) private readonly entry: ThreadEntry,
     @Inject(ThreadExit) private readonly exit: ThreadExit,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
@@ -65,10 +66,10 @@ export class ThreadSweep {
     return active;
   }
 
-  /** Removes threads that have expired from the lists and counts.
+  /** Removes threads that have expired from lists, counts and a database.
    *  @returns how many were due */
   purgeExpired(limit: number): Promise<number> {
-    return this.threads.purgeExpired(limit);
+    return this.threads.purgeExpired(limit, (ref) => this.checkpoints.erase(ref));
   }
 
   /** @returns the job that has the turn, unless it has ended */
