@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { jobRef, threadRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
 import type { SseEvent } from '@millrace/testing';
+import { ThreadKeys } from '@millrace/threads';
 import { Redis } from 'ioredis';
 import type { SystemHarness } from '../e2e/system-harness.ts';
 
@@ -9,10 +10,13 @@ import type { SystemHarness } from '../e2e/system-harness.ts';
 export class Store implements Disposable {
   private readonly redis: Redis;
   private readonly keys: KeySpace;
+  private readonly threadKeys: ThreadKeys;
 
   constructor({ redis, env }: SystemHarness) {
     this.redis = new Redis(redis.url);
-    this.keys = new KeySpace(env['MILLRACE_KEY_PREFIX'] ?? '');
+    const prefix = env['MILLRACE_KEY_PREFIX'] ?? '';
+    this.keys = new KeySpace(prefix);
+    this.threadKeys = new ThreadKeys(prefix);
   }
 
   /** @returns a job's log, one line per event */
@@ -43,6 +47,11 @@ export class Store implements Disposable {
   private async digestOf(key: string): Promise<string> {
     const bytes = await this.redis.dumpBuffer(key);
     return createHash('sha256').update(bytes).digest('hex');
+  }
+
+  /** @returns the jobs that have had their turn in a thread, in order */
+  turns(threadId: string): Promise<string[]> {
+    return this.redis.zrange(this.threadKeys.jobs(threadRef('default', threadId)), '0', '-1');
   }
 
   /** @returns whether BullMQ has an entry for the job, in any state */
