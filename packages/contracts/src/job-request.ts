@@ -84,6 +84,11 @@ export interface JobRequest extends ModelParameters {
   readonly resume?: unknown;
   readonly threadId?: string;
   readonly onBusy?: OnBusy;
+  /** In a thread of a pipeline that is no agent: `messages` is the whole conversation, and the thread forgets what it has
+   *  beyond it. For protocols whose clients keep the conversation. */
+  readonly conversation?: 'whole';
+  /** in a thread of an agent: the job whose steps are undone before this one begins, if it was the last to end */
+  readonly undoes?: string;
   /** since the job was accepted, milliseconds */
   readonly delayMs?: number;
   readonly config?: Readonly<Record<string, unknown>>;

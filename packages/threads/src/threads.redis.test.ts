@@ -248,6 +248,71 @@ describe('what a thread remembers', () => {
     expect(await d.leave(ref, 'b', 'cancelled')).toBe('undone, then c');
   });
 
+  it('is cut to what a client still has of it, by the first claim alone', async () => {
+    const ref = d.newRef();
+    const lease = { ref, jobId: 'b', attempt: 1, leaseToken: 'token-1' };
+    const again = [{ role: 'user' as const, content: 'two again' }];
+    const contents = async () => (await d.threads.messages(ref, { from: 0, limit: 9 })).map(({ content }) => content);
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a', 1, ['one', 'two']);
+    await d.leave(ref, 'a', 'completed', 'ok');
+    const { bytes = 0 } = (await d.threads.get(ref)) ?? {};
+    await d.enter(ref, 'b');
+    await d.threads.claim(lease, again, { keptMessages: 1 });
+    expect(await contents()).toEqual(['one', 'two again']);
+    await d.threads.claim({ ...lease, attempt: 2 }, again, { keptMessages: 0 });
+    expect(await contents()).toEqual(['one', 'two again']);
+    expect((await d.threads.messagesBefore(lease)).map(({ content }) => content)).toEqual(['one']);
+    expect((await d.threads.get(ref))?.bytes).toBeLessThan(bytes + 200);
+    await d.enter(ref, 'c', { onBusy: 'rollback' });
+    await d.leave(ref, 'b', 'cancelled');
+    expect(await contents()).toEqual(['one']);
+    await d.threads.claim({ ...lease, jobId: 'c' }, [], { keptMessages: 0 });
+    expect(await contents()).toEqual([]);
+  });
+
+  it('has no trace of the last job once another one undoes it', async () => {
+    const ref = d.newRef();
+    const head = async () => (await d.threads.get(ref))?.head;
+    const runs = async (jobId: string, undoes?: string, status: 'completed' | 'failed' = 'completed') => {
+      await d.enter(ref, jobId);
+      const claimed = await d.threads.claim({ ref, jobId, attempt: 1, leaseToken: 'token-1' }, [], { undoes });
+      await d.redis.hset(d.keys.record(ref), 'head', `head-of-${jobId}`);
+      await d.leave(ref, jobId, status);
+      return claimed.kind === 'claimed' ? claimed.head : claimed.kind;
+    };
+    expect(await runs('a')).toBeNull();
+    expect(await runs('b')).toBe('head-of-a');
+    // another job has ended since
+    expect(await runs('c', 'a', 'failed')).toBe('head-of-b');
+    expect(await runs('d', 'c')).toBe('head-of-b');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', lastJob: 'd' });
+    expect(await runs('e', 'd')).toBe('head-of-b');
+    // what was undone is undone once, and nothing before it
+    await d.enter(ref, 'f');
+    await d.threads.claim({ ref, jobId: 'f', attempt: 1, leaseToken: 't' }, [], { undoes: 'e' });
+    expect(await head()).toBe('head-of-b');
+    await d.enter(ref, 'g', { onBusy: 'rollback' });
+    await d.leave(ref, 'f', 'cancelled');
+    expect(await d.threads.get(ref)).toMatchObject({ head: 'head-of-b', lastJob: null });
+    await d.threads.claim({ ref, jobId: 'g', attempt: 1, leaseToken: 't' }, [], { undoes: 'e' });
+    expect(await head()).toBe('head-of-b');
+  });
+
+  it('goes back to the beginning where the first job is undone', async () => {
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    await d.claim(ref, 'a');
+    await d.redis.hset(d.keys.record(ref), 'head', 'head-of-a');
+    const interrupts = [{ interruptId: 'i', value: 1 }];
+    await d.threads.leave({ ref, jobId: 'a', status: 'interrupted', interrupts });
+    await d.enter(ref, 'b');
+    const lease = { ref, jobId: 'b', attempt: 1, leaseToken: 't' };
+    expect(await d.threads.claim(lease, [], { undoes: 'a' })).toEqual({ kind: 'claimed', head: null, interrupts: [] });
+    expect(await d.leave(ref, 'b')).toBe('left');
+    expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', interrupts: [] });
+  });
+
   it('goes back to where the job found it, for an attempt that cannot go on', async () => {
     const ref = d.newRef();
     await d.enter(ref, 'a');

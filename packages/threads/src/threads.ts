@@ -29,7 +29,7 @@ const OF_THREAD = {
   create: [9, 'thread'],
   expect: [9, 'thread'],
   enter: [9, 'thread'],
-  claim: [9, 'thread'],
+  claim: [9, ...UNDOING],
   leave: [9, ...UNDOING],
   rewind: [9, ...UNDOING],
   erase: [9, 'thread'],
@@ -85,6 +85,14 @@ export type Claimed =
     }
   /** the thread is gone, another job has the turn, or a newer attempt has claimed it: there is nothing to do */
   | { readonly kind: 'not-active' };
+
+/** What the first claim of a job does to the thread before the job begins. */
+export interface FirstClaim {
+  /** how many of the messages before it to keep; all if left out */
+  readonly keptMessages?: number;
+  /** the job whose checkpoints are undone, if it was the last to end */
+  readonly undoes?: string | undefined;
+}
 
 export interface Ending {
   readonly ref: ThreadRef;
@@ -184,10 +192,11 @@ export class Threads {
 
   /** Lets an attempt at the active job write to its thread, and fences older ones.
    *  @param question what the job asks, for the memory of pipelines that are not agents: stored by the first claim */
-  async claim(lease: AttemptLease, question: readonly Message[] = []): Promise<Claimed> {
+  async claim(lease: AttemptLease, question: readonly Message[] = [], first: FirstClaim = {}): Promise<Claimed> {
     const { ref, jobId, attempt, leaseToken } = lease;
+    const { keptMessages = '', undoes = '' } = first;
     const messages = storedMessages(jobId, question, 'asked');
-    const args = [this.limits.retentionMs, jobId, attempt, leaseToken, ...messages];
+    const args = [this.limits.retentionMs, jobId, attempt, leaseToken, keptMessages, undoes, ...messages];
     const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
     if (outcome !== 'claimed') return { kind: 'not-active' };
     const interrupts = values['interrupts'] ? parseQuestions(values['interrupts']).interrupts : [];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobRef, logLimits, threadRef } from '@millrace/contracts';
+import { type JobRef, logLimits, type Message, threadRef } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
 import { AttemptStarter } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
@@ -13,8 +13,8 @@ afterAll(async () => redis[Symbol.asyncDispose]());
 
 const THREAD = { threadId: 't1' };
 const thread = threadRef('default', 't1');
-const user = (content: string) => ({ role: 'user', content });
-const assistant = (content: string) => ({ role: 'assistant', content });
+const user = (content: string): Message => ({ role: 'user', content });
+const assistant = (content: string): Message => ({ role: 'assistant', content });
 
 /** What the thread's next answer is made from. */
 async function remembered(harness: WorkerHarness, model: Awaited<ReturnType<typeof startModel>>) {
@@ -90,6 +90,30 @@ describe('chat in a thread', () => {
     model.answer([{ fail: { status: 400 } }]);
     expect((await harness.end(await harness.submit({ ...THREAD, query: 'two' })))[0]).toBe('error');
     expect(await remembered(harness, model)).toEqual([user('one'), assistant('half'), user('two')]);
+  });
+
+  it('is made to agree with a client that keeps the conversation, and asks the model what the client sent', async () => {
+    await using model = await startModel();
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker();
+    const whole = async (...messages: readonly Message[]) => {
+      const count = model.requests.length;
+      model.answer(['ok']);
+      const ref = await harness.submit({ ...THREAD, messages, conversation: 'whole' });
+      expect((await harness.end(ref))[0]).toBe('done');
+      expect((await model.request(count)).body.messages).toEqual(messages);
+      await eventually(async () => (await harness.threads.get(thread))?.activeJob === null);
+      const kept = await harness.threads.messages(thread, { from: 0, limit: 10 });
+      return kept.map(({ content, jobId }) => `${String(content)} ${jobId === ref.slice('default.'.length)}`);
+    };
+    expect(await whole(user('a'))).toEqual(['a true', 'ok true']);
+    expect(await whole(user('a'), assistant('ok'), user('b'))).toEqual([
+      ...['a false', 'ok false', 'b true', 'ok true'],
+    ]);
+    // asked again in other words, and with an answer that the client has changed
+    expect(await whole(user('a'), assistant('ok'), user('c'))).toEqual(['a false', 'ok false', 'c true', 'ok true']);
+    expect(await whole(user('a'), assistant('oh'), user('d'))).toEqual(['a false', 'oh true', 'd true', 'ok true']);
+    expect(await remembered(harness, model)).toEqual([user('a'), assistant('oh'), user('d'), assistant('ok')]);
   });
 
   it('keeps only what the last attempt has said, and the question once', async () => {

@@ -6,7 +6,8 @@ local function is_needed(kept, namespace, id)
   if head_of(kept, namespace) == id then return true end
   if redis.call('HEXISTS', kept.data, name_of('k', namespace, id)) == 1 then return true end
   if namespace ~= '' then return false end
-  if redis.call('HGET', kept.record, 'before') == id then return true end
+  local before = redis.call('HMGET', kept.record, 'before', 'lastBefore')
+  if before[1] == id or before[2] == id then return true end
   local copied_until = redis.call('HGET', kept.data, name_of('x', id))
   if not copied_until then return false end
   if tonumber(copied_until) > redis.call('TIME')[1] * 1000 then return true end

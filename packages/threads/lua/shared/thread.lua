@@ -8,6 +8,7 @@
 --   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
 --   head: id of the checkpoint that the thread stands at
 --   before: what `head` was when the active job was first claimed, '' for nothing  mark: how many messages there were
+--   lastBefore: what `before` was for `last`; absent where that was never claimed
 --   undos: how many jobs were undone
 --   madeBy: token of the call that made the thread
 --   stop: `<job>:interrupt` or `<job>:rollback`, what to do when that job leaves

@@ -1,18 +1,27 @@
 -- claim: let an attempt at the active job write to the thread, and no older one. The first stores what the job asks.
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
--- ARGV[1] retention (ms)  ARGV[2] job  ARGV[3] attempt  ARGV[4] its lease token  ARGV[5…] messages (JSON)
+-- ARGV[1] retention (ms)  ARGV[2] job  ARGV[3] attempt  ARGV[4] its lease token
+-- ARGV[5] how many of the messages to keep, '' for all  ARGV[6] job whose end is undone, if it was the last to end, '' for none
+-- ARGV[7…] messages (JSON)
 -- RETURNS {'claimed', 'head', id or '', 'interrupts', JSON list or ''}
 --       | {'not-active'}: the thread is gone, another job has the turn, or a newer attempt has claimed it
-local retention, job, attempt, lease_token = unpack(ARGV, 1, 4)
-local thread = fields('active', 'claim', 'head', 'mark', 'interrupts')
+local retention, job, attempt, lease_token, kept_messages, undone = unpack(ARGV, 1, 6)
+local thread = fields('active', 'claim', 'head', 'mark', 'interrupts', 'last', 'lastBefore')
 if thread.active ~= job then return { 'not-active' } end
 local claimed = (thread.claim or ''):match('^[^:]*:(%d+):')
 if claimed and tonumber(claimed) > tonumber(attempt) then return { 'not-active' } end
 
 if not thread.mark then
+  if undone ~= '' and undone == thread.last and thread.lastBefore then
+    rewind(undone, thread.lastBefore)
+    redis.call('HDEL', RECORD, 'last', 'lastBefore', 'failed', 'interrupts')
+    redis.call('HINCRBY', RECORD, 'undos', 1)
+    thread.head, thread.interrupts = fields('head').head, nil
+  end
+  if kept_messages ~= '' then cut_messages(tonumber(kept_messages)) end
   thread.mark = redis.call('LLEN', MESSAGES)
   redis.call('HSET', RECORD, 'before', thread.head or '', 'mark', thread.mark)
-  add_messages(5)
+  add_messages(7)
 end
 redis.call('HSET', RECORD, 'claim', job .. ':' .. attempt .. ':' .. lease_token)
 touch(now_ms(), retention)

@@ -22,6 +22,7 @@ end
 local function keep()
   add_messages(6)
   redis.call('HSET', RECORD, 'last', job)
+  if thread.before then redis.call('HSET', RECORD, 'lastBefore', thread.before) else redis.call('HDEL', RECORD, 'lastBefore') end
   if ending == 'failed' then redis.call('HSET', RECORD, 'failed', 1) else redis.call('HDEL', RECORD, 'failed') end
   if interrupts ~= '' then
     redis.call('HSET', RECORD, 'interrupts', interrupts)

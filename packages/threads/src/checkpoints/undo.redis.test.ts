@@ -73,6 +73,24 @@ async function stored(ref: ThreadRef) {
 
 const question = { messages: [new HumanMessage({ id: 'q', content: 'q' })] };
 
+describe('the last job, once another one undoes it', () => {
+  it.each([
+    ['asked a question', question],
+    ['answered the question of the job before', new Command({ resume: 'yes' })],
+  ])('leaves nothing of its state, after it %s', async (_, input) => {
+    const ref = threads.newRef();
+    await run(ref, 'before', question);
+    await threads.leave(ref, 'before');
+    const before = await stored(ref);
+    await run(ref, 'undone', input);
+    await threads.leave(ref, 'undone');
+    await threads.enter(ref, 'again');
+    await threads.threads.claim({ ref, jobId: 'again', attempt: 1, leaseToken: 't' }, [], { undoes: 'undone' });
+    const after = await stored(ref);
+    expect({ ...after, bytes: 0 }).toEqual({ ...before, bytes: 0 });
+  });
+});
+
 describe('a job that is rolled back', () => {
   it.each([
     ['asked a question', question],

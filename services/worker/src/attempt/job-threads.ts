@@ -4,6 +4,7 @@ import {
   type JobRef,
   type JobRequest,
   jobRef,
+  type Message,
   type ThreadRef,
   tenantOf,
   threadRef,
@@ -22,10 +23,11 @@ import {
 } from '@millrace/stream-log';
 import { type AttemptLease, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
+import { agreement } from './agreement.ts';
 import { type ClaimedThread, UNKNOWN_SEQ } from './attempt-thread.ts';
 
 export interface JobThreadsPorts {
-  readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messagesBefore'>;
+  readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messages' | 'messagesBefore'>;
   readonly savers: Pick<Savers, 'headOf' | 'forget'>;
   readonly reader: Pick<JobReader, 'attempt' | 'outline' | 'page'>;
   readonly canceller: Pick<JobCanceller, 'cancel'>;
@@ -90,14 +92,20 @@ export class JobThreads {
       await threads.enter({ ref: thread, jobId, onBusy: 'enqueue', kind: 'message', isPrivate: true });
     }
     const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken, pipeline: request.pipeline };
-    const claimed = await threads.claim(lease, isAgent ? [] : request.messages);
+    const isWhole = request.conversation === 'whole' && !isAgent;
+    const keptMessages = isWhole ? await this.#agreement(thread, request.messages) : undefined;
+    const claimed = await threads.claim(lease, isAgent ? [] : request.messages.slice(keptMessages ?? 0), {
+      ...(keptMessages === undefined ? {} : { keptMessages }),
+      undoes: isAgent ? request.undoes : undefined,
+    });
     if (claimed.kind !== 'claimed') return null;
     const headNow = () => savers.headOf(thread);
     return {
       lease,
       // the first attempt cannot have moved it
       head: isAgent && attempt > 1 ? await headNow() : null,
-      messages: () => threads.messagesBefore(lease),
+      // the request has all of them
+      messages: isWhole ? async () => [] : () => threads.messagesBefore(lease),
       headNow,
       keptBy: (head) => this.#keptBy(ref, head),
       rewind: async () => {
@@ -130,6 +138,11 @@ export class JobThreads {
     const outcome = await canceller.cancel(ref, 'thread');
     await this.leave(ref, thread);
     if (outcome.kind === 'cancelled') await fairQueue.retire({ ref, keptBytes: outcome.end.keptBytes });
+  }
+
+  /** How many messages a thread and a conversation begin with in common. Only the active job changes them. */
+  async #agreement(thread: ThreadRef, conversation: readonly Message[]): Promise<number> {
+    return agreement(await this.ports.threads.messages(thread, { from: 0, limit: conversation.length }), conversation);
   }
 
   #isAgent(pipeline: string): boolean {
