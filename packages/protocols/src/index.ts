@@ -1,4 +1,5 @@
 export { AG_UI_FORMATS, type AgUiVersion } from './ag-ui/frames.ts';
+export { type AgUiRequest, agUiRequest } from './ag-ui/request.ts';
 export { closedFrame, DurableStreamFormat } from './durable-streams/frames.ts';
 export { itemsJson } from './durable-streams/items.ts';
 export { eventBefore, offsetAfter } from './durable-streams/offset.ts';
