@@ -22,7 +22,7 @@ export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { JobEraser } from './log/job-eraser.ts';
 export { JobOpener } from './log/job-opener.ts';
 export { type AttemptPage, JobReader } from './log/job-reader.ts';
-export { keptEvents, type LogPlace } from './log/kept-events.ts';
+export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
 export { isFinished, type JobOutline, type LogLimits } from './log/record.ts';

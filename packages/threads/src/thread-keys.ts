@@ -14,7 +14,7 @@ export class ThreadKeys {
     this.#catalogue = `{${prefix}:threads}`;
   }
 
-  /** hash: what is known of a thread, see `lua/thread/enter.lua` */
+  /** hash: what is known of a thread, see `lua/shared/thread.lua` */
   record(ref: ThreadRef): string {
     return this.#of(ref, 'record');
   }

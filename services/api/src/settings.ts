@@ -10,7 +10,7 @@ import {
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
-import { parseApiKeys } from './auth/api-keys.ts';
+import { parseApiKeys } from './api-keys.ts';
 import { hostNameOf } from './http/host-name.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);

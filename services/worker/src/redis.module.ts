@@ -14,10 +14,25 @@ import {
 } from '@millrace/stream-log';
 import { type Savers, ThreadKeys, Threads } from '@millrace/threads';
 import { openSavers } from '@millrace/threads/savers';
-import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type FactoryProvider,
+  Global,
+  Inject,
+  type InjectionToken,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import pRetry from 'p-retry';
 import type { WorkerSettings } from './settings.ts';
 import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens.ts';
+
+/** Provides what sends commands on the worker's connection. */
+function onCommands<T>(
+  provide: InjectionToken,
+  useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) => T | Promise<T>,
+): FactoryProvider<T> {
+  return { provide, inject: [COMMANDS, KeySpace, SETTINGS], useFactory };
+}
 
 /** The Redis connections, and the worker's side of the stream log: it writes logs and never follows them. */
 @Global()
@@ -40,58 +55,33 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens
       inject: [REDIS],
       useFactory: (redis: RedisFactory) => new ChannelHub({ connection: redis.connect('subscriber'), sharded: false }),
     },
-    {
-      provide: AttemptStarter,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new AttemptStarter(redis, keys, logLimits(settings)),
-    },
-    {
-      provide: FairQueue,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new FairQueue(redis, keys, logLimits(settings)),
-    },
-    {
-      provide: TenantSlots,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
-    },
-    {
-      provide: JobReader,
-      inject: [COMMANDS, KeySpace],
-      useFactory: (redis: RedisConnection, keys: KeySpace) => new JobReader(redis, keys),
-    },
-    {
-      provide: JobCanceller,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        new JobCanceller(redis, keys, logLimits(settings)),
-    },
-    {
-      provide: SAVERS,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        openSavers({
-          checkpoints: settings.MILLRACE_CHECKPOINTS,
-          redis,
-          storedBytes: new StoredBytes(redis, keys),
-          keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
-          limits: checkpointLimits(settings),
-        }),
-    },
-    {
-      provide: Threads,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+    onCommands(AttemptStarter, (redis, keys, settings) => new AttemptStarter(redis, keys, logLimits(settings))),
+    onCommands(FairQueue, (redis, keys, settings) => new FairQueue(redis, keys, logLimits(settings))),
+    onCommands(
+      TenantSlots,
+      (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
+    ),
+    onCommands(JobReader, (redis, keys) => new JobReader(redis, keys)),
+    onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
+    onCommands(SAVERS, (redis, keys, settings) =>
+      openSavers({
+        checkpoints: settings.MILLRACE_CHECKPOINTS,
+        redis,
+        storedBytes: new StoredBytes(redis, keys),
+        keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
+        limits: checkpointLimits(settings),
+      }),
+    ),
+    onCommands(
+      Threads,
+      (redis, keys, settings) =>
         new Threads(
           redis,
           new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
           new StoredBytes(redis, keys),
           threadLimits(settings),
         ),
-    },
+    ),
     {
       provide: CancelListener,
       inject: [COMMANDS, CONTROL_HUB, KeySpace],

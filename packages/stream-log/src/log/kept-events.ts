@@ -2,19 +2,19 @@ import { eventId, eventPosition, isPipelineEventType, type JobRef, type StreamEv
 import { LogExpired, LogLost } from '../errors.ts';
 import type { JobReader } from './job-reader.ts';
 
-/** Where an attempt stood: what it had stored then. */
-export interface LogPlace {
+/** The beginning of an attempt's log. */
+export interface LogPrefix {
   readonly ref: JobRef;
   readonly attempt: number;
-  /** of the last event; 0 when there was none */
+  /** of its last event; 0: it is empty */
   readonly seq: number;
 }
 
-/** Reads what the pipeline of an attempt had said up to a place in its log, page by page.
+/** Reads what the pipeline of an attempt has said in the beginning of its log, page by page.
  *  @throws LogLost an event is missing; possibly midway */
 export async function* keptEvents(
   reader: Pick<JobReader, 'attempt'>,
-  { ref, attempt, seq }: LogPlace,
+  { ref, attempt, seq }: LogPrefix,
 ): AsyncGenerator<readonly StreamEvent[], void, undefined> {
   let next = 1;
   if (seq < next) return;

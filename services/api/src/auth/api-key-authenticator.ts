@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import { type ApiKey, KeyRing } from '../api-keys.ts';
 import { Unauthenticated } from '../http/problem.ts';
-import { type ApiKey, KeyRing } from './api-keys.ts';
 import type { AuthFailures } from './auth-failures.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Caller } from './caller.ts';
