@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AIMessage, HumanMessage } from '@langchain/core/messages';
 import { Annotation, Command, interrupt, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
+import { RESUME } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
 import { startRedis } from '@millrace/testing';
@@ -116,6 +117,20 @@ describe('a job that is rolled back', () => {
       turns: 1,
       messages: [{ messageId: 'q' }, { content: 'no' }, { messageId: 'a1' }],
     });
+  });
+
+  it('leaves no part of an answer with a question that is open again', async () => {
+    const ref = threads.newRef();
+    await run(ref, 'first', question);
+    const interrupts = [{ interruptId: 'q', value: 'turn 1?' }];
+    await threads.threads.leave({ ref, jobId: 'first', status: 'interrupted', interrupts });
+    const before = await stored(ref);
+    const saver = await start(ref, 'second');
+    const { config } = (await saver.getTuple({ configurable: { thread_id: ref } })) ?? {};
+    await saver.putWrites(config ?? {}, [[RESUME, ['half']]], 'task');
+    await threads.leave(ref, 'second', 'failed');
+    expect((await threads.threads.get(ref))?.interrupts).toEqual(interrupts);
+    expect((await stored(ref)).index).toEqual(before.index);
   });
 
   it('can write no more, and the first job of a thread leaves it without a head', async () => {
