@@ -17,6 +17,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./speed/speed.ts')).measureSpeed,
     },
   ],
+  [
+    'agents',
+    {
+      about: 'agents and threads, beside the same graph alone and beside other servers that run it',
+      load: async () => (await import('./agents/agents.ts')).measureAgents,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;
@@ -30,7 +37,7 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
   --rounds N  how often each case is measured, ${DEFAULT_ROUNDS} unless told; the figures are medians
   --quick     one round
   --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
-              or these peers, which keeps nothing
+              or these peers, which keeps nothing; of \`agents\`, these figures or peers, which keeps nothing
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and

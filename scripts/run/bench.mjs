@@ -26,6 +26,8 @@ await runScript(() =>
 /** @returns {Promise<NodeJS.ProcessEnv>} in which the benchmarks find nginx and the kind of Redis that this machine has */
 async function prepared() {
   const { redis, nginx } = await bootstrapForTests();
-  await step('peers', () => ensureAllDependencies(inProject('bench/src/peers/langgraph')));
+  for (const peer of ['langgraph', 'pure-graph']) {
+    await step(peer, () => ensureAllDependencies(inProject(`bench/src/peers/${peer}`)));
+  }
   return { MILLRACE_TEST_REDIS: redis.kind === 'program' ? 'process' : 'container', ...environmentWith(nginx) };
 }

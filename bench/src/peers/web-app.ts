@@ -1,4 +1,4 @@
-import { promptOf } from '@millrace/simulated-model/paced';
+import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import { processTree } from '../measure/cpu.ts';
 import { startApp } from './app-process.ts';
 import { startOwnRedis } from './own-redis.ts';
@@ -10,15 +10,18 @@ import { requestText } from './request-text.ts';
 const PROCESSES = 2;
 
 interface WebAppOptions {
-  /** answers `POST /chat` with `{"query"}` by a stream */
+  /** answers what {@link request} asks by a stream */
   readonly script: URL;
+  /** `POST /chat` with `{"query"}` when left out */
+  readonly request?: (plan: TokenPlan) => string;
   readonly model: { readonly url: string };
   /** whether it needs a Redis */
   readonly redis: boolean;
 }
 
 /** Starts a web application that does everything in one process: two of these, with nginx before them. */
-export async function startWebApp({ script, model, redis: needsRedis }: WebAppOptions): Promise<RunningPeer> {
+export async function startWebApp(options: WebAppOptions): Promise<RunningPeer> {
+  const { script, model, redis: needsRedis, request = chat } = options;
   await using started = new AsyncDisposableStack();
   const redis = needsRedis ? started.use(await startOwnRedis()) : null;
   const env = { MODEL_URL: model.url, ...(redis === null ? {} : { REDIS_URL: redis.url }) };
@@ -27,11 +30,15 @@ export async function startWebApp({ script, model, redis: needsRedis }: WebAppOp
   const proxy = started.use(await startPlainProxy(apps.map(({ port }) => port)));
   const running = started.move();
   return {
-    ask: (plan) => ({ port: proxy.port, text: requestText({ path: '/chat', body: { query: promptOf(plan) } }) }),
+    ask: (plan) => ({ port: proxy.port, text: request(plan) }),
     get pids() {
       return { app: apps.map(({ child }) => child.pid), nginx: processTree(proxy.child.pid) };
     },
     redisUrl: redis?.url ?? null,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function chat(plan: TokenPlan): string {
+  return requestText({ path: '/chat', body: { query: promptOf(plan) } });
 }

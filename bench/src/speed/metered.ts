@@ -7,6 +7,9 @@ import type { Role, RunningPeer } from '../peers/peer.ts';
 import type { Figures } from './figures.ts';
 import type { Stage } from './stage.ts';
 
+/** What is metered beside the peer, and drives it. */
+export type Meters = Pick<Stage, 'model' | 'generator' | 'signal'>;
+
 const ROLES: readonly Role[] = ['worker', 'relay', 'app', 'nginx'];
 
 /** What a peer used while something ran. Processor time in microseconds. */
@@ -18,7 +21,7 @@ export interface Used {
 
 /** Runs something and meters what a peer, the model and the generator use meanwhile. */
 export async function metered<Result>(
-  stage: Stage,
+  stage: Meters,
   peer: RunningPeer,
   run: () => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly used: Used }> {
@@ -52,7 +55,7 @@ export async function metered<Result>(
 /** Of a load with a pace, what counts is the time in which all answers speak: what it costs to open and to end them, and
  *  how late a token is beside that, is in no figure. Of one without, all of it counts.
  *  @throws Error a stream failed, or tokens were lost or repeated: what is wrong is not worth a time */
-export async function meteredLoad(stage: Stage, peer: RunningPeer, load: Load, plan: TokenPlan): Promise<Figures> {
+export async function meteredLoad(stage: Meters, peer: RunningPeer, load: Load, plan: TokenPlan): Promise<Figures> {
   const run = async () => {
     const result = await stage.generator.run(load, { signal: stage.signal });
     const expected = load.streams * plan.tokens;

@@ -56,7 +56,7 @@ export async function openStage({ peers: wanted, signal }: StageOptions): Promis
 }
 
 /** The simulated model as a process of its own. */
-async function startModelProcess(): Promise<{ readonly url: string; readonly child: Child }> {
+export async function startModelProcess(): Promise<{ readonly url: string; readonly child: Child }> {
   const script = fileURLToPath(import.meta.resolve('@millrace/simulated-model/paced'));
   const child = await Child.start({ command: process.execPath, args: [script] });
   const line = await child.line((text) => text.startsWith('{"listening":'));

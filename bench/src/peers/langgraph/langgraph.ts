@@ -10,20 +10,27 @@ import { startPlainProxy } from '../plain-proxy.ts';
 import { requestText } from '../request-text.ts';
 
 const START_TIMEOUT_MS = 60_000;
+const AGENT = new URL('../agent/graph.ts', import.meta.url);
 
 /** LangGraph's own server, as its command line starts it for development: the one that needs no licence. */
 export const langGraph: Peer = {
   id: 'langgraph',
-  start: startLangGraph,
+  start: (model) => startLangGraph(model, new URL('graph.ts', import.meta.url)),
 };
 
-async function startLangGraph(model: { readonly url: string }): Promise<RunningPeer> {
+/** The same server with the agent that is measured. */
+export const langGraphAgent: Peer = {
+  id: 'langgraph',
+  start: (model) => startLangGraph(model, AGENT),
+};
+
+async function startLangGraph(model: { readonly url: string }, file: URL): Promise<RunningPeer> {
   await using started = new AsyncDisposableStack();
   const port = await freePort();
   const project = await mkdtemp(join(tmpdir(), 'millrace-langgraph-'));
   started.defer(() => rm(project, { recursive: true, force: true }));
   // its state goes into the folder that it is started in; the graph's path must be relative to that
-  const graph = relative(project, fileURLToPath(new URL('graph.ts', import.meta.url)));
+  const graph = relative(project, fileURLToPath(file));
   const config = { node_version: '22', dependencies: ['.'], graphs: { chat: `${graph}:graph` } };
   await writeFile(join(project, 'langgraph.json'), JSON.stringify(config));
 

@@ -1,5 +1,5 @@
 import { monotonicMicros, PLAIN_TOKEN, stampedToken } from './token.ts';
-import { FIRST_CHUNK, lastChunks, plainChunks, tokenChunk } from './token-chunks.ts';
+import { SHARED_CHUNKS, TokenChunks } from './token-chunks.ts';
 import type { TokenPlan } from './token-plan.ts';
 
 /** Where an answer is written, such as an HTTP response. */
@@ -14,14 +14,20 @@ const STAMPED_BATCH = 32;
 
 /** One answer while it is written. It knows which tokens are due; its caller decides when to write them. */
 export class PacedAnswer {
+  readonly #chunks: TokenChunks;
   #said = 0;
 
-  /** @param askedAt when the request came, microseconds ({@link monotonicMicros}) */
+  /** @param step how many steps of the plan are done
+   *  @param askedAt when the request came, microseconds ({@link monotonicMicros}) */
   constructor(
     readonly plan: TokenPlan,
+    readonly step: number,
     readonly sink: AnswerSink,
     readonly askedAt: number,
-  ) {}
+  ) {
+    // in the state of an agent a message with the id of an earlier one would replace it
+    this.#chunks = plan.steps === undefined ? SHARED_CHUNKS : new TokenChunks();
+  }
 
   /** whether everything has been written */
   ended = false;
@@ -33,11 +39,11 @@ export class PacedAnswer {
     const speakingSince = this.askedAt + firstTokenMs * 1e3;
     if (now < speakingSince) return true;
     const due = perSecond === 0 ? tokens : Math.min(tokens, 1 + Math.floor(((now - speakingSince) * perSecond) / 1e6));
-    if (this.#said === 0 && due > 0) this.sink.write(FIRST_CHUNK);
+    if (this.#said === 0 && due > 0) this.sink.write(this.#chunks.first);
     const mayWriteOn = stamped ? this.#sayStamped(due) : this.#sayPlain(due);
     if (this.#said === tokens) {
       this.ended = true;
-      this.sink.end(lastChunks(tokens));
+      this.sink.end(this.#chunks.last(tokens, this.step < (this.plan.steps ?? 0) ? this.step : null));
     }
     return mayWriteOn;
   }
@@ -46,9 +52,9 @@ export class PacedAnswer {
     if (due === this.#said) return true;
     if (due === this.#said + 1) {
       this.#said = due;
-      return this.sink.write(tokenChunk(PLAIN_TOKEN));
+      return this.sink.write(this.#chunks.token(PLAIN_TOKEN));
     }
-    const { bytes, tokens } = plainChunks(due - this.#said);
+    const { bytes, tokens } = this.#chunks.plain(due - this.#said);
     this.#said += tokens;
     return this.sink.write(bytes);
   }
@@ -57,6 +63,6 @@ export class PacedAnswer {
     const count = Math.min(due - this.#said, STAMPED_BATCH);
     if (count === 0) return true;
     this.#said += count;
-    return this.sink.write(tokenChunk(stampedToken(monotonicMicros())).repeat(count));
+    return this.sink.write(this.#chunks.token(stampedToken(monotonicMicros())).repeat(count));
   }
 }

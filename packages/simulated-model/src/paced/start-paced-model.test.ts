@@ -44,6 +44,20 @@ describe('the paced model', () => {
     expect((stamps[10] ?? 0) - askedAt).toBeGreaterThanOrEqual(150_000);
   });
 
+  it('calls a tool before each step of a plan, and none after the last', async () => {
+    const user = { role: 'user', content: promptOf({ ...fast, steps: 2 }) };
+    const tool = { role: 'tool', content: 'seen' };
+    const reasons = [0, 1, 2].map(async (done) => {
+      const messages = [user, ...Array.from({ length: done }, () => tool)];
+      const answer = await fetch(`${model.url}/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ messages }),
+      });
+      return /"finish_reason":"(\w+)"/.exec(await answer.text())?.[1];
+    });
+    expect(await Promise.all(reasons)).toEqual(['tool_calls', 'tool_calls', 'stop']);
+  });
+
   it('refuses a prompt that is not a plan', async () => {
     const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] });
     expect((await fetch(`${model.url}/chat/completions`, { method: 'POST', body })).status).toBe(400);
@@ -53,7 +67,9 @@ describe('the paced model', () => {
 describe('a plan', () => {
   it('survives the round trip through a prompt', () => {
     const plan = { tokens: 200, perSecond: 0.5, firstTokenMs: 300, stamped: true };
-    expect([planIn(promptOf(plan)), planIn(promptOf(fast))]).toEqual([plan, fast]);
+    const stepping = { ...plan, steps: 3 };
+    const plans = [plan, fast, stepping];
+    expect(plans.map((each) => planIn(promptOf(each)))).toEqual(plans);
   });
 });
 

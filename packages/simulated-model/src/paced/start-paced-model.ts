@@ -39,11 +39,13 @@ export async function startPacedModel(port = 0): Promise<PacedModel> {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, pacer: Pacer): Promise<void> {
-  const plan = planOf(await text(request));
-  if (plan === null) {
+  const asked = planOf(await text(request));
+  if (asked === null) {
     response.writeHead(400, { 'content-type': 'application/json' });
     response.end(
-      JSON.stringify({ error: { message: 'the last message must be a plan', type: 'invalid_request_error' } }),
+      JSON.stringify({
+        error: { message: 'the last message of the user must be a plan', type: 'invalid_request_error' },
+      }),
     );
     return;
   }
@@ -52,7 +54,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, pacer:
   });
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
   response.flushHeaders();
-  const spoken = new PacedAnswer(plan, response, monotonicMicros());
+  const { plan, step } = asked;
+  const spoken = new PacedAnswer(plan, step, response, monotonicMicros());
   if (plan.perSecond > 0 || plan.firstTokenMs > 0) {
     response.once('close', () => pacer.remove(spoken));
     spoken.speak();
@@ -72,11 +75,17 @@ interface Asked {
   readonly messages?: readonly { readonly role: string; readonly content: unknown }[];
 }
 
-/** The plan in the last message of a chat completion's request. */
-function planOf(body: string): TokenPlan | null {
+/** The plan in the last message of the user, and how many steps of it are done: one for each tool that answered since. */
+function planOf(body: string): { readonly plan: TokenPlan; readonly step: number } | null {
   const { messages = [] } = JSON.parse(body) as Asked;
-  const content = messages.at(-1)?.content;
-  if (typeof content === 'string') return planIn(content);
+  const at = messages.findLastIndex(({ role }) => role === 'user');
+  const plan = planIn(textOf(messages[at]?.content));
+  if (plan === null) return null;
+  return { plan, step: messages.slice(at).filter(({ role }) => role === 'tool').length };
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
   const [block] = Array.isArray(content) ? (content as { text?: unknown }[]) : [];
-  return typeof block?.text === 'string' ? planIn(block.text) : null;
+  return typeof block?.text === 'string' ? block.text : '';
 }

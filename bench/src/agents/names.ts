@@ -1,0 +1,12 @@
+/** Who is measured, in the order of the tables. */
+export const NAMES: Readonly<Record<string, string>> = {
+  bare: 'bare: graph.stream()',
+  langgraph: 'LangGraph server (dev, in memory)',
+  'pure-graph': 'pure-graph, streams in Redis',
+  'pure-graph-memory': 'pure-graph, all in memory',
+  millrace: 'Millrace',
+};
+
+export function nameOf(id: string): string {
+  return NAMES[id] ?? id;
+}
