@@ -9,6 +9,13 @@ const resultSchema = z.object({
   output: z.unknown().refine(isJson, 'must be JSON').optional(),
 });
 
+/** by type of event; zod compiles each schema once, which takes longer than to validate with it */
+const eventSchemas = new Map<unknown, z.ZodType<object>>(
+  Object.entries(STREAM_EVENTS)
+    .filter(([type]) => isPipelineEventType(type))
+    .map(([type, { data }]) => [type, z.object({ data })]),
+);
+
 interface Delta {
   readonly text?: unknown;
   readonly messageId?: unknown;
@@ -25,9 +32,9 @@ export function validateEvent(yielded: unknown, pipeline: string): PipelineEvent
     if (typeof text !== 'string') throw new MalformedEvent(pipeline, `${type}: data.text`);
     if (data?.messageId === undefined) return { type, data: { text } };
   }
-  if (!isPipelineEventType(type)) throw new MalformedEvent(pipeline, 'type');
-  const schema = z.object({ data: STREAM_EVENTS[type].data as z.ZodType<PipelineEvent['data']> });
-  return { type, ...parsed(schema, yielded, pipeline, type) } as PipelineEvent;
+  const schema = eventSchemas.get(type);
+  if (schema === undefined) throw new MalformedEvent(pipeline, 'type');
+  return { type, ...parsed(schema, yielded, pipeline, `${type}`) } as PipelineEvent;
 }
 
 /** Whether an event says nothing: an empty piece of a text, or of a call's arguments. */
