@@ -1,10 +1,12 @@
--- put: store a checkpoint with its values and make it the head, unless another attempt owns the thread.
+-- put: store a checkpoint with its values and make it the head, with what tasks have written at those before it, unless
+-- another attempt owns the thread.
 -- KEYS[1] the thread's record  KEYS[2] checkpoints  KEYS[3] their index                    (same {thread:…} hash tag)
 -- ARGV[1] claim of the attempt; '' for none  ARGV[2] namespace  ARGV[3] id  ARGV[4] parent id, '' for none
 -- ARGV[5] id of the root graph's checkpoint that it belongs to; '' for none  ARGV[6] '1' if rebuilt from its ancestors
 -- ARGV[7] names of its pieces, each once  ARGV[8] JSON  ARGV[9] how many to keep of a namespace
 -- ARGV[10] time to live (ms)  ARGV[11] max bytes of all checkpoints
--- ARGV[12] bytes stored elsewhere since the last put  ARGV[13…] name, piece pairs
+-- ARGV[12] bytes stored elsewhere since the last put
+-- ARGV[13] how many tasks have written  ARGV[14…] what: see writes.lua; then name, piece pairs
 -- RETURNS {1} stored | {0} stored already (the same command, sent again)
 --       | {-1} fenced: another attempt has claimed the thread, or its head is not the parent
 --       | {-2, name …} these pieces are neither stored nor given | {-3} over the limit of bytes
@@ -19,12 +21,13 @@ if redis.call('HEXISTS', KEYS[2], field) == 1 then return { 0 } end
 local head = head_of(kept, namespace) or ''
 if claim ~= '' and namespace == '' and head ~= parent then return { -1 } end
 
-local given, given_bytes, missing = {}, 0, { -2 }
+local tasks, given_bytes, first_piece = given_writes(14, tonumber(ARGV[13]))
+local given, missing = {}, { -2 }
 local function must_be_there(piece)
   if given[piece] or redis.call('HEXISTS', KEYS[2], name_of('p', piece)) == 1 then return end
   missing[#missing + 1] = piece
 end
-for i = 13, #ARGV, 2 do
+for i = first_piece, #ARGV, 2 do
   given[ARGV[i]] = ARGV[i + 1]
   given_bytes = given_bytes + #ARGV[i + 1]
 end
@@ -35,6 +38,7 @@ end
 if #missing > 1 then return missing end
 if tonumber(redis.call('HGET', KEYS[2], 'b') or 0) + given_bytes + #json > max_bytes then return { -3 } end
 
+for _, task in ipairs(tasks) do store_writes(kept, claim, task) end
 local job = claim:match('^[^:]*')
 set_field(kept, field, table.concat({ parent, root, job, delta, pieces, json }, '\n'))
 add_member(kept, field)

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { RunnableConfig } from '@langchain/core/runnables';
-import { emptyCheckpoint, INTERRUPT, RESUME, uuid6 } from '@langchain/langgraph-checkpoint';
+import { ERROR, emptyCheckpoint, INTERRUPT, RESUME, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
 import { startRedis } from '@millrace/testing';
@@ -77,7 +77,8 @@ describe('the checkpoints of an attempt', () => {
     const heir = harness.saver(await harness.claim(ref, 2));
     await expect(put(zombie, ref, first, 'late')).rejects.toThrow(AttemptFenced);
     await expect(put(zombie, ref, undefined, 'late', 'node:task')).rejects.toThrow(AttemptFenced);
-    await expect(zombie.putWrites(at(ref, first), [['a', 'late']], 'task')).rejects.toThrow(AttemptFenced);
+    await zombie.putWrites(at(ref, first), [['a', 'late']], 'task');
+    await expect(zombie.putWrites(at(ref, first), [[INTERRUPT, 'late?']], 'asker')).rejects.toThrow(AttemptFenced);
     const second = await put(heir, ref, first, 'two');
     await expect(put(zombie, ref, second, 'later')).rejects.toThrow(AttemptFenced);
     expect((await headIn(harness.table, ref))?.checkpointId).toBe(second);
@@ -131,6 +132,54 @@ describe('the checkpoints of an attempt', () => {
     expect((await saver.getTuple(at(ref)))?.pendingWrites).toEqual([['task', 'a', 1]]);
   });
 
+  it('take with them what the tasks of their step have written', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const reader = harness.saver();
+    const first = await put(saver, ref, undefined, 'one');
+    await saver.putWrites(at(ref, first), [['a', 'left']], 'left');
+    await saver.putWrites(at(ref, first), [['a', 'right']], 'right');
+    expect((await reader.getTuple(at(ref, first)))?.pendingWrites).toEqual([]);
+    const second = await put(saver, ref, first, 'two');
+    expect(new Set((await reader.getTuple(at(ref, first)))?.pendingWrites)).toEqual(
+      new Set([
+        ['left', 'a', 'left'],
+        ['right', 'a', 'right'],
+      ]),
+    );
+    await saver.putWrites(at(ref, second), [['a', 'next']], 'next');
+    // whoever runs the graph reads what it has written
+    expect((await saver.getTuple(at(ref)))?.pendingWrites).toEqual([['next', 'a', 'next']]);
+    expect((await reader.getTuple(at(ref)))?.pendingWrites).toEqual([['next', 'a', 'next']]);
+  });
+
+  it.each([ERROR, INTERRUPT, RESUME])(
+    'store what all tasks have written once one of them writes %s',
+    async (channel) => {
+      const ref = harness.newThread();
+      const saver = harness.saver(await harness.claim(ref));
+      const reader = harness.saver();
+      const first = await put(saver, ref, undefined, 'one');
+      await saver.putWrites(at(ref, first), [['a', 'before']], 'before');
+      // in a subgraph, whose checkpoint is younger
+      const inner = await put(saver, ref, undefined, 'inner', 'asker:task');
+      await saver.putWrites(at(ref, inner, 'asker:task'), [[channel, 'asked']], 'asker');
+      await saver.putWrites(at(ref, first), [['a', 'after']], 'after');
+      expect(new Set((await reader.getTuple(at(ref, first)))?.pendingWrites)).toEqual(
+        new Set([
+          ['before', 'a', 'before'],
+          ['after', 'a', 'after'],
+        ]),
+      );
+      expect((await reader.getTuple(at(ref, inner, 'asker:task')))?.pendingWrites).toEqual([
+        ['asker', channel, 'asked'],
+      ]);
+      const second = await put(saver, ref, first, 'two');
+      await saver.putWrites(at(ref, second), [['a', 'later']], 'later');
+      expect((await reader.getTuple(at(ref, second)))?.pendingWrites).toEqual([]);
+    },
+  );
+
   it('replace what an earlier attempt of the job left of the same task', async () => {
     const ref = harness.newThread();
     const first = harness.saver(await harness.claim(ref, 1));
@@ -144,6 +193,8 @@ describe('the checkpoints of an attempt', () => {
       ],
       'task',
     );
+    // stores what waits for the next checkpoint
+    await first.getTuple(at(ref));
     const second = harness.saver(await harness.claim(ref, 2));
     await second.putWrites(at(ref, id), [['a', 9]], 'task');
     expect((await second.getTuple(at(ref)))?.pendingWrites).toEqual([['task', 'a', 9]]);
@@ -259,10 +310,15 @@ describe('the checkpoints of an attempt', () => {
     const first = await put(saver, ref, undefined, 'one');
     const incompressible = Array.from({ length: 20_000 }, () => uuid6(0)).join();
     await expect(put(saver, ref, first, incompressible)).rejects.toThrow(CheckpointsTooLarge);
-    await expect(saver.putWrites(at(ref, first), [['a', incompressible]], 'task')).rejects.toThrow(CheckpointsTooLarge);
     // few pieces in Redis, and large for whoever reads it
     await expect(put(saver, ref, first, 'x'.repeat(200_000))).rejects.toThrow(CheckpointsTooLarge);
+    await saver.putWrites(at(ref, first), [['a', incompressible]], 'task');
+    await expect(put(saver, ref, first, 'two')).rejects.toThrow(CheckpointsTooLarge);
+    await expect(saver.putWrites(at(ref, first), [[ERROR, incompressible]], 'task')).rejects.toThrow(
+      CheckpointsTooLarge,
+    );
     expect((await headIn(small.table, ref))?.checkpointId).toBe(first);
+    expect((await small.saver().getTuple(at(ref, first)))?.pendingWrites).toEqual([]);
   });
 
   it('give their bytes to the record of the thread, and take them back when they are erased', async () => {
@@ -270,6 +326,7 @@ describe('the checkpoints of an attempt', () => {
     const saver = harness.saver(await harness.claim(ref));
     const id = await put(saver, ref, undefined, { text: Array.from({ length: 1_000 }, () => uuid6(0)).join() });
     await saver.putWrites(at(ref, id), [['a', 'x'.repeat(1_000)]], 'task');
+    await saver.getTuple(at(ref));
     const bytes = Number(await harness.redis.hget(harness.keys.record(ref), 'bytes'));
     expect(bytes).toBeGreaterThan(38_000);
     expect(bytes).toBeLessThan(45_000);

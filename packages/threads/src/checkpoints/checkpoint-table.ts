@@ -18,9 +18,9 @@ import {
 const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
 
 const SCRIPTS = {
-  put: [3, ...FRAGMENTS],
+  put: [3, ...FRAGMENTS, 'writes'],
   read: [3, ...FRAGMENTS.slice(0, 3)],
-  write: [3, 'checkpoints'],
+  write: [3, 'checkpoints', 'writes'],
   erase: [3],
   pin: [3, 'checkpoints'],
 } as const;
@@ -63,6 +63,23 @@ export interface CheckpointName {
   readonly id?: string | undefined;
 }
 
+/** What is stored with a checkpoint. */
+interface BesideCheckpoint {
+  /** those of its values that Redis may not have yet */
+  readonly pieces: ReadonlyMap<string, Buffer>;
+  /** what tasks have written at checkpoints before it */
+  readonly tasks?: readonly TaskWrites[];
+  /** what the thread keeps outside Redis has grown by this */
+  readonly bytesElsewhere?: number | undefined;
+}
+
+/** What a task has written at a checkpoint. */
+export interface TaskWrites {
+  readonly at: Required<CheckpointName>;
+  readonly taskId: string;
+  readonly writes: readonly StoredWrite[];
+}
+
 /** The checkpoints in Redis, as bytes: one script for each change. Knows nothing of LangChain's classes.
  *  @see docs/redis.md */
 export class CheckpointTable {
@@ -80,18 +97,15 @@ export class CheckpointTable {
   }
 
   /** Stores a checkpoint and makes it the head, in one script. Sent twice, it is stored once.
-   *  @param pieces those that Redis may not have yet
    *  @param lease the attempt that writes; null: nobody's
-   *  @param bytesElsewhere what the thread keeps outside Redis has grown by this
    *  @returns names of pieces that are missing: nothing is stored then
    *  @throws AttemptFenced another attempt has claimed the thread, or moved its head
    *  @throws CheckpointsTooLarge */
   async put(
     ref: ThreadRef,
     checkpoint: StoredCheckpoint,
-    pieces: ReadonlyMap<string, Buffer>,
+    { pieces, tasks = [], bytesElsewhere = 0 }: BesideCheckpoint,
     lease: AttemptLease | null,
-    bytesElsewhere = 0,
   ): Promise<readonly string[]> {
     const { kept, retentionMs, maxBytes } = this.#options.limits;
     const { namespace, parentId, rootId, needsAncestors, outline, values } = checkpoint;
@@ -100,7 +114,8 @@ export class CheckpointTable {
     if (bytes > maxBytes) throw new CheckpointsTooLarge(ref, maxBytes);
     const [outcome, ...missing] = (await this.#send('put', ref, [
       ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
-      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere],
+      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere, tasks.length],
+      ...tasks.flatMap(writtenArgs),
       ...[...pieces].flat(),
     ])) as [number, ...string[]];
     this.#check(outcome, ref, lease);
@@ -120,18 +135,9 @@ export class CheckpointTable {
   /** Stores what a task has written at a checkpoint, in one script.
    *  @throws AttemptFenced another attempt has claimed the thread
    *  @throws CheckpointsTooLarge */
-  async write(
-    ref: ThreadRef,
-    at: Required<CheckpointName>,
-    taskId: string,
-    writes: readonly StoredWrite[],
-    lease: AttemptLease | null,
-  ): Promise<void> {
+  async write(ref: ThreadRef, task: TaskWrites, lease: AttemptLease | null): Promise<void> {
     const { retentionMs, maxBytes } = this.#options.limits;
-    const outcome = await this.#send('write', ref, [
-      ...[claimOf(lease), at.namespace, at.id ?? '', taskId, retentionMs, maxBytes],
-      ...writes.flatMap((write) => [write.number, writeBytes(write)]),
-    ]);
+    const outcome = await this.#send('write', ref, [claimOf(lease), retentionMs, maxBytes, ...writtenArgs(task)]);
     this.#check(outcome, ref, lease);
   }
 
@@ -239,6 +245,12 @@ export class CheckpointTable {
 /** What `Threads.claim` stores, so that a script can compare it; '' for nobody. */
 export function claimOf(lease: Pick<AttemptLease, 'jobId' | 'attempt' | 'leaseToken'> | null): string {
   return lease === null ? '' : `${lease.jobId}:${lease.attempt}:${lease.leaseToken}`;
+}
+
+/** As `lua/shared/writes.lua` reads it. */
+function writtenArgs({ at, taskId, writes }: TaskWrites): (string | number | Buffer)[] {
+  const written = writes.flatMap((write) => [write.number, writeBytes(write)]);
+  return [at.namespace, at.id ?? '', taskId, writes.length, ...written];
 }
 
 function pairs(flat: readonly Buffer[]): [string, Buffer][] {

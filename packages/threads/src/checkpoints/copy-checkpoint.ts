@@ -69,10 +69,10 @@ async function copyOne({ table, from, to, content }: Copying, name: CheckpointNa
     const parentId = nth === 0 ? null : found.parentId;
     const bytesElsewhere = await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
     const copy = { ...found, parentId, metadata: JSON.stringify(metadata) };
-    const [missing] = await table.put(to, copy, found.pieces, null, bytesElsewhere);
+    const [missing] = await table.put(to, copy, { pieces: found.pieces, bytesElsewhere }, null);
     if (missing !== undefined) throw new CheckpointLost(name.namespace);
     for (const [task, writes] of byTask(found.writes)) {
-      await table.write(to, { namespace: name.namespace, id: found.outline.id }, task, writes, null);
+      await table.write(to, { at: { namespace: name.namespace, id: found.outline.id }, taskId: task, writes }, null);
     }
   }
   return chain.length > 0;

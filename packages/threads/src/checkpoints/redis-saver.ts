@@ -16,9 +16,16 @@ import {
   writesSortKey,
 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
-import { type CheckpointName, type CheckpointTable, claimOf, type ReadCheckpoint } from './checkpoint-table.ts';
+import {
+  type CheckpointName,
+  type CheckpointTable,
+  claimOf,
+  type ReadCheckpoint,
+  type TaskWrites,
+} from './checkpoint-table.ts';
 import { CheckpointLost } from './errors.ts';
 import { originIn } from './head.ts';
+import { HeldWrites } from './held-writes.ts';
 import type { AttemptLease, AttemptLog } from './ports.ts';
 import { type Config, configOf, nameOf, namespaceOf, ofThread } from './saver-config.ts';
 import {
@@ -58,6 +65,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   /** by namespace and id, oldest first */
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
+  readonly #held = new HeldWrites();
 
   /** stored by the saver of the values since the last put */
   #bytesElsewhere = 0;
@@ -97,6 +105,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   override async getTuple(config: Config): Promise<CheckpointTuple | undefined> {
     const ref = ofThread(config, this.#attempt?.lease.ref);
     if (ref === undefined) return undefined;
+    await this.#storeHeld(ref);
     const name = nameOf(config);
     const found = await this.#table.read(ref, name);
     if (found === null) return undefined;
@@ -106,6 +115,7 @@ export class RedisSaver extends BaseCheckpointSaver {
 
   override async *list(config: Config, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
     const ref = ofThread(config, this.#attempt?.lease.ref);
+    if (ref !== undefined) await this.#storeHeld(ref);
     const refs = ref === undefined ? this.#table.threads() : [ref];
     const only = getCheckpointId(config);
     const before = options.before && getCheckpointId(options.before);
@@ -147,26 +157,20 @@ export class RedisSaver extends BaseCheckpointSaver {
       values: await this.#values({ checkpoint, newVersions, parent, reuse, isFirst: parentId === undefined }, pieces),
     });
     await this.#store(ref, stored);
+    if (namespace === '') this.#held.stepEnds(checkpoint.id);
     return configOf(ref, { namespace, id: checkpoint.id });
   }
 
   override async putWrites(config: Config, writes: PendingWrite[], taskId: string, taskPath = ''): Promise<void> {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
     const { namespace, id } = nameOf(config);
-    const claim = claimOf(this.#attempt?.lease ?? null);
-    const stored = await Promise.all(
-      writes.map(
-        async ([channel, value], place): Promise<StoredWrite> => ({
-          ...{ taskId, path: taskPath, claim, channel },
-          earlierAnswers: (channel === RESUME && this.#earlierAnswers.get(taskId)) || 0,
-          number: WRITES_IDX_MAP[channel] ?? place,
-          value: this.#content === null ? await this.serde.dumpsTyped(value) : ELSEWHERE,
-        }),
-      ),
-    );
     const at = { namespace, id: mustHave(id, 'checkpoint_id') };
-    if (stored.length === 0) return;
-    await this.#table.write(ref, at, taskId, stored, this.#attempt?.lease ?? null);
+    if (writes.length === 0) return;
+    if (writes.some(([channel]) => (WRITES_IDX_MAP[channel] ?? 0) < 0)) this.#held.stepBreaksOff(at.id);
+    const written = this.#written(at, writes, taskId, taskPath);
+    this.#held.add(written);
+    if (this.#attempt !== null && this.#content === null && this.#held.canWait) await written;
+    else await this.#storeHeld(ref);
     await this.#content?.putWrites(configOf(ref, at), writes, taskId, taskPath);
   }
 
@@ -191,6 +195,30 @@ export class RedisSaver extends BaseCheckpointSaver {
     return found;
   }
 
+  async #written(
+    at: TaskWrites['at'],
+    writes: readonly PendingWrite[],
+    taskId: string,
+    path: string,
+  ): Promise<TaskWrites> {
+    const claim = claimOf(this.#attempt?.lease ?? null);
+    const stored = writes.map(
+      async ([channel, value], place): Promise<StoredWrite> => ({
+        ...{ taskId, path, claim, channel },
+        earlierAnswers: (channel === RESUME && this.#earlierAnswers.get(taskId)) || 0,
+        number: WRITES_IDX_MAP[channel] ?? place,
+        value: this.#content === null ? await this.serde.dumpsTyped(value) : ELSEWHERE,
+      }),
+    );
+    return { at, taskId, writes: await Promise.all(stored) };
+  }
+
+  async #storeHeld(ref: ThreadRef): Promise<void> {
+    if (this.#held.isEmpty) return;
+    const tasks = await this.#held.take();
+    await Promise.all(tasks.map((task) => this.#table.write(ref, task, this.#attempt?.lease ?? null)));
+  }
+
   /** Sends what Redis may lack, then what it says is missing. */
   async #store(
     ref: ThreadRef,
@@ -199,16 +227,16 @@ export class RedisSaver extends BaseCheckpointSaver {
     const lease = this.#attempt?.lease ?? null;
     const pieces = new Map<string, Buffer>();
     let checkpoint = await stored(true, pieces);
-    let toSend = new Map([...pieces].filter(([name]) => !this.#stored.has(name)));
+    const tasks = await this.#held.take();
+    const toSend = new Map([...pieces].filter(([name]) => !this.#stored.has(name)));
     const bytesElsewhere = this.#bytesElsewhere;
     this.#bytesElsewhere = 0;
-    let missing = await this.#table.put(ref, checkpoint, toSend, lease, bytesElsewhere);
+    let missing = await this.#table.put(ref, checkpoint, { pieces: toSend, tasks, bytesElsewhere }, lease);
     if (missing.length > 0) {
       // pruned or erased meanwhile: everything again
       pieces.clear();
       checkpoint = await stored(false, pieces);
-      toSend = pieces;
-      missing = await this.#table.put(ref, checkpoint, toSend, lease, bytesElsewhere);
+      missing = await this.#table.put(ref, checkpoint, { pieces, tasks, bytesElsewhere }, lease);
       if (missing.length > 0) throw new Error('a checkpoint refers to a piece that it does not have');
     }
     this.#remember(checkpoint, pieces.keys());
