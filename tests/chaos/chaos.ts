@@ -4,7 +4,7 @@ import { evidenceOf } from './evidence.ts';
 import { loadOf } from './job-plan.ts';
 import { Load } from './load.ts';
 import { showProgress } from './progress.ts';
-import { tableOf } from './report.ts';
+import { kindsOf, tableOf } from './report.ts';
 import { scheduleOf } from './schedule.ts';
 import { Stage } from './stage.ts';
 import { type Struck, strikeAll } from './strikes.ts';
@@ -51,6 +51,7 @@ async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boo
 
   const verdict = verdictOn(testimonies, struck, threads);
   console.log(tableOf({ testimonies, threads, struck, verdict, crashes: stage.crashes }));
+  console.log(kindsOf(verdict));
   const [first] = verdict.offended;
   if (first !== undefined) {
     const logged = first.testimony.id === null ? [] : stage.logOf(first.testimony.id);

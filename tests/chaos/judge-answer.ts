@@ -61,6 +61,7 @@ function judgeAttempts(plan: JobPlan, log: readonly SseEvent[]): Offence[] {
     if (said !== '' && attempt > 0 && first?.event !== 'reset' && endsAmong(events)[0] !== first) {
       offences.push({ defect: 'repeated', what: `attempt ${attempt} starts afresh without a reset` });
     }
+    if (first?.event === 'reset') said = '';
     const call = callOf(text);
     const other = call === undefined ? undefined : calls.get(call);
     if (call === undefined) continue;

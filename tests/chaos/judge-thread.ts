@@ -117,7 +117,8 @@ function judgeFollowers({ jobs, order, followers }: ThreadTestimony): Offence[] 
 function judgeCopy({ id, held: copied, job }: Copy, held: readonly string[]): Offence[] {
   if (job === null) return [];
   const name = `the copy ${id}`;
-  if (job.id === null) return [{ defect: 'lost', what: `${name}: its job was refused` }];
+  // one without an answer is judged as a job
+  if (job.id === null) return isRefused(job) ? [{ defect: 'lost', what: `${name}: its job was refused` }] : [];
   const differs = copied.findIndex((item, index) => item !== held[index]);
   const own = differs === -1 ? [] : copied.slice(differs);
   const chapter = job.plan.task === null ? messagesOf(job) : stepsInCopy(job);

@@ -14,6 +14,11 @@ interface Outcome {
   readonly crashes: readonly string[];
 }
 
+// ids and numbers differ between offences of a kind
+const SPECIFICS = /[\w-]{16,}|\d+(?:[-.]\d+)*/g;
+const KIND_LENGTH = 120;
+const MOST_KINDS = 12;
+
 /** The table at the end of a run. */
 export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outcome): string {
   const faults = [...Map.groupBy(struck, ({ kind }) => kind)].map(([kind, all]): Row => [kind, all.length]);
@@ -32,6 +37,15 @@ export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outc
       ['services that ended unasked', crashes.length],
     ]),
   ].join('\n');
+}
+
+/** The kinds of offences and how many of each, the most frequent first; '' if there are none. */
+export function kindsOf({ offended, threads }: Verdict): string {
+  const all = [...offended, ...threads].flatMap(({ offences }) => offences);
+  const kinds = Map.groupBy(all, ({ defect, what }) => `${defect}: ${what.replaceAll(SPECIFICS, '#')}`);
+  const rows = [...kinds].map(([kind, { length }]): Row => [kind.slice(0, KIND_LENGTH), length]);
+  const most = rows.toSorted(([, one], [, other]) => other - one).slice(0, MOST_KINDS);
+  return most.length === 0 ? '' : ['\noffences', ...most.map(([kind, count]) => `  ${count} × ${kind}`)].join('\n');
 }
 
 function loadOf(testimonies: readonly Testimony[]): Row[] {

@@ -47,6 +47,8 @@ const TAKEN_OVER = [entry('2-1', 'reset'), entry('2-2', 'started')];
 const PLAIN = [ACCEPTED, STARTED, ...spoken(1, 2, words(1)), entry('1-6', 'done')];
 // a first attempt that was lost after two words, and a second one that completed
 const RETAKEN = [...PLAIN.slice(0, 4), ...TAKEN_OVER, ...spoken(2, 3, words(2)), entry('2-7', 'done')];
+// the third attempt has nothing to void: the second had said nothing
+const TWICE_TAKEN = [entry('3-1', 'started'), ...spoken(3, 2, words(3)), entry('3-6', 'done')];
 const CANCELLED = [...PLAIN.slice(0, 4), entry('1-4', 'cancelled', { by: 'owner' })];
 
 const DELAYED: JobPlan = { ...PLAN, delayMs: 2_000 };
@@ -87,6 +89,7 @@ describe('the verdict', () => {
   it.each<[string, Testimony, Struck[]]>([
     ['an answer', forged(PLAIN), []],
     ['a take-over', forged(RETAKEN), []],
+    ['a take-over before the first word, after another', forged([...RETAKEN.slice(0, 6), ...TWICE_TAKEN]), []],
     ['a cancel', forged(CANCELLED, { asks: [posted(200), DELETED] }), []],
     ['texts that came as one', forged(PLAIN, { seen: [seenBy(merged)] }), []],
     ['a watcher that left', forged(PLAIN, { seen: [seenBy(PLAIN.slice(0, 3), { left: true })] }), []],
