@@ -6,13 +6,14 @@ export { eventBefore, offsetAfter } from './durable-streams/offset.ts';
 export { streamCursor } from './durable-streams/stream-cursor.ts';
 export type { ForeignAnswer, ForeignProblem } from './foreign/foreign-problem.ts';
 export { type FieldFault, RequestFault } from './foreign/request-fault.ts';
+export type { AnswerCollector, WholeAnswer } from './foreign/whole-answer.ts';
 export { NativeFormat } from './native/frames.ts';
 export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
 export { openAiProblem } from './openai/errors.ts';
 export { INTERRUPT_FUNCTION, responsesFormat } from './openai-responses/frames.ts';
 export { type ResponsesRequest, responsesField, responsesRequest } from './openai-responses/request.ts';
 export { RESPONSE_PREFIX } from './openai-responses/response.ts';
-export { ResponseCollector, type WholeAnswer } from './openai-responses/whole.ts';
+export { ResponseCollector } from './openai-responses/whole.ts';
 export type { Projection, Step, StepContext } from './projection/projection.ts';
 export { type ProjectionCursor, ProjectionFormat, type ProjectionOptions } from './projection/projection-format.ts';
 export type {

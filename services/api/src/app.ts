@@ -92,6 +92,7 @@ export async function createApp(
     close: async () => {
       nest.get(Readiness).drain();
       await connections.stopListening();
+      nest.get(Readiness).leave();
       streams.leave();
       await connections.settle({ idleMs: lingerMs, answerMs: ANSWER_MS });
       await nest.close();

@@ -1,19 +1,13 @@
 import type { StoredEvent } from '@millrace/contracts';
+import type { AnswerCollector, WholeAnswer } from '../foreign/whole-answer.ts';
 import { type OpenAiError, openAiJobError } from '../openai/errors.ts';
 import { type ReadEvent, readEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { finishOf, INITIAL, outputOf, type ResponseState, responsesProjection } from './frames.ts';
 import { type ResponseProgress, responseJson } from './response.ts';
 
-/** An answer without streaming. */
-export interface WholeAnswer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: object;
-}
-
 /** Makes a response of the events of a job's last attempt, without streaming. */
-export class ResponseCollector {
+export class ResponseCollector implements AnswerCollector {
   #state: ResponseState = INITIAL;
   #last: ReadEvent | null = null;
 

@@ -10,6 +10,7 @@ const PROBE_KEPT_MS = 10_000;
 @Injectable()
 export class Readiness {
   readonly #drain = new AbortController();
+  readonly #leave = new AbortController();
 
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
@@ -24,6 +25,15 @@ export class Readiness {
 
   drain(): void {
     this.#drain.abort();
+  }
+
+  /** Aborts when this node closes: requests that could wait until now must be answered, too. */
+  get leaveSignal(): AbortSignal {
+    return this.#leave.signal;
+  }
+
+  leave(): void {
+    this.#leave.abort();
   }
 
   /** @returns why the node is not ready; empty when it is */

@@ -226,6 +226,16 @@ export class TooManyTexts extends Problem {
   }
 }
 
+/** The node is about to close, and the job would end with its connection. */
+export class Draining extends Problem {
+  /** @param closesInMs until then a repeated request may reach this node again, milliseconds */
+  constructor(closesInMs: number) {
+    super('UNAVAILABLE', 'This node is about to close: send the request again.', {
+      headers: { 'Retry-After': String(Math.ceil(closesInMs / 1_000) + 1) },
+    });
+  }
+}
+
 /** Redis does not answer (law 12), or the node is stopping. */
 export class Unavailable extends Problem {
   constructor(options: ErrorOptions = {}) {

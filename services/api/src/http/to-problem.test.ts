@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
 import { NotFoundException, PayloadTooLargeException } from '@nestjs/common';
-import { problemBody } from './problem.filter.ts';
+import { problemBody } from './error-forms.ts';
 import { toProblem } from './to-problem.ts';
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name });

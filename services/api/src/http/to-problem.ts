@@ -1,13 +1,19 @@
 import type { ProblemCode } from '@millrace/contracts';
+import { RequestFault } from '@millrace/protocols';
 import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
 import { ThreadBeingMade } from '@millrace/threads';
 import { HttpException } from '@nestjs/common';
-import { Problem, Unavailable } from './problem.ts';
+import { shownErrors } from './field-errors.ts';
+import { InvalidRequest, Problem, Unavailable } from './problem.ts';
 import { isRedisFailure } from './redis-failure.ts';
 
 /** The problem that a caller gets for an error. An unknown error is `INTERNAL` and reveals nothing of its text. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof RequestFault) {
+    const { detail, errors } = shownErrors(error.errors);
+    return new InvalidRequest(detail, errors);
+  }
   if (error instanceof JobNotFound) {
     // an unknown job and another tenant's look the same (law 14)
     return new Problem('JOB_NOT_FOUND', 'There is no such job, or it is not yours.');

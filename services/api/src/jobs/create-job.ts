@@ -23,6 +23,8 @@ export interface CreateJobCommand {
   readonly traceparent: string | undefined;
   /** whether the caller follows the job at once */
   readonly follows: boolean;
+  /** called before a job is recorded: from then on there may be one */
+  readonly recording?: () => void;
 }
 
 /** Must be disposed of after the answer. */
@@ -62,6 +64,7 @@ export class CreateJob {
     const submission: Submission = {
       ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), metadata: body.metadata ?? {} },
       ...{ resolve: async () => resolved ?? resolve(), idempotencyKey, traceparent: command.traceparent, mayExist },
+      recording: command.recording,
     };
     // subscribing before the job is stored saves a read, and costs no time beside the admission
     const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), body.threadId) : null;

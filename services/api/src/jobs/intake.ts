@@ -40,6 +40,8 @@ export interface Submission {
   readonly mayExist: boolean;
   /** what must resolve before the job is recorded */
   readonly ready?: Promise<void> | undefined;
+  /** called before a job is recorded: from then on there may be one */
+  readonly recording?: (() => void) | undefined;
 }
 
 /** A new job, or the one that was found. */
@@ -62,6 +64,7 @@ export interface AcceptedJob {
   /** digest of the idempotency key that stands for it; null for none */
   readonly idempotencyDigest: string | null;
   readonly onDisconnect: 'continue' | 'cancel';
+  readonly metadata: Readonly<Record<string, string>>;
   /** ms since the epoch, by Redis's clock */
   readonly createdAt: number;
   /** its priority in the queue while it is queued. @see FairQueue */
@@ -107,6 +110,7 @@ export class Intake {
       if (!mayExist) await this.fairQueue.dropAdmission(ref, request.threadId);
       return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
+    submission.recording?.();
     const createdAt = await this.#open(job, submission);
     if (createdAt === null) return this.#existing(ref);
     return {
@@ -114,6 +118,7 @@ export class Intake {
       ...traitsOf(request),
       ...{ threadId: request.threadId ?? null, onBusy: request.onBusy ?? 'enqueue' },
       ...{ resumes: request.resume !== undefined, answers, delayMs: request.delayMs ?? 0, idempotencyDigest },
+      metadata,
     };
   }
 
@@ -125,10 +130,10 @@ export class Intake {
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
     const { ref, jobId, status, attempt, lastEventId, createdAt, threadId, onBusy, resumes, delayMs } = job;
-    const { idempotencyDigest } = job;
+    const { idempotencyDigest, metadata } = job;
     return {
       ...{ ref, jobId, status, attempt, lastEventId, createdAt },
-      ...{ threadId, onBusy, resumes, delayMs, idempotencyDigest },
+      ...{ threadId, onBusy, resumes, delayMs, idempotencyDigest, metadata },
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
       isNew: false,

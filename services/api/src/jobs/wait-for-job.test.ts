@@ -9,8 +9,8 @@ import { WaitForJob } from './wait-for-job.ts';
 const JOB = { jobId: 'job', status: 'queued', attempt: 1, lastEventId: eventId(1, 7), isNew: false } as AcceptedJob;
 
 /** A wait whose job says nothing until the test does. */
-function waiting({ fails = false } = {}) {
-  const [gone, drain] = [new AbortController(), new AbortController()];
+function waiting({ fails = false, needsEnd = false } = {}) {
+  const [gone, drain, leave] = [new AbortController(), new AbortController(), new AbortController()];
   const calls: string[] = [];
   const attached = Promise.withResolvers<FollowOptions['sink']>();
   const cursors: string[] = [];
@@ -26,10 +26,10 @@ function waiting({ fails = false } = {}) {
   const wait = new WaitForJob(
     subscribers as unknown as Subscribers,
     { acquire: () => lease } as unknown as DisconnectLeases,
-    { drainSignal: drain.signal } as unknown as Readiness,
+    { drainSignal: drain.signal, leaveSignal: leave.signal } as unknown as Readiness,
   );
-  const done = wait.run(JOB, { waitMs: 300_000, gone: gone.signal });
-  return { done, gone, drain, calls, cursors, attached: attached.promise };
+  const done = wait.run(JOB, { waitMs: 300_000, gone: gone.signal, needsEnd });
+  return { done, gone, drain, leave, calls, cursors, attached: attached.promise };
 }
 
 beforeEach(() => {
@@ -43,7 +43,7 @@ describe('waiting for a job', () => {
   it('ends with the job, and keeps no timer', async () => {
     const { done, calls, attached } = waiting();
     (await attached).end('terminal');
-    await done;
+    expect(await done).toBe(true);
     expect(calls).toEqual(['closed', 'answered']);
     expect(jest.getTimerCount()).toBe(0);
   });
@@ -73,6 +73,16 @@ describe('waiting for a job', () => {
     await done;
     expect(calls).toEqual(['closed', outcome]);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('goes on while the node drains if only the end is an answer, and loses its reader when the node closes', async () => {
+    const { done, calls, attached, drain, leave } = waiting({ needsEnd: true });
+    await attached;
+    drain.abort();
+    expect(calls).toEqual([]);
+    leave.abort();
+    expect(await done).toBe(false);
+    expect(calls).toEqual(['closed', 'lost']);
   });
 
   it('keeps no timer when the job cannot be followed', async () => {

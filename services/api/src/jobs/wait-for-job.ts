@@ -6,10 +6,12 @@ import { DisconnectLeases } from './disconnect-leases.ts';
 import type { AcceptedJob } from './intake.ts';
 
 export interface Waiting {
-  /** the longest wait, milliseconds */
-  readonly waitMs: number;
+  /** the longest wait, milliseconds; null: as long as the job takes */
+  readonly waitMs: number | null;
   /** aborts when the client leaves */
   readonly gone: AbortSignal;
+  /** whether nothing but the end of the job is an answer. The wait then goes on while this node drains, until it closes */
+  readonly needsEnd: boolean;
 }
 
 /** Waits until a job ends, the time is up, this node stops, or the client leaves. The client counts as a watcher of the
@@ -22,30 +24,39 @@ export class WaitForJob {
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
-  async run(job: AcceptedJob, { waitMs, gone }: Waiting): Promise<void> {
-    if (isFinished(job.status)) return;
+  /** @returns whether the job has ended */
+  async run(job: AcceptedJob, { waitMs, gone, needsEnd }: Waiting): Promise<boolean> {
+    if (isFinished(job.status)) return true;
     const lease = this.leases.acquire(job, { isCreator: true });
+    let hasEnded = false;
     try {
-      await this.#untilEnd(job, waitMs, AbortSignal.any([gone, this.readiness.drainSignal]));
+      const { drainSignal, leaveSignal } = this.readiness;
+      const signal = AbortSignal.any([gone, needsEnd ? leaveSignal : drainSignal]);
+      hasEnded = await this.#untilEnd(job, waitMs, signal);
     } finally {
       // an answered client was not lost, even if the job goes on
-      if (gone.aborted) lease.readerLost();
+      if (gone.aborted || (needsEnd && !hasEnded)) lease.readerLost();
       else lease.answered();
     }
+    return hasEnded;
   }
 
-  async #untilEnd(job: FollowedJob, waitMs: number, signal: AbortSignal): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    const stop = () => over.resolve();
+  async #untilEnd(job: FollowedJob, waitMs: number | null, signal: AbortSignal): Promise<boolean> {
+    const over = Promise.withResolvers<boolean>();
+    const stop = () => over.resolve(false);
     // not AbortSignal.timeout, which keeps what it aborts in memory until its time is up
-    const timer = setTimeout(stop, waitMs);
+    const timer = waitMs === null ? undefined : setTimeout(stop, waitMs);
     try {
       signal.addEventListener('abort', stop);
-      if (signal.aborted) return;
-      const sink = { batch: () => true, end: stop };
-      const subscription = await this.subscribers.follow(job, { after: job.lastEventId, sink });
-      if (!subscription.alreadyEnded && !signal.aborted) await over.promise;
+      if (signal.aborted) return false;
+      const end = (reason: 'terminal' | 'closed' | 'failed') => over.resolve(reason === 'terminal');
+      const subscription = await this.subscribers.follow(job, {
+        after: job.lastEventId,
+        sink: { batch: () => true, end },
+      });
+      const hasEnded = subscription.alreadyEnded || (!signal.aborted && (await over.promise));
       subscription.close();
+      return hasEnded;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);

@@ -29,18 +29,20 @@ export class TextQuota {
   }
 
   /** Waits until the tenant may write one more long text, and counts it until the response closes.
+   *  @param isPatient waits as long as it takes: for the answer to a change, which nobody can ask for again. What bounds
+   *    the number of such requests is up to the caller
    *  @throws TooManyTexts too many wait, or this one waited too long */
-  async acquireText(tenant: string, response: ServerResponse): Promise<void> {
+  async acquireText(tenant: string, response: ServerResponse, { isPatient = false } = {}): Promise<void> {
     if (response.destroyed) return; // the reader is gone, and there will be no further `close`
-    if (!this.#texts.tryAcquire(tenant)) await this.#wait(tenant, response);
+    if (!this.#texts.tryAcquire(tenant)) await this.#wait(tenant, response, isPatient);
     if (response.destroyed) this.#passOn(tenant);
     else response.once('close', () => this.#passOn(tenant));
   }
 
   /** @returns when a permit was passed on to this response */
-  async #wait(tenant: string, response: ServerResponse): Promise<void> {
+  async #wait(tenant: string, response: ServerResponse, isPatient: boolean): Promise<void> {
     const waiting = this.#waiting.get(tenant) ?? new Set<() => void>();
-    if (waiting.size >= MAX_WAITING) throw new TooManyTexts(TEXTS_PER_TENANT);
+    if (waiting.size >= MAX_WAITING && !isPatient) throw new TooManyTexts(TEXTS_PER_TENANT);
     this.#waiting.set(tenant, waiting);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const giveUp = () => {
@@ -48,7 +50,7 @@ export class TextQuota {
       waiting.delete(resolve);
       reject(new TooManyTexts(TEXTS_PER_TENANT));
     };
-    const timer = setTimeout(giveUp, MAX_WAIT_MS);
+    const timer = isPatient ? undefined : setTimeout(giveUp, MAX_WAIT_MS);
     response.once('close', giveUp);
     waiting.add(resolve);
     try {

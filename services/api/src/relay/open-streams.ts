@@ -13,6 +13,10 @@ export class OpenStreams {
   readonly #connections = new Set<StreamConnection>();
   #timer: NodeJS.Timeout | null = null;
   #leaving = false;
+  /** open answers whose clients do not come back for the rest */
+  #unresumable = 0;
+  /** called when the last of them has ended */
+  #onAllEnded: (() => void) | null = null;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ApiSettings,
@@ -26,6 +30,7 @@ export class OpenStreams {
 
   add(connection: StreamConnection): void {
     this.#connections.add(connection);
+    if (connection.isUnresumable) this.#unresumable += 1;
     this.metrics.openStreams.set(this.size);
     if (this.#timer !== null) return;
     this.#timer = setInterval(() => this.#beat(), this.settings.MILLRACE_HEARTBEAT_MS);
@@ -49,6 +54,7 @@ export class OpenStreams {
 
   remove(connection: StreamConnection): void {
     if (!this.#connections.delete(connection)) return;
+    if (connection.isUnresumable) this.#unresumableEnded();
     this.metrics.openStreams.set(this.size);
     const durationMs = Math.round(performance.now() - connection.openedAt);
     const { names, reason, fault } = connection;
@@ -59,18 +65,29 @@ export class OpenStreams {
     this.#timer = null;
   }
 
+  /** Counts an answer that is sent whole, at the end of its job.
+   *  @returns ends the count */
+  holdWhole(): Disposable {
+    this.#unresumable += 1;
+    return { [Symbol.dispose]: () => this.#unresumableEnded() };
+  }
+
   /** Sends all readers to other nodes, spread over a window so that they do not arrive at once (PROTOCOL.md §8). Some may
-   *  come back, because this node still answers: see {@link leave}.
+   *  come back, because this node still answers: see {@link leave}. Readers who lose the rest of their answer have until
+   *  the end of the window.
    *  @param windowMs how long it takes, milliseconds */
   async drain(windowMs: number): Promise<void> {
-    const connections = [...this.#connections];
+    const connections = [...this.#connections].filter(({ isUnresumable }) => !isUnresumable);
     const startedAt = performance.now();
+    const leftMs = () => windowMs - (performance.now() - startedAt);
     const stepMs = windowMs / connections.length;
     for (const [index, connection] of connections.entries()) {
       const aheadMs = index * stepMs - (performance.now() - startedAt);
       if (aheadMs > 0) await sleep(aheadMs);
       this.#sendElsewhere(connection);
     }
+    await this.#untilAllEnded(leftMs());
+    for (const connection of this.#connections) if (connection.isUnresumable) this.#sendElsewhere(connection);
   }
 
   /** Sends all readers to other nodes at once, and later ones as soon as they have their headers. */
@@ -84,6 +101,21 @@ export class OpenStreams {
     if (!connection.started) return;
     // jitter, so that they do not all come back at once
     connection.close('drained', this.settings.MILLRACE_RETRY_MS * (0.5 + Math.random()));
+  }
+
+  async #untilAllEnded(ms: number): Promise<void> {
+    if (this.#unresumable === 0 || ms <= 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onAllEnded = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+    this.#onAllEnded = null;
+  }
+
+  #unresumableEnded(): void {
+    this.#unresumable -= 1;
+    if (this.#unresumable === 0) this.#onAllEnded?.();
   }
 
   #beat(): void {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { type EventId, idOf, isTerminal, LOG_START } from '@millrace/contracts';
+import { type EventId, isTerminal, LOG_START } from '@millrace/contracts';
 import type { LogPosition, StreamEncoder, StreamedJob, StreamFormat } from '@millrace/protocols';
 import type { EventBatch, EventSink, FollowedJob, Place, Subscribers, Subscription } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -19,13 +19,10 @@ import {
   streamHeaders,
 } from './stream-connection.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
+import { streamedJob, type ToldJob } from './streamed-job.ts';
 
 export interface StreamRequest {
-  readonly job: Pick<StreamedJob, 'model' | 'createdAt' | 'threadId'> &
-    FollowedJob & {
-      readonly attempt: number;
-      readonly onDisconnect: 'continue' | 'cancel';
-    };
+  readonly job: ToldJob & FollowedJob & { readonly attempt: number };
   readonly format: StreamFormat;
   /** where the reader's cursor stands; null: from the beginning */
   readonly from: LogPosition | null;
@@ -150,8 +147,7 @@ const NOBODY: EventSink = { batch: () => false, end: () => undefined };
 
 /** Puts the job's id, and what the format says of it, into the head of the answer. */
 function nameStream(reply: FastifyReply, { job, format }: Pick<StreamRequest, 'job' | 'format'>): StreamedJob {
-  const { model, createdAt, threadId } = job;
-  const streamed = { id: idOf(job.ref), model, createdAt, threadId };
+  const streamed = streamedJob(job);
   nameRequest(reply, streamed.id);
   reply.headers(format.headers(streamed));
   return streamed;

@@ -88,6 +88,11 @@ export class StreamConnection implements EventSink {
     return this.#closed;
   }
 
+  /** Whether its client takes a lost connection for a failure, and does not come back for the rest by itself. */
+  get isUnresumable(): boolean {
+    return this.#encoder.cleanEndMeansSuccess;
+  }
+
   /** whether the headers are out. Until then the request can still be answered differently */
   get started(): boolean {
     return this.#body.begun;

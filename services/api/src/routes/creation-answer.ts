@@ -81,7 +81,7 @@ export class CreationAnswer {
     const leave = () => gone.abort();
     reply.raw.once('close', leave);
     if (reply.raw.destroyed) leave(); // it closed before anybody listened
-    await this.waitForJob.run(job, { waitMs, gone: gone.signal });
+    await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: false });
     reply.raw.off('close', leave);
   }
 }

@@ -6,6 +6,7 @@ import { RelayModule } from '../relay/relay.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
+import { ForeignJobs } from './foreign-jobs.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -16,6 +17,7 @@ import { PipelinesController } from './pipelines.controller.ts';
 import { StreamController } from './stream.controller.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
+import { WholeAnswers } from './whole-answers.ts';
 
 /** The routes: one thin controller for each kind. */
 @Module({
@@ -24,6 +26,14 @@ import { ThreadsController } from './threads.controller.ts';
     ...[HealthController, OpenApiController, PipelinesController],
     ...[DurableStreamsController, StreamController, ThreadStreamController, JobsController, ThreadsController],
   ],
-  providers: [NativeFormats, CreationAnswer, JobAnswer, { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument }],
+  providers: [
+    NativeFormats,
+    CreationAnswer,
+    JobAnswer,
+    ForeignJobs,
+    WholeAnswers,
+    { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument },
+  ],
+  exports: [ForeignJobs, WholeAnswers],
 })
 export class RoutesModule {}

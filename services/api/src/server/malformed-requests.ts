@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { newRequestId } from '@millrace/contracts';
 import type { ConnectionError, FastifyReply, FastifyRequest } from 'fastify';
-import { problemBody } from '../http/problem.filter.ts';
+import { errorAnswer, problemBody } from '../http/error-forms.ts';
 import { httpProblem, toProblem } from '../http/to-problem.ts';
 
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
@@ -40,14 +40,15 @@ export function refuseMalformedRequest(
 }
 
 /** Answers a request that the router refused, a malformed path for instance, before any hook or filter ran. */
-export function answerFrameworkErrors(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+export function answerFrameworkErrors(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const requestId = newRequestId();
-  const problem = toProblem(error);
+  const answer = errorAnswer(toProblem(error), { url: request.raw.url ?? '', requestId, hasMadeJob: false });
   reply
-    .code(problem.status)
+    .code(answer.status)
+    .headers(answer.headers)
     .header('X-Request-Id', requestId)
     .header('X-Content-Type-Options', 'nosniff')
-    .type('application/problem+json')
+    .type(answer.contentType)
     .serializer((body: string) => body)
-    .send(JSON.stringify(problemBody(problem, requestId)));
+    .send(answer.body);
 }

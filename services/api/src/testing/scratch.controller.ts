@@ -1,37 +1,35 @@
-import { requestOf, scratchFormat } from '@millrace/protocols/testing';
+import { requestOf, ScratchCollector, scratchFormat } from '@millrace/protocols/testing';
 import { Body, Controller, Get, Inject, Module, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { InvalidCursor } from '../http/problem.ts';
-import { requestIdOf } from '../http/request-id.ts';
-import { CreateJob } from '../jobs/create-job.ts';
-import { JobsModule } from '../jobs/jobs.module.ts';
 import { RelayModule } from '../relay/relay.module.ts';
-import { Relay } from '../relay/relay.ts';
 import { StreamJob } from '../relay/stream-job.ts';
+import { ForeignJobs } from '../routes/foreign-jobs.ts';
+import { RoutesModule } from '../routes/routes.module.ts';
 
 /** The scratch protocol of tests: what a protocol needs beside its folder in `packages/protocols`. */
 @Controller('scratch')
 class ScratchController {
   constructor(
-    @Inject(CreateJob) private readonly createJob: CreateJob,
+    @Inject(ForeignJobs) private readonly jobs: ForeignJobs,
     @Inject(StreamJob) private readonly streamJob: StreamJob,
-    @Inject(Relay) private readonly relay: Relay,
   ) {}
 
   @Post()
   @Requires('job:create')
   async ask(
-    @Body() { question }: { question: string },
+    @Body() body: unknown,
     @TheCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const ids = { jobId: requestIdOf(request, reply), isChosen: false, idempotencyKey: null, traceparent: undefined };
-    using job = await this.createJob.run({ caller, body: requestOf(question), ...ids, follows: true });
-    const stream = { job, place: job.place, format: scratchFormat, from: null, isCreator: true };
-    await Promise.all([job.enqueued, this.relay.open(reply, { ...stream, expiresAt: caller.expiresAt })]);
+    const { job, whole } = requestOf(body);
+    const exchange = { request, reply };
+    const asked = { caller, body: job, fieldOf: (pointer: string) => pointer.replace('/messages', '/question') };
+    if (whole) await this.jobs.whole(exchange, asked, (streamed) => new ScratchCollector(streamed));
+    else await this.jobs.stream(exchange, asked, scratchFormat);
   }
 
   @Get(':id')
@@ -48,5 +46,5 @@ class ScratchController {
   }
 }
 
-@Module({ imports: [JobsModule, RelayModule], controllers: [ScratchController] })
+@Module({ imports: [RoutesModule, RelayModule], controllers: [ScratchController] })
 export class ScratchModule {}

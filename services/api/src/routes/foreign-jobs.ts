@@ -1,0 +1,138 @@
+import type { CreateJobBody } from '@millrace/contracts';
+import type { AnswerCollector, StreamedJob, StreamFormat } from '@millrace/protocols';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../auth/caller.ts';
+import { Readiness } from '../health/readiness.ts';
+import { noteJobMade } from '../http/job-made.ts';
+import { Draining, Problem, Unauthenticated, Unavailable } from '../http/problem.ts';
+import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
+import { toProblem } from '../http/to-problem.ts';
+import { traceparentOf } from '../http/traceparent.ts';
+import { type CreatedJob, CreateJob } from '../jobs/create-job.ts';
+import { JobAccess } from '../jobs/job-access.ts';
+import { WaitForJob } from '../jobs/wait-for-job.ts';
+import { StreamQuota } from '../quota/stream-quota.ts';
+import { OpenStreams } from '../relay/open-streams.ts';
+import { Relay } from '../relay/relay.ts';
+import { streamedJob } from '../relay/streamed-job.ts';
+import type { ApiSettings } from '../settings.ts';
+import { SETTINGS } from '../tokens.ts';
+import { WholeAnswers } from './whole-answers.ts';
+
+/** A request and its answer. */
+export interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** A request of another protocol for a job. */
+export interface ForeignRequest {
+  readonly caller: Caller;
+  readonly body: CreateJobBody;
+  /** The field in the caller's own words for one of `body`, both as JSON pointers. */
+  readonly fieldOf: (pointer: string) => string;
+}
+
+/** Makes jobs for clients of other protocols, and answers in theirs. The same limits, ids and idempotency keys hold as for
+ *  `POST /jobs`; the answer has `X-Request-Id`, but no `Location`, which some clients would follow.
+ *  @see docs/protocols.md */
+@Injectable()
+export class ForeignJobs {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(StreamQuota) private readonly quota: StreamQuota,
+    @Inject(CreateJob) private readonly createJob: CreateJob,
+    @Inject(JobAccess) private readonly access: JobAccess,
+    @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
+    @Inject(Relay) private readonly relay: Relay,
+    @Inject(OpenStreams) private readonly streams: OpenStreams,
+    @Inject(WholeAnswers) private readonly wholeAnswers: WholeAnswers,
+  ) {}
+
+  /** Makes a job and streams its answer.
+   *  @throws what {@link create} throws, TooManyStreams */
+  async stream(exchange: Exchange, asked: ForeignRequest, format: StreamFormat): Promise<void> {
+    const { reply } = exchange;
+    const { caller } = asked;
+    this.quota.acquire(reply, caller);
+    using job = await this.create(exchange, asked, { follows: true });
+    const { place } = job;
+    const stream = { job, place, format, from: null, isCreator: true, expiresAt: caller.expiresAt };
+    await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
+  }
+
+  /** Makes a job, waits for its end, and sends the answer whole: never half of one.
+   *  @throws what {@link create} throws, TooManyStreams
+   *  @throws Unavailable this node closes, or lost sight of the job: it was made */
+  async whole(
+    exchange: Exchange,
+    asked: ForeignRequest,
+    collectorOf: (job: StreamedJob) => AnswerCollector,
+  ): Promise<void> {
+    const { reply } = exchange;
+    const { caller } = asked;
+    this.quota.acquire(reply, caller);
+    using _held = this.streams.holdWhole();
+    using job = await this.create(exchange, asked, { follows: false });
+    const { jobId } = job;
+    nameRequest(reply, jobId);
+    await job.enqueued;
+    await this.#untilEnd(reply, job, caller);
+    if (reply.raw.destroyed) return; // the client left
+    const outline = await this.access.get({ jobId, caller, tenant: caller.tenant });
+    await this.wholeAnswers.send(reply, outline, caller, collectorOf(streamedJob(outline)));
+  }
+
+  /** Makes a job. The caller answers, and disposes of it.
+   *  @param follows whether the answer takes the job's place in the topic
+   *  @throws Draining the job would end with a connection that is about to close
+   *  @throws what CreateJob throws, its fields in the caller's words */
+  async create(
+    { request, reply }: Exchange,
+    { caller, body, fieldOf }: ForeignRequest,
+    { follows }: { readonly follows: boolean },
+  ): Promise<CreatedJob> {
+    const chosenId = chosenRequestId(request);
+    if (body.onDisconnect === 'cancel' && this.readiness.drainSignal.aborted) {
+      const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = this.settings;
+      throw new Draining(Math.max(drainMs, lingerMs));
+    }
+    try {
+      const job = await this.createJob.run({
+        ...{ caller, body, follows },
+        jobId: chosenId ?? requestIdOf(request, reply),
+        isChosen: chosenId !== null,
+        idempotencyKey: idempotencyKeyOf(request),
+        traceparent: traceparentOf(request),
+        recording: () => noteJobMade(request),
+      });
+      noteJobMade(request);
+      return job;
+    } catch (error) {
+      throw inTheirWords(error, fieldOf);
+    }
+  }
+
+  async #untilEnd(reply: FastifyReply, job: CreatedJob, { expiresAt }: Caller): Promise<void> {
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    reply.raw.once('close', leave);
+    if (reply.raw.destroyed) leave(); // it closed before anybody listened
+    const waitMs = expiresAt === null ? null : Math.max(0, expiresAt - Date.now());
+    const hasEnded = await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: true });
+    reply.raw.off('close', leave);
+    if (hasEnded || reply.raw.destroyed) return;
+    if (expiresAt !== null && expiresAt <= Date.now()) throw new Unauthenticated();
+    throw new Unavailable();
+  }
+}
+
+function inTheirWords(error: unknown, fieldOf: (pointer: string) => string): unknown {
+  const problem = toProblem(error);
+  const { errors } = problem.options;
+  if (errors === undefined) return error;
+  const theirs = errors.map(({ pointer, detail }) => ({ pointer: fieldOf(pointer), detail }));
+  return new Problem(problem.code, problem.detail, { ...problem.options, errors: theirs });
+}
