@@ -321,6 +321,39 @@ describe('the checkpoints of an attempt', () => {
     expect((await small.saver().getTuple(at(ref, first)))?.pendingWrites).toEqual([]);
   });
 
+  it('are bounded together: each fits, all of them do not', async () => {
+    await using small = new CheckpointHarness(redis.url, { limits: { maxBytes: 100_000 } });
+    const ref = small.newThread();
+    const saver = small.saver(await small.claim(ref));
+    const some = () => Array.from({ length: 1_000 }, () => uuid6(0)).join();
+    const second = await put(saver, ref, undefined, some());
+    const third = await put(saver, ref, second, some());
+    await expect(put(saver, ref, third, some())).rejects.toThrow(CheckpointsTooLarge);
+  });
+
+  it('name the pieces that Redis lacks, also within others, and store nothing then', async () => {
+    const ref = harness.newThread();
+    const lease = await harness.claim(ref);
+    const [node, leaf, other] = ['n', 'l', 'o'].map((letter) => letter.repeat(22)) as [string, string, string];
+    const { channel_values: _, ...outline } = { ...emptyCheckpoint(), id: uuid6(0) };
+    const checkpoint = {
+      ...{ namespace: '', parentId: null, rootId: null, needsAncestors: false, outline },
+      ...{ metadata: '{}', values: [{ channel: 'a', type: 'json', bytes: 1, names: [node, other] }] },
+    };
+    const store = (given: Record<string, string>) =>
+      harness.table.put(
+        ref,
+        checkpoint,
+        { pieces: new Map(Object.entries(given).map(([name, text]) => [name, Buffer.from(text)])) },
+        lease,
+      );
+    expect(await store({})).toEqual([node, other]);
+    expect(await store({ [node]: `N${leaf}`, [other]: 'L"' })).toEqual([leaf]);
+    expect(await headIn(harness.table, ref)).toBeNull();
+    expect(await store({ [node]: `N${leaf}`, [other]: 'L"', [leaf]: 'L"' })).toEqual([]);
+    expect((await harness.table.read(ref, { namespace: '' }))?.pieces.size).toBe(3);
+  });
+
   it('give their bytes to the record of the thread, and take them back when they are erased', async () => {
     const ref = harness.newThread();
     const saver = harness.saver(await harness.claim(ref));

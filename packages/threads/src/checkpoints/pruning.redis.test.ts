@@ -114,6 +114,19 @@ describe('pruning', () => {
     expect(tuple?.checkpoint.channel_values).toEqual({ old, n: 19 });
   });
 
+  it('does not take from a value that comes back when its checkpoints are gone', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const values = { text: large().repeat(30) };
+    const first = await put(saver, ref, { values });
+    const later = await steps(saver, ref, 2 * KEPT, first);
+    expect(await kept(ref)).not.toContain(first);
+    const parent = later.at(-1) ?? '';
+    await put(saver, ref, { values, parent });
+    const tuple = await harness.saver().getTuple({ configurable: { thread_id: ref } });
+    expect(tuple?.checkpoint.channel_values).toEqual(values);
+  });
+
   it('keeps the checkpoint from before the running job, for a roll-back', async () => {
     const ref = harness.newThread();
     const saver = harness.saver(await harness.claim(ref));
@@ -133,6 +146,16 @@ describe('pruning', () => {
     const head = await put(saver, ref, { id: '10000000-0000-6000-8000-000000000000', parent: ids.at(-1) ?? '' });
     expect(await kept(ref)).toEqual([head, ...ids]);
     expect((await saver.getTuple({ configurable: { thread_id: ref } }))?.checkpoint.id).toBe(head);
+  });
+
+  it('moves no head where an older branch is written to, without an attempt', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver();
+    const [older, first] = [uuid6(0), await put(saver, ref)];
+    const head = await put(saver, ref, { parent: first });
+    await put(saver, ref, { id: older, parent: first });
+    const tuple = await saver.getTuple({ configurable: { thread_id: ref } });
+    expect(tuple?.checkpoint.id).toBe(head);
   });
 
   it('keeps a checkpoint that a fork copies', async () => {
