@@ -1,10 +1,12 @@
 import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { AG_UI_FORMATS } from './ag-ui/frames.ts';
+import { aiSdkFormat } from './ai-sdk/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
 import { responsesFormat } from './openai-responses/frames.ts';
+import { readAiSdk } from './testing/ai-sdk.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
 import { projectedFormats } from './testing/projected/frames.ts';
 import { scratchFormat } from './testing/scratch/frames.ts';
@@ -21,6 +23,13 @@ itConforms('durable-streams', {
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
 itConforms('openai-responses', { format: responsesFormat, read: readResponses });
+for (const counted of [false, true]) {
+  for (const whenVoid of ['break', 'error'] as const) {
+    const format = aiSdkFormat({ continues: false, counted, approvals: true, whenVoid });
+    const kind = counted ? 'frame' : 'none';
+    itConforms(`ai-sdk, cursor ${kind}, when void ${whenVoid}`, { format, read: (body) => readAiSdk(body, kind) });
+  }
+}
 for (const [cursor, format] of projectedFormats) {
   itConforms(`projected, cursor ${cursor}`, { format, read: (body) => readProjected(body, cursor) });
 }

@@ -1,5 +1,8 @@
 export { AG_UI_FORMATS, type AgUiVersion } from './ag-ui/frames.ts';
 export { type AgUiRequest, agUiRequest } from './ag-ui/request.ts';
+export { aiSdkError } from './ai-sdk/errors.ts';
+export { type AiSdkStream, aiSdkFormat } from './ai-sdk/frames.ts';
+export { type AiSdkRequest, aiSdkRequest, threadIdOfChat } from './ai-sdk/request.ts';
 export { closedFrame, DurableStreamFormat } from './durable-streams/frames.ts';
 export { itemsJson } from './durable-streams/items.ts';
 export { eventBefore, offsetAfter } from './durable-streams/offset.ts';

@@ -24,6 +24,12 @@ export function pointerTo(path: Path): string {
   return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
+/** The place that a JSON pointer names. Digits count as an index. */
+export function pathOf(pointer: string): Path {
+  const steps = pointer.split('/').slice(1);
+  return steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')));
+}
+
 /** A pointer as OpenAI writes it: `input[0].content`. */
 export function dottedOf(pointer: string): string {
   const steps = pointer
