@@ -82,6 +82,8 @@ export interface JobRequest extends ModelParameters {
   readonly input?: Readonly<Record<string, unknown>>;
   /** present, with any JSON value, in a request that answers an interrupt */
   readonly resume?: unknown;
+  /** a system message for this job alone: its thread does not keep it */
+  readonly instructions?: string;
   readonly threadId?: string;
   readonly onBusy?: OnBusy;
   /** In a thread of a pipeline that is no agent: `messages` is the whole conversation, and the thread forgets what it has
@@ -89,6 +91,8 @@ export interface JobRequest extends ModelParameters {
   readonly conversation?: 'whole';
   /** in a thread of an agent: the job whose steps are undone before this one begins, if it was the last to end */
   readonly undoes?: string;
+  /** id of the job that must be the last in the thread when this one enters it */
+  readonly continues?: string;
   /** since the job was accepted, milliseconds */
   readonly delayMs?: number;
   readonly config?: Readonly<Record<string, unknown>>;

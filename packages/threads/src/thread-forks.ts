@@ -27,11 +27,13 @@ export interface Fork {
   readonly to: ThreadRef;
   /** default: where the thread stands */
   readonly checkpointId?: string | undefined;
+  /** id of a job that is not of an agent: the copy has the messages up to its last one; left out: all of them */
+  readonly through?: string | undefined;
   readonly checkpoints: Pick<Checkpoints, 'copy' | 'readState'>;
 }
 
-/** `unknown-thread`, `unknown-checkpoint`: of the thread that is copied. `exists`: the copy's id is taken */
-export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'exists';
+/** `unknown-thread`, `unknown-checkpoint`, `unknown-job`: of the thread that is copied. `exists`: the copy's id is taken */
+export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'unknown-job' | 'exists';
 
 /** What of the copied thread decides how the copy looks. */
 interface Source {
@@ -83,8 +85,9 @@ export class ThreadForks {
     }
   }
 
-  async #copy({ from, to, checkpointId, checkpoints }: Fork, source: Source, token: string) {
-    if (!(await this.#copyMessages(from, to, token))) return 'exists';
+  async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, token: string) {
+    const copied = await this.#copyMessages({ from, to, through }, token);
+    if (copied !== 'copied') return copied;
     if (checkpointId === undefined && source.head === null) {
       return { head: null, interrupts: source.interrupts ?? '' };
     }
@@ -101,14 +104,23 @@ export class ThreadForks {
     return storedQuestions(questions, state?.origin?.pipeline);
   }
 
-  /** @returns false: another fork has taken over */
-  async #copyMessages(from: ThreadRef, to: ThreadRef, token: string): Promise<boolean> {
+  /** @returns `exists`: another fork has taken over */
+  async #copyMessages(
+    { from, to, through }: Pick<Fork, 'from' | 'to' | 'through'>,
+    token: string,
+  ): Promise<'copied' | 'exists' | 'unknown-job'> {
     const keys = this.keys.ofThread(to);
+    let isReached = through === undefined;
     for (let first = 0; ; ) {
       const batch = startOf(await this.messages.read(from, first, BATCH), BATCH_BYTES);
-      if (batch.length === 0) return true;
-      const args = [token, PATIENCE_MS, this.retentionMs, first, ...batch];
-      if ((await this.#run('copy', keys, args)) !== 1) return false;
+      // the messages of a job stand together
+      const own = through === undefined ? batch : untilAfter(batch, through, isReached);
+      isReached ||= own.some((message) => isOf(message, through));
+      if (own.length > 0) {
+        const args = [token, PATIENCE_MS, this.retentionMs, first, ...own];
+        if ((await this.#run('copy', keys, args)) !== 1) return 'exists';
+      }
+      if (batch.length === 0 || own.length < batch.length) return isReached ? 'copied' : 'unknown-job';
       first += batch.length;
     }
   }
@@ -125,6 +137,19 @@ export class ThreadForks {
       interrupts: isPast ? null : (interrupts ?? null),
     };
   }
+}
+
+/** The messages up to the last one of a job.
+ *  @param isReached whether earlier ones were of that job already */
+function untilAfter(messages: readonly string[], job: string, isReached: boolean): readonly string[] {
+  const first = isReached ? 0 : messages.findIndex((message) => isOf(message, job));
+  if (first === -1) return messages;
+  const end = messages.findIndex((message, place) => place >= first && !isOf(message, job));
+  return end === -1 ? messages : messages.slice(0, end);
+}
+
+function isOf(message: string, job: string | undefined): boolean {
+  return (JSON.parse(message) as { jobId: string }).jobId === job;
 }
 
 /** As many as fit, one at least. */

@@ -36,6 +36,20 @@ describe('the order of a thread’s jobs (law 17)', () => {
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', activeJob: null, lastJob: 'c', turn: 3 });
   });
 
+  it('takes a job that continues another only as long as that is the last one', async () => {
+    const ref = d.newRef();
+    expect(await d.enter(ref, 'x', { continues: 'a' })).toBe('moved-on');
+    expect(await d.enter(ref, 'a')).toBe('run');
+    const both = await Promise.all(['b', 'c'].map((job) => d.enter(ref, job, { continues: 'a' })));
+    expect(new Set(both)).toEqual(new Set(['wait', 'moved-on']));
+    const next = both[0] === 'wait' ? 'b' : 'c';
+    expect(await d.enter(ref, next, { continues: 'a' })).toBe('wait');
+    expect(await d.leave(ref, 'a')).toBe(`left, then ${next}`);
+    expect(await d.leave(ref, next)).toBe('left');
+    expect(await d.enter(ref, 'd', { continues: 'a' })).toBe('moved-on');
+    expect(await d.enter(ref, 'd', { continues: next })).toBe('run');
+  });
+
   it('keeps the order when a job leaves that waits', async () => {
     const ref = d.newRef();
     for (const job of ['a', 'b', 'c', 'd']) await d.enter(ref, job);
@@ -585,5 +599,32 @@ describe('threads that have expired', () => {
     await short.leave(busy, 'a');
     await threads.account([{ ref: gone, bytes: 9_000 }]);
     expect(await redis.hexists(jobKeys.storedBytesOf('default'), `thread:${gone.split('.')[1]}`)).toBe(0);
+  });
+});
+
+describe('a fork that ends with an older job', () => {
+  it('has the messages up to the last one of that job, also through many pages', async () => {
+    const ref = d.newRef();
+    for (const job of ['a', 'b', 'c']) {
+      await d.enter(ref, job);
+      await d.claim(
+        ref,
+        job,
+        1,
+        Array.from({ length: 600 }, (_, n) => `${job}${n}`),
+      );
+      await d.leave(ref, job, 'completed', `said by ${job}`);
+    }
+    const checkpoints = { copy: async () => null, readState: async () => null };
+    const forked = async (through: string) => {
+      const to = d.newRef();
+      const outcome = await d.threads.fork({ from: ref, to, through, checkpoints });
+      const jobs = (await d.threads.messages(to, { from: 0, limit: 9_999 })).map(({ jobId }) => jobId);
+      return [outcome, jobs.length, jobs.at(-1)];
+    };
+    expect(await forked('a')).toEqual(['forked', 601, 'a']);
+    expect(await forked('b')).toEqual(['forked', 1_202, 'b']);
+    expect(await forked('c')).toEqual(['forked', 1_803, 'c']);
+    expect(await forked('x')).toEqual(['unknown-job', 0, undefined]);
   });
 });

@@ -57,6 +57,8 @@ export interface Entry {
   readonly isAnew?: boolean;
   /** of a `resume`: the digest of the questions that it answers; left out: whichever are open */
   readonly answers?: string | undefined;
+  /** the job after which it comes: the last one of the thread, whether that has ended or not; left out: whichever is last */
+  readonly continues?: string | undefined;
 }
 
 export type Entered =
@@ -70,6 +72,8 @@ export type Entered =
   | { readonly kind: 'busy' }
   /** refused: the thread asks nothing, or not these questions any more */
   | { readonly kind: 'not-interrupted' }
+  /** refused: the job that it continues is not the last one any more */
+  | { readonly kind: 'moved-on' }
   /** refused: nothing to resume */
   | { readonly kind: 'unknown-thread' }
   /** the job has left the thread already, or the thread that expected it is gone */
@@ -171,12 +175,13 @@ export class Threads {
 
   /** Gives a job its place. A job that is in the thread already gets the same place again. */
   async enter(entry: Entry): Promise<Entered> {
-    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false, answers = '' } = entry;
+    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false } = entry;
+    const { answers = '', continues = '' } = entry;
     // before the thread is busy: what a crash leaves in between is found by it
     const mayMakeIt = kind === 'message' && !wasExpected;
     await this.#register(ref, { becomesBusy: true, isListed: mayMakeIt && !isPrivate });
     const manner = isPrivate ? 'own' : wasExpected ? 'expected' : isAnew ? 'anew' : '';
-    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner, answers];
+    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner, answers, continues];
     const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
     if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
     return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };

@@ -22,7 +22,7 @@ describe('a request of the Responses API', () => {
     const { job, ...rest } = responsesRequest({ model: 'm', input: 'hi' });
     expect(job).toEqual({
       messages: [{ role: 'user', content: 'hi' }],
-      ...{ model: 'm', pipeline: 'chat', onDisconnect: 'cancel', onCrash: 'restart' },
+      ...{ model: 'm', onDisconnect: 'cancel', onCrash: 'restart' },
     });
     expect(rest).toEqual({
       ...{ instructions: null, previousResponseId: null, outputs: null },
@@ -33,7 +33,7 @@ describe('a request of the Responses API', () => {
   it('names a pipeline or an agent as its model', () => {
     expect(jobOf({ model: 'pipeline/support' })).toMatchObject({ pipeline: 'support' });
     expect(jobOf({ model: 'pipeline/support' }).model).toBeUndefined();
-    expect(jobOf({ model: null })).toMatchObject({ pipeline: 'chat' });
+    expect(jobOf({ model: null }).pipeline).toBeUndefined();
   });
 
   it('in background outlives its connection', () => {

@@ -49,6 +49,9 @@ export class JobOpener {
 }
 
 /** Where the job belongs, and what a sweep must know to put it there. */
-function threadFields(threadId: string, { onBusy = 'enqueue', resume }: JobRequest): string[] {
-  return ['threadId', threadId, 'onBusy', resume === undefined ? onBusy : RESUMES];
+function threadFields(threadId: string, { onBusy = 'enqueue', resume, continues }: JobRequest): string[] {
+  return [
+    ...['threadId', threadId, 'onBusy', resume === undefined ? onBusy : RESUMES],
+    ...(continues === undefined ? [] : ['continues', continues]),
+  ];
 }

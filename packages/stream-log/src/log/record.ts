@@ -56,6 +56,8 @@ export interface JobOutline {
   readonly onBusy: OnBusy;
   /** whether it answers the interrupt of its thread */
   readonly resumes: boolean;
+  /** id of the job in its thread that it continues; null: whichever was last */
+  readonly continues: string | null;
   /** how long after its creation it starts, at the earliest, milliseconds */
   readonly delayMs: number;
   /** digest of the idempotency key that stands for it; null for none */
@@ -72,7 +74,7 @@ export interface JobOutline {
 export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
-  ...['threadId', 'onBusy', 'delayMs', 'idempotencyDigest', 'output', 'interrupts'],
+  ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'output', 'interrupts'],
 ] as const;
 
 /** In place of `onBusy` in the record of a job that answers an interrupt. */
@@ -107,6 +109,7 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     threadId: fields['threadId'] ?? null,
     onBusy: fields['onBusy'] === RESUMES ? 'enqueue' : ((fields['onBusy'] ?? 'enqueue') as OnBusy),
     resumes: fields['onBusy'] === RESUMES,
+    continues: fields['continues'] ?? null,
     delayMs: Number(fields['delayMs'] ?? 0),
     idempotencyDigest: fields['idempotencyDigest'] ?? null,
     output: jsonOrNull<unknown>(fields['output']),

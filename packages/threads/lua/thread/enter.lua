@@ -6,11 +6,13 @@
 -- ARGV[6] 'own': a private thread | 'expected': refuse a job that `expect` has not announced
 --         | 'anew': a job that has left enters again, as another one with its id | ''
 -- ARGV[7] sha1 of the questions that it answers, '' for any
+-- ARGV[8] the job after which it comes: must be the last of the thread; '' for any
 -- RETURNS {'run'} | {'wait'} | {'cancel-first', 'jobId', the active job}: this one is next
 --       | {'busy'} | {'not-interrupted'} | {'unknown-thread'} | {'over'}: the job has left
-local publish, retention, job, on_busy, kind, manner, answers = unpack(ARGV, 1, 7)
+--       | {'moved-on'}: another job came after that one
+local publish, retention, job, on_busy, kind, manner, answers, continues = unpack(ARGV, 1, 8)
 local goes_first = on_busy == 'interrupt' or on_busy == 'rollback'
-local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own')
+local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own', 'last')
 
 if thread.active == job then return { 'run' } end
 if manner ~= 'anew' and redis.call('ZSCORE', JOBS, job) then return { 'over' } end
@@ -28,6 +30,9 @@ elseif not is_idle and on_busy == 'reject' then
   return { 'busy' }
 end
 if not thread.createdAt and redis.call('EXISTS', FORK) == 1 then return { 'busy' } end
+
+local last = redis.call('LINDEX', WAITING, -1) or thread.active or thread.last
+if continues ~= '' and last ~= continues then return { 'moved-on' } end
 
 local now = now_ms()
 if not thread.createdAt then

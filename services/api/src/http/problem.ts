@@ -144,6 +144,13 @@ export class ThreadBusy extends Problem {
   }
 }
 
+/** The job was to come after another one, which is not the last of its thread any more. */
+export class ThreadMovedOn extends Problem {
+  constructor() {
+    super('THREAD_BUSY', 'Another job has continued the thread meanwhile: send the request again.');
+  }
+}
+
 /** An answer to a thread that waits for none, or that another answer has reached first. */
 export class NotInterrupted extends Problem {
   constructor() {

@@ -1,4 +1,4 @@
-import { type CreateJobBody, jobRef } from '@millrace/contracts';
+import { type CreateJobBody, type JobRequest, jobRef } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -25,7 +25,13 @@ export interface CreateJobCommand {
   readonly follows: boolean;
   /** called before a job is recorded: from then on there may be one */
   readonly recording?: () => void;
+  /** what a client of `POST /jobs` cannot ask for */
+  readonly extras?: RequestExtras | undefined;
+  /** what makes a repeated request the same; `body` and `extras` unless given */
+  readonly identity?: object | undefined;
 }
+
+export type RequestExtras = Pick<JobRequest, 'instructions' | 'continues'>;
 
 /** Must be disposed of after the answer. */
 export interface CreatedJob extends AcceptedJob, Disposable {
@@ -50,7 +56,7 @@ export class CreateJob {
   ) {}
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
-   *  @throws ThreadBusy, NotInterrupted, ThreadNotFound */
+   *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, jobId, isChosen, idempotencyKey, follows } = command;
     const { tenant } = caller;
@@ -58,11 +64,15 @@ export class CreateJob {
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? jobId;
     const mayExist = isChosen || heldId !== null;
-    const resolve = () => this.resolveRequest.run(body, caller);
+    const { extras = {}, identity = { ...body, ...extras } } = command;
+    const resolve = async () => {
+      const { request, answers } = await this.resolveRequest.run(body, caller);
+      return { request: { ...request, ...extras }, answers };
+    };
     // before anything is reserved for the job
     const resolved = mayExist ? null : await resolve();
     const submission: Submission = {
-      ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(body), metadata: body.metadata ?? {} },
+      ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(identity), metadata: body.metadata ?? {} },
       ...{ resolve: async () => resolved ?? resolve(), idempotencyKey, traceparent: command.traceparent, mayExist },
       recording: command.recording,
     };

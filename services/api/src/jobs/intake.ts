@@ -57,6 +57,8 @@ export interface AcceptedJob {
   readonly onBusy: OnBusy;
   /** whether it answers the interrupt of its thread */
   readonly resumes: boolean;
+  /** the job of its thread that it continues; null: whichever was last */
+  readonly continues: string | null;
   /** of a new job: digest of the questions that it answers */
   readonly answers?: string | undefined;
   /** how long after its creation it starts, at the earliest, milliseconds */
@@ -117,6 +119,7 @@ export class Intake {
       ...{ ref, jobId, status: 'queued', attempt: 0, lastEventId: eventId(0, 1), createdAt, priority, isNew: true },
       ...traitsOf(request),
       ...{ threadId: request.threadId ?? null, onBusy: request.onBusy ?? 'enqueue' },
+      continues: request.continues ?? null,
       ...{ resumes: request.resume !== undefined, answers, delayMs: request.delayMs ?? 0, idempotencyDigest },
       metadata,
     };
@@ -129,11 +132,11 @@ export class Intake {
   }
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
-    const { ref, jobId, status, attempt, lastEventId, createdAt, threadId, onBusy, resumes, delayMs } = job;
+    const { ref, jobId, status, attempt, lastEventId, createdAt, threadId, onBusy, resumes, delayMs, continues } = job;
     const { idempotencyDigest, metadata } = job;
     return {
       ...{ ref, jobId, status, attempt, lastEventId, createdAt },
-      ...{ threadId, onBusy, resumes, delayMs, idempotencyDigest, metadata },
+      ...{ threadId, onBusy, resumes, continues, delayMs, idempotencyDigest, metadata },
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
       isNew: false,

@@ -24,6 +24,7 @@ export class ForkThread {
     switch (await this.threads.fork({ from, to, checkpointId, checkpoints: this.checkpoints })) {
       case 'unknown-thread':
         throw new ThreadNotFound();
+      case 'unknown-job': // no job was named
       case 'unknown-checkpoint':
         throw new CheckpointNotFound();
       case 'exists':

@@ -6,6 +6,7 @@ import {
   idOf,
   type JobRef,
   type JobRequest,
+  type Message,
   modelParametersOf,
   type StreamErrorCode,
   type StreamEvent,
@@ -200,7 +201,8 @@ export class Attempt {
     if (pipeline === undefined) throw new PipelineMissing(request.pipeline);
     const thread = this.#thread;
     const input = {
-      ...{ jobId: idOf(this.ref), attempt, messages: request.messages, model: request.model },
+      ...{ jobId: idOf(this.ref), attempt, messages: messagesOf(request), model: request.model },
+      ...(request.instructions === undefined ? {} : { instructions: request.instructions }),
       ...modelParametersOf(request),
       ...agentParametersOf(request),
       ...(thread === null ? {} : { thread }),
@@ -314,6 +316,10 @@ const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
 
 function sum(a: Usage, b: Usage): Usage {
   return { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
+}
+
+function messagesOf({ messages, instructions }: JobRequest): readonly Message[] {
+  return instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];
 }
 
 /** What a request has for agents alone. */

@@ -58,6 +58,7 @@ export class JobThreads {
       onBusy: request.onBusy ?? 'enqueue',
       kind: request.resume === undefined ? 'message' : 'resume',
       wasExpected: request.delayMs !== undefined && request.delayMs > 0,
+      continues: request.continues,
     } as const;
     for (;;) {
       const entered = await threads.enter(entry);

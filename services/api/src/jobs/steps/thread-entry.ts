@@ -2,7 +2,7 @@ import { idOf, type JobRef, jobRef, type OnBusy, tenantOf, threadRef } from '@mi
 import { isFinished, type JobEraser, type JobReader } from '@millrace/stream-log';
 import { type Entered, ThreadBeingMade, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
-import { NotInterrupted, ThreadBusy, ThreadNotFound, Unavailable } from '../../http/problem.ts';
+import { NotInterrupted, ThreadBusy, ThreadMovedOn, ThreadNotFound, Unavailable } from '../../http/problem.ts';
 import { JOB_ERASER, JOB_READER, THREADS } from '../../tokens.ts';
 import { Cancellation } from './cancellation.ts';
 import { ThreadExit } from './thread-exit.ts';
@@ -16,6 +16,8 @@ export interface EnteringJob {
   readonly resumes: boolean;
   /** digest of the questions that it answers; left out: whichever are open */
   readonly answers?: string | undefined;
+  /** the job that must be the last in the thread; null: whichever is */
+  readonly continues?: string | null;
   /** it was announced to the thread, and enters after its delay */
   readonly wasExpected?: boolean;
 }
@@ -33,7 +35,7 @@ export class ThreadEntry {
 
   /** May be repeated: a job that has its place keeps it.
    *  @returns whether the job is to be queued now; if it waits, whoever ends the job before it queues it
-   *  @throws ThreadBusy, NotInterrupted, ThreadNotFound the job has no place: it is to be erased
+   *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound the job has no place: it is to be erased
    *  @throws JobErased */
   async enter(job: EnteringJob): Promise<boolean> {
     const { ref, threadId } = job;
@@ -47,6 +49,8 @@ export class ThreadEntry {
         throw new NotInterrupted();
       case 'unknown-thread':
         throw new ThreadNotFound();
+      case 'moved-on':
+        throw new ThreadMovedOn();
       case 'over':
         return false;
     }
@@ -70,10 +74,19 @@ export class ThreadEntry {
     throw new JobErased();
   }
 
-  async #ask({ ref, threadId, onBusy, resumes, answers, wasExpected = false }: EnteringJob): Promise<Entered> {
+  async #ask({
+    ref,
+    threadId,
+    onBusy,
+    resumes,
+    answers,
+    continues,
+    wasExpected = false,
+  }: EnteringJob): Promise<Entered> {
     const entry = {
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), onBusy },
       ...{ kind: resumes ? ('resume' as const) : ('message' as const), answers, wasExpected },
+      continues: continues ?? undefined,
     };
     const entered = await this.threads.enter(entry);
     if (entered.kind !== 'over' || wasExpected) return entered;
@@ -100,7 +113,9 @@ function isUnsure({ kind }: Entered): boolean {
   return kind === 'busy' || kind === 'not-interrupted';
 }
 
+const REFUSALS = [ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, ThreadBeingMade];
+
 /** Whether the thread has refused a job: it has no place, and nothing of it may stay. */
 export function isRefusal(error: unknown): boolean {
-  return [ThreadBusy, NotInterrupted, ThreadNotFound, ThreadBeingMade].some((refusal) => error instanceof refusal);
+  return REFUSALS.some((refusal) => error instanceof refusal);
 }

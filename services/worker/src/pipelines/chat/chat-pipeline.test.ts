@@ -117,3 +117,21 @@ describe('the system prompt of the deployment', () => {
     expect((await run('chat', {})).body?.messages?.[0]).toEqual({ role: 'developer', content: 'd' });
   });
 });
+
+describe('instructions', () => {
+  it('come before what the thread remembers', async () => {
+    model.answer(['fine']);
+    const thread = {
+      messages: async () => [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b' },
+      ],
+    } as unknown as NonNullable<PipelineInput['thread']>;
+    const messages = [
+      { role: 'system' as const, content: 'Be kind.' },
+      { role: 'user' as const, content: 'u' },
+    ];
+    const { body } = await run('chat', { messages, instructions: 'Be kind.', thread });
+    expect(body?.messages?.map(({ content }) => content)).toEqual(['Be kind.', 'a', 'b', 'u']);
+  });
+});

@@ -1,5 +1,5 @@
 import { BUILT_IN_PIPELINE, type Message, outputParametersOf, partsOfModel } from '@millrace/contracts';
-import { definePipeline, type Pipeline } from '../definition/pipeline.ts';
+import { definePipeline, type Pipeline, type PipelineInput } from '../definition/pipeline.ts';
 import { conversationOf } from './conversation.ts';
 import { toLangChainMessages } from './messages.ts';
 import { streamChatModel } from './stream-chat-model.ts';
@@ -17,10 +17,16 @@ export function chatPipeline(systemPrompt: string): Pipeline {
       const conversation =
         thread === undefined
           ? toModel(messages)
-          : thread.messages().then((remembered) => toModel(conversationOf(remembered, messages)));
+          : thread.messages().then((remembered) => toModel(inThread(remembered, input)));
       return streamChatModel(chatModel(), conversation, { ...outputParametersOf(input), signal });
     },
   });
+}
+
+/** Instructions come first, and are not remembered. */
+function inThread(remembered: readonly Message[], { messages, instructions }: PipelineInput): readonly Message[] {
+  if (instructions === undefined) return conversationOf(remembered, messages);
+  return [...messages.slice(0, 1), ...conversationOf(remembered, messages.slice(1))];
 }
 
 function withPrompt(conversation: readonly Message[], systemPrompt: string): readonly Message[] {

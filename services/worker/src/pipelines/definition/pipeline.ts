@@ -29,6 +29,8 @@ export interface PipelineInput extends ModelParameters {
   readonly attempt: number;
   /** the conversation; in a thread only what is new in it */
   readonly messages: readonly Message[];
+  /** a system message for this job alone: the first of `messages`. In a thread it belongs before what was said */
+  readonly instructions?: string;
   /** `provider:name` */
   readonly model: string;
   /** input that is not (only) messages */
