@@ -28,6 +28,16 @@ beforeAll(async () => {
         },
       },
       { name: 'helper', kind: 'agent' },
+      {
+        name: 'choosy',
+        kind: 'agent',
+        configSchema: {
+          type: 'object',
+          properties: { tone: { enum: ['dry', 'kind'] }, depth: { type: 'integer' } },
+          required: ['tone'],
+          additionalProperties: false,
+        },
+      },
     ],
   });
   node = await harness.node();
@@ -87,6 +97,29 @@ describe('fields for agents (PROTOCOL §2)', () => {
     [{ messages: [{ role: 'user', content: 'hi' }] }, ['/messages']],
   ])('are checked against the schema of the agent: %j', async (body, pointers) => {
     expect(await refusal({ pipeline: 'writer', ...body })).toEqual([422, 'INVALID_INPUT', pointers]);
+  });
+
+  it.each<[object | undefined, string[]]>([
+    [undefined, ['/config/tone']],
+    [{}, ['/config/tone']],
+    [{ tone: 'loud', depth: 1.5 }, ['/config/tone', '/config/depth']],
+    [{ tone: 'dry', colour: 'red' }, ['/config/colour']],
+  ])('have a config that suits the agent: not %j', async (config, pointers) => {
+    for (const source of [{ query: 'hi' }, { input: { any: 1 } }]) {
+      expect(await refusal({ pipeline: 'choosy', ...source, config })).toEqual([422, 'INVALID_INPUT', pointers]);
+    }
+    await submit(node, {}, { pipeline: 'choosy', query: 'hi', config: { tone: 'dry', depth: 2 } });
+  });
+
+  it('do not go with what only a model takes: it would be ignored', async () => {
+    const body = {
+      ...{ model: 'no:such', temperature: 1, maxTokens: 5, topP: 1, stop: 'x', seed: 1, reasoningEffort: 'low' },
+      ...{ presencePenalty: 0, frequencyPenalty: 0, responseFormat: { type: 'text' } },
+      ...{ tools: [{ name: 'a', parameters: {} }], toolChoice: 'auto', parallelToolCalls: false },
+    };
+    const [status, code, pointers] = await refusal({ pipeline: 'helper', query: 'hi', ...body });
+    expect([status, code]).toEqual([400, 'INVALID_REQUEST']);
+    expect(new Set(pointers)).toEqual(new Set(Object.keys(body).map((field) => `/${field}`)));
   });
 
   it('name 20 faults at most', async () => {

@@ -105,9 +105,11 @@ describe('the input of an agent (PROTOCOL §2)', () => {
     ],
   ])('holds a node up once, for a moment, where %s', (_, schema, input) => {
     const inputs = check();
-    const startedAt = performance.now();
+    // by the clock, a busy machine takes longer
+    const before = process.threadCpuUsage();
     for (let time = 0; time < 50; time += 1) expect(inputs.ofInput(agent(schema), input)).toEqual([]);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    const { user, system } = process.threadCpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(5_000);
     expect(inputs.lines).toHaveLength(1);
   });
 

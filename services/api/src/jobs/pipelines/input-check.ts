@@ -10,8 +10,8 @@ import { LOGGER } from '../../tokens.ts';
 
 /** A longer schema is not compiled, characters of JSON. */
 const MAX_SCHEMA_CHARS = 262_144;
-/** Compiled schemas that this node keeps, one for each agent. */
-const MAX_COMPILED = 100;
+/** Compiled schemas that this node keeps, two for each agent. */
+const MAX_COMPILED = 200;
 /** The longest that a schema may take: to compile, and to check one input, milliseconds of this thread's CPU. Patterns,
  *  `uniqueItems` and nested alternatives can take exponential time. */
 const COMPILE_MS = 1_000;
@@ -24,8 +24,17 @@ const UNUSED_FOR_MS = 60_000;
 /** Formats are left to the agent: their patterns are many, and some are slow. */
 const OPTIONS: Options = { allErrors: true, strict: false, validateFormats: false, logger: false };
 
-type Agent = Pick<PipelineInfo, 'name' | 'inputSchema'>;
+type Agent = Pick<PipelineInfo, 'name' | 'inputSchema' | 'configSchema'>;
+/** A field of the request that an agent announces a schema for. */
+type Field = 'input' | 'config';
 type Schema = NonNullable<PipelineInfo['inputSchema']>;
+
+interface Announced {
+  readonly pipeline: string;
+  readonly field: Field;
+  readonly schema: Schema;
+  readonly json: string;
+}
 
 interface CompiledSchema {
   /** as it was announced last */
@@ -37,18 +46,23 @@ interface CompiledSchema {
   unusedUntil: number;
 }
 
-/** Checks the input for agents against the schemas that they announce. A schema that cannot be used is logged once, and
- *  then nothing is checked: the agent has the last word. */
+/** Checks input and configuration for agents against the schemas that they announce. A schema that cannot be used is logged
+ *  once, and then nothing is checked: the agent has the last word. */
 @Injectable()
 export class InputCheck {
-  /** by name of the agent, the one used last at the end */
+  /** by field and name of the agent, the one used last at the end */
   readonly #compiled = new Map<string, CompiledSchema>();
 
   constructor(@Inject(LOGGER) private readonly logger: Logger) {}
 
   /** What is wrong with a value of the field `input`. No error quotes it. */
   ofInput(agent: Agent, input: object): FieldError[] {
-    return this.#errorsOf(agent, input).map((error) => ({ pointer: placeOf(error), detail: detailOf(error) }));
+    return this.#faultsOf(agent, 'input', input);
+  }
+
+  /** What is wrong with a value of the field `config`; one that was left out is empty. No error quotes it. */
+  ofConfig(agent: Agent, config: object = {}): FieldError[] {
+    return this.#faultsOf(agent, 'config', config);
   }
 
   /** What is wrong with sending messages alone: the agent may take none, or need more. The messages themselves are not
@@ -58,37 +72,43 @@ export class InputCheck {
     if (isObject(properties) && Object.keys(properties).length > 0 && !('messages' in properties)) {
       return [{ pointer: pointerOf([field]), detail: 'is not what this agent takes: give its "input"' }];
     }
-    return this.#errorsOf(agent, { messages: [] }).flatMap(({ keyword, instancePath, params }) =>
+    return this.#errorsOf(agent, 'input', { messages: [] }).flatMap(({ keyword, instancePath, params }) =>
       keyword === 'required' && instancePath === ''
         ? { pointer: pointerOf(['input', params['missingProperty']]), detail: 'is required: give it as "input"' }
         : [],
     );
   }
 
-  #errorsOf(agent: Agent, input: object): readonly ErrorObject[] {
-    const { name, inputSchema } = agent;
-    if (inputSchema === undefined) return [];
-    const compiled = this.#compiledOf(name, inputSchema);
+  #faultsOf(agent: Agent, field: Field, value: object): FieldError[] {
+    const errors = this.#errorsOf(agent, field, value);
+    return errors.map((error) => ({ pointer: `/${field}${placeOf(error)}`, detail: detailOf(error) }));
+  }
+
+  #errorsOf(agent: Agent, field: Field, value: object): readonly ErrorObject[] {
+    const schema = agent[`${field}Schema`];
+    if (schema === undefined) return [];
+    const compiled = this.#compiledOf(agent.name, field, schema);
     const { validate } = compiled;
     if (validate === null || performance.now() < compiled.unusedUntil) return [];
     try {
-      within(CHECK_MS, () => validate(input));
+      within(CHECK_MS, () => validate(value));
     } catch (error) {
       // too long, or too deep for the stack
       compiled.unusedUntil = performance.now() + UNUSED_FOR_MS;
-      this.logger.warn({ pipeline: name, err: error }, 'input not checked');
+      this.logger.warn({ pipeline: agent.name, field, err: error }, 'field not checked');
       return [];
     }
     const errors = validate.errors ?? [];
-    validate.errors = null; // it would keep the input in memory
+    validate.errors = null; // it would keep the value in memory
     return errors;
   }
 
-  #compiledOf(name: string, schema: Schema): CompiledSchema {
+  #compiledOf(pipeline: string, field: Field, schema: Schema): CompiledSchema {
+    const name = `${field} ${pipeline}`;
     const kept = this.#compiled.get(name);
     if (kept?.schema === schema) return kept;
     const json = JSON.stringify(schema);
-    const compiled = kept?.json === json ? kept : this.#compile(name, schema, json);
+    const compiled = kept?.json === json ? kept : this.#compile({ pipeline, field, schema, json });
     compiled.schema = schema;
     this.#compiled.delete(name);
     this.#compiled.set(name, compiled);
@@ -97,17 +117,17 @@ export class InputCheck {
     return compiled;
   }
 
-  #compile(pipeline: string, schema: Schema, json: string): CompiledSchema {
+  #compile({ pipeline, field, schema, json }: Announced): CompiledSchema {
     const unusable = { schema, json, validate: null, unusedUntil: 0 };
     if (json.length > MAX_SCHEMA_CHARS) {
-      this.logger.warn({ pipeline, schemaChars: json.length }, 'input schema too long');
+      this.logger.warn({ pipeline, field, schemaChars: json.length }, 'schema too long');
       return unusable;
     }
     try {
       return { ...unusable, validate: within(COMPILE_MS, () => compile(schema)) };
     } catch (error) {
       // its message may quote the schema, which is the operator's
-      this.logger.warn({ pipeline, err: error }, 'input schema not usable');
+      this.logger.warn({ pipeline, field, err: error }, 'schema not usable');
       return unusable;
     }
   }
@@ -155,7 +175,7 @@ function placeOf({ keyword, instancePath, params }: ErrorObject): string {
     keyword === 'required' || keyword === 'dependentRequired'
       ? params['missingProperty']
       : (params['additionalProperty'] ?? params['unevaluatedProperty']);
-  return `/input${instancePath}${field === undefined ? '' : pointerOf([field])}`;
+  return `${instancePath}${field === undefined ? '' : pointerOf([field])}`;
 }
 
 function detailOf({ keyword, message = 'is not what the agent takes' }: ErrorObject): string {

@@ -43,7 +43,7 @@ export class RequestPolicy {
 
   /** @param questions what `resume` answers; null: nothing
    *  @throws UnknownPipeline, ModelNotAllowed
-   *  @throws InvalidRequest a field is for agents, and the pipeline is none
+   *  @throws InvalidRequest a field is for agents, and the pipeline is none, or the other way round
    *  @throws InvalidInput the agent takes another input, or asked something else */
   async resolve(
     body: CreateJobBody,
@@ -51,11 +51,11 @@ export class RequestPolicy {
     questions: ThreadQuestions | null = null,
   ): Promise<JobRequest> {
     if (questions !== null) refuse(faultsOfAnswerer(body.pipeline, questions));
+    const pipeline = await this.#pipelineOf(body.pipeline ?? questions?.pipeline ?? BUILT_IN_PIPELINE);
+    if (pipeline.kind === 'agent') this.#checkForAgent(body, pipeline);
+    else refuseAgentFields(body, pipeline);
     const model = body.model === undefined ? this.#defaultModel : this.#qualified(body.model);
     if (!this.#allowedModels.has(model)) throw new ModelNotAllowed([...this.#allowedModels]);
-    const pipeline = await this.#pipelineOf(body.pipeline ?? questions?.pipeline ?? BUILT_IN_PIPELINE);
-    if (pipeline.kind === 'agent') this.#checkInput(body, pipeline);
-    else refuseAgentFields(body, pipeline);
     if (questions !== null) refuse(faultsOfAnswer(body.resume, questions));
     return {
       messages: body.messages ?? (body.query === undefined ? [] : [{ role: 'user', content: body.query }]),
@@ -82,13 +82,15 @@ export class RequestPolicy {
     return pipeline;
   }
 
-  #checkInput({ query, messages, input }: CreateJobBody, agent: PipelineInfo): void {
+  #checkForAgent(body: CreateJobBody, agent: PipelineInfo): void {
+    refuseModelFields(body, agent);
+    const { query, messages, input, config } = body;
     const faults = () => {
       if (input !== undefined) return this.inputCheck.ofInput(agent, input);
       if (query !== undefined) return this.inputCheck.ofMessages(agent, 'query');
       return messages === undefined ? [] : this.inputCheck.ofMessages(agent, 'messages');
     };
-    refuse(faults());
+    refuse([...faults(), ...this.inputCheck.ofConfig(agent, config)]);
   }
 
   /** Adds the default model's provider to a bare name. */
@@ -105,10 +107,22 @@ function refuse(faults: readonly FieldError[]): void {
 
 function refuseAgentFields(body: CreateJobBody, { name }: PipelineInfo): void {
   const given = AGENT_FIELDS.filter((field) => body[field] !== undefined);
-  if (given.length === 0) return;
+  refuseFields(given, `The pipeline ${name} is no agent.`, 'is only for agents: leave it out, or name an agent');
+}
+
+/** An agent chooses its models and tools itself: what it did not get it must not seem to have followed. */
+function refuseModelFields(body: CreateJobBody, { name }: PipelineInfo): void {
+  const given = [...(body.model === undefined ? [] : ['model']), ...Object.keys(modelParametersOf(body))];
+  const advice = 'is not for agents, which choose their models and tools: leave it out, or use "config"';
+  refuseFields(given, `The pipeline ${name} is an agent.`, advice);
+}
+
+/** @throws InvalidRequest if there is a field */
+function refuseFields(fields: readonly string[], detail: string, advice: string): void {
+  if (fields.length === 0) return;
   throw new InvalidRequest(
-    `The pipeline ${name} is no agent.`,
-    given.map((field) => ({ pointer: `/${field}`, detail: 'is only for agents: leave it out, or name an agent' })),
+    detail,
+    fields.map((field) => ({ pointer: `/${field}`, detail: advice })),
   );
 }
 

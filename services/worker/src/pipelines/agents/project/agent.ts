@@ -2,11 +2,9 @@ import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import type { PipelineInfo } from '@millrace/contracts';
 import type { GraphEntry } from '../graph-file.ts';
 import { AgentLoadError, reasonOf } from '../load-error.ts';
+import { announcedSchemas, type SchemaRegistry, type Schemas } from './agent-schemas.ts';
 import { type CompiledGraph, type GraphFactory, graphIn } from './graph.ts';
 import type { LoadedModule, Projects } from './project.ts';
-
-/** JSON text of a schema that is announced, UTF-16 units: a longer one is left out. */
-const MAX_SCHEMA_UNITS = 65_536;
 
 type Serializer = BaseCheckpointSaver['serde'];
 
@@ -109,11 +107,6 @@ async function serializerOf(module: LoadedModule, graph: CompiledGraph): Promise
   return library?.MemorySaver === undefined ? null : new library.MemorySaver().serde;
 }
 
-interface Schemas {
-  getInputTypeSchema(graph: unknown): unknown;
-  getConfigTypeSchema(graph: unknown): unknown;
-}
-
 /** What the graph says at run time of its input and configuration; of a state that only TypeScript knows, nothing. */
 async function schemasOf(
   module: LoadedModule,
@@ -124,17 +117,9 @@ async function schemasOf(
     '@langchain/langgraph/zod/schema',
     (found) => 'getInputTypeSchema' in found,
   );
-  const inputSchema = schemaBy(() => schemas?.getInputTypeSchema?.(graph));
-  const configSchema = schemaBy(() => schemas?.getConfigTypeSchema?.(graph));
-  return { ...(inputSchema && { inputSchema }), ...(configSchema && { configSchema }) };
-}
-
-function schemaBy(read: () => unknown): Readonly<Record<string, unknown>> | null {
-  try {
-    const json = JSON.stringify(read());
-    if (json === undefined || json.length > MAX_SCHEMA_UNITS) return null;
-    return JSON.parse(json) as Record<string, unknown>;
-  } catch {
-    return null; // a type that JSON Schema cannot describe
-  }
+  const registries = await module.library<{ readonly schemaMetaRegistry: SchemaRegistry }>(
+    '@langchain/langgraph/zod',
+    (found) => typeof found.schemaMetaRegistry?.getExtendedChannelSchemas === 'function',
+  );
+  return schemas === null ? {} : announcedSchemas(graph, schemas, registries?.schemaMetaRegistry);
 }
