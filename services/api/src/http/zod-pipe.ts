@@ -9,7 +9,7 @@ export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.ou
 
   /** @throws InvalidRequest */
   transform(value: unknown): z.output<S> {
-    const parsed = this.schema.safeParse(value ?? undefined);
+    const parsed = this.schema.safeParse(value);
     if (parsed.success) return parsed.data;
     const { detail, errors } = shownErrors(parsed.error.issues.flatMap(fieldErrors));
     throw new InvalidRequest(detail, errors);

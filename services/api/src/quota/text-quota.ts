@@ -9,6 +9,8 @@ const CONCURRENT_PAGES = 4;
 
 /** Long texts that one tenant reads at a time on this node. Each holds about one page, 64 KiB. */
 const TEXTS_PER_TENANT = 8;
+/** Further ones in answers to changes, which are answered in any case. */
+const CHANGES_PER_TENANT = 8;
 /** Long texts of one tenant that may wait, each with its first page. */
 const MAX_WAITING = 64;
 /** How long one may wait, milliseconds. */
@@ -20,6 +22,7 @@ const MAX_WAIT_MS = 5_000;
 export class TextQuota {
   readonly #pages = new FairSemaphore(CONCURRENT_PAGES);
   readonly #texts = new TenantPermits(TEXTS_PER_TENANT);
+  readonly #ofChanges = new TenantPermits(CHANGES_PER_TENANT);
   /** how to start the texts that wait, by tenant, in order */
   readonly #waiting = new Map<string, Set<() => void>>();
 
@@ -37,6 +40,19 @@ export class TextQuota {
     if (!this.#texts.tryAcquire(tenant)) await this.#wait(tenant, response, isPatient);
     if (response.destroyed) this.#passOn(tenant);
     else response.once('close', () => this.#passOn(tenant));
+  }
+
+  /** Counts one more long text, in the answer to a change, until the response closes. Waits for nothing.
+   *  @returns false: the tenant has too many, so that the answer must do without */
+  tryAcquireText(tenant: string, response: ServerResponse): boolean {
+    if (response.destroyed) return true;
+    if (this.#texts.tryAcquire(tenant)) {
+      response.once('close', () => this.#passOn(tenant));
+      return true;
+    }
+    if (!this.#ofChanges.tryAcquire(tenant)) return false;
+    response.once('close', () => this.#ofChanges.release(tenant));
+    return true;
   }
 
   /** @returns when a permit was passed on to this response */

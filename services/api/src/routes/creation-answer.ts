@@ -66,7 +66,8 @@ export class CreationAnswer {
     if (reply.raw.destroyed) return; // the client left while it waited
     const snapshot = await this.getJob.run({ jobId, caller, tenant: caller.tenant });
     const isWhole = wanted.waitMs !== null && isFinished(snapshot.view.status);
-    await this.jobAnswer.send(reply, snapshot, { caller, status: isWhole ? 200 : 202, refusable: !job.isNew });
+    const whenFull = job.isNew ? 'write' : 'refuse';
+    await this.jobAnswer.send(reply, snapshot, { caller, status: isWhole ? 200 : 202, whenFull });
   }
 
   /** No longer than the setting, or than the credential lives. */

@@ -16,8 +16,9 @@ interface AnswerOptions {
   readonly status?: number;
   /** the fields to include that may be long; the text unless told */
   readonly include?: readonly CostlyField[];
-  /** whether a long answer may be refused. Not after a change: a stored cancel must be answered */
-  readonly refusable?: boolean;
+  /** what happens to a long answer where the tenant reads too many: `refuse` it; `leave-out` what is long, after a change that may
+   *  be repeated; `write` it all the same, after one that may not (the default) */
+  readonly whenFull?: 'refuse' | 'leave-out' | 'write';
 }
 
 /** Writes the value of a field, page by page. */
@@ -50,11 +51,11 @@ export class JobAnswer {
   ) {}
 
   /** @returns when the answer has begun
-   *  @throws TooManyTexts only if the answer is `refusable` */
+   *  @throws TooManyTexts only if the answer may be refused */
   async send(
     reply: FastifyReply,
     job: JobSnapshot,
-    { caller, status = 200, include = ['text'], refusable = false }: AnswerOptions,
+    { caller, status = 200, include = ['text'], whenFull = 'write' }: AnswerOptions,
   ): Promise<void> {
     reply.code(status).type('application/json; charset=utf-8');
     const fields = COSTLY_FIELDS.filter((field) => include.includes(field));
@@ -77,7 +78,11 @@ export class JobAnswer {
       reply.send(Buffer.from(wholeJson(job, fields, first?.events ?? null)));
       return;
     }
-    if (refusable) await this.quota.acquireText(caller.tenant, reply.raw);
+    if (whenFull === 'refuse') await this.quota.acquireText(caller.tenant, reply.raw);
+    if (whenFull === 'leave-out' && !this.quota.tryAcquireText(caller.tenant, reply.raw)) {
+      reply.send(job.view);
+      return;
+    }
     reply.send(Readable.from(this.#body(job, fields, { first, pages, caller }), { objectMode: false }));
   }
 

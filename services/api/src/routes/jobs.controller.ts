@@ -65,7 +65,7 @@ export class JobsController {
   ): Promise<void> {
     nameRequest(reply, jobId);
     const job = await this.getJob.run({ jobId, caller, tenant });
-    await this.jobAnswer.send(reply, job, { caller, include, refusable: true });
+    await this.jobAnswer.send(reply, job, { caller, include, whenFull: 'refuse' });
   }
 
   @Get('jobs')
@@ -87,7 +87,7 @@ export class JobsController {
   ): Promise<void> {
     nameRequest(reply, jobId);
     const job = await this.cancelJob.run({ jobId, caller, tenant });
-    await this.jobAnswer.send(reply, job, { caller, include });
+    await this.jobAnswer.send(reply, job, { caller, include, whenFull: 'leave-out' });
   }
 
   @Delete('jobs')

@@ -32,8 +32,8 @@ async function jobThatSaid(deltas: readonly string[]) {
 }
 
 /** An answer of which nothing is read until the test does. */
-async function askUnread(url: string): Promise<IncomingMessage> {
-  const asked = httpRequest(url, { agent: false });
+async function askUnread(url: string, method = 'GET'): Promise<IncomingMessage> {
+  const asked = httpRequest(url, { method, agent: false });
   asked.on('error', () => undefined); // some are broken off
   asked.end();
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
@@ -210,6 +210,21 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     unread[0]?.destroy();
     expect(await jsonOf(await ninth)).toMatchObject({ text: LONG.join('') });
     for (const answer of unread) answer.destroy();
+  });
+
+  it('are left out of answers to repeated cancels that nobody reads; the cancel is answered', async () => {
+    const { id } = await jobThatSaid(LONG);
+    const path = `${pathOf(id)}?include=text`;
+    const unread = await Promise.all(Array.from({ length: 16 }, () => askUnread(path, 'DELETE')));
+    const short = await jsonOf(await fetch(path, { method: 'DELETE' }));
+    expect(short).toMatchObject({ id, status: 'cancelled' });
+    expect(short).not.toHaveProperty('text');
+    const other = await jobThatSaid(LONG);
+    const cancelled = await jsonOf(await fetch(`${pathOf(other.id)}?include=text`, { method: 'DELETE' }));
+    expect(cancelled).toMatchObject({ status: 'cancelled' });
+    for (const answer of unread) answer.destroy();
+    const whole = () => fetch(path, { method: 'DELETE' }).then(jsonOf);
+    await eventually(async () => (await whole())['text'] === LONG.join(''));
   });
 
   it('are refused with 429 when none ends in time, and keep no permit', async () => {

@@ -33,7 +33,7 @@ export class ListThreads {
     const place = cursor === undefined ? undefined : readListCursor(cursor);
     const page = await this.catalogue.list(scope, { limit, cursor: place });
     return {
-      items: page.threads.map(threadView),
+      items: (await this.access.settledPage(page.threads)).map(threadView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
     };
   }

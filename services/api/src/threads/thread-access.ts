@@ -62,6 +62,11 @@ export class ThreadAccess {
     return hasChanged ? this.get(named) : thread;
   }
 
+  /** As {@link settled}, for a page of threads; those that are gone are left out. */
+  async settledPage(threads: readonly ThreadRecord[]): Promise<readonly ThreadRecord[]> {
+    return (await this.exit.settleAll(threads)).filter((thread) => thread !== null);
+  }
+
   /** As {@link settled}, once the caller may read it. */
   async readable(named: ReadThread): Promise<ThreadRecord> {
     const thread = await this.settled(named);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { JobView, ThreadView } from '@millrace/contracts';
+import { type JobView, QUEUE_NAME, type ThreadView } from '@millrace/contracts';
 import { eventually, readSse } from '@millrace/testing';
+import { Worker } from 'bullmq';
 import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { Turns } from '../testing/turns.ts';
 
@@ -82,6 +83,8 @@ describe('POST /threads (PROTOCOL §10)', () => {
     [{ metadata: { a: 1 } }, '/metadata/a'],
     [{ metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, ''])) }, '/metadata'],
     [{ nope: 1 }, '/nope'],
+    [null as unknown as object, ''],
+    [[], ''],
   ])('refuses %j', async (body, pointer) => {
     const answer = await call('POST', '/threads', body);
     expect(answer.status).toBe(400);
@@ -116,6 +119,24 @@ describe('GET /threads', () => {
 
   it.each(['limit=0', 'limit=101', 'limit=x'])('refuses %s', async (query) => {
     expect(await refusal(call('GET', `/threads?${query}`))).toEqual([400, 'INVALID_REQUEST']);
+  });
+
+  it('knows of every end that its reader may know of, and has the others as they are', async () => {
+    await using own = await ApiHarness.start({ MILLRACE_SWEEP_MS: '600000' });
+    const at = await own.node();
+    const [ended, runs, asks] = [new Turns(own, at), new Turns(own, at), new Turns(own, at)];
+    const [first, next] = [await ended.submit(), await ended.submit()];
+    await finish(await ended.begin(first));
+    const other = await runs.submit();
+    await runs.begin(other);
+    await finish(await asks.begin(await asks.submit()));
+    const { items } = await json<Page<ThreadView>>(call('GET', '/threads', undefined, undefined, at));
+    expect(items.map(({ id, status, activeJob }) => [id, status, activeJob])).toEqual([
+      [asks.threadId, 'idle', null],
+      [runs.threadId, 'busy', other],
+      [ended.threadId, 'busy', next],
+    ]);
+    expect(await ended.isQueued(next)).toBe(true);
   });
 
   it('refuses a cursor that it never issued', async () => {
@@ -295,6 +316,21 @@ describe('DELETE /threads/:id', () => {
     expect(Number(left['total'])).toBe(Number(left[refOf(kept)]));
     expect(await refusal(call('GET', `/jobs/${running}`, undefined, undefined, at))).toEqual([404, 'JOB_NOT_FOUND']);
     expect((await call('DELETE', `/threads/${of.threadId}`, undefined, undefined, at)).status).toBe(404);
+  });
+
+  it('leaves nothing in the queue of a job whose worker is dead', async () => {
+    await using own = await ApiHarness.start({ MILLRACE_SWEEP_MS: '600000' });
+    const at = await own.node();
+    const of = new Turns(own, at);
+    const id = await of.submit();
+    const connection = { url: own.redisUrl, maxRetriesPerRequest: null };
+    const worker = new Worker(QUEUE_NAME, null, { connection, prefix: own.keys.queuePrefix, autorun: false });
+    expect((await worker.getNextJob('token', { block: false }))?.id).toBe(refOf(id));
+    // it dies: nobody renews its lock, and no other worker looks for stalled jobs
+    await worker.close(true);
+    await own.begin(id);
+    expect((await call('DELETE', `/threads/${of.threadId}`, undefined, undefined, at)).status).toBe(204);
+    await eventually(async () => (await traces(own, [of.threadId, id])).length === 0);
   });
 
   it('and new jobs at the same time: each is erased with the thread, or is of a new one', async () => {

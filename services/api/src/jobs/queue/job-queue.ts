@@ -7,6 +7,9 @@ import type { Queue } from 'bullmq';
 import { Metrics } from '../../health/metrics.ts';
 import { FAIR_QUEUE, LOGGER, REDIS } from '../../tokens.ts';
 
+/** The most erased jobs that are remembered until their workers have let go. */
+const MAX_HELD = 10_000;
+
 /** How long a worker may take to let go of a job that was cancelled and erased, milliseconds. */
 const LET_GO_MS = 1_500;
 
@@ -22,6 +25,8 @@ interface QueuedJob {
 @Injectable()
 export class JobQueue implements OnApplicationShutdown {
   #forgetting: NodeJS.Timeout | null = null;
+  /** erased jobs that a worker has, or had when it died */
+  readonly #held = new Set<JobRef>();
 
   constructor(
     @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
@@ -60,17 +65,36 @@ export class JobQueue implements OnApplicationShutdown {
     await this.queue.remove(ref);
   }
 
-  /** Forgets what the queue has told about erased jobs, now and once its workers have let go of them. Nobody reads it. */
+  /** Removes an erased job: at once, or, if a worker has it, once {@link forgetErased} has given that the time to let go. */
+  async erase(ref: JobRef): Promise<void> {
+    const isHeld = (await this.queue.remove(ref)) === 0;
+    if (isHeld && this.#held.size < MAX_HELD) this.#held.add(ref);
+  }
+
+  /** Forgets what the queue knows of erased jobs, and has told about them: now, and once their workers have let go of them. */
   async forgetErased(): Promise<void> {
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = null;
-      this.#trimEvents().catch((error: unknown) => this.logger.debug({ err: error }, 'queue events not trimmed'));
+      this.#removeHeld().catch((error: unknown) => this.logger.debug({ err: error }, 'queue not cleaned'));
     }, LET_GO_MS);
     await this.#trimEvents();
   }
 
   onApplicationShutdown(): void {
     if (this.#forgetting !== null) clearTimeout(this.#forgetting);
+  }
+
+  /** Removes what workers have not let go of: they are dead, and nobody might ever look for what they had. */
+  async #removeHeld(): Promise<void> {
+    const refs = [...this.#held];
+    this.#held.clear();
+    const stalled = this.queue.toKey('stalled');
+    for (const ref of await this.#present(refs)) {
+      await this.redis.del(`${this.queue.toKey(ref)}:lock`);
+      await this.queue.remove(ref);
+      await this.redis.srem(stalled, ref);
+    }
+    await this.#trimEvents();
   }
 
   async #trimEvents(): Promise<void> {
@@ -80,8 +104,13 @@ export class JobQueue implements OnApplicationShutdown {
 
   /** @returns the jobs that have no entry in any state. An entry is removed when it ends */
   async missing(refs: readonly JobRef[]): Promise<JobRef[]> {
+    const present = new Set(await this.#present(refs));
+    return refs.filter((ref) => !present.has(ref));
+  }
+
+  async #present(refs: readonly JobRef[]): Promise<JobRef[]> {
     const found = await Promise.all(refs.map((ref) => this.redis.exists(this.queue.toKey(ref))));
-    return refs.filter((_, place) => found[place] === 0);
+    return refs.filter((_, place) => found[place] === 1);
   }
 }
 

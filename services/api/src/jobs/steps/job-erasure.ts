@@ -39,7 +39,7 @@ export class JobErasure {
       this.#eraseTraces(job),
       this.fairQueue.freeSlot(job.ref),
       this.abandoned.remove(job.ref),
-      this.queue.remove(job.ref),
+      this.queue.erase(job.ref),
     ]);
     return true;
   }

@@ -1,7 +1,7 @@
 import { idOf, type JobRef, type JobStatus, jobRef, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
-import type { Checkpoints, Ending, Threads } from '@millrace/threads';
+import type { Checkpoints, Ending, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { CHECKPOINTS, JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
 import { Pipelines } from '../pipelines/pipelines.ts';
@@ -55,6 +55,21 @@ export class ThreadExit {
     const record = await this.threads.get(thread);
     if (record === null || record.activeJob === null) return record !== null;
     return (await this.leaveIfEnded(jobRef(record.tenant, record.activeJob), record.threadId)) === null;
+  }
+
+  /** As {@link settle} for a page of threads, with one read for those that have ended nothing.
+   *  @returns the threads as they are then; null: gone */
+  async settleAll(threads: readonly ThreadRecord[]): Promise<(ThreadRecord | null)[]> {
+    const busy = threads.filter(({ activeJob }) => activeJob !== null);
+    const jobs = await this.reader.outlines(busy.map(({ tenant, activeJob }) => jobRef(tenant, activeJob ?? '')));
+    const open = new Set(busy.filter((_, place) => jobs[place] && !isFinished(jobs[place].status)));
+    return Promise.all(
+      threads.map(async (thread) => {
+        if (thread.activeJob === null || open.has(thread)) return thread;
+        await this.leaveIfEnded(jobRef(thread.tenant, thread.activeJob), thread.threadId);
+        return this.threads.get(thread.ref);
+      }),
+    );
   }
 
   /** Whether the thread keeps what such a job says: an agent keeps its own state. */
