@@ -96,6 +96,7 @@ describe('the order of a thread’s jobs (law 17)', () => {
     await d.redis.hset(d.keys.record(ref), 'interrupts', JSON.stringify([{ interruptId: 'q', value: null }]));
     expect(await d.enter(ref, 'c', { onBusy: 'reject' })).toBe('busy');
     expect(await d.enter(ref, 'c', { kind: 'resume' })).toBe('not-interrupted');
+    expect(await d.threads.erase(ref)).toBe(false);
   });
 
   it('has the turn taken by whoever enters an idle thread, whatever it asks for', async () => {
@@ -550,6 +551,8 @@ describe('the life of a thread', () => {
     const { thread } = await d.threads.create(ref, { metadata: { k: 'v'.repeat(100) } });
     expect(thread.bytes).toBeGreaterThan(500);
     expect(await counted()).toBe(thread.bytes);
+    await d.threads.create(ref, { metadata: { k: 'v'.repeat(200) } });
+    expect(await counted()).toBe(thread.bytes + 100);
     await d.enter(ref, 'a');
     await d.claim(ref, 'a', 1, ['x'.repeat(10_000)]);
     await d.leave(ref, 'a', 'completed', 'y'.repeat(10_000));

@@ -321,6 +321,22 @@ describe('the checkpoints of an attempt', () => {
     expect((await small.saver().getTuple(at(ref, first)))?.pendingWrites).toEqual([]);
   });
 
+  it('leave the question of an earlier attempt where its task writes again, and count', async () => {
+    const ref = harness.newThread();
+    const first = harness.saver(await harness.claim(ref, 1));
+    const id = await put(first, ref, undefined, 'one');
+    await first.putWrites(at(ref, id), [[INTERRUPT, 'sure?']], 'task');
+    const bytes = async () => Number(await harness.redis.hget(harness.keys.record(ref), 'bytes'));
+    const before = await bytes();
+    const second = harness.saver(await harness.claim(ref, 2));
+    await second.putWrites(at(ref, id), [['a', 'x'.repeat(1_000)]], 'task');
+    await second.getTuple(at(ref));
+    expect(await bytes()).toBeGreaterThan(before + 1_000);
+    const channels = (await harness.saver().getTuple(at(ref)))?.pendingWrites?.map(([, channel]) => channel);
+    expect(channels?.sort()).toEqual([INTERRUPT, 'a'].sort());
+    expect(await harness.table.pin(ref, 'unknown', 1_000)).toBeNull();
+  });
+
   it('are bounded together: each fits, all of them do not', async () => {
     await using small = new CheckpointHarness(redis.url, { limits: { maxBytes: 100_000 } });
     const ref = small.newThread();

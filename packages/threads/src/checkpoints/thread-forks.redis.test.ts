@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { Interrupt, ThreadRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
+import { scriptsOf } from '../redis/thread-scripts.ts';
 import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
 import { ThreadHarness } from '../testing/thread-harness.ts';
 import type { Checkpoints } from './ports.ts';
@@ -22,6 +23,13 @@ afterAll(async () => {
   await d[Symbol.asyncDispose]();
   await server.stop();
 });
+
+const STEPS = {
+  reserve: [9, 'thread'],
+  copy: [9, 'thread'],
+  publish: [9, 'thread'],
+  create: [9, 'thread'],
+} as const;
 
 const QUESTIONS: Interrupt[] = [{ interruptId: 'q1', value: 'sure?' }];
 
@@ -153,6 +161,27 @@ describe('a fork', () => {
     await d.redis.hset(d.keys.record(other), 'head', 'left behind', 'bytes', 11);
     await d.enter(other, 'a');
     expect(await d.threads.get(other)).toMatchObject({ head: null });
+  });
+
+  it('takes each of its steps once, however often that is sent, and none that is another’s', async () => {
+    const [ref, retention] = [d.newRef(), 60_000];
+    const keys = d.keys.ofThread(ref);
+    const run = scriptsOf(d.redis, 'thread', STEPS);
+    const twice = async (step: keyof typeof STEPS, ...args: (string | number)[]) => [
+      await run(step, keys, args),
+      await run(step, keys, args),
+    ];
+    expect(await twice('reserve', 'mine', retention)).toEqual([1, 1]);
+    expect(await twice('reserve', 'other', retention)).toEqual([0, 0]);
+    expect(await twice('copy', 'mine', retention, retention, 0, '{"n":1}', '{"n":2}')).toEqual([1, 1]);
+    expect(await twice('copy', 'other', retention, retention, 2, '{"n":3}')).toEqual([0, 0]);
+    expect(await d.redis.llen(d.keys.messages(ref))).toBe(2);
+    expect(await twice('publish', retention, 'other', '{}', '', '')).toEqual([-1, -1]);
+    const [bytes, again] = await twice('publish', retention, 'mine', '{}', '', '');
+    expect([again, Number(bytes) > 0]).toEqual([bytes, true]);
+    const made = d.keys.ofThread(d.newRef());
+    const create = () => run('create', made, [retention, '{"k":"v"}', 16, 'token']);
+    expect([await create(), await create()]).toEqual([1, 1]);
   });
 
   it('starts again when a job is undone meanwhile', async () => {
