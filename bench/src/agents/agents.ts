@@ -24,7 +24,9 @@ const CASES: readonly Case[] = [
     { of: size.of, peer: 'bare', measure: (stage) => measureBare(stage, size) },
     ...SERVERS.map((peer): Case => ({ of: size.of, peer, measure: (stage) => measureServer(stage, peer, size) })),
   ]),
-  { of: 'checkpoint', peer: 'millrace', measure: measureCheckpoint },
+  ...(['memory', 'redis', 'postgres'] as const).map(
+    (keeper): Case => ({ of: 'checkpoint', peer: keeper, measure: (stage) => measureCheckpoint(stage, keeper) }),
+  ),
   ...(['chat', 'agent'] as const).flatMap((pipeline) =>
     LENGTHS.map((messages): Case => {
       const peer = `${pipeline}, ${messages.toLocaleString('en-GB')} messages`;

@@ -5,6 +5,9 @@ export const NAMES: Readonly<Record<string, string>> = {
   'pure-graph': 'pure-graph, streams in Redis',
   'pure-graph-memory': 'pure-graph, all in memory',
   millrace: 'Millrace',
+  memory: 'MemorySaver, in the process of the graph',
+  redis: 'Millrace, in Redis',
+  postgres: 'Millrace, in PostgreSQL',
 };
 
 export function nameOf(id: string): string {

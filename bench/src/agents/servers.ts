@@ -71,7 +71,7 @@ const BARE = new URL('../peers/bare/agent.ts', import.meta.url);
 
 /** The graph with nothing around it, under the same load. */
 export async function measureBare({ model }: AgentStage, { plan, runs, atOnce }: Size): Promise<Figures> {
-  const { tokens, firstTokensMs, wallMs, cpuMicros } = await runBare(model.url, plan, runs, atOnce);
+  const { tokens, firstTokensMs, wallMs, cpuMicros } = await runBare(model.url, { plan, runs, atOnce });
   const expected = runs * tokensOf(plan);
   if (tokens !== expected) throw new Error(`the loop read ${tokens} tokens of ${expected}`);
   return {
@@ -82,8 +82,13 @@ export async function measureBare({ model }: AgentStage, { plan, runs, atOnce }:
   };
 }
 
-/** @returns what the script has measured */
-export function runBare(modelUrl: string, plan: TokenPlan, runs: number, atOnce: number): Promise<BareResult> {
-  const env = { MODEL_URL: modelUrl, PROMPT: promptOf(plan), RUNS: String(runs), AT_ONCE: String(atOnce) };
-  return runScript<BareResult>(BARE, env);
+/** @param env of the script, beyond what the load says
+ *  @returns what the script has measured */
+export function runBare(
+  modelUrl: string,
+  { plan, runs, atOnce }: Omit<Size, 'of'>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<BareResult> {
+  const load = { MODEL_URL: modelUrl, PROMPT: promptOf(plan), RUNS: String(runs), AT_ONCE: String(atOnce) };
+  return runScript<BareResult>(BARE, { ...load, ...env });
 }

@@ -1,5 +1,7 @@
 import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
+import { startPostgres } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { startMillraceAgent } from '../peers/millrace/agent.ts';
 import type { Figures } from '../speed/figures.ts';
 import { metered, rounded } from '../speed/metered.ts';
 import { QUICK } from './plans.ts';
@@ -11,39 +13,87 @@ const FEW_STEPS = { ...ONE_TOKEN, steps: 1 };
 const MANY_STEPS = { ...ONE_TOKEN, steps: 11 };
 /** A step of the agent is two of the graph, each with a checkpoint. */
 const CHECKPOINTS_BETWEEN = 20;
-const RUNS = 20;
+const RUNS = 40;
 
 let threads = 0;
 
-/** What a checkpoint adds: the time beyond that of the graph's own step, and the memory in Redis, from runs that differ by
- *  twenty checkpoints. */
-export async function measureCheckpoint(stage: AgentStage): Promise<Figures> {
-  const ownMs = (await bareMs(stage, MANY_STEPS)) - (await bareMs(stage, FEW_STEPS));
-  const few = await runsInThreads(stage, FEW_STEPS);
-  const many = await runsInThreads(stage, MANY_STEPS);
+/** What stores the checkpoints of the graph that is measured. */
+export type Keeper = 'memory' | 'redis' | 'postgres';
+
+/** What a checkpoint adds to the graph's own step, from runs that differ by twenty checkpoints. With Millrace, what is
+ *  said in a step is in it too: it is stored first. */
+export async function measureCheckpoint(stage: AgentStage, keeper: Keeper): Promise<Figures> {
+  const own = difference(await bareRuns(stage, FEW_STEPS), await bareRuns(stage, MANY_STEPS));
+  await using started = new AsyncDisposableStack();
+  const measure = await runsOf(stage, keeper, started);
+  const few = await measure(FEW_STEPS);
+  const all = difference(few, await measure(MANY_STEPS));
   return {
-    checkpointMs: rounded((many.wholeMs - few.wholeMs - ownMs) / CHECKPOINTS_BETWEEN),
-    checkpointBytes: Math.round((many.bytes - few.bytes) / CHECKPOINTS_BETWEEN),
-    redisMicros: rounded((many.redisMicros - few.redisMicros) / CHECKPOINTS_BETWEEN),
+    checkpointMs: rounded((all.ms - own.ms) / CHECKPOINTS_BETWEEN),
+    graphMicros: rounded((all.micros - own.micros) / CHECKPOINTS_BETWEEN),
+    ...(keeper === 'memory'
+      ? {}
+      : {
+          redisMicros: rounded(all.redisMicros / CHECKPOINTS_BETWEEN),
+          checkpointBytes: Math.round(all.bytes / CHECKPOINTS_BETWEEN),
+        }),
   };
 }
 
-/** @returns milliseconds per run, one at a time */
-async function bareMs({ model }: AgentStage, plan: TokenPlan): Promise<number> {
-  const { wallMs } = await runBare(model.url, plan, RUNS, 1);
-  return wallMs / RUNS;
+/** Per run. */
+interface Runs {
+  readonly ms: number;
+  /** CPU time of the process in which the graph runs */
+  readonly micros: number;
+  readonly redisMicros: number;
+  /** in Redis */
+  readonly bytes: number;
+}
+
+function difference(few: Runs, many: Runs): Runs {
+  return {
+    ms: many.ms - few.ms,
+    micros: many.micros - few.micros,
+    redisMicros: many.redisMicros - few.redisMicros,
+    bytes: many.bytes - few.bytes,
+  };
+}
+
+async function runsOf(
+  stage: AgentStage,
+  keeper: Keeper,
+  started: AsyncDisposableStack,
+): Promise<(plan: TokenPlan) => Promise<Runs>> {
+  if (keeper === 'memory') return (plan) => bareRuns(stage, plan, { SAVER: keeper });
+  if (keeper === 'redis') return (plan) => runsInThreads(stage, plan);
+  const postgres = await startPostgres();
+  started.defer(() => postgres.stop());
+  const millrace = started.use(await startMillraceAgent(stage.model, { MILLRACE_CHECKPOINTS: postgres.url }));
+  const own = { ...stage, millrace };
+  // until it is hot
+  for (let nth = 0; nth < 3; nth += 1) await runsInThreads(own, MANY_STEPS);
+  return (plan) => runsInThreads(own, plan);
+}
+
+async function bareRuns(
+  { model }: AgentStage,
+  plan: TokenPlan,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Runs> {
+  const { wallMs, cpuMicros } = await runBare(model.url, { plan, runs: RUNS, atOnce: 1 }, env);
+  return { ms: wallMs / RUNS, micros: cpuMicros / RUNS, redisMicros: 0, bytes: 0 };
 }
 
 /** Runs one after the other, each in a new thread. */
-async function runsInThreads(stage: AgentStage, plan: TokenPlan) {
+async function runsInThreads(stage: AgentStage, plan: TokenPlan): Promise<Runs> {
   const ids = Array.from({ length: RUNS }, () => newThread());
   const times: number[] = [];
   const { used } = await metered(stage, stage.millrace, async () => {
     for (const id of ids) times.push((await runIn(stage, id, plan, 'agent')).whole.p50);
   });
   const bytes = await bytesOf(stage.millrace.redisUrl, ids[0] ?? '');
-  const wholeMs = times.reduce((sum, ms) => sum + ms, 0) / RUNS;
-  return { wholeMs, bytes, redisMicros: used.cpu.redis / RUNS };
+  const ms = times.reduce((sum, each) => sum + each, 0) / RUNS;
+  return { ms, micros: used.cpu.worker / RUNS, redisMicros: used.cpu.redis / RUNS, bytes };
 }
 
 /** A new job in a thread that holds this many messages already. */

@@ -1,12 +1,17 @@
 /** The agent with nothing around it: runs `graph.stream()` and counts its tokens, then says what that cost.
- *  `MODEL_URL`, `PROMPT`, `RUNS`, `AT_ONCE`. Runs a while to get hot, then measures. */
+ *  `MODEL_URL`, `PROMPT`, `RUNS`, `AT_ONCE`; `SAVER=memory`: with LangGraph's checkpointer in memory. Runs a while to get hot, then measures. */
+import { MemorySaver } from '@langchain/langgraph';
 import { TOKEN_MARK } from '@millrace/simulated-model/paced';
-import { graph } from '../agent/graph.ts';
+import { graph as agent } from '../agent/graph.ts';
 import { given } from '../app-process.ts';
 
 const prompt = given('PROMPT');
 const runs = Number(given('RUNS'));
 const atOnce = Number(given('AT_ONCE'));
+const graph = agent.withConfig({});
+const keepsState = process.env['SAVER'] === 'memory';
+if (keepsState) graph.checkpointer = new MemorySaver();
+let threads = 0;
 
 await runAll();
 const cpu = process.cpuUsage();
@@ -36,7 +41,9 @@ async function runOnce(): Promise<{ readonly tokens: number; readonly firstToken
   const startedAt = performance.now();
   let [tokens, firstTokenMs] = [0, 0];
   const input = { messages: [{ role: 'user', content: prompt }] };
-  for await (const [{ content }] of await graph.stream(input, { streamMode: 'messages' })) {
+  threads += 1;
+  const state = keepsState ? { durability: 'sync' as const, configurable: { thread_id: `${threads}` } } : {};
+  for await (const [{ content }] of await graph.stream(input, { streamMode: 'messages', ...state })) {
     const said = typeof content === 'string' && content.startsWith(TOKEN_MARK);
     if (said && tokens === 0) firstTokenMs = performance.now() - startedAt;
     if (said) tokens += 1;

@@ -11,10 +11,14 @@ export interface RunningMillraceAgent extends RunningMillrace {
   askIn(threadId: string, plan: TokenPlan, pipeline: 'agent' | 'chat'): RawRequest;
 }
 
-/** Starts Millrace as for every benchmark, and serves the agent from its `langgraph.json`. */
-export async function startMillraceAgent(model: { readonly url: string }): Promise<RunningMillraceAgent> {
+/** Starts Millrace as for every benchmark, and serves the agent from its `langgraph.json`.
+ *  @param env beyond the settings of every run */
+export async function startMillraceAgent(
+  model: { readonly url: string },
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningMillraceAgent> {
   const graphs = fileURLToPath(new URL('../agent/langgraph.json', import.meta.url));
-  const millrace = await startMillrace(model, { MILLRACE_GRAPHS: graphs, MODEL_URL: model.url });
+  const millrace = await startMillrace(model, { MILLRACE_GRAPHS: graphs, MODEL_URL: model.url, ...env });
   const { port } = millrace.ask({ tokens: 1, perSecond: 0, firstTokenMs: 0, stamped: false });
   const create = (body: object) => ({ port, text: requestText({ path: '/jobs', body }) });
   return {
