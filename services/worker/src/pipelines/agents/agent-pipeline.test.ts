@@ -224,6 +224,46 @@ describe('what an agent says', () => {
     ]);
   });
 
+  it('includes what JSON cannot hold, in words, and goes on', async () => {
+    const circle: Record<string, unknown> = { n: 1n };
+    circle['self'] = circle;
+    callsTools('count');
+    const count = tool(async () => 10n as never, { name: 'count', description: 'Counts.', schema });
+    const state = Annotation.Root({
+      ...MessagesAnnotation.spec,
+      n: Annotation<bigint>,
+      structuredResponse: Annotation<object>,
+    });
+    const graph = new StateGraph(state)
+      .addNode('write', async (_state, { writer }: LangGraphRunnableConfig) => {
+        for (const value of [10n, circle, () => 1, 'x'.repeat(10_000_000), undefined]) writer?.(value);
+        return { n: 20n, structuredResponse: { n: 30n } };
+      })
+      .addNode('agent', async ({ messages }) => ({ messages: [await model.bindTools([count]).invoke(messages)] }))
+      .addNode('tools', new ToolNode([count]))
+      .addNode('ask', async () => (interrupt(new Map([['n', 40n]])) as true) && {})
+      .addEdge(START, 'write')
+      .addEdge('write', 'agent')
+      .addEdge('agent', 'tools')
+      .addEdge('tools', 'ask')
+      .compile();
+    const runs = new AgentRuns(graph);
+    const { events } = await runs.ask('hi', { streamModes: ['updates'] });
+    expect(inShort(events).filter((line) => /^(custom|tool_result|interrupt)/.test(line))).toEqual([
+      'custom - "10"',
+      'custom - {"n":"1","self":"[Circular]"}',
+      'custom - "[Function: anonymous]"',
+      'custom - {"omitted":"too large","bytes":10000002}',
+      'custom - null',
+      'tool_result count 10',
+      'interrupt ask {"n":"40"}',
+    ]);
+    expect(events.find(({ type }) => type === 'state')?.data).toMatchObject({ data: { write: { n: '20' } } });
+    const { events: after, result } = await runs.run({ resume: true, streamModes: ['values'] });
+    expect(after.findLast(({ type }) => type === 'state')?.data).toMatchObject({ data: { n: '20' } });
+    expect(result.finishReason).toBe('stop');
+  });
+
   it('names the message of each event while several are open, and the subgraph of each', async () => {
     const inner = line({ talk }).compile();
     const graph = new StateGraph(MessagesAnnotation)

@@ -16,8 +16,9 @@ import { ModelCalls } from './events/model-calls.ts';
 import { plain } from './events/plain.ts';
 import { Speech } from './events/speech.ts';
 import { ToolCalls } from './events/tool-calls.ts';
+import { LenientSerializer } from './lenient-serializer.ts';
 import type { Agent } from './project/agent.ts';
-import { type CompiledGraph, graphIn } from './project/graph.ts';
+import { type CompiledGraph, graphIn, isFunction } from './project/graph.ts';
 import { configurableOf } from './run-config.ts';
 import { inputOf } from './run-input.ts';
 import { standsAtBreakpoint, type TakenUp, takenUp } from './taken-up.ts';
@@ -103,7 +104,9 @@ class AgentRun {
     const onStep = () => this.#stepBegins();
     this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, onStep });
     const custom = (data: unknown, name?: string) => this.#stream.custom(data, name);
-    this.#calls = new ModelCalls({ speech, toolCalls, known, observer: context.observer, custom, signal });
+    const placeOf = (metadata: Readonly<Record<string, unknown>> | undefined) => this.#stream.placeOfCall(metadata);
+    const { observer } = context;
+    this.#calls = new ModelCalls({ speech, toolCalls, known, observer, placeOf, custom, signal });
   }
 
   /** Runs the graph to its end, its next question, or its failure.
@@ -150,13 +153,17 @@ class AgentRun {
     const asked = (input.streamModes ?? []).filter((mode) => !(OWN_MODES as readonly string[]).includes(mode));
     const options = { ...config, streamMode: [...OWN_MODES, ...asked], subgraphs: true, durability: 'sync' };
     const place = input.thread?.goesOn ? await takenUp(graph, config) : null;
+    if (isFunction(graph))
+      this.#stream.ofFunction(place === null && graph.checkpointer ? (await stateNow()).values : null);
     if (place === null || !this.#standsStill(graph, place)) {
       const chunks = await graph.stream(place === null ? await inputOf(input, stateNow) : null, options);
       for await (const chunk of chunks) this.#stream.read(chunk);
     }
     const isInterrupted = await this.#ask(stateNow);
     // what a job before has left in the state is not this job's
-    const output = structuredOutput(this.#stream.values, place === null ? this.#stream.firstValues : null);
+    const output = isFunction(graph)
+      ? plain(this.#stream.values ?? undefined)
+      : structuredOutput(this.#stream.values, place === null ? this.#stream.firstValues : null);
     const { finishReason, usage } = this.#calls;
     return {
       finishReason: isInterrupted ? 'interrupt' : ENDS_OF_JOBS.has(finishReason) ? finishReason : 'stop',
@@ -210,7 +217,7 @@ class AgentRun {
       const saver = savers.forAttempt(lease, thread, this.#signal);
       // with the agent's own classes, so that its `instanceof` holds for what was stored
       const serializer = await agent.serializerFor(graph);
-      if (serializer !== null) saver.serde = serializer;
+      saver.serde = new LenientSerializer(serializer ?? saver.serde);
       own.checkpointer = this.#watched(saver);
     }
     own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')), this.#signal);

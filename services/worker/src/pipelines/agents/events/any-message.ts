@@ -49,13 +49,3 @@ function* messagesOf(value: unknown): Generator<AnyMessage> {
 function isCommand(value: unknown): value is { readonly update: unknown } {
   return typeof value === 'object' && value !== null && 'lg_name' in value && value.lg_name === 'Command';
 }
-
-/** The text of a message; what is not text, as JSON. */
-export function textOf({ content }: Pick<AnyMessage, 'content'>): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  const texts = content.map((block) =>
-    block.type === 'text' && typeof block['text'] === 'string' ? block['text'] : null,
-  );
-  return texts.every((text) => text !== null) ? texts.join('') : JSON.stringify(content);
-}

@@ -6,8 +6,9 @@ import type { SaidAgain } from '../../definition/said-again.ts';
 import { type GraphInterrupt, type GraphState, interruptIdOf } from '../project/graph.ts';
 import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
-import { namesIn, type Place, placeIn } from './place.ts';
-import { plain } from './plain.ts';
+import { textOf } from './message-text.ts';
+import { namesIn, type Place, placeIn, placeOfCall } from './place.ts';
+import { plain, plainState } from './plain.ts';
 import type { Speech } from './speech.ts';
 import type { ToolCalls } from './tool-calls.ts';
 
@@ -32,12 +33,21 @@ export const OWN_MODES = ['values', 'updates', 'custom', 'tasks'] as const;
 const INTERRUPT = '__interrupt__';
 /** takes the input in; LangGraph stores the input meanwhile */
 const START = '__start__';
+/** stands in an update beside its node */
+const METADATA = '__metadata__';
 
 /** A question, with the node that asks where it is known. */
 export interface Question {
   readonly interruptId: string;
   readonly value: unknown;
   readonly node?: string;
+}
+
+interface RunningFunction {
+  /** null: it has not begun */
+  name: string | null;
+  /** the messages that it returned in the job before */
+  readonly before: readonly AnyMessage[];
 }
 
 /** Reads the stream of a graph's state: says the messages that no model has streamed, the results of tools, what nodes and tools
@@ -48,6 +58,7 @@ export class GraphStream {
   #firstValues: unknown;
   /** null: not interrupted */
   #interrupts: readonly GraphInterrupt[] | null = null;
+  #function: RunningFunction | null = null;
   /** by interrupt, the innermost node that asks */
   readonly #askedBy = new Map<string, { readonly node: string; readonly depth: number }>();
   /** by run, the nodes of its running step and the messages that they returned */
@@ -81,12 +92,30 @@ export class GraphStream {
   goOn(said: SaidAgain, { before, now }: { readonly before: GraphState | null; readonly now: unknown }): void {
     const { known, toolCalls } = this.ports;
     known.starts('');
+    if (this.#function !== null) this.#function.name ??= '';
     const earlier = [...messagesIn(before?.values)];
     for (const message of earlier) known.wasThere(message, '');
     known.goOn(said, earlier);
     toolCalls.openUnanswered(messagesIn(now));
     const ofStep = (before?.next ?? []).map((node) => ({ node, messages: new Set<AnyMessage>() }));
     this.#returned.set('', ofStep);
+  }
+
+  /** The graph is a function. Its state is what it has returned, and its tasks return messages too.
+   *  @param before what it returned in the job before */
+  ofFunction(before: unknown): void {
+    this.ports.known.starts('');
+    this.#function = { name: null, before: [...messagesIn(before)] };
+    for (const message of this.#function.before) this.ports.known.wasThere(message, '');
+  }
+
+  /** Where a model was called.
+   *  @param metadata of the call, as LangGraph gives it */
+  placeOfCall(metadata: Fields | undefined): Place {
+    const { namespace, ...place } = placeOfCall(metadata);
+    // LangGraph's stream puts the tasks of a function beside it, its metadata puts them inside
+    const isTask = namespace?.length === 1 && namespace[0] === this.#function?.name;
+    return namespace === undefined || isTask ? place : { ...place, namespace };
   }
 
   /** The graph waits for somebody who lets it go on. */
@@ -105,9 +134,7 @@ export class GraphStream {
 
   /** What a node or a tool writes. */
   custom(written: unknown, name?: string): void {
-    const data = plain(written);
-    // nothing, or nothing that JSON can carry
-    if (data === undefined) return;
+    const data = plain(written) ?? null;
     const named = name ?? (isObject(data) && typeof data['name'] === 'string' ? data['name'] : undefined);
     this.ports.emit({ type: 'custom', data: { ...(named === undefined ? {} : { name: named }), data } });
   }
@@ -116,14 +143,17 @@ export class GraphStream {
     if (this.#isInterrupt(namespace, values)) return;
     const { known, toolCalls } = this.ports;
     const run = namespace.join('|');
-    if (namespace.length === 0) this.#values = values;
-    if (known.starts(run)) {
+    const ofFunction = namespace.length === 0 ? this.#function : null;
+    // a function that goes on shows first what it returned in the job before
+    if (namespace.length === 0 && ofFunction?.name !== null) this.#values = values;
+    if (ofFunction === null ? known.starts(run) : ofFunction.name === null) {
       for (const message of messagesIn(values)) known.wasThere(message, run);
       if (namespace.length === 0) {
         this.#firstValues = values;
         toolCalls.openUnanswered(messagesIn(values));
       }
     } else {
+      if (ofFunction !== null) this.#skipHistory(ofFunction, values);
       this.#sayNew(namespace, run, values);
     }
     this.#show(namespace, 'values', values);
@@ -139,6 +169,13 @@ export class GraphStream {
     }
     known.stepEnds(graph);
     this.#returned.delete(run);
+  }
+
+  /** A function may return all messages of its thread, of which only those of models have ids. */
+  #skipHistory({ before }: RunningFunction, values: unknown): void {
+    const messages = [...messagesIn(values)];
+    const isHistory = messages.length > before.length && before.every((message, nth) => isSame(message, messages[nth]));
+    if (isHistory) for (const message of messages.slice(0, before.length)) this.ports.known.wasThere(message, '');
   }
 
   #say(whole: AnyMessage, place: Place): void {
@@ -159,12 +196,27 @@ export class GraphStream {
     if (this.#isInterrupt(namespace, update)) return;
     const run = namespace.join('|');
     const { known, toolCalls } = this.ports;
-    for (const [node, values] of isObject(update) ? Object.entries(update) : []) {
-      const messages = new Set(messagesIn(values));
+    for (const node of isObject(update) ? nodesIn(update) : []) {
+      const messages = new Set(messagesIn((update as Fields)[node]));
+      const isTask = this.#function !== null && namespace.length === 0 && node !== this.#function.name;
+      if (isTask && isObject(update) && METADATA in update) this.#skipTask(messages);
       this.#returned.set(run, [...(this.#returned.get(run) ?? []), { node, messages }]);
-      for (const message of messages) if (!known.isOld(message, run)) toolCalls.answer(message);
+      for (const message of messages) {
+        if (!known.isOld(message, run)) toolCalls.answer(message);
+        if (isTask && typeOf(message) === 'ai' && known.isNew(message, run, {})) this.#say(message, { node });
+      }
     }
     this.#show(namespace, 'updates', update);
+  }
+
+  /** An earlier job of the thread has run the task, up to its question. */
+  #skipTask(messages: Iterable<AnyMessage>): void {
+    const { known, toolCalls } = this.ports;
+    for (const message of messages) {
+      known.wasThere(message, '');
+      if (typeOf(message) === 'tool') toolCalls.forget(message);
+      else toolCalls.openUnanswered([message]);
+    }
   }
 
   /** @returns whether it says that the graph waits for somebody */
@@ -190,18 +242,25 @@ export class GraphStream {
       for (const interrupt of Array.isArray(interrupts) ? (interrupts as GraphInterrupt[]) : []) {
         const id = interruptIdOf(interrupt);
         const depth = namespace.length;
-        if (depth >= (this.#askedBy.get(id)?.depth ?? 0)) this.#askedBy.set(id, { node: `${name}`, depth });
+        // a function passes on what its task asks
+        if (depth > (this.#askedBy.get(id)?.depth ?? -1)) this.#askedBy.set(id, { node: `${name}`, depth });
       }
-    } else if (namespace.length === 0 && name !== START) this.ports.onStep();
+    } else if (namespace.length === 0 && name !== START) this.#begins(`${name}`);
     // the text of an error may hold anything
     this.#show(namespace, 'tasks', task['error'] ? { ...task, error: 'The task failed.' } : task, `${name}`);
   }
 
+  #begins(task: string): void {
+    // the tasks of a function are no steps: without its end, it starts over
+    if (this.#function === null || this.#function.name === null) this.ports.onStep();
+    if (this.#function !== null) this.#function.name ??= task;
+  }
+
   #show(namespace: readonly string[], mode: string, payload: unknown, task?: string): void {
     if (!this.ports.modes.has(mode as StateMode)) return;
-    const data = plain(mode === 'checkpoints' ? checkpointOf(payload) : payload);
+    const data = plainState(mode === 'checkpoints' ? checkpointOf(payload) : payload);
     if (data === undefined) return;
-    const nodes = mode === 'updates' && isObject(payload) ? Object.keys(payload) : [];
+    const nodes = mode === 'updates' && isObject(payload) ? nodesIn(payload) : [];
     const node = task ?? (nodes.length === 1 ? nodes[0] : undefined);
     const names = namesIn(namespace);
     this.ports.emit({
@@ -213,6 +272,15 @@ export class GraphStream {
       },
     });
   }
+}
+
+function isSame(one: AnyMessage, other: AnyMessage | undefined): boolean {
+  return other !== undefined && typeOf(one) === typeOf(other) && textOf(one) === textOf(other);
+}
+
+/** The nodes of an update. */
+function nodesIn(update: Fields): string[] {
+  return Object.keys(update).filter((name) => name !== METADATA);
 }
 
 /** A checkpoint without the configuration of the run, which is LangGraph's own. */

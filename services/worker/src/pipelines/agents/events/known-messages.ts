@@ -1,5 +1,6 @@
 import type { SaidAgain } from '../../definition/said-again.ts';
-import { type AnyMessage, textOf, typeOf } from './any-message.ts';
+import { type AnyMessage, typeOf } from './any-message.ts';
+import { textOf } from './message-text.ts';
 import { graphOf, type Place } from './place.ts';
 
 /** Which messages of a state need not be said any more: those that were there before, and those that have been said.

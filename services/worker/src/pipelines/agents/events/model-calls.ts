@@ -6,7 +6,7 @@ import type { ModelObserver } from '../../definition/model-observer.ts';
 import type { SaidAgain } from '../../definition/said-again.ts';
 import { type AnyMessage, isMessage, messagesIn } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
-import { type Place, placeOfCall } from './place.ts';
+import type { Place } from './place.ts';
 import type { OpenMessage, Speech } from './speech.ts';
 import type { ToolCalls } from './tool-calls.ts';
 
@@ -15,6 +15,7 @@ interface Ports {
   readonly toolCalls: ToolCalls;
   readonly known: KnownMessages;
   readonly observer: ModelObserver | undefined;
+  readonly placeOf: (metadata: Metadata | undefined) => Place;
   readonly custom: (data: unknown, name?: string) => void;
   /** of the run: an aborted call is no failure */
   readonly signal: AbortSignal;
@@ -120,7 +121,7 @@ export class ModelCalls {
     metadata: Metadata | undefined,
   ): Promise<void> {
     const isSilent = tags?.some((tag) => tag === 'nostream' || tag === 'langsmith:nostream') ?? false;
-    this.#calls.set(runId, { place: placeOfCall(metadata), isSilent, message: null });
+    this.#calls.set(runId, { place: this.ports.placeOf(metadata), isSilent, message: null });
     this.ports.observer?.onActivity('called');
     await nextTurn();
   }

@@ -4,6 +4,7 @@ import { ToolCallAssembler } from '../../chat/tool-call-assembler.ts';
 import type { PipelineEvent } from '../../definition/pipeline.ts';
 import type { AnyMessage } from './any-message.ts';
 import type { Place } from './place.ts';
+import { plain } from './plain.ts';
 import type { ToolCalls } from './tool-calls.ts';
 
 type Emit = (event: PipelineEvent) => void;
@@ -72,7 +73,7 @@ export class OpenMessage {
     for (const { id, name, args } of whole?.tool_calls ?? []) {
       const callId = id ?? `${this.messageId}-${name}`;
       if (!this.#callIds.has(callId)) {
-        this.#call({ type: 'tool_call', data: { callId, name, arguments: JSON.stringify(args ?? {}) } });
+        this.#call({ type: 'tool_call', data: { callId, name, arguments: JSON.stringify(plain(args ?? {})) } });
       }
     }
     this.speech.end(this, finishReason, usage);

@@ -1,5 +1,7 @@
 import type { PipelineEvent } from '../../definition/pipeline.ts';
-import { type AnyMessage, textOf, typeOf } from './any-message.ts';
+import { type AnyMessage, typeOf } from './any-message.ts';
+import { textOf } from './message-text.ts';
+import { bounded } from './plain.ts';
 
 /** The tool calls that wait for their results. Each result is said once, however often the graph shows it. */
 export class ToolCalls {
@@ -38,6 +40,11 @@ export class ToolCalls {
     for (const [callId, name] of calls) if (!this.#open.has(callId)) this.open(callId, name);
   }
 
+  /** An earlier job has said this result. */
+  forget({ tool_call_id: callId }: AnyMessage): void {
+    if (callId !== undefined) this.#open.delete(callId);
+  }
+
   #waitingFor(tool: string | undefined): string[] {
     return [...this.#open].flatMap(([callId, names]) => (tool !== undefined && names.includes(tool) ? [callId] : []));
   }
@@ -47,7 +54,7 @@ export class ToolCalls {
     if (called === undefined) return false;
     if (others.length === 0) this.#open.delete(callId);
     else this.#open.set(callId, others);
-    this.emit({ type: 'tool_result', data: { callId, name: tool ?? called, content, isError } });
+    this.emit({ type: 'tool_result', data: { callId, name: tool ?? called, content: bounded(content), isError } });
     return true;
   }
 }

@@ -8,10 +8,17 @@ export interface CompiledGraph {
   /** breakpoints: names of nodes, or `*` */
   readonly interruptBefore?: Breakpoints;
   readonly interruptAfter?: Breakpoints;
+  /** the channels of its result; one alone: its result is that channel's value */
+  readonly outputChannels?: string | readonly string[];
   /** a copy with this configuration merged into the graph's own */
   withConfig(config: object): CompiledGraph;
   stream(input: unknown, options: object): Promise<AsyncIterable<unknown>>;
   getState(config: object): Promise<GraphState>;
+}
+
+/** Whether a graph is a function of LangGraph's functional API, `entrypoint()`: it has no state but what it returns. */
+export function isFunction(graph: CompiledGraph): boolean {
+  return !('builder' in graph) && graph.outputChannels === '__end__';
 }
 
 type Breakpoints = '*' | readonly string[] | undefined;
