@@ -373,6 +373,27 @@ describe('an agent that asks a person', () => {
     ]);
   });
 
+  it('does not say again, in the job of the answer, what ran beside the question', async () => {
+    server.answer(['from a model']);
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode('ask', async () => ({ messages: [new AIMessage(`answer: ${interrupt('?')}`)] }))
+      .addNode('byHand', async () => ({ messages: [new AIMessage('by hand')] }))
+      .addNode('asPair', async () => ({ messages: [['ai', 'a pair']] as never }))
+      .addNode('talk', async ({ messages }) => ({ messages: [await model.invoke(messages)] }))
+      .addEdge(START, 'ask')
+      .addEdge(START, 'byHand')
+      .addEdge(START, 'asPair')
+      .addEdge(START, 'talk')
+      .compile();
+    const runs = new AgentRuns(graph);
+    const texts = (events: Parameters<typeof inShort>[0]) =>
+      inShort(events)
+        .filter((line) => line.startsWith('text'))
+        .sort(byText);
+    const both = [...texts((await runs.ask('hi')).events), ...texts((await runs.run({ resume: 'yes' })).events)];
+    expect(both.sort(byText)).toEqual(['text a pair', 'text answer: yes', 'text by hand', 'text from a model']);
+  });
+
   it('takes the answer by the name of its question too, and asks for names where it has several questions', async () => {
     callsTools('approve', 'approve');
     const twice = new StateGraph(MessagesAnnotation)

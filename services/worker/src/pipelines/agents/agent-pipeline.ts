@@ -101,8 +101,9 @@ class AgentRun {
     const speech = new Speech(emit, toolCalls);
     const known = new KnownMessages();
     const modes: ReadonlySet<StateMode> = new Set(input.streamModes);
+    const isAnswer = input.resume !== undefined;
     const onStep = () => this.#stepBegins();
-    this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, onStep });
+    this.#stream = new GraphStream({ emit, speech, toolCalls, known, modes, isAnswer, onStep });
     const custom = (data: unknown, name?: string) => this.#stream.custom(data, name);
     const placeOf = (metadata: Readonly<Record<string, unknown>> | undefined) => this.#stream.placeOfCall(metadata);
     const { observer } = context;

@@ -49,3 +49,14 @@ function* messagesOf(value: unknown): Generator<AnyMessage> {
 function isCommand(value: unknown): value is { readonly update: unknown } {
   return typeof value === 'object' && value !== null && 'lg_name' in value && value.lg_name === 'Command';
 }
+
+/** The messages of models in an update that stand there in a plain form: `{role, content}`, or a pair of role and text. */
+export function* plainMessagesIn(update: unknown): Generator<AnyMessage> {
+  const values: unknown[] = typeof update === 'object' && update !== null ? Object.values(update) : [];
+  for (const item of values.flat()) {
+    if (typeof item !== 'object' || item === null || isMessage(item)) continue;
+    const [role, content] = Array.isArray(item) ? item : [Reflect.get(item, 'role'), Reflect.get(item, 'content')];
+    const isOfModel = role === 'assistant' || role === 'ai';
+    if (isOfModel) yield { content, additional_kwargs: {}, response_metadata: {} };
+  }
+}

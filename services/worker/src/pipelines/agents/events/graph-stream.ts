@@ -4,7 +4,7 @@ import { finishReasonOf } from '../../chat/message-content.ts';
 import type { PipelineEvent } from '../../definition/pipeline.ts';
 import type { SaidAgain } from '../../definition/said-again.ts';
 import { type GraphInterrupt, type GraphState, interruptIdOf } from '../project/graph.ts';
-import { type AnyMessage, messagesIn, typeOf } from './any-message.ts';
+import { type AnyMessage, messagesIn, plainMessagesIn, typeOf } from './any-message.ts';
 import type { KnownMessages } from './known-messages.ts';
 import { textOf } from './message-text.ts';
 import { namesIn, type Place, placeIn, placeOfCall } from './place.ts';
@@ -19,6 +19,8 @@ interface Ports {
   readonly known: KnownMessages;
   /** that the request asks for */
   readonly modes: ReadonlySet<StateMode>;
+  /** whether the job answers a question */
+  readonly isAnswer: boolean;
   /** a step of the agent itself is about to run */
   readonly onStep: () => void;
 }
@@ -59,12 +61,16 @@ export class GraphStream {
   /** null: not interrupted */
   #interrupts: readonly GraphInterrupt[] | null = null;
   #function: RunningFunction | null = null;
+  /** whether tasks of the first step may have run in the job before */
+  #mayResume: boolean;
   /** by interrupt, the innermost node that asks */
   readonly #askedBy = new Map<string, { readonly node: string; readonly depth: number }>();
   /** by run, the nodes of its running step and the messages that they returned */
   readonly #returned = new Map<string, { readonly node: string; readonly messages: ReadonlySet<AnyMessage> }[]>();
 
-  constructor(readonly ports: Ports) {}
+  constructor(readonly ports: Ports) {
+    this.#mayResume = ports.isAnswer;
+  }
 
   get values(): unknown {
     return this.#values;
@@ -160,6 +166,7 @@ export class GraphStream {
   }
 
   #sayNew(namespace: readonly string[], run: string, values: unknown): void {
+    if (namespace.length === 0) this.#mayResume = false;
     const { known, toolCalls } = this.ports;
     const graph = placeIn([...namespace], undefined);
     for (const message of messagesIn(values)) {
@@ -199,7 +206,8 @@ export class GraphStream {
     for (const node of isObject(update) ? nodesIn(update) : []) {
       const messages = new Set(messagesIn((update as Fields)[node]));
       const isTask = this.#function !== null && namespace.length === 0 && node !== this.#function.name;
-      if (isTask && isObject(update) && METADATA in update) this.#skipTask(messages);
+      if (this.#mayResume && isObject(update) && METADATA in update)
+        this.#skipTask((update as Fields)[node], namespace);
       this.#returned.set(run, [...(this.#returned.get(run) ?? []), { node, messages }]);
       for (const message of messages) {
         if (!known.isOld(message, run)) toolCalls.answer(message);
@@ -209,12 +217,14 @@ export class GraphStream {
     this.#show(namespace, 'updates', update);
   }
 
-  /** An earlier job of the thread has run the task, up to its question. */
-  #skipTask(messages: Iterable<AnyMessage>): void {
+  /** The job before has run this task and said its messages, before it ended with the question of another task. */
+  #skipTask(values: unknown, namespace: readonly string[]): void {
     const { known, toolCalls } = this.ports;
-    for (const message of messages) {
-      known.wasThere(message, '');
-      if (typeOf(message) === 'tool') toolCalls.forget(message);
+    for (const message of [...messagesIn(values), ...plainMessagesIn(values)]) {
+      // the state may have a copy of it, with an id of its own
+      known.said(message, placeIn(namespace, undefined));
+      known.wasThere(message, namespace.join('|'));
+      if (message.tool_call_id !== undefined) toolCalls.forget(message);
       else toolCalls.openUnanswered([message]);
     }
   }
