@@ -105,8 +105,8 @@ export class ThreadRun {
   private async copy(id: string, job: JobPlan): Promise<void> {
     await this.exists.promise;
     const status = await this.insist('fork', `/threads/${this.plan.id}/fork`, { id });
-    // sent again after a lost answer it exists already
-    const exists = status === 201 || status === 409;
+    // sent again after a lost answer it exists already, unless the first request was cut short: its id stays taken for a while
+    const exists = status === 201 || (status === 409 && (await this.isThere(id)));
     const run = exists ? this.begin(job, this.modelOf(job)) : null;
     this.copies.push({ id, job: run });
     await run?.done;
@@ -153,6 +153,15 @@ export class ThreadRun {
     this.isDeleted = status === 204 || status === 404;
     await delay(AFTER_DELETION_MS);
     for (const job of this.jobs) job.close();
+  }
+
+  private async isThere(id: string): Promise<boolean> {
+    const url = `${this.stage.system.url}/threads/${id}`;
+    const answer = async () => {
+      const { status } = await fetch(url, { headers: headersOf(this.plan.tenant) });
+      return status === 200 || status === 404 ? { status } : null;
+    };
+    return (await eventually(answer, { timeoutMs: FOLLOWED_MS })).status === 200;
   }
 
   /** @returns false, too, if the service cannot say */
