@@ -3,6 +3,7 @@ import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { AttemptModule } from './attempt/attempt.module.ts';
 import { HealthController } from './health/health.controller.ts';
+import { PipelinesModule } from './pipelines/pipelines.module.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
@@ -16,7 +17,7 @@ class WorkerModule {}
 export function workerModule(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
   return {
     module: WorkerModule,
-    imports: [RedisModule, AttemptModule, QueueModule],
+    imports: [RedisModule, AttemptModule, PipelinesModule, QueueModule],
     controllers: [HealthController],
     providers: [
       { provide: SETTINGS, useValue: settings },

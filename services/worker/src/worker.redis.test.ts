@@ -417,7 +417,7 @@ describe('readiness', () => {
       const answer = await fetch(`${healthUrl}/readyz`);
       return answer.status === 200 ? answer : null;
     });
-    expect(await ready.json()).toEqual({ consuming: true, listening: true });
+    expect(await ready.json()).toEqual({ consuming: true, listening: true, announced: true });
     await harness.end(await harness.submit());
     const metrics = await eventually(async () => {
       const text = await (await fetch(`${healthUrl}/metrics`)).text();

@@ -10,7 +10,18 @@ const INPUT = '__start__';
 const INTERRUPT = '__interrupt__';
 const WHOLE_STATE = '__root__';
 const TO_NODE = 'branch:to:';
+/** The path of a task that a node's channel has triggered, and of one that was sent to a node: its place among the sends. */
+const TRIGGERED = /^~__pregel_pull, (.+)$/;
+const SENT = /^~__pregel_push, (\d+)/;
 const INTERNAL = /^(__|branch:|join:|start:)/;
+
+interface SerializedWrite {
+  readonly taskId: string;
+  /** of the task, as LangGraph writes it; '' in versions that do not tell */
+  readonly path: string;
+  readonly channel: string;
+  readonly value: unknown;
+}
 
 /** A checkpoint as LangGraph's serializer has written it, as JSON. */
 export interface SerializedCheckpoint {
@@ -22,7 +33,7 @@ export interface SerializedCheckpoint {
   readonly metadata: Fields;
   /** by channel */
   readonly values: Fields;
-  readonly writes: readonly { readonly taskId: string; readonly channel: string; readonly value: unknown }[];
+  readonly writes: readonly SerializedWrite[];
 }
 
 /** What callers see of a checkpoint. */
@@ -57,12 +68,31 @@ function isLater(version: number | string, seen: number | string): boolean {
   return typeof version === 'number' && typeof seen === 'number' ? version > seen : String(version) > String(seen);
 }
 
-function interruptsOf({ writes }: SerializedCheckpoint): Interrupt[] {
-  return writes
+function interruptsOf(checkpoint: SerializedCheckpoint): Interrupt[] {
+  return checkpoint.writes
     .filter(({ channel }) => channel === INTERRUPT)
-    .flatMap(({ value }) => (Array.isArray(value) ? value : [value]))
-    .filter(isObject)
-    .map((interrupt) => ({ interruptId: String(interrupt['id'] ?? ''), value: plain(interrupt['value']) ?? null }));
+    .flatMap(({ value, path }) => {
+      const node = nodeOf(path, checkpoint);
+      return (Array.isArray(value) ? value : [value]).filter(isObject).map((interrupt) => ({
+        interruptId: String(interrupt['id'] ?? ''),
+        value: plain(interrupt['value']) ?? null,
+        ...(node === undefined ? {} : { node }),
+      }));
+    });
+}
+
+/** @param path of a task
+ *  @returns the node that it runs */
+function nodeOf(path: string, checkpoint: SerializedCheckpoint): string | undefined {
+  const [, triggered] = TRIGGERED.exec(path) ?? [];
+  if (triggered !== undefined) return triggered;
+  const [, place] = SENT.exec(path) ?? [];
+  const sends = checkpoint.values[TASKS];
+  const send: unknown = place === undefined || !Array.isArray(sends) ? undefined : sends[Number(place)];
+  if (isObject(send)) return String(send['node']);
+  // without a path, only one that is alone can be meant
+  const next = nextNodes(checkpoint);
+  return next.length === 1 ? next[0] : undefined;
 }
 
 function isObject(value: unknown): value is Fields {

@@ -34,7 +34,10 @@ export class PostgresCheckpoints extends RedisCheckpoints {
   protected override async contentOf(ref: ThreadRef, found: ReadCheckpoint): Promise<Content> {
     const config = configOf(ref, { namespace: found.namespace, id: found.outline.id });
     const tuple = await this.#saver.getTuple(config);
-    const writes = (tuple?.pendingWrites ?? []).map(([taskId, channel, value]) => ({ taskId, channel, value }));
+    const paths = new Map(found.writes.map(({ taskId, path }) => [taskId, path]));
+    const writes = (tuple?.pendingWrites ?? []).map(([taskId, channel, value]) => {
+      return { taskId, path: paths.get(taskId) ?? '', channel, value };
+    });
     const values = { ...tuple?.checkpoint.channel_values };
     const counters = Object.keys(tuple?.metadata?.counters_since_delta_snapshot ?? {});
     const missing = counters.filter((channel) => !Object.hasOwn(values, channel));

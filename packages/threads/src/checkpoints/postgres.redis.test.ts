@@ -205,7 +205,7 @@ describe('checkpoints in PostgreSQL', () => {
     const asking = await checkpoints.readState(ref);
     expect(asking).toMatchObject({
       next: ['ask'],
-      interrupts: [{ interruptId: expect.any(String), value: 'really?' }],
+      interrupts: [{ interruptId: expect.any(String), value: 'really?', node: 'ask' }],
       values: { messages: [{ role: 'user', content: 'go', messageId: 'q' }] },
       origin: { job: 'job-1', attempt: 1, seq: 7 },
     });

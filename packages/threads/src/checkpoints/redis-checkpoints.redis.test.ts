@@ -84,6 +84,39 @@ const INPUT = {
 };
 
 describe('the state of an agent', () => {
+  it('names the node of every question, also of those that were sent', async () => {
+    const ref = harness.newThread();
+    const ask = (state: { n?: number }) => {
+      interrupt(`${state.n}?`);
+      return {};
+    };
+    const graph = new StateGraph(Annotation.Root({ n: Annotation<number> }))
+      .addNode('left', ask)
+      .addNode('right', ask)
+      .addNode('alone', ask)
+      .addEdge(START, 'alone')
+      .addConditionalEdges(START, () => [
+        new Send('left', { n: 1 }),
+        new Send('right', { n: 2 }),
+        new Send('left', { n: 3 }),
+      ])
+      .compile({ checkpointer: harness.saver() });
+    await graph.invoke({ n: 0 }, of(ref));
+    const asked = (await checkpoints.readState(ref))?.interrupts.map(({ node, value }) => [node, value]);
+    expect(new Set(asked)).toEqual(
+      new Set([
+        ['alone', '0?'],
+        ['left', '1?'],
+        ['right', '2?'],
+        ['left', '3?'],
+      ]),
+    );
+    const {
+      checkpoints: [newest],
+    } = await checkpoints.history(ref);
+    expect(newest?.interrupts.map(({ node, value }) => [node, value])).toEqual(asked);
+  });
+
   it('is read as plain JSON, without LangChain', async () => {
     const ref = harness.newThread();
     const graph = agent();
@@ -96,7 +129,9 @@ describe('the state of an agent', () => {
       parentId: state.parentConfig?.configurable?.['checkpoint_id'],
       createdAt: state.createdAt,
       next: state.next,
-      interrupts: [{ interruptId: state.tasks[0]?.interrupts[0]?.id, value: { question: 'really?' } }],
+      interrupts: [
+        { interruptId: state.tasks[0]?.interrupts[0]?.id, value: { question: 'really?' }, node: state.tasks[0]?.name },
+      ],
       origin: null,
     });
     expect(asking?.metadata['step']).toBe(state.metadata?.step);

@@ -81,7 +81,7 @@ export class RedisCheckpoints implements Checkpoints {
   protected async contentOf(ref: ThreadRef, found: ReadCheckpoint): Promise<Content> {
     return {
       values: { ...valuesIn(found), ...(found.needsAncestors ? await this.#rebuilt(ref, found) : {}) },
-      writes: found.writes.map(({ taskId, channel, value }) => ({ taskId, channel, value: parsed(value) })),
+      writes: found.writes.map(({ taskId, path, channel, value }) => ({ taskId, path, channel, value: parsed(value) })),
     };
   }
 

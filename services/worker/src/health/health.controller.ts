@@ -1,12 +1,14 @@
 import type { ChannelHub } from '@millrace/stream-log';
 import { Controller, Get, Header, Inject, ServiceUnavailableException } from '@nestjs/common';
 import { WorkerMetrics } from '../attempt/metrics.ts';
+import { PipelineAnnouncer } from '../pipelines/announcer.ts';
 import { JobConsumer } from '../queue/job-consumer.ts';
 import { CONTROL_HUB } from '../tokens.ts';
 
 interface Readiness {
   readonly consuming: boolean;
   readonly listening: boolean;
+  readonly announced: boolean;
 }
 
 /** Endpoints for an orchestrator and Prometheus. @see PROTOCOL.md §8 */
@@ -15,6 +17,7 @@ export class HealthController {
   constructor(
     @Inject(JobConsumer) readonly consumer: Pick<JobConsumer, 'consuming'>,
     @Inject(CONTROL_HUB) readonly hub: Pick<ChannelHub, 'ready'>,
+    @Inject(PipelineAnnouncer) readonly announcer: Pick<PipelineAnnouncer, 'announced'>,
     @Inject(WorkerMetrics) readonly metrics: WorkerMetrics,
   ) {}
 
@@ -24,11 +27,12 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The worker consumes jobs and receives cancels; 503 otherwise, and during shutdown. */
+  /** The worker consumes jobs, receives cancels, and the API knows its pipelines; 503 otherwise, and during shutdown. */
   @Get('readyz')
   readyz(): Readiness {
-    const readiness = { consuming: this.consumer.consuming, listening: this.hub.ready };
-    if (!readiness.consuming || !readiness.listening) throw new ServiceUnavailableException(readiness);
+    const { announced } = this.announcer;
+    const readiness = { consuming: this.consumer.consuming, listening: this.hub.ready, announced };
+    if (!Object.values(readiness).every(Boolean)) throw new ServiceUnavailableException(readiness);
     return readiness;
   }
 

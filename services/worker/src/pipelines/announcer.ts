@@ -8,6 +8,7 @@ export class PipelineAnnouncer {
   readonly #worker = randomUUID();
   readonly #since = Date.now();
   #timer: NodeJS.Timeout | undefined;
+  #isAnnounced = false;
 
   constructor(
     readonly announcements: PipelineAnnouncements,
@@ -15,13 +16,21 @@ export class PipelineAnnouncer {
     readonly logger: Logger,
   ) {}
 
+  /** whether they were announced once: jobs for them are accepted */
+  get announced(): boolean {
+    return this.#isAnnounced;
+  }
+
   /** Announces now and then regularly until {@link stop}. */
   start(): void {
     const announce = () => {
       const { pipelines } = this;
-      this.announcements.announce({ worker: this.#worker, since: this.#since, pipelines }).catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'pipelines not announced');
-      });
+      this.announcements.announce({ worker: this.#worker, since: this.#since, pipelines }).then(
+        () => {
+          this.#isAnnounced = true;
+        },
+        (error: unknown) => this.logger.warn({ err: error }, 'pipelines not announced'),
+      );
     };
     this.#timer = setInterval(announce, PipelineAnnouncements.EVERY_MS);
     announce();

@@ -27,7 +27,7 @@ import { PipelineRegistry } from './registry.ts';
         new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.infos, logger),
     },
   ],
-  exports: [PipelineRegistry],
+  exports: [PipelineRegistry, PipelineAnnouncer],
 })
 export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(@Inject(PipelineAnnouncer) readonly announcer: PipelineAnnouncer) {}

@@ -122,6 +122,18 @@ describe('fields for agents (PROTOCOL §2)', () => {
     expect(new Set(pointers)).toEqual(new Set(Object.keys(body).map((field) => `/${field}`)));
   });
 
+  it('are known as soon as a worker has announced them', async () => {
+    const pipeline = `late-${crypto.randomUUID()}`;
+    expect(await refusal({ pipeline, query: 'hi' })).toEqual([422, 'UNKNOWN_PIPELINE', ['/pipeline']]);
+    await new PipelineAnnouncements(harness.redis, harness.keys).announce({
+      ...{ worker: 'w2', since: 2 },
+      pipelines: [{ name: pipeline, kind: 'agent' }],
+    });
+    // longer than a node waits before it asks again, and much less than it caches
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await submit(node, {}, { pipeline, query: 'hi' });
+  });
+
   it('name 20 faults at most', async () => {
     const words = Array.from({ length: 1_000 }, () => 'word');
     const [, , pointers] = await refusal({ pipeline: 'writer', input: { topic: 'a', words } });

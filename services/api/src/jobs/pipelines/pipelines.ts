@@ -10,6 +10,8 @@ import { KEYS, REDIS } from '../../tokens.ts';
 
 /** How long this node caches the pipelines, milliseconds. */
 const CACHE_MS = 5_000;
+/** How often it may ask again for a pipeline that it does not know, milliseconds: a worker may just have started. */
+const ASK_AGAIN_MS = 100;
 
 export interface PipelineList {
   readonly items: readonly AnnouncedPipeline[];
@@ -22,6 +24,7 @@ export class Pipelines {
   readonly #announcements: PipelineAnnouncements;
   #known: ReadonlyMap<string, AnnouncedPipeline> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | null = null;
 
   constructor(@Inject(REDIS) redis: RedisConnection, @Inject(KEYS) keys: KeySpace) {
     this.#announcements = new PipelineAnnouncements(redis, keys);
@@ -29,12 +32,33 @@ export class Pipelines {
 
   /** @returns what the workers have announced, by name, and the built-in pipeline in any case */
   async known(): Promise<ReadonlyMap<string, AnnouncedPipeline>> {
-    if (performance.now() - this.#readAt < CACHE_MS) return this.#known;
+    await this.#readIfOlderThan(CACHE_MS);
+    return this.#known;
+  }
+
+  /** @returns null: no worker has announced such a pipeline by now */
+  async find(name: string): Promise<AnnouncedPipeline | null> {
+    const known = (await this.known()).get(name);
+    if (known !== undefined) return known;
+    await this.#readIfOlderThan(ASK_AGAIN_MS);
+    return this.#known.get(name) ?? null;
+  }
+
+  async #readIfOlderThan(ageMs: number): Promise<void> {
+    if (performance.now() - this.#readAt < ageMs) return;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null;
+    });
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    // what is announced while Redis answers must not count as read
+    const readAt = performance.now();
     const announced = (await this.#announcements.list()).map((pipeline) => [pipeline.name, pipeline] as const);
     const builtIn: AnnouncedPipeline = { name: BUILT_IN_PIPELINE, kind: 'pipeline', workers: [] };
     this.#known = new Map([[BUILT_IN_PIPELINE, builtIn], ...announced]);
-    this.#readAt = performance.now();
-    return this.#known;
+    this.#readAt = readAt;
   }
 
   /** All of them, in the order of their names. There are few: one page. */

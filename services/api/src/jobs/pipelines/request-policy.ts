@@ -76,9 +76,8 @@ export class RequestPolicy {
   async #pipelineOf(name: string): Promise<PipelineInfo> {
     // every worker has it, and it needs no look at the announcements
     if (name === BUILT_IN_PIPELINE) return { name, kind: 'pipeline' };
-    const known = await this.pipelines.known();
-    const pipeline = known.get(name);
-    if (pipeline === undefined) throw new UnknownPipeline([...known.keys()]);
+    const pipeline = await this.pipelines.find(name);
+    if (pipeline === null) throw new UnknownPipeline([...(await this.pipelines.known()).keys()]);
     return pipeline;
   }
 

@@ -74,7 +74,7 @@ export class ThreadExit {
 
   /** Whether the thread keeps what such a job says: an agent keeps its own state. */
   async #remembers(pipeline: string): Promise<boolean> {
-    return (await this.pipelines.known()).get(pipeline)?.kind === 'pipeline';
+    return (await this.pipelines.find(pipeline))?.kind === 'pipeline';
   }
 
   async #tell(ending: Ending): Promise<void> {
