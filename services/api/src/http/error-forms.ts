@@ -1,4 +1,4 @@
-import { type ForeignAnswer, type ForeignProblem, openAiProblem } from '@millrace/protocols';
+import { aiSdkError, type ForeignAnswer, type ForeignProblem, openAiProblem } from '@millrace/protocols';
 import { PROBLEMS, type Problem } from './problem.ts';
 
 /** The form that a protocol gives its errors. */
@@ -7,6 +7,7 @@ type ErrorForm = (problem: ForeignProblem) => ForeignAnswer;
 /** The forms of errors, by the path of the request. The longest path that fits decides; elsewhere, and where there is none,
  *  errors are `application/problem+json`. */
 const ERROR_FORMS: Readonly<Record<string, ErrorForm | null>> = {
+  '/api/chat': aiSdkError,
   '/v1': openAiProblem,
   '/v1/stream': null,
 };

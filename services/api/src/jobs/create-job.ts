@@ -31,7 +31,10 @@ export interface CreateJobCommand {
   readonly identity?: object | undefined;
 }
 
-export type RequestExtras = Pick<JobRequest, 'instructions' | 'continues'>;
+/** `messages`: instead of those of the body. */
+export type RequestExtras = Partial<
+  Pick<JobRequest, 'messages' | 'instructions' | 'continues' | 'conversation' | 'undoes'>
+>;
 
 /** Must be disposed of after the answer. */
 export interface CreatedJob extends AcceptedJob, Disposable {

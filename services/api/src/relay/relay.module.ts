@@ -3,6 +3,7 @@ import { HealthModule } from '../health/health.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
+import { ChunkCount } from './chunk-count.ts';
 import { OpenStreams } from './open-streams.ts';
 import { ReadLog } from './read-log.ts';
 import { Relay } from './relay.ts';
@@ -13,7 +14,7 @@ import { StreamThread } from './stream-thread.ts';
 /** Streams: from a job's log onto the sockets of its readers. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule],
-  providers: [OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
-  exports: [OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
+  providers: [ChunkCount, OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
+  exports: [ChunkCount, OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
 })
 export class RelayModule {}

@@ -9,7 +9,7 @@ import { Draining, Problem, Unauthenticated, Unavailable } from '../http/problem
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { traceparentOf } from '../http/traceparent.ts';
-import { type CreatedJob, CreateJob } from '../jobs/create-job.ts';
+import { type CreatedJob, CreateJob, type RequestExtras } from '../jobs/create-job.ts';
 import { JobAccess } from '../jobs/job-access.ts';
 import { WaitForJob } from '../jobs/wait-for-job.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
@@ -30,6 +30,8 @@ export interface Exchange {
 export interface ForeignRequest {
   readonly caller: Caller;
   readonly body: CreateJobBody;
+  readonly extras?: RequestExtras | undefined;
+  readonly identity?: object | undefined;
   /** The field in the caller's own words for one of `body`, both as JSON pointers. */
   readonly fieldOf: (pointer: string) => string;
 }
@@ -91,7 +93,7 @@ export class ForeignJobs {
    *  @throws what CreateJob throws, its fields in the caller's words */
   async create(
     { request, reply }: Exchange,
-    { caller, body, fieldOf }: ForeignRequest,
+    { caller, body, extras, identity, fieldOf }: ForeignRequest,
     { follows }: { readonly follows: boolean },
   ): Promise<CreatedJob> {
     const chosenId = chosenRequestId(request);
@@ -101,7 +103,7 @@ export class ForeignJobs {
     }
     try {
       const job = await this.createJob.run({
-        ...{ caller, body, follows },
+        ...{ caller, body, extras, identity, follows },
         jobId: chosenId ?? requestIdOf(request, reply),
         isChosen: chosenId !== null,
         idempotencyKey: idempotencyKeyOf(request),

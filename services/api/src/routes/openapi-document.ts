@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import { AiSdkController, chatStreamQuerySchema } from './ai-sdk.controller.ts';
 import { DurableStreamsController, durableQuerySchema } from './durable-streams.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -185,7 +186,45 @@ const pipelinePaths: ZodOpenApiPathsObject = {
   },
 };
 
+const chatPath = z.object({ id: z.string().describe('Of a chat, or of a job.') });
+
 const protocolPaths: ZodOpenApiPathsObject = {
+  '/api/chat': {
+    post: operationOf(AiSdkController, 'send', {
+      operationId: 'sendChat',
+      tags: ['protocols'],
+      summary: 'An answer for `useChat` of the AI SDK',
+      description: 'A UI message stream: docs/protocols.md. Errors are plain text.',
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: z.record(z.string(), z.unknown()) } },
+      },
+      responses: { 200: { description: 'The chunks.', content: { 'text/event-stream': { schema: z.string() } } } },
+    }),
+  },
+  '/api/chat/{id}/stream': {
+    get: operationOf(AiSdkController, 'resume', {
+      operationId: 'resumeChat',
+      tags: ['protocols'],
+      summary: 'The answer that a chat of the AI SDK waits for',
+      description: 'docs/protocols.md',
+      requestParams: { path: chatPath, query: chatStreamQuerySchema },
+      responses: {
+        200: { description: 'The chunks.', content: { 'text/event-stream': { schema: z.string() } } },
+        204: { description: 'Nothing runs.' },
+      },
+    }),
+  },
+  '/api/chat/{id}/stop': {
+    post: operationOf(AiSdkController, 'stop', {
+      operationId: 'stopChat',
+      tags: ['protocols'],
+      summary: 'Cancel what runs and waits in a chat of the AI SDK',
+      description: 'docs/protocols.md',
+      requestParams: { path: chatPath },
+      responses: { 200: json('The ids of the jobs.', z.object({ cancelled: z.array(requestId) })) },
+    }),
+  },
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

@@ -4,6 +4,8 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { RelayModule } from '../relay/relay.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
+import { AiSdkController } from './ai-sdk.controller.ts';
+import { Chats } from './chats.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
@@ -24,13 +26,21 @@ import { WholeAnswers } from './whole-answers.ts';
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule],
   controllers: [
     ...[HealthController, OpenApiController, PipelinesController],
-    ...[DurableStreamsController, StreamController, ThreadStreamController, JobsController, ThreadsController],
+    ...[
+      AiSdkController,
+      DurableStreamsController,
+      StreamController,
+      ThreadStreamController,
+      JobsController,
+      ThreadsController,
+    ],
   ],
   providers: [
     NativeFormats,
     CreationAnswer,
     JobAnswer,
     ForeignJobs,
+    Chats,
     WholeAnswers,
     { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument },
   ],
