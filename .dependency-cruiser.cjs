@@ -189,7 +189,7 @@ module.exports = {
         path: '^(packages|services)/',
         // tests of the protocols read what they write with the clients that are meant to
         pathNot:
-          '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/|^packages/protocols/src/.*\\.test\\.ts$',
+          '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/|\\.test\\.ts$',
       },
       to: { path: 'node_modules/(langchain|@langchain|openai)/' },
     },

@@ -16,7 +16,7 @@ export { openAiProblem } from './openai/errors.ts';
 export { INTERRUPT_FUNCTION, responsesFormat } from './openai-responses/frames.ts';
 export { type ResponsesRequest, responsesField, responsesRequest } from './openai-responses/request.ts';
 export { RESPONSE_PREFIX } from './openai-responses/response.ts';
-export { ResponseCollector } from './openai-responses/whole.ts';
+export { ResponseCollector, unfinishedResponse } from './openai-responses/whole.ts';
 export type { Projection, Step, StepContext } from './projection/projection.ts';
 export { type ProjectionCursor, ProjectionFormat, type ProjectionOptions } from './projection/projection-format.ts';
 export type {

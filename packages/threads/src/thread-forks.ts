@@ -27,7 +27,8 @@ export interface Fork {
   readonly to: ThreadRef;
   /** default: where the thread stands */
   readonly checkpointId?: string | undefined;
-  /** id of a job that is not of an agent: the copy has the messages up to its last one; left out: all of them */
+  /** id of the job that the copy ends with: it has the messages up to the last one of that job, unless a checkpoint is given.
+   *  Left out: the copy has all of them */
   readonly through?: string | undefined;
   readonly checkpoints: Pick<Checkpoints, 'copy' | 'readState'>;
 }
@@ -75,7 +76,14 @@ export class ThreadForks {
         if (now === null || now.createdAt !== source.createdAt) return { outcome: 'unknown-thread', bytes: 0 };
         // a part of what was copied may be of the job that was undone
         if (now.undos !== source.undos && round < MAX_ROUNDS) continue;
-        const args = [this.retentionMs, token, source.metadata, copied.head?.checkpointId ?? '', copied.interrupts];
+        const args = [
+          this.retentionMs,
+          token,
+          source.metadata,
+          copied.head?.checkpointId ?? '',
+          copied.interrupts,
+          fork.through ?? '',
+        ];
         const bytes = Number(await this.#run('publish', keys, args));
         return bytes < 0 ? { outcome: 'exists', bytes: 0 } : { outcome: 'forked', bytes };
       } finally {
@@ -86,7 +94,9 @@ export class ThreadForks {
   }
 
   async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, token: string) {
-    const copied = await this.#copyMessages({ from, to, through }, token);
+    // an agent has none
+    const last = checkpointId === undefined ? through : undefined;
+    const copied = await this.#copyMessages({ from, to, through: last }, token);
     if (copied !== 'copied') return copied;
     if (checkpointId === undefined && source.head === null) {
       return { head: null, interrupts: source.interrupts ?? '' };

@@ -186,6 +186,8 @@ const THEIRS: Readonly<Record<string, Path>> = {
   responseFormat: ['text', 'format'],
   toolChoice: ['tool_choice'],
   parallelToolCalls: ['parallel_tool_calls'],
+  resume: ['input'],
+  threadId: ['previous_response_id'],
 };
 
 function theirPlace([first, ...rest]: Path, placeOf: (path: Path) => Path): Path {

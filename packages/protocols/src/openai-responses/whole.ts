@@ -6,6 +6,11 @@ import type { StreamedJob } from '../stream-format.ts';
 import { finishOf, INITIAL, outputOf, type ResponseState, responsesProjection } from './frames.ts';
 import { type ResponseProgress, responseJson } from './response.ts';
 
+/** A response before its end. */
+export function unfinishedResponse(job: StreamedJob, status: 'queued' | 'in_progress'): object {
+  return JSON.parse(responseJson(job, { status, output: [] })) as object;
+}
+
 /** Makes a response of the events of a job's last attempt, without streaming. */
 export class ResponseCollector implements AnswerCollector {
   #state: ResponseState = INITIAL;

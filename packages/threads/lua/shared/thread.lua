@@ -11,6 +11,7 @@
 --   lastBefore: what `before` was for `last`; absent where that was never claimed
 --   undos: how many jobs were undone
 --   madeBy: token of the call that made the thread
+--   through: of a fork: the job of the other thread that it ends with
 --   stop: `<job>:interrupt` or `<job>:rollback`, what to do when that job leaves
 --   own: 1, the private thread of one job, which goes with it
 local RECORD, CHANNEL, FORK, JOBS, WAITING, EXPECTED, MESSAGES = unpack(KEYS, 1, 7)

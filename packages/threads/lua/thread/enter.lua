@@ -12,7 +12,7 @@
 --       | {'moved-on'}: another job came after that one
 local publish, retention, job, on_busy, kind, manner, answers, continues = unpack(ARGV, 1, 8)
 local goes_first = on_busy == 'interrupt' or on_busy == 'rollback'
-local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own', 'last')
+local thread = fields('createdAt', 'active', 'stop', 'interrupts', 'own', 'last', 'through')
 
 if thread.active == job then return { 'run' } end
 if manner ~= 'anew' and redis.call('ZSCORE', JOBS, job) then return { 'over' } end
@@ -31,7 +31,7 @@ elseif not is_idle and on_busy == 'reject' then
 end
 if not thread.createdAt and redis.call('EXISTS', FORK) == 1 then return { 'busy' } end
 
-local last = redis.call('LINDEX', WAITING, -1) or thread.active or thread.last
+local last = redis.call('LINDEX', WAITING, -1) or thread.active or thread.last or thread.through
 if continues ~= '' and last ~= continues then return { 'moved-on' } end
 
 local now = now_ms()

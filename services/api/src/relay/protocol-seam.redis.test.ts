@@ -35,7 +35,7 @@ describe('a protocol of one folder and one controller', () => {
     const createdAt = (await harness.reader.outline(refOf(jobId)))?.createdAt;
     const told = {
       ...{ id: jobId, model: 'openai:gpt-4o-mini', createdAt, threadId: null, pipeline: 'chat', metadata: {} },
-      onDisconnect: 'continue',
+      ...{ onDisconnect: 'continue', continues: null },
     };
     expect(lines).toEqual([
       `1 hello ${JSON.stringify(told)}`,

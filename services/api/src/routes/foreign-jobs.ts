@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { Readiness } from '../health/readiness.ts';
 import { noteJobMade } from '../http/job-made.ts';
-import { Draining, Problem, Unauthenticated, Unavailable } from '../http/problem.ts';
+import { Draining, Problem, ThreadMovedOn, Unauthenticated, Unavailable } from '../http/problem.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { traceparentOf } from '../http/traceparent.ts';
@@ -30,10 +30,22 @@ export interface Exchange {
 export interface ForeignRequest {
   readonly caller: Caller;
   readonly body: CreateJobBody;
-  readonly extras?: RequestExtras | undefined;
-  readonly identity?: object | undefined;
   /** The field in the caller's own words for one of `body`, both as JSON pointers. */
   readonly fieldOf: (pointer: string) => string;
+  readonly extras?: RequestExtras | undefined;
+  /** what makes a repeated request the same; `body` and `extras` unless given */
+  readonly identity?: object | undefined;
+  /** where the job goes if the thread has moved on from the one that it continues */
+  readonly elsewhere?: Elsewhere;
+}
+
+/** Another thread for a job, which is yet to be made. */
+interface Elsewhere {
+  readonly body: CreateJobBody;
+  /** makes the thread, which ends with the job that is continued */
+  make(): Promise<void>;
+  /** removes it: the job was refused */
+  undo(): Promise<void>;
 }
 
 /** Makes jobs for clients of other protocols, and answers in theirs. The same limits, ids and idempotency keys hold as for
@@ -91,7 +103,24 @@ export class ForeignJobs {
    *  @param follows whether the answer takes the job's place in the topic
    *  @throws Draining the job would end with a connection that is about to close
    *  @throws what CreateJob throws, its fields in the caller's words */
-  async create(
+  async create(exchange: Exchange, asked: ForeignRequest, options: { readonly follows: boolean }): Promise<CreatedJob> {
+    try {
+      return await this.#create(exchange, asked, options);
+    } catch (error) {
+      const { elsewhere, ...rest } = asked;
+      if (elsewhere === undefined || !(error instanceof ThreadMovedOn)) throw error;
+      const { body } = elsewhere;
+      await elsewhere.make();
+      try {
+        return await this.#create(exchange, { ...rest, body }, options);
+      } catch (refusal) {
+        await elsewhere.undo();
+        throw refusal;
+      }
+    }
+  }
+
+  async #create(
     { request, reply }: Exchange,
     { caller, body, extras, identity, fieldOf }: ForeignRequest,
     { follows }: { readonly follows: boolean },

@@ -20,6 +20,7 @@ import {
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
+import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
 import { PipelinesController } from './pipelines.controller.ts';
 import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
@@ -225,6 +226,7 @@ const protocolPaths: ZodOpenApiPathsObject = {
       responses: { 200: json('The ids of the jobs.', z.object({ cancelled: z.array(requestId) })) },
     }),
   },
+  ...responsesPaths,
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

@@ -7,6 +7,7 @@ import { ThreadsModule } from '../threads/threads.module.ts';
 import { AiSdkController } from './ai-sdk.controller.ts';
 import { Chats } from './chats.ts';
 import { CreationAnswer } from './creation-answer.ts';
+import { DeleteResponse } from './delete-response.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
 import { HealthController } from './health.controller.ts';
@@ -16,6 +17,8 @@ import { NativeFormats } from './native-formats.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { PipelinesController } from './pipelines.controller.ts';
+import { ResponseRequests } from './response-request.ts';
+import { ResponsesController } from './responses.controller.ts';
 import { StreamController } from './stream.controller.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
@@ -28,6 +31,7 @@ import { WholeAnswers } from './whole-answers.ts';
     ...[HealthController, OpenApiController, PipelinesController],
     ...[
       AiSdkController,
+      ResponsesController,
       DurableStreamsController,
       StreamController,
       ThreadStreamController,
@@ -42,6 +46,8 @@ import { WholeAnswers } from './whole-answers.ts';
     ForeignJobs,
     Chats,
     WholeAnswers,
+    ResponseRequests,
+    DeleteResponse,
     { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument },
   ],
   exports: [ForeignJobs, WholeAnswers],

@@ -4,6 +4,7 @@ import { QuotaModule } from '../quota/quota.module.ts';
 import { Conversations } from './conversations.ts';
 import { CreateThread } from './create-thread.ts';
 import { DeleteThread } from './delete-thread.ts';
+import { ForkAtJob } from './fork-at-job.ts';
 import { ForkThread } from './fork-thread.ts';
 import { GetThread } from './get-thread.ts';
 import { ListThreads } from './list-threads.ts';
@@ -16,8 +17,18 @@ import { ThreadState } from './thread-state.ts';
   imports: [JobsModule, QuotaModule],
   providers: [
     ...[ThreadAccess, Conversations, CreateThread, GetThread, ListThreads],
-    ...[ThreadMessages, ThreadState, ForkThread, DeleteThread],
+    ...[ThreadMessages, ThreadState, ForkThread, ForkAtJob, DeleteThread],
   ],
-  exports: [ThreadAccess, CreateThread, GetThread, ListThreads, ThreadMessages, ThreadState, ForkThread, DeleteThread],
+  exports: [
+    ThreadAccess,
+    CreateThread,
+    GetThread,
+    ListThreads,
+    ThreadMessages,
+    ThreadState,
+    ForkThread,
+    ForkAtJob,
+    DeleteThread,
+  ],
 })
 export class ThreadsModule {}
