@@ -87,9 +87,10 @@ describe('a request of AG-UI', () => {
 
   it('says the context of the page and the tools of the front end to a chat', () => {
     const tool = { name: 'paint', description: 'Paints.', parameters: { type: 'object' } };
-    const job = jobOf({ messages: [user('Hi')], context: [{ description: 'Colour', value: 'red' }], tools: [tool] });
-    expect(job.messages?.map(({ role }) => role)).toEqual(['system', 'user']);
-    expect(job.messages?.[0]?.content).toContain('Colour: red');
+    const body = bodyOf({ messages: [user('Hi')], context: [{ description: 'Colour', value: 'red' }], tools: [tool] });
+    const { job, instructions } = agUiRequest(body, CHAT);
+    expect(instructions).toContain('Colour: red');
+    expect(job.messages).toHaveLength(1);
     expect(job.tools).toEqual([tool]);
   });
 

@@ -8,6 +8,8 @@ import type { AgUiVersion } from './frames.ts';
 /** What a client of AG-UI asks for. */
 export interface AgUiRequest {
   readonly job: CreateJobBody;
+  /** what the page says of its state, for this job alone; null: nothing */
+  readonly instructions: string | null;
   /** the id of the run, if it can be a job's: the same run again attaches to its job */
   readonly jobId: string | null;
   readonly version: AgUiVersion;
@@ -119,6 +121,8 @@ export function agUiRequest(body: unknown, { pipeline, isAgent }: Answerer): AgU
   );
   return {
     job,
+    // an agent reads it in its config
+    instructions: isAgent ? null : contextText(given),
     jobId: requestIdSchema.safeParse(given.runId).data ?? null,
     version: given.protocolVersion?.startsWith('1') ? '1.0' : '0.0',
     fieldOf: (pointer) => pointerTo(theirs(pointer.split('/').slice(1))),
@@ -128,7 +132,7 @@ export function agUiRequest(body: unknown, { pipeline, isAgent }: Answerer): AgU
 interface Asked {
   readonly fields: Pick<CreateJobBody, 'messages' | 'resume'>;
   /** which of the client's messages each of the job's is */
-  readonly origins: readonly (number | null)[];
+  readonly origins: readonly number[];
 }
 
 /** An answer to a person's question: of AG-UI, or as LangGraph's own clients forward it. */
@@ -145,21 +149,20 @@ function resumeOf({ resume, forwardedProps }: Body): Asked | null {
   return answer === undefined ? null : { fields: { resume: answer }, origins: [] };
 }
 
-function messagesOf({ messages, context }: Body, isAgent: boolean): Asked {
+function messagesOf({ messages }: Body, isAgent: boolean): Asked {
   const all = messages.flatMap((message, index) => {
     const ours = messageOf(message, index);
-    return ours === null ? [] : [{ ours, index: index as number | null }];
+    return ours === null ? [] : [{ ours, index }];
   });
   const firstNew = isAgent ? all.findLastIndex(({ ours }) => ours.role === 'assistant') + 1 : 0;
   const asked = all.slice(firstNew);
-  // an agent gets it in its config: in its messages it would stay
-  if (!isAgent && context && context.length > 0) asked.unshift({ ours: contextMessage(context), index: null });
   return { fields: { messages: asked.map(({ ours }) => ours) }, origins: asked.map(({ index }) => index) };
 }
 
-function contextMessage(context: readonly { description: string; value: string }[]): Message {
+function contextText({ context }: Body): string | null {
+  if (!context || context.length === 0) return null;
   const lines = context.map(({ description, value }) => `${description}: ${value}`);
-  return { role: 'system', content: `What the application says of its present state:\n${lines.join('\n')}` };
+  return `What the application says of its present state:\n${lines.join('\n')}`;
 }
 
 function messageOf(given: Body['messages'][number], index: number): Message | null {
@@ -232,12 +235,12 @@ function configOf({ state, context, forwardedProps }: Body): Record<string, unkn
   return { ag_ui: { state: state ?? null, context: context ?? [], forwardedProps: forwardedProps ?? null } };
 }
 
-function theirPlace([first, second, ...rest]: Path, origins: readonly (number | null)[]): Path {
+function theirPlace([first, second, ...rest]: Path, origins: readonly number[]): Path {
   if (first !== 'messages')
     return first === undefined ? [] : [first, ...(second === undefined ? [] : [second]), ...rest];
   if (second === undefined) return ['messages'];
   const origin = origins[Number(second)];
-  return origin === null || origin === undefined ? ['context'] : ['messages', origin, ...rest];
+  return ['messages', origin ?? second, ...rest];
 }
 
 function fieldIn(value: unknown, name: string): unknown {

@@ -30,6 +30,8 @@ export interface Exchange {
 export interface ForeignRequest {
   readonly caller: Caller;
   readonly body: CreateJobBody;
+  /** the id that the client chose in its own words; null: none */
+  readonly jobId?: string | null;
   /** The field in the caller's own words for one of `body`, both as JSON pointers. */
   readonly fieldOf: (pointer: string) => string;
   readonly extras?: RequestExtras | undefined;
@@ -122,10 +124,10 @@ export class ForeignJobs {
 
   async #create(
     { request, reply }: Exchange,
-    { caller, body, extras, identity, fieldOf }: ForeignRequest,
+    { caller, body, extras, identity, fieldOf, jobId = null }: ForeignRequest,
     { follows }: { readonly follows: boolean },
   ): Promise<CreatedJob> {
-    const chosenId = chosenRequestId(request);
+    const chosenId = chosenRequestId(request) ?? jobId;
     if (body.onDisconnect === 'cancel' && this.readiness.drainSignal.aborted) {
       const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = this.settings;
       throw new Draining(Math.max(drainMs, lingerMs));

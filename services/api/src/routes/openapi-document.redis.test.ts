@@ -30,7 +30,7 @@ describe('the OpenAPI document', () => {
 
   it('has every route of the app, and no other', () => {
     const documented = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, item]) =>
-      Object.keys(item ?? {}).map((method) => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`),
+      Object.keys(item ?? {}).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
     );
     const served = routesOf(node.api.nest.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }));
     // HEAD comes with every GET, as the document says once for all

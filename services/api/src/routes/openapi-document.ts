@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { AiSdkController, chatStreamQuerySchema } from './ai-sdk.controller.ts';
+import { AgUiController } from './ag-ui.controller.ts';
 import { DurableStreamsController, durableQuerySchema } from './durable-streams.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -187,6 +188,28 @@ const pipelinePaths: ZodOpenApiPathsObject = {
   },
 };
 
+function agUiRun(operationId: string, summary: string): ZodOpenApiOperationObject {
+  return {
+    ...{ operationId, tags: ['protocols'], summary },
+    description: 'A run of the AG-UI protocol: docs/protocols.md.',
+    requestBody: { required: true, content: { 'application/json': { schema: z.record(z.string(), z.unknown()) } } },
+    responses: {
+      200: stream,
+      ...problems('INVALID_REQUEST', 'UNKNOWN_PIPELINE', 'NOT_INTERRUPTED', 'RATE_LIMITED', 'QUEUE_FULL'),
+    },
+  };
+}
+
+const agUiPaths: ZodOpenApiPathsObject = {
+  '/ag-ui': { post: operationOf(AgUiController, 'run', agUiRun('runAgUi', 'Run `chat` for a client of AG-UI')) },
+  '/ag-ui/{agent}': {
+    post: operationOf(AgUiController, 'runAgent', {
+      ...agUiRun('runAgUiAgent', 'Run a pipeline or an agent for a client of AG-UI'),
+      requestParams: { path: z.object({ agent: z.string() }) },
+    }),
+  },
+};
+
 const chatPath = z.object({ id: z.string().describe('Of a chat, or of a job.') });
 
 const protocolPaths: ZodOpenApiPathsObject = {
@@ -227,6 +250,7 @@ const protocolPaths: ZodOpenApiPathsObject = {
     }),
   },
   ...responsesPaths,
+  ...agUiPaths,
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

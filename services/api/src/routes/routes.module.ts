@@ -6,6 +6,7 @@ import { RelayModule } from '../relay/relay.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { AiSdkController } from './ai-sdk.controller.ts';
 import { Chats } from './chats.ts';
+import { AgUiController } from './ag-ui.controller.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DeleteResponse } from './delete-response.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
@@ -30,6 +31,7 @@ import { WholeAnswers } from './whole-answers.ts';
   controllers: [
     ...[HealthController, OpenApiController, PipelinesController],
     ...[
+      AgUiController,
       AiSdkController,
       ResponsesController,
       DurableStreamsController,
