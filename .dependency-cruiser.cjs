@@ -188,8 +188,7 @@ module.exports = {
       from: {
         path: '^(packages|services)/',
         // tests of the protocols read what they write with the clients that are meant to
-        pathNot:
-          '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/|\\.test\\.ts$',
+        pathNot: '^(services/worker/src/pipelines|packages/threads/src/checkpoints)/|\\.test\\.ts$',
       },
       to: { path: 'node_modules/(langchain|@langchain|openai)/' },
     },

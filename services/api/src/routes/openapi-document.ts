@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { AiSdkController, chatStreamQuerySchema } from './ai-sdk.controller.ts';
 import { AgUiController } from './ag-ui.controller.ts';
+import { AiSdkController, chatStreamQuerySchema } from './ai-sdk.controller.ts';
 import { DurableStreamsController, durableQuerySchema } from './durable-streams.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { JobsController } from './jobs.controller.ts';
