@@ -36,6 +36,8 @@ export interface Tool {
   readonly description?: string;
   /** JSON Schema of the arguments */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** whether the model must keep to the schema, where it can */
+  readonly strict?: boolean;
 }
 
 export type ResponseFormat =

@@ -35,6 +35,7 @@ export const outputFields = {
       name: toolName,
       description: z.string().max(16_384).optional(),
       parameters: jsonSchema.describe('JSON Schema of the arguments: an object.'),
+      strict: z.boolean().optional().describe('Whether the model must keep to the schema, where it can.'),
     }),
     { most: 128 },
   )

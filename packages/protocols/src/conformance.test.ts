@@ -5,6 +5,7 @@ import { aiSdkFormat } from './ai-sdk/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
+import { chatFormat } from './openai-chat/frames.ts';
 import { responsesFormat } from './openai-responses/frames.ts';
 import { readAiSdk } from './testing/ai-sdk.ts';
 import { ANSWER, type Frame, itConforms, type Said } from './testing/conformance.ts';
@@ -22,6 +23,9 @@ itConforms('durable-streams', {
 });
 itConforms('text', { format: new TextFormat(), read: readText });
 itConforms('scratch', { format: scratchFormat, read: readScratch });
+for (const includesUsage of [false, true]) {
+  itConforms(`openai-chat, usage ${includesUsage}`, { format: chatFormat({ includesUsage }), read: readChat });
+}
 itConforms('openai-responses', { format: responsesFormat, read: readResponses });
 for (const counted of [false, true]) {
   for (const whenVoid of ['break', 'error'] as const) {
@@ -72,6 +76,40 @@ function readScratch(body: Buffer): Frame[] {
     const end: Said[] = word === 'bye' || word === 'fail' ? [{ kind: 'end', isSuccess: word === 'bye' }] : [];
     return { cursor, said: [{ kind: 'fact', fact: `${word} ${JSON.stringify(json)}` }, ...end] };
   });
+}
+
+/** As OpenAI's clients: an error ends the answer, and so does `[DONE]`. */
+function readChat(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  const parser = createParser({
+    onEvent: ({ id, data }) => frames.push({ cursor: id ?? null, said: saidInChunk(data) }),
+    maxBufferSize: 4_000_000,
+  });
+  parser.feed(new TextDecoder().decode(body));
+  return frames;
+}
+
+function saidInChunk(data: string): Said[] {
+  if (data === '[DONE]') return [{ kind: 'fact', fact: data }];
+  const { error, choices = [], usage } = JSON.parse(data);
+  if (error !== undefined) return [{ kind: 'end', isSuccess: false }];
+  const { delta = {}, finish_reason: finish = null } = choices[0] ?? {};
+  const { content, reasoning_content: reasoning, tool_calls: calls, role } = delta;
+  const said: Said[] = [];
+  if (role !== undefined) said.push({ kind: 'fact', fact: role });
+  if (content !== undefined) said.push({ kind: 'piece', of: ANSWER, text: content });
+  if (reasoning !== undefined) said.push({ kind: 'piece', of: 'reasoning', text: reasoning });
+  for (const {
+    index,
+    id,
+    function: { name, arguments: args },
+  } of calls ?? []) {
+    if (id !== undefined) said.push({ kind: 'fact', fact: `call ${index} ${id} ${name}` });
+    said.push({ kind: 'piece', of: `call ${index}`, text: args });
+  }
+  if (finish !== null) said.push({ kind: 'end', isSuccess: true });
+  if (usage) said.push({ kind: 'fact', fact: JSON.stringify(usage) });
+  return said;
 }
 
 function readProjected(body: Buffer, kind: (typeof projectedFormats)[number][0]): Frame[] {

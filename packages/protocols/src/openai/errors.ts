@@ -1,6 +1,8 @@
 import type { JobError, ProblemCode } from '@millrace/contracts';
 import type { ForeignAnswer, ForeignProblem } from '../foreign/foreign-problem.ts';
 import { dottedOf } from '../foreign/request-fault.ts';
+import type { WholeAnswer } from '../foreign/whole-answer.ts';
+import type { ReadEvent } from '../projection/read-event.ts';
 
 /** The error object of OpenAI's protocols. */
 export interface OpenAiError {
@@ -61,7 +63,7 @@ export function openAiProblem(problem: ForeignProblem): ForeignAnswer {
   const param = kind === NO_MODEL ? 'model' : first === undefined ? null : dottedOf(first.pointer);
   const isPassing = PASSING.has(code) && !isJobMade;
   const error: OpenAiError = {
-    message: messageOf(detail, errors),
+    message: kind === NO_MODEL ? detail : messageOf(detail, errors),
     type: kind.type,
     code: kind.code ?? null,
     param: param || null,
@@ -83,6 +85,29 @@ export function openAiJobError({ code, message }: Pick<JobError, 'code' | 'messa
     return { message, type: 'rate_limit_error', code: 'rate_limit_exceeded', param: null };
   }
   return { message, type: 'server_error', code: 'server_error', param: null };
+}
+
+export const CANCELLED: OpenAiError = {
+  message: 'The job was cancelled.',
+  type: 'server_error',
+  code: 'cancelled',
+  param: null,
+};
+
+/** A new attempt says something else than the reader was told, who cannot take it back. */
+export const DIVERGED: OpenAiError = {
+  message: 'The answer was started afresh and says something else now.',
+  type: 'server_error',
+  code: 'server_error',
+  param: null,
+};
+
+/** The answer of a job that has none. LangChain's client ignores `x-should-retry` and would make the job again at any status of
+ *  a server's failure, up to six times; not at a conflict.
+ *  @param last the last event of its log */
+export function failedAnswer(last: ReadEvent | null): WholeAnswer {
+  const error = last?.type === 'error' ? openAiJobError(last.data) : CANCELLED;
+  return { status: 409, headers: { 'x-should-retry': 'false' }, body: { error } };
 }
 
 function messageOf(detail: string, errors: ForeignProblem['errors'] = []): string {

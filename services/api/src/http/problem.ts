@@ -190,6 +190,13 @@ export class ModelNotAllowed extends Problem {
   }
 }
 
+/** A model that is asked for by its name, and is none. */
+export class UnknownModel extends Problem {
+  constructor() {
+    super('MODEL_NOT_ALLOWED', 'There is no such model.', { status: 404 });
+  }
+}
+
 export class QueueFull extends Problem {
   constructor() {
     super('QUEUE_FULL', 'Too many jobs are waiting; try again later.', { headers: { 'Retry-After': '5' } });

@@ -10,6 +10,7 @@ import { Intake } from './intake.ts';
 import { JobAccess } from './job-access.ts';
 import { ListJobs } from './list-jobs.ts';
 import { InputCheck } from './pipelines/input-check.ts';
+import { ListModels } from './pipelines/list-models.ts';
 import { Pipelines } from './pipelines/pipelines.ts';
 import { RequestPolicy } from './pipelines/request-policy.ts';
 import { QueueModule } from './queue/queue.module.ts';
@@ -30,6 +31,7 @@ import { WaitForJob } from './wait-for-job.ts';
     Pipelines,
     InputCheck,
     RequestPolicy,
+    ListModels,
     ResolveRequest,
     Intake,
     CreateJob,
@@ -50,7 +52,7 @@ import { WaitForJob } from './wait-for-job.ts';
   ],
   exports: [
     ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
-    ...[Pipelines, Cancellation, ThreadExit, JobErasure, QueueModule],
+    ...[Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, QueueModule],
   ],
 })
 export class JobsModule {}

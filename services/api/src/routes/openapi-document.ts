@@ -21,6 +21,7 @@ import {
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
+import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
 import { PipelinesController } from './pipelines.controller.ts';
@@ -342,6 +343,14 @@ export function openApiDocument(): oas31.OpenAPIObject {
         },
       },
     },
-    paths: { ...jobPaths, ...threadPaths, ...pipelinePaths, ...protocolPaths, ...operationsPaths },
+    paths: {
+      ...jobPaths,
+      ...threadPaths,
+      ...pipelinePaths,
+      ...modelPaths,
+      ...openAiChatPaths,
+      ...protocolPaths,
+      ...operationsPaths,
+    },
   });
 }

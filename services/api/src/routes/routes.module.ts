@@ -14,7 +14,9 @@ import { ForeignJobs } from './foreign-jobs.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
+import { ModelsController } from './models.controller.ts';
 import { NativeFormats } from './native-formats.ts';
+import { OpenAiChatController } from './openai-chat.controller.ts';
 import { OPENAPI_DOCUMENT, OpenApiController } from './openapi.controller.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { PipelinesController } from './pipelines.controller.ts';
@@ -29,9 +31,10 @@ import { WholeAnswers } from './whole-answers.ts';
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule],
   controllers: [
-    ...[HealthController, OpenApiController, PipelinesController],
+    ...[HealthController, OpenApiController, PipelinesController, ModelsController],
     ...[
       AgUiController,
+      OpenAiChatController,
       AiSdkController,
       ResponsesController,
       DurableStreamsController,

@@ -41,6 +41,11 @@ export class RequestPolicy {
     ]);
   }
 
+  /** The models that requests may name, the default one first, each as `provider:name`. */
+  get models(): ReadonlySet<string> {
+    return this.#allowedModels;
+  }
+
   /** @param questions what `resume` answers; null: nothing
    *  @throws UnknownPipeline, ModelNotAllowed
    *  @throws InvalidRequest a field is for agents, and the pipeline is none, or the other way round

@@ -104,6 +104,24 @@ export const jobList = z
 
 const jsonSchema = z.record(z.string(), z.unknown());
 
+export const modelList = z
+  .object({
+    items: z
+      .array(
+        z
+          .object({
+            id: z.string().describe('`provider:name`: what `model` of a request may be.'),
+            provider: z.string(),
+            name: z.string(),
+            isDefault: z.boolean().describe('Whether it answers requests that name no model.'),
+          })
+          .meta({ id: 'Model' }),
+      )
+      .describe('All of them.'),
+    nextCursor: z.null(),
+  })
+  .meta({ id: 'ModelList' });
+
 export const pipelineList = z
   .object({
     items: z

@@ -14,9 +14,10 @@ export function callOptionsOf({ tools, toolChoice, parallelToolCalls, responseFo
   };
 }
 
-function toolOf({ name, description, parameters }: CallerTool) {
+function toolOf({ name, description, parameters, strict }: CallerTool) {
   const described = description === undefined ? {} : { description };
-  return { type: 'function' as const, function: { name, ...described, parameters } };
+  const bound = strict === undefined ? {} : { strict };
+  return { type: 'function' as const, function: { name, ...described, parameters, ...bound } };
 }
 
 function toolChoiceOf(choice: NonNullable<OutputParameters['toolChoice']>) {
