@@ -156,7 +156,7 @@ describe('checkpoints in PostgreSQL', () => {
   });
 
   it('of a thread that has expired are removed', async () => {
-    await using short = ThreadHarness.single(redis.url, { retentionMs: 1 });
+    await using short = ThreadHarness.single(redis.url, { retentionMs: 3_000 });
     const ref = short.newRef();
     await short.threads.create(ref);
     await postgres.saver().put(of(ref), emptyCheckpoint(), { source: 'loop', step: 1, parents: {} }, {});

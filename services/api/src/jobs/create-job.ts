@@ -116,8 +116,8 @@ export class CreateJob {
       await this.threadEntry.announce({ ref, threadId });
       return true;
     } catch (error) {
-      // of two requests with one id at once, the one that recorded the job decides
-      if (!isRefusal(error) || !job.isNew || (await this.erasure.refused(job))) throw error;
+      // whoever is refused erases it, also a repetition: the node that recorded it may have died, and a sweep would let it run later
+      if (!isRefusal(error) || (await this.erasure.refused(job))) throw error;
       return false;
     }
   }

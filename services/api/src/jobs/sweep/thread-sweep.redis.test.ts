@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CreateJobBody, createJobSchema, newRequestId, type ThreadView, threadRef } from '@millrace/contracts';
 import { type ThreadCatalogue, ThreadKeys, type Threads } from '@millrace/threads';
-import { ApiHarness, finish, refOf, type TestNode } from '../../testing/api-harness.ts';
+import { ApiHarness, finish, post, refOf, type TestNode } from '../../testing/api-harness.ts';
 import { Turns } from '../../testing/turns.ts';
 import { THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
+import { fingerprintOf } from '../fingerprint.ts';
 import { Intake } from '../intake.ts';
 import { ResolveRequest } from '../resolve-request.ts';
 import { Sweep } from './sweep.ts';
@@ -34,7 +35,14 @@ async function record(of: Turns, fields: Partial<CreateJobBody> = {}): Promise<s
   const body = createJobSchema.parse({ query: 'hi', threadId: of.threadId, ...fields });
   const caller = { tenant: 'default', role: 'user', subject: null, permissions: new Set<never>(), expiresAt: null };
   await node.api.nest.get(Intake).accept({
-    ...{ tenant: 'default', jobId: id, fingerprint: id, metadata: {}, idempotencyKey: null, traceparent: undefined },
+    ...{
+      tenant: 'default',
+      jobId: id,
+      fingerprint: fingerprintOf(body),
+      metadata: {},
+      idempotencyKey: null,
+      traceparent: undefined,
+    },
     ...{ resolve: () => node.api.nest.get(ResolveRequest).run(body, caller), mayExist: true },
   });
   return id;
@@ -68,6 +76,20 @@ describe('what a dead node leaves between a thread, its jobs and the queue (law 
     await sweep();
     expect(await outline(id)).toBeNull();
     expect(await harness.redis.zscore(harness.keys.allJobs, refOf(id))).toBeNull();
+  });
+
+  it('a recorded job that its thread refuses is erased with the answer to the same request, sent again', async () => {
+    const of = turns();
+    const running = await of.submit();
+    const id = await record(of, { onBusy: 'reject' });
+    const again = { query: 'hi', threadId: of.threadId, onBusy: 'reject' };
+    const answer = await post(node, again, { accept: 'application/json', 'x-request-id': id });
+    expect([answer.status, await answer.json()]).toMatchObject([409, { code: 'THREAD_BUSY' }]);
+    expect(await outline(id)).toBeNull();
+    // not by a sweep, when the thread has become idle
+    await of.end(running, await of.begin(running));
+    await sweep();
+    expect(await of.get<ThreadView>()).toMatchObject({ activeJob: null, lastJob: running });
   });
 
   it('a job that has the turn, and no queue entry, is queued', async () => {
