@@ -2,6 +2,7 @@ import { isTerminal } from '@millrace/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { AG_UI_FORMATS } from './ag-ui/frames.ts';
 import { aiSdkFormat } from './ai-sdk/frames.ts';
+import { messagesFormat } from './anthropic/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
@@ -26,6 +27,7 @@ itConforms('scratch', { format: scratchFormat, read: readScratch });
 for (const includesUsage of [false, true]) {
   itConforms(`openai-chat, usage ${includesUsage}`, { format: chatFormat({ includesUsage }), read: readChat });
 }
+itConforms('anthropic', { format: messagesFormat, read: readMessages });
 itConforms('openai-responses', { format: responsesFormat, read: readResponses });
 for (const counted of [false, true]) {
   for (const whenVoid of ['break', 'error'] as const) {
@@ -192,4 +194,32 @@ function saidByResponse(event: {
   const fact: Said = { kind: 'fact', fact: JSON.stringify(event) };
   if (!/^response\.(completed|incomplete|failed)$/.test(type)) return [fact];
   return [fact, { kind: 'end', isSuccess: response?.status === 'completed' }];
+}
+
+interface MessagesFrame {
+  readonly type: string;
+  readonly index?: number;
+  readonly delta?: {
+    readonly text?: string;
+    readonly thinking?: string;
+    readonly partial_json?: string;
+    readonly stop_reason?: string;
+  };
+}
+
+function readMessages(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  const onEvent = ({ data }: EventSourceMessage) =>
+    frames.push({ cursor: null, said: saidByMessage(JSON.parse(data) as MessagesFrame) });
+  createParser({ onEvent, maxBufferSize: 4_000_000 }).feed(new TextDecoder().decode(body));
+  return frames;
+}
+
+function saidByMessage(frame: MessagesFrame): Said[] {
+  const { type, index, delta = {} } = frame;
+  if (delta.text !== undefined) return [{ kind: 'piece', of: `${ANSWER} ${index}`, text: delta.text }];
+  if (delta.thinking !== undefined) return [{ kind: 'piece', of: `thinking ${index}`, text: delta.thinking }];
+  if (delta.partial_json !== undefined) return [{ kind: 'piece', of: `input ${index}`, text: delta.partial_json }];
+  if (type === 'error') return [{ kind: 'end', isSuccess: false }];
+  return type === 'message_stop' ? [{ kind: 'end', isSuccess: true }] : [{ kind: 'fact', fact: JSON.stringify(frame) }];
 }

@@ -1,4 +1,10 @@
-import { aiSdkError, type ForeignAnswer, type ForeignProblem, openAiProblem } from '@millrace/protocols';
+import {
+  aiSdkError,
+  anthropicProblem,
+  type ForeignAnswer,
+  type ForeignProblem,
+  openAiProblem,
+} from '@millrace/protocols';
 import { PROBLEMS, type Problem } from './problem.ts';
 
 /** The form that a protocol gives its errors. */
@@ -9,6 +15,7 @@ type ErrorForm = (problem: ForeignProblem) => ForeignAnswer;
 const ERROR_FORMS: Readonly<Record<string, ErrorForm | null>> = {
   '/api/chat': aiSdkError,
   '/v1': openAiProblem,
+  '/v1/messages': anthropicProblem,
   '/v1/stream': null,
 };
 

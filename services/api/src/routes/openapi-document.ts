@@ -21,6 +21,7 @@ import {
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
+import { anthropicPaths } from './openapi-anthropic.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
@@ -252,6 +253,7 @@ const protocolPaths: ZodOpenApiPathsObject = {
   },
   ...responsesPaths,
   ...agUiPaths,
+  ...anthropicPaths,
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

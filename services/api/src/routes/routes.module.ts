@@ -6,6 +6,7 @@ import { RelayModule } from '../relay/relay.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { AgUiController } from './ag-ui.controller.ts';
 import { AiSdkController } from './ai-sdk.controller.ts';
+import { AnthropicController } from './anthropic.controller.ts';
 import { Chats } from './chats.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DeleteResponse } from './delete-response.ts';
@@ -37,6 +38,7 @@ import { WholeAnswers } from './whole-answers.ts';
       OpenAiChatController,
       AiSdkController,
       ResponsesController,
+      AnthropicController,
       DurableStreamsController,
       StreamController,
       ThreadStreamController,
