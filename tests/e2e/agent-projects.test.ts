@@ -54,6 +54,13 @@ describe.each(['0.4', '1.0', '1.7'])('agents of a project with LangGraph %s', (v
     return await stream.collect();
   }
 
+  async function jobsOf(threadId: string): Promise<object[]> {
+    const { items } = (await (await fetch(`${system.url}/jobs?threadId=${threadId}`)).json()) as {
+      items: { id: string }[];
+    };
+    return Promise.all(items.map(async ({ id }) => (await (await fetch(`${system.url}/jobs/${id}`)).json()) as object));
+  }
+
   const text = (events: readonly { event: string; data: { text?: string } }[]) =>
     events.flatMap(({ event, data }) => (event === 'message' ? [data.text] : [])).join('');
 
@@ -88,6 +95,19 @@ describe.each(['0.4', '1.0', '1.7'])('agents of a project with LangGraph %s', (v
     expect(text(await ask({ pipeline: 'remembers', threadId, query: 'one' }))).toBe('1 of 1');
     expect(text(await ask({ pipeline: 'remembers', threadId, query: 'two' }))).toBe('3 of 3');
     expect(text(await ask({ pipeline: 'remembers', query: 'alone' }))).toBe('1 of 1');
+  });
+
+  it('may be functions of the functional API, with tasks and questions', async () => {
+    system.model.answer(['It ', 'is.']);
+    const threadId = `flow-${version.replace('.', '-')}`;
+    const asked = await ask({ pipeline: 'flow', threadId, input: { question: 'is it?' } });
+    expect(text(asked)).toBe('It is.');
+    expect(asked.at(-2)).toMatchObject({ event: 'interrupt', data: { value: { draft: 'It is.' } } });
+    const answered = await ask({ pipeline: 'flow', threadId, resume: 'good' });
+    expect(text(answered)).toBe('');
+    expect(answered.at(-1)).toMatchObject({ event: 'done', data: { finishReason: 'stop' } });
+    const [job] = await jobsOf(threadId);
+    expect(job).toMatchObject({ output: { answer: 'It is.', verdict: 'good' } });
   });
 
   it('may be made for each job, of its configuration and the project’s variables', async () => {

@@ -1,7 +1,7 @@
 import { AIMessage, HumanMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { tool } from '@langchain/core/tools';
-import { interrupt, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
+import { entrypoint, interrupt, MessagesAnnotation, START, StateGraph, task } from '@langchain/langgraph';
 import { ToolNode } from '@langchain/langgraph/prebuilt';
 import { ChatOpenAI } from '@langchain/openai';
 import { z } from 'zod';
@@ -48,6 +48,14 @@ export const remembers = Promise.resolve(
     .addEdge(START, 'count')
     .compile(),
 );
+
+const think = task('think', async (question: string) => (await model.invoke(question)).content);
+
+/** of the functional API */
+export const flow = entrypoint('flow', async ({ question }: { question: string }) => {
+  const answer = await think(question);
+  return { answer, verdict: interrupt({ draft: answer }) };
+});
 
 /** a function */
 export default async function make({ configurable }: RunnableConfig) {
