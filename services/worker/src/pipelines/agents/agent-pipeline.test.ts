@@ -492,6 +492,63 @@ describe('the end of an agent', () => {
     expect((await runs.run({ input: { ask: false } })).result).not.toHaveProperty('output');
   });
 
+  it('gives its output and no earlier one when its worker died after the step that has set it', async () => {
+    const state = Annotation.Root({ colour: Annotation<string>, structuredResponse: Annotation<object> });
+    let lives = true;
+    const runs = new AgentRuns(
+      new StateGraph(state)
+        .addNode('answer', async ({ colour }) => (colour ? { structuredResponse: { colour } } : {}))
+        .addNode('wait', async (_, { signal, writer }: LangGraphRunnableConfig) => {
+          writer?.('waits');
+          if (!lives) await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+          return {};
+        })
+        .addEdge(START, 'answer')
+        .addEdge('answer', 'wait')
+        .compile(),
+    );
+    const dieAndGoOn = async (colour: string) => {
+      lives = false;
+      for await (const { type } of runs.events({ input: { colour } })) if (type === 'custom') break;
+      lives = true;
+      return (await runs.run({ input: { colour } }, true)).result;
+    };
+    expect(await dieAndGoOn('blue')).toMatchObject({ output: { colour: 'blue' } });
+    expect(await dieAndGoOn('')).not.toHaveProperty('output');
+    expect(await dieAndGoOn('blue')).toMatchObject({ output: { colour: 'blue' } });
+  });
+
+  describe('that asks a person', () => {
+    const state = Annotation.Root({ colour: Annotation<string>, structuredResponse: Annotation<object> });
+    const asking = () =>
+      new AgentRuns(
+        new StateGraph(state)
+          .addNode('answer', async ({ colour }) => (colour ? { structuredResponse: { colour } } : {}))
+          .addNode('ask', async () => ({ colour: `${interrupt('good?') && ''}` }))
+          .addEdge(START, 'answer')
+          .addEdge('answer', 'ask')
+          .compile(),
+      );
+
+    it('gives the output that it had before in the job that answers', async () => {
+      const runs = asking();
+      for (const colour of ['blue', 'red', 'red']) {
+        const { result } = await runs.run({ input: { colour } });
+        expect(result.finishReason).toBe('interrupt');
+        expect(result).not.toHaveProperty('output');
+        expect((await runs.run({ resume: true })).result).toMatchObject({ finishReason: 'stop', output: { colour } });
+      }
+    });
+
+    it('gives no output of an earlier job in the job that answers', async () => {
+      const runs = asking();
+      await runs.run({ input: { colour: 'blue' } });
+      await runs.run({ resume: true });
+      await runs.run({ input: { colour: '' } });
+      expect((await runs.run({ resume: true })).result).not.toHaveProperty('output');
+    });
+  });
+
   it.each([
     ['values', 2],
     ['updates', 1],

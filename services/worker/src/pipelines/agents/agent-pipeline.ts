@@ -21,6 +21,7 @@ import type { Agent } from './project/agent.ts';
 import { type CompiledGraph, graphIn, isFunction } from './project/graph.ts';
 import { configurableOf } from './run-config.ts';
 import { inputOf } from './run-input.ts';
+import { structuredOutput } from './structured-output.ts';
 import { standsAtBreakpoint, type TakenUp, takenUp } from './taken-up.ts';
 
 /** What keeps the state of agents; null: nothing, except graphs that keep their own. */
@@ -164,7 +165,7 @@ class AgentRun {
     // what a job before has left in the state is not this job's
     const output = isFunction(graph)
       ? plain(this.#stream.values ?? undefined)
-      : structuredOutput(this.#stream.values, place === null ? this.#stream.firstValues : null);
+      : await structuredOutput(this.#stream, place === null && input.resume === undefined ? null : { graph, config });
     const { finishReason, usage } = this.#calls;
     return {
       finishReason: isInterrupted ? 'interrupt' : ENDS_OF_JOBS.has(finishReason) ? finishReason : 'stop',
@@ -270,14 +271,6 @@ const ENDS_OF_JOBS = new Set(['stop', 'length', 'content_filter']);
 
 function isRecursion(error: unknown): boolean {
   return error instanceof Object && 'name' in error && error.name === 'GraphRecursionError';
-}
-
-/** @param before the state when the run began */
-function structuredOutput(values: unknown, before: unknown): unknown {
-  const [answer, old] = [values, before].map((state) =>
-    typeof state === 'object' && state !== null ? (Reflect.get(state, 'structuredResponse') as unknown) : undefined,
-  );
-  return answer === undefined || answer === null || answer === old ? undefined : plain(answer);
 }
 
 /** What a function has made for one job may hold connections. */

@@ -27,8 +27,9 @@ export class AgentRuns {
     this.#drain.abort(reason);
   }
 
-  /** @throws what the agent's pipeline throws */
-  async *events(request: Partial<PipelineInput>): AsyncGenerator<PipelineEvent, PipelineResult, void> {
+  /** @param goesOn whether it is a further attempt, of a job that another run has begun
+   *  @throws what the agent's pipeline throws */
+  async *events(request: Partial<PipelineInput>, goesOn = false): AsyncGenerator<PipelineEvent, PipelineResult, void> {
     const isFactory = typeof this.exported === 'function';
     const agent = {
       ...{ id: 'agent', info: {}, serializerFor: async () => null },
@@ -40,7 +41,7 @@ export class AgentRuns {
     const jobId = `job-${this.#jobs}`;
     const lease = { ref: 'acme.t1', jobId, attempt: 1, leaseToken: 'token' } as const;
     const thread = {
-      ...{ lease, goesOn: false, draining: this.#drain.signal },
+      ...{ lease, goesOn, draining: this.#drain.signal },
       messages: async () => [],
       flushed: async () => 0,
       overtaken: () => undefined,
@@ -58,10 +59,13 @@ export class AgentRuns {
     }) as AsyncGenerator<PipelineEvent, PipelineResult, void>;
   }
 
-  /** Runs a job to its end. */
-  async run(request: Partial<PipelineInput>): Promise<{ events: PipelineEvent[]; result: PipelineResult }> {
+  /** Runs a job to its end; see {@link events}. */
+  async run(
+    request: Partial<PipelineInput>,
+    goesOn = false,
+  ): Promise<{ events: PipelineEvent[]; result: PipelineResult }> {
     const events: PipelineEvent[] = [];
-    const running = this.events(request);
+    const running = this.events(request, goesOn);
     for (;;) {
       const next = await running.next();
       if (next.done) return { events, result: next.value };
