@@ -1,3 +1,4 @@
+import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
 import OpenAI from 'openai';
@@ -42,6 +43,15 @@ const CLIENTS: Readonly<Record<string, () => Promise<Outcome>>> = {
     for await (const event of stream) {
       if (event.type === 'response.output_text.delta') text += event.delta;
       if (event.type === 'response.failed' || event.type === 'response.incomplete') return 'known to be cut';
+    }
+    return { text };
+  },
+  anthropic: async () => {
+    let text = '';
+    const client = new Anthropic({ baseURL: system.url, apiKey: 'none', maxRetries: 0 });
+    const stream = await client.messages.create({ model, max_tokens: 1_000, messages, stream: true });
+    for await (const event of stream) {
+      if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') text += event.delta.text;
     }
     return { text };
   },

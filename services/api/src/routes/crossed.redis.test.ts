@@ -42,6 +42,13 @@ const STARTED_BY: Readonly<Record<string, (jobId: string) => Promise<Response>>>
       { 'x-request-id': id },
     ),
   'ag-ui': (id) => post(node, '/ag-ui', run(id)),
+  anthropic: (id) =>
+    post(
+      node,
+      '/v1/messages',
+      { model: 'gpt-4o-mini', max_tokens: 99, messages: user, stream: true },
+      { 'x-request-id': id },
+    ),
 };
 
 interface Watcher {
