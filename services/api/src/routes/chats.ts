@@ -110,7 +110,7 @@ export class Chats {
   }
 
   async #isAgent(pipeline: string | undefined): Promise<boolean> {
-    return pipeline !== undefined && (await this.pipelines.known()).get(pipeline)?.kind === 'agent';
+    return pipeline !== undefined && (await this.pipelines.find(pipeline))?.kind === 'agent';
   }
 }
 
