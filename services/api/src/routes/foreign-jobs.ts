@@ -42,7 +42,7 @@ export interface ForeignRequest {
 }
 
 /** Another thread for a job, which is yet to be made. */
-interface Elsewhere {
+export interface Elsewhere {
   readonly body: CreateJobBody;
   /** makes the thread, which ends with the job that is continued */
   make(): Promise<void>;

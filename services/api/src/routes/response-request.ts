@@ -7,7 +7,7 @@ import type { Caller } from '../auth/caller.ts';
 import { ThreadBusy, ThreadNotFound } from '../http/problem.ts';
 import { JobAccess } from '../jobs/job-access.ts';
 import { ForkAtJob } from '../threads/fork-at-job.ts';
-import type { ForeignRequest } from './foreign-jobs.ts';
+import type { Elsewhere, ForeignRequest } from './foreign-jobs.ts';
 
 /** The job of a response, by the id that its client knows.
  *  @returns null: no response can have this id */
@@ -54,11 +54,19 @@ export class ResponseRequests {
       ...common,
       body: { ...body, threadId },
       extras,
-      elsewhere: {
-        body: { ...body, threadId: copyId },
-        make: () => this.#copy(previous, caller, copyId),
-        undo: () => this.forkAtJob.undo(previous, copyId),
-      },
+      // of the answers to a question one counts: a copy might hold the first one already
+      ...(body.resume === undefined
+        ? { elsewhere: this.#elsewhere({ ...body, threadId: copyId }, previous, caller) }
+        : {}),
+    };
+  }
+
+  #elsewhere(body: CreateJobBody & { readonly threadId: string }, previous: JobOutline, caller: Caller): Elsewhere {
+    const { threadId } = body;
+    return {
+      body,
+      make: () => this.#copy(previous, caller, threadId),
+      undo: () => this.forkAtJob.undo(previous, threadId),
     };
   }
 
