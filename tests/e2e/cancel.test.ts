@@ -1,10 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, newKeyPrefix, readSse, type SpawnedService, spawnService } from '@millrace/testing';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 let system: SystemHarness;
 beforeAll(async () => {
-  system = await SystemHarness.start();
+  const graphs = fileURLToPath(new URL('held-agents/langgraph.json', import.meta.url));
+  system = await SystemHarness.start({ env: { MILLRACE_GRAPHS: graphs } });
 });
 afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
@@ -42,6 +44,19 @@ describe('cancel (PROTOCOL §6)', () => {
     expect(replay.terminal()).toMatchObject({ id: lastEventId, event: 'cancelled' });
     expect(replay.events.filter(({ event }) => event === 'cancelled')).toHaveLength(1);
     expect(await system.job(idOf(stream))).toMatchObject({ status: 'cancelled', lastEventId });
+  });
+
+  it.each([
+    ['model call', 'held-in-model'],
+    ['tool', 'held-in-tool'],
+  ])('of an agent: the signal of its %s aborts', async (_place, pipeline) => {
+    const gate = system.model.gated({ to: pipeline });
+    await using stream = await system.ask({ query: pipeline, pipeline });
+    const request = await gate.request;
+    expect((await system.cancel(idOf(stream))).status).toBe(200);
+    expect((await request.ended).by).toBe('client');
+    await stream.collect();
+    expect(stream.terminal()?.event).toBe('cancelled');
   });
 
   it('twice: the same answer; after the end: 409; unknown: 404', async () => {

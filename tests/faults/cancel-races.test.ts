@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Random, type SpawnedService, type SseEvent } from '@millrace/testing';
 import { SystemHarness } from '../e2e/system-harness.ts';
@@ -176,6 +177,27 @@ describe('cancel racing with', () => {
     await Promise.all(others.map(({ over }) => over));
     await judge(cancels, seed);
     expect(await offencesOf(others)).toEqual([]);
+  });
+});
+
+describe('cancel of an agent', () => {
+  beforeEach(async () => {
+    const graphs = fileURLToPath(new URL('../e2e/held-agents/langgraph.json', import.meta.url));
+    system = await SystemHarness.start({ env: { ...ENV, MILLRACE_GRAPHS: graphs } });
+  });
+
+  it.each([
+    ['model call', 'held-in-model', 5],
+    ['tool', 'held-in-tool', 0],
+  ])(`in its %s: the signal aborts it, ${HOLDS}`, async (_place, pipeline, words) => {
+    const { seed } = seeded();
+    const jobs = await GatedJob.openMany(system, JOBS, { pipeline });
+    await Promise.all(jobs.map((job) => job.say(words)));
+    const cancels = await staggered(jobs, async (job) => ({ job, ...(await cancel(job.id)) }));
+    const ends = await Promise.all(jobs.map(async ({ gate }) => (await (await gate.request).ended).by));
+    const abortedMs = await judge(cancels, seed);
+    expect(ends).toEqual(jobs.map(() => 'client'));
+    expect(abortedMs).toBeLessThanOrEqual(ABORT_WITHIN_MS);
   });
 });
 

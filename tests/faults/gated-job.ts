@@ -5,6 +5,11 @@ import { type CreateOptions, idOf, type SystemHarness } from '../e2e/system-harn
 const WORDS = 20;
 const AT_A_TIME = 10;
 
+interface GatedJobOptions extends CreateOptions {
+  /** `chat` when left out */
+  readonly pipeline?: string;
+}
+
 /** A job whose first attempt writes its answer word by word, on command; every later attempt writes all of it by
  *  itself, in about 100 ms. It has two watchers: its creator, and a second reader. */
 export class GatedJob {
@@ -21,12 +26,13 @@ export class GatedJob {
   ) {}
 
   /** POSTs the job, and starts its watchers. */
-  static async open(system: SystemHarness, options: CreateOptions = {}): Promise<GatedJob> {
+  static async open(system: SystemHarness, options: GatedJobOptions = {}): Promise<GatedJob> {
     const prompt = `gated ${crypto.randomUUID().slice(0, 8)}`;
     const words = Array.from({ length: WORDS }, (_, index) => `${prompt}:${index} `);
     system.model.answer(words, { to: prompt, stepMs: 5 });
     const gate = system.model.gated({ to: prompt });
-    const created = await system.ask(prompt, options);
+    const { pipeline } = options;
+    const created = await system.ask(pipeline === undefined ? prompt : { query: prompt, pipeline }, options);
     const id = idOf(created);
     const url = () => `${system.url}/jobs/${id}/stream`;
     const watchers = [created, null].map((first) => system.use(new ResumingReader(url, first)));
@@ -34,7 +40,7 @@ export class GatedJob {
   }
 
   /** POSTs this many jobs, a few at a time. */
-  static async openMany(system: SystemHarness, count: number, options: CreateOptions = {}): Promise<GatedJob[]> {
+  static async openMany(system: SystemHarness, count: number, options: GatedJobOptions = {}): Promise<GatedJob[]> {
     const jobs: GatedJob[] = [];
     while (jobs.length < count) {
       const next = Array.from({ length: Math.min(AT_A_TIME, count - jobs.length) }, () =>
