@@ -129,7 +129,9 @@ async function startAll() {
   const model = chooseModel({ ...(await graphVariables(graphs)), ...process.env });
   const modelSettings = model.simulated ? await startSimulatedModel() : {};
   const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
-  await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl })]);
+  // a client's own quick start names a model of its own: the simulated one answers to any name
+  const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
+  await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
   console.log(
     banner({
       url: publicUrl(host, port),

@@ -46,7 +46,9 @@ export const apiSettingsSchema = z
       .string()
       .default('')
       .transform((text) => text.split(',').flatMap((name) => name.trim() || []))
-      .describe('Models that requests may name, comma-separated, besides the default model'),
+      .describe(
+        'Models that requests may name, comma-separated, besides the default model; openai:* is any model of a provider',
+      ),
     MILLRACE_MAX_BODY_BYTES: integer().min(1024).default(1_048_576).describe('Largest request body, bytes'),
     MILLRACE_MAX_CONNECTIONS: integer()
       .min(1)

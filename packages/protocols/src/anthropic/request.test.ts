@@ -27,7 +27,9 @@ describe('a request of Anthropic’s Messages API', () => {
       },
       streams: true,
     });
-    expect(jobOf({ model: 'pipeline/support' })).toMatchObject({ pipeline: 'support' });
+    const agent = jobOf({ model: 'pipeline/support' });
+    expect(agent).toMatchObject({ pipeline: 'support' });
+    expect(agent.maxTokens).toBeUndefined();
   });
 
   it('passes all parameters on', () => {
@@ -176,7 +178,7 @@ describe('a request of Anthropic’s Messages API', () => {
       fc.property(body, (given) => {
         try {
           const { job } = messagesRequest(given);
-          expect(job.maxTokens).toBe(given.max_tokens);
+          expect(job.maxTokens).toBe(job.pipeline === undefined ? given.max_tokens : undefined);
           expect(job.temperature).toEqual(given.temperature ?? undefined);
           expect(given.top_k ?? null).toBeNull();
           if (Array.isArray(given.tools)) expect(job.tools?.length ?? 0).toBe(given.tools.length);

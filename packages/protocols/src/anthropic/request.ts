@@ -113,11 +113,13 @@ export function messagesRequest(body: unknown): MessagesRequest {
   const { messages, places } = conversationIn(given);
   const responseFormat = given.output_config?.format ?? given.output_format;
   const effort = effortOf(given);
+  const answerer = answererOf(given.model);
   const job = checkedJob(
     {
       messages,
-      ...answererOf(given.model),
-      maxTokens: given.max_tokens,
+      ...answerer,
+      // the protocol demands it of every request, and an agent refuses it
+      ...(answerer.pipeline === undefined ? { maxTokens: given.max_tokens } : {}),
       ...(typeof given.temperature === 'number' ? { temperature: given.temperature } : {}),
       ...(typeof given.top_p === 'number' ? { topP: given.top_p } : {}),
       ...(given.stop_sequences?.length ? { stop: given.stop_sequences } : {}),

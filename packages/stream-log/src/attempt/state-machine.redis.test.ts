@@ -111,7 +111,7 @@ describe('the state machine of a job', () => {
       ),
       { numRuns: 150 },
     );
-  }, 60_000);
+  }, 240_000);
 });
 
 /** Listens to all channels of a deployment.

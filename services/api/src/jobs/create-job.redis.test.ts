@@ -52,6 +52,17 @@ describe('POST /jobs (PROTOCOL §2)', () => {
     expect(recorded).toBe(isKept ? traceparent : null);
   });
 
+  it('takes any model of a provider, where the settings say so', async () => {
+    const open = await harness.node({ MILLRACE_MODELS: 'openai:*' });
+    const accept = { accept: 'application/json' };
+    const named = await Promise.all(
+      ['any-name', 'openai:gpt-9', 'anthropic:claude'].map((model) => post(open, { query: 'hi', model }, accept)),
+    );
+    expect(named.map(({ status }) => status)).toEqual([202, 202, 422]);
+    const models = (await (await fetch(`${open.url}/models`)).json()) as { items: { id: string }[] };
+    expect(models.items.map(({ id }) => id)).toEqual(['openai:gpt-4o-mini']);
+  });
+
   it('streams plain text', async () => {
     const id = newId();
     const answer = rawRequest(jobsUrl(), {

@@ -28,7 +28,7 @@ export class ListModels {
 
   /** The models of the settings, the default one first. There are few: one page. */
   models(): ModelList {
-    const items = [...this.policy.models].map((id, index) => ({ id, ...partsOfModel(id), isDefault: index === 0 }));
+    const items = this.policy.models.map((id, index) => ({ id, ...partsOfModel(id), isDefault: index === 0 }));
     return { items, nextCursor: null };
   }
 

@@ -41,9 +41,9 @@ export class RequestPolicy {
     ]);
   }
 
-  /** The models that requests may name, the default one first, each as `provider:name`. */
-  get models(): ReadonlySet<string> {
-    return this.#allowedModels;
+  /** The models that the settings name, the default one first, each as `provider:name`. */
+  get models(): readonly string[] {
+    return [...this.#allowedModels].filter((model) => model !== anyOf(partsOfModel(model).provider));
   }
 
   /** @param questions what `resume` answers; null: nothing
@@ -60,7 +60,7 @@ export class RequestPolicy {
     if (pipeline.kind === 'agent') this.#checkForAgent(body, pipeline);
     else refuseAgentFields(body, pipeline);
     const model = body.model === undefined ? this.#defaultModel : this.#qualified(body.model);
-    if (!this.#allowedModels.has(model)) throw new ModelNotAllowed([...this.#allowedModels]);
+    if (!this.#allows(model)) throw new ModelNotAllowed([...this.#allowedModels]);
     if (questions !== null) refuse(faultsOfAnswer(body.resume, questions));
     return {
       messages: body.messages ?? (body.query === undefined ? [] : [{ role: 'user', content: body.query }]),
@@ -97,10 +97,19 @@ export class RequestPolicy {
     refuse([...faults(), ...this.inputCheck.ofConfig(agent, config)]);
   }
 
+  #allows(model: string): boolean {
+    return this.#allowedModels.has(model) || this.#allowedModels.has(anyOf(partsOfModel(model).provider));
+  }
+
   /** Adds the default model's provider to a bare name. */
   #qualified(model: string): string {
     return qualifiedModel(model, partsOfModel(this.#defaultModel).provider);
   }
+}
+
+/** In the settings: any model of a provider. */
+function anyOf(provider: string): string {
+  return `${provider}:*`;
 }
 
 /** @throws InvalidInput if there is a fault */
