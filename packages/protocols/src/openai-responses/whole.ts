@@ -1,6 +1,6 @@
 import type { StoredEvent } from '@millrace/contracts';
 import type { AnswerCollector, WholeAnswer } from '../foreign/whole-answer.ts';
-import { type OpenAiError, openAiJobError } from '../openai/errors.ts';
+import { failedAnswer, openAiJobError } from '../openai/errors.ts';
 import { type ReadEvent, readEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { finishOf, INITIAL, outputOf, type ResponseState, responsesProjection } from './frames.ts';
@@ -26,10 +26,7 @@ export class ResponseCollector implements AnswerCollector {
   /** The answer to the request that made the job. To most clients a status of 200 means a whole answer, so a job that failed or
    *  was cancelled is an error. */
   end(): WholeAnswer {
-    const last = this.#last;
-    if (last?.type === 'done') return { status: 200, body: this.response() };
-    const error = last?.type === 'error' ? openAiJobError(last.data) : last?.type === 'cancelled' ? CANCELLED : LOST;
-    return { status: error === CANCELLED ? 409 : 500, headers: { 'x-should-retry': 'false' }, body: { error } };
+    return this.#last?.type === 'done' ? { status: 200, body: this.response() } : failedAnswer(this.#last);
   }
 
   /** The response as it is, however it ended. */
@@ -45,17 +42,3 @@ export class ResponseCollector implements AnswerCollector {
     return JSON.parse(responseJson(this.job, progress)) as object;
   }
 }
-
-const CANCELLED: OpenAiError = {
-  message: 'The response was cancelled.',
-  type: 'invalid_request_error',
-  code: 'cancelled',
-  param: null,
-};
-
-const LOST: OpenAiError = {
-  message: 'The answer is not known.',
-  type: 'server_error',
-  code: 'server_error',
-  param: null,
-};
