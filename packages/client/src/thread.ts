@@ -49,7 +49,7 @@ export interface PageFilter {
 /** A message of a thread. */
 export interface ThreadMessage extends Message {
   readonly messageId?: string;
-  /** the job that brought or said it; null where an agent's state does not tell */
+  /** the job that brought or said it; null where an agent's thread does not know */
   readonly jobId: string | null;
 }
 

@@ -23,7 +23,15 @@ export interface ThreadLimits {
   readonly retentionMs: number;
 }
 
-const UNDOING = ['thread', 'checkpoints', 'pieces', 'remove-checkpoints', 'undo-checkpoints', 'rewind'] as const;
+const UNDOING = [
+  'thread',
+  'checkpoints',
+  'pieces',
+  'remove-checkpoints',
+  'message-jobs',
+  'undo-checkpoints',
+  'rewind',
+] as const;
 /** Each change of a thread is one script. How many keys: see {@link ThreadKeys.ofThread}. */
 const OF_THREAD = {
   create: [9, 'thread'],

@@ -6,13 +6,14 @@
 -- ARGV[7] names of its pieces, each once  ARGV[8] JSON  ARGV[9] how many to keep of a namespace
 -- ARGV[10] time to live (ms)  ARGV[11] max bytes of all checkpoints
 -- ARGV[12] bytes stored elsewhere since the last put
--- ARGV[13] how many tasks have written  ARGV[14…] what: see writes.lua; then name, piece pairs
+-- ARGV[13] how many messages are new  ARGV[14] how many tasks have written
+-- ARGV[15…] message's id, job pairs; then what tasks have written: see writes.lua; then name, piece pairs
 -- RETURNS {1} stored | {0} stored already (the same command, sent again)
 --       | {-1} fenced: another attempt has claimed the thread, or its head is not the parent
 --       | {-2, name …} these pieces are neither stored nor given | {-3} over the limit of bytes
 local claim, namespace, id, parent, root, delta = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local pieces, json, most, ttl, max_bytes = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
-local elsewhere = tonumber(ARGV[12])
+local elsewhere, after_messages = tonumber(ARGV[12]), 15 + 2 * ARGV[13]
 local kept = { record = KEYS[1], data = KEYS[2], index = KEYS[3], bytes = 0 }
 
 if claim ~= '' and redis.call('HGET', KEYS[1], 'claim') ~= claim then return { -1 } end
@@ -21,7 +22,8 @@ if redis.call('HEXISTS', KEYS[2], field) == 1 then return { 0 } end
 local head = head_of(kept, namespace) or ''
 if claim ~= '' and namespace == '' and head ~= parent then return { -1 } end
 
-local tasks, given_bytes, first_piece = given_writes(14, tonumber(ARGV[13]))
+local tasks, given_bytes, first_piece = given_writes(after_messages, tonumber(ARGV[14]))
+for i = 15, after_messages - 1, 2 do given_bytes = given_bytes + 2 * #ARGV[i] + #ARGV[i + 1] end
 local given, missing = {}, { -2 }
 local function must_be_there(piece)
   if given[piece] or redis.call('HEXISTS', KEYS[2], name_of('p', piece)) == 1 then return end
@@ -43,6 +45,8 @@ local job = claim:match('^[^:]*')
 set_field(kept, field, table.concat({ parent, root, job, delta, pieces, json }, '\n'))
 add_member(kept, field)
 if root ~= '' then add_member(kept, name_of('s', root, namespace, id)) end
+for i = 15, after_messages - 1, 2 do add_message_job(kept, id, ARGV[i], ARGV[i + 1], job) end
+if after_messages > 15 then prune_message_jobs(kept) end
 each_name(pieces, 1, function(piece) hold_piece(kept, piece, given) end)
 if delta == '1' and parent ~= '' then redis.call('HINCRBY', KEYS[2], name_of('k', namespace, parent), 1) end
 -- without a claim an older branch may be written to as well: that moves no head

@@ -6,9 +6,11 @@
 --   w namespace id task number: a pending write, `<claim>\n`, its JSON and its value
 --   p piece, r piece: a piece of a value (pieces.ts), and how many checkpoints and pieces refer to it
 --   h namespace: the newest checkpoint of a subgraph     k namespace id: how many checkpoints are rebuilt from this one
---   x id: a fork copies this checkpoint until then (ms)  b: bytes of c, w, p, h and the index
+--   m message: the job that has brought it, `<job>`; `<job>\n<job>` where another one has stored it
+--   x id: a fork copies this checkpoint until then (ms)  b: bytes of c, w, p, h, m and the index
 --   e: bytes that are kept elsewhere; what is pruned or undone here stays there
--- In the index: c and w as above, and `s root namespace id` for a subgraph's checkpoint.
+-- In the index: c and w as above, `s root namespace id` for a subgraph's checkpoint, and `m id message`: the first one that
+-- has the message.
 local NAME_LENGTH = 22
 local function name_of(...) return table.concat({ ... }, '\0') end
 

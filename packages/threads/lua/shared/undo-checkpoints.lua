@@ -1,4 +1,5 @@
--- Removes what one job has stored: its checkpoints, and what it has written at the one that it began from. The newest go first.
+-- Removes what one job has stored: its checkpoints, with the messages that are new in them, and what it has written at the one
+-- that it began from. The newest go first.
 local function undo_checkpoints(kept, job, before)
   for _, name in ipairs(names_in(kept, 'ZREVRANGEBYLEX', name_of('c', ''))) do
     local border = name:find('\0', 1, true)
@@ -20,5 +21,6 @@ local function undo_checkpoints(kept, job, before)
       end
     end
   end
+  undo_message_jobs(kept, job)
   count_bytes(kept)
 end

@@ -18,11 +18,12 @@ import {
 const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
 
 const SCRIPTS = {
-  put: [3, ...FRAGMENTS, 'writes'],
+  put: [3, ...FRAGMENTS, 'writes', 'message-jobs'],
   read: [3, ...FRAGMENTS.slice(0, 3)],
   write: [3, 'checkpoints', 'writes'],
   erase: [3],
   pin: [3, 'checkpoints'],
+  adopt: [3, 'checkpoints', 'message-jobs'],
 } as const;
 
 /** After every name, in the order of bytes. */
@@ -30,6 +31,9 @@ const LAST = '\u{10ffff}';
 
 /** Names read at a time while a thread's checkpoints are listed. */
 const PAGE = 50;
+
+/** Messages whose jobs are copied at a time. */
+const MESSAGES_AT_A_TIME = 500;
 
 export interface CheckpointLimits {
   /** checkpoints of a thread that are kept beside those that somebody needs; of each subgraph likewise */
@@ -69,8 +73,16 @@ interface BesideCheckpoint {
   readonly pieces: ReadonlyMap<string, Buffer>;
   /** what tasks have written at checkpoints before it */
   readonly tasks?: readonly TaskWrites[];
+  /** the messages that are new in it */
+  readonly messages?: readonly MessageJob[] | undefined;
   /** what the thread keeps outside Redis has grown by this */
   readonly bytesElsewhere?: number | undefined;
+}
+
+/** The job that has brought a message of an agent's state. */
+export interface MessageJob {
+  readonly messageId: string;
+  readonly jobId: string;
 }
 
 /** What a task has written at a checkpoint. */
@@ -104,7 +116,7 @@ export class CheckpointTable {
   async put(
     ref: ThreadRef,
     checkpoint: StoredCheckpoint,
-    { pieces, tasks = [], bytesElsewhere = 0 }: BesideCheckpoint,
+    { pieces, tasks = [], messages = [], bytesElsewhere = 0 }: BesideCheckpoint,
     lease: AttemptLease | null,
   ): Promise<readonly string[]> {
     const { kept, retentionMs, maxBytes } = this.#options.limits;
@@ -114,7 +126,9 @@ export class CheckpointTable {
     if (bytes > maxBytes) throw new CheckpointsTooLarge(ref, maxBytes);
     const [outcome, ...missing] = (await this.#send('put', ref, [
       ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
-      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere, tasks.length],
+      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere],
+      ...[messages.length, tasks.length],
+      ...messages.flatMap(({ messageId, jobId }) => [messageId, jobId]),
       ...tasks.flatMap(writtenArgs),
       ...[...pieces].flat(),
     ])) as [number, ...string[]];
@@ -226,6 +240,48 @@ export class CheckpointTable {
    *  @returns the id; null: no such checkpoint */
   async pin(ref: ThreadRef, id: string | undefined, forMs: number): Promise<string | null> {
     return (await this.#send('pin', ref, [id ?? '', forMs])) as string | null;
+  }
+
+  /** @returns by id of a message the job that has brought it, where that is known */
+  async jobsOfMessages(ref: ThreadRef, messageIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const known = new Map<string, string>();
+    if (messageIds.length === 0) return known;
+    const fields = messageIds.map((id) => `m\0${id}`);
+    const key = this.#options.keys.checkpoints(ref);
+    const stored = await this.#patiently(() => this.#options.redis.hmget(key, ...fields));
+    for (const [place, id] of messageIds.entries()) {
+      const [job] = stored[place]?.split('\n', 1) ?? [];
+      if (job !== undefined) known.set(id, job);
+    }
+    return known;
+  }
+
+  /** Lets a thread that gets a copy of a checkpoint know which jobs have brought its messages.
+   *  @param id of the checkpoint */
+  async copyMessageJobs(from: ThreadRef, to: ThreadRef, id: string): Promise<void> {
+    const index = this.#options.keys.checkpointIndex(from);
+    const high = `(m\0${id}${LAST}`;
+    for (let low = '[m\0'; ; ) {
+      const after = low;
+      const members = await this.#patiently(() =>
+        this.#options.redis.zrangebylex(index, after, high, 'LIMIT', 0, MESSAGES_AT_A_TIME),
+      );
+      const messages = members.map((member) => {
+        const border = member.indexOf('\0', 2);
+        return { checkpointId: member.slice(2, border), messageId: member.slice(border + 1) };
+      });
+      const jobs = await this.jobsOfMessages(
+        from,
+        messages.map(({ messageId }) => messageId),
+      );
+      const adopted = messages.flatMap(({ checkpointId, messageId }) => {
+        const jobId = jobs.get(messageId);
+        return jobId === undefined ? [] : [checkpointId, messageId, jobId];
+      });
+      if (adopted.length > 0) await this.#send('adopt', to, [this.#options.limits.retentionMs, ...adopted]);
+      if (members.length < MESSAGES_AT_A_TIME) return;
+      low = `(${members.at(-1)}`;
+    }
   }
 
   #check(outcome: unknown, ref: ThreadRef, lease: AttemptLease | null): void {

@@ -30,10 +30,11 @@ interface Copying {
  *  @param id default: the head
  *  @returns the id; null: there is no such checkpoint */
 export async function copyCheckpoint(copying: Copying, id?: string): Promise<string | null> {
-  const { table, from } = copying;
+  const { table, from, to } = copying;
   const root = await table.pin(from, id, COPY_MS);
   if (root === null) return null;
   for (const part of await partsOf(table, from, root)) await copyOne(copying, part);
+  await table.copyMessageJobs(from, to, root);
   return (await copyOne(copying, { namespace: '', id: root })) ? root : null;
 }
 

@@ -89,6 +89,8 @@ export interface Checkpoints {
   /** @param before id of a checkpoint: only older ones
    *  @param limit at most 100, default 10 */
   history(ref: ThreadRef, page?: { before?: string; limit?: number }): Promise<CheckpointPage>;
+  /** @returns by id of a message of the state the job that has brought it, where that is known */
+  jobsOfMessages(ref: ThreadRef, messageIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Copies a checkpoint, with what belongs to it, to a thread that has none. May be repeated after a failure.
    *  @param checkpointId default: the head
    *  @returns the head of the copy; null: there is nothing to copy */

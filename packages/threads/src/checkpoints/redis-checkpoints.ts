@@ -51,6 +51,10 @@ export class RedisCheckpoints implements Checkpoints {
     return { checkpoints, more: false };
   }
 
+  jobsOfMessages(ref: ThreadRef, messageIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.table.jobsOfMessages(ref, messageIds);
+  }
+
   async copy(from: ThreadRef, to: ThreadRef, options: { checkpointId?: string } = {}): Promise<Head | null> {
     const id = await copyCheckpoint({ table: this.table, from, to, content: this.copyContent }, options.checkpointId);
     return id === null ? null : { checkpointId: id, origin: null };

@@ -26,6 +26,7 @@ import {
 import { CheckpointLost } from './errors.ts';
 import { originIn } from './head.ts';
 import { HeldWrites } from './held-writes.ts';
+import { NewMessages } from './new-messages.ts';
 import type { AttemptLease, AttemptLog } from './ports.ts';
 import { type Config, configOf, nameOf, namespaceOf, ofThread } from './saver-config.ts';
 import {
@@ -66,6 +67,7 @@ export class RedisSaver extends BaseCheckpointSaver {
   readonly #remembered = new Map<string, StoredCheckpoint>();
   readonly #stored = new Set<string>();
   readonly #held = new HeldWrites();
+  readonly #newMessages: NewMessages | null;
 
   /** stored by the saver of the values since the last put */
   #bytesElsewhere = 0;
@@ -80,6 +82,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     this.#table = table;
     this.#attempt = attempt;
     this.#contentSaver = content;
+    this.#newMessages = attempt && new NewMessages(attempt.lease.jobId);
   }
 
   /** writes and reads with the serializer that this saver has by then: an agent brings its own */
@@ -110,7 +113,10 @@ export class RedisSaver extends BaseCheckpointSaver {
     const found = await this.#table.read(ref, name);
     if (found === null) return undefined;
     const valid = name.id === undefined ? await this.#lastValid(ref, found, rootOf(config)) : found;
-    return valid === null ? undefined : await this.#tuple(ref, valid);
+    if (valid === null) return undefined;
+    const tuple = await this.#tuple(ref, valid);
+    if (valid.namespace === '') this.#newMessages?.read(tuple, valid.writes);
+    return tuple;
   }
 
   override async *list(config: Config, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
@@ -140,6 +146,8 @@ export class RedisSaver extends BaseCheckpointSaver {
   ): Promise<Config> {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
     const { namespace, id: parentId } = nameOf(config);
+    // before anything is awaited: what the next step writes belongs to the next checkpoint
+    if (namespace === '') this.#newMessages?.put(checkpoint.channel_values, newVersions);
     const seq = await this.#attempt?.log.flushed({ namespace, source: metadata.source });
     const origin = this.#attempt && originOf(this.#attempt.lease, seq);
     const told = origin ? { ...metadata, millrace: origin } : metadata;
@@ -166,6 +174,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     const { namespace, id } = nameOf(config);
     const at = { namespace, id: mustHave(id, 'checkpoint_id') };
     if (writes.length === 0) return;
+    if (namespace === '') this.#newMessages?.write(writes);
     if (writes.some(([channel]) => (WRITES_IDX_MAP[channel] ?? 0) < 0)) this.#held.stepBreaksOff(at.id);
     const written = this.#written(at, writes, taskId, taskPath);
     this.#held.add(written);
@@ -231,12 +240,14 @@ export class RedisSaver extends BaseCheckpointSaver {
     const toSend = new Map([...pieces].filter(([name]) => !this.#stored.has(name)));
     const bytesElsewhere = this.#bytesElsewhere;
     this.#bytesElsewhere = 0;
-    let missing = await this.#table.put(ref, checkpoint, { pieces: toSend, tasks, bytesElsewhere }, lease);
+    const messages = checkpoint.namespace === '' ? this.#newMessages?.take() : [];
+    const beside = { tasks, messages, bytesElsewhere };
+    let missing = await this.#table.put(ref, checkpoint, { pieces: toSend, ...beside }, lease);
     if (missing.length > 0) {
       // pruned or erased meanwhile: everything again
       pieces.clear();
       checkpoint = await stored(false, pieces);
-      missing = await this.#table.put(ref, checkpoint, { pieces, tasks, bytesElsewhere }, lease);
+      missing = await this.#table.put(ref, checkpoint, { pieces, ...beside }, lease);
       if (missing.length > 0) throw new Error('a checkpoint refers to a piece that it does not have');
     }
     this.#remember(checkpoint, pieces.keys());

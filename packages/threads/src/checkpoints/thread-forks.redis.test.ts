@@ -176,8 +176,8 @@ describe('a fork', () => {
     expect(await twice('copy', 'mine', retention, retention, 0, '{"n":1}', '{"n":2}')).toEqual([1, 1]);
     expect(await twice('copy', 'other', retention, retention, 2, '{"n":3}')).toEqual([0, 0]);
     expect(await d.redis.llen(d.keys.messages(ref))).toBe(2);
-    expect(await twice('publish', retention, 'other', '{}', '', '')).toEqual([-1, -1]);
-    const [bytes, again] = await twice('publish', retention, 'mine', '{}', '', '');
+    expect(await twice('publish', retention, 'other', '{}', '', '', '')).toEqual([-1, -1]);
+    const [bytes, again] = await twice('publish', retention, 'mine', '{}', '', '', '');
     expect([again, Number(bytes) > 0]).toEqual([bytes, true]);
     const made = d.keys.ofThread(d.newRef());
     const create = () => run('create', made, [retention, '{"k":"v"}', 16, 'token']);

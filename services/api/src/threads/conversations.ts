@@ -5,8 +5,8 @@ import { CHECKPOINTS, THREADS } from '../tokens.ts';
 /** A message of a thread. */
 export type ThreadMessage =
   | KeptMessage
-  /** of an agent's state, which does not tell which job brought or said it */
-  | (StateMessage & { readonly jobId: null });
+  /** of an agent's state; null: not known of this one */
+  | (StateMessage & { readonly jobId: string | null });
 
 /** Messages from a place in a thread on. */
 export interface ConversationPage {
@@ -35,7 +35,13 @@ export class Conversations {
     const state = await this.checkpoints.readState(ref, head);
     const messages = (state?.values['messages'] ?? []) as readonly StateMessage[];
     if (!Array.isArray(messages)) return { messages: [], more: false };
-    const page = messages.slice(from, from + limit).map((message) => ({ ...message, jobId: null }));
-    return { messages: page, more: messages.length > from + limit };
+    const page = messages.slice(from, from + limit);
+    const ids = page.flatMap(({ messageId }) => (messageId === undefined ? [] : [messageId]));
+    const jobs = await this.checkpoints.jobsOfMessages(ref, ids);
+    const jobOf = ({ messageId }: StateMessage) => jobs.get(messageId ?? '') ?? null;
+    return {
+      messages: page.map((message) => ({ ...message, jobId: jobOf(message) })),
+      more: messages.length > from + limit,
+    };
   }
 }

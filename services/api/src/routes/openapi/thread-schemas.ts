@@ -31,7 +31,7 @@ const message = z
     messageId: z.string().optional(),
     jobId: requestId
       .nullable()
-      .describe('The job that brought or said it; null where the agent’s state does not tell.'),
+      .describe('The job that brought or said it; null where an agent’s thread does not know.'),
   })
   .meta({ id: 'ThreadMessage' });
 
