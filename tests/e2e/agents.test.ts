@@ -113,11 +113,13 @@ describe('an agent with tools (examples/agents/tools)', () => {
 
   it('remembers a thread over several messages, on either worker', async () => {
     const thread = { pipeline: 'tools', threadId: 'three-messages' };
+    const jobs: string[] = [];
     for (const [index, query] of ['first', 'second', 'third'].entries()) {
       system.model.answer([`answer ${index}`], { to: query });
       await using stream = await run({ ...thread, query });
       expect(stream.events[0]?.data).toMatchObject({ threadId: 'three-messages' });
       expect(stream.text()).toBe(`answer ${index}`);
+      jobs.push(idOf(stream));
     }
     const asked = JSON.stringify(system.model.requests.at(-1)?.body.input);
     expect(asked.match(/first|second|third|answer \d/g)).toEqual(['first', 'answer 0', 'second', 'answer 1', 'third']);
@@ -127,6 +129,7 @@ describe('an agent with tools (examples/agents/tools)', () => {
     expect((items as { role: string; content: string }[]).map(({ role, content }) => `${role} ${content}`)).toEqual([
       ...['user first', 'assistant answer 0', 'user second', 'assistant answer 1', 'user third', 'assistant answer 2'],
     ]);
+    expect((items as { jobId: string }[]).map(({ jobId }) => jobId)).toEqual(jobs.flatMap((job) => [job, job]));
   });
 });
 

@@ -4,6 +4,7 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nest
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
+import { onDisconnectOf } from '../http/on-disconnect.ts';
 import { InvalidRequest } from '../http/problem.ts';
 import { Pipelines } from '../jobs/pipelines/pipelines.ts';
 import { StreamJob } from '../relay/stream-job.ts';
@@ -63,7 +64,9 @@ export class AgUiController {
       ...(isAgent ? {} : ({ conversation: 'whole' } as const)),
       ...(instructions === null ? {} : { instructions }),
     };
-    await this.jobs.stream(exchange, { caller, body: job, extras, jobId, fieldOf }, format);
+    const onDisconnect = onDisconnectOf(exchange.request) ?? job.onDisconnect;
+    const asked = { caller, body: { ...job, onDisconnect }, extras, jobId, fieldOf };
+    await this.jobs.stream(exchange, asked, format);
   }
 }
 

@@ -74,6 +74,18 @@ describe('a run of AG-UI', () => {
     expect(text).toContain('{"type":"RUN_ERROR","message":"The model failed.","code":"MODEL_ERROR"}');
   });
 
+  it.each([
+    [{}, 'cancel'],
+    [{ 'x-millrace-on-disconnect': 'continue' }, 'continue'],
+  ])('whose connection is lost: with %j its job is to %s', async (headers, onDisconnect) => {
+    const ids = newIds();
+    const answer = post('/ag-ui', bodyOf(ids), headers);
+    await stored(ids.runId);
+    expect(await harness.reader.outline(refOf(ids.runId))).toMatchObject({ onDisconnect });
+    await harness.answer(ids.runId, ['Hello']);
+    await (await answer).text();
+  });
+
   it('has no Location, which would lead to another protocol', async () => {
     const ids = newIds();
     const answer = post('/ag-ui', bodyOf(ids));

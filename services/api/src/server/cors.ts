@@ -2,7 +2,7 @@ import type { FastifyCorsOptions } from '@fastify/cors';
 
 const ALLOWED_HEADERS = [
   ...['Authorization', 'Content-Type', 'Idempotency-Key', 'If-None-Match', 'Last-Event-ID', 'Prefer', 'X-Api-Key'],
-  ...['X-Millrace-On-Disconnect', 'X-Request-Id', 'User-Agent'],
+  ...['X-Millrace-On-Disconnect', 'X-Millrace-Resume', 'X-Request-Id', 'User-Agent'],
   // what the SDKs of OpenAI and Anthropic send of themselves
   ...['OpenAI-Beta', 'OpenAI-Organization', 'OpenAI-Project'],
   ...['Anthropic-Beta', 'Anthropic-Dangerous-Direct-Browser-Access', 'Anthropic-Version'],
