@@ -71,6 +71,8 @@ describe('a live durable stream', () => {
     expect(format.connect(JOB).encode(batch).bytes).toBe(one.bytes);
     const other = new DurableStreamFormat({ cursor: '13', upToDateAt: null }).connect(JOB).encode(batch);
     expect(other.bytes?.toString()).toContain('"streamCursor":"13"');
+    // readers of both kinds take turns
+    expect(format.connect(JOB).encode(batch).bytes).toBe(one.bytes);
   });
 });
 

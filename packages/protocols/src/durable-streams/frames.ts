@@ -10,11 +10,11 @@ import type {
 import { itemsJson } from './items.ts';
 import { eventBefore, offsetAfter } from './offset.ts';
 
-/** The name of a batch's bytes among its properties: a batch is shared by readers with different cursors. */
+/** Cached on the batch itself, as in `NativeFormat`: by cursor, since readers who came at different times have different ones. */
 const ENCODED = Symbol('as durable stream');
 
 interface EncodedBatch extends EncodableBatch {
-  [ENCODED]?: { readonly cursor: string; readonly encoded: Encoded };
+  [ENCODED]?: Map<string, Encoded>;
 }
 
 export interface DurableStreamOptions {
@@ -62,9 +62,13 @@ class DurableStreamEncoder implements StreamEncoder {
   }
 
   encode(batch: EncodedBatch): Encoded {
-    const cursor = this.#cursor;
-    if (batch[ENCODED]?.cursor !== cursor) batch[ENCODED] = { cursor, encoded: encodeBatch(batch, cursor) };
-    return batch[ENCODED].encoded;
+    batch[ENCODED] ??= new Map();
+    let encoded = batch[ENCODED].get(this.#cursor);
+    if (encoded === undefined) {
+      encoded = encodeBatch(batch, this.#cursor);
+      batch[ENCODED].set(this.#cursor, encoded);
+    }
+    return encoded;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { JobError, StreamEventData } from '@millrace/contracts';
-import { type OpenAiError, openAiJobError } from '../openai/errors.ts';
+import { DIVERGED, type OpenAiError, openAiJobError } from '../openai/errors.ts';
 import type { Projection, StepContext } from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
 import type { ReadEvent } from '../projection/read-event.ts';
@@ -49,13 +49,6 @@ export const responsesProjection: Projection<ResponseState> = {
 
 /** One object for all requests: frames are shared by the readers of a job. */
 export const responsesFormat = new ProjectionFormat(responsesProjection, { cursor: 'attempt-frame' });
-
-const DIVERGED: OpenAiError = {
-  message: 'The answer was started afresh and says something else now: ask for the response again.',
-  type: 'server_error',
-  code: 'server_error',
-  param: null,
-};
 
 interface Spoken {
   readonly state: ResponseState;

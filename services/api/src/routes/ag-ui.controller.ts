@@ -51,8 +51,7 @@ export class AgUiController {
     exchange: { readonly request: FastifyRequest; readonly reply: FastifyReply },
     { body, caller, pipeline }: { readonly body: unknown; readonly caller: Caller; readonly pipeline: string | null },
   ): Promise<void> {
-    const known = pipeline === null ? undefined : (await this.pipelines.known()).get(pipeline);
-    const isAgent = known?.kind === 'agent';
+    const isAgent = pipeline !== null && (await this.pipelines.find(pipeline))?.kind === 'agent';
     const { job, jobId, instructions, version, fieldOf } = agUiRequest(body, { pipeline, isAgent });
     const format = AG_UI_FORMATS[version];
     const resumed = resumedJob(exchange.request);

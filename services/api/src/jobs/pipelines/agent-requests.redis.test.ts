@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobRequest } from '@millrace/contracts';
 import { PipelineAnnouncements } from '@millrace/stream-log';
-import { startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, post, refOf, submit, type TestNode } from '../../testing/api-harness.ts';
 
 let redis: TestRedis;
@@ -129,9 +129,11 @@ describe('fields for agents (PROTOCOL §2)', () => {
       ...{ worker: 'w2', since: 2 },
       pipelines: [{ name: pipeline, kind: 'agent' }],
     });
-    // longer than a node waits before it asks again, and much less than it caches
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    await submit(node, {}, { pipeline, query: 'hi' });
+    // sooner than what a node caches is old
+    const accept = { accept: 'application/json' };
+    await eventually(async () => (await post(node, { pipeline, query: 'hi' }, accept)).status === 202, {
+      timeoutMs: 4_000,
+    });
   });
 
   it('name 20 faults at most', async () => {
