@@ -4,6 +4,8 @@ import { AG_UI_FORMATS } from './ag-ui/frames.ts';
 import { aiSdkFormat } from './ai-sdk/frames.ts';
 import { messagesFormat } from './anthropic/frames.ts';
 import { DurableStreamFormat } from './durable-streams/frames.ts';
+import { langGraphFormat } from './langgraph/frames.ts';
+import { RUN_MODES } from './langgraph/modes.ts';
 import { NativeFormat } from './native/frames.ts';
 import { NativeThreadFormat } from './native/thread-frames.ts';
 import { chatFormat } from './openai-chat/frames.ts';
@@ -29,6 +31,14 @@ for (const includesUsage of [false, true]) {
 }
 itConforms('anthropic', { format: messagesFormat, read: readMessages });
 itConforms('openai-responses', { format: responsesFormat, read: readResponses });
+itConforms('langgraph', {
+  format: langGraphFormat({ modes: new Set(['messages-tuple', 'custom']), subgraphs: true }),
+  read: readRun,
+});
+itConforms('langgraph, all modes', {
+  format: langGraphFormat({ modes: new Set(RUN_MODES.filter((mode) => mode !== 'messages')), subgraphs: false }),
+  read: readRun,
+});
 for (const counted of [false, true]) {
   for (const whenVoid of ['break', 'error'] as const) {
     const format = aiSdkFormat({ continues: false, counted, approvals: true, whenVoid });
@@ -222,4 +232,42 @@ function saidByMessage(frame: MessagesFrame): Said[] {
   if (delta.partial_json !== undefined) return [{ kind: 'piece', of: `input ${index}`, text: delta.partial_json }];
   if (type === 'error') return [{ kind: 'end', isSuccess: false }];
   return type === 'message_stop' ? [{ kind: 'end', isSuccess: true }] : [{ kind: 'fact', fact: JSON.stringify(frame) }];
+}
+
+interface ChunkOfRun {
+  readonly id: string;
+  readonly content: string;
+  readonly additional_kwargs: { readonly reasoning_content?: string };
+  readonly tool_call_chunks?: readonly { readonly index: number; readonly id?: string; readonly args: string }[];
+}
+
+/** What a frame without an id says counts with the next that has one: until then a client comes back before it. */
+function readRun(body: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  let said: Said[] = [];
+  const onEvent = ({ id, event = '', data }: EventSourceMessage) => {
+    said.push(...saidInRun(event, data));
+    if (id === undefined) return;
+    frames.push({ cursor: id, said });
+    said = [];
+  };
+  createParser({ onEvent, maxBufferSize: 4_000_000 }).feed(new TextDecoder().decode(body));
+  return frames;
+}
+
+function saidInRun(event: string, data: string): Said[] {
+  const fact: Said = { kind: 'fact', fact: `${event} ${data}` };
+  if (event === 'error' || event === 'end') return [fact, { kind: 'end', isSuccess: event === 'end' }];
+  if (event !== 'messages') return [fact];
+  const [{ id, content, additional_kwargs: more, tool_call_chunks: [call] = [], ...rest }] = JSON.parse(data) as [
+    ChunkOfRun & { readonly type: string },
+  ];
+  if (rest.type !== 'AIMessageChunk') return [fact];
+  if (content !== '') return [{ kind: 'piece', of: `${ANSWER} ${id}`, text: content }];
+  if (more.reasoning_content !== undefined) {
+    return [{ kind: 'piece', of: `reasoning ${id}`, text: more.reasoning_content }];
+  }
+  return call?.id === undefined && call !== undefined
+    ? [{ kind: 'piece', of: `call ${id} ${call.index}`, text: call.args }]
+    : [fact];
 }

@@ -14,6 +14,25 @@ export { streamCursor } from './durable-streams/stream-cursor.ts';
 export type { ForeignAnswer, ForeignProblem } from './foreign/foreign-problem.ts';
 export { type FieldFault, RequestFault } from './foreign/request-fault.ts';
 export type { AnswerCollector, WholeAnswer } from './foreign/whole-answer.ts';
+export { langGraphProblem } from './langgraph/errors.ts';
+export { langGraphFormat, runLocation } from './langgraph/frames.ts';
+export { RUN_MODES, type RunStream, readModes } from './langgraph/modes.ts';
+export { assistantOf, type RunRequest, runRequest } from './langgraph/request.ts';
+export { checkpointOfMessages, type WireState, wireState, wireValues } from './langgraph/state.ts';
+export {
+  JOB_STATUSES,
+  type RunStatus,
+  runStatus,
+  selected,
+  type WireAssistant,
+  type WireRun,
+  type WireThread,
+  wireAssistant,
+  wireRun,
+  wireSchemas,
+  wireThread,
+} from './langgraph/views.ts';
+export { RunCollector } from './langgraph/whole.ts';
 export { NativeFormat } from './native/frames.ts';
 export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
 export { openAiProblem } from './openai/errors.ts';
