@@ -34,6 +34,7 @@ describe('chooseModel', () => {
     [{}, true],
     [{ OPENAI_API_KEY: '', OPENAI_BASE_URL: '' }, true],
     [{ OPENAI_API_KEY: 'sk-1' }, false],
+    [{ OPENAI_API_KEY_FILE: '/run/secrets/key' }, false],
     [{ OPENAI_BASE_URL: 'http://localhost:11434/v1' }, false],
   ])('with %j simulates: %s', (env, simulated) => {
     expect(chooseModel(env).simulated).toBe(simulated);

@@ -6,7 +6,10 @@
 export function chooseModel(env) {
   const baseUrl = env['OPENAI_BASE_URL'];
   if (baseUrl) return { simulated: false, describedAs: `the server at ${withoutCredentials(baseUrl)}` };
-  if (env['OPENAI_API_KEY']) return { simulated: false, describedAs: 'OpenAI (OPENAI_API_KEY)' };
+  const urlFile = env['OPENAI_BASE_URL_FILE'];
+  if (urlFile) return { simulated: false, describedAs: `the server named in ${urlFile}` };
+  const key = ['OPENAI_API_KEY', 'OPENAI_API_KEY_FILE'].find((name) => env[name]);
+  if (key) return { simulated: false, describedAs: `OpenAI (${key})` };
   return {
     simulated: true,
     describedAs: [

@@ -1,4 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { describeSettings } from './describe-settings.ts';
 import { loadSettings } from './load-settings.ts';
@@ -82,6 +85,36 @@ describe('loadSettings', () => {
     const message = failure({ MILLRACE_MAX_SECONDS: '5' });
     expect(message).toContain('MILLRACE_MAX_SECONDS: must be at least MILLRACE_MIN_SECONDS');
     expect(message).toContain('PORT: is required');
+  });
+});
+
+describe('a secret in a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+
+  it('is read without the line end that editors add', () => {
+    const settings = loadSettings(schema, { PORT: '1', OPENAI_API_KEY_FILE: file('key', ' sk-from-a-file\n') });
+    expect(settings.OPENAI_API_KEY).toBe('sk-from-a-file');
+  });
+
+  it('is refused beside the variable, where the file cannot be read or is empty, and never shown', () => {
+    const both = failure({ PORT: '1', OPENAI_API_KEY: 'sk-1', OPENAI_API_KEY_FILE: file('other', 'sk-hunter2') });
+    expect(both).toContain('OPENAI_API_KEY_FILE: must not be set beside OPENAI_API_KEY');
+    expect(failure({ PORT: '1', REDIS_URL_FILE: join(folder, 'none') })).toMatch(
+      /REDIS_URL_FILE: cannot read .*ENOENT/,
+    );
+    expect(failure({ PORT: '1', OPENAI_API_KEY_FILE: file('empty', '\n') })).toContain('is empty');
+    const wrong = failure({ PORT: '1', OPENAI_API_KEY_FILE: file('wrong', 'hunter2') });
+    expect(wrong).toContain('OPENAI_API_KEY');
+    expect(`${both}${wrong}`).not.toContain('hunter2');
+  });
+
+  it('is for secrets only', () => {
+    expect(failure({ PORT_FILE: file('port', '1') })).toContain('PORT: is required');
   });
 });
 
