@@ -14,11 +14,12 @@ const ROOMS = {
     health: [],
     server: ['http', 'health'],
     auth: ['http', 'health'],
+    credentials: ['http', 'health', 'auth'],
     quota: ['http', 'auth'],
     jobs: ['http', 'health', 'auth', 'quota'],
     threads: ['http', 'health', 'auth', 'quota', 'jobs'],
-    relay: ['http', 'health', 'server', 'quota', 'jobs', 'threads'],
-    routes: ['http', 'health', 'auth', 'quota', 'jobs', 'threads', 'relay'],
+    relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
+    routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
   },
   worker: {
     pipelines: [],
@@ -38,7 +39,7 @@ const roomRules = Object.entries(ROOMS).flatMap(([service, rooms]) => {
   const ofRoom = ([room, others]) => {
     const files = ['http', 'health'].includes(room)
       ? 'tokens'
-      : room === 'auth'
+      : ['auth', 'credentials', 'routes'].includes(room)
         ? 'tokens|settings|api-keys'
         : 'tokens|settings';
     const only = (allowed) => ({ path: root, pathNot: `${root}((${allowed.join('|')})/|(${files})\\.ts$)` });

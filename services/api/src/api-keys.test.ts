@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeyRing, parseApiKeys } from './api-keys.ts';
+import { parseApiKeys } from './api-keys.ts';
+import { SettingsKeys } from './credentials/settings-keys.ts';
 
 const SECRET = 's3cret-of-sixteen';
 
@@ -11,17 +12,17 @@ function keysOf(text: string) {
 
 describe('API keys', () => {
   const keys = keysOf(`alice:user:${SECRET}, ops:admin:one:with:many:colons`);
-  const ring = new KeyRing(keys);
+  const known = new SettingsKeys(keys);
 
-  it('finds the key of a secret', () => {
-    expect(ring.find(SECRET)).toMatchObject({ tenant: 'alice', role: 'user' });
-    expect(ring.find('one:with:many:colons')).toMatchObject({ tenant: 'ops', role: 'admin' });
+  it('finds the key of a secret', async () => {
+    expect(await known.find(SECRET)).toMatchObject({ tenant: 'alice', role: 'user' });
+    expect(await known.find('one:with:many:colons')).toMatchObject({ tenant: 'ops', role: 'admin' });
   });
 
   it.each(['', SECRET.slice(0, -1), `${SECRET} `, SECRET.toUpperCase(), '__proto__'])(
     'knows nobody by %j',
-    (secret) => {
-      expect(ring.find(secret)).toBeNull();
+    async (secret) => {
+      expect(await known.find(secret)).toBeNull();
     },
   );
 

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 
-type Role = 'user' | 'admin';
+/** What a credential lets its holder be. @see PROTOCOL.md §11 */
+export const ROLES = ['user', 'manager', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** @returns whether a role of an issuer or a key is one of ours */
+export function isRole(role: unknown): role is Role {
+  return ROLES.some((known) => known === role);
+}
 
 /** An API key, without its secret. */
 export interface ApiKey {
@@ -14,7 +21,8 @@ export type ParsedApiKeys =
   | { readonly ok: true; readonly keys: readonly ApiKey[] }
   | { readonly ok: false; readonly problem: string };
 
-const TENANT = /^[A-Za-z0-9_-]{1,64}$/;
+/** What names a tenant. */
+export const TENANT = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A shorter secret can be guessed. */
 const MIN_SECRET_CHARS = 16;
@@ -29,7 +37,7 @@ export function parseApiKeys(text: string): ParsedApiKeys {
     const [tenant = '', role = '', ...rest] = entry.split(':');
     const secret = rest.join(':');
     if (!TENANT.test(tenant)) return bad(index, 'the tenant must be 1 to 64 of A-Z, a-z, 0-9, "_" and "-"');
-    if (role !== 'user' && role !== 'admin') return bad(index, 'the role must be user or admin');
+    if (!isRole(role)) return bad(index, 'the role must be user, manager or admin');
     if (secret.length < MIN_SECRET_CHARS)
       return bad(index, `the secret must have ${MIN_SECRET_CHARS} characters at least`);
     if (!SECRET.test(secret)) return bad(index, 'the secret must be printable ASCII without blanks');
@@ -41,20 +49,9 @@ export function parseApiKeys(text: string): ParsedApiKeys {
   return { ok: true, keys };
 }
 
-/** Finds keys by their secret. It compares digests, so the time that takes reveals nothing that helps to guess a secret. */
-export class KeyRing {
-  readonly #keys: ReadonlyMap<string, ApiKey>;
-
-  constructor(keys: readonly ApiKey[]) {
-    this.#keys = new Map(keys.map((key) => [key.digest, key]));
-  }
-
-  find(secret: string): ApiKey | null {
-    return this.#keys.get(digestOf(secret)) ?? null;
-  }
-}
-
-function digestOf(secret: string): string {
+/** What is kept of a secret. Secrets are looked up by it, so the time that takes reveals nothing that helps to guess one.
+ *  @returns sha256, base64 */
+export function digestOf(secret: string): string {
   return createHash('sha256').update(secret).digest('base64');
 }
 

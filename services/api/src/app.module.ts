@@ -1,6 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { authModule } from './auth/auth.module.ts';
+import { credentialsModule } from './credentials/credentials.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { PortsModule, type ProcessContext } from './ports.module.ts';
@@ -15,5 +15,8 @@ class ApiModule {}
 
 /** @param modules further ones, with routes of their own */
 export function appModule(context: ProcessContext, modules: readonly Type[]): DynamicModule {
-  return { module: ApiModule, imports: [PortsModule.of(context), authModule(context.authenticator), ...modules] };
+  return {
+    module: ApiModule,
+    imports: [PortsModule.of(context), credentialsModule(context.authenticator), ...modules],
+  };
 }

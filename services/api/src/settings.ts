@@ -15,6 +15,47 @@ import { hostNameOf } from './http/host-name.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
+/** The algorithms with a public key, RFC 7518 §3.1 and RFC 8037. A secret that issuer and node share signs no JWT here. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+
+const jwtSettings = {
+  MILLRACE_JWT_ISSUER: z.string().optional().describe('With MILLRACE_AUTH=jwt: the issuer, as tokens name it (`iss`)'),
+  MILLRACE_JWT_AUDIENCE: z.string().optional().describe('With MILLRACE_AUTH=jwt: whom tokens must be for (`aud`)'),
+  MILLRACE_JWT_JWKS: z
+    .string()
+    .optional()
+    .describe('With MILLRACE_AUTH=jwt: the issuer’s public keys (JWKS), as a URL or a file'),
+  MILLRACE_JWT_ALGORITHMS: z
+    .string()
+    .default('RS256,ES256,EdDSA')
+    .transform((text) => text.split(',').flatMap((name) => name.trim() || []))
+    .refine(
+      (names) => names.length > 0 && names.every((name) => ALGORITHMS.includes(name)),
+      `must be of ${ALGORITHMS.join(', ')}`,
+    )
+    .describe('Signatures that are accepted, comma-separated, whatever a token says'),
+  MILLRACE_JWT_TENANT_CLAIM: z
+    .string()
+    .default('tenant')
+    .describe('Claim that names the tenant; dots lead into objects (`app.tenant`)'),
+  MILLRACE_JWT_ROLE_CLAIM: z
+    .string()
+    .default('role')
+    .describe('Claim that names the role or several: user, manager, admin; without it: user'),
+};
+
 /** The environment of one API process. Parsed once, in main.ts; the tables of settings are made from it. */
 export const apiSettingsSchema = z
   .object({
@@ -26,9 +67,17 @@ export const apiSettingsSchema = z
     ...streamLogSettings,
     ...threadSettings,
     MILLRACE_AUTH: z
-      .enum(['none', 'apikey'])
+      .string()
+      .transform((text) => text.split(',').flatMap((kind) => kind.trim() || []))
+      .refine(
+        (kinds) => kinds.every((kind) => isKind(kind) || (kind === 'none' && kinds.length === 1)),
+        'must be none, apikey, jwt or apikey,jwt',
+      )
+      .transform((kinds) => kinds.filter(isKind))
       .optional()
-      .describe('Who may call: none (everybody is an admin; must be set explicitly beyond loopback) or apikey'),
+      .describe(
+        'Who may call: none (everybody is an admin; must be set explicitly beyond loopback), apikey, jwt, or both, comma-separated',
+      ),
     MILLRACE_API_KEYS: z
       .string()
       .default('')
@@ -39,7 +88,15 @@ export const apiSettingsSchema = z
         return z.NEVER;
       })
       .describe(
-        'With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user or admin, and secrets of at least 16 characters',
+        'With MILLRACE_AUTH=apikey: tenant:role:secret,… with role user, manager or admin, and secrets of at least 16 characters',
+      ),
+    ...jwtSettings,
+    MILLRACE_TOKEN_SECRET: z
+      .string()
+      .min(32)
+      .optional()
+      .describe(
+        'Signs the tokens of POST /tokens, the same on all nodes, 32 characters at least. Default: made once, kept in Redis',
       ),
     ...modelSettings,
     MILLRACE_MODELS: z
@@ -115,6 +172,10 @@ export const apiSettingsSchema = z
       .describe(
         'Without keys: names of the service, comma-separated, besides loopback names and HOST; ignored with keys',
       ),
+    MILLRACE_AUDIT_FILE: z
+      .string()
+      .optional()
+      .describe('File that the lines of the audit log are added to. Default: among the other lines of the log'),
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, which is served at /'),
   })
   .check(recordOutlivesLog)
@@ -126,20 +187,28 @@ export const apiSettingsSchema = z
         message: `must be set when HOST is not loopback: everybody who reaches ${settings.HOST} would be admin`,
       });
     }
-    if (settings.MILLRACE_AUTH !== 'apikey' && settings.MILLRACE_API_KEYS.length > 0) {
+    const kinds = settings.MILLRACE_AUTH ?? [];
+    if (!kinds.includes('apikey') && settings.MILLRACE_API_KEYS.length > 0) {
       context.addIssue({
         code: 'custom',
         path: ['MILLRACE_AUTH'],
         message: 'must be apikey when MILLRACE_API_KEYS is set: without it the keys would protect nothing',
       });
     }
-    if (settings.MILLRACE_AUTH !== 'apikey' && settings.MILLRACE_CORS_ORIGINS.includes('*')) {
+    if (kinds.length === 0 && settings.MILLRACE_CORS_ORIGINS.includes('*')) {
       context.addIssue({
         code: 'custom',
         path: ['MILLRACE_CORS_ORIGINS'],
-        message:
-          'must name the origins when MILLRACE_AUTH is not apikey: with * every page in a browser would be admin',
+        message: 'must name the origins when MILLRACE_AUTH is none: with * every page in a browser would be admin',
       });
+    }
+    for (const name of ['MILLRACE_JWT_ISSUER', 'MILLRACE_JWT_AUDIENCE', 'MILLRACE_JWT_JWKS'] as const) {
+      if (kinds.includes('jwt') && settings[name] === undefined) {
+        context.addIssue({ code: 'custom', path: [name], message: 'is required when MILLRACE_AUTH has jwt' });
+      }
+      if (!kinds.includes('jwt') && settings[name] !== undefined) {
+        context.addIssue({ code: 'custom', path: [name], message: 'protects nothing unless MILLRACE_AUTH has jwt' });
+      }
     }
     if (settings.MILLRACE_MAX_TIMEOUT_MS > settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000) {
       context.addIssue({
@@ -148,7 +217,7 @@ export const apiSettingsSchema = z
         message: 'must not be longer than MILLRACE_UNFINISHED_RETENTION_SECONDS: a silent job would be forgotten',
       });
     }
-    if (settings.MILLRACE_AUTH === 'apikey' && settings.MILLRACE_API_KEYS.length === 0) {
+    if (kinds.join() === 'apikey' && settings.MILLRACE_API_KEYS.length === 0) {
       context.addIssue({
         code: 'custom',
         path: ['MILLRACE_API_KEYS'],
@@ -156,6 +225,15 @@ export const apiSettingsSchema = z
       });
     }
   });
+
+/** Whether callers must present a credential. Without, everybody is an admin of the one tenant. */
+export function needsCredentials({ MILLRACE_AUTH: kinds = [] }: Pick<ApiSettings, 'MILLRACE_AUTH'>): boolean {
+  return kinds.length > 0;
+}
+
+function isKind(word: string): word is 'apikey' | 'jwt' {
+  return word === 'apikey' || word === 'jwt';
+}
 
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text);

@@ -21,3 +21,4 @@ export const CHECKPOINTS = Symbol('Checkpoints');
 export const SUBSCRIBERS = Symbol('Subscribers');
 export const THREAD_TOPICS = Symbol('ThreadTopics');
 export const AUTHENTICATOR = Symbol('Authenticator');
+export const REVOCATIONS = Symbol('Revocations');

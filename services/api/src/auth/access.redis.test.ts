@@ -7,7 +7,16 @@ import type { Authenticator } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import type { Permission } from './permissions.ts';
 
-const ALL: readonly Permission[] = ['job:create', 'job:read', 'job:watch', 'job:cancel', 'jobs:cancel', 'tenants:all'];
+const ALL: readonly Permission[] = [
+  'job:create',
+  'job:read',
+  'job:watch',
+  'job:cancel',
+  'jobs:cancel',
+  'tokens:manage',
+  'keys:manage',
+  'tenants:all',
+];
 
 /** Reads the caller from the header `x-api-key`: `<permission>,…` or `all`, and after `@` when it expires. */
 class HeaderAuthenticator implements Authenticator {
@@ -24,7 +33,8 @@ class HeaderAuthenticator implements Authenticator {
       role: 'user',
       subject: null,
       permissions,
-      expiresAt: expiresAt === undefined ? null : Number(expiresAt),
+      scope: null,
+      credential: { id: null, expiresAt: expiresAt === undefined ? null : Number(expiresAt) },
     };
   }
 }

@@ -1,4 +1,6 @@
-/** What a caller may do. `tenants:all` extends the others to the jobs and threads of all tenants. */
+import type { Role } from '../api-keys.ts';
+
+/** What a caller may do. `tenants:all` extends the others to all tenants. */
 export type Permission =
   | 'job:create'
   | 'job:read'
@@ -8,15 +10,20 @@ export type Permission =
   | 'thread:create'
   | 'thread:read'
   | 'thread:delete'
+  | 'tokens:manage'
+  | 'keys:manage'
   | 'tenants:all';
 
 const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
+const MANAGER: readonly Permission[] = [...USER, 'tokens:manage'];
+const ADMIN: readonly Permission[] = [...MANAGER, 'jobs:cancel', 'keys:manage', 'tenants:all'];
 
-/** What the roles of API keys may do. */
-export const ROLE_PERMISSIONS: Readonly<Record<'user' | 'admin', ReadonlySet<Permission>>> = {
+/** What each role may do: `user` with jobs and threads of the own tenant, `manager` with its access, `admin` everything. */
+export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   user: new Set(USER),
-  admin: new Set([...USER, 'jobs:cancel', 'tenants:all']),
+  manager: new Set(MANAGER),
+  admin: new Set(ADMIN),
 };

@@ -72,7 +72,7 @@ export class InvalidCursor extends Problem {
 
 export class Unauthenticated extends Problem {
   constructor() {
-    super('UNAUTHENTICATED', 'Send one valid key, as "Authorization: Bearer …" or "x-api-key: …".', {
+    super('UNAUTHENTICATED', 'Send one valid key or token, as "Authorization: Bearer …" or "x-api-key: …".', {
       headers: { 'WWW-Authenticate': 'Bearer realm="millrace"' },
     });
   }
@@ -82,6 +82,23 @@ export class Forbidden extends Problem {
   /** @param permission what the caller lacks */
   constructor(permission: string) {
     super('FORBIDDEN', `This needs the permission ${permission}.`);
+  }
+}
+
+/** The credential is for certain jobs and threads, and this is not one of them. */
+export class OutOfScope extends Problem {
+  constructor(detail: string) {
+    super('FORBIDDEN', detail);
+  }
+}
+
+/** Somebody at the address guesses credentials. */
+export class TooManyWrongTries extends Problem {
+  /** @param waitMs until the address may try again */
+  constructor(waitMs: number) {
+    super('RATE_LIMITED', 'Too many wrong credentials came from your address; wait, then send a valid one.', {
+      headers: { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1_000))) },
+    });
   }
 }
 
@@ -120,6 +137,12 @@ export class AmbiguousId extends Problem {
 export class ThreadNotFound extends Problem {
   constructor() {
     super('THREAD_NOT_FOUND', 'There is no such thread, or it is not yours.');
+  }
+}
+
+export class KeyNotFound extends Problem {
+  constructor() {
+    super('INVALID_REQUEST', 'There is no such key.', { status: 404 });
   }
 }
 

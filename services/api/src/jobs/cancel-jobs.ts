@@ -1,6 +1,7 @@
 import type { JobStatus } from '@millrace/contracts';
 import type { JobCatalogue, JobOutline, JobPage, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.ts';
 import type { Caller } from '../auth/caller.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 import { JobAccess } from './job-access.ts';
@@ -23,6 +24,7 @@ export class CancelJobs {
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
+    @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
   /** @returns how many jobs this call cancelled
@@ -40,6 +42,7 @@ export class CancelJobs {
       cancelled += outcomes.filter(({ kind }) => kind === 'cancelled').length;
       cursor = page.nextCursor;
     } while (cursor !== null);
+    this.audit.record(caller, { action: 'jobs.cancel', tenant: scope, target: null, details: { status, cancelled } });
     return cancelled;
   }
 }

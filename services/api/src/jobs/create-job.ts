@@ -2,6 +2,7 @@ import { type CreateJobBody, type JobRequest, jobRef } from '@millrace/contracts
 import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
+import { OutOfScope } from '../http/problem.ts';
 import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake, type Submission } from './intake.ts';
@@ -59,10 +60,13 @@ export class CreateJob {
   ) {}
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
-   *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound */
+   *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, jobId, isChosen, idempotencyKey, follows } = command;
     const { tenant } = caller;
+    if (caller.scope !== null && (body.threadId === undefined || !caller.scope.threads.has(body.threadId))) {
+      throw new OutOfScope('This token creates jobs in its own threads only: name one of them as "threadId".');
+    }
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? jobId;

@@ -2,7 +2,8 @@ import { type JobRef, jobRef } from '@millrace/contracts';
 import { type JobCatalogue, JobNotFound, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { AmbiguousId, Forbidden } from '../http/problem.ts';
+import { includesJob } from '../auth/scope.ts';
+import { AmbiguousId, Forbidden, OutOfScope } from '../http/problem.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 
 /** A job as a request names it. */
@@ -41,13 +42,15 @@ export class JobAccess {
       );
     const [only] = jobs;
     if (only === undefined) throw new JobNotFound(jobId);
+    if (caller.scope !== null && !includesJob(caller.scope, only)) throw new JobNotFound(jobId);
     return only;
   }
 
   /** @param tenant the one that the caller asks for
    *  @returns the tenant whose jobs the caller may list; null: all tenants
-   *  @throws Forbidden */
+   *  @throws Forbidden, OutOfScope */
   scopeOf(caller: Caller, tenant: string | undefined): string | null {
+    if (caller.scope !== null) throw new OutOfScope('This token is for certain jobs and threads: name one of them.');
     if (seesAllTenants(caller)) return tenant ?? null;
     if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
     return caller.tenant;

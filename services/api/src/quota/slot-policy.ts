@@ -1,7 +1,7 @@
 import type { Logger } from '@millrace/runtime';
 import type { SlotPolicy, TenantSlots } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import type { ApiSettings } from '../settings.ts';
+import { type ApiSettings, needsCredentials } from '../settings.ts';
 import { LOGGER, SETTINGS, TENANT_SLOTS } from '../tokens.ts';
 
 /** How often to announce the policy, milliseconds. Redis may have lost it, and workers may be new. */
@@ -19,7 +19,7 @@ export class SlotPolicyAnnouncer implements OnApplicationBootstrap, OnApplicatio
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     // without keys there is one tenant, which may use all slots
-    this.#policy = settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? (settings.MILLRACE_AUTH === 'apikey' ? 'share' : 'none');
+    this.#policy = settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? (needsCredentials(settings) ? 'share' : 'none');
   }
 
   /** Announces the policy before the first request. */

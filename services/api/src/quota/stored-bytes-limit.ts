@@ -1,7 +1,7 @@
 import type { JobCatalogue, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { StorageFull } from '../http/problem.ts';
-import type { ApiSettings } from '../settings.ts';
+import { type ApiSettings, needsCredentials } from '../settings.ts';
 import { JOB_CATALOGUE, REDIS, SETTINGS } from '../tokens.ts';
 
 /** How often to read the memory limit of Redis, milliseconds. It can change at run time. */
@@ -30,10 +30,13 @@ export class StoredBytesLimit implements OnApplicationBootstrap, OnApplicationSh
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
   ) {
-    const { MILLRACE_MAX_STORED_BYTES_PER_TENANT: max, MILLRACE_AUTH: auth, MILLRACE_API_KEYS: keys } = settings;
-    this.#shares = Math.min(new Set(keys.map(({ tenant }) => tenant)).size, MAX_SHARES);
-    this.#isFixed = max !== undefined || auth !== 'apikey';
-    this.#max = max ?? (auth === 'apikey' ? UNBOUNDED_REDIS_BYTES : Number.MAX_SAFE_INTEGER);
+    const { MILLRACE_MAX_STORED_BYTES_PER_TENANT: max, MILLRACE_AUTH: kinds = [], MILLRACE_API_KEYS: keys } = settings;
+    const hasTenants = needsCredentials(settings);
+    // an issuer may name any number of tenants
+    const tenants = kinds.includes('jwt') ? MAX_SHARES : new Set(keys.map(({ tenant }) => tenant)).size;
+    this.#shares = Math.min(tenants, MAX_SHARES);
+    this.#isFixed = max !== undefined || !hasTenants;
+    this.#max = max ?? (hasTenants ? UNBOUNDED_REDIS_BYTES : Number.MAX_SAFE_INTEGER);
   }
 
   get max(): number {

@@ -4,6 +4,7 @@ import type { LogPosition, StreamEncoder, StreamedJob, StreamFormat } from '@mil
 import type { EventBatch, EventSink, FollowedJob, Place, Subscribers, Subscription } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import type { Credential } from '../auth/caller.ts';
 import { nameRequest } from '../http/request-id.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import { StalledReaders } from '../server/stalled-readers.ts';
@@ -32,14 +33,12 @@ export interface StreamRequest {
   readonly fresh?: boolean;
   /** this connection created the job: losing it may cancel the job */
   readonly isCreator: boolean;
-  /** when the caller's credential expires, ms since the epoch; null: never */
-  readonly expiresAt: number | null;
+  readonly credential: Credential;
 }
 
 /** A response to be connected to a source of events. */
 export interface ConnectRequest extends Pick<ConnectionOptions, 'names' | 'format' | 'encoder' | 'lease'> {
-  /** when the caller's credential expires, ms since the epoch; null: never */
-  readonly expiresAt: number | null;
+  readonly credential: Credential;
   /** the last event that the reader has; null: none */
   readonly cursor: string | null;
   /** starts to give events to the connection */
@@ -68,7 +67,7 @@ export class Relay implements StreamObserver {
   /** @returns when the headers are out, or a 204 because the cursor is the job's last event
    *  @throws JobNotFound, LogExpired before anything was sent */
   open(reply: FastifyReply, request: StreamRequest): Promise<void> {
-    const { job, format, from, isCreator, expiresAt, place, fresh = false } = request;
+    const { job, format, from, isCreator, credential, place, fresh = false } = request;
     const streamed = nameStream(reply, request);
     const encoder = format.connect(streamed, from ?? undefined);
     return this.connect(reply, {
@@ -76,7 +75,7 @@ export class Relay implements StreamObserver {
       format,
       encoder,
       lease: this.leases.acquire(job, { isCreator }),
-      expiresAt,
+      credential,
       cursor: from?.after ?? null,
       follow: (sink) => {
         const after = from?.after ?? startOf(job, encoder);
@@ -88,7 +87,7 @@ export class Relay implements StreamObserver {
   /** Connects a response to any source of events.
    *  @returns when the headers are out, or a 204 because nothing will come
    *  @throws what `follow` throws, before anything was sent */
-  async connect(reply: FastifyReply, { expiresAt, cursor, follow, ...parts }: ConnectRequest): Promise<void> {
+  async connect(reply: FastifyReply, { credential, cursor, follow, ...parts }: ConnectRequest): Promise<void> {
     const connection = new StreamConnection({ ...parts, reply, shared: this.#shared });
     this.streams.add(connection);
     if (reply.raw.destroyed) {
@@ -109,7 +108,7 @@ export class Relay implements StreamObserver {
     }
     if (connection.closed) return;
     connection.start();
-    if (expiresAt !== null) this.deadlines.add(connection, expiresAt);
+    this.deadlines.add(connection, credential);
     this.streams.attached(connection, cursor);
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RevocationListener } from '../auth/revocations.ts';
 import { StreamDeadlines } from './stream-deadlines.ts';
 
 const START = Date.parse('2030-01-01T00:00:00Z');
@@ -6,24 +7,26 @@ const DAY_MS = 86_400_000;
 
 let deadlines: StreamDeadlines;
 let expired: string[];
+let revoked: RevocationListener;
 
 beforeEach(() => {
   jest.useFakeTimers({ now: START });
-  [deadlines, expired] = [new StreamDeadlines(), []];
+  expired = [];
+  deadlines = new StreamDeadlines({ onRevoked: (listener) => (revoked = listener) });
 });
 afterEach(() => {
   jest.useRealTimers();
 });
 
 /** Adds a stream that expires so many milliseconds after the start. */
-function add(name: string, afterMs: number) {
+function add(name: string, afterMs: number | null, id: string | null = null) {
   const stream = {
     expire() {
       expired.push(name);
       deadlines.remove(stream); // as a connection does when it closes
     },
   };
-  deadlines.add(stream, START + afterMs);
+  deadlines.add(stream, { id, expiresAt: afterMs === null ? null : START + afterMs });
   return stream;
 }
 
@@ -53,6 +56,18 @@ describe('the deadlines of streams', () => {
     expect(expired).toEqual([]);
     jest.advanceTimersByTime(1);
     expect(expired).toEqual(['distant']);
+  });
+
+  it('do not wait when a credential is revoked, which ends its streams alone', () => {
+    add('one', null, 'key');
+    add('the same', 5_000, 'key');
+    add('another', 1_000, 'token');
+    add('lasting', null);
+    revoked(new Set(['key', 'unused']));
+    expect(expired).toEqual(['one', 'the same']);
+    jest.advanceTimersByTime(5_000);
+    expect(expired).toEqual(['one', 'the same', 'another']);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('keep no timer for streams that have ended', () => {

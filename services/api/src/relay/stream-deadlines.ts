@@ -1,29 +1,36 @@
 import { MAX_TIMER_MS } from '@millrace/contracts';
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { Credential } from '../auth/caller.ts';
+import type { Revocations } from '../auth/revocations.ts';
+import { REVOCATIONS } from '../tokens.ts';
 
 export interface ExpiringStream {
   /** Ends the stream without a terminal event. Its reader may come back with another credential. */
   expire(): void;
 }
 
-/** Ends streams when the credentials that opened them expire. One timer serves all of them. */
+/** Ends streams when the credentials that opened them expire or are revoked. One timer serves all of them. */
 @Injectable()
 export class StreamDeadlines implements OnApplicationShutdown {
-  /** when each stream expires, ms since the epoch */
-  readonly #deadlines = new Map<ExpiringStream, number>();
+  readonly #credentials = new Map<ExpiringStream, Credential>();
   #timer: NodeJS.Timeout | null = null;
   /** when the timer fires, ms since the epoch */
   #firesAt = Number.POSITIVE_INFINITY;
 
-  /** @param expiresAt ms since the epoch */
-  add(stream: ExpiringStream, expiresAt: number): void {
-    this.#deadlines.set(stream, expiresAt);
-    if (expiresAt < this.#firesAt) this.#arm(expiresAt);
+  constructor(@Inject(REVOCATIONS) revocations: Revocations) {
+    revocations.onRevoked((ids) => this.#expireWhere(({ id }) => id !== null && ids.has(id)));
+  }
+
+  add(stream: ExpiringStream, credential: Credential): void {
+    const { id, expiresAt } = credential;
+    if (id === null && expiresAt === null) return;
+    this.#credentials.set(stream, credential);
+    if (expiresAt !== null && expiresAt < this.#firesAt) this.#arm(expiresAt);
   }
 
   /** @param stream may have no deadline */
   remove(stream: ExpiringStream): void {
-    if (this.#deadlines.delete(stream) && this.#deadlines.size === 0) this.#disarm();
+    if (this.#credentials.delete(stream) && this.#credentials.size === 0) this.#disarm();
   }
 
   onApplicationShutdown(): void {
@@ -33,15 +40,22 @@ export class StreamDeadlines implements OnApplicationShutdown {
   #expireDue(): void {
     this.#disarm();
     const now = Date.now();
-    const due = [...this.#deadlines].filter(([, expiresAt]) => expiresAt <= now);
-    for (const [stream] of due) this.#deadlines.delete(stream);
-    for (const [stream] of due) stream.expire();
-    if (this.#deadlines.size > 0) this.#arm(this.#earliest());
+    this.#expireWhere(({ expiresAt }) => expiresAt !== null && expiresAt <= now);
+    const earliest = this.#earliest();
+    if (earliest < Number.POSITIVE_INFINITY) this.#arm(earliest);
+  }
+
+  #expireWhere(isOver: (credential: Credential) => boolean): void {
+    const over = [...this.#credentials].filter(([, credential]) => isOver(credential));
+    for (const [stream] of over) this.#credentials.delete(stream);
+    for (const [stream] of over) stream.expire();
   }
 
   #earliest(): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const expiresAt of this.#deadlines.values()) earliest = Math.min(earliest, expiresAt);
+    for (const { expiresAt } of this.#credentials.values()) {
+      earliest = Math.min(earliest, expiresAt ?? Number.POSITIVE_INFINITY);
+    }
     return earliest;
   }
 

@@ -28,6 +28,6 @@ export class StreamJob {
     const { caller } = named;
     this.quota.acquire(reply, caller);
     const job = await this.access.get(named);
-    await this.relay.open(reply, { job, format, from, isCreator: false, expiresAt: caller.expiresAt });
+    await this.relay.open(reply, { job, format, from, isCreator: false, credential: caller.credential });
   }
 }

@@ -52,7 +52,7 @@ export class StreamThread {
       format,
       encoder,
       lease,
-      expiresAt: caller.expiresAt,
+      credential: caller.credential,
       cursor: from === null ? null : threadCursor(from),
       follow: async (connection) => {
         // the next text may be hours away: that is no measure of this service

@@ -55,9 +55,9 @@ export class CreationAnswer {
     const { jobId } = job;
     nameJob(reply, jobId);
     if (wanted.kind === 'stream') {
-      const { expiresAt } = caller;
+      const { credential } = caller;
       const { place } = job;
-      const stream = { job, place, format: wanted.format, isCreator: true, expiresAt, ...startOf(job, wanted.from) };
+      const stream = { job, place, format: wanted.format, isCreator: true, credential, ...startOf(job, wanted.from) };
       await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
       return;
     }
@@ -71,7 +71,7 @@ export class CreationAnswer {
   }
 
   /** No longer than the setting, or than the credential lives. */
-  #boundedWaitMs(wantedMs: number, { expiresAt }: Caller): number {
+  #boundedWaitMs(wantedMs: number, { credential: { expiresAt } }: Caller): number {
     const lifeMs = expiresAt === null ? wantedMs : Math.max(0, expiresAt - Date.now());
     return Math.min(wantedMs, lifeMs, this.settings.MILLRACE_MAX_WAIT_MS);
   }

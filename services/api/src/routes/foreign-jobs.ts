@@ -75,7 +75,7 @@ export class ForeignJobs {
     this.quota.acquire(reply, caller);
     using job = await this.create(exchange, asked, { follows: true });
     const { place } = job;
-    const stream = { job, place, format, from: null, isCreator: true, expiresAt: caller.expiresAt };
+    const stream = { job, place, format, from: null, isCreator: true, credential: caller.credential };
     await Promise.all([job.enqueued, this.relay.open(reply, stream)]);
   }
 
@@ -148,7 +148,7 @@ export class ForeignJobs {
     }
   }
 
-  async #untilEnd(reply: FastifyReply, job: CreatedJob, { expiresAt }: Caller): Promise<void> {
+  async #untilEnd(reply: FastifyReply, job: CreatedJob, { credential: { expiresAt } }: Caller): Promise<void> {
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);

@@ -21,6 +21,7 @@ import {
   unready,
 } from './openapi/schemas.ts';
 import { OpenApiController } from './openapi.controller.ts';
+import { accessPaths } from './openapi-access.ts';
 import { anthropicPaths } from './openapi-anthropic.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
@@ -324,30 +325,36 @@ export function openApiDocument(): oas31.OpenAPIObject {
         'Streams of LLM answers that outlive connections, processes and deploys. HEAD is answered wherever GET is. ' +
         'An unknown method of a path gets 405 `METHOD_NOT_ALLOWED`, with `Allow`. Without keys, an unknown `Host` gets 421 ' +
         '`HOST_NOT_ALLOWED`, and a change by a page of another origin 403 `FORBIDDEN`. The scopes of an operation are the ' +
-        'permissions that it requires: users have `job:…` and `thread:…`, admins also `jobs:cancel`.',
+        'permissions that it requires: users have `job:…` and `thread:…`, managers also `tokens:manage`, admins all.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
     tags: [
       { name: 'jobs', description: 'Create, watch, get, cancel.' },
       { name: 'threads', description: 'Conversations: their jobs, one after the other.' },
+      { name: 'access', description: 'Keys and tokens.' },
       { name: 'protocols', description: 'The same jobs in the words of other clients.' },
       { name: 'operations', description: 'For operators.' },
     ],
     components: {
       securitySchemes: {
-        apiKey: { type: 'http', scheme: 'bearer', description: 'Required if `MILLRACE_AUTH` is `apikey`.' },
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'A key, a token or a JWT. Required unless `MILLRACE_AUTH` is `none`.',
+        },
         apiKeyHeader: {
           type: 'apiKey',
           in: 'header',
           name: 'x-api-key',
-          description: 'The same key in another header.',
+          description: 'The same in another header.',
         },
       },
     },
     paths: {
       ...jobPaths,
       ...threadPaths,
+      ...accessPaths,
       ...pipelinePaths,
       ...modelPaths,
       ...openAiChatPaths,

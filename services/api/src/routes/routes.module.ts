@@ -15,6 +15,7 @@ import { ForeignJobs } from './foreign-jobs.ts';
 import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
+import { KeysController } from './keys.controller.ts';
 import { ModelsController } from './models.controller.ts';
 import { NativeFormats } from './native-formats.ts';
 import { OpenAiChatController } from './openai-chat.controller.ts';
@@ -26,6 +27,7 @@ import { ResponsesController } from './responses.controller.ts';
 import { StreamController } from './stream.controller.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
+import { TokensController } from './tokens.controller.ts';
 import { WholeAnswers } from './whole-answers.ts';
 
 /** The routes: one thin controller for each kind. */
@@ -44,6 +46,8 @@ import { WholeAnswers } from './whole-answers.ts';
       ThreadStreamController,
       JobsController,
       ThreadsController,
+      KeysController,
+      TokensController,
     ],
   ],
   providers: [

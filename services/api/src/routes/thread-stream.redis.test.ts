@@ -78,7 +78,8 @@ describe('the stream of a thread', () => {
       authenticate: async (_: FastifyRequest): Promise<Caller> => ({
         ...{ tenant: 'one', role: 'user', subject: 'a-person' },
         permissions: new Set(['job:watch', 'job:create']),
-        expiresAt,
+        scope: null,
+        credential: { id: null, expiresAt },
       }),
     };
     const at = await harness.node({}, { authenticator });

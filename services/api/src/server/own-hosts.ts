@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { hostNameOf, isOriginOf } from '../http/host-name.ts';
 import { ForeignOrigin, HostNotAllowed } from '../http/problem.ts';
 import { changesNothing } from '../http/safe-methods.ts';
-import type { ApiSettings } from '../settings.ts';
+import { type ApiSettings, needsCredentials } from '../settings.ts';
 
 /** Probes reach a node by any name; these routes reveal only that it lives. */
 const FOR_PROBES: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz']);
@@ -15,7 +15,7 @@ const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
  *  reaches it for every open page. So a page that points its own name at this address (DNS rebinding) is refused, and
  *  a page of another origin must not change anything. @see PROTOCOL.md §8 */
 export function refuseForeignPages(fastify: FastifyInstance, settings: ApiSettings): void {
-  if (settings.MILLRACE_AUTH === 'apikey') return;
+  if (needsCredentials(settings)) return;
   const names = new Set(settings.MILLRACE_ALLOWED_HOSTS);
   if (!EVERYWHERE.has(settings.HOST)) names.add(hostNameOf(bracketed(settings.HOST)) ?? settings.HOST);
   const origins = new Set(settings.MILLRACE_CORS_ORIGINS);

@@ -1,13 +1,13 @@
 import type { JobRef } from '@millrace/contracts';
-import type { Logger } from '@millrace/runtime';
 import { isFinished, type JobCatalogue, type JobPage, type JobReader } from '@millrace/stream-log';
 import type { Checkpoints, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.ts';
 import { Unavailable } from '../http/problem.ts';
 import { JobQueue } from '../jobs/queue/job-queue.ts';
 import { Cancellation } from '../jobs/steps/cancellation.ts';
 import { type ErasableJob, JobErasure } from '../jobs/steps/job-erasure.ts';
-import { CHECKPOINTS, JOB_CATALOGUE, JOB_READER, LOGGER, THREADS } from '../tokens.ts';
+import { CHECKPOINTS, JOB_CATALOGUE, JOB_READER, THREADS } from '../tokens.ts';
 import { type NamedThread, ThreadAccess } from './thread-access.ts';
 
 const BATCH = 200;
@@ -27,7 +27,7 @@ export class DeleteThread {
     @Inject(Cancellation) private readonly cancellation: Cancellation,
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
   /** @throws ThreadNotFound, AmbiguousId
@@ -42,7 +42,7 @@ export class DeleteThread {
       await this.checkpoints.erase(ref);
       if (await this.threads.erase(ref)) {
         await this.queue.forgetErased();
-        this.logger.info({ threadId, tenant, by }, 'thread erased');
+        this.audit.record(named.caller, { action: 'thread.delete', tenant, target: threadId });
         return;
       }
     }

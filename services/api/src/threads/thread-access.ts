@@ -2,7 +2,7 @@ import { type ThreadRef, threadRef } from '@millrace/contracts';
 import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { AmbiguousId, Forbidden, ThreadNotFound } from '../http/problem.ts';
+import { AmbiguousId, Forbidden, OutOfScope, ThreadNotFound } from '../http/problem.ts';
 import { ThreadExit } from '../jobs/steps/thread-exit.ts';
 import { THREAD_CATALOGUE, THREADS } from '../tokens.ts';
 
@@ -50,6 +50,7 @@ export class ThreadAccess {
     }
     const [only] = threads;
     if (only === undefined) throw new ThreadNotFound();
+    if (caller.scope?.threads.has(threadId) === false) throw new ThreadNotFound();
     return only;
   }
 
@@ -76,8 +77,9 @@ export class ThreadAccess {
 
   /** @param tenant the one that the caller asks for
    *  @returns the tenant whose threads the caller may list; null: all tenants
-   *  @throws Forbidden */
+   *  @throws Forbidden, OutOfScope */
   scopeOf(caller: Caller, tenant: string | undefined): string | null {
+    if (caller.scope !== null) throw new OutOfScope('This token is for certain jobs and threads: name one of them.');
     if (seesAllTenants(caller)) return tenant ?? null;
     if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
     return caller.tenant;

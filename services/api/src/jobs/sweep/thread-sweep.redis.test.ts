@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CreateJobBody, createJobSchema, newRequestId, type ThreadView, threadRef } from '@millrace/contracts';
 import { type ThreadCatalogue, ThreadKeys, type Threads } from '@millrace/threads';
+import { LASTING } from '../../auth/caller.ts';
+import { ROLE_PERMISSIONS } from '../../auth/permissions.ts';
 import { ApiHarness, finish, post, refOf, type TestNode } from '../../testing/api-harness.ts';
 import { Turns } from '../../testing/turns.ts';
 import { THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
@@ -33,7 +35,11 @@ async function age(...ids: string[]): Promise<void> {
 async function record(of: Turns, fields: Partial<CreateJobBody> = {}): Promise<string> {
   const id = newRequestId();
   const body = createJobSchema.parse({ query: 'hi', threadId: of.threadId, ...fields });
-  const caller = { tenant: 'default', role: 'user', subject: null, permissions: new Set<never>(), expiresAt: null };
+  const caller = {
+    ...{ tenant: 'default', role: 'user', subject: null, scope: null },
+    permissions: ROLE_PERMISSIONS.user,
+    credential: LASTING,
+  };
   await node.api.nest.get(Intake).accept({
     ...{
       tenant: 'default',

@@ -1,0 +1,59 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { createLogger, type Logger } from '@millrace/runtime';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { z } from 'zod';
+import type { ApiSettings } from '../settings.ts';
+import { LOGGER, SETTINGS } from '../tokens.ts';
+import type { Caller } from './caller.ts';
+
+/** One line of the audit log: who did what to which thing. It holds ids, never content or secrets. */
+const auditEntrySchema = z.object({
+  action: z.enum([
+    'key.create',
+    'key.delete',
+    'token.create',
+    'token.revoke',
+    'job.cancel',
+    'jobs.cancel',
+    'thread.delete',
+  ]),
+  /** whose credential it was; `credential`: its id, null for a key of the settings or a JWT */
+  by: z.object({
+    tenant: z.string(),
+    role: z.string(),
+    subject: z.string().nullable(),
+    credential: z.string().nullable(),
+  }),
+  /** of what was changed */
+  tenant: z.string().nullable(),
+  /** the key, token, job or thread; null: several */
+  target: z.string().nullable(),
+  /** facts that are no content: counts, roles, names of limits */
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+});
+export type AuditEntry = z.output<typeof auditEntrySchema>;
+
+/** Writes down who changes access, cancels what is another tenant's, or erases: among the other lines of the log, set apart by
+ *  `audit: true`, or to a file of its own. The level of the log does not matter. @see PROTOCOL.md §11 */
+@Injectable()
+export class AuditLog implements OnApplicationShutdown {
+  readonly #logger: Logger;
+  readonly #file: WriteStream | null;
+
+  constructor(@Inject(LOGGER) logger: Logger, @Inject(SETTINGS) { MILLRACE_AUDIT_FILE: path }: ApiSettings) {
+    this.#file = path === undefined ? null : createWriteStream(path, { flags: 'a', mode: 0o600 });
+    this.#file?.on('error', (error) => logger.error({ err: error, path }, 'the audit log cannot be written'));
+    const target =
+      this.#file === null ? logger : createLogger({ service: 'api', level: 'info', destination: this.#file });
+    this.#logger = target.child({ audit: true }, { level: 'info' });
+  }
+
+  record({ tenant, role, subject, credential }: Caller, entry: Omit<AuditEntry, 'by'>): void {
+    const by = { tenant, role, subject, credential: credential.id };
+    this.#logger.info(auditEntrySchema.parse({ ...entry, by }), entry.action);
+  }
+
+  onApplicationShutdown(): void {
+    this.#file?.end();
+  }
+}

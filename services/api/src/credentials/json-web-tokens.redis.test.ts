@@ -1,0 +1,263 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readSse } from '@millrace/testing';
+import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { ApiHarness, type Env, submit, type TestNode } from '../testing/api-harness.ts';
+
+const ISSUER = 'https://issuer.example';
+const AUDIENCE = 'millrace';
+
+/** undefined: left out */
+type Claims = { readonly [K in keyof JWTPayload]: JWTPayload[K] | undefined };
+
+type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
+
+let harness: ApiHarness;
+beforeAll(async () => {
+  harness = await ApiHarness.start();
+});
+afterAll(() => harness?.[Symbol.asyncDispose]());
+
+const seconds = () => Math.floor(Date.now() / 1_000);
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+
+async function pair(alg: string, kid: string): Promise<KeyPair & { alg: string; kid: string }> {
+  return { ...(await generateKeyPair(alg, { extractable: true })), alg, kid };
+}
+type NamedPair = Awaited<ReturnType<typeof pair>>;
+
+async function jwks(...pairs: readonly NamedPair[]) {
+  const keys = await Promise.all(
+    pairs.map(async ({ publicKey, kid, alg }) => ({ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' })),
+  );
+  return { keys };
+}
+
+/** What an issuer signs, unless the test says otherwise: a user of tenant `acme`, for ten minutes. */
+function sign({ privateKey, alg, kid }: NamedPair, claims: Claims = {}, head: object = {}): Promise<string> {
+  const whole = { iss: ISSUER, aud: AUDIENCE, sub: 'a-person', exp: seconds() + 600, tenant: 'acme', ...claims };
+  return new SignJWT(whole as JWTPayload).setProtectedHeader({ alg, kid, ...head }).sign(privateKey);
+}
+
+/** A server of public keys that can rotate and go away. */
+class KeyServer implements AsyncDisposable {
+  asked = 0;
+  answer: { status: number; body: unknown };
+  readonly #server = createServer((_, response) => {
+    this.asked += 1;
+    response.writeHead(this.answer.status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(this.answer.body));
+  });
+
+  static async start(...pairs: readonly NamedPair[]): Promise<KeyServer> {
+    const server = new KeyServer(await jwks(...pairs));
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  constructor(body: unknown) {
+    this.answer = { status: 200, body };
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/keys`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+function nodeFor(location: string, env: Env = {}): Promise<TestNode> {
+  return harness.node({
+    MILLRACE_AUTH: 'jwt',
+    MILLRACE_JWT_ISSUER: ISSUER,
+    MILLRACE_JWT_AUDIENCE: AUDIENCE,
+    MILLRACE_JWT_JWKS: location,
+    ...env,
+  });
+}
+
+const statusOf = async ({ url }: TestNode, secret: string) =>
+  (await fetch(`${url}/jobs`, { headers: bearer(secret) })).status;
+
+describe('a JSON Web Token', () => {
+  let keys: NamedPair[];
+  let server: KeyServer;
+  let node: TestNode;
+  beforeAll(async () => {
+    keys = await Promise.all([pair('RS256', 'rsa'), pair('ES256', 'curve'), pair('EdDSA', 'edwards')]);
+    server = await KeyServer.start(...keys);
+    node = await nodeFor(server.url);
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+  const rsa = () => keys[0] as NamedPair;
+
+  it('opens with each of the algorithms, whichever key signed it', async () => {
+    for (const key of keys) expect([key.alg, await statusOf(node, await sign(key))]).toEqual([key.alg, 200]);
+  });
+
+  it.each<[string, Claims, number]>([
+    ['expired within the skew of clocks', { exp: seconds() - 30 }, 200],
+    ['expired', { exp: seconds() - 90 }, 401],
+    ['without an expiry', { exp: undefined }, 401],
+    ['not valid yet', { nbf: seconds() + 600 }, 401],
+    ['of another issuer', { iss: 'https://other.example' }, 401],
+    ['for another audience', { aud: 'someone-else' }, 401],
+    ['for several audiences with this one', { aud: ['someone-else', AUDIENCE] }, 200],
+    ['without a tenant', { tenant: undefined }, 401],
+    ['with a tenant that none can be called', { tenant: 'a/b' }, 401],
+    ['with a tenant that is no word', { tenant: { toString: 'acme' } }, 401],
+    ['with a role of ours', { role: 'manager' }, 200],
+    ['with an unknown role', { role: 'root' }, 401],
+    ['with several roles, one of them ours', { role: ['editor', 'user'] }, 200],
+  ])('%s', async (_, claims, status) => {
+    expect(await statusOf(node, await sign(rsa(), claims))).toBe(status);
+  });
+
+  it('is refused with an algorithm that is not pinned, or a key for another', async () => {
+    const strict = await nodeFor(server.url, { MILLRACE_JWT_ALGORITHMS: 'ES256' });
+    expect(await statusOf(strict, await sign(keys[1] as NamedPair))).toBe(200);
+    expect(await statusOf(strict, await sign(rsa()))).toBe(401);
+  });
+
+  it('is refused when it is forged', async () => {
+    const stranger = await pair('RS256', 'rsa');
+    const [head = '', claims = ''] = (await sign(rsa(), { role: 'admin' })).split('.');
+    const none = Buffer.from('{"alg":"none"}').toString('base64url');
+    // signed with the public key as if it were a shared secret
+    const secret = new TextEncoder().encode(await exportSPKI(rsa().publicKey));
+    const confused = await new SignJWT({ iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60, tenant: 'acme' })
+      .setProtectedHeader({ alg: 'HS256', kid: 'rsa' })
+      .sign(secret);
+    const withOwnKey = await sign(stranger, {}, { jwk: await exportJWK(stranger.publicKey) });
+    for (const forged of [await sign(stranger), `${none}.${claims}.`, `${head}.${claims}.AAAA`, confused, withOwnKey]) {
+      expect(await statusOf(node, forged)).toBe(401);
+    }
+  });
+
+  it('names whose jobs there are: a tenant, and for admins all', async () => {
+    const as = async (claims: Claims) => bearer(await sign(rsa(), claims));
+    const id = await submit(node, await as({ tenant: 'acme' }));
+    const statusFor = async (claims: Claims) =>
+      (await fetch(`${node.url}/jobs/${id}`, { headers: await as(claims) })).status;
+    expect(await statusFor({ tenant: 'acme', sub: 'a-colleague' })).toBe(200);
+    expect(await statusFor({ tenant: 'other' })).toBe(404);
+    expect(await statusFor({ tenant: 'other', role: 'manager' })).toBe(404);
+    expect(await statusFor({ tenant: 'other', role: 'admin' })).toBe(200);
+  });
+
+  it('may have tenant and role elsewhere', async () => {
+    const claims = {
+      MILLRACE_JWT_TENANT_CLAIM: 'https://acme.example/org',
+      MILLRACE_JWT_ROLE_CLAIM: 'realm_access.roles',
+    };
+    const elsewhere = await nodeFor(server.url, claims);
+    const token = await sign(rsa(), { 'https://acme.example/org': 'acme', realm_access: { roles: ['x', 'admin'] } });
+    const answer = await fetch(`${elsewhere.url}/keys`, { headers: bearer(token) });
+    expect(answer.status).toBe(200);
+  });
+
+  it('ends the stream that it opened when it ends', async () => {
+    const id = await submit(node, bearer(await sign(rsa())));
+    // the skew of clocks is a minute
+    const brief = await sign(rsa(), { exp: seconds() - 57 });
+    const stream = await readSse(`${node.url}/jobs/${id}/stream`, { headers: bearer(brief) });
+    expect(await stream.ended).toBe('clean');
+    expect(stream.terminal()).toBeUndefined();
+  });
+
+  it('works beside keys, which stay', async () => {
+    const key = 'the-secret-of-a-key-beside';
+    const both = await nodeFor(server.url, { MILLRACE_AUTH: 'apikey,jwt', MILLRACE_API_KEYS: `acme:user:${key}` });
+    expect([await statusOf(both, key), await statusOf(both, await sign(rsa()))]).toEqual([200, 200]);
+  });
+});
+
+describe('the keys of an issuer', () => {
+  it('are fetched once, and again for a key that is new, at most every 30 s', async () => {
+    const [first, next] = [await pair('ES256', 'first'), await pair('ES256', 'next')];
+    await using server = await KeyServer.start(first);
+    const node = await nodeFor(server.url);
+    await Promise.all(Array.from({ length: 5 }, async () => expect(await statusOf(node, await sign(first))).toBe(200)));
+    expect(server.asked).toBe(1);
+    const made = await Promise.all(Array.from({ length: 20 }, (_, nth) => pair('ES256', `made-up-${nth}`)));
+    for (const key of made) expect(await statusOf(node, await sign(key))).toBe(401);
+    expect(server.asked).toBe(1);
+    server.answer.body = await jwks(next);
+    expect(await statusOf(node, await sign(next))).toBe(401); // within 30 s of the first fetch
+    expect(await statusOf(node, await sign(first))).toBe(200);
+  });
+
+  it('cannot be had: 503 until they can, and the last ones stay when the issuer goes away', async () => {
+    const key = await pair('ES256', 'only');
+    await using server = await KeyServer.start(key);
+    const { body } = server.answer;
+    server.answer = { status: 500, body: {} };
+    const node = await nodeFor(server.url);
+    const early = await fetch(`${node.url}/jobs`, { headers: bearer(await sign(key)) });
+    expect([early.status, early.headers.get('retry-after'), await early.json()]).toMatchObject([
+      503,
+      '2',
+      { code: 'UNAVAILABLE' },
+    ]);
+    server.answer = { status: 200, body };
+    await new Promise((resolve) => setTimeout(resolve, 1_100)); // the issuer is not asked more often
+    expect(await statusOf(node, await sign(key))).toBe(200);
+    server.answer = { status: 500, body: {} };
+    expect(await statusOf(node, await sign(key))).toBe(200);
+  });
+
+  it('may stand in a file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'jwks-'));
+    const key = await pair('EdDSA', 'in-a-file');
+    writeFileSync(join(folder, 'keys.json'), JSON.stringify(await jwks(key)));
+    const node = await nodeFor(join(folder, 'keys.json'));
+    expect(await statusOf(node, await sign(key))).toBe(200);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('a real OpenID provider', () => {
+  it('gives tokens that open, by its own key set', async () => {
+    const { default: Provider } = await import('oidc-provider');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = {
+      client_id: 'a-backend',
+      client_secret: 'a-secret-of-the-backend',
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+    };
+    const provider = new Provider(issuer, {
+      clients: [client],
+      features: {
+        clientCredentials: { enabled: true },
+        devInteractions: { enabled: false },
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => 'https://millrace.example',
+          getResourceServerInfo: () => ({ scope: 'jobs', audience: AUDIENCE, accessTokenFormat: 'jwt' as const }),
+        },
+      },
+      extraTokenClaims: () => ({ tenant: 'acme', role: 'manager' }),
+    });
+    server.on('request', provider.callback());
+    const node = await nodeFor(`${issuer}/jwks`, { MILLRACE_JWT_ISSUER: issuer });
+    const granted = await fetch(`${issuer}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: 'https://millrace.example' }),
+    });
+    const { access_token: token } = (await granted.json()) as { access_token: string };
+    const id = await submit(node, bearer(token));
+    expect((await fetch(`${node.url}/jobs/${id}`, { headers: bearer(token) })).status).toBe(200);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
