@@ -1,34 +1,18 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type SimulatedModel, startModel } from '@millrace/simulated-model';
 import { freePort, newKeyPrefix, spawnService, startRedis } from '@millrace/testing';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
 
 const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));
 const TIMEOUT_MS = 60_000;
-
-/** A Chromium on this machine. Without one these tests are skipped: none is downloaded. */
-const browserPath = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
-  .find(isExecutable);
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false; // missing, or not executable for us
-  }
-}
 
 // the whole of an exchange can be read from the page's text: no test looks into the DOM
 const answerOf = (page: Page) => page.locator('.exchange').last().locator('.answer');
 const stateOf = (page: Page, state: string) => page.locator(`.exchange:last-child[data-state="${state}"]`).waitFor();
 
-const inChromium = browserPath === undefined ? describe.skip : describe;
+const inChromium = hasChromium ? describe : describe.skip;
 
 inChromium('the page, in Chromium', () => {
   const system = new AsyncDisposableStack();
@@ -36,7 +20,6 @@ inChromium('the page, in Chromium', () => {
   let browser: Browser;
   let context: BrowserContext;
   let url: string;
-  /** problems of the page: errors, refused requests, violations of its content security policy */
   let complaints: string[];
 
   beforeAll(async () => {
@@ -54,10 +37,7 @@ inChromium('the page, in Chromium', () => {
       await spawnService('worker', { ...settings, PORT: healthPort, MILLRACE_WORKER_HEALTH_PORT: healthPort }),
     );
     url = system.use(await spawnService('api', settings)).url;
-    browser = await chromium.launch({
-      executablePath: browserPath ?? '',
-      args: ['--no-sandbox', '--disable-background-networking'],
-    });
+    browser = await launchChromium();
     system.defer(() => browser.close());
   }, TIMEOUT_MS);
 
@@ -66,11 +46,7 @@ inChromium('the page, in Chromium', () => {
   beforeEach(async () => {
     await context?.close();
     context = await browser.newContext();
-    complaints = [];
-    context.on('weberror', (error) => complaints.push(error.error().message));
-    context.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
+    complaints = complaintsOf(context);
   });
 
   async function open(address = url): Promise<Page> {
