@@ -10,6 +10,7 @@ export type ProblemCode =
   | 'AMBIGUOUS_ID'
   | 'HOST_NOT_ALLOWED'
   | 'JOB_NOT_FOUND'
+  | 'JOB_RUNNING'
   | 'JOB_FINISHED'
   | 'THREAD_NOT_FOUND'
   | 'THREAD_BUSY'

@@ -8,6 +8,7 @@ export type ProblemCode =
   | 'METHOD_NOT_ALLOWED'
   | 'AMBIGUOUS_ID'
   | 'HOST_NOT_ALLOWED'
+  | 'JOB_RUNNING'
   | 'JOB_FINISHED'
   | 'THREAD_NOT_FOUND'
   | 'THREAD_BUSY'

@@ -35,3 +35,4 @@ export {
 } from './redis/start-redis-cluster.ts';
 export { startSentinel, type TestSentinel } from './redis/start-sentinel.ts';
 export type { TestRedis } from './redis/test-redis.ts';
+export { wordsIn } from './redis/words-in.ts';

@@ -1,4 +1,4 @@
-import type { RedisConnection } from '@millrace/stream-log';
+import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
 import { type CheckpointLimits, CheckpointTable } from './checkpoints/checkpoint-table.ts';
 import type { Checkpoints } from './checkpoints/ports.ts';
 import { RedisCheckpoints } from './checkpoints/redis-checkpoints.ts';
@@ -10,6 +10,8 @@ export interface CheckpointOptions {
   readonly redis: RedisConnection;
   readonly keys: ThreadKeys;
   readonly limits: CheckpointLimits;
+  /** counts what tenants have in their stores */
+  readonly storedBytes?: StoredBytes;
 }
 
 /** Opens the checkpoints of agents for the API, which passes an error of Redis on at once. LangChain is loaded for PostgreSQL

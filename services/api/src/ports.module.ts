@@ -81,7 +81,8 @@ export class PortsModule implements OnApplicationShutdown {
     });
     const reader = new JobReader(redis, keys);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
-    const threads = new Threads(redis, threadKeys, new StoredBytes(redis, keys), threadLimits(settings));
+    const storedBytes = new StoredBytes(redis, keys);
+    const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings));
     const ports = new Map<symbol | typeof StalledReaders, unknown>([
       [StalledReaders, stalledReaders],
       [SETTINGS, settings],
@@ -109,7 +110,7 @@ export class PortsModule implements OnApplicationShutdown {
       useFactory: () =>
         openCheckpoints({
           checkpoints: settings.MILLRACE_CHECKPOINTS,
-          ...{ redis, keys: threadKeys, limits: checkpointLimits(settings) },
+          ...{ redis, keys: threadKeys, limits: checkpointLimits(settings), storedBytes },
         }),
     };
     return { module: PortsModule, providers: [...providers, checkpoints], exports: [...ports.keys(), CHECKPOINTS] };

@@ -37,6 +37,7 @@ const KINDS: Readonly<Record<ProblemCode, Kind>> = {
   METHOD_NOT_ALLOWED: { type: 'invalid_request_error', code: 'method_not_allowed' },
   AMBIGUOUS_ID: { type: 'invalid_request_error', code: 'ambiguous_id' },
   HOST_NOT_ALLOWED: { status: 403, type: 'invalid_request_error', code: 'host_not_allowed' },
+  JOB_RUNNING: { type: 'invalid_request_error' },
   JOB_FINISHED: { type: 'invalid_request_error', code: 'already_finished' },
   THREAD_BUSY: { type: 'invalid_request_error', code: 'conversation_locked' },
   THREAD_EXISTS: { type: 'invalid_request_error', code: 'conflict' },

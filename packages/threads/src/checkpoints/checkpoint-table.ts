@@ -1,5 +1,5 @@
 import { jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
-import { AttemptFenced, type RedisConnection } from '@millrace/stream-log';
+import { AttemptFenced, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
@@ -48,6 +48,8 @@ export interface CheckpointTableOptions {
   readonly redis: RedisConnection;
   readonly keys: ThreadKeys;
   readonly limits: CheckpointLimits;
+  /** counts what tenants have in their stores */
+  readonly storedBytes?: StoredBytes | undefined;
   /** whether to wait while Redis is away, as a worker does; otherwise its error is passed on at once */
   readonly patient?: boolean;
   /** ends the waiting */
@@ -234,6 +236,13 @@ export class CheckpointTable {
   /** Forgets all checkpoints of a thread. */
   async erase(ref: ThreadRef): Promise<void> {
     await this.#send('erase', ref, []);
+  }
+
+  /** Deletes the store of a tenant, which has its keys beside. */
+  async eraseStore(tenant: string): Promise<void> {
+    const { redis, keys, storedBytes } = this.#options;
+    await redis.unlink(...keys.ofStore(tenant));
+    await storedBytes?.keep(tenant, new Map([['store', 0]]), 0);
   }
 
   /** Keeps a checkpoint from being pruned for a time.

@@ -97,6 +97,8 @@ export interface Checkpoints {
   copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
   /** Deletes every checkpoint of a thread. */
   erase(ref: ThreadRef): Promise<void>;
+  /** Deletes the long-term memory of a tenant's agents. May be repeated. */
+  eraseStore(tenant: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,10 @@ import { Postgres } from './postgres.ts';
 import { type Content, RedisCheckpoints } from './redis-checkpoints.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { configOf } from './saver-config.ts';
+import { TenantStore } from './tenant-store.ts';
+
+/** Items of a store that are deleted at a time. */
+const STORE_PAGE = 100;
 
 /** The checkpoints whose values are in PostgreSQL, for the API. This brings in LangChain. */
 export class PostgresCheckpoints extends RedisCheckpoints {
@@ -25,6 +29,15 @@ export class PostgresCheckpoints extends RedisCheckpoints {
 
   override erase(ref: ThreadRef): Promise<void> {
     return this.#saver.deleteThread(ref);
+  }
+
+  override async eraseStore(tenant: string): Promise<void> {
+    const store = new TenantStore(this.#postgres.store, tenant);
+    for (;;) {
+      const items = await store.search([], { limit: STORE_PAGE });
+      if (items.length === 0) return;
+      for (const { namespace, key } of items) await store.delete(namespace, key);
+    }
   }
 
   override async close(): Promise<void> {

@@ -64,6 +64,10 @@ export class RedisCheckpoints implements Checkpoints {
     return this.table.erase(ref);
   }
 
+  eraseStore(tenant: string): Promise<void> {
+    return this.table.eraseStore(tenant);
+  }
+
   async close(): Promise<void> {
     // the connection is its owner's
   }

@@ -14,6 +14,7 @@ const ALL: readonly Permission[] = [
   'job:cancel',
   'jobs:cancel',
   'tokens:manage',
+  'data:erase',
   'keys:manage',
   'tenants:all',
 ];

@@ -15,7 +15,9 @@ const auditEntrySchema = z.object({
     'token.revoke',
     'job.cancel',
     'jobs.cancel',
+    'job.erase',
     'thread.delete',
+    'tenant.erase',
   ]),
   /** whose credential it was; `credential`: its id, null for a key of the settings or a JWT */
   by: z.object({

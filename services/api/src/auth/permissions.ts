@@ -10,6 +10,8 @@ export type Permission =
   | 'thread:create'
   | 'thread:read'
   | 'thread:delete'
+  | 'data:erase'
+  | 'tenants:erase'
   | 'tokens:manage'
   | 'keys:manage'
   | 'tenants:all';
@@ -18,8 +20,8 @@ const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
-const MANAGER: readonly Permission[] = [...USER, 'tokens:manage'];
-const ADMIN: readonly Permission[] = [...MANAGER, 'jobs:cancel', 'keys:manage', 'tenants:all'];
+const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase'];
+const ADMIN: readonly Permission[] = [...MANAGER, 'jobs:cancel', 'keys:manage', 'tenants:erase', 'tenants:all'];
 
 /** What each role may do: `user` with jobs and threads of the own tenant, `manager` with its access, `admin` everything. */
 export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {

@@ -16,6 +16,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path has other methods' },
   AMBIGUOUS_ID: { status: 409, title: 'Several tenants have this id' },
   HOST_NOT_ALLOWED: { status: 421, title: 'The service is not known by this name' },
+  JOB_RUNNING: { status: 409, title: 'The job has not ended' },
   JOB_FINISHED: { status: 409, title: 'The job has finished' },
   THREAD_NOT_FOUND: { status: 404, title: 'There is no such thread' },
   THREAD_BUSY: { status: 409, title: 'Another job of the thread is running' },
@@ -143,6 +144,13 @@ export class ThreadNotFound extends Problem {
 export class KeyNotFound extends Problem {
   constructor() {
     super('INVALID_REQUEST', 'There is no such key.', { status: 404 });
+  }
+}
+
+/** Only what has ended can be erased. */
+export class JobRunning extends Problem {
+  constructor() {
+    super('JOB_RUNNING', 'The job has not ended: cancel it, or wait for its end.');
   }
 }
 

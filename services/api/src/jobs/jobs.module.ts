@@ -5,6 +5,7 @@ import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
 import { CreateJob } from './create-job.ts';
 import { DisconnectLeases } from './disconnect-leases.ts';
+import { EraseJob } from './erase-job.ts';
 import { GetJob } from './get-job.ts';
 import { Intake } from './intake.ts';
 import { JobAccess } from './job-access.ts';
@@ -45,13 +46,14 @@ import { WaitForJob } from './wait-for-job.ts';
     Cancellation,
     CancelJob,
     CancelJobs,
+    EraseJob,
     DisconnectLeases,
     UnlistedJobs,
     ThreadSweep,
     Sweep,
   ],
   exports: [
-    ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, DisconnectLeases],
+    ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, EraseJob, DisconnectLeases],
     ...[Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, QueueModule],
   ],
 })

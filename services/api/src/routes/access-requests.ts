@@ -8,7 +8,8 @@ const MAX_NAMED = 50;
 /** Ten years. */
 const MAX_KEY_SECONDS = 315_360_000;
 
-const tenantSchema = z.string().regex(TENANT, 'must be 1 to 64 of A-Z, a-z, 0-9, "_" and "-"');
+/** The name of a tenant in a path, query or body. */
+export const tenantSchema = z.string().regex(TENANT, 'must be 1 to 64 of A-Z, a-z, 0-9, "_" and "-"');
 
 /** The body of `POST /tokens`. */
 export const createTokenSchema = z

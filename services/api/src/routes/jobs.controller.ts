@@ -1,5 +1,5 @@
 import { type CreateJobBody, createJobSchema } from '@millrace/contracts';
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { Requires } from '../auth/access.ts';
@@ -10,13 +10,14 @@ import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { CancelJobs } from '../jobs/cancel-jobs.ts';
 import { CreateJob } from '../jobs/create-job.ts';
+import { EraseJob } from '../jobs/erase-job.ts';
 import { GetJob } from '../jobs/get-job.ts';
 import { type JobList, ListJobs } from '../jobs/list-jobs.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { CreationAnswer, staysOpen } from './creation-answer.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
-import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, listQuerySchema } from './queries.ts';
+import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
 
 /** Jobs: create, get, list, cancel. @see PROTOCOL.md §2, §5, §6 */
 @Controller()
@@ -30,6 +31,7 @@ export class JobsController {
     @Inject(ListJobs) private readonly listJobs: ListJobs,
     @Inject(CancelJob) private readonly cancelJob: CancelJob,
     @Inject(CancelJobs) private readonly cancelJobs: CancelJobs,
+    @Inject(EraseJob) private readonly eraseJob: EraseJob,
   ) {}
 
   @Post(['jobs', 'api/langchain'])
@@ -88,6 +90,19 @@ export class JobsController {
     nameRequest(reply, jobId);
     const job = await this.cancelJob.run({ jobId, caller, tenant });
     await this.jobAnswer.send(reply, job, { caller, include, whenFull: 'leave-out' });
+  }
+
+  @Delete('jobs/:id/data')
+  @HttpCode(204)
+  @Requires('data:erase')
+  async erase(
+    @Param('id', JobIdPipe) jobId: string,
+    @Query(new ZodPipe(jobQuerySchema)) { tenant }: z.output<typeof jobQuerySchema>,
+    @TheCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    nameRequest(reply, jobId);
+    await this.eraseJob.run({ jobId, caller, tenant });
   }
 
   @Delete('jobs')

@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { ROLES } from '../api-keys.ts';
-import { createKeySchema, createTokenSchema, credentialIdSchema, tokenQuerySchema } from './access-requests.ts';
+import {
+  createKeySchema,
+  createTokenSchema,
+  credentialIdSchema,
+  tenantSchema,
+  tokenQuerySchema,
+} from './access-requests.ts';
 import { KeysController } from './keys.controller.ts';
 import { operationOf } from './openapi/access.ts';
 import { everyAnswer, json, problems } from './openapi/responses.ts';
+import { TenantsController } from './tenants.controller.ts';
 import { TokensController } from './tokens.controller.ts';
 
 const path = z.object({ id: credentialIdSchema });
@@ -51,6 +58,19 @@ export const accessPaths: ZodOpenApiPathsObject = {
       requestParams: { path, query: tokenQuerySchema },
       responses: {
         204: { description: 'It is revoked.', headers: z.object(everyAnswer) },
+        ...problems('INVALID_REQUEST'),
+      },
+    }),
+  },
+  '/tenants/{tenant}/data': {
+    delete: operationOf(TenantsController, 'erase', {
+      operationId: 'eraseTenant',
+      tags,
+      summary: 'Erase the data of a tenant',
+      description: 'Its threads, jobs and memory; what runs is cancelled first. Its keys stay. May be repeated.',
+      requestParams: { path: z.object({ tenant: tenantSchema }) },
+      responses: {
+        204: { description: 'It is erased.', headers: z.object(everyAnswer) },
         ...problems('INVALID_REQUEST'),
       },
     }),

@@ -149,6 +149,19 @@ const jobPaths: ZodOpenApiPathsObject = {
       },
     }),
   },
+  '/jobs/{id}/data': {
+    delete: operationOf(JobsController, 'erase', {
+      operationId: 'eraseJob',
+      tags: ['jobs'],
+      summary: 'Erase a job that has ended',
+      description: 'Record, log, and what registry and queue know of it. What its thread keeps, stays.',
+      requestParams: { path, query: jobQuerySchema },
+      responses: {
+        204: { description: 'It is erased.', headers: z.object(everyAnswer) },
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'JOB_RUNNING'),
+      },
+    }),
+  },
   '/jobs/{id}/stream': {
     get: operationOf(StreamController, 'stream', {
       operationId: 'streamJob',

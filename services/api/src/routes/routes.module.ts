@@ -25,6 +25,7 @@ import { PipelinesController } from './pipelines.controller.ts';
 import { ResponseRequests } from './response-request.ts';
 import { ResponsesController } from './responses.controller.ts';
 import { StreamController } from './stream.controller.ts';
+import { TenantsController } from './tenants.controller.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
 import { TokensController } from './tokens.controller.ts';
@@ -48,6 +49,7 @@ import { WholeAnswers } from './whole-answers.ts';
       ThreadsController,
       KeysController,
       TokensController,
+      TenantsController,
     ],
   ],
   providers: [

@@ -4,6 +4,8 @@ import { QuotaModule } from '../quota/quota.module.ts';
 import { Conversations } from './conversations.ts';
 import { CreateThread } from './create-thread.ts';
 import { DeleteThread } from './delete-thread.ts';
+import { EraseTenant } from './erase-tenant.ts';
+import { Erasure } from './erasure.ts';
 import { ForkAtJob } from './fork-at-job.ts';
 import { ForkThread } from './fork-thread.ts';
 import { GetThread } from './get-thread.ts';
@@ -17,7 +19,7 @@ import { ThreadState } from './thread-state.ts';
   imports: [JobsModule, QuotaModule],
   providers: [
     ...[ThreadAccess, Conversations, CreateThread, GetThread, ListThreads],
-    ...[ThreadMessages, ThreadState, ForkThread, ForkAtJob, DeleteThread],
+    ...[ThreadMessages, ThreadState, ForkThread, ForkAtJob, Erasure, DeleteThread, EraseTenant],
   ],
   exports: [
     ThreadAccess,
@@ -29,6 +31,7 @@ import { ThreadState } from './thread-state.ts';
     ForkThread,
     ForkAtJob,
     DeleteThread,
+    EraseTenant,
   ],
 })
 export class ThreadsModule {}

@@ -1,7 +1,7 @@
 import { idOf, type JobRef, type JobStatus, jobRef, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
-import type { Checkpoints, Ending, ThreadRecord, Threads } from '@millrace/threads';
+import { type Checkpoints, type Ending, privateThread, type ThreadRecord, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { CHECKPOINTS, JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
 import { Pipelines } from '../pipelines/pipelines.ts';
@@ -34,6 +34,12 @@ export class ThreadExit {
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: endOf(status, interrupts) },
       ...{ said: said ?? [], interrupts, pipeline: job.pipeline },
     });
+  }
+
+  /** Ends the thread of its own that an agent's job without one had, if its worker has not. */
+  async endPrivate({ ref, status, interrupts, pipeline }: Omit<LeavingJob, 'threadId'>): Promise<void> {
+    const own = privateThread(tenantOf(ref), idOf(ref));
+    await this.#tell({ ref: own, jobId: idOf(ref), status: endOf(status, interrupts), said: [], interrupts, pipeline });
   }
 
   /** Passes the turn on if the job has ended, or is gone.

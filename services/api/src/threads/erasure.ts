@@ -1,0 +1,93 @@
+import type { JobRef, JobStatus } from '@millrace/contracts';
+import { isFinished, type JobCatalogue, type JobPage, type JobReader } from '@millrace/stream-log';
+import type { Checkpoints, ThreadRecord, Threads } from '@millrace/threads';
+import { Inject, Injectable } from '@nestjs/common';
+import { Unavailable } from '../http/problem.ts';
+import { JobQueue } from '../jobs/queue/job-queue.ts';
+import { Cancellation } from '../jobs/steps/cancellation.ts';
+import { type ErasableJob, JobErasure } from '../jobs/steps/job-erasure.ts';
+import { ThreadExit } from '../jobs/steps/thread-exit.ts';
+import { CHECKPOINTS, JOB_CATALOGUE, JOB_READER, THREADS } from '../tokens.ts';
+
+const BATCH = 200;
+/** How often to start again for jobs that come while things are erased. */
+const MAX_ROUNDS = 20;
+
+/** Which jobs to erase. */
+interface JobSelection {
+  readonly tenant: string;
+  readonly threadId?: string;
+}
+
+/** Erases threads and jobs, whatever runs: it is cancelled first, so that its watchers hear of it. Jobs go before their thread:
+ *  what a crash leaves is still there for the next try. */
+@Injectable()
+export class Erasure {
+  constructor(
+    @Inject(THREADS) private readonly threads: Threads,
+    @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(Cancellation) private readonly cancellation: Cancellation,
+    @Inject(ThreadExit) private readonly exit: ThreadExit,
+    @Inject(JobErasure) private readonly erasure: JobErasure,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+  ) {}
+
+  /** Erases a thread, with its jobs and checkpoints.
+   *  @throws Unavailable new jobs came all the time */
+  async thread({ ref, tenant, threadId }: ThreadRecord, by: 'owner' | 'admin'): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      await this.jobs({ tenant, threadId }, by);
+      // before the thread: a new one of this id must not lose its own
+      await this.checkpoints.erase(ref);
+      if (await this.threads.erase(ref)) {
+        await this.queue.forgetErased();
+        return;
+      }
+    }
+    throw new Unavailable();
+  }
+
+  /** Erases the jobs that are listed now. Those that wait go first: none of them may get the turn that a running one gives up.
+   *  @returns how many there were */
+  async jobs(selection: JobSelection, by: 'owner' | 'admin'): Promise<number> {
+    const refs = await this.#listed(selection);
+    const jobs = await this.reader.outlines(refs);
+    const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
+    for (const status of ['queued', 'active']) {
+      const own = open.filter((job) => job.status === status);
+      await Promise.all(own.map(({ ref }) => this.cancellation.cancel(ref, by)));
+    }
+    await Promise.all(
+      jobs.map(async (job, place) => {
+        // the thread of its own that an agent's job had
+        if (job !== null && job.threadId === null) await this.exit.endPrivate({ ...job, status: endOf(job.status) });
+        const erasable = job ?? goneJob(refs[place], selection.threadId ?? null);
+        if (erasable !== null) await this.erasure.ended(erasable);
+      }),
+    );
+    return refs.length;
+  }
+
+  async #listed(selection: JobSelection): Promise<JobRef[]> {
+    const refs: JobRef[] = [];
+    let cursor: string | undefined;
+    do {
+      const page: JobPage = await this.catalogue.list({ ...selection, limit: BATCH, cursor });
+      refs.push(...page.refs);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return refs;
+  }
+}
+
+/** An open job was cancelled meanwhile. */
+function endOf(status: JobStatus): JobStatus {
+  return isFinished(status) ? status : 'cancelled';
+}
+
+/** A listed job without a record: what else is known of it goes, too. */
+function goneJob(ref: JobRef | undefined, threadId: string | null): ErasableJob | null {
+  return ref === undefined ? null : { ref, threadId, idempotencyDigest: null };
+}
