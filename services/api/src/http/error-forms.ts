@@ -3,6 +3,7 @@ import {
   anthropicProblem,
   type ForeignAnswer,
   type ForeignProblem,
+  langGraphProblem,
   openAiProblem,
 } from '@millrace/protocols';
 import { PROBLEMS, type Problem } from './problem.ts';
@@ -14,6 +15,7 @@ type ErrorForm = (problem: ForeignProblem) => ForeignAnswer;
  *  errors are `application/problem+json`. */
 const ERROR_FORMS: Readonly<Record<string, ErrorForm | null>> = {
   '/api/chat': aiSdkError,
+  '/langgraph': langGraphProblem,
   '/v1': openAiProblem,
   '/v1/messages': anthropicProblem,
   '/v1/stream': null,

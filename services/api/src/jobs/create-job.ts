@@ -34,7 +34,7 @@ export interface CreateJobCommand {
 
 /** `messages`: instead of those of the body. */
 export type RequestExtras = Partial<
-  Pick<JobRequest, 'messages' | 'instructions' | 'continues' | 'conversation' | 'undoes'>
+  Pick<JobRequest, 'messages' | 'instructions' | 'continues' | 'conversation' | 'undoes' | 'streamModes'>
 >;
 
 /** Must be disposed of after the answer. */

@@ -2,8 +2,11 @@ import { type FollowedJob, isFinished, type Subscribers } from '@millrace/stream
 import { Inject, Injectable } from '@nestjs/common';
 import { Readiness } from '../health/readiness.ts';
 import { SUBSCRIBERS } from '../tokens.ts';
-import { DisconnectLeases } from './disconnect-leases.ts';
+import { DisconnectLeases, type LeasedJob } from './disconnect-leases.ts';
 import type { AcceptedJob } from './intake.ts';
+
+/** A job whose end is waited for. */
+export type AwaitedJob = FollowedJob & LeasedJob & Pick<AcceptedJob, 'status' | 'lastEventId'>;
 
 export interface Waiting {
   /** the longest wait, milliseconds; null: as long as the job takes */
@@ -12,6 +15,8 @@ export interface Waiting {
   readonly gone: AbortSignal;
   /** whether nothing but the end of the job is an answer. The wait then goes on while this node drains, until it closes */
   readonly needsEnd: boolean;
+  /** whether losing the client may cancel the job: as it may for the client that made it, unless told */
+  readonly isCreator?: boolean;
 }
 
 /** Waits until a job ends, the time is up, this node stops, or the client leaves. The client counts as a watcher of the
@@ -25,9 +30,9 @@ export class WaitForJob {
   ) {}
 
   /** @returns whether the job has ended */
-  async run(job: AcceptedJob, { waitMs, gone, needsEnd }: Waiting): Promise<boolean> {
+  async run(job: AwaitedJob, { waitMs, gone, needsEnd, isCreator = true }: Waiting): Promise<boolean> {
     if (isFinished(job.status)) return true;
-    const lease = this.leases.acquire(job, { isCreator: true });
+    const lease = this.leases.acquire(job, { isCreator });
     let hasEnded = false;
     try {
       const { drainSignal, leaveSignal } = this.readiness;
@@ -41,7 +46,7 @@ export class WaitForJob {
     return hasEnded;
   }
 
-  async #untilEnd(job: FollowedJob, waitMs: number | null, signal: AbortSignal): Promise<boolean> {
+  async #untilEnd(job: AwaitedJob, waitMs: number | null, signal: AbortSignal): Promise<boolean> {
     const over = Promise.withResolvers<boolean>();
     const stop = () => over.resolve(false);
     // not AbortSignal.timeout, which keeps what it aborts in memory until its time is up

@@ -8,6 +8,8 @@ import { Relay } from './relay.ts';
 interface StreamJobCommand extends NamedJob {
   readonly format: StreamFormat;
   readonly from: LogPosition | null;
+  /** whether losing this reader may cancel the job, as if it had made it; false unless told */
+  readonly cancels?: boolean;
 }
 
 /** Attaches a reader to an existing job. HEAD only asks. @see PROTOCOL.md §4 */
@@ -20,7 +22,7 @@ export class StreamJob {
   ) {}
 
   /** @throws TooManyStreams, JobNotFound, AmbiguousId, LogExpired */
-  async run(reply: FastifyReply, { format, from, ...named }: StreamJobCommand): Promise<void> {
+  async run(reply: FastifyReply, { format, from, cancels = false, ...named }: StreamJobCommand): Promise<void> {
     if (reply.request.method === 'HEAD') {
       await this.relay.describe(reply, { job: await this.access.get(named), format, from });
       return;
@@ -28,6 +30,7 @@ export class StreamJob {
     const { caller } = named;
     this.quota.acquire(reply, caller);
     const job = await this.access.get(named);
-    await this.relay.open(reply, { job, format, from, isCreator: false, credential: caller.credential });
+    const followed = cancels ? { ...job, onDisconnect: 'cancel' as const } : job;
+    await this.relay.open(reply, { job: followed, format, from, isCreator: cancels, credential: caller.credential });
   }
 }

@@ -1,5 +1,6 @@
 import type { CreateJobBody } from '@millrace/contracts';
 import type { AnswerCollector, StreamedJob, StreamFormat } from '@millrace/protocols';
+import type { JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
@@ -11,7 +12,7 @@ import { toProblem } from '../http/to-problem.ts';
 import { traceparentOf } from '../http/traceparent.ts';
 import { type CreatedJob, CreateJob, type RequestExtras } from '../jobs/create-job.ts';
 import { JobAccess } from '../jobs/job-access.ts';
-import { WaitForJob } from '../jobs/wait-for-job.ts';
+import { type AwaitedJob, WaitForJob } from '../jobs/wait-for-job.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { OpenStreams } from '../relay/open-streams.ts';
 import { Relay } from '../relay/relay.ts';
@@ -101,6 +102,25 @@ export class ForeignJobs {
     await this.wholeAnswers.send(reply, outline, caller, collectorOf(streamedJob(outline)));
   }
 
+  /** Waits for the end of a job that is there, and sends the answer whole.
+   *  @param cancels whether losing this client may cancel the job
+   *  @throws TooManyStreams, Unavailable, LogExpired */
+  async join(
+    reply: FastifyReply,
+    { job, caller, cancels }: { readonly job: JobOutline; readonly caller: Caller; readonly cancels: boolean },
+    collectorOf: (job: StreamedJob) => AnswerCollector | Promise<AnswerCollector>,
+  ): Promise<void> {
+    this.quota.acquire(reply, caller);
+    using _held = this.streams.holdWhole();
+    const { jobId, tenant } = job;
+    nameRequest(reply, jobId);
+    const awaited = cancels ? { ...job, onDisconnect: 'cancel' as const } : job;
+    await this.#untilEnd(reply, awaited, caller, cancels);
+    if (reply.raw.destroyed) return; // the client left
+    const outline = await this.access.get({ jobId, caller, tenant });
+    await this.wholeAnswers.send(reply, outline, caller, await collectorOf(streamedJob(outline)));
+  }
+
   /** Makes a job. The caller answers, and disposes of it.
    *  @param follows whether the answer takes the job's place in the topic
    *  @throws Draining the job would end with a connection that is about to close
@@ -148,13 +168,18 @@ export class ForeignJobs {
     }
   }
 
-  async #untilEnd(reply: FastifyReply, job: CreatedJob, { credential: { expiresAt } }: Caller): Promise<void> {
+  async #untilEnd(
+    reply: FastifyReply,
+    job: AwaitedJob,
+    { credential: { expiresAt } }: Caller,
+    isCreator = true,
+  ): Promise<void> {
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);
     if (reply.raw.destroyed) leave(); // it closed before anybody listened
     const waitMs = expiresAt === null ? null : Math.max(0, expiresAt - Date.now());
-    const hasEnded = await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: true });
+    const hasEnded = await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: true, isCreator });
     reply.raw.off('close', leave);
     if (hasEnded || reply.raw.destroyed) return;
     if (expiresAt !== null && expiresAt <= Date.now()) throw new Unauthenticated();

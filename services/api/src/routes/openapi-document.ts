@@ -23,6 +23,7 @@ import {
 import { OpenApiController } from './openapi.controller.ts';
 import { accessPaths } from './openapi-access.ts';
 import { anthropicPaths } from './openapi-anthropic.ts';
+import { langGraphPaths } from './openapi-langgraph.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
@@ -268,6 +269,7 @@ const protocolPaths: ZodOpenApiPathsObject = {
   ...responsesPaths,
   ...agUiPaths,
   ...anthropicPaths,
+  ...langGraphPaths,
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

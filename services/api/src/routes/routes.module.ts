@@ -16,6 +16,13 @@ import { HealthController } from './health.controller.ts';
 import { JobAnswer } from './job-answer.ts';
 import { JobsController } from './jobs.controller.ts';
 import { KeysController } from './keys.controller.ts';
+import { LangGraphAssistantsController } from './langgraph-assistants.controller.ts';
+import { LangGraphRunRequests } from './langgraph-run-requests.ts';
+import { LangGraphRunsController } from './langgraph-runs.controller.ts';
+import { LangGraphStatesController } from './langgraph-states.controller.ts';
+import { LangGraphStates } from './langgraph-states.ts';
+import { LangGraphThreadSearch } from './langgraph-thread-search.ts';
+import { LangGraphUnsupportedController } from './langgraph-unsupported.controller.ts';
 import { ModelsController } from './models.controller.ts';
 import { NativeFormats } from './native-formats.ts';
 import { OpenAiChatController } from './openai-chat.controller.ts';
@@ -43,6 +50,10 @@ import { WholeAnswers } from './whole-answers.ts';
       ResponsesController,
       AnthropicController,
       DurableStreamsController,
+      LangGraphAssistantsController,
+      LangGraphStatesController,
+      LangGraphRunsController,
+      LangGraphUnsupportedController,
       StreamController,
       ThreadStreamController,
       JobsController,
@@ -61,6 +72,9 @@ import { WholeAnswers } from './whole-answers.ts';
     WholeAnswers,
     ResponseRequests,
     DeleteResponse,
+    LangGraphStates,
+    LangGraphThreadSearch,
+    LangGraphRunRequests,
     { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument },
   ],
   exports: [ForeignJobs, WholeAnswers],

@@ -5,6 +5,9 @@ import type { PipelineThread } from '../pipelines/definition/pipeline.ts';
 import { SaidAgain } from '../pipelines/definition/said-again.ts';
 import type { Progress } from './progress.ts';
 
+/** A message of a thread, as readers of its state see it. */
+type ConversationMessage = Message & { readonly messageId: string };
+
 /** A thread that an attempt has claimed. */
 export interface ClaimedThread {
   readonly lease: AttemptLease;
@@ -12,6 +15,9 @@ export interface ClaimedThread {
   readonly head: Head | null;
   /** what was said in it before this job, oldest first */
   messages(): Promise<readonly Message[]>;
+  /** What it holds, with what this job was asked, for a request that wants to see it; null: it does not, or an agent's state
+   *  says it. */
+  readonly conversation: (() => Promise<readonly ConversationMessage[]>) | null;
   /** where it stands by now */
   headNow(): Promise<Head | null>;
   /** Reads what a head covers of this job's log, page by page.
@@ -24,6 +30,9 @@ export interface ClaimedThread {
 
 /** Stands in a checkpoint of which it is not known what of the log it covers. */
 export const UNKNOWN_SEQ = -1;
+
+/** JSON text of a conversation that the log shows, UTF-16 units. */
+const MAX_SHOWN_UNITS = 1024 * 1024;
 
 interface Ports {
   readonly writer: Pick<AttemptWriter, 'ref' | 'flush' | 'storedSeq'>;
@@ -64,6 +73,14 @@ export class AttemptThread implements PipelineThread {
 
   messages(): Promise<readonly Message[]> {
     return this.claimed.messages();
+  }
+
+  /** @returns an event that shows what the thread holds; null: nobody wants it, or it is too large */
+  async shown(): Promise<StreamEvent<'state'> | null> {
+    const messages = await this.claimed.conversation?.();
+    if (messages === undefined || messages.length === 0) return null;
+    const data = { mode: 'values', data: { messages } };
+    return JSON.stringify(data).length > MAX_SHOWN_UNITS ? null : { type: 'state', data };
   }
 
   /** The pipeline is about to start: what the log holds by now belongs before its first step. */

@@ -162,6 +162,10 @@ export class Attempt {
   async #stream(deadlines: Deadlines): Promise<PipelineResult | undefined> {
     const { writer } = this.begun;
     const { signal } = this.#abort;
+    const shown = this.#thread?.shown();
+    shown?.catch(() => {
+      // it is awaited below, unless the pipeline fails before
+    });
     const { events, first } = await untilFirstEvent(this.#startPipeline(deadlines), this.ports.retry, {
       signal,
       onRetry: (failure) => {
@@ -172,6 +176,9 @@ export class Attempt {
     });
     this.#progress.taken();
     deadlines.onFirstEvent();
+    // with the first words: until they are stored, nothing counts as said
+    const conversation = await shown;
+    if (conversation) this.begun.writer.emit(conversation);
     using aborted = new UntilAborted(signal);
     try {
       let next = first;

@@ -107,6 +107,7 @@ export class JobThreads {
       head: isAgent && attempt > 1 ? await headNow() : null,
       // the request has all of them
       messages: isWhole ? async () => [] : () => threads.messagesBefore(lease),
+      conversation: isAgent || !request.streamModes?.includes('values') ? null : () => this.#conversation(thread),
       headNow,
       keptBy: (head) => this.#keptBy(ref, head),
       rewind: async () => {
@@ -139,6 +140,11 @@ export class JobThreads {
     const outcome = await canceller.cancel(ref, 'thread');
     await this.leave(ref, thread);
     if (outcome.kind === 'cancelled') await fairQueue.retire({ ref, keptBytes: outcome.end.keptBytes });
+  }
+
+  async #conversation(thread: ThreadRef) {
+    const messages = await this.ports.threads.messages(thread, { from: 0, limit: Number.POSITIVE_INFINITY });
+    return messages.map(({ jobId: _, ...message }) => message);
   }
 
   /** How many messages a thread and a conversation begin with in common. Only the active job changes them. */
