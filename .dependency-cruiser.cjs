@@ -24,7 +24,8 @@ const ROOMS = {
   worker: {
     pipelines: [],
     attempt: ['pipelines'],
-    queue: ['attempt'],
+    alone: ['attempt'],
+    queue: ['attempt', 'alone'],
     health: ['pipelines', 'attempt', 'queue'],
   },
 };

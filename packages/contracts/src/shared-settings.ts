@@ -59,7 +59,7 @@ export const streamLogSettings = {
     .min(1)
     .max(1_000)
     .default(10)
-    .describe('Attempts before a job whose workers keep dying is given up'),
+    .describe('How often a job may lose its worker until it is given up; a hand-over is not a loss'),
 };
 
 /** How long threads are kept, where the state of agents is, and how much of it: read by every process that reads or writes

@@ -20,14 +20,14 @@ type Signal = keyof typeof EXIT_CODE_OF_SIGNAL;
  *  next one.
  *  Exit code: 0 all steps done · 1 a step failed or the grace time ran out · 143 or 130 a second SIGTERM or SIGINT, which
  *  exits at once.
- *  @returns a function that starts the same shutdown, for a process that cannot continue */
+ *  @returns a function that starts the same shutdown, for a process that cannot continue: it ends with 1 */
 export function onShutdown(
   steps: readonly ShutdownStep[],
   { graceMs, logger }: ShutdownOptions,
 ): (reason: string) => void {
   let hasBegun = false;
 
-  const shutDown = (reason: string) => {
+  const shutDown = (reason: string, exitCode: number) => {
     if (hasBegun) return;
     hasBegun = true;
     logger.info({ reason, graceMs }, 'shutting down');
@@ -38,17 +38,17 @@ export function onShutdown(
     }, graceMs);
     void runSteps(steps, logger).then((failed) => {
       logger.info({ durationMs: Math.round(performance.now() - startedAt) }, 'shut down');
-      process.exit(failed === 0 ? 0 : 1);
+      process.exit(failed === 0 ? exitCode : 1);
     });
   };
 
   const onSignal = (signal: Signal) => {
     if (hasBegun) process.exit(EXIT_CODE_OF_SIGNAL[signal]);
-    shutDown(signal);
+    shutDown(signal, 0);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  return shutDown;
+  return (reason) => shutDown(reason, 1);
 }
 
 async function runSteps(steps: readonly ShutdownStep[], logger: Logger): Promise<number> {

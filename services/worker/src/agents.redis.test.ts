@@ -71,7 +71,8 @@ async function seqOf(harness: WorkerHarness, ref: JobRef): Promise<number> {
   return attempt === '0' ? 0 : attempt === '1' ? Number(seq) : Number.POSITIVE_INFINITY;
 }
 
-/** Takes a job over as soon as its first attempt has stored so many events, and dies at once.
+/** Takes a job over as soon as its first attempt has stored so many events, and gives it away at once: after a second loss it
+ *  would run in a process of its own, where these agents are not.
  *  @param meanwhile happens before the next attempt
  *  @returns false: it had ended before */
 async function killAfter(
@@ -91,6 +92,7 @@ async function killAfter(
   // the entry of the first attempt is gone once that has noticed
   await eventually(async () => (await harness.queuedEntry(ref)) === false);
   await meanwhile();
+  await begun.writer.release('handover');
   await harness.enqueue(ref);
   return true;
 }

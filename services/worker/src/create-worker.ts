@@ -3,12 +3,16 @@ import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { JobRunner } from './attempt/job-runner.ts';
+import { JobConsumer } from './queue/job-consumer.ts';
 import type { WorkerSettings } from './settings.ts';
 import { workerModule } from './worker.module.ts';
 
-export interface RunningWorker {
+export interface RunningWorker extends Pick<JobRunner, 'blame' | 'accused'> {
   /** base URL of `/healthz`, `/readyz` and `/metrics`; null without a port */
   readonly healthUrl: string | null;
+  /** Something has gone wrong in this process: its jobs count the close that follows as a loss of their worker. */
+  crash(): void;
   /** Stops fetching, gives running jobs the grace time, hands over the rest, and closes every connection. */
   close(): Promise<void>;
 }
@@ -30,8 +34,12 @@ export async function createWorker(
   const { MILLRACE_WORKER_HEALTH_PORT: port, HOST: host } = settings;
   if (port === undefined) await app.init();
   else await app.listen(port, host);
+  const [runner, consumer] = [app.get(JobRunner), app.get(JobConsumer)];
   return {
     healthUrl: port === undefined ? null : await app.getUrl(),
+    blame: (error, origin) => runner.blame(error, origin),
+    accused: () => runner.accused(),
+    crash: () => consumer.crash(),
     close: () => app.close(),
   };
 }

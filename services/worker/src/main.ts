@@ -7,7 +7,7 @@ import {
   SettingsError,
 } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
-import { createWorker } from './create-worker.ts';
+import { createWorker, type RunningWorker } from './create-worker.ts';
 import { addAgentVariables } from './pipelines/agents/agent-pipelines.ts';
 import { AgentLoadError } from './pipelines/agents/load-error.ts';
 import { useModelConnections } from './pipelines/models/openai/model-connections.ts';
@@ -21,16 +21,26 @@ async function main(): Promise<void> {
   await addAgentVariables(listOf(process.env['MILLRACE_GRAPHS']), process.cwd(), process.env);
   const settings = loadSettings(workerSettingsSchema, process.env);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
-  logCrashes(logger);
-  outliveRejections(logger);
+  let worker: RunningWorker | undefined;
+  let shutDown: ((reason: string) => void) | undefined;
+  logCrashes(logger, (error, origin) => {
+    if (worker === undefined || shutDown === undefined) return false;
+    if (worker.blame(error, origin)) return true;
+    logger.fatal({ err: error, origin }, 'crashed');
+    worker.crash();
+    shutDown('crashed');
+    return true;
+  });
+  outliveRejections(logger, () => worker?.accused() ?? {});
   useModelConnections();
   try {
-    const worker = await createWorker(settings, logger);
-    onShutdown([{ name: 'worker', run: () => worker.close() }], {
+    const running = await createWorker(settings, logger);
+    worker = running;
+    shutDown = onShutdown([{ name: 'worker', run: () => running.close() }], {
       graceMs: settings.MILLRACE_WORKER_GRACE_MS + CLOSING_MS,
       logger,
     });
-    logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: worker.healthUrl }, 'consuming');
+    logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: running.healthUrl }, 'consuming');
   } catch (error) {
     // no job has run yet: the message cannot quote a prompt
     const details = error instanceof AgentLoadError ? {} : { err: error };

@@ -32,6 +32,13 @@ export const workerSettingsSchema = z
     ...streamLogSettings,
     ...threadSettings,
     MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
+    MILLRACE_WORKER_MAX_ALONE: integer()
+      .min(1)
+      .max(1_000)
+      .default(4)
+      .describe(
+        'Jobs that one worker runs at once in processes of their own, because they have lost their worker twice; each needs the memory of a worker',
+      ),
     ...slotSettings,
     OPENAI_API_KEY: z
       .string()

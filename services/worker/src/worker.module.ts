@@ -3,8 +3,10 @@ import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { AttemptModule } from './attempt/attempt.module.ts';
 import { HealthController } from './health/health.controller.ts';
+import { AnnouncerModule } from './pipelines/announcer.module.ts';
 import { PipelinesModule } from './pipelines/pipelines.module.ts';
 import { QueueModule } from './queue/queue.module.ts';
+import { RequeuerModule } from './queue/requeuer.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
 import { ATTEMPT_HOOKS, LOGGER, SETTINGS } from './tokens.ts';
@@ -16,9 +18,20 @@ class WorkerModule {}
 /** The whole worker. */
 export function workerModule(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
   return {
-    module: WorkerModule,
-    imports: [RedisModule, AttemptModule, PipelinesModule, QueueModule],
+    ...common(settings, logger, hooks),
+    imports: [RedisModule, AttemptModule, PipelinesModule, AnnouncerModule, QueueModule],
     controllers: [HealthController],
+  };
+}
+
+/** What runs jobs, without the queue that they come from. */
+export function aloneModule(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
+  return { ...common(settings, logger, hooks), imports: [RedisModule, AttemptModule, PipelinesModule, RequeuerModule] };
+}
+
+function common(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
+  return {
+    module: WorkerModule,
     providers: [
       { provide: SETTINGS, useValue: settings },
       { provide: LOGGER, useValue: logger },

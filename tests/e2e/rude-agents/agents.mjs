@@ -9,6 +9,14 @@ function raise(thrown) {
   throw thrown;
 }
 
+/** A timer of the module: what it throws belongs to no job. */
+let bomb = false;
+setInterval(() => {
+  if (!bomb) return;
+  bomb = false;
+  raise(new Error('nobody'));
+}, 50).unref();
+
 const WAYS = {
   'rejects a promise that nobody awaits': () => void Promise.reject(new Error('detached')),
   'rejects one with a circle': () => void Promise.reject(circle),
@@ -21,11 +29,28 @@ const WAYS = {
   'throws a text': () => raise('text'),
   'throws a circle': () => raise(circle),
   'asks with a circle': () => interrupt(circle),
+  'ends the process': () => process.exit(7),
+  'throws in a timer': () => {
+    setTimeout(() => raise(new Error('late')), 0);
+    return new Promise(() => {});
+  },
+  'throws on behalf of nobody': () => {
+    bomb = true;
+    return new Promise(() => {});
+  },
+  'blocks the event loop': (attempt) => {
+    // the first worker is back before the second one
+    const until = performance.now() + (attempt === 1 ? 15_000 : 45_000);
+    while (performance.now() < until);
+  },
+  'fills the memory': () => {
+    for (const hoard = []; ; ) hoard.push(new Array(100_000).fill(Math.random()));
+  },
 };
 
 export const rude = new StateGraph(MessagesAnnotation)
-  .addNode('misbehave', ({ messages }) => {
-    WAYS[messages.at(-1).content]();
+  .addNode('misbehave', async ({ messages }, { configurable }) => {
+    await WAYS[messages.at(-1).content](configurable.attempt);
     return { messages: [new AIMessage('goes on')] };
   })
   .addEdge(START, 'misbehave')

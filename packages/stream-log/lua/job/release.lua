@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- release: give a job back to the queue, with the reason for the next attempt's `reset`. Runs even when Redis is full.
 -- KEYS[1] record  KEYS[2] log                                                     (same {tenant.id} hash tag)
--- ARGV[1] attempt that releases  ARGV[2] its lease token  ARGV[3] reason
+-- ARGV[1] attempt that releases  ARGV[2] its lease token
+-- ARGV[3] reason; 'worker-lost' counts as a loss of its worker
 -- ARGV[4] what the attempt used (JSON), '' when that is not known  ARGV[5] time to live of an unfinished job (ms)
 -- RETURNS 1 released | -1 fenced by a newer attempt | -2 the job has ended | -3 no such job
 --         whatever it returns, what the attempt used is kept, unless the job is gone
@@ -18,6 +19,8 @@ if current < tonumber(attempt) then
   -- Redis lost the attempt itself (a fail-over): its number is spent, and readers hold text of it
   redis.call('HSET', KEYS[1], 'attempt', attempt, 'seq', 0, 'hasOutput', 1)
 end
+-- the same command, sent again, finds the job queued
+if reason == 'worker-lost' and status == 'active' then redis.call('HINCRBY', KEYS[1], 'losses', 1) end
 if reason == 'log-lost' then redis.call('HSET', KEYS[1], 'hasOutput', 1) end
 redis.call('HSET', KEYS[1], 'status', 'queued', 'released', reason)
 redis.call('PEXPIRE', KEYS[1], ttl)

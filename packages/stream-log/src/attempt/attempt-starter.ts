@@ -22,12 +22,17 @@ export type Begun =
     }
   /** it has a thread, which says whether it may run (law 17) */
   | { readonly kind: 'in-thread'; readonly request: JobRequest }
+  /** it has lost its worker {@link ALONE_AFTER} times: it may run in a process of its own only */
+  | { readonly kind: 'alone' }
   /** the job has ended: its queue entry does nothing (law 15) */
   | { readonly kind: 'ended' }
   /** there is no record: it expired, or Redis lost it */
   | { readonly kind: 'missing' }
   /** it must not run again: it had output and asked to fail then, or it has had its attempts */
   | { readonly kind: 'refused'; readonly reason: 'has-output' | 'too-many-attempts' };
+
+/** Losses of its worker after which a job shares its process with no other: it may be what ends them. */
+const ALONE_AFTER = 2;
 
 /** Starts attempts for a worker. */
 export class AttemptStarter {
@@ -39,10 +44,15 @@ export class AttemptStarter {
 
   /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
    *  @param leaseToken unique per pick-up of the queue entry
-   *  @param isNext the job is known to be the active one of its thread */
-  async begin(ref: JobRef, leaseToken: string, { isNext = false } = {}): Promise<Begun> {
+   *  @param isNext the job is known to be the active one of its thread
+   *  @param isAlone this process runs no other job */
+  async begin(ref: JobRef, leaseToken: string, { isNext = false, isAlone = false } = {}): Promise<Begun> {
     const { run, publish, keys, limits } = this.#scripts;
-    const args = [publish, limits.unfinishedRetentionMs, leaseToken, limits.maxAttempts, isNext ? 1 : ''];
+    const { maxAttempts } = limits;
+    // the last loss that ends it must not be a neighbour's doing
+    const aloneAfter = Math.max(1, Math.min(ALONE_AFTER, maxAttempts - 1));
+    const flags = [isNext ? 1 : '', isAlone ? 1 : ''];
+    const args = [publish, limits.unfinishedRetentionMs, leaseToken, maxAttempts, aloneAfter, ...flags];
     const reply = await retryWhileUnavailable(() => run('begin', keys.ofJob(ref), args));
     const [outcome, values] = namedReply(reply);
     switch (outcome) {
@@ -52,6 +62,7 @@ export class AttemptStarter {
         return { kind: outcome, request: JSON.parse(values['request'] ?? '') as JobRequest };
       case 'missing':
       case 'ended':
+      case 'alone':
         return { kind: outcome };
       case 'has-output':
       case 'too-many-attempts':

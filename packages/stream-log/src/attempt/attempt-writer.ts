@@ -131,9 +131,10 @@ export class AttemptWriter {
   }
 
   /** Gives the job back, so that the next attempt starts the answer afresh. Keeps the attempt's usage in any case.
+   *  @param reason `worker-lost` counts as a loss of its worker
    *  @param usage of this attempt; null when it is not known
    *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
-  async release(reason: 'handover' | 'log-lost', usage: Usage | null = null): Promise<boolean> {
+  async release(reason: 'handover' | 'log-lost' | 'worker-lost', usage: Usage | null = null): Promise<boolean> {
     const { run, keys, limits, leaseToken } = this.#options;
     this.abort(new AttemptFenced(this.ref));
     await this.#idle();

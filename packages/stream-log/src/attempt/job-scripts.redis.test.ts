@@ -102,6 +102,48 @@ describe('begin', () => {
   });
 });
 
+describe('a job that loses its worker', () => {
+  it('runs in a process of its own after the second time, and ends after the last', async () => {
+    await using d = LogHarness.single(server.url, { maxAttempts: 4 });
+    const id = await d.job();
+    expect(await d.starter.begin(id, 'r1')).toMatchObject({ kind: 'begun', attempt: 1 });
+    expect(await d.starter.begin(id, 'r2')).toMatchObject({ kind: 'begun', attempt: 2 });
+    expect(await d.starter.begin(id, 'r3')).toEqual({ kind: 'alone' });
+    // the refusal has changed nothing
+    expect(await d.starter.begin(id, 'r3')).toEqual({ kind: 'alone' });
+    expect(await d.starter.begin(id, 'r3', { isAlone: true })).toMatchObject({ kind: 'begun', attempt: 3 });
+    expect(await d.starter.begin(id, 'r4', { isAlone: true })).toMatchObject({ kind: 'begun', attempt: 4 });
+    expect(await d.starter.begin(id, 'r5')).toEqual({ kind: 'refused', reason: 'too-many-attempts' });
+  });
+
+  it('has one attempt alone, however few it may have', async () => {
+    await using d = LogHarness.single(server.url, { maxAttempts: 2 });
+    const id = await d.job();
+    await d.starter.begin(id, 'r1');
+    expect(await d.starter.begin(id, 'r2')).toEqual({ kind: 'alone' });
+  });
+
+  it('is not worn out by being handed over', async () => {
+    await using d = LogHarness.single(server.url, { maxAttempts: 2 });
+    const id = await d.job();
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const begun = await d.starter.begin(id, `r${attempt}`);
+      if (begun.kind !== 'begun') throw new Error(begun.kind);
+      expect(await begun.writer.release('handover')).toBe(true);
+    }
+  });
+
+  it('counts a release by a crashing worker once, however often it is sent', async () => {
+    await using d = LogHarness.single(server.url, { maxAttempts: 3 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    await writer.release('worker-lost');
+    await writer.release('worker-lost');
+    expect(await d.redis.hget(d.keys.record(id), 'losses')).toBe('1');
+    expect(await d.starter.begin(id, 'r2')).toMatchObject({ kind: 'begun', attempt: 2 });
+  });
+});
+
 describe('append', () => {
   it('keeps the time of the first token, whatever comes after it', async () => {
     await using d = LogHarness.single(server.url);

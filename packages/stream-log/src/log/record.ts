@@ -23,7 +23,7 @@ export interface LogLimits {
   readonly maxEvents: number;
   /** bytes of event data of one log, over all attempts */
   readonly maxBytes: number;
-  /** attempts of one job, hand-overs included */
+  /** how often one job may lose its worker until it ends; a hand-over is not a loss */
   readonly maxAttempts: number;
 }
 

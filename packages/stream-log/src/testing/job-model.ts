@@ -31,6 +31,8 @@ interface ModelJob {
   /** readers hold text that the next attempt must take back */
   owesReset: boolean;
   released: string | null;
+  /** how often it has lost its worker */
+  losses: number;
 }
 
 /** One job as PROTOCOL.md and the laws have it, without Redis: what each operation answers and leaves behind. */
@@ -67,7 +69,16 @@ export class JobModel {
     if (this.job !== null) {
       return this.job.fingerprint === job.fingerprint ? 'existing' : 'mismatch';
     }
-    const nothing = { seq: 0, events: 0, bytes: 0, leaseToken: null, spoke: false, owesReset: false, released: null };
+    const nothing = {
+      seq: 0,
+      events: 0,
+      bytes: 0,
+      leaseToken: null,
+      spoke: false,
+      owesReset: false,
+      released: null,
+      losses: 0,
+    };
     this.job = { ...job, ...nothing, status: 'queued', attempt: 0 };
     this.log = [];
     const accepted = JSON.stringify({ id: idOf(this.ref), status: 'queued' });
@@ -76,13 +87,19 @@ export class JobModel {
     return 'opened';
   }
 
-  begin(leaseToken: string): 'missing' | 'ended' | 'has-output' | 'too-many-attempts' | number {
+  begin(
+    leaseToken: string,
+    isAlone: boolean,
+  ): 'missing' | 'ended' | 'alone' | 'has-output' | 'too-many-attempts' | number {
     const { job } = this;
     if (job === null) return 'missing';
     if (this.finished) return 'ended';
     if (job.status === 'active' && job.leaseToken === leaseToken) return job.attempt;
+    const { maxAttempts } = this.limits;
+    const losses = job.losses + (job.status === 'active' ? 1 : 0);
+    if (!isAlone && losses >= Math.max(1, Math.min(2, maxAttempts - 1)) && losses < maxAttempts) return 'alone';
     if (job.owesReset && job.onCrash === 'fail') return 'has-output';
-    if (job.attempt >= this.limits.maxAttempts) return 'too-many-attempts';
+    if (losses >= maxAttempts) return 'too-many-attempts';
 
     const before = this.lastEventId;
     const attempt = job.attempt + 1;
@@ -100,6 +117,7 @@ export class JobModel {
       spoke: false,
       owesReset: false,
       released: null,
+      losses,
     });
     this.log ??= [];
     job.bytes += bytesOf(said);
@@ -149,12 +167,13 @@ export class JobModel {
   }
 
   /** @returns whether the job is to run again */
-  release({ attempt, leaseToken }: Claim, reason: 'handover' | 'log-lost'): boolean {
+  release({ attempt, leaseToken }: Claim, reason: 'handover' | 'log-lost' | 'worker-lost'): boolean {
     const { job } = this;
     if (job === null || this.finished || job.attempt > attempt) return false;
     if (job.attempt === attempt && job.leaseToken !== leaseToken) return false;
     // Redis lost the attempt itself: its number is spent
     if (job.attempt < attempt) Object.assign(job, { attempt, seq: 0, owesReset: true });
+    if (reason === 'worker-lost' && job.status === 'active') job.losses += 1;
     if (reason === 'log-lost') job.owesReset = true;
     Object.assign(job, { status: 'queued', released: reason });
     this.#renew();

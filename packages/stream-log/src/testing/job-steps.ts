@@ -43,12 +43,12 @@ const opens = fc.constantFrom('restart' as const, 'fail' as const).map(
   }),
 );
 
-const begins = fc.constantFrom(...LEASE_TOKENS).map(
-  (leaseToken): JobStep => ({
-    name: `begin(${leaseToken})`,
-    predict: (model) => model.begin(leaseToken),
+const begins = fc.tuple(fc.constantFrom(...LEASE_TOKENS), fc.boolean()).map(
+  ([leaseToken, isAlone]): JobStep => ({
+    name: `begin(${leaseToken}${isAlone ? ', alone' : ''})`,
+    predict: (model) => model.begin(leaseToken, isAlone),
     run: async ({ d, ref }) => {
-      const begun = await d.starter.begin(ref, leaseToken);
+      const begun = await d.starter.begin(ref, leaseToken, { isAlone });
       if (begun.kind === 'begun') return begun.attempt;
       return begun.kind === 'refused' ? begun.reason : begun.kind;
     },
@@ -165,7 +165,7 @@ const givesUp: JobStep = {
   run: async ({ d, ref }) => (await d.starter.fail(ref, FAILURE)) !== null,
 };
 
-const releases = fc.tuple(claims, fc.constantFrom('handover', 'log-lost')).map(
+const releases = fc.tuple(claims, fc.constantFrom('handover', 'log-lost', 'worker-lost')).map(
   ([deviation, reason]): JobStep => ({
     name: `release(${JSON.stringify(deviation)}, ${reason})`,
     predict: (model) => model.release(claimOf(model, deviation), reason),

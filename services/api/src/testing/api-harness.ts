@@ -73,8 +73,9 @@ export class ApiHarness implements AsyncDisposable {
 
   /** Begins an attempt of a job, as a worker does. */
   async begin(jobId: string, tenant = 'default'): Promise<AttemptWriter> {
-    // a worker asks the thread first
-    const begun = await this.#starter.begin(jobRef(tenant, jobId), crypto.randomUUID(), { isNext: true });
+    // a worker asks the thread first; this one may take a job as often as a test likes
+    const options = { isNext: true, isAlone: true };
+    const begun = await this.#starter.begin(jobRef(tenant, jobId), crypto.randomUUID(), options);
     if (begun.kind !== 'begun') throw new Error(`the job cannot begin: ${begun.kind}`);
     return begun.writer;
   }

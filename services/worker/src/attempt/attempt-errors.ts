@@ -5,7 +5,9 @@ import type { StreamErrorCode } from '@millrace/contracts';
 /** The worker is shutting down: the job continues on another one. */
 export class WorkerStopping extends Error {
   override readonly name = 'WorkerStopping';
-  constructor() {
+
+  /** @param reason `worker-lost`: it stops because something has gone wrong in it, perhaps by this job's doing */
+  constructor(readonly reason: 'handover' | 'worker-lost' = 'handover') {
     super('the worker is shutting down');
   }
 }

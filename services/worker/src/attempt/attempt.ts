@@ -24,6 +24,7 @@ import {
   LogWriteFailed,
   StreamLogError,
 } from '@millrace/stream-log';
+import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
 import type { ModelObserver } from '../pipelines/definition/model-observer.ts';
 import type { PipelineInput, PipelineResult } from '../pipelines/definition/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
@@ -90,13 +91,19 @@ export class Attempt {
   }
 
   /** The worker is about to stop: an agent moves at its next checkpoint. */
-  drain(): void {
-    this.#draining.abort(new WorkerStopping());
+  drain(stopping: WorkerStopping): void {
+    this.#draining.abort(stopping);
   }
 
   /** Ends the attempt early. The first reason counts. */
   stop(reason: unknown): void {
     this.#abort.abort(reason);
+  }
+
+  /** Ends the attempt because its code threw where nobody could catch it: in a timer or a listener. */
+  crash(error: unknown): void {
+    const isAgent = this.ports.pipelines.find(this.begun.request.pipeline)?.kind === 'agent';
+    this.stop(isAgent ? new AgentFailed('graph', false, error) : error);
   }
 
   /** @throws only unexpected errors: a bug, or a script that Redis rejects */
@@ -248,7 +255,7 @@ export class Attempt {
     if (reason instanceof JobClosed) return this.#lost('cancelled');
     if (reason instanceof AttemptFenced) return this.#lost('fenced');
     if (reason instanceof LogLost) return this.#release('log-lost');
-    if (reason instanceof WorkerStopping) return this.#release('handover');
+    if (reason instanceof WorkerStopping) return this.#release(reason.reason);
     if (reason instanceof LogWriteFailed) throw reason;
     const { code, message, retryable } = failureOf(reason);
     try {
@@ -261,9 +268,9 @@ export class Attempt {
     return this.#ended('failed', { reason: message, ...(code === 'INTERNAL' ? detailsOf(reason) : {}) }, code);
   }
 
-  async #release(reason: 'handover' | 'log-lost'): Promise<AttemptResult> {
+  async #release(reason: 'handover' | 'log-lost' | 'worker-lost'): Promise<AttemptResult> {
     const continues = await this.begun.writer.release(reason, this.#knownUsage());
-    return this.#ended(continues ? (reason === 'handover' ? 'handed-over' : 'log-lost') : 'void');
+    return this.#ended(continues ? (reason === 'log-lost' ? reason : 'handed-over') : 'void');
   }
 
   /** Somebody else has ended the job or owns it: only the usage is left to store. */

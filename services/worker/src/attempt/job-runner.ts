@@ -18,7 +18,11 @@ import { aroundAttempt } from './around-attempt.ts';
 import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
 import type { ClaimedThread } from './attempt-thread.ts';
+import { currentAttempt } from './current-attempt.ts';
 import { type JobThreads, threadOf } from './job-threads.ts';
+
+/** Why a worker stops: by order, or because something has gone wrong in it. */
+export type StopReason = WorkerStopping['reason'];
 
 export interface JobRunnerPorts extends AttemptPorts {
   readonly hooks: readonly AttemptHook[];
@@ -37,7 +41,7 @@ interface Waiting {
 
 /** Why a job does not begin. */
 type Skipped =
-  | Exclude<Begun, { kind: 'begun' | 'in-thread' | 'refused' }>
+  | Exclude<Begun, { kind: 'begun' | 'in-thread' | 'refused' | 'alone' }>
   | (Extract<Begun, { kind: 'refused' }> & { readonly thread: ThreadRef });
 
 /** The result of picking up a queue entry. */
@@ -48,32 +52,62 @@ export type PickUpResult =
   /** another job of its thread runs: the thread names it when its turn comes, unless that was while the queue entry was there */
   | { readonly outcome: 'waiting'; readonly thread: ThreadRef };
 
+/** The job may be what ends its workers: it is to run in a process of its own. */
+interface Alone {
+  readonly outcome: 'alone';
+}
+
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
   /** per job, the attempt that runs in this process */
   readonly #attempts = new Map<JobRef, Attempt>();
-  #isDraining = false;
+  #draining: WorkerStopping | null = null;
 
   constructor(readonly ports: JobRunnerPorts) {}
 
   /** The worker is about to stop: agents move to another one at their next checkpoint. */
-  drain(): void {
-    this.#isDraining = true;
-    for (const attempt of this.#attempts.values()) attempt.drain();
+  drain(reason: StopReason): void {
+    this.#draining = new WorkerStopping(reason);
+    for (const attempt of this.#attempts.values()) attempt.drain(this.#draining);
+  }
+
+  /** Ends the attempt whose code threw where nobody could catch it.
+   *  @returns false: it was the code of no attempt that runs here */
+  blame(error: unknown, origin: string): boolean {
+    const attempt = currentAttempt.getStore();
+    if (attempt === undefined || this.#attempts.get(attempt.ref) !== attempt) return false;
+    this.ports.logger.error({ ...this.accused(), err: error, origin }, 'uncaught error of a job');
+    attempt.crash(error);
+    return true;
+  }
+
+  /** For the log: the job on whose behalf the code runs that calls this; empty if that is not known. */
+  accused(): object {
+    const attempt = currentAttempt.getStore();
+    if (attempt === undefined) return {};
+    const { ref, begun } = attempt;
+    return { requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt };
   }
 
   /** @param ref the whole content of a queue entry (law 15)
    *  @param leaseToken unique per pick-up
    *  @param stopping aborts when the worker shuts down and the job must continue elsewhere
+   *  @param isAlone whether this process runs nothing else
    *  @throws only unexpected errors */
-  async run(ref: JobRef, leaseToken: string, stopping: AbortSignal): Promise<PickUpResult> {
+  async run(
+    ref: JobRef,
+    leaseToken: string,
+    stopping: AbortSignal,
+    { isAlone = false } = {},
+  ): Promise<PickUpResult | Alone> {
     const { metrics, slots } = this.ports;
     const slot = await slots.pickUp(ref);
     if (slot.kind === 'full') {
       metrics.jobs.inc({ outcome: 'parked' });
       return { outcome: 'parked', maxSlots: slot.maxSlots };
     }
-    const begun = await this.#begin(ref, leaseToken);
+    const begun = await this.#begin(ref, leaseToken, isAlone);
+    if (begun.kind === 'alone') return { outcome: begun.kind };
     if (begun.kind === 'waits') {
       this.#hint(this.ports.fairQueue.freeSlot(ref));
       metrics.jobs.inc({ outcome: 'waiting' });
@@ -91,16 +125,20 @@ export class JobRunner {
   }
 
   /** Begins the next attempt, unless the job's thread has it wait. */
-  async #begin(ref: JobRef, leaseToken: string): Promise<Begin | Waiting | Skipped> {
+  async #begin(
+    ref: JobRef,
+    leaseToken: string,
+    isAlone: boolean,
+  ): Promise<Begin | Waiting | Skipped | Extract<Begun, { kind: 'alone' }>> {
     const { starter, threads } = this.ports;
-    let begun = await starter.begin(ref, leaseToken);
+    let begun = await starter.begin(ref, leaseToken, { isAlone });
     let threadId: string | undefined;
     if (begun.kind === 'in-thread') {
       const place = await threads.enter(ref, begun.request);
       if (place === 'ended') return { kind: place };
       if (place === 'waits') return { kind: place, thread: threadOf(ref, begun.request) };
       threadId = begun.request.threadId;
-      begun = await starter.begin(ref, leaseToken, { isNext: true });
+      begun = await starter.begin(ref, leaseToken, { isNext: true, isAlone });
     }
     if (begun.kind === 'in-thread') throw new TypeError('begin.lua asked for the thread twice');
     return begun.kind === 'refused' ? { ...begun, thread: threadOf(ref, { threadId }) } : begun;
@@ -141,8 +179,8 @@ export class JobRunner {
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
     this.#hint(fairQueue.markStarted(ref));
-    if (this.#isDraining) attempt.drain();
-    const stop = () => attempt.stop(new WorkerStopping());
+    if (this.#draining !== null) attempt.drain(this.#draining);
+    const stop = () => attempt.stop(this.#draining ?? new WorkerStopping());
     // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt
     this.#attempts.get(ref)?.stop(new AttemptFenced(ref));
     this.#attempts.set(ref, attempt);
@@ -152,7 +190,7 @@ export class JobRunner {
       const { outcome } = await aroundAttempt({
         hooks,
         attempt: attempt.info,
-        run: () => attempt.run(),
+        run: () => currentAttempt.run(attempt, () => attempt.run()),
         onHookError: (error) => logger.warn({ err: error }, 'attempt hook failed'),
       });
       return outcome;

@@ -1,12 +1,10 @@
 import { cwd } from 'node:process';
 import type { Logger } from '@millrace/runtime';
-import { KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
-import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import type { WorkerSettings } from '../settings.ts';
-import { COMMANDS, LOGGER, SAVERS, SETTINGS } from '../tokens.ts';
+import { LOGGER, SAVERS, SETTINGS } from '../tokens.ts';
 import type { AgentSavers } from './agents/agent-pipeline.ts';
 import { agentPipelines } from './agents/agent-pipelines.ts';
-import { PipelineAnnouncer } from './announcer.ts';
 import { chatPipeline } from './chat/chat-pipeline.ts';
 import { loadPipelineModules } from './load-modules.ts';
 import { ChatModels } from './models/chat-models.ts';
@@ -20,26 +18,10 @@ import { PipelineRegistry } from './registry.ts';
       inject: [SETTINGS, LOGGER, SAVERS],
       useFactory: loadRegistry,
     },
-    {
-      provide: PipelineAnnouncer,
-      inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
-      useFactory: (redis: RedisConnection, keys: KeySpace, registry: PipelineRegistry, logger: Logger) =>
-        new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.infos, logger),
-    },
   ],
-  exports: [PipelineRegistry, PipelineAnnouncer],
+  exports: [PipelineRegistry],
 })
-export class PipelinesModule implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(@Inject(PipelineAnnouncer) readonly announcer: PipelineAnnouncer) {}
-
-  onApplicationBootstrap(): void {
-    this.announcer.start();
-  }
-
-  onApplicationShutdown(): void {
-    this.announcer.stop();
-  }
-}
+export class PipelinesModule {}
 
 async function loadRegistry(settings: WorkerSettings, logger: Logger, savers: AgentSavers): Promise<PipelineRegistry> {
   const builtIn = chatPipeline(settings.MILLRACE_SYSTEM_PROMPT);

@@ -4,7 +4,8 @@ import { idOf, type JobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
-import type { JobRunner, PickUpResult } from '../attempt/job-runner.ts';
+import type { AloneJobs, AloneResult } from '../alone/alone-jobs.ts';
+import type { JobRunner, PickUpResult, StopReason } from '../attempt/job-runner.ts';
 import type { WorkerSettings } from '../settings.ts';
 import { consumerOptions, DRAIN_DELAY_SECONDS } from './consumer-options.ts';
 import { observedBackend } from './observed-backend.ts';
@@ -14,11 +15,13 @@ import type { Requeuer } from './requeuer.ts';
  *  timeout. */
 const STALE_AFTER_MS = DRAIN_DELAY_SECONDS * 2_000 + 2_000;
 
-/** Delay before an entry is retried after an unexpected error, milliseconds. */
-const RETRY_AFTER_BUG_MS = 1_000;
+/** Delay before an entry is retried after an unexpected error, or when its job was lost alone or found no process,
+ *  milliseconds. */
+const RETRY_MS = 1_000;
 
 export interface JobConsumerPorts {
   readonly runner: JobRunner;
+  readonly alone: AloneJobs;
   readonly requeuer: Requeuer;
   readonly settings: WorkerSettings;
   readonly logger: Logger;
@@ -33,6 +36,7 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
   /** when BullMQ last fetched, or renewed its locks: monotonic time, milliseconds; 0 before the first fetch */
   #lastSeen = 0;
   #stopping = false;
+  #stopReason: StopReason = 'handover';
 
   /** @param queue location of the queue */
   constructor(
@@ -77,14 +81,20 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   async #run(job: Job, ref: JobRef, token: string | undefined, signal: AbortSignal): Promise<PickUpResult> {
-    const run = await this.ports.runner.run(ref, randomUUID(), signal).catch(async (error: unknown) => {
+    const run = await this.#pickUp(ref, signal).catch((error: unknown) => {
       this.ports.logger.error({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'run failed');
-      await job.changePriority({ priority: 0 });
-      await job.moveToDelayed(Date.now() + RETRY_AFTER_BUG_MS, token);
-      throw new DelayedError();
+      return postpone(job, token);
     });
+    if (run.outcome === 'busy' || run.outcome === 'lost') return postpone(job, token);
     if (run.outcome === 'handed-over' || run.outcome === 'log-lost') await handBack(job, token);
     return run;
+  }
+
+  async #pickUp(ref: JobRef, signal: AbortSignal): Promise<AloneResult> {
+    const { runner, alone } = this.ports;
+    const leaseToken = randomUUID();
+    const run = await runner.run(ref, leaseToken, signal);
+    return run.outcome === 'alone' ? alone.run(ref, leaseToken, signal) : run;
   }
 
   /** BullMQ tracks locks by job id. If this worker lost a job and picked it up again, the fenced run must not end first:
@@ -95,10 +105,17 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     else await current.catch(() => undefined); // its own caller handles the error
   }
 
+  /** Something has gone wrong in this process, perhaps by the doing of one of its jobs: the shutdown that follows counts as a
+   *  loss of their worker. */
+  crash(): void {
+    this.#stopReason = 'worker-lost';
+  }
+
   /** Fetches nothing more, lets running jobs finish within the grace time, agents their step, and hands over the rest. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping = true;
-    this.ports.runner.drain();
+    this.ports.runner.drain(this.#stopReason);
+    this.ports.alone.drain('handover');
     const closed = this.#worker.close();
     const timer = new AbortController();
     const grace = delay(this.ports.settings.MILLRACE_WORKER_GRACE_MS, undefined, { signal: timer.signal }).catch(
@@ -132,6 +149,14 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     // the connection logs its outages, and lost locks are logged above
     this.#worker.on('error', (error) => logger.debug({ err: error }, 'queue error'));
   }
+}
+
+/** Puts the entry back for any worker, for a moment from now.
+ *  @throws DelayedError always: it tells BullMQ that the entry has been moved */
+async function postpone(job: Job, token: string | undefined): Promise<never> {
+  await job.changePriority({ priority: 0 });
+  await job.moveToDelayed(Date.now() + RETRY_MS, token);
+  throw new DelayedError();
 }
 
 /** Puts the entry back at the front of the queue, for any worker.

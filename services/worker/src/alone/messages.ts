@@ -1,0 +1,20 @@
+import type { AttemptInfo, AttemptResult, JobRef } from '@millrace/contracts';
+import type { PickUpResult, StopReason } from '../attempt/job-runner.ts';
+
+/** What a worker tells the process that runs one job alone. */
+export type AloneOrder =
+  | { readonly kind: 'run'; readonly ref: JobRef; readonly leaseToken: string }
+  /** an agent is to move at its next checkpoint */
+  | { readonly kind: 'drain'; readonly reason: StopReason }
+  | { readonly kind: 'stop'; readonly reason: StopReason };
+
+/** What that process tells its worker. */
+export type AloneReport =
+  /** its event loop turns */
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'began'; readonly attempt: AttemptInfo }
+  /** `attempt`: null if none began */
+  | { readonly kind: 'ended'; readonly pickUp: PickUpResult; readonly attempt: AttemptResult | null };
+
+/** How often such a process says that it is alive, as a fraction of the time after which a worker counts as dead. */
+export const ALIVE_FRACTION = 1 / 4;

@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import type { AttemptHook, AttemptInfo, AttemptResult, JobRef } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import { NestFactory } from '@nestjs/core';
+import { JobRunner, type PickUpResult } from './attempt/job-runner.ts';
+import type { WorkerSettings } from './settings.ts';
+import { aloneModule } from './worker.module.ts';
+
+export interface AloneRunner extends Pick<JobRunner, 'blame' | 'accused' | 'drain'> {
+  /** @param stopping aborts when the job must continue elsewhere
+   *  @returns `attempt`: null if none began */
+  run(
+    ref: JobRef,
+    leaseToken: string,
+    stopping: AbortSignal,
+  ): Promise<{ readonly pickUp: PickUpResult; readonly attempt: AttemptResult | null }>;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Starts what runs one job, without a queue.
+ *  @param onBegin told of the attempt before it begins
+ *  @throws PipelineModuleError, DuplicatePipeline a pipeline cannot be used */
+export async function createAloneRunner(
+  settings: WorkerSettings,
+  logger: Logger,
+  onBegin: (attempt: AttemptInfo) => Promise<void>,
+): Promise<AloneRunner> {
+  let ended: AttemptResult | null = null;
+  const observer: AttemptHook = {
+    around: async (attempt, next) => {
+      // the agent may block the process at once, and whoever watches it must know where it stands
+      await onBegin(attempt);
+      ended = await next();
+      return ended;
+    },
+  };
+  const app = await NestFactory.createApplicationContext(aloneModule(settings, logger, [observer]), {
+    logger: false,
+    abortOnError: false,
+  });
+  const runner = app.get(JobRunner);
+  return {
+    blame: (error, origin) => runner.blame(error, origin),
+    accused: () => runner.accused(),
+    drain: (reason) => runner.drain(reason),
+    run: async (ref, leaseToken, stopping) => {
+      const pickUp = await runner.run(ref, leaseToken, stopping, { isAlone: true });
+      if (pickUp.outcome === 'alone') throw new TypeError('begin.lua refused a job that runs alone');
+      return { pickUp, attempt: ended };
+    },
+    close: () => app.close(),
+  };
+}

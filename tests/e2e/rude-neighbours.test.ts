@@ -1,0 +1,75 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { spawnService } from '@millrace/testing';
+import { idOf, SystemHarness } from './system-harness.ts';
+
+const ENV = {
+  MILLRACE_GRAPHS: fileURLToPath(new URL('rude-agents/langgraph.json', import.meta.url)),
+  MILLRACE_MAX_ATTEMPTS: '4',
+  // a death is noticed soon
+  MILLRACE_WORKER_LOCK_MS: '4000',
+  MILLRACE_WORKER_STALL_CHECK_MS: '1000',
+  MILLRACE_WORKER_GRACE_MS: '500',
+  // an agent that fills it is done soon
+  NODE_OPTIONS: '--max-old-space-size=256',
+};
+
+const INNOCENTS = 6;
+
+/** Starts a new worker whenever one has ended, as every deployment does. */
+function supervise(system: SystemHarness): Disposable {
+  let isOver = false;
+  const watch = async (place: number): Promise<void> => {
+    await system.workers[place]?.child.exited;
+    if (isOver) return;
+    const successor = await spawnService('worker', system.envOf('worker'));
+    system.workers[place] = successor;
+    await watch(place);
+  };
+  for (const place of system.workers.keys()) void watch(place);
+  return {
+    [Symbol.dispose]: () => {
+      isOver = true;
+    },
+  };
+}
+
+describe('six answers beside an agent that', () => {
+  it.each([
+    ['ends the process', 'WORKER_LOST'],
+    ['blocks the event loop', 'WORKER_LOST'],
+    ['fills the memory', 'WORKER_LOST'],
+    ['throws on behalf of nobody', 'WORKER_LOST'],
+    ['throws in a timer', 'AGENT_ERROR'],
+    ['rejects a promise that nobody awaits', 'done'],
+  ])('%s are given whole; it ends alone (%s)', async (way, end) => {
+    await using system = await SystemHarness.start({ env: ENV });
+    using _supervised = supervise(system);
+    const guiltyEnded = Promise.withResolvers<void>();
+    const texts = Array.from({ length: INNOCENTS }, (_, place) => `of ${place}: `);
+    for (const text of texts) {
+      system.model.answer(
+        async function* () {
+          yield text;
+          await guiltyEnded.promise;
+          yield 'whole';
+        },
+        { to: text },
+      );
+    }
+    const innocents = await Promise.all(texts.map((text) => system.ask(text)));
+    await Promise.all(innocents.map((stream) => stream.until(({ event }) => event === 'message')));
+    await using guilty = await system.ask({ pipeline: 'rude', query: way });
+    await guilty.collect();
+    const { event, data } = guilty.terminal() ?? {};
+    expect(event === 'error' ? data?.code : event).toBe(end);
+    guiltyEnded.resolve();
+    for (const [place, stream] of innocents.entries()) {
+      await stream.collect();
+      expect(stream.terminal()?.event).toBe('done');
+      expect(stream.text()).toBe(`${texts[place]}whole`);
+      const { attempt } = await system.job(idOf(stream));
+      if (end !== 'WORKER_LOST') expect(attempt).toBe(1);
+    }
+  });
+});
