@@ -129,7 +129,8 @@ function readProjected(body: Buffer, kind: (typeof projectedFormats)[number][0])
   return lines.map((line) => {
     const [id = '', number = '', word = '', ...data] = line.split(' ');
     const cursor = { none: null, event: id, 'attempt-frame': number, frame: String(Number(number) + 1) }[kind];
-    if (word === 'diverged') return { cursor, said: [{ kind: 'end', isSuccess: false }] };
+    if (word === 'diverged')
+      return { cursor: kind === 'event' ? null : cursor, said: [{ kind: 'end', isSuccess: false }] };
     return { cursor, said: word === 'hello' ? [] : saidIn(word, data.join(' ')) };
   });
 }

@@ -1,8 +1,15 @@
 import type { StreamEventData } from '@millrace/contracts';
 import jsonPatch from 'fast-json-patch';
-import type { Projection, Step } from '../projection/projection.ts';
+import {
+  type Continuation,
+  frameAround,
+  goOn,
+  type Projection,
+  type Step,
+  type StepContext,
+} from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import type { DeltaEvent, ReadEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { type AgUiInterrupt, NO_RUN, type Run, withEntry, withoutEntry } from './run.ts';
 
@@ -27,16 +34,21 @@ class AgUiProjection implements Projection<Run> {
     return NO_RUN;
   }
 
-  step(run: Run, event: ReadEvent, { job }: { readonly job: StreamedJob }): Step<Run> {
-    if (event.type === 'text' && run.hasStarted) {
-      const open = run.texts.get(event.data.messageId ?? run.current ?? job.id);
-      // the hot path: copied, not written anew
-      if (open !== undefined) return { state: run, frames: [contentFrame(open, event.quoted)] };
+  step(run: Run, event: ReadEvent, { job, number }: StepContext): Step<Run> {
+    if (event.type === 'text' && event.quoted !== '') {
+      const open = this.continuation(run, event, job);
+      if (open !== null) return goOn(open, run, { quoted: event.quoted, number });
     }
     const scribe = new Scribe(run, job, this.version);
     scribe.start();
     scribe.tell(event);
     return { state: scribe.run, frames: scribe.frames };
+  }
+
+  continuation(run: Run, { type, data }: DeltaEvent, job: StreamedJob): Continuation<Run> | null {
+    if (type !== 'text') return null;
+    const open = run.texts.get(data.messageId ?? run.current ?? job.id);
+    return open === undefined ? null : contentOf(open);
   }
 
   diverged(_: Run): readonly string[] {
@@ -125,7 +137,7 @@ class Scribe {
       this.#know({ texts: withEntry(this.run.texts, messageId, open) });
       this.#send('TEXT_MESSAGE_START', { messageId: open, role: 'assistant' });
     }
-    this.frames.push(contentFrame(open, quoted));
+    this.frames.push(frameAround(contentOf(open), quoted, 0));
   }
 
   #reasoning({ data }: ReadEvent<'reasoning'>): void {
@@ -271,8 +283,10 @@ function frameOf(type: string, fields: object): string {
   return `data: ${JSON.stringify({ type, ...fields })}\n\n`;
 }
 
-function contentFrame(messageId: string, quoted: string): string {
-  return `data: {"type":"TEXT_MESSAGE_CONTENT","messageId":${JSON.stringify(messageId)},"delta":"${quoted}"}\n\n`;
+/** Text is copied, not written anew. */
+function contentOf(messageId: string): Continuation<Run> {
+  const before = `data: {"type":"TEXT_MESSAGE_CONTENT","messageId":${JSON.stringify(messageId)},"delta":"`;
+  return { beforeNumber: null, before, after: '"}\n\n' };
 }
 
 function successOf(finishReason: string, pending: ReadonlySet<string>) {

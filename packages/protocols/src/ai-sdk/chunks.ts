@@ -1,7 +1,7 @@
 import type { StreamEventData } from '@millrace/contracts';
 
 /** A part that is being written. */
-interface OpenPart {
+export interface OpenPart {
   readonly kind: 'text' | 'reasoning';
   readonly id: string;
 }

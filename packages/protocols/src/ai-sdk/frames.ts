@@ -1,10 +1,10 @@
 import type { StreamEventData } from '@millrace/contracts';
-import type { Projection, Step, StepContext } from '../projection/projection.ts';
+import { type Continuation, goOn, type Projection, type Step, type StepContext } from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import type { DeltaEvent, ReadEvent } from '../projection/read-event.ts';
 import type { StreamedJob, StreamFormat } from '../stream-format.ts';
 import { approvalsOf } from './approvals.ts';
-import { type AnswerState, Chunks, EMPTY_ANSWER } from './chunks.ts';
+import { type AnswerState, Chunks, EMPTY_ANSWER, type OpenPart } from './chunks.ts';
 
 export interface AiSdkStream {
   /** Whether the answer continues the client's last message, whose tool calls it may answer. Otherwise it is a message of its
@@ -52,27 +52,30 @@ class UiMessageStream implements Projection<AnswerState> {
     return EMPTY_ANSWER;
   }
 
-  step(state: AnswerState, event: ReadEvent, { job }: StepContext): Step<AnswerState> {
+  step(state: AnswerState, event: ReadEvent, context: StepContext): Step<AnswerState> {
     switch (event.type) {
       case 'text':
       case 'reasoning':
-        return this.#speak(state, event, job);
-      case 'tool_call_delta': {
-        const isBeingWritten = state.calls.get(event.data.callId)?.isWritten === false;
-        if (!isBeingWritten) return { state, frames: [] };
-        const callId = JSON.stringify(event.data.callId);
-        const delta = `data: {"type":"tool-input-delta","toolCallId":${callId},"inputTextDelta":"${event.quoted}"}\n\n`;
-        return { state, frames: [delta] };
-      }
+      case 'tool_call_delta':
+        return event.quoted === '' ? { state, frames: [] } : this.#speak(state, event, context);
       case 'accepted':
       case 'reset':
         return { state, frames: [] };
       default: {
-        const chunks = this.#begin(state, job);
-        const end = this.#tell(chunks, event, job);
+        const chunks = this.#begin(state, context.job);
+        const end = this.#tell(chunks, event, context.job);
         return { state: chunks.state, frames: end === null ? chunks.frames : [...chunks.frames, end] };
       }
     }
+  }
+
+  continuation(state: AnswerState, { type, data }: DeltaEvent): Continuation<AnswerState> | null {
+    if (type === 'tool_call_delta') {
+      const isBeingWritten = state.calls.get(data.callId)?.isWritten === false;
+      return isBeingWritten ? argumentsOf(data.callId) : null;
+    }
+    const open = state.parts.get(data.messageId ?? state.current);
+    return open?.kind === type ? textIn(open) : null;
   }
 
   diverged(state: AnswerState, { job }: StepContext): readonly string[] {
@@ -89,16 +92,16 @@ class UiMessageStream implements Projection<AnswerState> {
     return chunks;
   }
 
-  /** The path of a token: it writes one frame, and changes nothing, while the part stays the same. */
-  #speak(state: AnswerState, event: ReadEvent<'text' | 'reasoning'>, job: StreamedJob): Step<AnswerState> {
-    if (event.quoted === '') return { state, frames: [] };
-    const { type, data, quoted } = event;
-    const message = data.messageId ?? state.current;
-    const open = state.parts.get(message);
-    if (open?.kind === type) return { state, frames: [deltaOf(type, open.id, quoted)] };
+  #speak(state: AnswerState, event: DeltaEvent, { job, number }: StepContext): Step<AnswerState> {
+    const { quoted } = event;
+    const open = this.continuation(state, event);
+    if (open !== null) return goOn(open, state, { quoted, number });
+    // one whose start is missing comes whole at its end
+    if (event.type === 'tool_call_delta') return { state, frames: [] };
     const chunks = this.#begin(state, job);
-    const id = chunks.openPart(message, type);
-    return { state: chunks.state, frames: [...chunks.frames, deltaOf(type, id, quoted)] };
+    const part = { kind: event.type, id: chunks.openPart(event.data.messageId ?? state.current, event.type) };
+    const { frames } = goOn(textIn(part), chunks.state, { quoted, number });
+    return { state: chunks.state, frames: [...chunks.frames, ...frames] };
   }
 
   /** @returns the frame after the last chunk; null: the answer goes on */
@@ -166,8 +169,13 @@ class UiMessageStream implements Projection<AnswerState> {
   }
 }
 
-function deltaOf(kind: 'text' | 'reasoning', id: string, quoted: string): string {
-  return `data: {"type":"${kind}-delta","id":"${id}","delta":"${quoted}"}\n\n`;
+function textIn({ kind, id }: OpenPart): Continuation<AnswerState> {
+  return { beforeNumber: null, before: `data: {"type":"${kind}-delta","id":"${id}","delta":"`, after: '"}\n\n' };
+}
+
+function argumentsOf(callId: string): Continuation<AnswerState> {
+  const before = `data: {"type":"tool-input-delta","toolCallId":${JSON.stringify(callId)},"inputTextDelta":"`;
+  return { beforeNumber: null, before, after: '"}\n\n' };
 }
 
 function finishReasonOf(reason: string, { waitsForApproval }: AnswerState): string {

@@ -1,8 +1,15 @@
 import type { StreamEventData, Usage } from '@millrace/contracts';
 import { shownModel } from '../openai/model.ts';
-import type { Projection, StepContext } from '../projection/projection.ts';
+import {
+  type Continuation,
+  type DeltaFrame,
+  frameAround,
+  goOn,
+  type Projection,
+  type StepContext,
+} from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import { type DeltaEvent, isDeltaEvent, type ReadEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { type AnthropicError, anthropicJobError, errorBody } from './errors.ts';
 
@@ -59,16 +66,34 @@ export const messagesProjection: Projection<MessageState> = {
   contentType: 'text/event-stream',
   headers: ({ id }) => ({ 'request-id': id }),
   initial: () => INITIAL,
-  step(state, event, { job }) {
+  step(state, event, { job, number }) {
+    if (isDeltaEvent(event) && event.quoted !== '') {
+      const open = continuation(state, event);
+      if (open !== null) return goOn(open, state, { quoted: event.quoted, number });
+    }
     const begun = state.isBegun ? [] : [started(job)];
     const spoken = speak(state.isBegun ? state : { ...state, isBegun: true }, event, job);
     return { state: spoken.state, frames: begun.length === 0 ? spoken.frames : [...begun, ...spoken.frames] };
   },
+  continuation,
   diverged: (_, { job }: StepContext) => [failure(DIVERGED, job)],
 };
 
 /** One object for all requests: frames are shared by the readers of a job. */
 export const messagesFormat = new ProjectionFormat(messagesProjection, { cursor: 'none' });
+
+const KINDS = { text: 'text', reasoning: 'thinking', tool_call_delta: 'tool_use' } as const;
+
+/** How a block that is open goes on. */
+function continuation(state: MessageState, { type, data }: DeltaEvent): Continuation<MessageState> | null {
+  const isCall = type === 'tool_call_delta';
+  if (isCall && state.hasMessages) return null;
+  const key = isCall ? data.callId : (data.messageId ?? state.messageId);
+  const block = state.open.find((each) => each.kind === KINDS[type] && each.key === key);
+  return block === undefined
+    ? null
+    : { ...aroundDelta(block), extend: (before, quoted) => extend(before, block, quoted) };
+}
 
 interface Spoken {
   readonly state: MessageState;
@@ -82,7 +107,6 @@ function speak(state: MessageState, event: ReadEvent, job: StreamedJob): Spoken 
     case 'reasoning':
       return addText(state, 'thinking', event);
     case 'tool_call_start':
-    case 'tool_call_delta':
     case 'tool_call':
       return state.hasMessages ? { state, frames: [] } : addCall(state, event);
     case 'tool_result':
@@ -98,6 +122,7 @@ function speak(state: MessageState, event: ReadEvent, job: StreamedJob): Spoken 
     case 'cancelled':
       return { state, frames: [failure(CANCELLED, job)] };
     default:
+      // so does a delta of a call whose start is missing: it comes whole at its end
       return { state, frames: [] };
   }
 }
@@ -109,8 +134,6 @@ function addText(
 ): Spoken {
   if (quoted === '') return { state, frames: [] };
   const key = data.messageId ?? state.messageId;
-  const block = state.open.find((each) => each.kind === kind && each.key === key);
-  if (block !== undefined) return { state: extend(state, block, quoted), frames: [delta(block, quoted)] };
   // blocks of text follow one another: another one begins where the message or the kind changes
   const before = close(state, ({ kind: open }) => open !== 'tool_use');
   const opened = open(before.state, { kind, key, name: '' });
@@ -120,17 +143,11 @@ function addText(
   };
 }
 
-function addCall(state: MessageState, event: ReadEvent<'tool_call_start' | 'tool_call_delta' | 'tool_call'>): Spoken {
+function addCall(state: MessageState, event: ReadEvent<'tool_call_start' | 'tool_call'>): Spoken {
   const { type, data } = event;
   const { callId } = data;
   const block = state.open.find(({ kind, key }) => kind === 'tool_use' && key === callId);
-  if (type === 'tool_call_delta') {
-    const quoted = 'quoted' in event ? event.quoted : '';
-    // one whose start is missing comes whole at its end
-    if (block === undefined || quoted === '') return { state, frames: [] };
-    return { state: extend(state, block, quoted), frames: [delta(block, quoted)] };
-  }
-  const { name } = data as StreamEventData['tool_call_start'];
+  const { name } = data;
   const before = close(state, ({ kind }) => kind !== 'tool_use');
   const begun = block === undefined ? open(before.state, { kind: 'tool_use', key: callId, name }) : null;
   const frames = [...before.frames, ...(begun === null ? [] : [begun.frame])];
@@ -206,8 +223,13 @@ const DELTAS = {
   tool_use: '"type":"input_json_delta","partial_json":"',
 } as const;
 
-function delta({ index, kind }: Block, quoted: string): string {
-  return frame('content_block_delta', `"index":${index},"delta":{${DELTAS[kind]}${quoted}"}`);
+function aroundDelta({ index, kind }: Block): DeltaFrame {
+  const before = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{${DELTAS[kind]}`;
+  return { beforeNumber: null, before, after: '"}}\n\n' };
+}
+
+function delta(block: Block, quoted: string): string {
+  return frameAround(aroundDelta(block), quoted, 0);
 }
 
 function close(state: MessageState, isMeant: (block: Block) => boolean): Spoken {
@@ -223,8 +245,9 @@ function close(state: MessageState, isMeant: (block: Block) => boolean): Spoken 
   };
 }
 
-function extend(state: MessageState, block: Block, quoted: string): MessageState {
-  return replace(state, { ...block, quoted: block.quoted + quoted });
+function extend(state: MessageState, { index }: Block, quoted: string): MessageState {
+  const open = state.open.map((block) => (block.index === index ? { ...block, quoted: block.quoted + quoted } : block));
+  return { ...state, open };
 }
 
 function replace(state: MessageState, block: Block): MessageState {

@@ -13,8 +13,19 @@ import { eventBefore, offsetAfter } from './offset.ts';
 /** Cached on the batch itself, as in `NativeFormat`: by cursor, since readers who came at different times have different ones. */
 const ENCODED = Symbol('as durable stream');
 
+const HEARTBEAT = Buffer.from(': hb\n');
+/** a frame `control` before its offset */
+const CONTROL = 'event: control\ndata:{"streamNextOffset":"';
+const CLOSED = '","streamClosed":true}\n\n';
+
+interface MadeFor {
+  readonly cursor: string;
+  readonly encoded: Encoded;
+  readonly next: MadeFor | undefined;
+}
+
 interface EncodedBatch extends EncodableBatch {
-  [ENCODED]?: Map<string, Encoded>;
+  [ENCODED]?: MadeFor | undefined;
 }
 
 export interface DurableStreamOptions {
@@ -52,44 +63,45 @@ class DurableStreamEncoder implements StreamEncoder {
   readonly cursor = 'event';
   readonly begins = 'log';
   readonly opening: Buffer | null;
-  readonly heartbeat = Buffer.from(': hb\n');
+  readonly heartbeat = HEARTBEAT;
   readonly retry = () => null;
   readonly #cursor: string;
+  /** what stands behind the offset in a frame `control`: of a reader who has all there is, and of another */
+  readonly #upToDate: string;
+  readonly #behind: string;
 
   constructor({ cursor, upToDateAt }: DurableStreamOptions) {
     this.#cursor = cursor;
-    this.opening = upToDateAt === null ? null : Buffer.from(controlFrame(upToDateAt, { cursor, upToDate: true }));
+    const head = `","streamCursor":${JSON.stringify(cursor)}`;
+    this.#upToDate = `${head},"upToDate":true}\n\n`;
+    this.#behind = `${head}}\n\n`;
+    this.opening = upToDateAt === null ? null : Buffer.from(`${CONTROL}${offsetAfter(upToDateAt)}${this.#upToDate}`);
   }
 
   encode(batch: EncodedBatch): Encoded {
-    batch[ENCODED] ??= new Map();
-    let encoded = batch[ENCODED].get(this.#cursor);
-    if (encoded === undefined) {
-      encoded = encodeBatch(batch, this.#cursor);
-      batch[ENCODED].set(this.#cursor, encoded);
+    for (let made = batch[ENCODED]; made !== undefined; made = made.next) {
+      if (made.cursor === this.#cursor) return made.encoded;
     }
+    const encoded = this.#encode(batch);
+    batch[ENCODED] = { cursor: this.#cursor, encoded, next: batch[ENCODED] };
     return encoded;
   }
-}
 
-function encodeBatch({ events, replay }: EncodableBatch, cursor: string): Encoded {
-  const last = events.at(-1);
-  if (last === undefined) return { bytes: null, outcome: 'continue' };
-  const closed = isTerminal(last.type);
-  const control = closed ? closedFrame(last.id) : controlFrame(last.id, { cursor, upToDate: !replay });
-  return {
-    bytes: Buffer.from(`event: data\ndata:${itemsJson(events)}\n\n${control}`),
-    outcome: closed ? 'end' : 'continue',
-  };
-}
-
-function controlFrame(at: EventId, { cursor, upToDate }: { cursor: string; upToDate: boolean }): string {
-  const control = { streamNextOffset: offsetAfter(at), streamCursor: cursor, ...(upToDate ? { upToDate } : {}) };
-  return `event: control\ndata:${JSON.stringify(control)}\n\n`;
+  #encode({ events, replay }: EncodableBatch): Encoded {
+    const last = events.at(-1);
+    if (last === undefined) return { bytes: null, outcome: 'continue' };
+    const closed = isTerminal(last.type);
+    const place = replay ? this.#behind : this.#upToDate;
+    const tail = closed ? CLOSED : place;
+    return {
+      bytes: Buffer.from(`event: data\ndata:${itemsJson(events)}\n\n${CONTROL}${offsetAfter(last.id)}${tail}`),
+      outcome: closed ? 'end' : 'continue',
+    };
+  }
 }
 
 /** The last frame of a stream whose job has ended.
  *  @param last the terminal event */
 export function closedFrame(last: EventId): string {
-  return `event: control\ndata:${JSON.stringify({ streamNextOffset: offsetAfter(last), streamClosed: true })}\n\n`;
+  return `${CONTROL}${offsetAfter(last)}${CLOSED}`;
 }

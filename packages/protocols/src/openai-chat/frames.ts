@@ -1,9 +1,9 @@
 import type { JobError, StreamEventData, Usage } from '@millrace/contracts';
 import { CANCELLED, DIVERGED, type OpenAiError, openAiJobError } from '../openai/errors.ts';
 import { shownModel } from '../openai/model.ts';
-import type { Projection, StepContext } from '../projection/projection.ts';
+import { type Continuation, goOn, type Projection, type Step, type StepContext } from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import type { DeltaEvent, ReadEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { type Calls, callsFor, endingCalls, withCall } from './calls.ts';
 
@@ -26,6 +26,8 @@ interface Spoken {
 }
 
 const DONE = '[DONE]';
+/** what holds the text of an event in a delta */
+const MEMBERS = { text: 'content', reasoning: 'reasoning_content' } as const;
 const NOTHING: readonly string[] = [];
 
 /** An answer as chunks. The number of a frame is its `id`, with which a reader may resume. */
@@ -49,9 +51,22 @@ class ChatProjection implements Projection<ChatState> {
     return { head: headOf(job), hasRole: false, calls: callsFor(job), questions: [] };
   }
 
-  step(state: ChatState, event: ReadEvent, context: StepContext) {
+  step(state: ChatState, event: ReadEvent, context: StepContext): Step<ChatState> {
+    if (isPieceOfAnswer(event) && event.quoted !== '') {
+      const continuation = this.continuation(state, event);
+      if (continuation !== null) return goOn(continuation, state, { quoted: event.quoted, number: context.number });
+    }
     const { state: next, said } = this.#speak(state, event);
     return { state: next, frames: numbered(said, context) };
+  }
+
+  continuation({ hasRole, head }: ChatState, delta: DeltaEvent): Continuation<ChatState> | null {
+    if (!hasRole || !isPieceOfAnswer(delta)) return null;
+    return {
+      beforeNumber: 'id: ',
+      before: `\ndata: ${head}"choices":[{"index":0,"delta":{"${MEMBERS[delta.type]}":"`,
+      after: `"},"finish_reason":null}]${this.#tail}\n\n`,
+    };
   }
 
   diverged(_: ChatState, context: StepContext): string[] {
@@ -61,11 +76,9 @@ class ChatProjection implements Projection<ChatState> {
   #speak(state: ChatState, event: ReadEvent): Spoken {
     switch (event.type) {
       case 'text':
-        return event.quoted === '' ? { state, said: NOTHING } : this.#say(state, `"content":"${event.quoted}"`);
       case 'reasoning':
-        return event.quoted === ''
-          ? { state, said: NOTHING }
-          : this.#say(state, `"reasoning_content":"${event.quoted}"`);
+        if (event.quoted === '') return { state, said: NOTHING };
+        return this.#say(state, `"${MEMBERS[event.type]}":"${event.quoted}"`);
       case 'accepted':
       case 'started':
         return state.hasRole ? { state, said: NOTHING } : this.#say(state, '"content":""');
@@ -153,6 +166,10 @@ export function headFields(job: StreamedJob, object: string) {
 
 function headOf(job: StreamedJob): string {
   return `${JSON.stringify(headFields(job, 'chat.completion.chunk')).slice(0, -1)},`;
+}
+
+function isPieceOfAnswer(event: ReadEvent): event is ReadEvent<'text' | 'reasoning'> {
+  return event.type === 'text' || event.type === 'reasoning';
 }
 
 /** A top-level `error` makes clients throw, whatever came before. */

@@ -1,8 +1,8 @@
 import type { JobError, StreamEventData } from '@millrace/contracts';
 import { DIVERGED, type OpenAiError, openAiJobError } from '../openai/errors.ts';
-import type { Projection, StepContext } from '../projection/projection.ts';
+import { type Continuation, goOn, type Projection, type StepContext } from '../projection/projection.ts';
 import { ProjectionFormat } from '../projection/projection-format.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import { type DeltaEvent, isDeltaEvent, type ReadEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { type Item, type ItemStatus, itemAdded, itemDelta, itemDone, itemJson, type Said } from './output.ts';
 import { type ResponseProgress, type ResponseStatus, responseJson } from './response.ts';
@@ -40,15 +40,45 @@ export const responsesProjection: Projection<ResponseState> = {
   headers: () => ({}),
   initial: () => INITIAL,
   step(state, event, context) {
+    if (isDeltaEvent(event) && event.quoted !== '') {
+      const open = continuation(state, event, context.job);
+      if (open !== null) return goOn(open, state, { quoted: event.quoted, number: context.number });
+    }
     const begun = begin(state, event, context.job);
     const spoken = speak(begun.state, event, context.job);
     return { state: spoken.state, frames: numbered([...begun.said, ...spoken.said], context) };
   },
+  continuation,
   diverged: (state, context) => numbered(failed(state, DIVERGED, context.job).said, context),
 };
 
 /** One object for all requests: frames are shared by the readers of a job. */
 export const responsesFormat = new ProjectionFormat(responsesProjection, { cursor: 'attempt-frame' });
+
+const KINDS = { text: 'message', reasoning: 'reasoning', tool_call_delta: 'function_call' } as const;
+/** in no id, and in no JSON */
+const PLACE = '\0';
+
+/** How an item that is open goes on. */
+function continuation(
+  state: ResponseState,
+  { type, data }: DeltaEvent,
+  job: StreamedJob,
+): Continuation<ResponseState> | null {
+  const isCall = type === 'tool_call_delta';
+  if (isCall && state.hasMessages) return null;
+  const key = isCall ? data.callId : (data.messageId ?? state.messageId);
+  const item = state.open.find((each) => each.kind === KINDS[type] && each.key === key);
+  if (item === undefined) return null;
+  const { type: name, members } = itemDelta(job.id, item, PLACE);
+  const place = members.indexOf(PLACE);
+  return {
+    beforeNumber: `event: ${name}\ndata: {"type":"${name}","sequence_number":`,
+    before: `,${members.slice(0, place)}`,
+    after: `${members.slice(place + 1)}}\n\n`,
+    extend: (before, quoted) => extend(before, item, quoted),
+  };
+}
 
 interface Spoken {
   readonly state: ResponseState;
@@ -77,7 +107,6 @@ function speak(state: ResponseState, event: ReadEvent, job: StreamedJob): Spoken
     case 'reasoning':
       return addText(state, { kind: 'reasoning', messageId: event.data.messageId, quoted: event.quoted }, job);
     case 'tool_call_start':
-    case 'tool_call_delta':
     case 'tool_call':
       return state.hasMessages ? { state, said: [] } : addCall(state, event, job);
     case 'tool_result':
@@ -99,6 +128,7 @@ function speak(state: ResponseState, event: ReadEvent, job: StreamedJob): Spoken
     case 'cancelled':
       return cancelled(state, job);
     default:
+      // so does a delta of a call whose start is missing: it comes whole at its end
       return { state, said: [] };
   }
 }
@@ -112,8 +142,6 @@ interface Piece {
 function addText(state: ResponseState, { kind, messageId, quoted }: Piece, job: StreamedJob): Spoken {
   if (quoted === '') return { state, said: [] };
   const key = messageId ?? state.messageId;
-  const item = state.open.find((each) => each.kind === kind && each.key === key);
-  if (item !== undefined) return { state: extend(state, item, quoted), said: [itemDelta(job.id, item, quoted)] };
   const before = close(state, (each) => each.kind !== 'function_call' && each.key === key, job);
   const opened = open(before.state, { kind, key, name: '' }, job);
   return {
@@ -124,18 +152,12 @@ function addText(state: ResponseState, { kind, messageId, quoted }: Piece, job: 
 
 function addCall(
   state: ResponseState,
-  { type, data, ...event }: ReadEvent<'tool_call_start' | 'tool_call_delta' | 'tool_call'>,
+  { type, data }: ReadEvent<'tool_call_start' | 'tool_call'>,
   job: StreamedJob,
 ): Spoken {
   const { callId } = data;
   const item = state.open.find(({ kind, key }) => kind === 'function_call' && key === callId);
-  if (type === 'tool_call_delta') {
-    const quoted = 'quoted' in event ? event.quoted : '';
-    // one whose start is missing comes whole at its end
-    if (item === undefined || quoted === '') return { state, said: [] };
-    return { state: extend(state, item, quoted), said: [itemDelta(job.id, item, quoted)] };
-  }
-  const { name } = data as StreamEventData['tool_call_start'];
+  const { name } = data;
   const messageKey = data.messageId ?? state.messageId;
   const before = close(state, ({ kind, key }) => kind !== 'function_call' && key === messageKey, job);
   const begun = item === undefined ? open(before.state, { kind: 'function_call', key: callId, name }, job) : null;
@@ -232,8 +254,9 @@ function close(
   };
 }
 
-function extend(state: ResponseState, item: Item, quoted: string): ResponseState {
-  return replace(state, item, { ...item, quoted: item.quoted + quoted });
+function extend(state: ResponseState, { index }: Item, quoted: string): ResponseState {
+  const open = state.open.map((item) => (item.index === index ? { ...item, quoted: item.quoted + quoted } : item));
+  return { ...state, open };
 }
 
 function replace(state: ResponseState, { index }: Item, item: Item): ResponseState {

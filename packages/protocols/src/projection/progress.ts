@@ -1,7 +1,8 @@
 import { type EventId, eventPosition, LOG_START } from '@millrace/contracts';
 import type { StreamedJob } from '../stream-format.ts';
+import { type DeltaLine, lineOf } from './delta-line.ts';
 import type { Projection } from './projection.ts';
-import type { ReadEvent } from './read-event.ts';
+import { isDeltaEvent, type ReadEvent } from './read-event.ts';
 import { Transcript } from './transcript.ts';
 
 /** Frames of an attempt are numbered from a multiple of this, so that numbers of different attempts never meet. */
@@ -17,6 +18,8 @@ export interface Progress<S> {
   readonly number: number;
   /** the last event: who has folded the same one is equally far */
   readonly last: EventId;
+  /** how deltas go on with the last one; null: the last event was none, or each needs a step */
+  readonly line: DeltaLine<S> | null;
 }
 
 export interface Folded<S> {
@@ -31,7 +34,14 @@ export function beginning<S>(
   job: StreamedJob,
   { attempt, number }: { readonly attempt: number; readonly number: number },
 ): Progress<S> {
-  return { attempt, state: projection.initial(job), transcript: Transcript.empty(), number, last: LOG_START };
+  return {
+    attempt,
+    state: projection.initial(job),
+    transcript: Transcript.empty(),
+    number,
+    last: LOG_START,
+    line: null,
+  };
 }
 
 /** Folds one event. A `reset` began the attempt, and says nothing. */
@@ -45,7 +55,10 @@ export function fold<S>(
   const { attempt, number } = progress;
   const { state, frames, aborts = false } = projection.step(progress.state, event, { job, number });
   const transcript = progress.transcript.add(event);
-  return { progress: { attempt, state, transcript, number: number + frames.length, last: event.id }, frames, aborts };
+  const line =
+    isDeltaEvent(event) && event.quoted !== '' ? lineOf(projection, state, { delta: event, attempt, job }) : null;
+  const next = { attempt, state, transcript, number: number + frames.length, last: event.id, line };
+  return { progress: next, frames, aborts };
 }
 
 /** The attempt that an event belongs to. */

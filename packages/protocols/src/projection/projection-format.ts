@@ -1,4 +1,12 @@
-import { compareEventIds, type EventId, eventPosition, isEventId, isTerminal, LOG_START } from '@millrace/contracts';
+import {
+  compareEventIds,
+  type EventId,
+  eventPosition,
+  isEventId,
+  isTerminal,
+  LOG_START,
+  type StoredEvent,
+} from '@millrace/contracts';
 import { mergeDeltas } from '../merge-deltas.ts';
 import type {
   CursorKind,
@@ -9,9 +17,10 @@ import type {
   StreamedJob,
   StreamFormat,
 } from '../stream-format.ts';
+import { tellRun } from './delta-run.ts';
 import { attemptOf, beginning, FRAMES_PER_ATTEMPT, fold, type Progress } from './progress.ts';
 import type { Projection } from './projection.ts';
-import { isDeltaEvent, type ReadEvent, readBatch, readEvent, startOfDelta, withoutStart } from './read-event.ts';
+import { isDeltaEvent, type ReadEvent, readEvent, readEventAt, startOfDelta, withoutStart } from './read-event.ts';
 
 /** How the readers of a protocol resume:
  *  - `none`: not at all.
@@ -45,8 +54,6 @@ export interface ProjectionOptions {
  *  Make one for each set of options, not for each request: frames are cached on the batch, for each format. */
 export class ProjectionFormat<S> implements StreamFormat {
   readonly contentType: string;
-  /** where a batch keeps what this format made of it */
-  readonly cached = Symbol('frames of a projection');
 
   constructor(
     readonly projection: Projection<S>,
@@ -82,13 +89,26 @@ export class ProjectionFormat<S> implements StreamFormat {
 }
 
 /** What a format made of a batch, for readers who are as far as `before`. */
-interface Shared<S> {
+interface Made<S> {
   readonly before: Progress<S>;
   readonly after: Progress<S>;
   readonly encoded: Encoded;
 }
 
-type SharedBatch<S> = EncodableBatch & { [cached: symbol]: Shared<S> | undefined };
+/** Cached on the batch itself, for the readers who come next: by format. One key for all of them, because a key that differs
+ *  from call to call costs as much as a frame. */
+const MADE = Symbol('frames of projections');
+
+interface MadeOf {
+  readonly format: object;
+  /** a {@link Made} of that format's state */
+  made: object;
+  readonly next: MadeOf | undefined;
+}
+
+interface SharedBatch extends EncodableBatch {
+  [MADE]?: MadeOf | undefined;
+}
 
 class ProjectionEncoder<S> implements StreamEncoder {
   readonly canReset = false;
@@ -124,54 +144,63 @@ class ProjectionEncoder<S> implements StreamEncoder {
 
   encode(batch: EncodableBatch): Encoded {
     if (this.#outcome !== 'continue') return { bytes: null, outcome: this.#outcome };
-    return this.#encodeShared(batch as SharedBatch<S>) ?? this.#encodeAlone(batch);
+    return this.#encodeShared(batch) ?? this.#encodeAlone(batch);
   }
 
   /** For a reader who hears all that an attempt says: the bytes are the same for everyone who is equally far.
    *  @returns null for another reader, or a batch with the beginning of an attempt */
-  #encodeShared(batch: SharedBatch<S>): Encoded | null {
+  #encodeShared(batch: SharedBatch): Encoded | null {
     const first = batch.events[0];
     if (first === undefined || this.#owed !== null || this.#through !== null) return null;
     const progress = this.#progress ?? this.#beginningOf(readEvent(first));
     if (progress.number < this.#skip) return null;
-    const { cached } = this.#format;
-    const shared = batch[cached];
-    if (shared !== undefined && isEquallyFar(shared.before, progress)) return this.#take(shared);
+    let entry = batch[MADE];
+    while (entry !== undefined && entry.format !== this.#format) entry = entry.next;
+    const known = entry?.made as Made<S> | undefined;
+    if (known !== undefined && isEquallyFar(known.before, progress)) return this.#take(known);
     const made = this.#make(batch, progress);
     if (made === null) return null;
-    batch[cached] = made;
+    if (entry === undefined) batch[MADE] = { format: this.#format, made, next: batch[MADE] };
+    else entry.made = made;
     return this.#take(made);
   }
 
-  #take({ after, encoded }: Shared<S>): Encoded {
+  #take({ after, encoded }: Made<S>): Encoded {
     this.#progress = after;
     this.#outcome = encoded.outcome;
     return encoded;
   }
 
-  #make(batch: EncodableBatch, before: Progress<S>): Shared<S> | null {
+  #make(batch: EncodableBatch, before: Progress<S>): Made<S> | null {
     const { projection, options } = this.#format;
     const isMerged = batch.replay && (options.cursor === 'none' || options.cursor === 'event');
-    const events = isMerged ? mergeDeltas(batch.events).map(readEvent) : readBatch(batch);
+    const events = isMerged ? mergeDeltas(batch.events) : batch.events;
     let after = before;
     let text = '';
     let outcome: Encoded['outcome'] = 'continue';
-    for (const event of events) {
+    for (let index = 0; index < events.length && outcome === 'continue'; ) {
+      const run = tellRun(after, events, index);
+      if (run !== null) {
+        after = run.progress;
+        text += run.text;
+        index += run.count;
+        continue;
+      }
+      const event = isMerged ? readEvent(events[index] as StoredEvent) : readEventAt(batch, index);
       if (beginsAttempt(event, after)) return null;
       const { progress, frames, aborts } = fold(projection, this.#job, after, event);
       after = progress;
-      text += frames.join('');
+      for (const frame of frames) text += frame;
       outcome = endOf(event, aborts);
-      if (outcome !== 'continue') break;
+      index += 1;
     }
     return { before, after, encoded: { bytes: bytesOf(text), outcome } };
   }
 
   #encodeAlone(batch: EncodableBatch): Encoded {
     let text = '';
-    for (const event of readBatch(batch)) {
-      text += this.#say(event);
-      if (this.#outcome !== 'continue') break;
+    for (let index = 0; index < batch.events.length && this.#outcome === 'continue'; index += 1) {
+      text += this.#say(readEventAt(batch, index));
     }
     return { bytes: bytesOf(text), outcome: this.#outcome };
   }
@@ -255,8 +284,9 @@ class ProjectionEncoder<S> implements StreamEncoder {
   /** The reader knows a part of the event, or something else. */
   #goOnMidway(event: ReadEvent, owed: Progress<S>): string {
     const before = this.#progress as Progress<S>;
+    if (!isDeltaEvent(event)) return this.#diverge(owed);
     const chars = before.transcript.charsUpTo(owed.transcript.length, event);
-    if (!isDeltaEvent(event) || chars <= 0) return this.#diverge(owed);
+    if (chars <= 0) return this.#diverge(owed);
     const known = fold(this.#format.projection, this.#job, before, startOfDelta(event, chars)).progress;
     if (!known.transcript.equals(owed.transcript)) return this.#diverge(owed);
     this.#owed = null;
@@ -277,7 +307,7 @@ class ProjectionEncoder<S> implements StreamEncoder {
 }
 
 /** Whether an event is the first of a new attempt. */
-function beginsAttempt(event: ReadEvent, { attempt }: Progress<unknown>): boolean {
+function beginsAttempt(event: ReadEvent, { attempt }: { readonly attempt: number }): boolean {
   return event.type === 'reset' || attemptOf(event) > attempt;
 }
 

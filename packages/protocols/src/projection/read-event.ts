@@ -23,17 +23,21 @@ export type ReadEvent<T extends StreamEventType = StreamEventType> = {
     : unknown);
 }[T];
 
+export type DeltaEvent = ReadEvent<DeltaType>;
+
 /** Cached on the batch itself: all formats and readers of a job share what was read. */
 const READ = Symbol('as read events');
 
 interface ReadBatch extends EncodableBatch {
-  [READ]?: readonly ReadEvent[];
+  [READ]?: (ReadEvent | undefined)[];
 }
 
-/** @throws UnframableEvent the data of an event is no JSON on one line, which only a corrupt log has */
-export function readBatch(batch: ReadBatch): readonly ReadEvent[] {
-  batch[READ] ??= batch.events.map(readEvent);
-  return batch[READ];
+/** The n-th event of a batch, read when it is asked for first.
+ *  @throws UnframableEvent its data is no JSON on one line, which only a corrupt log has */
+export function readEventAt(batch: ReadBatch, index: number): ReadEvent {
+  batch[READ] ??= [];
+  batch[READ][index] ??= readEvent(batch.events[index] as StoredEvent);
+  return batch[READ][index];
 }
 
 const LINE_BREAKER = /[\r\n\0]/;
@@ -54,28 +58,33 @@ export function readEvent({ id, type, data }: StoredEvent): ReadEvent {
 }
 
 /** The rest of a delta, without its first `chars` UTF-16 code units. */
-export function withoutStart(event: ReadEvent<DeltaType>, chars: number): ReadEvent {
+export function withoutStart(event: DeltaEvent, chars: number): ReadEvent {
   return withText(event, textOf(event).slice(chars));
 }
 
 /** The first `chars` UTF-16 code units of a delta. */
-export function startOfDelta(event: ReadEvent<DeltaType>, chars: number): ReadEvent {
+export function startOfDelta(event: DeltaEvent, chars: number): ReadEvent {
   return withText(event, textOf(event).slice(0, chars));
 }
 
 /** The text of a delta: of an answer, of reasoning, or of a call's arguments. */
-export function textOf({ type, data }: ReadEvent<DeltaType>): string {
+export function textOf({ type, data }: DeltaEvent): string {
   return type === 'tool_call_delta'
     ? (data as StreamEventData['tool_call_delta']).arguments
     : (data as StreamEventData['text']).text;
 }
 
 /** Whether an event is one of the pieces that may be cut differently when they are said again. */
-export function isDeltaEvent(event: ReadEvent): event is ReadEvent<DeltaType> {
+export function isDeltaEvent(event: ReadEvent): event is DeltaEvent {
   return deltaForm(event.type) !== undefined;
 }
 
-function withText(event: ReadEvent<DeltaType>, text: string): ReadEvent {
+function withText(event: DeltaEvent, text: string): ReadEvent {
   const field = event.type === 'tool_call_delta' ? 'arguments' : 'text';
-  return { ...event, data: { ...event.data, [field]: text }, quoted: JSON.stringify(text).slice(1, -1) } as ReadEvent;
+  return { ...event, data: { ...event.data, [field]: text }, quoted: quotedOf(text) } as ReadEvent;
+}
+
+/** Text as JSON has it, without the quotes. */
+export function quotedOf(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }

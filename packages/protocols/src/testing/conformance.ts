@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareEventIds, LOG_START, type StoredEvent } from '@millrace/contracts';
 import fc from 'fast-check';
+import { ProjectionFormat } from '../projection/projection-format.ts';
 import type { EncodableBatch, StreamFormat, StreamOutcome } from '../stream-format.ts';
-import { histories, JOB } from './histories.ts';
+import { answers, histories, JOB, repeatedAttempt } from './histories.ts';
 
 /** One thing that a reader of a protocol learns from a frame. */
 export type Said =
@@ -96,10 +97,35 @@ export function itConforms(name: string, { format, read }: ProtocolUnderTest): v
           const { body } = connect(log, plan);
           const whole = normal(read(body));
           const before = read(body.subarray(0, Math.floor(where * body.length)));
-          const cursor = before.at(-1)?.cursor ?? null;
+          const last = before.at(-1);
+          // an end that no event stands for
+          if (last?.cursor === null) return;
+          const cursor = last?.cursor ?? null;
           const after = read(connect(log, later, cursor).body);
           expect(normal([...before, ...after])).toEqual(whole);
         }),
+      );
+    });
+
+    it('says the answer once where a lost attempt is repeated, however it is cut into deltas', () => {
+      if (!canReset && !(format instanceof ProjectionFormat)) return;
+      const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 9 });
+      fc.assert(
+        fc.property(
+          answers,
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          sizes,
+          sizes,
+          plans,
+          (answer, lost, one, other, plan) => {
+            const told = answer.slice(0, Math.floor(lost * answer.length));
+            const { body, outcome } = connect(repeatedAttempt({ told, answer, one, other }), plan);
+            const said = read(body).flatMap((frame) => frame.said);
+            expect(answerOf(said)).toBe(answer.toWellFormed());
+            expect(isSuccessful(said, outcome, cleanEndMeansSuccess)).toBe(true);
+          },
+        ),
+        { numRuns: canReset ? 10 : 100 },
       );
     });
 

@@ -86,6 +86,50 @@ export const histories: fc.Arbitrary<StoredEvent[]> = fc
     return log;
   });
 
+/** Answers short and long, with halves of characters and what JSON escapes. */
+export const answers: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc
+    .tuple(nastyText, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }), fc.constantFrom(1, 20, 400))
+    .map(([nasty, text, times]) => `${text}${nasty}`.repeat(times)),
+);
+
+/** A log whose first attempt was lost when it had said `told`, and whose second says the whole answer.
+ *  @param one sizes of the deltas of the first attempt, repeated as often as needed; `other`: of the second */
+export function repeatedAttempt({
+  told,
+  answer,
+  one,
+  other,
+}: {
+  readonly told: string;
+  readonly answer: string;
+  readonly one: readonly number[];
+  readonly other: readonly number[];
+}): StoredEvent[] {
+  const timings = { queueMs: 1, firstTokenMs: null, totalMs: 2 };
+  return [
+    stored(0, 1, said('accepted', { id: JOB.id, status: 'queued' })),
+    stored(1, 1, said('started', { attempt: 1, model: JOB.model })),
+    ...piecesOf(told, one).map((text, index) => stored(1, index + 2, said('text', { text }))),
+    stored(2, 1, said('reset', { attempt: 2, reason: 'worker-lost' })),
+    stored(2, 2, said('started', { attempt: 2, model: JOB.model })),
+    ...piecesOf(answer, other).map((text, index) => stored(2, index + 3, said('text', { text }))),
+    stored(2, answer.length + 3, said('done', { finishReason: 'stop', usage, timings })),
+  ];
+}
+
+/** @param sizes of the pieces, repeated as often as needed */
+export function piecesOf(text: string, sizes: readonly number[]): string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const size = sizes[pieces.length % sizes.length] ?? 1;
+    pieces.push(text.slice(at, at + size));
+    at += size;
+  }
+  return pieces;
+}
+
 /** The job of the {@link histories}. */
 export const JOB = { id: 'job-of-the-histories', model: 'openai:m', createdAt: Date.UTC(2026, 0, 2), threadId: null };
 
