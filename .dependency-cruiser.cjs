@@ -26,6 +26,7 @@ const ROOMS = {
     attempt: ['pipelines'],
     alone: ['attempt'],
     queue: ['attempt', 'alone'],
+    webhooks: [],
     health: ['pipelines', 'attempt', 'queue'],
   },
 };
@@ -160,8 +161,8 @@ module.exports = {
     only(
       'runtime',
       '^packages/runtime/src',
-      '^packages/runtime/|node_modules/(zod|pino|ioredis|prom-client)/',
-      'runtime → zod, pino, ioredis, prom-client',
+      '^packages/runtime/|node_modules/(zod|pino|ioredis|prom-client|ipaddr\\.js)/',
+      'runtime → zod, pino, ioredis, prom-client, ipaddr.js',
     ),
     only(
       'client',
@@ -200,11 +201,11 @@ module.exports = {
     },
     {
       name: 'bullmq-only-in-queue-adapters',
-      comment: 'BullMQ is known to the API’s queue adapter and the worker’s queue adapter only',
+      comment: 'BullMQ is known to the API’s queue adapter and the worker’s queues only',
       severity: 'error',
       from: {
         path: '^(packages|services)/',
-        pathNot: '^services/(api/src/jobs/queue|worker/src/queue)/|\\.test\\.ts$',
+        pathNot: '^services/(api/src/jobs/queue|worker/src/(queue|webhooks))/|\\.test\\.ts$',
       },
       to: { path: 'node_modules/(bullmq|@nestjs/bullmq)/' },
     },

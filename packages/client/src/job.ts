@@ -91,6 +91,8 @@ export interface NewJob {
   /** wall clock from the start of the attempt, milliseconds */
   readonly timeoutMs?: number;
   /** at most 16 entries, echoed back */
+  /** URL that gets a signed POST when the job ends */
+  readonly webhook?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

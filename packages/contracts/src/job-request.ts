@@ -66,6 +66,14 @@ export const createJobSchema = z
       .default('restart')
       .describe('What a new attempt does when tokens were already published.'),
     timeoutMs: z.number().int().min(1).optional().describe('Wall clock from the start of the attempt, milliseconds.'),
+    webhook: z
+      .url({ protocol: /^https?$/, error: 'must be a URL of http or https' })
+      .max(2_048)
+      .refine((url) => !URL.canParse(url) || (new URL(url).username === '' && new URL(url).password === ''), {
+        error: 'must not hold credentials: the signature says who calls',
+      })
+      .optional()
+      .describe('Told when the job ends: a signed POST.'),
     metadata: countedRecord(z.string().max(64), z.string().max(512), { most: 16 })
       .optional()
       .describe('Echoed back, never logged.'),
@@ -99,6 +107,8 @@ export interface JobRequest extends ModelParameters {
   readonly streamModes?: readonly StateMode[];
   /** who asks, for an agent's `langgraph_auth_user` */
   readonly caller?: RequestCaller;
+  /** URL that is told when the job ends */
+  readonly webhook?: string;
   readonly pipeline: string;
   /** `provider:name` */
   readonly model: string;

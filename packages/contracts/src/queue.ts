@@ -1,6 +1,9 @@
 /** The name of BullMQ's queue. An entry's id is the job's reference; its data is empty. */
 export const QUEUE_NAME = 'jobs';
 
+/** The name of BullMQ's queue of webhooks. An entry's id is the job's reference; its data is empty. */
+export const WEBHOOK_QUEUE_NAME = 'webhooks';
+
 /** The name of every entry. */
 export const QUEUE_ENTRY_NAME = 'generate';
 

@@ -32,6 +32,22 @@ export const slotSettings = {
     ),
 };
 
+/** Who is told of ends of jobs: read by both services. */
+export const webhookSettings = {
+  MILLRACE_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'must be whsec_ and at least 24 bytes in base64')
+    .optional()
+    .describe(
+      'Signs webhooks (Standard Webhooks): whsec_ and at least 24 random bytes in base64. Without it there are none',
+    ),
+  MILLRACE_WEBHOOK_ALLOW: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((host) => host.trim().toLowerCase() || []))
+    .describe('Hosts that webhooks may reach even if they are private, comma-separated, without a port'),
+};
+
 /** How much of a job is kept, and for how long: the same in every process that uses the log.
  *  Use together with {@link recordOutlivesLog}. */
 export const streamLogSettings = {

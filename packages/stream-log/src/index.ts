@@ -22,6 +22,7 @@ export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { JobEraser } from './log/job-eraser.ts';
 export { JobOpener } from './log/job-opener.ts';
 export { type AttemptPage, JobReader } from './log/job-reader.ts';
+export { viewOf } from './log/job-view.ts';
 export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
@@ -49,3 +50,4 @@ export {
 } from './registry/pipeline-announcements.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
+export { WebhookJobs } from './registry/webhook-jobs.ts';

@@ -15,6 +15,7 @@ import {
   StoredBytes,
   Subscribers,
   TenantSlots,
+  WebhookJobs,
 } from '@millrace/stream-log';
 import {
   type Checkpoints,
@@ -49,6 +50,7 @@ import {
   THREAD_CATALOGUE,
   THREAD_TOPICS,
   THREADS,
+  WEBHOOK_JOBS,
 } from './tokens.ts';
 
 /** What the process hands to the application. */
@@ -97,6 +99,7 @@ export class PortsModule implements OnApplicationShutdown {
       [ABANDONED_JOBS, new AbandonedJobs(redis, keys)],
       [FAIR_QUEUE, new FairQueue(redis, keys, limits)],
       [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
+      [WEBHOOK_JOBS, new WebhookJobs(redis, keys)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [SUBSCRIBERS, new Subscribers(redis, hub, keys)],

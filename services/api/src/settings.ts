@@ -7,6 +7,7 @@ import {
   slotSettings,
   streamLogSettings,
   threadSettings,
+  webhookSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
@@ -66,6 +67,7 @@ export const apiSettingsSchema = z
     ...logSettings,
     ...streamLogSettings,
     ...threadSettings,
+    ...webhookSettings,
     MILLRACE_AUTH: z
       .string()
       .transform((text) => text.split(',').flatMap((kind) => kind.trim() || []))

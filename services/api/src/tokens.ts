@@ -12,6 +12,7 @@ export const JOB_ERASER = Symbol('JobEraser');
 export const JOB_CANCELLER = Symbol('JobCanceller');
 export const ABANDONED_JOBS = Symbol('AbandonedJobs');
 export const FAIR_QUEUE = Symbol('FairQueue');
+export const WEBHOOK_JOBS = Symbol('WebhookJobs');
 export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');

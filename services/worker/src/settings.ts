@@ -9,6 +9,7 @@ import {
   slotSettings,
   streamLogSettings,
   threadSettings,
+  webhookSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
 import { z } from 'zod';
@@ -31,6 +32,7 @@ export const workerSettingsSchema = z
     ...logSettings,
     ...streamLogSettings,
     ...threadSettings,
+    ...webhookSettings,
     MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
     MILLRACE_WORKER_MAX_ALONE: integer()
       .min(1)

@@ -10,6 +10,7 @@ import { RequeuerModule } from './queue/requeuer.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
 import { ATTEMPT_HOOKS, LOGGER, SETTINGS } from './tokens.ts';
+import { WebhooksModule } from './webhooks/webhooks.module.ts';
 
 @Global()
 @Module({})
@@ -19,7 +20,7 @@ class WorkerModule {}
 export function workerModule(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
   return {
     ...common(settings, logger, hooks),
-    imports: [RedisModule, AttemptModule, PipelinesModule, AnnouncerModule, QueueModule],
+    imports: [RedisModule, AttemptModule, PipelinesModule, AnnouncerModule, QueueModule, WebhooksModule],
     controllers: [HealthController],
   };
 }

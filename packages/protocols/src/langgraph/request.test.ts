@@ -105,7 +105,7 @@ describe('a request for a run', () => {
     ],
     ['with breakpoints', { interrupt_before: '*' }, '/interrupt_before'],
     ['with breakpoints after', { interrupt_after: ['x'] }, '/interrupt_after'],
-    ['with a webhook', { webhook: 'https://a.example' }, '/webhook'],
+    ['with a webhook that is no URL', { webhook: 'a.example' }, '/webhook'],
     ['with a recursion limit', { config: { recursion_limit: 5 } }, '/config/recursion_limit'],
     ['with a context', { context: { a: 1 } }, '/context'],
     ['that keeps its thread', { on_completion: 'keep' }, '/on_completion'],

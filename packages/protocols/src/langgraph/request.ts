@@ -73,7 +73,7 @@ const bodySchema = z.object(
     after_seconds: z.number().nonnegative().nullish(),
     interrupt_before: breakpoints,
     interrupt_after: breakpoints,
-    webhook: refused('is not supported'),
+    webhook: z.string().nullish(),
     on_completion: onlyValues(['complete', 'delete'], 'is not supported: a run without a thread leaves nothing'),
     feedback_keys: z.unknown().optional(),
   },
@@ -112,6 +112,7 @@ export function runRequest(body: unknown, target: RunTarget): RunRequest {
       ...defined({
         delayMs: typeof given.after_seconds === 'number' ? Math.round(given.after_seconds * 1_000) : null,
         metadata: given.metadata,
+        webhook: given.webhook,
       }),
       onDisconnect: given.on_disconnect ?? 'continue',
     },

@@ -40,6 +40,7 @@ export class JobOpener {
       ...['metadata', job.metadataJson],
       ...(traceparent === null ? [] : ['traceparent', traceparent]),
       ...(idempotencyDigest === null ? [] : ['idempotencyDigest', idempotencyDigest]),
+      ...(request.webhook === undefined ? [] : ['webhook', request.webhook]),
       ...(request.delayMs === undefined ? [] : ['delayMs', request.delayMs]),
       ...(request.threadId === undefined ? [] : threadFields(request.threadId, request)),
     ]);

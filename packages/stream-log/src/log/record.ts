@@ -62,6 +62,8 @@ export interface JobOutline {
   readonly delayMs: number;
   /** digest of the idempotency key that stands for it; null for none */
   readonly idempotencyDigest: string | null;
+  /** URL that is told when the job ends; null for none */
+  readonly webhook: string | null;
   /** structured output of an agent, JSON; null without any */
   readonly output: unknown;
   /** questions that it ended with */
@@ -74,7 +76,7 @@ export interface JobOutline {
 export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
-  ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'output', 'interrupts'],
+  ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'webhook', 'output', 'interrupts'],
 ] as const;
 
 /** In place of `onBusy` in the record of a job that answers an interrupt. */
@@ -112,6 +114,7 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     continues: fields['continues'] ?? null,
     delayMs: Number(fields['delayMs'] ?? 0),
     idempotencyDigest: fields['idempotencyDigest'] ?? null,
+    webhook: fields['webhook'] ?? null,
     output: jsonOrNull<unknown>(fields['output']),
     interrupts: jsonOrNull<Interrupt[]>(fields['interrupts']) ?? NO_INTERRUPTS,
     bytes: {

@@ -127,6 +127,11 @@ export class KeySpace {
     return `${this.#registry}:write-probe`;
   }
 
+  /** jobs whose ends are told to a webhook, and were not yet given to the queue of webhooks */
+  get webhookJobs(): string {
+    return `${this.#registry}:webhooks`;
+  }
+
   /** jobs to cancel when nobody reads them, by deadline (ms) */
   get abandonedJobs(): string {
     return `${this.#registry}:abandoned`;

@@ -160,6 +160,16 @@ export class JobFinished extends Problem {
   }
 }
 
+/** The end of the job could not be told to this URL. */
+export class WebhookRefused extends Problem {
+  constructor(fault: string) {
+    super('INVALID_REQUEST', 'The webhook is refused.', {
+      status: 422,
+      errors: [{ pointer: '/webhook', detail: fault }],
+    });
+  }
+}
+
 export class UnknownPipeline extends Problem {
   constructor(known: readonly string[]) {
     super('UNKNOWN_PIPELINE', `Known pipelines: ${known.join(', ')}.`, {

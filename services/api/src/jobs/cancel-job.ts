@@ -1,10 +1,9 @@
-import { JobNotFound, type JobOutline } from '@millrace/stream-log';
+import { JobNotFound, type JobOutline, viewOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.ts';
 import { JobFinished } from '../http/problem.ts';
 import type { JobSnapshot } from './get-job.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
-import { viewOf } from './job-view.ts';
 import { Cancellation } from './steps/cancellation.ts';
 
 /** Cancels one job, for its owner or an admin. Idempotent. @see PROTOCOL.md §6 */

@@ -1,9 +1,8 @@
 import type { JobView } from '@millrace/contracts';
-import { type FairQueue, isFinished, type JobOutline } from '@millrace/stream-log';
+import { type FairQueue, isFinished, type JobOutline, viewOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { FAIR_QUEUE } from '../tokens.ts';
 import { JobAccess, type NamedJob } from './job-access.ts';
-import { viewOf } from './job-view.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 
 /** A job without its text. */

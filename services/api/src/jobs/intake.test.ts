@@ -6,6 +6,7 @@ import {
   IdempotencyMismatch,
   type JobOpener,
   type JobReader,
+  type WebhookJobs,
 } from '@millrace/stream-log';
 import type { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
@@ -59,6 +60,7 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     opener as unknown as JobOpener,
     idempotencyKeys as unknown as IdempotencyKeys,
     { max: 1 } as StoredBytesLimit,
+    { note: () => called('note webhook', () => undefined) } as unknown as WebhookJobs,
   );
   return { intake, calls };
 }

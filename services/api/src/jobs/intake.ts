@@ -16,12 +16,13 @@ import {
   type JobOutline,
   type JobReader,
   NewJob,
+  type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/problem.ts';
 import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
-import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS } from '../tokens.ts';
+import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, WEBHOOK_JOBS } from '../tokens.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
 /** A request that becomes a job, unless it is one already. */
@@ -86,6 +87,7 @@ export class Intake {
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
+    @Inject(WEBHOOK_JOBS) private readonly webhookJobs: WebhookJobs,
   ) {}
 
   /** @throws QueueFull, RateLimited, StorageFull
@@ -112,6 +114,7 @@ export class Intake {
       if (!mayExist) await this.fairQueue.dropAdmission(ref, request.threadId);
       return this.accept({ ...submission, jobId: heldId, mayExist: true, ready: undefined });
     }
+    if (request.webhook !== undefined) await this.webhookJobs.note(ref);
     submission.recording?.();
     const createdAt = await this.#open(job, submission);
     if (createdAt === null) return this.#existing(ref);

@@ -1,10 +1,9 @@
 import type { JobStatus, JobView } from '@millrace/contracts';
-import type { JobCatalogue, JobReader } from '@millrace/stream-log';
+import { type JobCatalogue, type JobReader, viewOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 import { JobAccess } from './job-access.ts';
-import { viewOf } from './job-view.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
 /** The most pages of the registry that one request reads, so that a rare status does not make it read all jobs. */

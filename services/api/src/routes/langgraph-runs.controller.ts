@@ -11,7 +11,7 @@ import {
   type WireRun,
   wireRun,
 } from '@millrace/protocols';
-import { isFinished, JobNotFound, type JobOutline } from '@millrace/stream-log';
+import { isFinished, JobNotFound, type JobOutline, viewOf } from '@millrace/stream-log';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -22,7 +22,6 @@ import { nameRequest } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { JobAccess } from '../jobs/job-access.ts';
-import { viewOf } from '../jobs/job-view.ts';
 import { ListJobs } from '../jobs/list-jobs.ts';
 import { JobErasure } from '../jobs/steps/job-erasure.ts';
 import { StreamJob } from '../relay/stream-job.ts';

@@ -7,11 +7,19 @@ import {
   partsOfModel,
   qualifiedModel,
 } from '@millrace/contracts';
+import { hostOf, isPrivateUrl } from '@millrace/runtime';
 import type { ThreadQuestions } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../auth/caller.ts';
 import { shownErrors } from '../../http/field-errors.ts';
-import { type FieldError, InvalidInput, InvalidRequest, ModelNotAllowed, UnknownPipeline } from '../../http/problem.ts';
+import {
+  type FieldError,
+  InvalidInput,
+  InvalidRequest,
+  ModelNotAllowed,
+  UnknownPipeline,
+  WebhookRefused,
+} from '../../http/problem.ts';
 import type { ApiSettings } from '../../settings.ts';
 import { SETTINGS } from '../../tokens.ts';
 import { faultsOfAnswer, faultsOfAnswerer } from './answer-check.ts';
@@ -27,6 +35,8 @@ export class RequestPolicy {
   readonly #defaultModel: string;
   readonly #allowedModels: ReadonlySet<string>;
   readonly #maxTimeoutMs: number;
+  readonly #sendsWebhooks: boolean;
+  readonly #allowedHosts: ReadonlySet<string>;
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
@@ -35,6 +45,8 @@ export class RequestPolicy {
   ) {
     this.#defaultModel = settings.MILLRACE_MODEL;
     this.#maxTimeoutMs = settings.MILLRACE_MAX_TIMEOUT_MS;
+    this.#sendsWebhooks = settings.MILLRACE_WEBHOOK_SECRET !== undefined;
+    this.#allowedHosts = new Set(settings.MILLRACE_WEBHOOK_ALLOW);
     this.#allowedModels = new Set([
       this.#defaultModel,
       ...settings.MILLRACE_MODELS.map((name) => this.#qualified(name)),
@@ -68,6 +80,7 @@ export class RequestPolicy {
       ...(body.threadId === undefined ? {} : definedOf(body, ['threadId', 'onBusy'])),
       // a delay of 0 is none
       ...(body.delayMs ? { delayMs: body.delayMs } : {}),
+      ...(body.webhook === undefined ? {} : { webhook: this.#checkedWebhook(body.webhook) }),
       pipeline: pipeline.name,
       model,
       ...modelParametersOf(body),
@@ -95,6 +108,16 @@ export class RequestPolicy {
       return messages === undefined ? [] : this.inputCheck.ofMessages(agent, 'messages');
     };
     refuse([...faults(), ...this.inputCheck.ofConfig(agent, config)]);
+  }
+
+  /** @throws WebhookRefused */
+  #checkedWebhook(text: string): string {
+    const url = new URL(text);
+    if (!this.#sendsWebhooks) throw new WebhookRefused('needs MILLRACE_WEBHOOK_SECRET: this service sends no webhooks');
+    if (isPrivateUrl(url) && !this.#allowedHosts.has(hostOf(url))) {
+      throw new WebhookRefused('must not lead into a private network, unless MILLRACE_WEBHOOK_ALLOW lists the host');
+    }
+    return url.href;
   }
 
   #allows(model: string): boolean {

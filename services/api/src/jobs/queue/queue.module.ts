@@ -6,6 +6,7 @@ import { Module } from '@nestjs/common';
 import { HealthModule } from '../../health/health.module.ts';
 import { KEYS, REDIS_FACTORY } from '../../tokens.ts';
 import { JobQueue } from './job-queue.ts';
+import { WebhookQueue } from './webhook-queue.ts';
 
 /** The producer of the queue: the only part of the API that knows BullMQ. */
 @Module({
@@ -21,7 +22,7 @@ import { JobQueue } from './job-queue.ts';
       }),
     }),
   ],
-  providers: [JobQueue],
+  providers: [JobQueue, WebhookQueue],
   exports: [JobQueue],
 })
 export class QueueModule {}

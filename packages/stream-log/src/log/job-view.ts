@@ -1,5 +1,5 @@
 import type { JobView } from '@millrace/contracts';
-import type { JobOutline } from '@millrace/stream-log';
+import type { JobOutline } from './record.ts';
 
 /** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5 */
 export function viewOf(job: JobOutline): JobView {

@@ -1,0 +1,83 @@
+import { type JobRef, PRODUCER_OPTIONS, QUEUE_ENTRY_NAME, WEBHOOK_QUEUE_NAME } from '@millrace/contracts';
+import type { Logger, RedisFactory } from '@millrace/runtime';
+import { isFinished, type JobReader, type KeySpace, type WebhookJobs } from '@millrace/stream-log';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Queue } from 'bullmq';
+import type { ApiSettings } from '../../settings.ts';
+import { JOB_READER, KEYS, LOGGER, REDIS_FACTORY, SETTINGS, WEBHOOK_JOBS } from '../../tokens.ts';
+
+/** How often a node looks for jobs that have ended, milliseconds. */
+const LOOK_MS = 1_000;
+/** How long an entry that is done keeps its id, seconds: two nodes that see the same end add one entry. */
+const KEPT_SECONDS = 60;
+/** Tries of one webhook, within a day. @see the worker's back-off */
+const TRIES = 12;
+
+/** Puts ends of jobs into the queue of webhooks. A job leaves the list of those that wait once its entry is stored, so that a
+ *  webhook is sent at least once. Every node looks: whoever ends a job, worker, API or sweep, needs to know nothing of it. */
+@Injectable()
+export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** null: this deployment sends no webhooks */
+  #queue: Queue | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(REDIS_FACTORY) private readonly redis: RedisFactory,
+    @Inject(KEYS) private readonly keys: KeySpace,
+    @Inject(WEBHOOK_JOBS) private readonly jobs: WebhookJobs,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.settings.MILLRACE_WEBHOOK_SECRET === undefined) return;
+    this.#queue = new Queue(WEBHOOK_QUEUE_NAME, {
+      connection: this.redis.connect('queue'),
+      prefix: this.keys.queuePrefix,
+      ...PRODUCER_OPTIONS,
+    });
+    this.#queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
+    this.#schedule(this.#queue);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#looking;
+    await this.#queue?.close();
+  }
+
+  #schedule(queue: Queue): void {
+    let isLooking = false;
+    this.#timer = setInterval(() => {
+      if (isLooking) return;
+      isLooking = true;
+      this.#looking = this.#look(queue)
+        .catch((error: unknown) => this.logger.debug({ err: error }, 'webhooks not queued'))
+        .finally(() => {
+          isLooking = false;
+        });
+    }, LOOK_MS);
+  }
+
+  async #look(queue: Queue): Promise<void> {
+    const refs = await this.jobs.ended();
+    if (refs.length === 0) return;
+    const records = await this.reader.outlines(refs);
+    await Promise.all(
+      refs.map(async (ref, place) => {
+        const record = records[place];
+        if (record && !isFinished(record.status)) return; // Redis has lost the list of open jobs
+        if (record?.webhook) await addTo(queue, ref);
+        await this.jobs.forget(ref);
+      }),
+    );
+  }
+}
+
+async function addTo(queue: Queue, ref: JobRef): Promise<void> {
+  const kept = { age: KEPT_SECONDS };
+  const options = { jobId: ref, attempts: TRIES, backoff: { type: 'custom' } };
+  await queue.add(QUEUE_ENTRY_NAME, {}, { ...options, removeOnComplete: kept, removeOnFail: kept });
+}

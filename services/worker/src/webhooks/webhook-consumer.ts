@@ -1,0 +1,86 @@
+import { idOf, type JobRef, tenantOf, WEBHOOK_QUEUE_NAME } from '@millrace/contracts';
+import type { Logger } from '@millrace/runtime';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq';
+import type { WebhookSender } from './webhook-sender.ts';
+
+/** Webhooks that one worker sends at once, and of them those to one receiver: a slow one delays its own alone. */
+const CONCURRENCY = 64;
+const PER_HOST = 8;
+/** How long a webhook waits whose receiver has enough of them, milliseconds. */
+const BUSY_HOST_MS = 1_000;
+const LOCK_MS = 60_000;
+
+const SECONDS = 1_000;
+const MINUTES = 60 * SECONDS;
+const HOURS = 60 * MINUTES;
+/** How long after a failed try the next one comes: the last one less than a day after the first. */
+const BACK_OFF_MS = [
+  ...[5 * SECONDS, 30 * SECONDS, 2 * MINUTES, 10 * MINUTES, 30 * MINUTES],
+  ...[1 * HOURS, 2 * HOURS, 3 * HOURS, 4 * HOURS, 5 * HOURS, 6 * HOURS],
+];
+
+/** @param triesMade failed tries so far, from 1 */
+export function backOffMs(triesMade: number): number {
+  return BACK_OFF_MS[Math.min(triesMade, BACK_OFF_MS.length) - 1] ?? 0;
+}
+
+/** Sends webhooks, from a queue of their own: no job waits for one. */
+export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #worker: Worker;
+  readonly #busy = new Map<string, number>();
+
+  constructor(
+    readonly sender: WebhookSender,
+    readonly logger: Logger,
+    queue: Pick<WorkerOptions, 'connection' | 'prefix'>,
+  ) {
+    this.#worker = new Worker(WEBHOOK_QUEUE_NAME, (job, token) => this.#process(job, token), {
+      ...{ autorun: false, concurrency: CONCURRENCY, lockDuration: LOCK_MS, skipVersionCheck: true },
+      settings: { backoffStrategy: backOffMs },
+      ...queue,
+    });
+    this.#worker.on('error', (error) => this.logger.debug({ err: error }, 'webhook queue'));
+    this.#worker.on('failed', (job, error) => this.#report(job, error));
+  }
+
+  onApplicationBootstrap(): void {
+    this.#worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'webhooks are not sent any more'));
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#worker.close();
+    await this.sender.close();
+  }
+
+  async #process(job: Job, token: string | undefined): Promise<void> {
+    const ref = job.id as JobRef;
+    const host = await this.sender.hostFor(ref);
+    if (host === null) return;
+    const others = this.#busy.get(host) ?? 0;
+    if (others >= PER_HOST) {
+      await job.moveToDelayed(Date.now() + BUSY_HOST_MS, token);
+      throw new DelayedError();
+    }
+    this.#busy.set(host, others + 1);
+    try {
+      const sent = await this.sender.send(ref);
+      if (sent.outcome === 'failed') throw new Error(sent.reason);
+      this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), outcome: sent.outcome }, 'webhook');
+    } finally {
+      const left = (this.#busy.get(host) ?? 1) - 1;
+      if (left === 0) this.#busy.delete(host);
+      else this.#busy.set(host, left);
+    }
+  }
+
+  /** The URL may hold a secret: it is not logged. */
+  #report(job: Job | undefined, { message: reason }: Error): void {
+    if (job?.id === undefined) return;
+    const ref = job.id as JobRef;
+    const isLast = job.attemptsMade >= (job.opts.attempts ?? 1);
+    const line = { requestId: idOf(ref), tenant: tenantOf(ref), reason, tries: job.attemptsMade };
+    if (isLast) this.logger.error(line, 'webhook given up');
+    else this.logger.warn(line, 'webhook failed');
+  }
+}

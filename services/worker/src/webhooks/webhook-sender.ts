@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { idOf, type JobRef } from '@millrace/contracts';
+import { hostOf, isPrivateUrl, PrivateAddress, publicLookup } from '@millrace/runtime';
+import { isFinished, type JobReader, viewOf } from '@millrace/stream-log';
+import { Webhook } from 'standardwebhooks';
+import { Agent } from 'undici';
+
+/** How long a receiver may take to answer, milliseconds. */
+const ANSWER_MS = 15_000;
+const CONNECT_MS = 5_000;
+/** Headers of an answer: nobody reads them. */
+const MAX_HEADER_BYTES = 8_192;
+
+export interface WebhookSenderOptions {
+  readonly reader: Pick<JobReader, 'outline'>;
+  /** `whsec_…` */
+  readonly secret: string;
+  /** hosts that may be private */
+  readonly allowed: readonly string[];
+}
+
+/** What became of one try. `gone`: the job is erased or expired, or its receiver wants no more (410). */
+export type Sent = { readonly outcome: 'delivered' | 'gone' } | { readonly outcome: 'failed'; readonly reason: string };
+
+/** Tells a receiver that a job has ended: the job without its text, signed as Standard Webhooks says. It follows no redirect, and
+ *  connects to public addresses alone, but for hosts that the operator lists. @see PROTOCOL.md §12 */
+export class WebhookSender {
+  readonly #options: WebhookSenderOptions;
+  readonly #webhook: Webhook;
+  readonly #allowed: ReadonlySet<string>;
+  readonly #agent: Agent;
+
+  constructor(options: WebhookSenderOptions) {
+    this.#options = options;
+    this.#webhook = new Webhook(options.secret);
+    this.#allowed = new Set(options.allowed);
+    this.#agent = new Agent({
+      connect: { lookup: publicLookup(this.#allowed), timeout: CONNECT_MS },
+      headersTimeout: ANSWER_MS,
+      bodyTimeout: ANSWER_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    });
+  }
+
+  /** The host that a job's end is told to; null: nobody is to be told any more. */
+  async hostFor(ref: JobRef): Promise<string | null> {
+    const url = await this.#urlOf(ref);
+    return url === null ? null : url.host;
+  }
+
+  /** @throws only errors of Redis */
+  async send(ref: JobRef): Promise<Sent> {
+    const job = await this.#options.reader.outline(ref);
+    if (job === null || job.webhook === null || !isFinished(job.status)) return { outcome: 'gone' };
+    const url = new URL(job.webhook);
+    const host = hostOf(url);
+    // an address needs no look-up, so the socket would not ask
+    if (isPrivateUrl(url) && !this.#allowed.has(host))
+      return { outcome: 'failed', reason: new PrivateAddress().message };
+    const body = JSON.stringify(viewOf(job));
+    const status = await this.#post(url, idOfWebhook(ref), body);
+    if (typeof status === 'string') return { outcome: 'failed', reason: status };
+    if (status >= 200 && status < 300) return { outcome: 'delivered' };
+    return status === 410 ? { outcome: 'gone' } : { outcome: 'failed', reason: `answered ${status}` };
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** @returns the status, or why there was none */
+  async #post({ origin, pathname, search }: URL, id: string, body: string): Promise<number | string> {
+    const now = new Date();
+    try {
+      const answer = await this.#agent.request({
+        ...{ origin, path: `${pathname}${search}`, method: 'POST', body },
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'millrace',
+          'webhook-id': id,
+          'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+          'webhook-signature': this.#webhook.sign(id, now, body),
+        },
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      // whatever the receiver says more is not wanted
+      answer.body.on('error', () => {}).destroy();
+      return answer.statusCode;
+    } catch (error) {
+      if (error instanceof PrivateAddress || (error as Error).cause instanceof PrivateAddress) {
+        return new PrivateAddress().message;
+      }
+      return (error as NodeJS.ErrnoException).code ?? 'no answer';
+    }
+  }
+
+  async #urlOf(ref: JobRef): Promise<URL | null> {
+    const job = await this.#options.reader.outline(ref);
+    return job?.webhook ? new URL(job.webhook) : null;
+  }
+}
+
+/** The same for every try, so that a receiver knows a repetition; different for tenants whose jobs share an id. */
+function idOfWebhook(ref: JobRef): string {
+  return `msg_${idOf(ref)}_${createHash('sha256').update(ref).digest('base64url').slice(0, 12)}`;
+}
