@@ -105,6 +105,8 @@ export interface JobRequest extends ModelParameters {
   readonly delayMs?: number;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly streamModes?: readonly StateMode[];
+  /** how an agent's graph runs in this job alone */
+  readonly graphOptions?: GraphOptions;
   /** who asks, for an agent's `langgraph_auth_user` */
   readonly caller?: RequestCaller;
   /** URL that is told when the job ends */
@@ -116,6 +118,15 @@ export interface JobRequest extends ModelParameters {
   readonly onCrash: 'restart' | 'fail';
   /** wall clock from the start of the attempt, milliseconds */
   readonly timeoutMs: number;
+}
+
+/** What a job may change of a graph's own, as LangGraph names it. */
+export interface GraphOptions {
+  /** steps */
+  readonly recursionLimit?: number;
+  /** names of nodes, or all of them: the job ends there with a question, before or after the node */
+  readonly interruptBefore?: '*' | readonly string[];
+  readonly interruptAfter?: '*' | readonly string[];
 }
 
 /** What happens to a new job while another job of its thread runs. */

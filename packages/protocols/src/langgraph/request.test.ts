@@ -5,7 +5,7 @@ import { langGraphProblem } from './errors.ts';
 import { readModes } from './modes.ts';
 import { assistantOf, type RunTarget, runRequest } from './request.ts';
 
-const CHAT: RunTarget = { threadId: 't1', isAgent: false, needsValues: false };
+const CHAT: RunTarget = { threadId: 't1', isAgent: false, isAtBreakpoint: false, needsValues: false };
 const AGENT: RunTarget = { ...CHAT, isAgent: true };
 const messages = [{ type: 'human', content: 'Hi', id: 'm1' }];
 const bodyOf = (fields: object) => ({ assistant_id: 'chat', input: { messages }, ...fields });
@@ -50,6 +50,26 @@ describe('a request for a run', () => {
   it.each([null, undefined, {}])('answers a question (input %j)', (input) => {
     expect(asked({ input, command: { resume: { ok: true } } }, AGENT).job).toMatchObject({ resume: { ok: true } });
     expect(asked({ input, command: { resume: null } }, AGENT).job.resume).toBeNull();
+  });
+
+  it('of an agent may run the graph in another way', () => {
+    const fields = { config: { recursion_limit: 50 }, interrupt_before: ['tools'], interrupt_after: '*' };
+    expect(asked(fields, AGENT).graphOptions).toEqual({
+      ...{ recursionLimit: 50, interruptBefore: ['tools'], interruptAfter: '*' },
+    });
+    expect(asked({ interrupt_before: [], config: {} }, AGENT).graphOptions).toBeNull();
+    expect(asked({ config: { recursion_limit: 50 } }).graphOptions).toBeNull();
+  });
+
+  it('has its values in either place, or in both', () => {
+    const fields = { config: { configurable: { tone: 'dry', a: 1 } }, context: { tone: 'dry', b: 2 } };
+    expect(asked(fields, AGENT).job.config).toEqual({ tone: 'dry', a: 1, b: 2 });
+    expect(asked({ context: { model: 'gpt-4o' } }).job.model).toBe('gpt-4o');
+  });
+
+  it.each([null, undefined, {}])('goes on from a breakpoint (input %j)', (input) => {
+    expect(asked({ input }, { ...AGENT, isAtBreakpoint: true }).job.resume).toBeNull();
+    if (input === null || input === undefined) expect(faultsOf({ input }, AGENT)).toEqual(['/input']);
   });
 
   it('names the checkpoint where it goes on', () => {
@@ -103,11 +123,12 @@ describe('a request for a run', () => {
       '/command/resume',
       { ...AGENT, threadId: null },
     ],
-    ['with breakpoints', { interrupt_before: '*' }, '/interrupt_before'],
-    ['with breakpoints after', { interrupt_after: ['x'] }, '/interrupt_after'],
+    ['with breakpoints, of no agent', { interrupt_before: '*' }, '/interrupt_before'],
+    ['with breakpoints after, of no agent', { interrupt_after: ['x'] }, '/interrupt_after'],
+    ['with breakpoints that are no names', { interrupt_after: [1] }, '/interrupt_after/0'],
     ['with a webhook that is no URL', { webhook: 'a.example' }, '/webhook'],
-    ['with a recursion limit', { config: { recursion_limit: 5 } }, '/config/recursion_limit'],
-    ['with a context', { context: { a: 1 } }, '/context'],
+    ['with no steps', { config: { recursion_limit: 0 } }, '/config/recursion_limit'],
+    ['with two values of one', { context: { a: 1 }, config: { configurable: { a: 2 } } }, '/context/a'],
     ['that keeps its thread', { on_completion: 'keep' }, '/on_completion'],
     ['with a mode that cannot be told', { stream_mode: ['values', 'debug'] }, '/stream_mode/1'],
     [

@@ -1,4 +1,4 @@
-import type { CreateJobBody } from '@millrace/contracts';
+import type { CreateJobBody, GraphOptions } from '@millrace/contracts';
 import { z } from 'zod';
 import { onlyValues, refused } from '../foreign/bounded.ts';
 import { checkedJob, faultsOf } from '../foreign/check-job.ts';
@@ -12,6 +12,8 @@ export interface RunRequest {
   /** the ids that the client gave to `job.messages`; empty, where an agent has its own */
   readonly messageIds: readonly (string | null)[];
   readonly stream: RunStream;
+  /** null: the graph runs as it was compiled */
+  readonly graphOptions: GraphOptions | null;
   /** whether a thread that is not there is made */
   readonly makesThread: boolean;
   /** the checkpoint from which the run is to go on; null: from where the thread stands */
@@ -24,16 +26,19 @@ export interface RunTarget {
   /** of the URL; null: the run has no thread */
   readonly threadId: string | null;
   readonly isAgent: boolean;
+  /** whether the thread waits at a breakpoint, from where a run without input goes on */
+  readonly isAtBreakpoint: boolean;
   /** whether the answer is the state alone */
   readonly needsValues: boolean;
 }
 
 const anyObject = z.record(z.string(), z.unknown());
-const BREAKPOINTS = 'is not supported: let a node of the graph ask with interrupt()';
+/** Names of nodes that a run stops at. */
+const MOST_BREAKPOINTS = 100;
 const breakpoints = z
-  .unknown()
-  .refine((value) => value === undefined || value === null || (Array.isArray(value) && value.length === 0), BREAKPOINTS)
-  .optional();
+  .union([z.literal('*'), z.array(z.string().max(256)).max(MOST_BREAKPOINTS)], 'must be "*" or names of nodes')
+  .nullish();
+const MOST_STEPS = 10_000;
 
 const checkpoint = z.object({
   checkpoint_id: z.string().nullish(),
@@ -57,13 +62,10 @@ const bodySchema = z.object(
     config: z
       .object({
         configurable: anyObject.nullish(),
-        recursion_limit: refused('is not supported: set it in the graph'),
+        recursion_limit: z.number().int().min(1).max(MOST_STEPS).nullish(),
       })
       .nullish(),
-    context: z
-      .unknown()
-      .refine((value) => isNothing(value), 'is not supported: give the values as "config.configurable"')
-      .optional(),
+    context: anyObject.nullish(),
     metadata: z.record(z.string(), z.string('must be a string')).nullish(),
     checkpoint: checkpoint.nullish(),
     checkpoint_id: z.string().nullish(),
@@ -122,6 +124,7 @@ export function runRequest(body: unknown, target: RunTarget): RunRequest {
     job,
     messageIds: asked.messages.map(({ id }) => id),
     stream: { modes, subgraphs: given.stream_subgraphs === true },
+    graphOptions: graphOptionsOf(given, isAgent),
     makesThread: given.if_not_exists === 'create',
     checkpointId: checkpointOf(given, configured.checkpointId),
     fieldOf: (pointer) => pointerTo(theirs(pathOf(pointer))),
@@ -134,13 +137,14 @@ interface Asked {
   readonly messages: readonly ReadMessage[];
 }
 
-function askedOf({ input, command }: Body, { threadId, isAgent }: RunTarget): Asked {
+function askedOf({ input, command }: Body, { threadId, isAgent, isAtBreakpoint }: RunTarget): Asked {
   const answers = command !== null && command !== undefined && command.resume !== undefined;
   if (answers) {
     if (!isNothing(input)) throw fault(['input'], 'does not go with "command.resume": leave it out');
     if (threadId === null) throw fault(['command', 'resume'], 'needs a thread that has asked something');
     return { fields: { resume: command.resume }, messages: [] };
   }
+  if (isNothing(input) && isAtBreakpoint) return { fields: { resume: null }, messages: [] };
   if (input === null || input === undefined) {
     throw fault(['input'], 'is required: a run cannot go on by itself, answer a question with "command.resume"');
   }
@@ -174,8 +178,33 @@ interface Configured {
   readonly checkpointId: string | null;
 }
 
-function configuredOf({ config }: Body, { threadId, isAgent }: RunTarget): Configured {
-  const given = config?.configurable ?? {};
+/** @throws RequestFault a pipeline that is no graph has no nodes to stop at */
+function graphOptionsOf({ config, interrupt_before: before, interrupt_after: after }: Body, isAgent: boolean) {
+  for (const [name, nodes] of Object.entries({ interrupt_before: before, interrupt_after: after })) {
+    if (!isAgent && !isNothing(nodes)) throw fault([name], 'is for agents: this assistant has no nodes');
+  }
+  const options: GraphOptions = defined({
+    recursionLimit: config?.recursion_limit,
+    interruptBefore: isNothing(before) ? null : before,
+    interruptAfter: isNothing(after) ? null : after,
+  });
+  return isAgent && Object.keys(options).length > 0 ? options : null;
+}
+
+/** The values of both places: LangGraph calls them `configurable`, and `context` since its version 1.
+ *  @throws RequestFault they differ in one */
+function valuesOf({ config, context }: Body): Record<string, unknown> {
+  const configurable = config?.configurable ?? {};
+  const differing = Object.entries(context ?? {}).find(
+    ([name, value]) =>
+      Object.hasOwn(configurable, name) && JSON.stringify(configurable[name]) !== JSON.stringify(value),
+  );
+  if (differing !== undefined) throw fault(['context', differing[0]], 'is another value than in "config.configurable"');
+  return { ...configurable, ...context };
+}
+
+function configuredOf(body: Body, { threadId, isAgent }: RunTarget): Configured {
+  const given = valuesOf(body);
   const at = ['config', 'configurable'];
   const { thread_id: thread, checkpoint_id: id, checkpoint_ns: namespace, checkpoint_map: map } = given;
   if (!isNothing(thread) && thread !== threadId) throw fault([...at, 'thread_id'], 'is another thread than the URL’s');

@@ -34,7 +34,10 @@ export interface CreateJobCommand {
 
 /** `messages`: instead of those of the body. */
 export type RequestExtras = Partial<
-  Pick<JobRequest, 'messages' | 'instructions' | 'continues' | 'conversation' | 'undoes' | 'streamModes'>
+  Pick<
+    JobRequest,
+    'messages' | 'instructions' | 'continues' | 'conversation' | 'undoes' | 'streamModes' | 'graphOptions'
+  >
 >;
 
 /** Must be disposed of after the answer. */

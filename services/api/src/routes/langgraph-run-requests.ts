@@ -55,14 +55,18 @@ export class LangGraphRunRequests {
   async of({ body, threadId, caller, reply, needsValues }: RunSource): Promise<AskedRun> {
     const name = assistantOf(body);
     const isAgent = (await this.#pipeline(name)).kind === 'agent';
-    const request = runRequest(body, { threadId, isAgent, needsValues });
-    const thread = threadId === null ? null : await this.#thread(threadId, request, caller);
+    const known = threadId === null ? null : await this.#find(threadId, caller);
+    const isAtBreakpoint = known?.interrupts.some(isBreakpoint) ?? false;
+    const request = runRequest(body, { threadId, isAgent, isAtBreakpoint, needsValues });
+    const thread = threadId === null ? null : await this.#thread({ threadId, known, request, caller });
     const place = { request, thread, caller, reply };
     await this.#checkPlace(place);
     const { job, fieldOf } = request;
-    const extras = isAgent ? undefined : await this.#extras(place, needsValues);
+    const { graphOptions } = request;
+    const ofAgent = graphOptions === null ? undefined : { graphOptions };
+    const extras = isAgent ? ofAgent : await this.#extras(place, needsValues);
     // the same request is the same, whatever its thread has become since
-    return { request, foreign: { caller, body: job, extras, identity: job, fieldOf } };
+    return { request, foreign: { caller, body: job, extras, identity: { ...job, ...ofAgent }, fieldOf } };
   }
 
   async #pipeline(name: string): Promise<{ readonly kind: 'pipeline' | 'agent' }> {
@@ -74,10 +78,10 @@ export class LangGraphRunRequests {
 
   /** The thread of a run. Its metadata says which graph ran in it, as clients search for it.
    *  @returns null: the job makes it */
-  async #thread(threadId: string, { job, makesThread }: RunRequest, caller: Caller): Promise<ThreadView | null> {
+  async #thread({ threadId, known: thread, request, caller }: NamedPlace): Promise<ThreadView | null> {
+    const { job, makesThread } = request;
     const { pipeline = BUILT_IN_PIPELINE } = job;
     const metadata = { graph_id: pipeline, assistant_id: pipeline };
-    const thread = await this.#find(threadId, caller);
     // an answer is to a thread that is there
     if (thread === null && (!makesThread || job.resume !== undefined)) throw new ThreadNotFound();
     // a token for certain threads makes none, and changes none of them but by its jobs
@@ -144,11 +148,24 @@ export class LangGraphRunRequests {
   }
 }
 
+interface NamedPlace {
+  readonly threadId: string;
+  /** as it was found; null: it was not there */
+  readonly known: ThreadView | null;
+  readonly request: RunRequest;
+  readonly caller: Caller;
+}
+
 interface Place {
   readonly request: RunRequest;
   readonly thread: ThreadView | null;
   readonly caller: Caller;
   readonly reply: FastifyReply;
+}
+
+/** A stop that was asked for, not a question that a node asks. */
+function isBreakpoint({ interruptId }: { readonly interruptId: string }): boolean {
+  return interruptId.startsWith('breakpoint-');
 }
 
 function isChanged(kept: NamedMessage, given: NamedMessage): boolean {

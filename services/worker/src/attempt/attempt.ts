@@ -337,11 +337,11 @@ function messagesOf({ messages, instructions }: JobRequest): readonly Message[] 
 }
 
 /** What a request has for agents alone. */
-function agentParametersOf({ input, resume, config, streamModes, caller }: JobRequest) {
-  const given = Object.entries({ input, resume, config, streamModes, caller });
+function agentParametersOf({ input, resume, config, streamModes, graphOptions, caller }: JobRequest) {
+  const given = Object.entries({ input, resume, config, streamModes, graphOptions, caller });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as Pick<
     PipelineInput,
-    'input' | 'resume' | 'config' | 'streamModes' | 'caller'
+    'input' | 'resume' | 'config' | 'streamModes' | 'graphOptions' | 'caller'
   >;
 }
 

@@ -458,6 +458,35 @@ describe('an agent that asks a person', () => {
   });
 });
 
+describe('a job that runs its graph in another way', () => {
+  const twoSteps = () =>
+    line({
+      before: async () => ({ messages: [new AIMessage('one')] }),
+      after: async () => ({ messages: [new AIMessage('two')] }),
+    }).compile();
+
+  it.each([
+    [{ interruptBefore: ['after'] }, 'one'],
+    [{ interruptAfter: ['before'] }, 'one'],
+    [{ interruptAfter: '*' as const }, 'one'],
+  ])('stops at its own breakpoints: %j', async (graphOptions, said) => {
+    const runs = new AgentRuns(twoSteps());
+    const { events, result } = await runs.run({ messages: [{ role: 'user', content: 'hi' }], graphOptions });
+    expect([inShort(events).slice(1), result.finishReason]).toEqual([
+      [`text ${said}`, 'message_end stop', 'interrupt after {"breakpoint":["after"]}'],
+      'interrupt',
+    ]);
+    const rest = await runs.run({ resume: null });
+    expect([inShort(rest.events)[1], rest.result.finishReason]).toEqual(['text two', 'stop']);
+  });
+
+  it('ends after as many steps as it allows', async () => {
+    const runs = new AgentRuns(twoSteps());
+    const run = runs.run({ messages: [{ role: 'user', content: 'hi' }], graphOptions: { recursionLimit: 1 } });
+    await expect(run).rejects.toMatchObject({ failure: 'recursion' });
+  });
+});
+
 describe('the end of an agent', () => {
   it('counts the usage of every model call', async () => {
     callsTools('find');

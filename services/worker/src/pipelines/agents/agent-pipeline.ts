@@ -22,7 +22,7 @@ import { type CompiledGraph, graphIn, isFunction } from './project/graph.ts';
 import { configurableOf } from './run-config.ts';
 import { inputOf } from './run-input.ts';
 import { structuredOutput } from './structured-output.ts';
-import { standsAtBreakpoint, type TakenUp, takenUp } from './taken-up.ts';
+import { breakpointsOf, standsAtBreakpoint, type TakenUp, takenUp } from './taken-up.ts';
 
 /** What keeps the state of agents; null: nothing, except graphs that keep their own. */
 export type AgentSavers = Pick<Savers, 'forAttempt' | 'storeOf'> | null;
@@ -143,7 +143,7 @@ class AgentRun {
     if (thread === undefined) return false;
     this.#calls.goOn(thread.saidAgain);
     this.#stream.goOn(thread.saidAgain, { before: place.before, now: place.head.values });
-    if (!standsAtBreakpoint(graph, place)) return false;
+    if (!standsAtBreakpoint({ ...breakpointsOf(graph), ...this.#ports.input.graphOptions }, place)) return false;
     this.#stream.read([[], 'values', place.head.values]);
     this.#stream.atBreakpoint();
     return true;
@@ -153,7 +153,13 @@ class AgentRun {
     const { input } = this.#ports;
     const stateNow = () => graph.getState(config);
     const asked = (input.streamModes ?? []).filter((mode) => !(OWN_MODES as readonly string[]).includes(mode));
-    const options = { ...config, streamMode: [...OWN_MODES, ...asked], subgraphs: true, durability: 'sync' };
+    const options = {
+      ...config,
+      ...input.graphOptions,
+      streamMode: [...OWN_MODES, ...asked],
+      subgraphs: true,
+      durability: 'sync',
+    };
     const place = input.thread?.goesOn ? await takenUp(graph, config) : null;
     if (isFunction(graph))
       this.#stream.ofFunction(place === null && graph.checkpointer ? (await stateNow()).values : null);

@@ -27,9 +27,16 @@ interface RunConfig {
 
 /** Whether a graph stands at a breakpoint that nobody has answered: the attempt before has died between its last step and the end
  *  of its job. Without input, LangGraph would go on as if somebody had approved. */
-export function standsAtBreakpoint(graph: CompiledGraph, { head, before }: TakenUp): boolean {
+export function standsAtBreakpoint(breakpoints: Breakpoints, { head, before }: TakenUp): boolean {
   if (head.next.length === 0) return false;
-  return matches(graph.interruptBefore, head.next) || matches(graph.interruptAfter, before?.next ?? []);
+  return matches(breakpoints.interruptBefore, head.next) || matches(breakpoints.interruptAfter, before?.next ?? []);
+}
+
+type Breakpoints = Pick<CompiledGraph, 'interruptBefore' | 'interruptAfter'>;
+
+/** The breakpoints that a graph was compiled with. */
+export function breakpointsOf({ interruptBefore, interruptAfter }: CompiledGraph): Breakpoints {
+  return { interruptBefore, interruptAfter };
 }
 
 function matches(breakpoints: CompiledGraph['interruptBefore'], nodes: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type {
   FinishReason,
+  GraphOptions,
   Message,
   ModelParameters,
   PipelineEventType,
@@ -41,6 +42,8 @@ export interface PipelineInput extends ModelParameters {
   readonly config?: Readonly<Record<string, unknown>>;
   /** further `state` events that the request asks for */
   readonly streamModes?: readonly StateMode[];
+  /** how a graph runs in this job alone */
+  readonly graphOptions?: GraphOptions;
   /** who asks; absent without authentication */
   readonly caller?: RequestCaller;
   /** the thread that the job belongs to; an agent always has one */
