@@ -33,8 +33,18 @@ export {
   wireThread,
 } from './langgraph/views.ts';
 export { RunCollector } from './langgraph/whole.ts';
+export {
+  bodyOfRun,
+  type Command,
+  type CommandErrorCode,
+  CommandRefused,
+  eventsRequest,
+  readCommand,
+  respond,
+} from './langgraph-threads/command.ts';
+export { LangGraphThreadFormat, positionAfter } from './langgraph-threads/thread-format.ts';
 export { NativeFormat } from './native/frames.ts';
-export { NativeThreadFormat, type ThreadEncoder, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
+export { NativeThreadFormat, type ThreadPosition, threadCursor } from './native/thread-frames.ts';
 export { openAiProblem } from './openai/errors.ts';
 export { openAiModel, pipelineModel } from './openai/model.ts';
 export { COMPLETION_PREFIX, chatFormat } from './openai-chat/frames.ts';
@@ -58,3 +68,4 @@ export type {
 } from './stream-format.ts';
 export { UnframableEvent } from './stream-format.ts';
 export { TextFormat } from './text/frames.ts';
+export type { ThreadEncoder } from './thread-format.ts';

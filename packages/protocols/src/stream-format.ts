@@ -16,6 +16,8 @@ export interface StreamedJob {
   readonly onDisconnect?: 'continue' | 'cancel';
   /** the job of its thread that it continues; null: whichever was last */
   readonly continues?: string | null;
+  /** its place in the order of its thread, for a reader of the thread: 1, 2, … */
+  readonly turn?: number;
 }
 
 /** What a format is given: some consecutive events of one job.

@@ -328,7 +328,7 @@ export function wireOf(message: RunMessage): WireMessage {
 }
 
 /** The messages of a state that a thread without an agent has, which are in our own shape; null: it is an agent's. */
-function conversationIn(data: unknown): readonly KeptMessage[] | null {
+export function conversationIn(data: unknown): readonly KeptMessage[] | null {
   const messages = isObject(data) ? data['messages'] : undefined;
   if (!Array.isArray(messages) || messages.length === 0) return null;
   const areKept = messages.every((message) => isObject(message) && 'role' in message && !('type' in message));

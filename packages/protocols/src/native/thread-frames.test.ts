@@ -4,7 +4,8 @@ import { NativeThreadFormat, threadCursor } from './thread-frames.ts';
 
 const format = new NativeThreadFormat({ retryMs: 1000 });
 const JOB = 'job-of-this-test-1';
-const connect = () => format.connect({ id: JOB, model: 'openai:m', createdAt: 0, threadId: null });
+const jobOf = (id: string) => ({ id, model: 'openai:m', createdAt: 0, threadId: null });
+const connect = () => format.connect(jobOf(JOB));
 
 describe('SSE frames of a thread', () => {
   it('are those of its jobs, with ids that name the job', () => {
@@ -29,10 +30,10 @@ describe('SSE frames of a thread', () => {
     const encoder = format.follow();
     const done = { events: [{ id: '1-1', type: 'done', data: '{}' } as const], replay: false };
     const next = { events: [{ id: '0-1', type: 'accepted', data: '{}' } as const], replay: false };
-    encoder.begin(JOB);
+    encoder.begin(jobOf(JOB));
     const bytes = Buffer.from(`id: ${JOB}/1-1\nevent: done\ndata: {}\n\n`);
     expect(encoder.encode(done)).toEqual({ bytes, outcome: 'continue' });
-    encoder.begin('job-of-this-test-2');
+    encoder.begin(jobOf('job-of-this-test-2'));
     expect(encoder.encode(next).bytes?.toString()).toBe('id: job-of-this-test-2/0-1\nevent: accepted\ndata: {}\n\n');
   });
 

@@ -7,6 +7,7 @@ import type {
   StreamedJob,
   StreamFormat,
 } from '../stream-format.ts';
+import type { ThreadEncoder } from '../thread-format.ts';
 import { encodeFrames } from './encode-frames.ts';
 import { NativeFormat } from './frames.ts';
 
@@ -63,13 +64,11 @@ export class NativeThreadFormat implements StreamFormat {
 
   /** @returns the encoder of one connection that follows a thread */
   follow(): ThreadEncoder {
-    return new ThreadEncoder(this.#events);
+    return new NativeThreadEncoder(this.#events);
   }
 }
 
-/** Encodes the jobs of a thread, one after the other. The end of a job does not end the body.
- *  Its caller says which job the next batches belong to. */
-export class ThreadEncoder implements StreamEncoder {
+class NativeThreadEncoder implements ThreadEncoder {
   readonly canReset = true;
   readonly cleanEndMeansSuccess = false;
   readonly cursor = 'event';
@@ -85,8 +84,11 @@ export class ThreadEncoder implements StreamEncoder {
     this.#events = events;
   }
 
-  /** The batches from now on belong to this job. */
-  begin(jobId: string): void {
+  begin({ id }: StreamedJob): void {
+    this.#job = new ThreadJobEncoder(this.#events, id);
+  }
+
+  beginLost(jobId: string): void {
     this.#job = new ThreadJobEncoder(this.#events, jobId);
   }
 

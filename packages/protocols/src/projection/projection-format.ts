@@ -284,11 +284,11 @@ class ProjectionEncoder<S> implements StreamEncoder {
   /** The reader knows a part of the event, or something else. */
   #goOnMidway(event: ReadEvent, owed: Progress<S>): string {
     const before = this.#progress as Progress<S>;
-    if (!isDeltaEvent(event)) return this.#diverge(owed);
+    if (!isDeltaEvent(event)) return this.#differ(event, owed);
     const chars = before.transcript.charsUpTo(owed.transcript.length, event);
-    if (chars <= 0) return this.#diverge(owed);
+    if (chars <= 0) return this.#differ(event, owed);
     const known = fold(this.#format.projection, this.#job, before, startOfDelta(event, chars)).progress;
-    if (!known.transcript.equals(owed.transcript)) return this.#diverge(owed);
+    if (!known.transcript.equals(owed.transcript)) return this.#differ(event, owed);
     this.#owed = null;
     const rest = withoutStart(event, chars);
     if (this.#format.options.cursor === 'frame') return this.#fold(rest, { ...known, number: owed.number });
@@ -296,6 +296,18 @@ class ProjectionEncoder<S> implements StreamEncoder {
     const whole = fold(this.#format.projection, this.#job, before, event);
     const { frames } = fold(this.#format.projection, this.#job, known, rest);
     return this.#fold(rest, { ...known, number: whole.progress.number - frames.length });
+  }
+
+  /** The event, or what came before it, is not what the reader was told. */
+  #differ(event: ReadEvent, told: Progress<S>): string {
+    const { projection } = this.#format;
+    if (projection.takeBack === undefined) return this.#diverge(told);
+    const before = this.#progress as Progress<S>;
+    const { number } = told;
+    const { state, frames } = projection.takeBack(told.state, before.state, { job: this.#job, number });
+    this.#owed = null;
+    const from = { ...before, state, number: number + frames.length, line: null };
+    return this.#unsent(frames, number) + this.#fold(event, from);
   }
 
   #diverge(told: Progress<S>): string {

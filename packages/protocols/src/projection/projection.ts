@@ -54,6 +54,12 @@ export interface Projection<S> {
    *  @param state as the reader knows it
    *  @returns the protocol's own error; no frames: the connection is broken off */
   diverged(state: S, context: StepContext): readonly string[];
+  /** Instead of {@link diverged}, in a protocol that can take back what it said, where frames are counted from the log's
+   *  beginning: the stream goes on with the new attempt.
+   *  @param told as the reader knows it
+   *  @param said what the new attempt has said so far
+   *  @returns frames that make of the one the other */
+  takeBack?(told: S, said: S, context: StepContext): Step<S>;
 }
 
 /** The step of a delta that goes on with what is open. */

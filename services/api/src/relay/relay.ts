@@ -124,7 +124,7 @@ export class Relay implements StreamObserver {
   }
 
   /** Answers with the head of a stream alone. */
-  sendHead(reply: FastifyReply, format: StreamFormat): void {
+  sendHead(reply: FastifyReply, format: Pick<StreamFormat, 'contentType'>): void {
     reply.headers(streamHeaders(format));
     // a stream, because Fastify would add a Content-Length to anything else
     void reply.send(Readable.from([]));

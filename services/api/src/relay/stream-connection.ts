@@ -44,7 +44,7 @@ export type EventSource = Pick<Subscription, 'resume' | 'close'>;
 export interface ConnectionOptions {
   readonly names: StreamNames;
   readonly reply: FastifyReply;
-  readonly format: StreamFormat;
+  readonly format: Pick<StreamFormat, 'contentType'>;
   readonly encoder: StreamEncoder;
   readonly lease: DisconnectLease;
   readonly shared: SharedParts;
@@ -65,7 +65,7 @@ export class StreamConnection implements EventSink {
   fault: unknown = null;
   readonly #reply: FastifyReply;
   readonly #body: ResponseBody;
-  readonly #format: StreamFormat;
+  readonly #format: Pick<StreamFormat, 'contentType'>;
   readonly #encoder: StreamEncoder;
   readonly #shared: SharedParts;
   #source: EventSource | null = null;
@@ -216,7 +216,7 @@ export class StreamConnection implements EventSink {
 }
 
 /** The headers of every stream, for caches and nginx. @see PROTOCOL.md §2 */
-export function streamHeaders({ contentType }: StreamFormat): Readonly<Record<string, string>> {
+export function streamHeaders({ contentType }: Pick<StreamFormat, 'contentType'>): Readonly<Record<string, string>> {
   return { 'Content-Type': contentType, 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' };
 }
 

@@ -1,4 +1,4 @@
-import { type NativeThreadFormat, type ThreadPosition, threadCursor } from '@millrace/protocols';
+import type { ThreadEncoder } from '@millrace/protocols';
 import type { JobReader, Subscribers } from '@millrace/stream-log';
 import type { ThreadTopics } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
@@ -10,13 +10,18 @@ import { type NamedThread, ThreadAccess } from '../threads/thread-access.ts';
 import { JOB_READER, SUBSCRIBERS, THREAD_TOPICS } from '../tokens.ts';
 import { Relay } from './relay.ts';
 import { SharedOutlines } from './shared-outlines.ts';
-import { ThreadFeed, type ThreadFeedParts } from './thread-feed.ts';
+import { ThreadFeed, type ThreadFeedParts, type ThreadStart } from './thread-feed.ts';
 import { ThreadLease } from './thread-lease.ts';
 
 interface StreamThreadCommand extends NamedThread {
-  readonly format: NativeThreadFormat;
-  /** null: from now on */
-  readonly from: ThreadPosition | null;
+  readonly format: { readonly contentType: string };
+  /** of this connection */
+  readonly encoder: ThreadEncoder;
+  readonly from: ThreadStart;
+  /** the reader's cursor; null: none */
+  readonly cursor: string | null;
+  /** the header that tells a reader where it begins; left out: none does */
+  readonly startHeader?: string;
 }
 
 /** Attaches a reader to a thread. HEAD only asks. @see PROTOCOL.md §10 */
@@ -37,7 +42,10 @@ export class StreamThread {
   }
 
   /** @throws TooManyStreams, ThreadNotFound, AmbiguousId */
-  async run(reply: FastifyReply, { format, from, ...named }: StreamThreadCommand): Promise<void> {
+  async run(
+    reply: FastifyReply,
+    { format, encoder, from, cursor, startHeader, ...named }: StreamThreadCommand,
+  ): Promise<void> {
     const { ref } = await this.access.get(named);
     const { threadId, caller } = named;
     if (reply.request.method === 'HEAD') {
@@ -45,7 +53,6 @@ export class StreamThread {
       return;
     }
     this.quota.acquire(reply, caller);
-    const encoder = format.follow();
     const lease = new ThreadLease();
     await this.relay.connect(reply, {
       names: { requestId: requestIdOf(reply.request, reply), threadId },
@@ -53,15 +60,15 @@ export class StreamThread {
       encoder,
       lease,
       credential: caller.credential,
-      cursor: from === null ? null : threadCursor(from),
+      cursor,
       follow: async (connection) => {
         // the next text may be hours away: that is no measure of this service
         connection.hasSentText = true;
         const feed = new ThreadFeed({ ref, connection, encoder, lease, parts: this.#parts });
         // at once: the reader may be full, and have room again, before the feed has begun
         connection.feedFrom(feed);
-        // for a reader that loses the connection before the first event
-        reply.header('Last-Event-ID', await feed.begin(from));
+        const start = await feed.begin(from);
+        if (startHeader !== undefined) reply.header(startHeader, start);
         feed.run();
         return feed;
       },

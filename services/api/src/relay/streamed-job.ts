@@ -2,7 +2,7 @@ import { idOf, type JobRef } from '@millrace/contracts';
 import type { StreamedJob } from '@millrace/protocols';
 
 /** What is known of a job that a protocol may tell. */
-export type ToldJob = Required<Omit<StreamedJob, 'id'>> & { readonly ref: JobRef };
+export type ToldJob = Required<Omit<StreamedJob, 'id' | 'turn'>> & { readonly ref: JobRef };
 
 /** What a protocol may tell of a job, and no more. */
 export function streamedJob({ ref, ...job }: ToldJob): StreamedJob {

@@ -16,6 +16,7 @@ import type { DisconnectLeases } from '../jobs/disconnect-leases.ts';
 import { GivenTurns } from './given-turns.ts';
 import type { SharedOutlines } from './shared-outlines.ts';
 import type { EventSource, StreamConnection } from './stream-connection.ts';
+import { streamedJob } from './streamed-job.ts';
 import type { ThreadLease } from './thread-lease.ts';
 
 /** What all feeds of a process share. */
@@ -34,6 +35,10 @@ interface ThreadFeedOptions {
   readonly lease: ThreadLease;
   readonly parts: ThreadFeedParts;
 }
+
+/** Where a reader of a thread begins: where its cursor stands; at a turn; `latest`: at the turn of the job that has it, or had it
+ *  last; null: from now on, with the whole of the job that has the turn. */
+export type ThreadStart = ThreadPosition | { readonly turn: number | 'latest' } | null;
 
 /** How long the jobs of a thread may be gone before the thread is, milliseconds: it is erased job by job. */
 const ERASURE_MS = 1_000;
@@ -92,12 +97,12 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   }
 
   /** Finds where the reader begins.
-   *  @param from the reader's cursor; null: from now on, with the whole of the job that has the turn
+   *  @param from see {@link ThreadStart}
    *  @returns a cursor for that place
    *  @throws ThreadNotFound
    *  @throws SubscriptionUnconfirmed
    *  @throws Error Redis does not answer */
-  async begin(from: ThreadPosition | null): Promise<string> {
+  async begin(from: ThreadStart): Promise<string> {
     const { topics, turns } = this.#parts;
     try {
       this.#keep(await topics.follow(this.#ref, this));
@@ -105,6 +110,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
       if (head === null) throw new ThreadNotFound();
       this.#createdAt = head.createdAt;
       if (from === null) return await this.#beginNow(head);
+      if ('turn' in from) return await this.#beginAtTurn(from.turn, head);
       if (from.jobId !== null) await this.#resumeFrom(from.jobId, from.after);
       return threadCursor(from);
     } catch (error) {
@@ -193,6 +199,12 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     return threadCursor({ jobId: lastJob, after: job?.lastEventId ?? LOG_START });
   }
 
+  async #beginAtTurn(asked: number | 'latest', { turn, activeJob }: ThreadHead): Promise<string> {
+    const active = activeJob === null ? null : await this.#parts.turns.turnOf(this.#ref, activeJob);
+    this.#turn = Math.max(0, (asked === 'latest' ? (active ?? turn) : asked) - 1);
+    return threadCursor({ jobId: null, after: LOG_START });
+  }
+
   async #resumeFrom(jobId: string, after: EventId): Promise<void> {
     const turn = await this.#parts.turns.turnOf(this.#ref, jobId);
     if (turn !== null && after === LOG_START) {
@@ -209,7 +221,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
   #tellOfLoss(jobId: string): void {
     if (this.#toldOfLoss) return;
     this.#toldOfLoss = true;
-    this.#encoder.begin(jobId);
+    this.#encoder.beginLost(jobId);
     try {
       this.batch(logLost());
     } catch {
@@ -288,7 +300,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     this.#turnBefore = this.#turn;
     this.#hasBegun = after !== LOG_START;
     this.#wasLost = false;
-    this.#encoder.begin(job.jobId);
+    this.#encoder.begin({ ...streamedJob(job), turn });
     this.#lease.hold(leases.acquire(job, { isCreator: false }));
     this.#turn = turn;
     this.#given.add({ jobId: job.jobId, turn });

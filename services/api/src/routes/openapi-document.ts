@@ -24,6 +24,7 @@ import { OpenApiController } from './openapi.controller.ts';
 import { accessPaths } from './openapi-access.ts';
 import { anthropicPaths } from './openapi-anthropic.ts';
 import { langGraphPaths } from './openapi-langgraph.ts';
+import { langGraphThreadsPaths } from './openapi-langgraph-threads.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
@@ -270,6 +271,7 @@ const protocolPaths: ZodOpenApiPathsObject = {
   ...agUiPaths,
   ...anthropicPaths,
   ...langGraphPaths,
+  ...langGraphThreadsPaths,
   '/v1/stream/{id}': {
     get: operationOf(DurableStreamsController, 'read', {
       operationId: 'readDurableStream',

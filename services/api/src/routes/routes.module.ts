@@ -22,6 +22,7 @@ import { LangGraphRunsController } from './langgraph-runs.controller.ts';
 import { LangGraphStatesController } from './langgraph-states.controller.ts';
 import { LangGraphStates } from './langgraph-states.ts';
 import { LangGraphThreadSearch } from './langgraph-thread-search.ts';
+import { LangGraphThreadsController } from './langgraph-threads.controller.ts';
 import { LangGraphUnsupportedController } from './langgraph-unsupported.controller.ts';
 import { ModelsController } from './models.controller.ts';
 import { NativeFormats } from './native-formats.ts';
@@ -33,6 +34,7 @@ import { ResponseRequests } from './response-request.ts';
 import { ResponsesController } from './responses.controller.ts';
 import { StreamController } from './stream.controller.ts';
 import { TenantsController } from './tenants.controller.ts';
+import { ThreadCommands } from './thread-commands.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
 import { TokensController } from './tokens.controller.ts';
@@ -54,6 +56,7 @@ import { WholeAnswers } from './whole-answers.ts';
       LangGraphStatesController,
       LangGraphRunsController,
       LangGraphUnsupportedController,
+      LangGraphThreadsController,
       StreamController,
       ThreadStreamController,
       JobsController,
@@ -75,6 +78,7 @@ import { WholeAnswers } from './whole-answers.ts';
     LangGraphStates,
     LangGraphThreadSearch,
     LangGraphRunRequests,
+    ThreadCommands,
     { provide: OPENAPI_DOCUMENT, useFactory: openApiDocument },
   ],
   exports: [ForeignJobs, WholeAnswers],

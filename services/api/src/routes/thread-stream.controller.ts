@@ -1,4 +1,4 @@
-import { NativeThreadFormat } from '@millrace/protocols';
+import { NativeThreadFormat, threadCursor } from '@millrace/protocols';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -36,6 +36,12 @@ export class ThreadStreamController {
   ): Promise<void> {
     negotiate(request.headers.accept, ['text/event-stream']);
     const from = cursorOf(request, this.#format);
-    return this.streamThread.run(reply, { threadId, caller, tenant, format: this.#format, from });
+    return this.streamThread.run(reply, {
+      ...{ threadId, caller, tenant, from },
+      ...{ format: this.#format, encoder: this.#format.follow() },
+      cursor: from === null ? null : threadCursor(from),
+      // for a reader that loses the connection before the first event
+      startHeader: 'Last-Event-ID',
+    });
   }
 }
