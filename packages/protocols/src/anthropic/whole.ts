@@ -1,5 +1,5 @@
 import type { StoredEvent } from '@millrace/contracts';
-import type { AnswerCollector, WholeAnswer } from '../foreign/whole-answer.ts';
+import { type AnswerCollector, NO_ANSWER, type WholeAnswer } from '../foreign/whole-answer.ts';
 import { type ReadEvent, readEvent } from '../projection/read-event.ts';
 import type { StreamedJob } from '../stream-format.ts';
 import { type AnthropicError, anthropicJobError, errorBody } from './errors.ts';
@@ -30,7 +30,8 @@ export class MessageCollector implements AnswerCollector {
   end(): WholeAnswer {
     const last = this.#last;
     const { hasAsked } = this.#state;
-    if (last?.type !== 'done' || hasAsked) return this.#failed(hasAsked ? ASKED : errorOf(last), hasAsked ? 400 : 500);
+    if (last?.type !== 'done' || hasAsked)
+      return this.#failed(hasAsked ? ASKED : errorOf(last), hasAsked ? 400 : NO_ANSWER);
     const body = {
       ...messageHead(this.job),
       content: this.#content(),

@@ -14,3 +14,7 @@ export interface AnswerCollector {
   /** To most clients a status of 200 means a whole answer, so a job that failed or was cancelled is an error. */
   end(): WholeAnswer;
 }
+
+/** The status of a job that has no answer. LangChain's clients ignore `x-should-retry` and would make the job again at any status
+ *  of a server's failure, up to six times; not at a conflict. */
+export const NO_ANSWER = 409;

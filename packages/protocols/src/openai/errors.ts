@@ -1,7 +1,7 @@
 import type { JobError, ProblemCode } from '@millrace/contracts';
 import type { ForeignAnswer, ForeignProblem } from '../foreign/foreign-problem.ts';
 import { dottedOf } from '../foreign/request-fault.ts';
-import type { WholeAnswer } from '../foreign/whole-answer.ts';
+import { NO_ANSWER, type WholeAnswer } from '../foreign/whole-answer.ts';
 import type { ReadEvent } from '../projection/read-event.ts';
 
 /** The error object of OpenAI's protocols. */
@@ -103,12 +103,11 @@ export const DIVERGED: OpenAiError = {
   param: null,
 };
 
-/** The answer of a job that has none. LangChain's client ignores `x-should-retry` and would make the job again at any status of
- *  a server's failure, up to six times; not at a conflict.
+/** The answer of a job that has none.
  *  @param last the last event of its log */
 export function failedAnswer(last: ReadEvent | null): WholeAnswer {
   const error = last?.type === 'error' ? openAiJobError(last.data) : CANCELLED;
-  return { status: 409, headers: { 'x-should-retry': 'false' }, body: { error } };
+  return { status: NO_ANSWER, headers: { 'x-should-retry': 'false' }, body: { error } };
 }
 
 function messageOf(detail: string, errors: ForeignProblem['errors'] = []): string {

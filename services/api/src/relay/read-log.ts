@@ -107,7 +107,11 @@ export class ReadLog {
 
   /** Where a job's log ends. @throws JobNotFound, AmbiguousId, LogExpired */
   async end(named: NamedJob): Promise<Pick<LogPart, 'last' | 'isClosed'>> {
-    const { ref, status, lastEventId } = await this.access.get(named);
+    return this.endOf(await this.access.get(named));
+  }
+
+  /** Where the log of a job ends that was just read. @throws LogExpired */
+  async endOf({ ref, status, lastEventId }: JobOutline): Promise<Pick<LogPart, 'last' | 'isClosed'>> {
     const isClosed = isFinished(status);
     if (isClosed && !(await this.reader.logExists(ref))) throw new LogExpired(idOf(ref));
     return { last: lastEventId, isClosed };

@@ -1,13 +1,18 @@
 import type { LogPosition, StreamFormat } from '@millrace/protocols';
+import type { JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { Relay } from './relay.ts';
 
-interface StreamJobCommand extends NamedJob {
+/** How a reader is told, and from where on. */
+interface Beginning {
   readonly format: StreamFormat;
   readonly from: LogPosition | null;
+}
+
+interface StreamJobCommand extends NamedJob, Beginning {
   /** whether losing this reader may cancel the job, as if it had made it; false unless told */
   readonly cancels?: boolean;
 }
@@ -27,10 +32,23 @@ export class StreamJob {
       await this.relay.describe(reply, { job: await this.access.get(named), format, from });
       return;
     }
+    await this.runFrom(reply, { ...named, cancels }, () => ({ format, from }));
+  }
+
+  /** Attaches a reader for whom it depends on the job how it begins.
+   *  @param begin is given the job as it is; null: it has answered
+   *  @throws as {@link run} */
+  async runFrom(
+    reply: FastifyReply,
+    { cancels = false, ...named }: Omit<StreamJobCommand, keyof Beginning>,
+    begin: (job: JobOutline) => Beginning | null | Promise<Beginning | null>,
+  ): Promise<void> {
     const { caller } = named;
     this.quota.acquire(reply, caller);
     const job = await this.access.get(named);
+    const beginning = await begin(job);
+    if (beginning === null) return;
     const followed = cancels ? { ...job, onDisconnect: 'cancel' as const } : job;
-    await this.relay.open(reply, { job: followed, format, from, isCreator: cancels, credential: caller.credential });
+    await this.relay.open(reply, { ...beginning, job: followed, isCreator: cancels, credential: caller.credential });
   }
 }

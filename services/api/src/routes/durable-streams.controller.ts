@@ -100,17 +100,19 @@ export class DurableStreamsController {
     else sendItems(reply, part);
   }
 
-  async #stream(reply: FastifyReply, named: NamedJob, query: DurableQuery): Promise<void> {
-    const { last, isClosed } = await this.readLog.end(named);
-    const position = positionOf(query);
-    const after = position === 'end' ? last : position;
-    if (isClosed && after === last) {
-      reply.header('Content-Type', 'text/event-stream').header('Cache-Control', 'no-cache, no-transform');
-      void reply.send(Buffer.from(closedFrame(last)));
-      return;
-    }
-    const format = new DurableStreamFormat({ cursor: cursorOf(query), upToDateAt: after === last ? last : null });
-    await this.streamJob.run(reply, { ...named, format, from: { after, skip: 0 } });
+  #stream(reply: FastifyReply, named: NamedJob, query: DurableQuery): Promise<void> {
+    return this.streamJob.runFrom(reply, named, async (job) => {
+      const { last, isClosed } = await this.readLog.endOf(job);
+      const position = positionOf(query);
+      const after = position === 'end' ? last : position;
+      if (isClosed && after === last) {
+        reply.header('Content-Type', 'text/event-stream').header('Cache-Control', 'no-cache, no-transform');
+        void reply.send(Buffer.from(closedFrame(last)));
+        return null;
+      }
+      const format = new DurableStreamFormat({ cursor: cursorOf(query), upToDateAt: after === last ? last : null });
+      return { format, from: { after, skip: 0 } };
+    });
   }
 
   #describePart(reply: FastifyReply, { last, isUpToDate, isClosed }: LogPart): void {

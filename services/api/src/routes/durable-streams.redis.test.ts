@@ -275,6 +275,29 @@ describe('a live stream (sse)', () => {
     expect(all[1]?.data).toMatchObject({ upToDate: true, streamCursor: expect.stringMatching(/^\d+$/) });
   });
 
+  it('reads the record of its job once', async () => {
+    const { jobId, writer } = await open('one');
+    const reads = async () =>
+      Number(/cmdstat_hmget:calls=(\d+)/.exec(await harness.redis.info('commandstats'))?.[1] ?? 0);
+    // the service reads records for itself, too: now and then
+    const fewest = async (query: string, end: (answer: Response) => Promise<unknown>) => {
+      const counts: number[] = [];
+      for (let nth = 0; nth < 3; nth += 1) {
+        const before = await reads();
+        const answer = await fetch(url(jobId, query));
+        counts.push((await reads()) - before);
+        await end(answer);
+      }
+      return Math.min(...counts);
+    };
+    const leave = async (answer: Response) => answer.body?.cancel();
+    expect(await fewest('?offset=-1&live=sse', leave)).toBe(1);
+    expect(await fewest('?offset=now&live=sse', leave)).toBe(1);
+    await finish(writer);
+    const readToEnd = async (answer: Response) => expect(await answer.text()).toContain('"streamClosed":true');
+    expect(await fewest('?offset=now&live=sse', readToEnd)).toBe(1);
+  });
+
   it('says at once where a reader is who has everything, and at the end that it is closed', async () => {
     const { jobId, writer } = await open('one');
     const answer = await fetch(url(jobId, '?offset=now&live=sse'));
