@@ -106,7 +106,8 @@ async function startWorker(settings) {
 async function startApi(settings) {
   // nobody stands before it who would have to notice that it stops
   const defaults = { MILLRACE_LINGER_MS: '0' };
-  const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: inProject('services/web/dist') };
+  const webRoot = process.env['MILLRACE_WEB_ROOT'] || inProject('services/web/dist');
+  const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: webRoot };
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   await startChild(
     {

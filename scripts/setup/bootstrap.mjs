@@ -67,9 +67,19 @@ async function ensureBuild(...workspaces) {
 async function ensurePrograms() {
   const { program: redis } = await step('redis', ensureRedis);
   const { path: nginx } = await step('nginx', ensureNginx);
-  await step('examples', () => ensureAllDependencies(inProject('examples/agents')));
+  await step('examples', ensureExamples);
   await step('postgres', ensurePostgres);
   return { redis, nginx };
+}
+
+/** Installs what the examples need, each from its own lock file. */
+async function ensureExamples() {
+  const outcomes = new Set();
+  for (const example of ['agents', 'chat-express', 'chat-nextjs']) {
+    const { outcome } = await ensureAllDependencies(inProject(`examples/${example}`));
+    outcomes.add(outcome);
+  }
+  return { outcome: [...outcomes].join(', ') };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -77,6 +77,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       'package-lock.json',
       'bench/src/peers/langgraph/package-lock.json',
       'examples/agents/package-lock.json',
+      'examples/chat-express/package-lock.json',
+      'examples/chat-nextjs/package-lock.json',
     ]) {
       const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
       const missing = missingPlatforms(lock.packages);

@@ -58,7 +58,7 @@ async function openToOthers(folder: string): Promise<string[]> {
 const onLinux = process.platform === 'linux' ? it : it.skip;
 
 describe('npm start', () => {
-  it('serves, says that the model is simulated, stops on Ctrl-C, and keeps its answers', async () => {
+  it('serves, says that the model is simulated, stops on Ctrl-C, keeps its answers, and serves a page of yours', async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const first = await start(port);
@@ -70,7 +70,8 @@ describe('npm start', () => {
     process.kill(first.pid, 'SIGINT');
     expect(await first.exited).toMatchObject({ code: 0 });
 
-    const second = await start(port);
+    const second = await start(port, { MILLRACE_WEB_ROOT: 'examples/chat-html' });
+    expect(await (await fetch(url)).text()).toContain('chat.js');
     const job = await (await fetch(`${url}/jobs/${idOf(stream)}`)).json();
     expect(job).toMatchObject({ status: 'completed', text: stream.text() });
     await second.stop();
