@@ -1,0 +1,93 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Child, freePort } from '@millrace/testing';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PAGES = ['README.md', 'docs/protocols.md', 'docs/threads.md'];
+/** Where the pages say that `npm start` answers. */
+const DOCUMENTED = /\b(http:\/\/)?localhost:8080\b/g;
+
+interface Snippet {
+  /** where it stands, as `README.md:12` */
+  readonly at: string;
+  readonly language: string;
+  readonly code: string;
+}
+
+/** The fenced blocks of a page. */
+async function snippetsOf(page: string): Promise<Snippet[]> {
+  const text = await readFile(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: code = '', index }) => ({
+    at: `${page}:${text.slice(0, index).split('\n').length}`,
+    language,
+    code,
+  }));
+}
+
+const isProgram = ({ language, code }: Snippet) =>
+  ['js', 'ts'].includes(language) && /^import .* from '[@\w/-]+';$/m.test(code) && !code.includes('@millrace/');
+const isCurl = ({ language, code }: Snippet) => language === 'sh' && /^curl /m.test(code);
+
+const snippets = (await Promise.all(PAGES.map(snippetsOf))).flat();
+const programs = snippets.filter(isProgram);
+
+let url: string;
+let millrace: Child;
+let state: string;
+/** What the programs print, by where they stand. They run side by side: the simulated model takes its time. */
+let answers: Map<string, Promise<string>>;
+beforeAll(async () => {
+  state = await mkdtemp(join(tmpdir(), 'millrace-snippets-'));
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, PORT: String(port), MILLRACE_STATE_DIR: state };
+  millrace = await Child.start({ command: process.execPath, args: ['scripts/run/start.mjs'], cwd: ROOT, env });
+  await millrace.line((line) => line.includes('Millrace answers at'), 60_000);
+  answers = new Map(programs.map((program) => [program.at, answerTo(program)]));
+  await Promise.allSettled(answers.values());
+}, 90_000);
+afterAll(async () => {
+  await millrace?.stop(60_000);
+  await rm(state, { recursive: true, force: true });
+}, 90_000);
+
+/** Runs a command to its end. @returns what it printed */
+async function output(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { PATH, HOME } = process.env;
+  await using child = await Child.start({ command, args, cwd: ROOT, env: { PATH, HOME, ...env } });
+  const { code } = await child.exited;
+  const printed = child.lines.join('\n');
+  if (code !== 0) throw new Error(`exit code ${code}: ${printed}`);
+  return printed;
+}
+
+function answerTo({ code }: Snippet): Promise<string> {
+  return output(process.execPath, ['--input-type=module-typescript', '--eval', code.replace(DOCUMENTED, url)]);
+}
+
+async function newJob(): Promise<string> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const answer = await fetch(`${url}/jobs`, { method: 'POST', headers, body: '{"query":"Why is the sky blue?"}' });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+describe('against npm start, and changed in the address alone', () => {
+  it.each(programs.map(({ at }) => at))('the program at %s answers', async (at) => {
+    expect((await answers.get(at))?.length).toBeGreaterThan(20);
+  });
+
+  it.each(snippets.filter(isCurl).map(({ at, code }) => [at, code]))('curl at %s is answered', async (_, code) => {
+    const commands = code
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .filter((line) => /^curl .*localhost:8080/.test(line));
+    for (const command of commands) {
+      const asked = command.replace(/^curl/, 'curl --silent --show-error --fail-with-body').replace(DOCUMENTED, url);
+      expect(await output('bash', ['-c', asked], { ID: await newJob() })).not.toBe('');
+    }
+  });
+});
