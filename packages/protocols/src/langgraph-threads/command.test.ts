@@ -6,7 +6,7 @@ import { bodyOfRun, CommandRefused, eventsRequest, readCommand, respond } from '
 
 const command = (params: object, method = 'run.start') => ({ id: 1, method, params: { ...params } });
 const start = (params: object, isAgent = false) =>
-  runRequest(bodyOfRun(command(params)), { threadId: 't', isAgent, needsValues: true });
+  runRequest(bodyOfRun(command(params)), { threadId: 't', isAgent, needsValues: true, isAtBreakpoint: false });
 const answer = (params: object) => respond(command(params, 'input.respond'), 't');
 
 /** What is wrong, in one line for each fault. */

@@ -182,13 +182,6 @@ describe('a command', () => {
     ['of an unknown assistant', 'run.start', { assistant_id: 'nobody', input: {} }, 'invalid_argument', 'nobody'],
     ['without an assistant', 'run.start', { input: {} }, 'invalid_argument', 'params.assistant_id'],
     [
-      'with a limit of steps',
-      'run.start',
-      { assistant_id: 'chat', input: { messages: 'a' }, config: { recursion_limit: 3 } },
-      'invalid_argument',
-      'params.config.recursion_limit',
-    ],
-    [
       'from another checkpoint',
       'run.start',
       { assistant_id: 'chat', input: { messages: 'a' }, config: { configurable: { checkpoint_id: 'c' } } },
