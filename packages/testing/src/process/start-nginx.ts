@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,6 +19,8 @@ export interface TestNginx extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
   readonly url: string;
   readonly child: Child;
+  /** what `access.log` has so far */
+  accessLog(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -47,7 +49,8 @@ export async function startNginx({ files, port }: NginxOptions): Promise<TestNgi
     await stop();
     throw error;
   }
-  return { url: `http://127.0.0.1:${port}`, child, stop, [Symbol.asyncDispose]: stop };
+  const accessLog = () => readFile(join(directory, 'access.log'), 'utf8');
+  return { url: `http://127.0.0.1:${port}`, child, accessLog, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function untilItListens(child: Child, port: number): Promise<void> {
