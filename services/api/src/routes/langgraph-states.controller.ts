@@ -165,7 +165,7 @@ export class LangGraphStatesController {
     @TheCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Partial<WireState>> {
-    return selectedState(await this.states.state({ threadId, caller, reply }), wordsIn(fields));
+    return selectedState(await this.states.now({ threadId, caller, reply }), wordsIn(fields));
   }
 
   @Get(':thread/state/:checkpoint')

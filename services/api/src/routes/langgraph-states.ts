@@ -48,6 +48,21 @@ export class LangGraphStates {
     }
   }
 
+  /** Where a thread stands. While a run is on, something runs next: a client takes any other thread for one that has ended, and does
+   *  not watch it.
+   *  @throws ThreadNotFound, AmbiguousId, TooManyTexts */
+  async now(reader: StateReader): Promise<WireState> {
+    const runsBefore = await this.#runs(reader);
+    const state = await this.state(reader);
+    // one that began, or ended, meanwhile is to be watched too
+    const runs = runsBefore || (await this.#runs(reader));
+    return runs && state.next.length === 0 ? { ...state, next: ['__start__'] } : state;
+  }
+
+  async #runs({ threadId, caller }: StateReader): Promise<boolean> {
+    return (await this.getThread.run({ threadId, caller })).activeJob !== null;
+  }
+
   /** @param before the checkpoint whose predecessors are wanted; null: from the newest on
    *  @returns newest first; of a thread that keeps messages alone, where it stands
    *  @throws ThreadNotFound, AmbiguousId, TooManyTexts */

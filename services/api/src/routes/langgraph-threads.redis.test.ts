@@ -167,6 +167,21 @@ describe('the events of a thread', () => {
   });
 });
 
+describe('the state of a thread', () => {
+  const nextOf = async (threadId: string) => {
+    const answer = await fetch(`${node.url}${path(threadId, 'state')}`);
+    return ((await answer.json()) as { next: string[] }).next;
+  };
+
+  it('says that something runs, so that a client that comes back watches it', async () => {
+    const id = newThread();
+    const job = await start(id);
+    expect(await nextOf(id)).toEqual(['__start__']);
+    await run(id, job, ['Hello']);
+    expect(await nextOf(id)).toEqual([]);
+  });
+});
+
 describe('a command', () => {
   it('makes a job, whose id is that of the run and of the answer', async () => {
     const id = newThread();
