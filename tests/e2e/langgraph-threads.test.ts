@@ -236,6 +236,22 @@ describe.each(CLIENTS)('client.threads.stream of %s', (name, Sdk) => {
     await Promise.all([thread.close(), watching.close()]);
   });
 
+  it('goes on through a restart of every node, without gap or repeat', async () => {
+    const [id, what] = [crypto.randomUUID(), idOf('restarts')];
+    const gate = system.model.gated({ to: what });
+    const thread = open('chat', { id, reconnectDelayMs: () => 50 } as object);
+    const reading = saidIn(thread);
+    await thread.run.start(asks(what));
+    await gate.say('before');
+    for (const api of [...system.apis]) {
+      await system.restart(api);
+      await gate.say(', on');
+    }
+    await gate.finish();
+    expect((await reading).map((said) => said.text)).toEqual(['before, on, on']);
+    await thread.close();
+  });
+
   it('ends with a run that is cancelled, and the model stops', async () => {
     const [id, what] = [crypto.randomUUID(), idOf('stops')];
     const gate = system.model.gated({ to: what });
