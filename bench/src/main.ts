@@ -24,6 +24,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./agents/agents.ts')).measureAgents,
     },
   ],
+  [
+    'protocols',
+    {
+      about: 'what the other protocols cost beside the native one',
+      load: async () => (await import('./protocols/protocols.ts')).measureProtocols,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;
@@ -37,7 +44,8 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
   --rounds N  how often each case is measured, ${DEFAULT_ROUNDS} unless told; the figures are medians
   --quick     one round
   --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
-              or these peers, which keeps nothing; of \`agents\`, these figures or peers, which keeps nothing
+              or these peers, which keeps nothing; of \`agents\`, these figures or peers; of \`protocols\`,
+              \`encoder\` or \`watched\`: both keep nothing
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and
