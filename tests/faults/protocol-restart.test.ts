@@ -1,7 +1,11 @@
+import { HttpAgent } from '@ag-ui/client';
 import Anthropic from '@anthropic-ai/sdk';
+import { stream } from '@durable-streams/client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
+import * as ai from 'ai';
 import OpenAI from 'openai';
+import { chatOf, type Message, textOf } from '../e2e/ai-sdk-chat.ts';
 import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 
@@ -46,6 +50,10 @@ const CLIENTS: Readonly<Record<string, () => Promise<Outcome>>> = {
     }
     return { text };
   },
+  'openai-responses, not streamed': async () => {
+    const { status, output_text: text } = await openai().responses.create({ model, input: QUESTION });
+    return status === 'completed' ? { text } : 'known to be cut';
+  },
   anthropic: async () => {
     let text = '';
     const client = new Anthropic({ baseURL: system.url, apiKey: 'none', maxRetries: 0 });
@@ -55,39 +63,73 @@ const CLIENTS: Readonly<Record<string, () => Promise<Outcome>>> = {
     }
     return { text };
   },
+  'anthropic, not streamed': async () => {
+    const client = new Anthropic({ baseURL: system.url, apiKey: 'none', maxRetries: 0 });
+    const { content } = await client.messages.create({ model, max_tokens: 1_000, messages });
+    return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join('') };
+  },
   // `useChat` takes a clean end for the end of the answer
   'ai-sdk': async () => {
-    const chat = { id: crypto.randomUUID(), trigger: 'submit-message' };
-    const uiMessages = [{ id: 'u', role: 'user', parts: [{ type: 'text', text: QUESTION }] }];
-    const chunks = await chunksOf('/api/chat', { ...chat, messages: uiMessages });
-    if (chunks.some(({ type }) => type === 'error' || type === 'abort')) return 'known to be cut';
-    return { text: chunks.map(({ type, delta }) => (type === 'text-delta' ? delta : '')).join('') };
+    const transport = new ai.DefaultChatTransport<Message>({ api: `${system.url}/api/chat` });
+    const chat = chatOf(ai, { id: crypto.randomUUID(), transport });
+    await chat.sendMessage({ text: QUESTION });
+    return chat.status === 'ready' ? { text: textOf(chat.lastMessage) } : 'known to be cut';
   },
   // so does the client of AG-UI
   'ag-ui': async () => {
-    const run = { threadId: crypto.randomUUID(), runId: crypto.randomUUID(), state: {}, tools: [], context: [] };
-    const chunks = await chunksOf('/ag-ui', {
-      ...run,
-      messages: [{ id: 'u', ...messages[0] }],
-      protocolVersion: '1.0',
+    let hasFailed = false;
+    const fail = () => {
+      hasFailed = true;
+    };
+    const url = `${system.url}/ag-ui`;
+    const agent = new HttpAgent({
+      url,
+      threadId: crypto.randomUUID(),
+      fetch: (at, init) => tellingFetch(at, init, fail),
     });
-    if (chunks.some(({ type }) => type === 'RUN_ERROR')) return 'known to be cut';
-    return { text: chunks.map(({ type, delta }) => (type === 'TEXT_MESSAGE_CONTENT' ? delta : '')).join('') };
+    agent.addMessage({ id: crypto.randomUUID(), role: 'user', content: QUESTION });
+    const { newMessages } = await agent.runAgent({}, { onRunErrorEvent: fail });
+    return hasFailed ? 'known to be cut' : { text: newMessages.map(({ content }) => content).join('') };
+  },
+  // its client comes back by itself until the stream is closed
+  'durable-streams': async () => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const created = await fetch(`${system.url}/jobs`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ query: QUESTION }),
+    });
+    const { id } = (await created.json()) as { id: string };
+    const read = await stream<Item>({ url: `${system.url}/v1/stream/${id}`, offset: '-1', live: 'sse' });
+    const items = await read.json();
+    const said = items.slice(items.findLastIndex(({ type }) => type === 'reset') + 1);
+    if (said.at(-1)?.type !== 'done') return 'known to be cut';
+    return { text: said.map(({ type, data }) => (type === 'text' ? data.text : '')).join('') };
   },
 };
 
-interface Chunk {
+interface Item {
   readonly type: string;
-  readonly delta?: string;
+  readonly data: { readonly text?: string };
 }
 
-/** @throws Error the connection was broken off, or the request refused */
-async function chunksOf(path: string, body: object): Promise<Chunk[]> {
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(`${system.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(String(answer.status));
-  const lines = (await answer.text()).split('\n');
-  return lines.flatMap((line) => (line.startsWith('data: {') ? [JSON.parse(line.slice(6)) as Chunk] : []));
+/** A fetch for a client that throws a broken body past its caller: to the client the body ends, and `fail` is called. */
+async function tellingFetch(url: string, init: RequestInit, fail: () => void): Promise<Response> {
+  const answer = await fetch(url, init);
+  const reader = answer.body?.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { value, done } = (await reader?.read()) ?? { value: undefined, done: true };
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch {
+        fail();
+        controller.close();
+      }
+    },
+  });
+  return new Response(body, answer);
 }
 
 /** Asks with every client at once. A client that throws knows that its answer is not whole. */
