@@ -45,6 +45,12 @@ describe('a load', () => {
     expect(most).toBe(3);
   });
 
+  it('tells how many tokens the poorest answer had, however many the others repeat', async () => {
+    const tokens = [3, 0, 3];
+    const result = await run((_, response) => response.end(stampedToken(1).repeat(tokens.pop() ?? 0)), { streams: 3 });
+    expect(result).toMatchObject({ ended: 3, tokens: 6, fewestTokens: 0 });
+  });
+
   it('says what came in place of an answer', async () => {
     const result = await run((_, response) => response.writeHead(503).end('busy'));
     expect(result).toMatchObject({ ended: 0, failed: 1, tokens: 0 });

@@ -34,6 +34,7 @@ export class LoadRun {
   #failed = 0;
   #failure: string | null = null;
   #tokens = 0;
+  #fewestTokens = Number.POSITIVE_INFINITY;
   #resets = 0;
   #sinceMark = { tokens: 0, delay: new SpreadOfTimes() };
   #bytes = 0;
@@ -103,7 +104,10 @@ export class LoadRun {
       this.#failure ??= String(error);
       status = 'lost';
     });
-    socket.on('close', () => this.#close(socket, status.startsWith('2'), beganAt));
+    socket.on('close', () => {
+      this.#fewestTokens = Math.min(this.#fewestTokens, scanner.tokens);
+      this.#close(socket, status.startsWith('2'), beganAt);
+    });
   }
 
   #late(micros: number): void {
@@ -127,6 +131,7 @@ export class LoadRun {
       failed: this.#failed,
       failure: this.#failure,
       tokens: this.#tokens,
+      fewestTokens: this.#fewestTokens,
       resets: this.#resets,
       bytes: this.#bytes,
       wallMs: (monotonicMicros() - this.#startedAt) / 1e3,

@@ -23,6 +23,8 @@ export interface LoadResult {
   readonly failed: number;
   readonly failure: string | null;
   readonly tokens: number;
+  /** of the answer that had the fewest */
+  readonly fewestTokens: number;
   /** answers that began afresh (Millrace's event `reset`): their tokens come twice, and the reader is told */
   readonly resets: number;
   /** all that came over the wire, heads and framing too */
