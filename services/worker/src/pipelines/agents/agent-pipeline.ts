@@ -64,9 +64,12 @@ async function* runAgent(
     return await result;
   } finally {
     // nobody reads on: models and tools must not go on either
-    stop.abort(context.signal.reason);
+    stop.abort(context.signal.reason ?? RUN_OVER);
   }
 }
+
+/** One for all runs: the trace of a new one would cost more than all else here. */
+const RUN_OVER = new DOMException('The run is over.', 'AbortError');
 
 interface RunPorts {
   readonly worker: Worker;

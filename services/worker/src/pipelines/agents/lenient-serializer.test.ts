@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AIMessage } from '@langchain/core/messages';
+import { AIMessage, AIMessageChunk, HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { Send } from '@langchain/langgraph';
 import { MemorySaver } from '@langchain/langgraph-checkpoint';
 import { LenientSerializer } from './lenient-serializer.ts';
@@ -26,10 +26,19 @@ describe('state with what JSON cannot hold', () => {
     expect(await again(ring)).toEqual({ n: '1', self: '[Circular]' });
   });
 
-  it.each([['a text'], [{ a: [1] }], [new Date(0)], [new Set([1])], [null], [undefined], [new Uint8Array([1])]])(
-    'is written as LangGraph writes it where that can: %p',
-    async (value) => {
-      expect(await lenient.dumpsTyped(value)).toEqual(await serde.dumpsTyped(value));
-    },
-  );
+  const calls = [{ id: 'c', name: 'look', args: { at: [1, null] }, type: 'tool_call' as const }];
+  const usage = { input_tokens: 1, output_tokens: 2, total_tokens: 3 };
+  const message = new AIMessageChunk({ content: 'hé', id: 'm', tool_calls: calls, response_metadata: { usage } });
+  const ring: Record<string, unknown> = { n: 1 };
+  ring['self'] = [ring, ring];
+
+  it.each([
+    ...[['a text'], [{ a: [1] }], [new Date(0)], [new Set([1])], [null], [undefined], [new Uint8Array([1])]],
+    ...[[Number.NaN], [-0], [true], [{ a: undefined }], [[undefined]], [{ a: new Map([[1, { b: new Set() }]]) }]],
+    ...[[new Error('e')], [/r/g], [() => 1], [new Send('node', { a: 1 })], [{ lg_name: 'Send', node: 'n', args: 1 }]],
+    ...[[{ a: { toJSON: () => ({ b: new Date(0) }) } }], [Object.create(null)], [JSON.parse('{"__proto__":{"a":1}}')]],
+    ...[[[new HumanMessage('hi'), message, new ToolMessage({ content: 'x', tool_call_id: 'c' })]], [ring]],
+  ])('is written as LangGraph writes it where that can: %p', async (value) => {
+    expect(await lenient.dumpsTyped(value)).toEqual(await serde.dumpsTyped(value));
+  });
 });

@@ -1,5 +1,8 @@
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { portable } from './events/portable.ts';
+import { simpleJson } from './simple-json.ts';
+
+const encoder = new TextEncoder();
 
 type Serializer = BaseCheckpointSaver['serde'];
 
@@ -9,6 +12,8 @@ export class LenientSerializer implements Serializer {
   constructor(readonly serializer: Serializer) {}
 
   async dumpsTyped(value: unknown): Promise<[string, Uint8Array]> {
+    const json = simpleJson(value);
+    if (json !== null) return ['json', encoder.encode(json)];
     if (typeof value === 'bigint') return this.serializer.dumpsTyped(`${value}`);
     const dumped = await this.serializer.dumpsTyped(value).catch(() => null);
     return dumped === null || isReplaced(value, dumped) ? this.serializer.dumpsTyped(portable(value)) : dumped;
