@@ -99,6 +99,12 @@ export const threadSettings = {
     .min(65_536)
     .default(64 * 1024 * 1024)
     .describe('Bytes of one thread’s checkpoints in Redis; a job that would need more ends with an error'),
+  MILLRACE_MAX_CONVERSATION_BYTES: integer()
+    .min(1_000)
+    .default(16 * 1024 * 1024)
+    .describe(
+      'Bytes of the messages that one thread keeps for `chat` and other pipelines; a job that would add more ends with an error',
+    ),
   MILLRACE_MAX_STORE_BYTES: integer()
     .min(65_536)
     .default(64 * 1024 * 1024)
@@ -139,8 +145,13 @@ export function logLimits(settings: StreamLogSettings) {
 }
 
 /** How long threads are kept, in the unit that they take. */
-export function threadLimits(settings: Pick<ThreadSettings, 'MILLRACE_THREAD_RETENTION_SECONDS'>) {
-  return { retentionMs: settings.MILLRACE_THREAD_RETENTION_SECONDS * 1_000 };
+export function threadLimits(
+  settings: Pick<ThreadSettings, 'MILLRACE_THREAD_RETENTION_SECONDS' | 'MILLRACE_MAX_CONVERSATION_BYTES'>,
+) {
+  return {
+    retentionMs: settings.MILLRACE_THREAD_RETENTION_SECONDS * 1_000,
+    maxConversationBytes: settings.MILLRACE_MAX_CONVERSATION_BYTES,
+  };
 }
 
 /** How much of the state of agents is kept, in the shape and units that the checkpoints take. */

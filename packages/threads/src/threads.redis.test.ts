@@ -17,6 +17,34 @@ afterAll(async () => {
 
 const QUESTIONS: Interrupt[] = [{ interruptId: 'q1', value: { approve: true }, node: 'ask' }];
 
+describe('a conversation', () => {
+  it('takes no question beyond its bytes, keeps what it has, and takes one again when some are gone', async () => {
+    await using d = ThreadHarness.single(server.url, { retentionMs: 3_600_000, maxConversationBytes: 1_000 });
+    const ref = d.newRef();
+    await d.enter(ref, 'a');
+    expect(await d.claim(ref, 'a', 1, ['x'.repeat(500)])).toBe('claimed');
+    await d.leave(ref, 'a', 'completed', 'y'.repeat(300));
+    await d.enter(ref, 'b');
+    expect(await d.claim(ref, 'b', 1, ['z'.repeat(500)])).toBe('too-large');
+    await d.leave(ref, 'b', 'failed');
+    const lengths = async () =>
+      (await d.threads.messages(ref, { from: 0, limit: 9 })).map(({ content }) => content?.length);
+    expect(await lengths()).toEqual([500, 300]);
+
+    // a whole conversation takes the place of the end of what is there
+    await d.enter(ref, 'c');
+    const lease = { ref, jobId: 'c', attempt: 1, leaseToken: 't' };
+    const question = [{ role: 'user' as const, content: 'z'.repeat(500) }];
+    expect(await d.threads.claim(lease, question, { keptMessages: 2 })).toEqual({ kind: 'too-large' });
+    expect(await lengths()).toEqual([500, 300]);
+    expect(await d.threads.claim(lease, question, { keptMessages: 0 })).toMatchObject({ kind: 'claimed' });
+    expect(await lengths()).toEqual([500]);
+    expect(await d.redis.hget(d.keys.record(ref), 'messageBytes')).toBe(
+      String((await d.redis.lrange(d.keys.messages(ref), 0, -1)).join('').length),
+    );
+  });
+});
+
 describe('the order of a thread’s jobs (law 17)', () => {
   it('gives the turn to one job at a time, in the order of entry', async () => {
     const ref = d.newRef();

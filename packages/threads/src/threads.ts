@@ -21,6 +21,8 @@ import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.t
 export interface ThreadLimits {
   /** how long a thread lives after its last change, milliseconds */
   readonly retentionMs: number;
+  /** of the messages of pipelines that are not agents; a job that would add more is refused. Default: no limit */
+  readonly maxConversationBytes?: number;
 }
 
 const UNDOING = [
@@ -96,7 +98,9 @@ export type Claimed =
       readonly interrupts: readonly Interrupt[];
     }
   /** the thread is gone, another job has the turn, or a newer attempt has claimed it: there is nothing to do */
-  | { readonly kind: 'not-active' };
+  | { readonly kind: 'not-active' }
+  /** with what the job asks, the conversation would be larger than it may */
+  | { readonly kind: 'too-large' };
 
 /** What the first claim of a job does to the thread before the job begins. */
 export interface FirstClaim {
@@ -183,16 +187,11 @@ export class Threads {
 
   /** Gives a job its place. A job that is in the thread already gets the same place again. */
   async enter(entry: Entry): Promise<Entered> {
-    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false } = entry;
-    const { answers = '', continues = '' } = entry;
+    const { ref, kind, isPrivate = false, wasExpected = false } = entry;
     // before the thread is busy: what a crash leaves in between is found by it
     const mayMakeIt = kind === 'message' && !wasExpected;
     await this.#register(ref, { becomesBusy: true, isListed: mayMakeIt && !isPrivate });
-    const manner = isPrivate ? 'own' : wasExpected ? 'expected' : isAnew ? 'anew' : '';
-    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner, answers, continues];
-    const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
-    if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
-    return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };
+    return this.#enter(entry);
   }
 
   /** Announces a job that enters after a delay, so that it is erased with its thread. Makes the thread.
@@ -203,15 +202,30 @@ export class Threads {
     if (reply !== 1) throw new ThreadBeingMade(ref);
   }
 
+  /** Makes the private thread of a job, if it is not there, and claims it for an attempt: in one round trip, because a model
+   *  waits for it. */
+  async claimPrivate(lease: AttemptLease): Promise<Claimed> {
+    const { ref, jobId } = lease;
+    const [, , claimed] = await Promise.all([
+      // of a worker that dies before this is stored, the next one stores it
+      this.#register(ref, { becomesBusy: true, isListed: false }),
+      this.#enter({ ref, jobId, onBusy: 'enqueue', kind: 'message', isPrivate: true }),
+      this.claim(lease),
+    ]);
+    // a server that does not know `enter` yet runs it after `claim`
+    return claimed.kind === 'claimed' ? claimed : this.claim(lease);
+  }
+
   /** Lets an attempt at the active job write to its thread, and fences older ones.
    *  @param question what the job asks, for the memory of pipelines that are not agents: stored by the first claim */
   async claim(lease: AttemptLease, question: readonly Message[] = [], first: FirstClaim = {}): Promise<Claimed> {
     const { ref, jobId, attempt, leaseToken } = lease;
     const { keptMessages = '', undoes = '' } = first;
     const messages = storedMessages(jobId, question, 'asked');
-    const args = [this.limits.retentionMs, jobId, attempt, leaseToken, keptMessages, undoes, ...messages];
+    const { retentionMs, maxConversationBytes = Number.MAX_SAFE_INTEGER } = this.limits;
+    const args = [retentionMs, jobId, attempt, leaseToken, keptMessages, undoes, maxConversationBytes, ...messages];
     const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
-    if (outcome !== 'claimed') return { kind: 'not-active' };
+    if (outcome !== 'claimed') return { kind: outcome as 'not-active' | 'too-large' };
     const interrupts = values['interrupts'] ? parseQuestions(values['interrupts']).interrupts : [];
     return { kind: 'claimed', head: values['head'] || null, interrupts };
   }
@@ -287,6 +301,16 @@ export class Threads {
   /** @returns the jobs that wait for their turn, the next one first */
   waiting(ref: ThreadRef): Promise<string[]> {
     return this.redis.lrange(this.keys.waiting(ref), 0, -1);
+  }
+
+  async #enter(entry: Entry): Promise<Entered> {
+    const { ref, jobId, onBusy, kind, isPrivate = false, wasExpected = false, isAnew = false } = entry;
+    const { answers = '', continues = '' } = entry;
+    const manner = isPrivate ? 'own' : wasExpected ? 'expected' : isAnew ? 'anew' : '';
+    const args = [this.#publish, this.limits.retentionMs, jobId, onBusy, kind, manner, answers, continues];
+    const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
+    if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
+    return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };
   }
 
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {

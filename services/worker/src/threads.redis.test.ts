@@ -54,6 +54,19 @@ describe('chat in a thread', () => {
     ]);
   });
 
+  it('ends a job that would make a conversation too large, with the reason', async () => {
+    await using model = await startModel();
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    await harness.worker({ MILLRACE_MAX_CONVERSATION_BYTES: '1500' });
+    model.answer(['ok']);
+    expect((await harness.end(await harness.submit({ ...THREAD, query: 'x'.repeat(700) })))[0]).toBe('done');
+    const [type, error] = await harness.end(await harness.submit({ ...THREAD, query: 'y'.repeat(700) }));
+    expect([type, error]).toMatchObject(['error', { code: 'MODEL_ERROR', retryable: false }]);
+    expect(error['message']).toContain('MILLRACE_MAX_CONVERSATION_BYTES');
+    model.answer(['still here']);
+    expect((await harness.end(await harness.submit({ ...THREAD, query: 'z' })))[0]).toBe('done');
+  });
+
   it('remembers nothing of another thread or tenant, or without one', async () => {
     await using model = await startModel();
     await using harness = new WorkerHarness(redis.url, model.baseUrl);

@@ -3,6 +3,7 @@
 --   8 checkpoints  9 their index
 -- Fields of the record (hash); absent where there is nothing:
 --   createdAt, updatedAt (ms)  metadata (JSON)  turn: number of the last one  bytes: what the thread has in Redis
+--   messageBytes: of its messages alone
 --   active: job that has the turn  last: job that ended last  failed: 1, it failed
 --   interrupts: open questions (JSON list; each with the pipeline that asked); hidden while a job has the turn, gone once it has moved the thread on
 --   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
@@ -68,6 +69,11 @@ local function activate_next()
   return job
 end
 
+local function count_messages(bytes)
+  redis.call('HINCRBY', RECORD, 'bytes', bytes)
+  redis.call('HINCRBY', RECORD, 'messageBytes', bytes)
+end
+
 -- Adds the messages (JSON) that are arguments from this place on.
 local function add_messages(first)
   local bytes = 0
@@ -75,7 +81,7 @@ local function add_messages(first)
     redis.call('RPUSH', MESSAGES, ARGV[i])
     bytes = bytes + #ARGV[i]
   end
-  redis.call('HINCRBY', RECORD, 'bytes', bytes)
+  count_messages(bytes)
 end
 
 -- Removes the messages after the first `count`.
@@ -84,5 +90,5 @@ local function cut_messages(count)
   for _, message in ipairs(redis.call('LRANGE', MESSAGES, count, -1)) do freed = freed + #message end
   if count == 0 then redis.call('DEL', MESSAGES) else redis.call('LTRIM', MESSAGES, 0, count - 1) end
   -- Lua writes 0 as -0 here, which is no integer to Redis
-  if freed > 0 then redis.call('HINCRBY', RECORD, 'bytes', -freed) end
+  if freed > 0 then count_messages(-freed) end
 end

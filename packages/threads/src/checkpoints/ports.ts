@@ -10,6 +10,8 @@ export interface AttemptLease {
   readonly leaseToken: string;
   /** of the job */
   readonly pipeline?: string;
+  /** the thread has no checkpoint before this attempt stores one: nothing need be read */
+  readonly isNew?: boolean;
 }
 
 /** Which attempt wrote a checkpoint, and what of its log the checkpoint covers: the events with a seq of at most `seq`. */

@@ -68,6 +68,8 @@ export class RedisSaver extends BaseCheckpointSaver {
   readonly #stored = new Set<string>();
   readonly #held = new HeldWrites();
   readonly #newMessages: NewMessages | null;
+  /** whether Redis has nothing of the thread */
+  #isEmpty: boolean;
 
   /** stored by the saver of the values since the last put */
   #bytesElsewhere = 0;
@@ -83,6 +85,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     this.#attempt = attempt;
     this.#contentSaver = content;
     this.#newMessages = attempt && new NewMessages(attempt.lease.jobId);
+    this.#isEmpty = attempt?.lease.isNew ?? false;
   }
 
   /** writes and reads with the serializer that this saver has by then: an agent brings its own */
@@ -107,7 +110,7 @@ export class RedisSaver extends BaseCheckpointSaver {
 
   override async getTuple(config: Config): Promise<CheckpointTuple | undefined> {
     const ref = ofThread(config, this.#attempt?.lease.ref);
-    if (ref === undefined) return undefined;
+    if (ref === undefined || this.#isEmpty) return undefined;
     await this.#storeHeld(ref);
     const name = nameOf(config);
     const found = await this.#table.read(ref, name);
@@ -145,6 +148,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     newVersions: ChannelVersions,
   ): Promise<Config> {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
+    this.#isEmpty = false;
     const { namespace, id: parentId } = nameOf(config);
     // before anything is awaited: what the next step writes belongs to the next checkpoint
     if (namespace === '') this.#newMessages?.put(checkpoint.channel_values, newVersions);
@@ -171,6 +175,7 @@ export class RedisSaver extends BaseCheckpointSaver {
 
   override async putWrites(config: Config, writes: PendingWrite[], taskId: string, taskPath = ''): Promise<void> {
     const ref = mustHave(ofThread(config, this.#attempt?.lease.ref), 'thread_id');
+    this.#isEmpty = false;
     const { namespace, id } = nameOf(config);
     const at = { namespace, id: mustHave(id, 'checkpoint_id') };
     if (writes.length === 0) return;

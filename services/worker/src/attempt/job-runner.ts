@@ -57,6 +57,16 @@ interface Alone {
   readonly outcome: 'alone';
 }
 
+const UNCLAIMED = {
+  'not-active': { code: 'INTERNAL', message: 'The thread of the job is gone.', retryable: true },
+  'too-large': {
+    code: 'MODEL_ERROR',
+    message:
+      'The conversation of the thread would be larger than it may (MILLRACE_MAX_CONVERSATION_BYTES): go on in another thread.',
+    retryable: false,
+  },
+} as const;
+
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
   /** per job, the attempt that runs in this process */
@@ -159,11 +169,13 @@ export class JobRunner {
     const thread = threadOf(ref, begun.request);
     const claimed = await threads.claim(ref, begun, leaseToken);
     const outcome =
-      claimed === null ? await this.#unclaimed(begun) : await this.#attempt(ref, begun, stopping, claimed);
+      typeof claimed === 'string'
+        ? await this.#unclaimed(begun, claimed)
+        : await this.#attempt(ref, begun, stopping, claimed);
     // a cancel leaves by itself, but whoever made it knows nothing of a private thread
     const isPrivate = begun.request.threadId === undefined;
     if (outcome === 'completed' || outcome === 'failed' || (isPrivate && outcome === 'cancelled')) {
-      await threads.leave(ref, thread);
+      await threads.leave(ref, thread, { isPrivate });
     }
     this.#settle(ref, begun, outcome);
     return outcome;
@@ -200,10 +212,10 @@ export class JobRunner {
     }
   }
 
-  /** Ends an attempt whose thread is not its own any more, unless a cancel or a newer attempt is the reason. */
-  async #unclaimed({ writer }: Begin): Promise<AttemptOutcome> {
+  /** Ends an attempt that did not get its thread, unless a cancel or a newer attempt is the reason. */
+  async #unclaimed({ writer }: Begin, reason: keyof typeof UNCLAIMED): Promise<AttemptOutcome> {
     try {
-      await writer.fail({ code: 'INTERNAL', message: 'The thread of the job is gone.', retryable: true });
+      await writer.fail(UNCLAIMED[reason]);
       return 'failed';
     } catch (error) {
       if (error instanceof StreamLogError) return error instanceof AttemptFenced ? 'fenced' : 'void';

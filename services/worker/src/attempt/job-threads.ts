@@ -21,13 +21,16 @@ import {
   LogLost,
   saidBy,
 } from '@millrace/stream-log';
-import { type AttemptLease, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
+import { type AttemptLease, type Ending, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
 import { agreement } from './agreement.ts';
 import { type ClaimedThread, UNKNOWN_SEQ } from './attempt-thread.ts';
 
 export interface JobThreadsPorts {
-  readonly threads: Pick<Threads, 'enter' | 'claim' | 'leave' | 'rewind' | 'messages' | 'messagesBefore'>;
+  readonly threads: Pick<
+    Threads,
+    'enter' | 'claim' | 'claimPrivate' | 'leave' | 'rewind' | 'messages' | 'messagesBefore'
+  >;
   readonly savers: Pick<Savers, 'headOf' | 'forget'>;
   readonly reader: Pick<JobReader, 'attempt' | 'outline' | 'page'>;
   readonly canceller: Pick<JobCanceller, 'cancel'>;
@@ -83,23 +86,29 @@ export class JobThreads {
   }
 
   /** Claims the thread of an attempt, so that older ones cannot write to it any more. A job that names none has one of its own.
-   *  @returns null: it is gone, or another job or a newer attempt has it */
-  async claim(ref: JobRef, { request, attempt }: Begin, leaseToken: string): Promise<ClaimedThread | null> {
+   *  @returns `not-active`: it is gone, or another job or a newer attempt has it; `too-large`: it has no room for what the job asks */
+  async claim(
+    ref: JobRef,
+    { request, attempt }: Begin,
+    leaseToken: string,
+  ): Promise<ClaimedThread | 'not-active' | 'too-large'> {
     const { threads, savers } = this.ports;
     const isAgent = this.#isAgent(request.pipeline);
     const jobId = idOf(ref);
     const thread = threadOf(ref, request);
-    if (request.threadId === undefined) {
-      await threads.enter({ ref: thread, jobId, onBusy: 'enqueue', kind: 'message', isPrivate: true });
-    }
-    const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken, pipeline: request.pipeline };
+    const isPrivate = request.threadId === undefined;
+    // only an attempt stores anything in a private thread
+    const isNew = isPrivate && attempt === 1;
+    const lease: AttemptLease = { ref: thread, jobId, attempt, leaseToken, pipeline: request.pipeline, isNew };
     const isWhole = request.conversation === 'whole' && !isAgent;
     const keptMessages = isWhole ? await this.#agreement(thread, request.messages) : undefined;
-    const claimed = await threads.claim(lease, isAgent ? [] : request.messages.slice(keptMessages ?? 0), {
-      ...(keptMessages === undefined ? {} : { keptMessages }),
-      undoes: isAgent ? request.undoes : undefined,
-    });
-    if (claimed.kind !== 'claimed') return null;
+    const claimed = isPrivate
+      ? await threads.claimPrivate(lease)
+      : await threads.claim(lease, isAgent ? [] : request.messages.slice(keptMessages ?? 0), {
+          ...(keptMessages === undefined ? {} : { keptMessages }),
+          undoes: isAgent ? request.undoes : undefined,
+        });
+    if (claimed.kind !== 'claimed') return claimed.kind;
     const headNow = () => savers.headOf(thread);
     return {
       lease,
@@ -118,20 +127,26 @@ export class JobThreads {
 
   /** Tells the thread of a job that it has ended, and queues the job that is next. To be called by whoever has closed the job.
    *  Never rejects: the API's sweep lets it leave, too. */
-  async leave(ref: JobRef, thread: ThreadRef): Promise<void> {
-    const { threads, savers, reader, logger } = this.ports;
+  async leave(ref: JobRef, thread: ThreadRef, { isPrivate = false } = {}): Promise<void> {
+    const { threads, savers, logger } = this.ports;
     try {
-      const job = await reader.outline(ref);
-      const { outcome, next } = await threads.leave({
-        ...{ ref: thread, jobId: idOf(ref), status: statusOf(job) },
-        ...{ interrupts: job?.interrupts ?? [], pipeline: job?.pipeline },
-        said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),
-      });
+      // a private thread goes with its job, however that has ended
+      const ending = isPrivate ? ({ status: 'completed' } as const) : await this.#ending(ref);
+      const { outcome, next } = await threads.leave({ ref: thread, jobId: idOf(ref), ...ending });
       if (next !== null) this.onNext(jobRef(tenantOf(ref), next));
       if (outcome === 'erased') await savers.forget(thread);
     } catch (error) {
       logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'thread not left');
     }
+  }
+
+  async #ending(ref: JobRef): Promise<Omit<Ending, 'ref' | 'jobId'>> {
+    const { reader } = this.ports;
+    const job = await reader.outline(ref);
+    return {
+      ...{ status: statusOf(job), interrupts: job?.interrupts ?? [], pipeline: job?.pipeline },
+      said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),
+    };
   }
 
   /** Ends a job that its thread puts aside. */
