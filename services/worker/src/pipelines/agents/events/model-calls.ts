@@ -25,6 +25,8 @@ interface ModelCall {
   readonly place: Place;
   /** LangGraph's tag `nostream`: what the model says is for the graph alone */
   readonly isSilent: boolean;
+  /** that its message will have in the state; undefined: not known yet */
+  messageId: string | undefined;
   message: OpenMessage | null;
 }
 
@@ -121,7 +123,7 @@ export class ModelCalls {
     metadata: Metadata | undefined,
   ): Promise<void> {
     const isSilent = tags?.some((tag) => tag === 'nostream' || tag === 'langsmith:nostream') ?? false;
-    this.#calls.set(runId, { place: this.ports.placeOf(metadata), isSilent, message: null });
+    this.#calls.set(runId, { place: this.ports.placeOf(metadata), isSilent, messageId: undefined, message: null });
     this.ports.observer?.onActivity('called');
     await nextTurn();
   }
@@ -134,11 +136,13 @@ export class ModelCalls {
       return;
     }
     const delta: Partial<AnyMessage> = isMessage(chunk?.message) ? chunk.message : { content: token };
+    // the first chunk may have nothing but it
+    call.messageId ??= delta.id;
     if (call.message === null) {
       // the role alone says nothing yet
       if (!saysAnything(delta)) return;
       this.ports.observer?.onActivity('content');
-      call.message = this.#begin(call, delta.id ?? `run-${runId}`);
+      call.message = this.#begin(call, call.messageId ?? `run-${runId}`);
     }
     call.message.add(delta);
   }
