@@ -50,6 +50,24 @@ describe('the messages in a state', () => {
     });
   });
 
+  it('have the text of a model as a string', () => {
+    const text = (words: string) => ({ type: 'text', text: words, index: 0 });
+    const image = { type: 'image', url: 'x' };
+    expect(
+      wireValues({
+        messages: [
+          { type: 'ai', id: 'a', content: [text('one '), text('two')] },
+          { type: 'ai', content: [text('x'), image] },
+        ],
+      }),
+    ).toEqual({
+      messages: [
+        { type: 'ai', id: 'a', content: 'one two' },
+        { type: 'ai', content: [text('x'), image] },
+      ],
+    });
+  });
+
   it('stay as they are where they have it, and so does what only looks like one', () => {
     const values = {
       messages: [

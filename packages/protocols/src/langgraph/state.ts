@@ -89,7 +89,7 @@ export function wireInterrupt({ interruptId, value }: Interrupt): WireInterrupt 
 }
 
 /** A state, or a part of one, whose messages have the form that LangGraph's clients read. Those that have it already, as in
- *  the events of an agent, stay as they are. */
+ *  the events of an agent, stay as they are, but that the text of a model is a string, as in the pieces of it. */
 export function wireValues(values: Fields): Fields {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, wireValue(value, name)]));
 }
@@ -97,7 +97,16 @@ export function wireValues(values: Fields): Fields {
 function wireValue(value: unknown, name: string): unknown {
   if (Array.isArray(value)) return value.map((item) => wireValue(item, name));
   if (!isObject(value)) return value;
-  return isKeptMessage(value, name) ? wireMessage(value) : wireValues(value);
+  if (isKeptMessage(value, name)) return wireMessage(value);
+  const text = value['type'] === 'ai' ? textIn(value['content']) : null;
+  return text === null ? wireValues(value) : { ...value, content: text };
+}
+
+/** The text of blocks; null: there are none, or others. */
+function textIn(content: unknown): string | null {
+  if (!Array.isArray(content) || content.length === 0) return null;
+  const texts = content.map((block: unknown) => (isObject(block) && block['type'] === 'text' ? block['text'] : null));
+  return texts.every((text) => typeof text === 'string') ? texts.join('') : null;
 }
 
 const ROLES = new Set(['system', 'developer', 'user', 'assistant', 'tool']);

@@ -4,6 +4,7 @@ import type { StreamedJob } from '../stream-format.ts';
 import { type KeptMessage, usageMetadata, type WireMessage, wireMessage } from './messages.ts';
 import type { RunMode, RunStream } from './modes.ts';
 import type { RunMessage, RunState } from './run-state.ts';
+import { wireValues } from './state.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Place = Pick<StreamEventData['message_start'], 'node' | 'namespace'>;
@@ -231,7 +232,8 @@ export class Teller {
     const suffix = suffixOf(namespace);
     if (mode === 'values') this.#values(data, suffix);
     else if (mode === 'checkpoints' && this.#has(mode)) this.#send(`${mode}${suffix}`, this.#checkpoint(data));
-    else if ((mode === 'updates' || mode === 'tasks') && this.#has(mode)) this.#send(`${mode}${suffix}`, data);
+    else if (mode === 'updates' && this.#has(mode)) this.#send(`${mode}${suffix}`, wireState(data));
+    else if (mode === 'tasks' && this.#has(mode)) this.#send(`${mode}${suffix}`, data);
   }
 
   #values(data: unknown, suffix: string): void {
@@ -242,8 +244,9 @@ export class Teller {
       if (this.#has('values')) this.#send('values', { messages: conversation.map(wireMessage) });
       return;
     }
-    if (suffix === '' && isObject(data)) this.#know({ values: data });
-    if (this.#has('values')) this.#send(`values${suffix}`, data);
+    const values = wireState(data);
+    if (suffix === '' && isObject(values)) this.#know({ values });
+    if (this.#has('values')) this.#send(`values${suffix}`, values);
   }
 
   /** As LangGraph's own server writes one. */
@@ -333,6 +336,10 @@ export function conversationIn(data: unknown): readonly KeptMessage[] | null {
   if (!Array.isArray(messages) || messages.length === 0) return null;
   const areKept = messages.every((message) => isObject(message) && 'role' in message && !('type' in message));
   return areKept ? (messages as KeptMessage[]) : null;
+}
+
+function wireState(data: unknown): unknown {
+  return isObject(data) ? wireValues(data) : data;
 }
 
 /** Subgraphs in the name of an event. A name must not end its line. */

@@ -52,7 +52,7 @@ export const statePlaceSchema = z.object({ checkpoint: place, select });
 /** The body of `POST /langgraph/threads/:thread/history`. */
 export const historySchema = z.object({
   limit: z.number().int().min(1).max(1_000).default(10),
-  before: z.union([checkpointId, place, z.object({ configurable: place })]).nullish(),
+  before: z.union([checkpointId, z.object({ configurable: place }), place]).nullish(),
   checkpoint: place.nullish(),
   metadata: z
     .record(z.string(), z.unknown())

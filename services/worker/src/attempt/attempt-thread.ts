@@ -6,7 +6,7 @@ import { SaidAgain } from '../pipelines/definition/said-again.ts';
 import type { Progress } from './progress.ts';
 
 /** A message of a thread, as readers of its state see it. */
-type ConversationMessage = Message & { readonly messageId: string };
+export type ConversationMessage = Message & { readonly messageId: string };
 
 /** A thread that an attempt has claimed. */
 export interface ClaimedThread {
@@ -30,9 +30,6 @@ export interface ClaimedThread {
 
 /** Stands in a checkpoint of which it is not known what of the log it covers. */
 export const UNKNOWN_SEQ = -1;
-
-/** JSON text of a conversation that the log shows, UTF-16 units. */
-const MAX_SHOWN_UNITS = 1024 * 1024;
 
 interface Ports {
   readonly writer: Pick<AttemptWriter, 'ref' | 'flush' | 'storedSeq'>;
@@ -75,12 +72,9 @@ export class AttemptThread implements PipelineThread {
     return this.claimed.messages();
   }
 
-  /** @returns an event that shows what the thread holds; null: nobody wants it, or it is too large */
-  async shown(): Promise<StreamEvent<'state'> | null> {
-    const messages = await this.claimed.conversation?.();
-    if (messages === undefined || messages.length === 0) return null;
-    const data = { mode: 'values', data: { messages } };
-    return JSON.stringify(data).length > MAX_SHOWN_UNITS ? null : { type: 'state', data };
+  /** @returns what the thread holds, for a request that wants to see it; otherwise nothing */
+  async shown(): Promise<readonly ConversationMessage[]> {
+    return (await this.claimed.conversation?.()) ?? [];
   }
 
   /** The pipeline is about to start: what the log holds by now belongs before its first step. */

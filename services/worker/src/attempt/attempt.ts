@@ -35,6 +35,7 @@ import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Progress } from './progress.ts';
+import { shownConversation } from './shown-conversation.ts';
 import { abandon, orAborted, UntilAborted } from './until-aborted.ts';
 import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
 
@@ -169,8 +170,8 @@ export class Attempt {
   async #stream(deadlines: Deadlines): Promise<PipelineResult | undefined> {
     const { writer } = this.begun;
     const { signal } = this.#abort;
-    const shown = this.#thread?.shown();
-    shown?.catch(() => {
+    const shown = shownConversation(idOf(this.ref), this.begun.request, this.#thread);
+    shown.catch(() => {
       // it is awaited below, unless the pipeline fails before
     });
     const { events, first } = await untilFirstEvent(this.#startPipeline(deadlines), this.ports.retry, {
@@ -185,7 +186,7 @@ export class Attempt {
     deadlines.onFirstEvent();
     // with the first words: until they are stored, nothing counts as said
     const conversation = await shown;
-    if (conversation) this.begun.writer.emit(conversation);
+    if (conversation !== null) this.begun.writer.emit(conversation);
     using aborted = new UntilAborted(signal);
     try {
       let next = first;
