@@ -1,8 +1,9 @@
 import type { StreamEventData } from '@millrace/contracts';
 import { usageMetadata, wireMessage } from '../langgraph/messages.ts';
 import { conversationIn } from '../langgraph/teller.ts';
-import type { Projection, Step, StepContext } from '../projection/projection.ts';
-import type { ReadEvent } from '../projection/read-event.ts';
+import { type Continuation, goOn, type Projection, type Step, type StepContext } from '../projection/projection.ts';
+import { type DeltaEvent, isDeltaEvent, type ReadEvent } from '../projection/read-event.ts';
+import type { StreamedJob } from '../stream-format.ts';
 import type { EventFilter } from './event-filter.ts';
 import {
   NO_RUN,
@@ -46,9 +47,28 @@ export class ThreadProjection implements Projection<ThreadRun> {
   }
 
   step(run: ThreadRun, event: ReadEvent, context: StepContext): Step<ThreadRun> {
+    if (isDeltaEvent(event) && event.quoted !== '') {
+      const open = this.continuation(run, event, context.job);
+      if (open !== null) return goOn(open, run, { quoted: event.quoted, number: context.number });
+    }
     const scribe = new Scribe(run, context, this.filter);
     scribe.tell(event);
     return { state: scribe.run, frames: scribe.frames };
+  }
+
+  /** How a block that is open goes on: the path of a token. */
+  continuation(run: ThreadRun, delta: DeltaEvent, job: StreamedJob): Continuation<ThreadRun> | null {
+    const { messages, current } = run;
+    const { data } = delta;
+    const id = data.messageId ?? current ?? implicitId(job);
+    const message = messages.find((each) => each.id === id);
+    const block = message === undefined ? undefined : openBlockOf(message, delta);
+    if (message === undefined || block === undefined) return null;
+    const extend = (before: ThreadRun, quoted: string) => extended(before, { message, block, quoted });
+    const write = this.filter.takes('messages', message.place.namespace)
+      ? writerOf(block, message.place, job)
+      : () => '';
+    return { beforeNumber: null, before: '', after: '', write, extend };
   }
 
   diverged(): readonly string[] {
@@ -92,9 +112,6 @@ class Scribe {
       case 'tool_call_start':
         this.#beginCall(event.data);
         break;
-      case 'tool_call_delta':
-        this.#callArguments(event);
-        break;
       case 'tool_call':
         this.#call(event.data);
         break;
@@ -128,7 +145,7 @@ class Scribe {
         this.#end('interrupted');
         break;
       default:
-      // `accepted` says nothing, and neither does an event of a newer worker
+      // `accepted` says nothing, and neither does an argument of no open call, or an event of a newer worker
     }
   }
 
@@ -185,7 +202,7 @@ class Scribe {
     this.#message(place, { event: 'message-start', id, role: 'ai' });
     blocks.forEach((whole, index) => {
       const block = open.find((each) => each.index === index);
-      const content = whole ?? startOf(block as OpenBlock, (block as OpenBlock).text);
+      const content = whole ?? startOf(block as OpenBlock, textOf(block as OpenBlock));
       this.#message(place, { event: 'content-block-start', index, content });
       if (whole !== null) this.#message(place, { event: 'content-block-finish', index, content });
     });
@@ -219,7 +236,7 @@ class Scribe {
 
   /** @returns the open message of an event; null: it has ended */
   #openOf({ messageId }: { readonly messageId?: string | undefined }): OpenMessage | null {
-    const id = messageId ?? this.run.current ?? implicitId(this.context);
+    const id = messageId ?? this.run.current ?? implicitId(this.context.job);
     const { messages } = this.run;
     const known =
       messages.length === 1 && messages[0]?.id === id ? messages[0] : messages.find((each) => each.id === id);
@@ -228,35 +245,20 @@ class Scribe {
     return this.#begin({ id, place: ROOT, isAnnounced: false, blocks: [], open: [] });
   }
 
-  #piece(event: ReadEvent<'text' | 'reasoning'>, kind: 'text' | 'reasoning'): void {
-    const { data, quoted } = event;
+  /** The first piece of a block: the next ones are told by its {@link Continuation}. */
+  #piece({ data, quoted }: ReadEvent<'text' | 'reasoning'>, kind: 'text' | 'reasoning'): void {
     if (data.text === '') return;
     const message = this.#openOf(data);
     if (message === null) return;
-    const last = message.open.at(-1);
-    if (last?.kind === kind && last.index === message.blocks.length - 1) {
-      this.#grow(message, last, data.text);
-      this.#delta(message, last, kind, quoted);
-    } else {
-      const block = { kind, index: message.blocks.length, text: data.text };
-      this.#delta(this.#beginBlock(message, block, ''), block, kind, quoted);
-    }
-  }
-
-  /** The hot path of a token: text is copied, not written anew. */
-  #delta({ place }: OpenMessage, { index }: OpenBlock, kind: 'text' | 'reasoning', quoted: string): void {
-    const text = `{"event":"content-block-delta","index":${index},"delta":{"type":"${kind}-delta","${kind}":"${quoted}"}}`;
-    this.#sendJson('messages', 'messages', place, text);
-  }
-
-  #grow(message: OpenMessage, block: OpenBlock, text: string): void {
-    const grown = { ...block, text: block.text + text };
-    const open = message.open.length === 1 ? [grown] : replaced(message.open, block, grown);
-    this.#change(message, { ...message, open });
+    const block = { kind, index: message.blocks.length, quoted };
+    this.#beginBlock(message, block, '');
+    const isWanted = this.filter.takes('messages', message.place.namespace);
+    const { job, number } = this.context;
+    this.frames.push(isWanted ? writerOf(block, message.place, job)(quoted, number + this.frames.length) : '');
   }
 
   #beginBlock(message: OpenMessage, block: OpenBlock, text: string): OpenMessage {
-    const closed = this.#closeBlocks(message, (each) => each.kind !== 'call' || objectIn(each.text) !== null);
+    const closed = this.#closeBlocks(message, (each) => each.kind !== 'call' || objectIn(textOf(each)) !== null);
     const index = closed.blocks.length;
     const begun = { ...closed, blocks: [...closed.blocks, null], open: [...closed.open, { ...block, index }] };
     this.#change(closed, begun);
@@ -281,19 +283,7 @@ class Scribe {
   #beginCall({ callId, name, messageId }: StreamEventData['tool_call_start']): void {
     const message = this.#openOf({ messageId });
     if (message === null || hasCall(message, callId)) return;
-    this.#beginBlock(message, { kind: 'call', index: 0, text: '', callId, name }, '');
-  }
-
-  #callArguments({ data, quoted }: ReadEvent<'tool_call_delta'>): void {
-    const message = this.#openOf(data);
-    const block = message?.open.find(({ callId }) => callId === data.callId);
-    if (message === null || block === undefined || data.arguments === '') return;
-    this.#grow(message, block, data.arguments);
-    // `content` is for clients before 1.12, which know no delta of a call and append what they find here
-    const delta = `"delta":{"type":"tool-call-delta","args":"${quoted}"}`;
-    const content = `"content":{"type":"tool_call_chunk","args":"${quoted}"}`;
-    const json = `{"event":"content-block-delta","index":${block.index},${delta},${content}}`;
-    this.#sendJson('messages', 'messages', message.place, json);
+    this.#beginBlock(message, { kind: 'call', index: 0, quoted: '', callId, name }, '');
   }
 
   #call(call: StreamEventData['tool_call']): void {
@@ -301,10 +291,10 @@ class Scribe {
     let message = this.#openOf(call);
     if (message === null) return;
     if (!hasCall(message, callId))
-      message = this.#beginBlock(message, { kind: 'call', index: 0, text: json, callId, name }, json);
+      message = this.#beginBlock(message, { kind: 'call', index: 0, quoted: quotedOf(json), callId, name }, json);
     const block = message.open.find((each) => each.callId === callId);
     if (block !== undefined) {
-      const whole = { ...block, text: json };
+      const whole = { ...block, quoted: quotedOf(json) };
       const known = { ...message, open: replaced(message.open, block, whole) };
       this.#change(message, known);
       message = this.#closeBlocks(known, (each) => each === whole);
@@ -450,22 +440,68 @@ class Scribe {
     else this.frames.push(this.#frame(method, place, JSON.stringify(data)));
   }
 
-  #sendJson(channel: string, method: string, place: WirePlace, json: string): void {
-    this.frames.push(this.filter.takes(channel, place.namespace) ? this.#frame(method, place, json) : '');
-  }
-
   #frame(method: string, place: WirePlace, json: string, prefix = ''): string {
     const { job, number } = this.context;
     const nth = number + this.frames.length;
     const id = `${prefix}${job.id}:${nth}`;
-    const seq = (job.turn ?? 0) * EVENTS_PER_TURN + nth + 1;
     const params = `{${placeJson(place)},"data":${json}}`;
-    return `id: ${id}\ndata: {"type":"event","event_id":"${id}","seq":${seq},"method":"${method}","params":${params}}\n\n`;
+    const event = `"event_id":"${id}","seq":${seqOf(job, nth)},"method":"${method}","params":${params}`;
+    return `id: ${id}\ndata: {"type":"event",${event}}\n\n`;
   }
 }
 
+function seqOf({ turn = 0 }: StreamedJob, nth: number): number {
+  return turn * EVENTS_PER_TURN + nth + 1;
+}
+
+/** Writes the frames of a block's pieces. */
+function writerOf(block: OpenBlock, place: WirePlace, job: StreamedJob): (quoted: string, nth: number) => string {
+  const { kind, index } = block;
+  const first = seqOf(job, 0);
+  const head = `id: ${job.id}:`;
+  const middle = `\ndata: {"type":"event","event_id":"${job.id}:`;
+  const params = `,"method":"messages","params":{${placeJson(place)},"data":`;
+  const begin = `${params}{"event":"content-block-delta","index":${index},"delta":{"type":`;
+  if (kind === 'call') {
+    // `content` is for clients before 1.12, which know no delta of a call and append what they find here
+    const content = `"},"content":{"type":"tool_call_chunk","args":"`;
+    return (quoted, nth) =>
+      `${head}${nth}${middle}${nth}","seq":${first + nth}${begin}"tool-call-delta","args":"${quoted}${content}${quoted}"}}}}\n\n`;
+  }
+  const open = `${begin}"${kind}-delta","${kind}":"`;
+  return (quoted, nth) => `${head}${nth}${middle}${nth}","seq":${first + nth}${open}${quoted}"}}}}\n\n`;
+}
+
+/** The block that a delta goes on with. */
+function openBlockOf({ open, blocks }: OpenMessage, { type, data }: DeltaEvent): OpenBlock | undefined {
+  if (type === 'tool_call_delta') return open.find(({ callId }) => callId === data.callId);
+  const last = open.at(-1);
+  return last?.kind === type && last.index === blocks.length - 1 ? last : undefined;
+}
+
+interface Extension {
+  readonly message: OpenMessage;
+  readonly block: OpenBlock;
+  readonly quoted: string;
+}
+
+/** @param before where the block may have grown since */
+function extended(before: ThreadRun, { message: { id }, block: { index }, quoted }: Extension): ThreadRun {
+  const grow = (block: OpenBlock) => (block.index === index ? { ...block, quoted: block.quoted + quoted } : block);
+  const extend = (each: OpenMessage) => (each.id === id ? { ...each, open: each.open.map(grow) } : each);
+  return { ...before, messages: before.messages.map(extend) };
+}
+
+function textOf({ quoted }: OpenBlock): string {
+  return JSON.parse(`"${quoted}"`) as string;
+}
+
+function quotedOf(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
 /** The id under which the thread keeps the only message of a job. */
-function implicitId({ job }: StepContext): string {
+function implicitId(job: StreamedJob): string {
   return `${job.id}-said-0`;
 }
 
@@ -488,7 +524,8 @@ function startOf({ kind, callId, name }: OpenBlock, text: string): object {
 
 /** A block that is whole, or as whole as it will be. */
 function contentOf(block: OpenBlock): object {
-  const { kind, text, callId: id, name } = block;
+  const { kind, callId: id, name } = block;
+  const text = textOf(block);
   if (kind !== 'call') return startOf(block, text);
   const args = objectIn(text);
   return args === null

@@ -11,8 +11,8 @@ export const ROOT: WirePlace = { namespace: [] };
 export interface OpenBlock {
   readonly kind: 'text' | 'reasoning' | 'call';
   readonly index: number;
-  /** so far: of a call, its arguments */
-  readonly text: string;
+  /** what it has so far, as it stands in JSON: text, or the arguments of a call */
+  readonly quoted: string;
   readonly callId?: string;
   readonly name?: string;
 }

@@ -22,6 +22,8 @@ export interface DeltaFrame {
   readonly beforeNumber: string | null;
   readonly before: string;
   readonly after: string;
+  /** makes the whole frame, in a protocol whose frames have more than one number */
+  readonly write?: (quoted: string, number: number) => string;
 }
 
 /** How deltas are told that go on with what is open: each in one frame. */
@@ -71,7 +73,12 @@ export function goOn<S>(
   return { state: continuation.extend?.(state, quoted) ?? state, frames: [frameAround(continuation, quoted, number)] };
 }
 
-export function frameAround({ beforeNumber, before, after }: DeltaFrame, quoted: string, number: number): string {
+export function frameAround(
+  { beforeNumber, before, after, write }: DeltaFrame,
+  quoted: string,
+  number: number,
+): string {
+  if (write !== undefined) return write(quoted, number);
   if (beforeNumber === null) return `${before}${quoted}${after}`;
   return `${beforeNumber}${digitsOf(number)}${before}${quoted}${after}`;
 }
