@@ -259,6 +259,7 @@ describe.each(CLIENTS)('client.threads.stream of %s', (name, Sdk) => {
     const reading = saidIn(thread);
     const { run_id: runId } = await thread.run.start(asks(what));
     await gate.say('half');
+    await eventually(async () => (await system.job(runId as string))['text'] === 'half');
     await new Sdk({ apiUrl: `${system.url}/langgraph`, apiKey: 'none' }).runs.cancel(id, runId as string);
     expect((await (await gate.request).ended).by).toBe('client');
     expect((await reading).map((said) => said.text)).toEqual(['half']);
