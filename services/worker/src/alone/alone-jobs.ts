@@ -24,7 +24,7 @@ export type AloneResult =
   | { readonly outcome: 'lost' };
 
 /** Runs jobs that may be what ends their workers, each in a process of its own: it can end no job but itself.
- *  @see docs/adr/0037-a-suspect-runs-alone.md */
+ *  @see docs/adr/0038-a-suspect-runs-alone.md */
 export class AloneJobs {
   readonly #processes = new Set<AloneProcess>();
 
