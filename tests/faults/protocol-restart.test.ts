@@ -2,8 +2,10 @@ import { HttpAgent } from '@ag-ui/client';
 import Anthropic from '@anthropic-ai/sdk';
 import { stream } from '@durable-streams/client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Client } from '@langchain/langgraph-sdk';
 import { eventually } from '@millrace/testing';
 import * as ai from 'ai';
+import { Client as Client2 } from 'langgraph-sdk-2';
 import OpenAI from 'openai';
 import { chatOf, type Message, textOf } from '../e2e/ai-sdk-chat.ts';
 import { SystemHarness } from '../e2e/system-harness.ts';
@@ -68,6 +70,8 @@ const CLIENTS: Readonly<Record<string, () => Promise<Outcome>>> = {
     const { content } = await client.messages.create({ model, max_tokens: 1_000, messages });
     return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join('') };
   },
+  langgraph: () => langGraph(Client),
+  'langgraph, older client': () => langGraph(Client2 as unknown as typeof Client),
   // `useChat` takes a clean end for the end of the answer
   'ai-sdk': async () => {
     const transport = new ai.DefaultChatTransport<Message>({ api: `${system.url}/api/chat` });
@@ -107,6 +111,19 @@ const CLIENTS: Readonly<Record<string, () => Promise<Outcome>>> = {
     return { text: said.map(({ type, data }) => (type === 'text' ? data.text : '')).join('') };
   },
 };
+
+/** The newest client of LangGraph sees that a run goes on; the older one takes a clean end for the end. Both come back after a
+ *  lost connection. */
+async function langGraph(Kind: typeof Client): Promise<Outcome> {
+  let text = '';
+  const client = new Kind({ apiUrl: `${system.url}/langgraph`, callerOptions: { maxRetries: 0 } });
+  const payload = { input: { messages }, streamMode: 'messages-tuple' as const };
+  for await (const { event, data } of client.runs.stream(null, 'chat', payload)) {
+    if (event === 'error') return 'known to be cut';
+    if (event === 'messages') text += (data as unknown as [{ content: string }])[0].content;
+  }
+  return { text };
+}
 
 interface Item {
   readonly type: string;
