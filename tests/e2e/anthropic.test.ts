@@ -71,7 +71,7 @@ describe('Anthropic Messages, by its own client', () => {
     await expect(client.messages.countTokens(asked('x'))).rejects.toMatchObject({ status: 501 });
     const before = system.model.requests.length;
     system.model.answer([{ fail: { status: 400 } }]);
-    await expect(client.messages.create(asked('x'))).rejects.toMatchObject({ status: 409 });
+    await expect(client.messages.create(asked('x'))).rejects.toMatchObject({ status: 400 });
     const gate = system.model.gated();
     const said = gate.say('half');
     const stream = await client.messages.create({ ...asked('x'), stream: true });

@@ -1,7 +1,9 @@
+import { createOpenAI } from '@ai-sdk/openai';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AIMessageChunk, UsageMetadata } from '@langchain/core/messages';
 import { ChatOpenAI } from '@langchain/openai';
 import { eventually, rawRequest } from '@millrace/testing';
+import { generateText } from 'ai';
 import OpenAI from 'openai';
 import { SystemHarness } from './system-harness.ts';
 
@@ -225,6 +227,26 @@ describe('the client of OpenAI', () => {
     await second.finish();
     expect(await answer).toBe('one two');
     await restarted;
+  });
+});
+
+describe('a job that has failed', () => {
+  it.each<[string, (prompt: string) => Promise<unknown>]>([
+    ['openai', (prompt) => clientAt().chat.completions.create(asked(prompt))],
+    ['LangChain', (prompt) => langchainAt().invoke(prompt)],
+    [
+      'the AI SDK',
+      (prompt) => {
+        const provider = createOpenAI({ baseURL: `${system.url}/v1`, apiKey: 'k' });
+        return generateText({ model: provider.chat(MODEL), prompt });
+      },
+    ],
+  ])('is not made again by %s', async (client, ask) => {
+    const prompt = `fails for ${client}`;
+    system.model.failNext(1, { status: 400 });
+    await expect(ask(prompt)).rejects.toThrow();
+    const made = system.model.requests.filter(({ body }) => JSON.stringify(body).includes(prompt));
+    expect(made).toHaveLength(1);
   });
 });
 

@@ -152,7 +152,7 @@ describe('OpenAI Responses, by its own client', () => {
     await expect(client.responses.retrieve('resp_aaaaaaaaaaaaaaaaaaaa')).rejects.toMatchObject({ status: 404 });
     const before = system.model.requests.length;
     system.model.answer([{ fail: { status: 400 } }]);
-    await expect(client.responses.create({ input: 'x' })).rejects.toMatchObject({ status: 409 });
+    await expect(client.responses.create({ input: 'x' })).rejects.toMatchObject({ status: 400 });
     const gate = system.model.gated();
     const said = gate.say('half');
     const stream = await client.responses.create({ input: 'x', stream: true });

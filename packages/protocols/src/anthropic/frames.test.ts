@@ -85,8 +85,8 @@ describe('a message of Anthropic’s API, read by its client', () => {
   });
 
   it.each<[string, StreamEvent[], string, number]>([
-    ['fails', [text('half'), failed], 'slow', 409],
-    ['is cancelled', [text('half'), { type: 'cancelled', data: { by: 'owner' } }], 'cancelled', 409],
+    ['fails', [text('half'), failed], 'slow', 400],
+    ['is cancelled', [text('half'), { type: 'cancelled', data: { by: 'owner' } }], 'cancelled', 400],
     [
       'asks a person',
       [{ type: 'interrupt', data: { interruptId: 'i', value: 1 } }, done('interrupt')],

@@ -15,6 +15,6 @@ export interface AnswerCollector {
   end(): WholeAnswer;
 }
 
-/** The status of a job that has no answer. LangChain's clients ignore `x-should-retry` and would make the job again at any status
- *  of a server's failure, up to six times; not at a conflict. */
-export const NO_ANSWER = 409;
+/** The status of a job that has no answer. LangChain's clients and the AI SDK ignore `x-should-retry` and would make the job again,
+ *  up to six times, at a server's failure, and the AI SDK also at a conflict; none does at 400. The body says what failed. */
+export const NO_ANSWER = 400;

@@ -167,7 +167,7 @@ describe('the chunks of an answer', () => {
     expect(said.join('')).toBe('half');
     // an error also to those who do not stream, at a status that LangChain's client does not repeat
     expect(collected([text('half'), end])).toMatchObject({
-      ...{ status: 409, headers: { 'x-should-retry': 'false' } },
+      ...{ status: 400, headers: { 'x-should-retry': 'false' } },
       body: { error: { message } },
     });
   });

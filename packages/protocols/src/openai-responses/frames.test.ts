@@ -162,7 +162,7 @@ describe('a response, read by the strict reader of openai', () => {
     expect(types.at(-1)).toBe('response.incomplete');
     expect(response).toMatchObject({ status: 'cancelled', output_text: 'half' });
     expect(collected(text('half'), cancelled).end()).toMatchObject({
-      status: 409,
+      status: 400,
       body: { error: { code: 'cancelled' } },
     });
     expect(collected(text('half'), cancelled).response()).toMatchObject({ status: 'cancelled' });

@@ -155,8 +155,8 @@ describe('POST /v1/chat/completions', () => {
     const writer = await alone.begin(id);
     await say(writer, ['half']);
     await writer.fail({ code: 'MODEL_ERROR', message: 'The model failed.', retryable: true });
-    await expect(answer).rejects.toMatchObject({ status: 409, requestID: id, error: { message: 'The model failed.' } });
-    expect(asked).toEqual(['429 true 5', '409 false null']);
+    await expect(answer).rejects.toMatchObject({ status: 400, requestID: id, error: { message: 'The model failed.' } });
+    expect(asked).toEqual(['429 true 5', '400 false null']);
   });
 });
 

@@ -229,7 +229,7 @@ describe('OpenAI Responses', () => {
     const writer = await harness.begin(id);
     await say(writer, ['half']);
     await writer.fail({ code: 'MODEL_ERROR', message: 'no luck', retryable: true });
-    await expect(asked).rejects.toMatchObject({ status: 409, code: 'server_error' });
+    await expect(asked).rejects.toMatchObject({ status: 400, code: 'server_error' });
     expect(await client.responses.retrieve(`resp_${id}`)).toMatchObject({
       ...{ status: 'failed', error: { code: 'server_error', message: 'no luck' }, output_text: 'half' },
     });
