@@ -58,7 +58,7 @@ async function read(version: AgUiVersion, body: string) {
 
 /** Parallel messages may mix: what counts is that nothing is missing. */
 const lettersOf = (texts: readonly string[]) =>
-  [...texts.join('').toWellFormed()].sort((one, other) => one.localeCompare(other));
+  [...texts.join('').toWellFormed()].sort((one, other) => Number(one.codePointAt(0)) - Number(other.codePointAt(0)));
 
 describe('a run of AG-UI', () => {
   it('says an answer as one message', () => {
