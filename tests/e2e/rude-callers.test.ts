@@ -73,7 +73,8 @@ const UNREAD = /^(?:TRACE|BREW) |^[A-Z]+ [^? ]*%(?:00|(?![\da-f]{2}))/i;
 
 async function faultOf(protocol: ProtocolUnderAttack, rude: RudeRequest): Promise<string | null> {
   const { bytes, mayPass = false, halfClose = false } = rude;
-  const isUnread = rude.isUnread === true || UNREAD.test(bytes.toString('latin1', 0, 200));
+  const [firstLine = ''] = bytes.toString('latin1').split('\r\n', 1);
+  const isUnread = rude.isUnread === true || UNREAD.test(firstLine);
   const isError = isUnread ? isProblem : protocol.isError;
   const { bytes: answer } = await exchange(system.url, [bytes], { halfClose });
   if (answer.length === 0) return halfClose ? null : 'no answer';

@@ -84,6 +84,17 @@ export const PROTOCOLS: readonly ProtocolUnderAttack[] = [
     isError: isProblem,
   },
   {
+    name: 'langgraph',
+    create: '/langgraph/runs/stream',
+    body: (question) => ({
+      ...{ assistant_id: 'chat', input: { messages: messages(question) }, stream_mode: ['messages-tuple', 'values'] },
+    }),
+    reads: (id) => [`/langgraph/runs/${id}/stream`, `/langgraph/threads/${id}/state`, `/langgraph/assistants/${id}`],
+    cursors: [['header', 'last-event-id']],
+    acts: (id) => [`/langgraph/threads/${id}/history`, `/langgraph/threads/${id}/runs/${id}/cancel`],
+    isError: (body) => typeof JSON.parse(body).detail === 'string',
+  },
+  {
     name: 'durable-streams',
     create: '/v1/stream/a-job-that-is-not-there',
     body: () => ({}),
