@@ -20,6 +20,7 @@ const NAMES: Readonly<Record<string, string>> = {
   native: 'native',
   'openai-chat': 'Chat Completions',
   'ai-sdk': 'AI SDK',
+  langgraph: 'LangGraph runs',
   'durable-streams': 'Durable Streams',
   'openai-responses': 'Responses',
   'ag-ui': 'AG-UI',
@@ -28,7 +29,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 const TARGETS: readonly Target[] = [
-  ...['openai-chat', 'ai-sdk', 'durable-streams'].map(
+  ...['openai-chat', 'ai-sdk', 'langgraph', 'durable-streams'].map(
     (peer): Target => ({
       ...{ figure: `encoder, one token at a time: ${nameOf(peer)}`, unit: '× native', better: 'less', target: '≤ 1.5' },
       value: (lookup) => ratio(lookup('encoder', peer, 'single'), lookup('encoder', 'native', 'single')),
