@@ -10,6 +10,8 @@ import { AccessKeys } from './access-keys.ts';
 
 /** How often a node looks for changes, milliseconds: a revoked credential must not hold for 2 s more on any node. */
 const POLL_MS = 500;
+/** Ended credentials that a node remembers by name. */
+const MAX_ENDED = 10_000;
 /** How often the last uses of keys are written down, milliseconds. */
 const USES_MS = 10_000;
 
@@ -40,6 +42,8 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
   readonly #keys: AccessKeys;
   readonly #listeners = new Set<RevocationListener>();
   readonly #uses = new Map<string, number>();
+  /** ids of credentials that have ended while this node ran */
+  readonly #ended = new Set<string>();
   #copy: Copy | null = null;
   readonly #timers: readonly NodeJS.Timeout[];
 
@@ -53,6 +57,10 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
 
   onRevoked(listener: RevocationListener): void {
     this.#listeners.add(listener);
+  }
+
+  hasEnded(id: string): boolean {
+    return this.#ended.has(id);
   }
 
   /** @returns the key, also one that another node made a moment ago; null: there is none, or it has expired */
@@ -145,6 +153,12 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
     if (before === null) return;
     const ended = new Set([...copy.revokedTokens].filter((id) => !before.revokedTokens.has(id)));
     for (const { id, digest } of before.byDigest.values()) if (!copy.byDigest.has(digest)) ended.add(id);
+    for (const id of ended) this.#ended.add(id);
+    // long ago: no request is still on its way from its check to its stream
+    for (const id of this.#ended) {
+      if (this.#ended.size <= MAX_ENDED) break;
+      this.#ended.delete(id);
+    }
     if (ended.size > 0) for (const listener of this.#listeners) listener(ended);
   }
 

@@ -52,8 +52,7 @@ export class JsonWebTokens implements CredentialSource {
       clockTolerance: CLOCK_SKEW_SECONDS,
       requiredClaims: ['exp'],
     };
-    const verify = async (key: Parameters<typeof jwtVerify>[1] | CryptoKey) =>
-      (await jwtVerify(secret, key as CryptoKey, check)).payload;
+    const verify = async (key: CryptoKey) => (await jwtVerify(secret, key, check)).payload;
     try {
       return (await jwtVerify(secret, this.keys.resolve, check)).payload;
     } catch (error) {

@@ -81,6 +81,20 @@ describe('a token', () => {
     for (const [path, init] of calls) expect([path, (await ask(path, { key, ...init })).status]).toEqual([path, 403]);
   });
 
+  it('that may cancel erases nothing', async () => {
+    const mine = await submit(node, as(KEY.user));
+    await ask(`/jobs/${mine}`, { key: KEY.user, method: 'DELETE' });
+    const { token: key } = await token({ jobs: [mine], may: ['watch', 'cancel'] });
+    for (const path of [
+      `/jobs/${mine}/data`,
+      `/v1/responses/resp_${mine}`,
+      `/langgraph/threads/${mine}/runs/${mine}`,
+    ]) {
+      expect([path, (await ask(path, { key, method: 'DELETE' })).status]).toEqual([path, 403]);
+    }
+    expect((await ask(`/jobs/${mine}`, { key })).status).toBe(200);
+  });
+
   it('cancels if it may', async () => {
     const mine = await submit(node, as(KEY.user));
     const { token: key } = await token({ jobs: [mine], may: ['watch', 'cancel'] });

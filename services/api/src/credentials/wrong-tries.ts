@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { digestOf } from '../api-keys.ts';
 import { TooManyWrongTries } from '../http/problem.ts';
 
 /** Wrong credentials of one address within a minute, before it has to wait. */
@@ -45,11 +45,9 @@ function networkOf(address: string): string {
 
 /** The eight groups of an address of IPv6. */
 function expanded(address: string): string[] {
-  const [head = '', tail] = address.split('::').map((part) => part);
+  const [head = '', tail] = address.split('::');
   const first = head === '' ? [] : head.split(':');
   const last = tail === undefined || tail === '' ? [] : tail.split(':');
   const zeros = tail === undefined ? [] : Array<string>(8 - first.length - last.length).fill('0');
   return [...first, ...zeros, ...last];
 }
-
-const digestOf = (secret: string) => createHash('sha256').update(secret).digest('base64');

@@ -12,7 +12,12 @@ let revoked: RevocationListener;
 beforeEach(() => {
   jest.useFakeTimers({ now: START });
   expired = [];
-  deadlines = new StreamDeadlines({ onRevoked: (listener) => (revoked = listener) });
+  deadlines = new StreamDeadlines({
+    onRevoked: (listener) => {
+      revoked = listener;
+    },
+    hasEnded: (id) => id === 'ended',
+  });
 });
 afterEach(() => {
   jest.useRealTimers();
@@ -68,6 +73,11 @@ describe('the deadlines of streams', () => {
     jest.advanceTimersByTime(5_000);
     expect(expired).toEqual(['one', 'the same', 'another']);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('end a stream at once whose credential was revoked while it was opened', () => {
+    add('late', null, 'ended');
+    expect(expired).toEqual(['late']);
   });
 
   it('keep no timer for streams that have ended', () => {

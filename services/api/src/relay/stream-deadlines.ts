@@ -17,13 +17,18 @@ export class StreamDeadlines implements OnApplicationShutdown {
   /** when the timer fires, ms since the epoch */
   #firesAt = Number.POSITIVE_INFINITY;
 
-  constructor(@Inject(REVOCATIONS) revocations: Revocations) {
+  constructor(@Inject(REVOCATIONS) private readonly revocations: Revocations) {
     revocations.onRevoked((ids) => this.#expireWhere(({ id }) => id !== null && ids.has(id)));
   }
 
   add(stream: ExpiringStream, credential: Credential): void {
     const { id, expiresAt } = credential;
     if (id === null && expiresAt === null) return;
+    // it was revoked while the stream was being opened
+    if (id !== null && this.revocations.hasEnded(id)) {
+      stream.expire();
+      return;
+    }
     this.#credentials.set(stream, credential);
     if (expiresAt !== null && expiresAt < this.#firesAt) this.#arm(expiresAt);
   }

@@ -11,19 +11,19 @@ import {
   type WireRun,
   wireRun,
 } from '@millrace/protocols';
-import { isFinished, JobNotFound, type JobOutline, viewOf } from '@millrace/stream-log';
+import { JobNotFound, type JobOutline, viewOf } from '@millrace/stream-log';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
-import { InvalidCursor, InvalidRequest, JobFinished, Problem, ThreadNotFound } from '../http/problem.ts';
+import { InvalidCursor, InvalidRequest, JobFinished, ThreadNotFound } from '../http/problem.ts';
 import { nameRequest } from '../http/request-id.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
+import { EraseJob } from '../jobs/erase-job.ts';
 import { JobAccess } from '../jobs/job-access.ts';
 import { ListJobs } from '../jobs/list-jobs.ts';
-import { JobErasure } from '../jobs/steps/job-erasure.ts';
 import { StreamJob } from '../relay/stream-job.ts';
 import { type Exchange, ForeignJobs } from './foreign-jobs.ts';
 import { JobIdPipe } from './job-id.pipe.ts';
@@ -82,7 +82,7 @@ export class LangGraphRunsController {
     @Inject(ListJobs) private readonly listJobs: ListJobs,
     @Inject(StreamJob) private readonly streamJob: StreamJob,
     @Inject(CancelJob) private readonly cancelJob: CancelJob,
-    @Inject(JobErasure) private readonly erasure: JobErasure,
+    @Inject(EraseJob) private readonly eraseJob: EraseJob,
   ) {}
 
   @Post('threads/:thread/runs')
@@ -275,15 +275,14 @@ export class LangGraphRunsController {
 
   @Delete('threads/:thread/runs/:run')
   @HttpCode(204)
-  @Requires('job:cancel')
+  @Requires('thread:delete')
   async delete(
     @Param('thread') threadId: string,
     @Param('run', JobIdPipe) jobId: string,
     @TheCaller() caller: Caller,
   ): Promise<void> {
-    const job = await this.#job(threadId, jobId, caller);
-    const hasEnded = isFinished(job.status) && (await this.erasure.ended(job));
-    if (!hasEnded) throw new Problem('THREAD_BUSY', 'The run has not ended: cancel it first.');
+    await this.#job(threadId, jobId, caller);
+    await this.eraseJob.run({ jobId, caller, tenant: caller.tenant });
   }
 
   async #create(exchange: Exchange, source: Source): Promise<void> {

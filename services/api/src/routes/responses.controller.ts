@@ -93,7 +93,7 @@ export class ResponsesController {
   }
 
   @Delete(':id')
-  @Requires('job:cancel')
+  @Requires('thread:delete')
   async delete(@Param('id') id: string, @TheCaller() caller: Caller, @Res() reply: FastifyReply): Promise<void> {
     const jobId = named(reply, id);
     await this.deleteResponse.run({ jobId, caller });

@@ -55,8 +55,9 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
 
   async #process(job: Job, token: string | undefined): Promise<void> {
     const ref = job.id as JobRef;
-    const host = await this.sender.hostFor(ref);
-    if (host === null) return;
+    const notice = await this.sender.read(ref);
+    if (notice === null) return;
+    const { host } = notice.url;
     const others = this.#busy.get(host) ?? 0;
     if (others >= PER_HOST) {
       await job.moveToDelayed(Date.now() + BUSY_HOST_MS, token);
@@ -64,7 +65,7 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     }
     this.#busy.set(host, others + 1);
     try {
-      const sent = await this.sender.send(ref);
+      const sent = await this.sender.send(notice);
       if (sent.outcome === 'failed') throw new Error(sent.reason);
       this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), outcome: sent.outcome }, 'webhook');
     } finally {

@@ -19,7 +19,15 @@ export interface WebhookSenderOptions {
   readonly allowed: readonly string[];
 }
 
-/** What became of one try. `gone`: the job is erased or expired, or its receiver wants no more (410). */
+/** What a receiver is told. */
+export interface Notice {
+  /** the same for every try */
+  readonly id: string;
+  readonly url: URL;
+  readonly body: string;
+}
+
+/** What became of one try. `gone`: the receiver wants no more (410). */
 export type Sent = { readonly outcome: 'delivered' | 'gone' } | { readonly outcome: 'failed'; readonly reason: string };
 
 /** Tells a receiver that a job has ended: the job without its text, signed as Standard Webhooks says. It follows no redirect, and
@@ -42,23 +50,19 @@ export class WebhookSender {
     });
   }
 
-  /** The host that a job's end is told to; null: nobody is to be told any more. */
-  async hostFor(ref: JobRef): Promise<string | null> {
-    const url = await this.#urlOf(ref);
-    return url === null ? null : url.host;
+  /** @returns what is to be told to whom; null: nobody any more, the job is erased or expired */
+  async read(ref: JobRef): Promise<Notice | null> {
+    const job = await this.#options.reader.outline(ref);
+    if (job === null || job.webhook === null || !isFinished(job.status)) return null;
+    return { id: idOfWebhook(ref), url: new URL(job.webhook), body: JSON.stringify(viewOf(job)) };
   }
 
-  /** @throws only errors of Redis */
-  async send(ref: JobRef): Promise<Sent> {
-    const job = await this.#options.reader.outline(ref);
-    if (job === null || job.webhook === null || !isFinished(job.status)) return { outcome: 'gone' };
-    const url = new URL(job.webhook);
-    const host = hostOf(url);
+  async send({ id, url, body }: Notice): Promise<Sent> {
     // an address needs no look-up, so the socket would not ask
-    if (isPrivateUrl(url) && !this.#allowed.has(host))
+    if (isPrivateUrl(url) && !this.#allowed.has(hostOf(url))) {
       return { outcome: 'failed', reason: new PrivateAddress().message };
-    const body = JSON.stringify(viewOf(job));
-    const status = await this.#post(url, idOfWebhook(ref), body);
+    }
+    const status = await this.#post(url, id, body);
     if (typeof status === 'string') return { outcome: 'failed', reason: status };
     if (status >= 200 && status < 300) return { outcome: 'delivered' };
     return status === 410 ? { outcome: 'gone' } : { outcome: 'failed', reason: `answered ${status}` };
@@ -92,11 +96,6 @@ export class WebhookSender {
       }
       return (error as NodeJS.ErrnoException).code ?? 'no answer';
     }
-  }
-
-  async #urlOf(ref: JobRef): Promise<URL | null> {
-    const job = await this.#options.reader.outline(ref);
-    return job?.webhook ? new URL(job.webhook) : null;
   }
 }
 
