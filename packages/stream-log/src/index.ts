@@ -50,4 +50,7 @@ export {
 } from './registry/pipeline-announcements.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
+export { type DayUsage, UsageLedger } from './registry/usage-ledger.ts';
+export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';
+export { UsageSettlement } from './registry/usage-settlement.ts';
 export { WebhookJobs } from './registry/webhook-jobs.ts';

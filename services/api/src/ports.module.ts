@@ -15,6 +15,8 @@ import {
   StoredBytes,
   Subscribers,
   TenantSlots,
+  UsageLedger,
+  UsageSettlement,
   WebhookJobs,
 } from '@millrace/stream-log';
 import {
@@ -50,6 +52,8 @@ import {
   THREAD_CATALOGUE,
   THREAD_TOPICS,
   THREADS,
+  USAGE_LEDGER,
+  USAGE_SETTLEMENT,
   WEBHOOK_JOBS,
 } from './tokens.ts';
 
@@ -82,6 +86,7 @@ export class PortsModule implements OnApplicationShutdown {
       sharded: redisFactory.mode === 'cluster',
     });
     const reader = new JobReader(redis, keys);
+    const ledger = new UsageLedger(redis, keys);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
     const storedBytes = new StoredBytes(redis, keys);
     const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings));
@@ -99,6 +104,8 @@ export class PortsModule implements OnApplicationShutdown {
       [ABANDONED_JOBS, new AbandonedJobs(redis, keys)],
       [FAIR_QUEUE, new FairQueue(redis, keys, limits)],
       [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
+      [USAGE_LEDGER, ledger],
+      [USAGE_SETTLEMENT, new UsageSettlement(ledger, reader, settings.MILLRACE_MODEL_PRICES)],
       [WEBHOOK_JOBS, new WebhookJobs(redis, keys)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],

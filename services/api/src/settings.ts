@@ -3,6 +3,7 @@ import {
   keySettings,
   milliseconds,
   modelSettings,
+  priceSettings,
   recordOutlivesLog,
   slotSettings,
   streamLogSettings,
@@ -101,6 +102,7 @@ export const apiSettingsSchema = z
         'Signs the tokens of POST /tokens, the same on all nodes, 32 characters at least. Default: made once, kept in Redis',
       ),
     ...modelSettings,
+    ...priceSettings,
     MILLRACE_MODELS: z
       .string()
       .default('')

@@ -11,6 +11,7 @@ import {
   type RedisConnection,
   StoredBytes,
   TenantSlots,
+  UsageLedger,
 } from '@millrace/stream-log';
 import { type Savers, ThreadKeys, Threads } from '@millrace/threads';
 import { openSavers } from '@millrace/threads/savers';
@@ -61,6 +62,7 @@ function onCommands<T>(
       TenantSlots,
       (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     ),
+    onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
     onCommands(JobReader, (redis, keys) => new JobReader(redis, keys)),
     onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
     onCommands(SAVERS, (redis, keys, settings) =>
@@ -90,7 +92,7 @@ function onCommands<T>(
   ],
   exports: [
     ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
-    ...[JobReader, JobCanceller, Threads, SAVERS],
+    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger],
   ],
 })
 export class RedisModule implements OnApplicationShutdown {

@@ -5,6 +5,7 @@ import {
   milliseconds,
   modelSettings,
   partsOfModel,
+  priceSettings,
   recordOutlivesLog,
   slotSettings,
   streamLogSettings,
@@ -56,6 +57,7 @@ export const workerSettingsSchema = z
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
     ...modelSettings,
+    ...priceSettings,
     MILLRACE_MODEL_STREAM_USAGE: z
       .enum(['true', 'false'])
       .default('true')

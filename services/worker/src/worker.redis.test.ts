@@ -205,7 +205,9 @@ describe('a hook around attempts', () => {
       await new AttemptStarter(harness.redis, harness.keys, logLimits(harness.settings())).begin(id, 'another');
     }
     const stored = await eventually(async () => (await harness.reader.outline(id))?.attemptUsage.get(1));
-    expect(stored).toEqual(usage);
+    // nobody has said what the second call has used: it has read its prompt at least
+    const estimatedTokens = Math.ceil('How long was February 2024?'.length / 4);
+    expect(stored).toEqual({ ...usage, inputTokens: usage.inputTokens + estimatedTokens, estimatedTokens });
   });
 });
 

@@ -30,6 +30,11 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
+/** Whether `<NAME>_FILE` may name a file with the value: of a secret, or of a value that is too long for a variable. */
+export function mayBeInFile(name: string): boolean {
+  return isSecretName(name) || name.endsWith('_PRICES');
+}
+
 /** The rows of the settings table, in the order of the schema. */
 export function describeSettings(schema: z.ZodObject): SettingRow[] {
   return Object.entries(schema.shape).map(([name, field]) => {

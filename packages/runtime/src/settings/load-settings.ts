@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { allowedValues, isSecretName } from './describe-settings.ts';
+import { allowedValues, isSecretName, mayBeInFile } from './describe-settings.ts';
 import { type SettingProblem, SettingsError } from './settings-error.ts';
 
 /** Reads the settings of one process from its environment, once, at start.
  *  An empty variable counts as unset, as compose files write it (`FOO=${FOO:-}`); surrounding blanks are dropped.
- *  A secret may stand in a file instead, as container platforms mount it: `<NAME>_FILE` names the file.
+ *  A secret, or a price list, may stand in a file instead, as container platforms mount it: `<NAME>_FILE` names the file.
  *  Variables that the schema does not name are ignored.
  *  @param schema an object schema whose keys are the names of environment variables
  *  @returns the parsed settings, frozen to the last level
@@ -36,7 +36,7 @@ function givenVariables(schema: z.ZodObject, env: Readonly<Record<string, string
   const textOf = (name: string) => env[name]?.trim() || undefined;
   for (const name of Object.keys(schema.shape)) {
     let value = textOf(name);
-    const file = isSecretName(name) ? textOf(`${name}${FILE_SUFFIX}`) : undefined;
+    const file = mayBeInFile(name) ? textOf(`${name}${FILE_SUFFIX}`) : undefined;
     if (file !== undefined) {
       const content = value === undefined ? contentOf(file) : new Error(`must not be set beside ${name}`);
       if (content instanceof Error) problems.push(fileProblem(name, content.message));

@@ -3,13 +3,16 @@
 --         (sorted sets of references: 2 and 4 by fair turn, the others by arrival in µs)
 -- KEYS[6] fair turns: hash of `started` (turn of the job last started) and `base` (turn from which priorities count)
 -- KEYS[7] expiring jobs  KEYS[8] expiring logs (as in retire)  KEYS[9] holders of ids: `<id>/<tenant>`
--- KEYS[10] the tenant's stored bytes: hash of reference → bytes, and `total`                     (same hash tag)
+-- KEYS[10] the tenant's stored bytes: hash of reference → bytes, and `total`
+-- KEYS[11] the tenant's usage  KEYS[12] unsettled jobs (see shared/ledger)                         (same hash tag)
 -- ARGV[1] reference  ARGV[2] max queued jobs  ARGV[3] max open jobs of a tenant  ARGV[4] retention (ms)
 -- ARGV[5] max priority  ARGV[6] bytes that the job takes now  ARGV[7] max stored bytes of a tenant
+-- ARGV[8] pipeline, '' for a job that the ledger ignores  ARGV[9] model
 -- RETURNS priority, from 1: admitted, now or before | -1 the queue is full | -2 the tenant has too many open jobs
 --       | -3 the tenant has too many stored bytes
 local ref, max_queued, max_open, retention_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_priority, bytes, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local pipeline, model = ARGV[8], ARGV[9]
 local turns = redis.call('HMGET', KEYS[6], 'started', 'base')
 local started, base = tonumber(turns[1] or 0), tonumber(turns[2] or 0)
 local function priority(fair_turn) return math.max(1, math.min(fair_turn - base, max_priority)) end
@@ -39,6 +42,12 @@ for _, place in ipairs({ 1, 3, 5 }) do redis.call('ZADD', KEYS[place], arrival, 
 for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.format('%.0f', fair_turn), ref) end
 redis.call('ZADD', KEYS[9], 0, holder_of(ref))
 redis.call('HSET', KEYS[10], ref, bytes, 'total', total + bytes - before)
+-- an earlier job may have had the id
+forget_usage(KEYS[11], KEYS[12], ref)
+if pipeline ~= '' then
+  write_entry(KEYS[11], ref,
+    { day = ledger_day(time[1]), pipeline = pipeline, model = model, reserved = 0, attempts = {} })
+end
 
 -- an earlier job may have had the id, and its record is gone
 redis.call('ZREM', KEYS[7], ref)
@@ -50,4 +59,5 @@ for _, place in ipairs({ 3, 5 }) do redis.call('ZREMRANGEBYSCORE', KEYS[place], 
 for _, place in ipairs({ 3, 5, 9 }) do redis.call('PEXPIRE', KEYS[place], retention_ms) end
 -- what counts there beside jobs may stay for longer
 if redis.call('PTTL', KEYS[10]) < retention_ms then redis.call('PEXPIRE', KEYS[10], retention_ms) end
+redis.call('PEXPIRE', KEYS[11], retention_ms)
 return priority(fair_turn)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- purge: remove a tenant's jobs whose records have expired from the lists.
 -- KEYS[1] expiring jobs (as in retire)  KEYS[2] all jobs  KEYS[3] the tenant's jobs  KEYS[4] holders of ids
--- KEYS[5] the tenant's stored bytes (as in admit)                                                  (same hash tag)
+-- KEYS[5] the tenant's stored bytes (as in admit)  KEYS[6] its usage  KEYS[7] unsettled jobs       (same hash tag)
 -- ARGV[1] now (ms)  ARGV[2…] references
 -- RETURNS how many were removed
 local now = tonumber(ARGV[1])
@@ -15,6 +15,7 @@ for i = 2, #ARGV do
     redis.call('ZREM', KEYS[4], holder_of(ref))
     total = total + (redis.call('HGET', KEYS[5], ref) or 0)
     redis.call('HDEL', KEYS[5], ref)
+    forget_usage(KEYS[6], KEYS[7], ref)
     count = count + 1
   end
 end

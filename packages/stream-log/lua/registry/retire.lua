@@ -4,16 +4,17 @@
 -- KEYS[1] open jobs  KEYS[2] queued jobs  KEYS[3] the tenant's open jobs
 -- KEYS[4] expiring jobs  KEYS[5] expiring logs: sorted sets of references, by when record and log expire (ms)
 -- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs
--- KEYS[9] its jobs                                                                                (same hash tag)
+-- KEYS[9] its jobs  KEYS[10] its usage  KEYS[11] unsettled jobs  KEYS[12] tenants with usage (see shared/ledger)
+--                                                                                                  (same hash tag)
 -- ARGV[1] record retention (ms)  ARGV[2] log retention (ms)  ARGV[3] retention of the lists (ms)
--- ARGV[4…] reference, bytes that it keeps ('' when that is not known) pairs
+-- ARGV[4…] reference, bytes that it keeps ('' when that is not known), report of what it used (JSON): for each job
 -- RETURNS references of parked jobs that now have a slot: they are to be queued
 local record_ms, log_ms, lists_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.ceil(time[2] / 1000)
 local freed, total = 0, 0
 
-for i = 4, #ARGV, 2 do
+for i = 4, #ARGV, 3 do
   local ref, kept = ARGV[i], tonumber(ARGV[i + 1])
   for place = 1, 3 do redis.call('ZREM', KEYS[place], ref) end
   -- a job that is not listed was erased: nothing of it may come back
@@ -27,6 +28,7 @@ for i = 4, #ARGV, 2 do
     redis.call('HSET', KEYS[6], ref, kept)
     total = total + kept - before
   end
+  count_usage({ KEYS[10], KEYS[11], KEYS[12] }, ref, ARGV[i + 2], now)
   -- a running job is not parked
   if redis.call('SREM', KEYS[7], ref) == 1 then freed = freed + 1 else redis.call('ZREM', KEYS[8], ref) end
 end

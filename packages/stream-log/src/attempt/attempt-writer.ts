@@ -1,4 +1,4 @@
-import type { Interrupt, JobError, JobRef, StreamEvent, StreamEventData, Usage } from '@millrace/contracts';
+import type { AttemptUsage, Interrupt, JobError, JobRef, StreamEvent, StreamEventData } from '@millrace/contracts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
 import { type Closing, closeJob } from '../log/close-job.ts';
 import type { JobScripts } from '../log/job-scripts.ts';
@@ -30,7 +30,7 @@ export interface AttemptWriterOptions extends JobScripts {
 /** What a completed job leaves beside its log. */
 export interface Completion {
   /** of this attempt alone; as in the event if left out */
-  readonly usage?: Usage;
+  readonly usage?: AttemptUsage;
   /** any JSON; absent without any */
   readonly output?: unknown;
   /** the questions that it ends with */
@@ -122,7 +122,7 @@ export class AttemptWriter {
   /** Ends the job with an error. What was emitted before stays in the log, as far as it fits.
    *  @param usage of this attempt; null when it is not known
    *  @throws StreamLogError somebody else owns or ended the job */
-  async fail(error: JobError, usage: Usage | null = null): Promise<void> {
+  async fail(error: JobError, usage: AttemptUsage | null = null): Promise<void> {
     await this.#idle();
     const reason: unknown = this.signal.reason;
     if (reason !== undefined && !(reason instanceof LogLimitExceeded)) throw reason;
@@ -134,7 +134,7 @@ export class AttemptWriter {
    *  @param reason `worker-lost` counts as a loss of its worker
    *  @param usage of this attempt; null when it is not known
    *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
-  async release(reason: 'handover' | 'log-lost' | 'worker-lost', usage: Usage | null = null): Promise<boolean> {
+  async release(reason: 'handover' | 'log-lost' | 'worker-lost', usage: AttemptUsage | null = null): Promise<boolean> {
     const { run, keys, limits, leaseToken } = this.#options;
     this.abort(new AttemptFenced(this.ref));
     await this.#idle();
@@ -145,7 +145,7 @@ export class AttemptWriter {
   }
 
   /** Keeps the usage of an attempt that can neither close nor release its job: it was cancelled or superseded. */
-  async recordUsage(usage: Usage): Promise<void> {
+  async recordUsage(usage: AttemptUsage): Promise<void> {
     const { run, keys } = this.#options;
     const args = [this.attempt, JSON.stringify(usage)];
     await retryWhileUnavailable(() => run('usage', [keys.record(this.ref)], args));
@@ -227,7 +227,7 @@ export class AttemptWriter {
     ]);
   }
 
-  async #close(closing: Omit<Closing, 'ref' | 'lease'>, usage: Usage | null): Promise<void> {
+  async #close(closing: Omit<Closing, 'ref' | 'lease'>, usage: AttemptUsage | null): Promise<void> {
     const { attempt, ref } = this;
     const lease = { attempt, leaseToken: this.#options.leaseToken, seq: this.#seq, usage };
     this.#closing = true;

@@ -1,4 +1,4 @@
-import { type EventId, eventId, type JobRef, type JobStatus, type Usage } from '@millrace/contracts';
+import { type AttemptUsage, type EventId, eventId, type JobRef, type JobStatus } from '@millrace/contracts';
 import { namedReply } from '../redis/scripts.ts';
 import type { JobScripts } from './job-scripts.ts';
 
@@ -21,7 +21,7 @@ interface Lease {
   /** of the last event that Redis acknowledged to it */
   readonly seq: number;
   /** null when it is not known */
-  readonly usage: Usage | null;
+  readonly usage: AttemptUsage | null;
 }
 
 /** What close.lua answers. */

@@ -33,6 +33,7 @@ export class JobOpener {
       ...['request', job.requestJson],
       ...['requestBytes', job.requestBytes],
       ...['keptBytes', job.keptBytes],
+      ...['promptTokens', job.promptTokens],
       ...['pipeline', request.pipeline],
       ...['model', request.model],
       ...['onCrash', request.onCrash],

@@ -1,4 +1,4 @@
-import type { JobRef, JobRequest } from '@millrace/contracts';
+import { type JobRef, type JobRequest, promptTokensOf } from '@millrace/contracts';
 
 /** What a job has in Redis beside its texts: record, log, entries of the registry and the queue, bytes. Measured with
  *  a job without output: 1.6 to 1.9 KiB, by the length of its reference. */
@@ -27,6 +27,8 @@ export class NewJob {
   readonly metadataJson: string;
   /** of the request, which is kept until the job ends */
   readonly requestBytes: number;
+  /** estimate of what the request sends to its model, tokens */
+  readonly promptTokens: number;
   /** of what is kept for as long as the record, beside the log */
   readonly keptBytes: number;
 
@@ -39,6 +41,7 @@ export class NewJob {
     this.requestJson = JSON.stringify(request);
     this.metadataJson = JSON.stringify(metadata);
     this.requestBytes = Buffer.byteLength(this.requestJson);
+    this.promptTokens = promptTokensOf(request);
     this.keptBytes = OVERHEAD_BYTES + Buffer.byteLength(this.metadataJson);
   }
 }

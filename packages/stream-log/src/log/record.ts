@@ -1,4 +1,5 @@
 import {
+  type AttemptUsage,
   type EventId,
   eventId,
   type Interrupt,
@@ -48,7 +49,9 @@ export interface JobOutline {
   /** of the attempt that completed the job; null until then */
   readonly usage: Usage | null;
   /** by attempt number, of those whose worker reported it: also failed, cancelled and superseded ones */
-  readonly attemptUsage: ReadonlyMap<number, Usage>;
+  readonly attemptUsage: ReadonlyMap<number, AttemptUsage>;
+  /** estimate of what the request sends to its model, tokens */
+  readonly promptTokens: number;
   readonly error: JobError | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly threadId: string | null;
@@ -77,6 +80,7 @@ export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
   ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'webhook', 'output', 'interrupts'],
+  'promptTokens',
 ] as const;
 
 /** In place of `onBusy` in the record of a job that answers an interrupt. */
@@ -105,7 +109,8 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     firstTokenAt: numberOrNull(fields['firstTokenAt']),
     finishedAt: numberOrNull(fields['finishedAt']),
     usage: jsonOrNull<Usage>(fields['usage']),
-    attemptUsage: usageByAttempt(jsonOrNull<Record<string, Usage>>(fields['attemptUsage'])),
+    attemptUsage: usageByAttempt(jsonOrNull<Record<string, AttemptUsage>>(fields['attemptUsage'])),
+    promptTokens: Number(fields['promptTokens'] ?? 0),
     error: jsonOrNull<JobError>(fields['error']),
     metadata: jsonOrNull<Record<string, string>>(fields['metadata']) ?? {},
     threadId: fields['threadId'] ?? null,
@@ -130,9 +135,9 @@ export function isFinished(status: JobStatus): boolean {
 }
 
 const NO_INTERRUPTS: readonly Interrupt[] = [];
-const NO_USAGE: ReadonlyMap<number, Usage> = new Map();
+const NO_USAGE: ReadonlyMap<number, AttemptUsage> = new Map();
 
-function usageByAttempt(usage: Record<string, Usage> | null): ReadonlyMap<number, Usage> {
+function usageByAttempt(usage: Record<string, AttemptUsage> | null): ReadonlyMap<number, AttemptUsage> {
   if (usage === null) return NO_USAGE;
   return new Map(Object.entries(usage).map(([attempt, used]) => [Number(attempt), used]));
 }

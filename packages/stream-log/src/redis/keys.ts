@@ -87,6 +87,27 @@ export class KeySpace {
     return `${this.#registry}:tenant:${tenant}:stored`;
   }
 
+  /** hash: reference → what the ledger has counted of the job, JSON; the sums of a day are beside it. @see usageOfDay */
+  usageOf(tenant: string): string {
+    return `${this.#registry}:tenant:${tenant}:usage`;
+  }
+
+  /** hash: what a tenant's jobs have used; the scripts make this key from {@link usageOf}
+   *  @param day days since 1970, UTC */
+  usageOfDay(tenant: string, day: number): string {
+    return `${this.usageOf(tenant)}:${day}`;
+  }
+
+  /** by the last day on which something was counted */
+  get tenantsWithUsage(): string {
+    return `${this.#registry}:usage-tenants`;
+  }
+
+  /** ended jobs of which an attempt is not in the ledger yet, by when they ended (ms) */
+  get unsettledJobs(): string {
+    return `${this.#registry}:unsettled`;
+  }
+
   /** set of references: jobs that hold a slot of a worker, while tenants share the slots */
   runningJobsOf(tenant: string): string {
     return `${this.#registry}:tenant:${tenant}:running`;

@@ -113,7 +113,7 @@ describe('the registry of jobs', () => {
     const limits = { ...ROOMY, maxQueued: 2, maxOpenPerTenant: 2 };
     for (const ref of ['t.first', 't.second'] as const) await fairQueue.admit(sized(ref), limits);
     const bytes = { kept: 100, request: 50, log: 10 };
-    const lost = { attempt: 0, status: 'queued' as const, bytes };
+    const lost = { attempt: 0, status: 'queued' as const, pipeline: 'chat', model: 'm', bytes };
     await fairQueue.restore({ ...lost, ref: 't.queued' });
     await fairQueue.restore({ ...lost, ref: 't.active', attempt: 1, status: 'active' });
     await fairQueue.restore({ ...lost, ref: 't.released', attempt: 1 });

@@ -4,6 +4,7 @@ import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { MicroBatcher } from '../redis/micro-batcher.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import type { UsageReport } from './usage-report.ts';
 
 export interface AdmissionLimits {
   readonly maxQueued: number;
@@ -11,6 +12,9 @@ export interface AdmissionLimits {
   /** bytes that one tenant's jobs have in Redis */
   readonly maxStoredBytesPerTenant: number;
 }
+
+/** The ledger waits for the record. */
+const UNKNOWN: UsageReport = { total: 'unknown', attempts: {} };
 
 /** A job's place in the queue: 0 is first in line, then smaller is earlier. BullMQ's range. */
 const MAX_PRIORITY = 2 ** 21 - 1;
@@ -32,9 +36,17 @@ const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted'>>([
   [-3, 'too-many-bytes'],
 ]);
 
+/** What the ledger must know of a job. */
+interface MeteredJob {
+  readonly pipeline: string;
+  readonly model: string;
+}
+
 /** A job that has ended. */
 export interface EndedJob {
   readonly ref: JobRef;
+  /** what the caller knows of its usage; left out, the ledger learns of it from the record, a sweep later */
+  readonly usage?: UsageReport;
   /** what it keeps in Redis; null when that is not known: what was counted last then stays */
   readonly keptBytes: number | null;
 }
@@ -76,9 +88,12 @@ export class FairQueue {
   }
 
   /** Counts a job in; one that is counted already is always admitted, and keeps its turn.
-   *  @param job its thread, if it has one, lists it too */
+   *  @param job its thread, if it has one, lists it too; the ledger ignores it unless it is `metered` */
   async admit(
-    job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'> & { readonly threadId?: string | null | undefined },
+    job: Pick<NewJob, 'ref' | 'keptBytes' | 'requestBytes'> & {
+      readonly threadId?: string | null | undefined;
+      readonly metered?: MeteredJob | undefined;
+    },
     limits: AdmissionLimits,
   ): Promise<Admission> {
     const { openJobs, queuedJobs, allJobs, fairTurns, expiringJobs, expiringLogs, holders } = this.keys;
@@ -88,7 +103,13 @@ export class FairQueue {
     const { maxQueued, maxOpenPerTenant, maxStoredBytesPerTenant } = limits;
     const args = [job.ref, maxQueued, maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
     const bytes = [job.keptBytes + job.requestBytes, maxStoredBytesPerTenant];
-    const admitted = this.#run('admit', [...keys, this.keys.storedBytesOf(tenant)], [...args, ...bytes]);
+    const metered = [job.metered?.pipeline ?? '', job.metered?.model ?? ''];
+    const ledger = [this.keys.usageOf(tenant), this.keys.unsettledJobs];
+    const admitted = this.#run(
+      'admit',
+      [...keys, this.keys.storedBytesOf(tenant), ...ledger],
+      [...args, ...bytes, ...metered],
+    );
     // right behind it on the same connection: no further round trip
     const [reply] = (await Promise.all([admitted, job.threadId ? this.#join(job.ref, job.threadId) : null])).map(
       Number,
@@ -116,11 +137,13 @@ export class FairQueue {
     readonly attempt: number;
     readonly status: JobStatus;
     readonly threadId?: string | null;
+    readonly pipeline: string;
+    readonly model: string;
     readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
   }): Promise<void> {
     const { kept, request, log } = job.bytes;
     const { ref, threadId } = job;
-    await this.admit({ ref, threadId, keptBytes: kept + log, requestBytes: request }, NO_LIMITS);
+    await this.admit({ ref, threadId, keptBytes: kept + log, requestBytes: request, metered: job }, NO_LIMITS);
     // a job that a worker has had is queued no more, or is first in line
     if (job.status === 'active') await this.redis.zrem(this.keys.queuedJobs, job.ref);
     else if (job.attempt > 0) await this.redis.zadd(this.keys.queuedJobs, 'XX', 0, job.ref);
@@ -135,7 +158,11 @@ export class FairQueue {
     const parked = this.keys.parkedJobsOf(tenant);
     const lists = [openJobs, queuedJobs, allJobs, ...own, expiringJobs, expiringLogs, parked];
     await Promise.all([
-      this.#run('drop', [...lists, holders, this.keys.storedBytesOf(tenant)], [ref]),
+      this.#run(
+        'drop',
+        [...lists, holders, this.keys.storedBytesOf(tenant), this.keys.usageOf(tenant), this.keys.unsettledJobs],
+        [ref],
+      ),
       threadId ? this.redis.zrem(this.keys.jobsOfThread(tenant, threadId), ref) : null,
     ]);
   }
@@ -198,10 +225,13 @@ export class FairQueue {
         const own = [
           ...[this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant)],
           ...[this.keys.parkedJobsOf(tenant), this.keys.jobsOf(tenant)],
+          ...[this.keys.usageOf(tenant), this.keys.unsettledJobs, this.keys.tenantsWithUsage],
         ];
         const times = [recordRetentionMs, logRetentionMs, this.#retentionMs];
-        const pairs = ended.flatMap(({ ref, keptBytes }) => [ref, keptBytes ?? '']);
-        this.#unparked(await this.#run('retire', [...lists, ...own], [...times, ...pairs]));
+        const reports = ended.flatMap(({ ref, keptBytes, usage = UNKNOWN }) => [
+          ...[ref, keptBytes ?? '', JSON.stringify(usage)],
+        ]);
+        this.#unparked(await this.#run('retire', [...lists, ...own], [...times, ...reports]));
       }),
     );
   }

@@ -101,7 +101,8 @@ export class JobCatalogue {
     await this.#discountLogs(logs);
     const byTenant = Map.groupBy(records, tenantOf);
     for (const [tenant, refs] of byTenant) {
-      const keys = [expiringJobs, allJobs, this.keys.jobsOf(tenant), holders, this.keys.storedBytesOf(tenant)];
+      const own = [this.keys.storedBytesOf(tenant), this.keys.usageOf(tenant)];
+      const keys = [expiringJobs, allJobs, this.keys.jobsOf(tenant), holders, ...own, this.keys.unsettledJobs];
       await this.#run('purge', keys, [nowMs, ...refs]);
     }
     return Math.max(logs.length, records.length);

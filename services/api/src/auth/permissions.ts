@@ -12,6 +12,7 @@ export type Permission =
   | 'thread:delete'
   | 'data:erase'
   | 'tenants:erase'
+  | 'usage:read'
   | 'tokens:manage'
   | 'keys:manage'
   | 'tenants:all';
@@ -20,7 +21,7 @@ const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
-const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase'];
+const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase', 'usage:read'];
 const ADMIN: readonly Permission[] = [...MANAGER, 'jobs:cancel', 'keys:manage', 'tenants:erase', 'tenants:all'];
 
 /** What each role may do: `user` with jobs and threads of the own tenant, `manager` with its access, `admin` everything. */

@@ -14,7 +14,7 @@ import { Intake, type Submission } from './intake.ts';
 
 const JOB = {
   ...{ tenant: 'alice', jobId: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
-  resolve: async () => ({ request: { pipeline: 'chat', onDisconnect: 'continue' }, answers: undefined }),
+  resolve: async () => ({ request: { pipeline: 'chat', messages: [], onDisconnect: 'continue' }, answers: undefined }),
 } as unknown as Submission;
 
 interface Store {

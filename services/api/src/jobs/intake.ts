@@ -151,7 +151,7 @@ export class Intake {
     const { ref, keptBytes, requestBytes } = job;
     const { threadId } = job.request;
     const admission = this.fairQueue.admit(
-      { ref, keptBytes, requestBytes, threadId },
+      { ref, keptBytes, requestBytes, threadId, metered: job.request },
       {
         maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
         maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,

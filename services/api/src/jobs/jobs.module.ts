@@ -15,6 +15,7 @@ import { ListModels } from './pipelines/list-models.ts';
 import { Pipelines } from './pipelines/pipelines.ts';
 import { RequestPolicy } from './pipelines/request-policy.ts';
 import { QueueModule } from './queue/queue.module.ts';
+import { ReadUsage } from './read-usage.ts';
 import { ResolveRequest } from './resolve-request.ts';
 import { Cancellation } from './steps/cancellation.ts';
 import { JobErasure } from './steps/job-erasure.ts';
@@ -47,6 +48,7 @@ import { WaitForJob } from './wait-for-job.ts';
     CancelJob,
     CancelJobs,
     EraseJob,
+    ReadUsage,
     DisconnectLeases,
     UnlistedJobs,
     ThreadSweep,
@@ -54,7 +56,7 @@ import { WaitForJob } from './wait-for-job.ts';
   ],
   exports: [
     ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, EraseJob, DisconnectLeases],
-    ...[Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, QueueModule],
+    ...[ReadUsage, Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, QueueModule],
   ],
 })
 export class JobsModule {}

@@ -28,6 +28,7 @@ import { langGraphThreadsPaths } from './openapi-langgraph-threads.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
 import { responsesPaths } from './openapi-responses.ts';
 import { threadPaths } from './openapi-threads.ts';
+import { usagePaths } from './openapi-usage.ts';
 import { PipelinesController } from './pipelines.controller.ts';
 import { cancelJobQuerySchema, cancelQuerySchema, getQuerySchema, jobQuerySchema, listQuerySchema } from './queries.ts';
 import { StreamController } from './stream.controller.ts';
@@ -372,6 +373,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
       ...jobPaths,
       ...threadPaths,
       ...accessPaths,
+      ...usagePaths,
       ...pipelinePaths,
       ...modelPaths,
       ...openAiChatPaths,

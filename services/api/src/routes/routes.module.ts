@@ -38,6 +38,7 @@ import { ThreadCommands } from './thread-commands.ts';
 import { ThreadStreamController } from './thread-stream.controller.ts';
 import { ThreadsController } from './threads.controller.ts';
 import { TokensController } from './tokens.controller.ts';
+import { UsageController } from './usage.controller.ts';
 import { WholeAnswers } from './whole-answers.ts';
 
 /** The routes: one thin controller for each kind. */
@@ -64,6 +65,7 @@ import { WholeAnswers } from './whole-answers.ts';
       KeysController,
       TokensController,
       TenantsController,
+      UsageController,
     ],
   ],
   providers: [

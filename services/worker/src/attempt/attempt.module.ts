@@ -1,6 +1,14 @@
 import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { AttemptStarter, CancelListener, FairQueue, JobCanceller, JobReader, TenantSlots } from '@millrace/stream-log';
+import {
+  AttemptStarter,
+  CancelListener,
+  FairQueue,
+  JobCanceller,
+  JobReader,
+  TenantSlots,
+  UsageLedger,
+} from '@millrace/stream-log';
 import { type Savers, Threads } from '@millrace/threads';
 import { Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
@@ -30,6 +38,7 @@ import { WorkerMetrics } from './metrics.ts';
         CancelListener,
         PipelineRegistry,
         JobThreads,
+        UsageLedger,
         WorkerMetrics,
         ATTEMPT_HOOKS,
         SETTINGS,
@@ -61,6 +70,7 @@ function jobRunner(
   cancelListener: CancelListener,
   pipelines: PipelineRegistry,
   threads: JobThreads,
+  ledger: UsageLedger,
   metrics: WorkerMetrics,
   hooks: readonly AttemptHook[],
   settings: WorkerSettings,
@@ -82,6 +92,8 @@ function jobRunner(
     cancelListener,
     pipelines,
     threads,
+    ledger,
+    prices: settings.MILLRACE_MODEL_PRICES,
     metrics,
     hooks,
     limits,

@@ -2,12 +2,14 @@ import {
   type AttemptInfo,
   type AttemptOutcome,
   type AttemptResult,
+  type AttemptUsage,
   type Interrupt,
   idOf,
   type JobRef,
   type JobRequest,
   type Message,
   modelParametersOf,
+  promptTokensOf,
   type StreamErrorCode,
   type StreamEvent,
   type StreamEventData,
@@ -37,6 +39,7 @@ import type { WorkerMetrics } from './metrics.ts';
 import { Progress } from './progress.ts';
 import { shownConversation } from './shown-conversation.ts';
 import { abandon, orAborted, UntilAborted } from './until-aborted.ts';
+import { sum, UsageCount } from './usage-count.ts';
 import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
 
 /** What an attempt needs of its worker. */
@@ -63,8 +66,7 @@ export class Attempt {
   readonly #thread: AttemptThread | null;
   readonly #interrupts: Interrupt[] = [];
   #firstTokenMs: number | null = null;
-  /** of this attempt */
-  #usage: Usage = NO_USAGE;
+  readonly #usage: UsageCount;
   /** of what earlier attempts said and this one has said again */
   #keptUsage: Usage = NO_USAGE;
 
@@ -78,6 +80,12 @@ export class Attempt {
     const { signal } = this.#abort;
     const ofAttempt = { writer: begun.writer, progress: this.#progress, signal, draining: this.#draining.signal };
     this.#thread = thread && new AttemptThread(thread, ofAttempt);
+    this.#usage = new UsageCount(begun.request.model, () => promptTokensOf(begun.request));
+  }
+
+  /** what it has used by now, for the ledger; null when nobody knows of anything */
+  get usage(): AttemptUsage | null {
+    return this.#usage.usage;
   }
 
   get info(): AttemptInfo {
@@ -119,7 +127,8 @@ export class Attempt {
       if (this.#thread !== null) await this.#goOn(this.#thread, deadlines);
       const result = await this.#stream(deadlines);
       const done = this.#done(result);
-      await writer.done(done, { usage: this.#usage, output: result?.output, interrupts: this.#interrupts });
+      const completion = { output: result?.output, interrupts: this.#interrupts };
+      await writer.done(done, { usage: this.usage ?? NO_USAGE, ...completion });
       return this.#ended('completed', done.timings);
     } catch (error) {
       return await this.#settle(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
@@ -178,6 +187,7 @@ export class Attempt {
       signal,
       onRetry: (failure) => {
         deadlines.retry();
+        this.#usage.restarts();
         this.#retried(failure);
         return this.#thread?.restarts();
       },
@@ -223,8 +233,12 @@ export class Attempt {
       ...(thread === null ? {} : { thread }),
     };
     const observer: ModelObserver = {
-      onActivity: (activity) => deadlines.onActivity(activity),
-      onUsage: (usage) => this.#addUsage(usage),
+      onActivity: (activity) => {
+        if (activity === 'called') this.#usage.calls();
+        deadlines.onActivity(activity);
+      },
+      onUsage: (usage, model) => this.#usage.report(usage, model),
+      onCall: () => this.#usage.calls(),
     };
     return () => {
       this.#progress.waiting();
@@ -243,6 +257,7 @@ export class Attempt {
       metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);
     }
     writer.emit(event);
+    this.#usage.said(event.type, event.data);
     metrics.events.inc({ type: event.type });
   }
 
@@ -259,8 +274,9 @@ export class Attempt {
     if (reason instanceof WorkerStopping) return this.#release(reason.reason);
     if (reason instanceof LogWriteFailed) throw reason;
     const { code, message, retryable } = failureOf(reason);
+    if (REFUSALS.has(code)) this.#usage.refused();
     try {
-      await this.begun.writer.fail({ code, message, retryable }, this.#knownUsage());
+      await this.begun.writer.fail({ code, message, retryable }, this.usage);
     } catch (refusal) {
       if (refusal instanceof StreamLogError) return this.#settle(refusal);
       throw refusal;
@@ -270,13 +286,13 @@ export class Attempt {
   }
 
   async #release(reason: 'handover' | 'log-lost' | 'worker-lost'): Promise<AttemptResult> {
-    const continues = await this.begun.writer.release(reason, this.#knownUsage());
+    const continues = await this.begun.writer.release(reason, this.usage);
     return this.#ended(continues ? (reason === 'log-lost' ? reason : 'handed-over') : 'void');
   }
 
   /** Somebody else has ended the job or owns it: only the usage is left to store. */
   async #lost(outcome: 'cancelled' | 'fenced'): Promise<AttemptResult> {
-    const usage = this.#knownUsage();
+    const { usage } = this;
     if (usage !== null) {
       await this.begun.writer.recordUsage(usage).catch((error: unknown) => {
         this.ports.logger.warn({ err: error }, 'usage not recorded');
@@ -285,15 +301,9 @@ export class Attempt {
     return this.#ended(outcome);
   }
 
-  /** @returns null when no model reported any */
-  #knownUsage(): Usage | null {
-    const { inputTokens, outputTokens } = this.#usage;
-    return inputTokens + outputTokens === 0 ? null : this.#usage;
-  }
-
   #ended(outcome: AttemptOutcome, details: object = {}, code?: StreamErrorCode): AttemptResult {
     const { logger, metrics } = this.ports;
-    const usage = this.#usage;
+    const usage = this.#usage.reported;
     const durationMs = Math.round(this.#durationMs());
     logger.info({ outcome, durationMs, ...details, ...(code === undefined ? {} : { code }) }, outcome);
     metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
@@ -301,17 +311,13 @@ export class Attempt {
     return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }
 
-  #addUsage(usage: Usage): void {
-    this.#usage = sum(this.#usage, usage);
-  }
-
   /** A pipeline knows its usage better than the observer, who sees only the models that the worker created. */
   #done(result: PipelineResult | undefined): StreamEventData['done'] {
     const { queueMs } = this.begun;
-    if (result !== undefined) this.#usage = result.usage;
+    this.#usage.completed(result?.usage);
     return {
       finishReason: this.#interrupts.length > 0 ? 'interrupt' : (result?.finishReason ?? 'stop'),
-      usage: sum(this.#keptUsage, this.#usage),
+      usage: sum(this.#keptUsage, result?.usage ?? this.#usage.reported),
       timings: { queueMs, firstTokenMs: this.#firstTokenMs, totalMs: this.#elapsedMs() },
     };
   }
@@ -329,9 +335,8 @@ export class Attempt {
 
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
 
-function sum(a: Usage, b: Usage): Usage {
-  return { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
-}
+/** A model that answers so at once has read nothing. */
+const REFUSALS = new Set<StreamErrorCode>(['MODEL_ERROR', 'MODEL_RATE_LIMITED']);
 
 function messagesOf({ messages, instructions }: JobRequest): readonly Message[] {
   return instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];

@@ -1,8 +1,10 @@
 import {
   type AttemptHook,
   type AttemptOutcome,
+  type AttemptUsage,
   idOf,
   type JobRef,
+  type ModelPrices,
   type ThreadRef,
   tenantOf,
 } from '@millrace/contracts';
@@ -13,6 +15,8 @@ import {
   type FairQueue,
   StreamLogError,
   type TenantSlots,
+  type UsageLedger,
+  usageOfAttempt,
 } from '@millrace/stream-log';
 import { aroundAttempt } from './around-attempt.ts';
 import { Attempt, type AttemptPorts } from './attempt.ts';
@@ -30,9 +34,18 @@ export interface JobRunnerPorts extends AttemptPorts {
   readonly fairQueue: Pick<FairQueue, 'markStarted' | 'markReleased' | 'retire' | 'freeSlot'>;
   readonly slots: Pick<TenantSlots, 'pickUp'>;
   readonly threads: Pick<JobThreads, 'enter' | 'claim' | 'leave'>;
+  readonly ledger: Pick<UsageLedger, 'meter'>;
+  readonly prices: ModelPrices;
 }
 
 type Begin = Extract<Begun, { kind: 'begun' }>;
+
+/** How an attempt has ended, and what it has used. */
+interface Ended {
+  readonly outcome: AttemptOutcome;
+  /** null when nobody knows of anything */
+  readonly usage: AttemptUsage | null;
+}
 
 interface Waiting {
   readonly kind: 'waits';
@@ -56,6 +69,8 @@ export type PickUpResult =
 interface Alone {
   readonly outcome: 'alone';
 }
+
+const NO_USAGE: AttemptUsage = { inputTokens: 0, outputTokens: 0 };
 
 const UNCLAIMED = {
   'not-active': { code: 'INTERNAL', message: 'The thread of the job is gone.', retryable: true },
@@ -162,31 +177,27 @@ export class JobRunner {
     const { threads, pipelines } = this.ports;
     const isAgent = pipelines.find(begun.request.pipeline)?.kind === 'agent';
     if (begun.request.threadId === undefined && !isAgent) {
-      const outcome = await this.#attempt(ref, begun, stopping, null);
-      this.#settle(ref, begun, outcome);
-      return outcome;
+      const ended = await this.#attempt(ref, begun, stopping, null);
+      this.#settle(ref, begun, ended);
+      return ended.outcome;
     }
     const thread = threadOf(ref, begun.request);
     const claimed = await threads.claim(ref, begun, leaseToken);
-    const outcome =
+    const ended: Ended =
       typeof claimed === 'string'
-        ? await this.#unclaimed(begun, claimed)
+        ? { outcome: await this.#unclaimed(begun, claimed), usage: null }
         : await this.#attempt(ref, begun, stopping, claimed);
+    const { outcome } = ended;
     // a cancel leaves by itself, but whoever made it knows nothing of a private thread
     const isPrivate = begun.request.threadId === undefined;
     if (outcome === 'completed' || outcome === 'failed' || (isPrivate && outcome === 'cancelled')) {
       await threads.leave(ref, thread, { isPrivate });
     }
-    this.#settle(ref, begun, outcome);
+    this.#settle(ref, begun, ended);
     return outcome;
   }
 
-  async #attempt(
-    ref: JobRef,
-    begun: Begin,
-    stopping: AbortSignal,
-    thread: ClaimedThread | null,
-  ): Promise<AttemptOutcome> {
+  async #attempt(ref: JobRef, begun: Begin, stopping: AbortSignal, thread: ClaimedThread | null): Promise<Ended> {
     const { fairQueue, hooks } = this.ports;
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
@@ -205,7 +216,7 @@ export class JobRunner {
         run: () => currentAttempt.run(attempt, () => attempt.run()),
         onHookError: (error) => logger.warn({ err: error }, 'attempt hook failed'),
       });
-      return outcome;
+      return { outcome, usage: attempt.usage };
     } finally {
       stopping.removeEventListener('abort', stop);
       if (this.#attempts.get(ref) === attempt) this.#attempts.delete(ref);
@@ -223,11 +234,17 @@ export class JobRunner {
     }
   }
 
-  /** Tells the registry how an attempt has ended. */
-  #settle(ref: JobRef, { writer }: Begin, outcome: AttemptOutcome): void {
-    const { fairQueue } = this.ports;
-    if (outcome === 'handed-over' || outcome === 'log-lost') this.#hint(fairQueue.markReleased(ref));
-    else if (outcome !== 'fenced') this.#hint(fairQueue.retire({ ref, keptBytes: writer.keptBytes }));
+  /** Tells the registry how an attempt has ended, and the ledger what it has used. */
+  #settle(ref: JobRef, { writer, attempt, request }: Begin, { outcome, usage }: Ended): void {
+    const { fairQueue, ledger, prices } = this.ports;
+    const { model } = request;
+    const attempts = { [attempt]: usageOfAttempt(usage ?? NO_USAGE, { model, prices }) };
+    if (outcome !== 'handed-over' && outcome !== 'log-lost' && outcome !== 'fenced') {
+      this.#hint(fairQueue.retire({ ref, keptBytes: writer.keptBytes, usage: { total: attempt, attempts } }));
+      return;
+    }
+    if (outcome !== 'fenced') this.#hint(fairQueue.markReleased(ref));
+    this.#hint(ledger.meter(ref, { attempts }));
   }
 
   /** The registry is a hint beside the record: nothing waits for it, and the API's sweep repairs it. */

@@ -154,7 +154,9 @@ export class JobThreads {
     const { canceller, fairQueue } = this.ports;
     const outcome = await canceller.cancel(ref, 'thread');
     await this.leave(ref, thread);
-    if (outcome.kind === 'cancelled') await fairQueue.retire({ ref, keptBytes: outcome.end.keptBytes });
+    if (outcome.kind !== 'cancelled') return;
+    const { keptBytes, attempt } = outcome.end;
+    await fairQueue.retire({ ref, keptBytes, usage: { total: attempt, attempts: {} } });
   }
 
   async #conversation(thread: ThreadRef) {

@@ -1,4 +1,4 @@
-import { type PipelineInfo, samplingParametersOf } from '@millrace/contracts';
+import { type PipelineInfo, qualifiedModel, samplingParametersOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { ModelObserver } from './definition/model-observer.ts';
 import type { Pipeline, PipelineEvent, PipelineInput, PipelineResult } from './definition/pipeline.ts';
@@ -58,10 +58,20 @@ export class PipelineRegistry {
           chatModel: ({ model = input.model, ...choice } = {}) =>
             this.models.create({
               model,
-              observer,
+              observer: observer && observerOf(model, observer),
               ...samplingParametersOf({ ...input, ...samplingParametersOf(choice) }),
             }),
         }),
     };
   }
+}
+
+/** Reports the usage of calls of this model as its own. */
+function observerOf(model: string, observer: ModelObserver): ModelObserver {
+  const name = qualifiedModel(model, 'openai');
+  return {
+    onActivity: (activity) => observer.onActivity(activity),
+    onUsage: (usage) => observer.onUsage(usage, name),
+    onCall: () => observer.onCall?.(),
+  };
 }

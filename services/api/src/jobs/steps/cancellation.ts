@@ -36,6 +36,7 @@ export class Cancellation {
   /** The thread first: as long as the registry lists the job, a sweep tells the thread. */
   async #retire({ threadId, ...job }: EndedJob, keptBytes: number): Promise<void> {
     if (threadId !== null) await this.exit.leave({ ...job, threadId });
-    await this.fairQueue.retire({ ref: job.ref, keptBytes });
+    // its worker reports what it has used
+    await this.fairQueue.retire({ ref: job.ref, keptBytes, usage: { total: job.attempt, attempts: {} } });
   }
 }

@@ -1,7 +1,22 @@
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
-import type { AbandonedJobs, FairQueue, IdempotencyKeys, JobEraser } from '@millrace/stream-log';
+import {
+  type AbandonedJobs,
+  type FairQueue,
+  type IdempotencyKeys,
+  isFinished,
+  type JobEraser,
+  type JobReader,
+  type UsageSettlement,
+} from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { ABANDONED_JOBS, FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_ERASER } from '../../tokens.ts';
+import {
+  ABANDONED_JOBS,
+  FAIR_QUEUE,
+  IDEMPOTENCY_KEYS,
+  JOB_ERASER,
+  JOB_READER,
+  USAGE_SETTLEMENT,
+} from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 
 /** What must be known of a job to erase it. */
@@ -20,6 +35,8 @@ export class JobErasure {
     @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(ABANDONED_JOBS) private readonly abandoned: AbandonedJobs,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(JobQueue) private readonly queue: JobQueue,
   ) {}
 
@@ -34,6 +51,9 @@ export class JobErasure {
   /** Erases a job that has ended.
    *  @returns false: it has not */
   async ended(job: ErasableJob): Promise<boolean> {
+    // what it has used stays in the ledger, and can be learned from its record and log only
+    const outline = await this.reader.outline(job.ref);
+    if (outline !== null && isFinished(outline.status)) await this.settlement.settle(outline);
     if (!(await this.eraser.eraseEnded(job.ref))) return false;
     await Promise.all([
       this.#eraseTraces(job),

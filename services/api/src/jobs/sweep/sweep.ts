@@ -9,10 +9,20 @@ import {
   type JobReader,
   type Subscribers,
   type TenantSlots,
+  type UsageSettlement,
 } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../../settings.ts';
-import { FAIR_QUEUE, JOB_CATALOGUE, JOB_READER, LOGGER, SETTINGS, SUBSCRIBERS, TENANT_SLOTS } from '../../tokens.ts';
+import {
+  FAIR_QUEUE,
+  JOB_CATALOGUE,
+  JOB_READER,
+  LOGGER,
+  SETTINGS,
+  SUBSCRIBERS,
+  TENANT_SLOTS,
+  USAGE_SETTLEMENT,
+} from '../../tokens.ts';
 import { JobQueue, remainingDelayMs } from '../queue/job-queue.ts';
 import { ThreadSweep } from './thread-sweep.ts';
 import { UnlistedJobs } from './unlisted-jobs.ts';
@@ -49,6 +59,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(ThreadSweep) private readonly threads: ThreadSweep,
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
+    @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
@@ -89,8 +100,15 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     requeued += await this.#orZero(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
     await this.fairQueue.pruneStale();
+    await this.#settleUsage();
     await this.#purgeExpired();
     return requeued;
+  }
+
+  /** Counts what nobody has reported of ended jobs, before their records expire. */
+  async #settleUsage(): Promise<void> {
+    let due = BATCH;
+    while (due === BATCH && !this.#stopped) due = await this.settlement.sweep(BATCH);
   }
 
   /** Removes jobs and threads from the lists whose record has expired. */
@@ -175,7 +193,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   /** The thread first: as long as the registry lists the job, the next sweep tells the thread. */
   async #retire(job: JobOutline): Promise<void> {
     await this.threads.leave(job);
-    await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job) });
+    const usage = this.settlement.recorded(job);
+    await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job), usage });
   }
 
   async #busyThreads(): Promise<JobRef[]> {

@@ -17,6 +17,9 @@ export const COMPLETION_GRACE_MS = 2_000;
 export interface ModelObserver {
   /** called for every read from a model's server, also when no event follows; only by the worker's models of openai, and by agents */
   onActivity(activity: ModelActivity): void;
-  /** @param usage the increase since the last call, in tokens */
-  onUsage(usage: Usage): void;
+  /** @param usage the increase since the last call, in tokens
+   *  @param model `provider:name`; the job's own if left out */
+  onUsage(usage: Usage, model?: string): void;
+  /** called before each request to a model; agents report the activity `called` instead */
+  onCall?(): void;
 }

@@ -8,8 +8,12 @@ export class UsageCallback extends BaseCallbackHandler {
   /** by default LangChain runs handlers in the background: an attempt could end before its usage is known */
   override awaitHandlers = true;
 
-  constructor(readonly observer: Pick<ModelObserver, 'onUsage'>) {
+  constructor(readonly observer: Pick<ModelObserver, 'onUsage' | 'onCall'>) {
     super();
+  }
+
+  override handleChatModelStart(): void {
+    this.observer.onCall?.();
   }
 
   override handleLLMEnd({ generations }: LLMResult): void {

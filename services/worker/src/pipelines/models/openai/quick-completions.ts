@@ -46,6 +46,7 @@ export class QuickCompletions extends ChatOpenAICompletions {
     request: StreamingRequest | WholeRequest,
     options: OpenAIClient.RequestOptions = {},
   ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
+    this.#observer?.onCall?.();
     if (!request.stream) return this.#whole(request, options);
     const { maxRetries, ...clientOptions } = options;
     const client = this.#requests.client(this.clientConfig);

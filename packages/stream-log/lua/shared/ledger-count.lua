@@ -1,0 +1,71 @@
+-- Counts reports in the ledger (shared/ledger).
+local LEDGER_DAYS, MAX_FIELDS = 400, 5000
+
+local function add_rows(day_key, entry, rows, sign)
+  for _, row in ipairs(rows) do
+    local model, input, output, estimated, cost = unpack(row)
+    local at = ' ' .. entry.pipeline .. ' ' .. model
+    add_to_day(day_key, 'input' .. at, sign * input)
+    add_to_day(day_key, 'output' .. at, sign * output)
+    add_to_day(day_key, 'estimated' .. at, sign * estimated)
+    if cost == '' then add_to_day(day_key, 'unpriced' .. at, sign * (input + output))
+    else add_to_day(day_key, 'cost' .. at, sign * tonumber(cost)) end
+    add_to_day(day_key, 'used', sign * (input + output))
+  end
+end
+
+-- A model whose name a caller has chosen must not make the day grow without a bound.
+local function bounded_model(day_key, entry, model)
+  if redis.call('HLEN', day_key) < MAX_FIELDS then return model end
+  return redis.call('HEXISTS', day_key, 'jobs ' .. entry.pipeline .. ' ' .. model) == 1 and model or 'other'
+end
+
+local function tokens_in(rows)
+  local sum = 0
+  for _, row in ipairs(rows) do sum = sum + row[2] + row[3] end
+  return sum
+end
+
+-- What the worker reported replaces an estimate, and more replaces less: so reports may come twice, and in any order.
+local function replaces(after, before)
+  if not before then return true end
+  if after.exact ~= before.exact then return after.exact end
+  return tokens_in(after.rows) > tokens_in(before.rows)
+end
+
+-- Counts what a report (JSON: attempts, as in the entry, and total, if the job has ended: a number or 'unknown') says more
+-- than was counted. A job that has ended is unsettled while an attempt of it is not counted.
+local function count_usage(keys, ref, report_json, now_ms)
+  local usage_key, unsettled_key, tenants_key = unpack(keys)
+  local entry, report = read_entry(usage_key, ref), cjson.decode(report_json)
+  if not entry then return end
+  local day_key = usage_key .. ':' .. entry.day
+  if not entry.counted then
+    entry.counted, entry.model = true, bounded_model(day_key, entry, entry.model)
+    add_to_day(day_key, 'jobs ' .. entry.pipeline .. ' ' .. entry.model, 1)
+    redis.call('EXPIREAT', day_key, (entry.day + 1 + LEDGER_DAYS) * 86400)
+    redis.call('ZADD', tenants_key, 'GT', entry.day, (ref:gsub('%.[^.]+$', '')))
+    redis.call('ZREMRANGEBYSCORE', tenants_key, '-inf', math.floor(now_ms / 86400000) - LEDGER_DAYS - 1)
+  end
+  for number, attempt in pairs(report.attempts) do
+    local before = entry.attempts[number]
+    if replaces(attempt, before) then
+      for _, row in ipairs(attempt.rows) do row[1] = bounded_model(day_key, entry, row[1]) end
+      if before then add_rows(day_key, entry, before.rows, -1)
+      else add_to_day(day_key, 'attempts ' .. entry.pipeline .. ' ' .. entry.model, 1) end
+      add_rows(day_key, entry, attempt.rows, 1)
+      entry.attempts[number] = attempt
+    end
+  end
+  -- an older report may come later
+  if tonumber(report.total) then entry.total = math.max(tonumber(report.total), entry.total or 0) end
+  local settled = entry.total ~= nil
+  for number = 1, entry.total or 0 do settled = settled and entry.attempts[tostring(number)] ~= nil end
+  if settled then
+    release_reserved(usage_key, entry)
+    redis.call('ZREM', unsettled_key, ref)
+  elseif entry.total or report.total then
+    redis.call('ZADD', unsettled_key, 'NX', now_ms, ref)
+  end
+  write_entry(usage_key, ref, entry)
+end

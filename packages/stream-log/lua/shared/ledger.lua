@@ -1,0 +1,32 @@
+-- The ledger: what the jobs of a tenant have used, by day (days since 1970, UTC; a job counts on the day of its admission).
+-- usage_key  hash of reference → entry (JSON): what is counted of a job, until its record expires. Fields: day, pipeline,
+--            model, reserved, counted, total (its attempts, once it has ended), attempts: number → { exact, rows },
+--            rows: lists of { model, input, output, estimated, cost (10^-12, '' without a price) }
+-- The sums are beside it, in the hash `<usage_key>:<day>`: `used`, `reserved`, `limit`, and `<what> <pipeline> <model>`.
+
+local function ledger_day(now_s) return string.format('%d', math.floor(now_s / 86400)) end
+
+local function read_entry(usage_key, ref)
+  local stored = redis.call('HGET', usage_key, ref)
+  return stored and cjson.decode(stored)
+end
+
+local function write_entry(usage_key, ref, entry) redis.call('HSET', usage_key, ref, cjson.encode(entry)) end
+
+local function add_to_day(day_key, field, count)
+  if count ~= 0 then redis.call('HINCRBY', day_key, field, string.format('%.0f', count)) end
+end
+
+local function release_reserved(usage_key, entry)
+  add_to_day(usage_key .. ':' .. entry.day, 'reserved', -entry.reserved)
+  entry.reserved = 0
+end
+
+-- Forgets a job that the ledger will hear of no more. Its sums stay.
+local function forget_usage(usage_key, unsettled_key, ref)
+  local entry = read_entry(usage_key, ref)
+  if not entry then return end
+  release_reserved(usage_key, entry)
+  redis.call('HDEL', usage_key, ref)
+  redis.call('ZREM', unsettled_key, ref)
+end

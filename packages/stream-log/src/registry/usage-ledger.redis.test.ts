@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type AttemptUsage, type JobRef, jobRef, ModelPrices, newRequestId } from '@millrace/contracts';
+import { startRedis, startRedisCluster, type TestRedis, type TestRedisCluster } from '@millrace/testing';
+import fc from 'fast-check';
+import { LogHarness, say } from '../testing/log-harness.ts';
+import { FairQueue } from './fair-queue.ts';
+import { JobCatalogue } from './job-catalogue.ts';
+import { type DayUsage, UsageLedger } from './usage-ledger.ts';
+import { type UsageReport, usageOfAttempt } from './usage-report.ts';
+import { UsageSettlement } from './usage-settlement.ts';
+
+let server: TestRedis;
+let cluster: TestRedisCluster;
+beforeAll(async () => {
+  [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+}, 60_000);
+afterAll(() => Promise.all([server.stop(), cluster.stop()]));
+
+const LIMITS = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1e9 };
+const MODEL = 'openai:test';
+const PRICES = new ModelPrices({ [MODEL]: { input: 2, output: 8 }, 'openai:other*': { input: 1, output: 1 } });
+const today = () => Math.floor(Date.now() / 86_400_000);
+
+class Books {
+  readonly fairQueue: FairQueue;
+  readonly catalogue: JobCatalogue;
+  readonly ledger: UsageLedger;
+  readonly settlement: UsageSettlement;
+
+  constructor(
+    readonly d: LogHarness,
+    limits = d.limits,
+  ) {
+    this.fairQueue = new FairQueue(d.redis, d.keys, limits);
+    this.catalogue = new JobCatalogue(d.redis, d.keys, d.reader);
+    this.ledger = new UsageLedger(d.redis, d.keys);
+    this.settlement = new UsageSettlement(this.ledger, d.reader, PRICES);
+  }
+
+  async admit(ref: JobRef = jobRef('t', newRequestId())): Promise<JobRef> {
+    const metered = { pipeline: 'chat', model: MODEL };
+    await this.fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1, metered }, LIMITS);
+    return ref;
+  }
+
+  /** A job that is admitted and queued. */
+  async job(ref?: JobRef): Promise<JobRef> {
+    return this.d.job({}, await this.admit(ref));
+  }
+
+  async days(tenant = 't'): Promise<DayUsage[]> {
+    return this.ledger.read([tenant], { from: today() - 1, to: today() + 1 });
+  }
+
+  /** What was counted, without the zeros. */
+  async sums(tenant = 't') {
+    const rows = await this.days(tenant);
+    return rows.map((row) =>
+      Object.fromEntries(
+        Object.entries(row).filter(
+          ([name, count]) => name === 'model' || (typeof count === 'number' && count !== 0 && name !== 'day'),
+        ),
+      ),
+    );
+  }
+
+  /** Settles whatever has ended by now. */
+  settle(): Promise<number> {
+    return this.settlement.sweep(100, -60_000);
+  }
+}
+
+function reportOf(attempts: Readonly<Record<number, AttemptUsage>>, total?: number): UsageReport {
+  const counted = Object.entries(attempts).map(([number, usage]) => [
+    number,
+    usageOfAttempt(usage, { model: MODEL, prices: PRICES }),
+  ]);
+  return { ...(total === undefined ? {} : { total }), attempts: Object.fromEntries(counted) };
+}
+
+const used = (inputTokens: number, outputTokens: number, estimatedTokens?: number): AttemptUsage => ({
+  ...{ inputTokens, outputTokens },
+  ...(estimatedTokens === undefined ? {} : { estimatedTokens }),
+});
+
+describe.each(['server', 'cluster'])('the ledger on a %s', (kind) => {
+  const harness = () => (kind === 'server' ? LogHarness.single(server.url) : LogHarness.cluster(cluster.ports));
+
+  it('counts what an attempt has used once, however often and by whomever it is reported', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const ref = await books.admit();
+    const usage = reportOf({ 1: used(10, 5) }, 1);
+    await books.ledger.meter(ref, reportOf({ 1: used(10, 5) }));
+    await Promise.all([
+      books.fairQueue.retire({ ref, keptBytes: 1, usage }),
+      books.ledger.meter(ref, usage),
+      books.fairQueue.retire({ ref, keptBytes: 1, usage }),
+    ]);
+    expect(await books.sums()).toEqual([
+      { model: MODEL, jobs: 1, attempts: 1, inputTokens: 10, outputTokens: 5, cost: 60_000_000 },
+    ]);
+    expect(await books.ledger.unsettled(-60_000, 10)).toEqual([]);
+  });
+
+  it('counts every attempt, and settles from the record what nobody has reported', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const ref = await books.job();
+    const first = await d.begin(ref);
+    await first.release('handover', used(3, 1));
+    const second = await d.begin(ref);
+    await second.fail({ code: 'MODEL_ERROR', message: 'm', retryable: false }, used(3, 4));
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 2: used(3, 4) }, 2) });
+    expect(await books.sums()).toMatchObject([{ jobs: 1, attempts: 1, inputTokens: 3, outputTokens: 4 }]);
+    expect(await books.settle()).toBe(1);
+    expect(await books.sums()).toMatchObject([{ jobs: 1, attempts: 2, inputTokens: 6, outputTokens: 5 }]);
+    expect(await books.settle()).toBe(0);
+  });
+
+  it('estimates an attempt whose worker died from its log and its prompt, until a report comes after all', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const ref = await books.job();
+    const frozen = await d.begin(ref);
+    say(frozen, 'x'.repeat(40));
+    await frozen.flush();
+    const second = await d.begin(ref);
+    say(second, 'another attempt, which is not the first one’s');
+    await second.flush();
+    await d.canceller.cancel(ref, 'owner');
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 2: used(1, 9) }, 2) });
+    await books.settle();
+    // the prompt is "hi"
+    const estimate = { attempts: 2, inputTokens: 2, outputTokens: 19, estimatedTokens: 11 };
+    expect(await books.sums()).toMatchObject([estimate]);
+    await frozen.recordUsage(used(1, 4));
+    await books.ledger.meter(ref, reportOf({ 1: used(1, 4) }));
+    const [sums] = await books.sums();
+    expect(sums).toEqual({ model: MODEL, jobs: 1, attempts: 2, inputTokens: 2, outputTokens: 13, cost: 108_000_000 });
+  });
+
+  it('keeps the sums of a job that is gone, and nothing else of it', async () => {
+    await using d = harness();
+    const books = new Books(d, { ...d.limits, recordRetentionMs: 0, logRetentionMs: 0 });
+    const [expired, erased] = [await books.admit(), await books.admit()];
+    for (const ref of [expired, erased]) {
+      await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 1: used(10, 5) }, 2) });
+    }
+    await books.fairQueue.dropAdmission(erased);
+    while ((await books.catalogue.purgeExpired(10)) > 0);
+    expect(await books.sums()).toMatchObject([{ jobs: 2, attempts: 2, inputTokens: 20, outputTokens: 10 }]);
+    expect(await d.redis.exists(d.keys.usageOf('t'), d.keys.unsettledJobs)).toBe(0);
+    // a zombie that reports it now is not counted: it would count twice
+    await books.ledger.meter(erased, reportOf({ 1: used(10, 5) }, 1));
+    expect(await books.sums()).toMatchObject([{ inputTokens: 20 }]);
+    expect(await d.redis.ttl(d.keys.usageOfDay('t', today()))).toBeGreaterThan(399 * 86_400);
+  });
+});
+
+describe('the ledger', () => {
+  it('says which tokens had no price, keeps models apart, and bounds their number', async () => {
+    await using d = LogHarness.single(server.url);
+    const books = new Books(d);
+    const models = ['openai:other-1', 'openai:free of charge'].map((model) => ({
+      model,
+      ...used(1, 1),
+      estimatedTokens: 0,
+    }));
+    const ref = await books.admit();
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 1: { ...used(2, 2), models } }, 1) });
+    expect(await books.sums()).toEqual(
+      expect.arrayContaining([
+        { model: MODEL, jobs: 1, attempts: 1 },
+        { model: 'openai:other-1', inputTokens: 1, outputTokens: 1, cost: 2_000_000 },
+        { model: 'openai:free of charge', inputTokens: 1, outputTokens: 1, unpricedTokens: 2 },
+      ]),
+    );
+    const full = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`jobs chat m${n}`, 1]));
+    await d.redis.hset(d.keys.usageOfDay('t', today()), full);
+    const late = await books.admit();
+    const [other] = [{ model: 'openai:one-more', ...used(7, 0), estimatedTokens: 0 }];
+    await books.fairQueue.retire({
+      ref: late,
+      keptBytes: 1,
+      usage: reportOf({ 1: { ...used(7, 0), models: [other] } }, 1),
+    });
+    expect((await books.days()).filter(({ inputTokens }) => inputTokens === 7)).toMatchObject([{ model: 'other' }]);
+  });
+
+  it('has the sums of the records after any order of reports, sweeps, repeats and deaths', async () => {
+    await using d = LogHarness.single(server.url);
+    const usage = fc.record({ input: fc.nat(50), output: fc.nat(50) });
+    const attempt = fc.record({
+      usage: fc.option(usage, { nil: null }),
+      // how its worker tells the ledger of it, if it lives for so long
+      metered: fc.boolean(),
+      tells: fc.integer({ min: 0, max: 3 }),
+    });
+    const job = fc.record({
+      attempts: fc.array(attempt, { maxLength: 4 }),
+      retiredBy: fc.constantFrom('worker', 'sweep', 'canceller'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(job, { minLength: 1, maxLength: 5 }), fc.nat(), async (jobs, seed) => {
+        const tenant = newRequestId();
+        const books = new Books(d);
+        const calls: (() => Promise<unknown>)[] = [];
+        const expected = { jobs: jobs.length, attempts: 0, inputTokens: 0, outputTokens: 0, estimatedTokens: 0 };
+        const refs: JobRef[] = [];
+        for (const { attempts, retiredBy } of jobs) {
+          const ref = await books.job(jobRef(tenant, newRequestId()));
+          refs.push(ref);
+          for (const [place, { usage: reported, tells }] of attempts.entries()) {
+            const writer = await d.begin(ref);
+            say(writer, 'abcd'.repeat(tells));
+            await writer.flush();
+            const exact = reported && used(reported.input, reported.output);
+            if (exact !== null) {
+              await writer.recordUsage(exact);
+              calls.push(() => books.ledger.meter(ref, reportOf({ [place + 1]: exact })));
+            }
+            expected.attempts += 1;
+            expected.inputTokens += exact?.inputTokens ?? 1;
+            expected.outputTokens += exact?.outputTokens ?? tells;
+            if (exact === null) expected.estimatedTokens += 1 + tells;
+          }
+          await d.canceller.cancel(ref, 'owner');
+          const outline = await d.reader.outline(ref);
+          if (outline === null) throw new Error('the record is gone');
+          const recorded = books.settlement.recorded(outline);
+          const known: UsageReport = retiredBy === 'sweep' ? recorded : { total: outline.attempt, attempts: {} };
+          calls.push(() => books.fairQueue.retire({ ref, keptBytes: 1, usage: known }));
+          if (retiredBy === 'worker') calls.push(() => books.ledger.meter(ref, recorded));
+          calls.push(
+            () => books.settlement.settle(outline),
+            () => books.settle(),
+          );
+        }
+        await Promise.all(shuffled([...calls, ...calls], seed).map((call) => call()));
+        // the last sweep comes when all is over
+        for (const ref of refs) await books.fairQueue.retire({ ref, keptBytes: 1 });
+        await books.settle();
+        const sums = (await books.days(tenant)).reduce(
+          (total, row) => ({
+            jobs: total.jobs + row.jobs,
+            attempts: total.attempts + row.attempts,
+            inputTokens: total.inputTokens + row.inputTokens,
+            outputTokens: total.outputTokens + row.outputTokens,
+            estimatedTokens: total.estimatedTokens + row.estimatedTokens,
+          }),
+          { jobs: 0, attempts: 0, inputTokens: 0, outputTokens: 0, estimatedTokens: 0 },
+        );
+        expect(sums).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** In an order that a seed decides. */
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  let state = seed + 1;
+  const next = () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state;
+  };
+  return items
+    .map((item) => ({ item, order: next() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,117 @@
+import { type JobRef, tenantOf } from '@millrace/contracts';
+import type { KeySpace } from '../redis/keys.ts';
+import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+import type { UsageReport } from './usage-report.ts';
+
+/** What a tenant has used on one day, of one pipeline and model. */
+export interface DayUsage {
+  readonly tenant: string;
+  /** days since 1970, UTC: when the jobs were admitted */
+  readonly day: number;
+  readonly pipeline: string;
+  readonly model: string;
+  /** jobs that have ended, or of which an attempt has; with the model that they named, as attempts are */
+  readonly jobs: number;
+  readonly attempts: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** how many of these tokens are estimates */
+  readonly estimatedTokens: number;
+  /** 10⁻¹² of the currency, by the prices of the time */
+  readonly cost: number;
+  /** tokens of models that had no price */
+  readonly unpricedTokens: number;
+}
+
+const NOTHING = {
+  ...{ jobs: 0, attempts: 0, inputTokens: 0, outputTokens: 0, estimatedTokens: 0, cost: 0, unpricedTokens: 0 },
+} as const;
+
+/** What the scripts call each count. */
+const COUNTS = new Map<string, keyof typeof NOTHING>([
+  ['jobs', 'jobs'],
+  ['attempts', 'attempts'],
+  ['input', 'inputTokens'],
+  ['output', 'outputTokens'],
+  ['estimated', 'estimatedTokens'],
+  ['cost', 'cost'],
+  ['unpriced', 'unpricedTokens'],
+]);
+
+/** Days read at a time. */
+const BATCH = 200;
+
+/** What tenants have used, day by day, kept for 400 days.
+ *
+ *  For each job it remembers what it has counted of which attempt, for as long as the record may live, and counts what a
+ *  report says more. So reports may be repeated, come late and in any order: the sums are those of the attempts.
+ *  @see docs/adr/0040-the-ledger-counts-differences.md */
+export class UsageLedger {
+  readonly #run: RunScript;
+
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: KeySpace,
+  ) {
+    this.#run = scriptsOf(redis);
+  }
+
+  /** Counts what is known of a job. One that was erased, or whose record has expired, is not counted. */
+  async meter(ref: JobRef, report: UsageReport): Promise<void> {
+    const keys = [this.keys.usageOf(tenantOf(ref)), this.keys.unsettledJobs, this.keys.tenantsWithUsage];
+    await this.#run('meter', keys, [ref, JSON.stringify(report)]);
+  }
+
+  /** Ended jobs of which an attempt is missing, those that ended first at the beginning.
+   *  @param olderThanMs since they ended, milliseconds */
+  async unsettled(olderThanMs: number, limit: number): Promise<JobRef[]> {
+    const [seconds] = await this.redis.time();
+    const latest = Number(seconds) * 1_000 - olderThanMs;
+    const refs = await this.redis.zrange(this.keys.unsettledJobs, '-inf', String(latest), 'BYSCORE', 'LIMIT', 0, limit);
+    return refs as JobRef[];
+  }
+
+  /** Removes a job from the unsettled ones: nothing more can be learned of it. */
+  async giveUp(ref: JobRef): Promise<void> {
+    await this.redis.zrem(this.keys.unsettledJobs, ref);
+  }
+
+  /** @returns tenants of which something was counted on this day or later, and perhaps others */
+  tenantsSince(day: number): Promise<string[]> {
+    return this.redis.zrange(this.keys.tenantsWithUsage, day, '+inf', 'BYSCORE');
+  }
+
+  /** @param from and `to`, inclusive: days since 1970, UTC */
+  async read(tenants: readonly string[], { from, to }: { from: number; to: number }): Promise<DayUsage[]> {
+    const days = Array.from({ length: Math.max(0, to - from + 1) }, (_, nth) => from + nth);
+    const wanted = tenants.flatMap((tenant) => days.map((day) => ({ tenant, day })));
+    const usage: DayUsage[] = [];
+    for (let start = 0; start < wanted.length; start += BATCH) {
+      const batch = wanted.slice(start, start + BATCH);
+      const replies = await Promise.all(
+        batch.map(({ tenant, day }) => this.redis.hgetall(this.keys.usageOfDay(tenant, day))),
+      );
+      for (const [place, reply] of replies.entries()) {
+        const of = batch[place];
+        if (of !== undefined) usage.push(...rowsOf(reply).map((row) => ({ ...of, ...row })));
+      }
+    }
+    return usage;
+  }
+}
+
+type Row = Omit<DayUsage, 'tenant' | 'day'>;
+
+/** @param fields `<what> <pipeline> <model>` → count, and the sums of the day, which have no spaces */
+function rowsOf(fields: Readonly<Record<string, string>>): Row[] {
+  const rows = new Map<string, Row>();
+  for (const [field, count] of Object.entries(fields)) {
+    const [what = '', pipeline, ...rest] = field.split(' ');
+    const name = COUNTS.get(what);
+    if (name === undefined || pipeline === undefined) continue;
+    const model = rest.join(' ');
+    const key = `${pipeline} ${model}`;
+    rows.set(key, { ...(rows.get(key) ?? { pipeline, model, ...NOTHING }), [name]: Number(count) });
+  }
+  return [...rows.values()];
+}
