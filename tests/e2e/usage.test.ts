@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { endless } from '@millrace/simulated-model';
 import { eventually } from '@millrace/testing';
 import { idOf, SystemHarness } from './system-harness.ts';
 
@@ -83,5 +84,30 @@ describe('GET /usage', () => {
     // sweeps go on and count nothing twice
     await system.restart(system.apis[0] as (typeof system.apis)[number]);
     expect(await usageOf(system)).toMatchObject(expected);
+  });
+});
+
+describe('the tokens of a day', () => {
+  it('end an answer that goes far beyond what it reserved, and refuse the next one on every node', async () => {
+    const limit = 400;
+    await using system = await SystemHarness.start({
+      env: { MILLRACE_MAX_TOKENS_PER_DAY_PER_TENANT: String(limit) },
+    });
+    system.model.answer(() => endless(() => DELTA));
+    await using stream = await system.ask({ query: 'talk', maxTokens: 50 });
+    await stream.collect();
+    expect(stream.terminal()).toMatchObject({ event: 'error', data: { code: 'QUOTA_EXCEEDED', retryable: true } });
+    expect(await (await system.model.request(0)).ended).toMatchObject({ by: 'client' });
+    const tokens = await eventually(async () => (await usageOf(system))?.outputTokens);
+    expect(tokens).toBeGreaterThan(limit);
+    for (const node of [system.node(0), system.node(1)]) {
+      const refused = await fetch(`${node}/jobs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: 'talk', maxTokens: 50 }),
+      });
+      expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true]);
+    }
+    expect(system.model.requests).toHaveLength(1);
   });
 });

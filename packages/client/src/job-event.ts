@@ -70,6 +70,7 @@ export type JobErrorCode =
   | 'WORKER_LOST'
   | 'AGENT_ERROR'
   | 'RECURSION_LIMIT'
+  | 'QUOTA_EXCEEDED'
   | 'INTERNAL';
 
 export type JobEventType = keyof JobEventData;

@@ -36,6 +36,7 @@ export const STREAM_ERROR_CODES = [
   'WORKER_LOST',
   'AGENT_ERROR',
   'RECURSION_LIMIT',
+  'QUOTA_EXCEEDED',
   'INTERNAL',
 ] as const;
 

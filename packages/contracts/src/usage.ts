@@ -19,7 +19,7 @@ export interface AttemptUsage extends Usage {
 }
 
 /** Bytes of UTF-8 per token, about: of English text it is 4, and Chinese has 3 bytes and about a token per character. */
-const BYTES_PER_TOKEN = 4;
+export const BYTES_PER_TOKEN = 4;
 
 /** What an image, a recording or a file counts as, tokens: its size says little. */
 const MEDIA_TOKENS = 1_000;
@@ -50,6 +50,15 @@ export function promptTokensOf(request: JobRequest): number {
   const others = [tools, input, resume, responseFormat].filter((value) => value !== undefined);
   const bytes = sizeOf(instructions) + sum(others.map((value) => sizeOf(JSON.stringify(value))));
   return estimatedTokens(bytes + sum(messages.map(textBytes))) + MEDIA_TOKENS * sum(messages.map(mediaCount));
+}
+
+/** What an answer is expected to have at most where the request sets no `maxTokens`. */
+const EXPECTED_OUTPUT_TOKENS = 1_024;
+
+/** What a job reserves of its tenant's tokens of the day.
+ *  @param promptTokens the estimate of its prompt */
+export function reservedTokensOf({ maxTokens = EXPECTED_OUTPUT_TOKENS }: JobRequest, promptTokens: number): number {
+  return promptTokens + maxTokens;
 }
 
 function textBytes({ content, toolCalls = [] }: Message): number {

@@ -128,6 +128,10 @@ export const apiSettingsSchema = z
       .describe(
         'Bytes that one tenant’s prompts, answers, records and threads may use in Redis, with its checkpoints in PostgreSQL, before its new jobs get 429. Default: with keys a share of Redis’s maxmemory (80 %, divided by the number of tenants with keys, at most by 4), or 1 GiB without maxmemory; without keys no limit',
       ),
+    MILLRACE_MAX_TOKENS_PER_DAY_PER_TENANT: integer()
+      .min(1)
+      .optional()
+      .describe('Tokens that one tenant may use on a day (UTC) before its new jobs get 429; default: no limit'),
     ...slotSettings,
     MILLRACE_MAX_STREAMS_PER_TENANT: integer()
       .min(1)

@@ -33,6 +33,9 @@ const TYPES: Readonly<Record<number, string>> = {
 /** What refuses a request before there is a job, for reasons that pass. */
 const PASSING: ReadonlySet<ProblemCode> = new Set(['RATE_LIMITED', 'QUOTA_EXCEEDED', 'QUEUE_FULL', 'UNAVAILABLE']);
 
+/** Clients ignore a longer `Retry-After`, and would repeat a request at once that is refused until midnight. */
+const LONGEST_WAIT_SECONDS = 60;
+
 /** A failure in Anthropic's form. */
 export function anthropicProblem(problem: ForeignProblem): ForeignAnswer {
   const { code, detail, requestId, errors = [], retryAfter, isJobMade } = problem;
@@ -47,7 +50,7 @@ export function anthropicProblem(problem: ForeignProblem): ForeignAnswer {
     status,
     headers: {
       'request-id': requestId,
-      'x-should-retry': String(isPassing),
+      'x-should-retry': String(isPassing && Number(retryAfter ?? 0) <= LONGEST_WAIT_SECONDS),
       ...(isPassing && retryAfter !== undefined ? { 'Retry-After': retryAfter } : {}),
     },
     contentType: 'application/json; charset=utf-8',
@@ -62,7 +65,7 @@ export function errorBody(error: AnthropicError, requestId: string): object {
 
 /** The failure of a job, in Anthropic's form. */
 export function anthropicJobError({ code, message }: Pick<JobError, 'code' | 'message'>): AnthropicError {
-  if (code === 'MODEL_RATE_LIMITED') return { type: 'rate_limit_error', message };
+  if (code === 'MODEL_RATE_LIMITED' || code === 'QUOTA_EXCEEDED') return { type: 'rate_limit_error', message };
   if (code === 'TIMEOUT' || code === 'MODEL_TIMEOUT') return { type: 'timeout_error', message };
   return { type: 'api_error', message };
 }

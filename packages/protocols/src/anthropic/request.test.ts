@@ -215,5 +215,7 @@ describe('an error in Anthropic’s form', () => {
     const busy = { ...problem, code: 'QUEUE_FULL', status: 503, retryAfter: '5' } as const;
     expect(anthropicProblem(busy).headers).toMatchObject({ 'x-should-retry': 'true', 'Retry-After': '5' });
     expect(anthropicProblem({ ...busy, isJobMade: true }).headers).toMatchObject({ 'x-should-retry': 'false' });
+    const long = { 'x-should-retry': 'false', 'Retry-After': '3600' };
+    expect(anthropicProblem({ ...busy, retryAfter: '3600' }).headers).toMatchObject(long);
   });
 });

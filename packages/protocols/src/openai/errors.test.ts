@@ -33,5 +33,10 @@ describe('an error in OpenAI’s form', () => {
       headers: { 'x-should-retry': 'true', 'Retry-After': '5' },
     });
     expect(openAiProblem({ ...busy, isJobMade: true }).headers).toEqual({ 'x-should-retry': 'false' });
+    // until midnight: nobody is to knock twice more before giving up
+    expect(openAiProblem({ ...busy, retryAfter: '3600' }).headers).toEqual({
+      'x-should-retry': 'false',
+      'Retry-After': '3600',
+    });
   });
 });

@@ -56,6 +56,9 @@ const KINDS: Readonly<Record<ProblemCode, Kind>> = {
 /** What refuses a request before there is a job, for reasons that pass. */
 const PASSING: ReadonlySet<ProblemCode> = new Set(['RATE_LIMITED', 'QUOTA_EXCEEDED', 'QUEUE_FULL', 'UNAVAILABLE']);
 
+/** Clients ignore a longer `Retry-After`, and would repeat a request at once that is refused until midnight. */
+const LONGEST_WAIT_SECONDS = 60;
+
 /** A failure in OpenAI's form. `x-should-retry` tells its clients whether repeating the request is safe. */
 export function openAiProblem(problem: ForeignProblem): ForeignAnswer {
   const { code, detail, errors = [], retryAfter, isJobMade } = problem;
@@ -72,7 +75,7 @@ export function openAiProblem(problem: ForeignProblem): ForeignAnswer {
   return {
     status: kind.status ?? problem.status,
     headers: {
-      'x-should-retry': String(isPassing),
+      'x-should-retry': String(isPassing && Number(retryAfter ?? 0) <= LONGEST_WAIT_SECONDS),
       ...(isPassing && retryAfter !== undefined ? { 'Retry-After': retryAfter } : {}),
     },
     contentType: 'application/json; charset=utf-8',
@@ -85,6 +88,8 @@ export function openAiJobError({ code, message }: Pick<JobError, 'code' | 'messa
   if (code === 'MODEL_RATE_LIMITED') {
     return { message, type: 'rate_limit_error', code: 'rate_limit_exceeded', param: null };
   }
+  if (code === 'QUOTA_EXCEEDED')
+    return { message, type: 'insufficient_quota', code: 'insufficient_quota', param: null };
   return { message, type: 'server_error', code: 'server_error', param: null };
 }
 

@@ -8,11 +8,12 @@
 -- ARGV[1] reference  ARGV[2] max queued jobs  ARGV[3] max open jobs of a tenant  ARGV[4] retention (ms)
 -- ARGV[5] max priority  ARGV[6] bytes that the job takes now  ARGV[7] max stored bytes of a tenant
 -- ARGV[8] pipeline, '' for a job that the ledger ignores  ARGV[9] model
+-- ARGV[10] tokens that it reserves  ARGV[11] max tokens of a tenant and day, 'none', or '' to leave what is known of it
 -- RETURNS priority, from 1: admitted, now or before | -1 the queue is full | -2 the tenant has too many open jobs
---       | -3 the tenant has too many stored bytes
+--       | -3 the tenant has too many stored bytes | {-4, tokens that are left of the day}
 local ref, max_queued, max_open, retention_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_priority, bytes, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local pipeline, model = ARGV[8], ARGV[9]
+local pipeline, model, tokens, max_tokens = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11]
 local turns = redis.call('HMGET', KEYS[6], 'started', 'base')
 local started, base = tonumber(turns[1] or 0), tonumber(turns[2] or 0)
 local function priority(fair_turn) return math.max(1, math.min(fair_turn - base, max_priority)) end
@@ -23,6 +24,10 @@ if redis.call('ZCARD', KEYS[4]) >= max_open then return -2 end
 local stored = redis.call('HMGET', KEYS[10], 'total', ref)
 local total, before = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
 if total + bytes > max_bytes then return -3 end
+local time = redis.call('TIME')
+local day = ledger_day(time[1])
+local left = left_of_day(KEYS[11] .. ':' .. day, max_tokens)
+if left and tokens > left then return { -4, math.max(0, left) } end
 
 local next_turn = tonumber(redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2])
 if not next_turn then
@@ -33,7 +38,6 @@ end
 local own = tonumber(redis.call('ZRANGE', KEYS[4], -1, -1, 'WITHSCORES')[2] or 0)
 local fair_turn = math.max(own, started, (next_turn or 0) - 1) + 1
 
-local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 -- strictly increasing, so that a score alone is a cursor
 local latest = tonumber(redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0)
@@ -42,11 +46,10 @@ for _, place in ipairs({ 1, 3, 5 }) do redis.call('ZADD', KEYS[place], arrival, 
 for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.format('%.0f', fair_turn), ref) end
 redis.call('ZADD', KEYS[9], 0, holder_of(ref))
 redis.call('HSET', KEYS[10], ref, bytes, 'total', total + bytes - before)
--- an earlier job may have had the id
-forget_usage(KEYS[11], KEYS[12], ref)
-if pipeline ~= '' then
-  write_entry(KEYS[11], ref,
-    { day = ledger_day(time[1]), pipeline = pipeline, model = model, reserved = 0, attempts = {} })
+-- an earlier job may have had the id; one that is admitted again keeps what is counted of it
+if max_tokens ~= '' then forget_usage(KEYS[11], KEYS[12], ref) end
+if pipeline ~= '' and not read_entry(KEYS[11], ref) then
+  open_entry(KEYS[11], ref, { day = day, pipeline = pipeline, model = model, reserved = tokens }, max_tokens)
 end
 
 -- an earlier job may have had the id, and its record is gone

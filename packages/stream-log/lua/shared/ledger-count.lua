@@ -1,5 +1,5 @@
 -- Counts reports in the ledger (shared/ledger).
-local LEDGER_DAYS, MAX_FIELDS = 400, 5000
+local MAX_FIELDS = 5000
 
 local function add_rows(day_key, entry, rows, sign)
   for _, row in ipairs(rows) do
@@ -43,7 +43,7 @@ local function count_usage(keys, ref, report_json, now_ms)
   if not entry.counted then
     entry.counted, entry.model = true, bounded_model(day_key, entry, entry.model)
     add_to_day(day_key, 'jobs ' .. entry.pipeline .. ' ' .. entry.model, 1)
-    redis.call('EXPIREAT', day_key, (entry.day + 1 + LEDGER_DAYS) * 86400)
+    keep_day(day_key, entry.day)
     redis.call('ZADD', tenants_key, 'GT', entry.day, (ref:gsub('%.[^.]+$', '')))
     redis.call('ZREMRANGEBYSCORE', tenants_key, '-inf', math.floor(now_ms / 86400000) - LEDGER_DAYS - 1)
   end

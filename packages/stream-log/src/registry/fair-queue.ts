@@ -11,6 +11,8 @@ export interface AdmissionLimits {
   readonly maxOpenPerTenant: number;
   /** bytes that one tenant's jobs have in Redis */
   readonly maxStoredBytesPerTenant: number;
+  /** tokens that one tenant may use on a day; null: any number; left out: what was last said of it stays */
+  readonly maxTokensPerDay?: number | null;
 }
 
 /** The ledger waits for the record. */
@@ -28,9 +30,11 @@ const NO_LIMITS: AdmissionLimits = {
 export type Admission =
   /** `priority`: see {@link FairQueue} */
   | { readonly outcome: 'admitted'; readonly priority: number }
-  | { readonly outcome: 'queue-full' | 'too-many-jobs' | 'too-many-bytes' };
+  | { readonly outcome: 'queue-full' | 'too-many-jobs' | 'too-many-bytes' }
+  /** `left`: of the tenant's tokens of the day */
+  | { readonly outcome: 'too-many-tokens'; readonly left: number };
 
-const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted'>>([
+const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted' | 'too-many-tokens'>>([
   [-1, 'queue-full'],
   [-2, 'too-many-jobs'],
   [-3, 'too-many-bytes'],
@@ -40,6 +44,8 @@ const REFUSALS = new Map<number, Exclude<Admission['outcome'], 'admitted'>>([
 interface MeteredJob {
   readonly pipeline: string;
   readonly model: string;
+  /** tokens that it is expected to use at most; reserved if its tenant has a limit of the day */
+  readonly reservedTokens?: number;
 }
 
 /** A job that has ended. */
@@ -103,7 +109,9 @@ export class FairQueue {
     const { maxQueued, maxOpenPerTenant, maxStoredBytesPerTenant } = limits;
     const args = [job.ref, maxQueued, maxOpenPerTenant, this.#retentionMs, MAX_PRIORITY];
     const bytes = [job.keptBytes + job.requestBytes, maxStoredBytesPerTenant];
-    const metered = [job.metered?.pipeline ?? '', job.metered?.model ?? ''];
+    const { pipeline = '', model = '', reservedTokens = 0 } = job.metered ?? {};
+    const maxTokens = limits.maxTokensPerDay === null ? 'none' : (limits.maxTokensPerDay ?? '');
+    const metered = [pipeline, model, reservedTokens, maxTokens];
     const ledger = [this.keys.usageOf(tenant), this.keys.unsettledJobs];
     const admitted = this.#run(
       'admit',
@@ -111,12 +119,11 @@ export class FairQueue {
       [...args, ...bytes, ...metered],
     );
     // right behind it on the same connection: no further round trip
-    const [reply] = (await Promise.all([admitted, job.threadId ? this.#join(job.ref, job.threadId) : null])).map(
-      Number,
-    );
-    if (reply === undefined) throw new RangeError('admit.lua answered nothing');
-    const outcome = REFUSALS.get(reply);
-    return outcome === undefined ? { outcome: 'admitted', priority: reply } : { outcome };
+    const [reply] = await Promise.all([admitted, job.threadId ? this.#join(job.ref, job.threadId) : null]);
+    if (Array.isArray(reply)) return { outcome: 'too-many-tokens', left: Number(reply[1]) };
+    const priority = Number(reply);
+    const outcome = REFUSALS.get(priority);
+    return outcome === undefined ? { outcome: 'admitted', priority } : { outcome };
   }
 
   /** The place in the queue of a job that is queued again: the one it had, or first in line when a worker has had it.

@@ -38,8 +38,8 @@ class Books {
   }
 
   async admit(ref: JobRef = jobRef('t', newRequestId())): Promise<JobRef> {
-    const metered = { pipeline: 'chat', model: MODEL };
-    await this.fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1, metered }, LIMITS);
+    const metered = { pipeline: 'chat', model: MODEL, reservedTokens: 7 };
+    await this.fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1, metered }, { ...LIMITS, maxTokensPerDay: 1e6 });
     return ref;
   }
 
@@ -158,6 +158,66 @@ describe.each(['server', 'cluster'])('the ledger on a %s', (kind) => {
   });
 });
 
+describe.each(['server', 'cluster'])('the tokens of a day on a %s', (kind) => {
+  const harness = () => (kind === 'server' ? LogHarness.single(server.url) : LogHarness.cluster(cluster.ports));
+  const asking = (books: Books, tokens: number, limit: number | null, ref: JobRef = jobRef('t', newRequestId())) =>
+    books.fairQueue
+      .admit(
+        { ref, keptBytes: 1, requestBytes: 1, metered: { pipeline: 'chat', model: MODEL, reservedTokens: tokens } },
+        { ...LIMITS, maxTokensPerDay: limit },
+      )
+      .then((admission) => ({ ...admission, ref }));
+
+  it('are reserved at once or not at all, by however many ask', async () => {
+    await using d = harness();
+    const [books, other] = [new Books(d), new Books(d)];
+    const asked = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => asking(n % 2 === 0 ? books : other, 10, 1_005)),
+    );
+    expect(asked.filter(({ outcome }) => outcome === 'admitted')).toHaveLength(100);
+    expect(await books.ledger.today('t')).toEqual({ used: 0, reserved: 1_000 });
+    expect(await asking(books, 6, 1_005)).toMatchObject({ outcome: 'too-many-tokens', left: 5 });
+    expect(await asking(books, 5, 1_005)).toMatchObject({ outcome: 'admitted' });
+    // of nobody else
+    expect(await asking(books, 1_005, 1_005, jobRef('another', 'job'))).toMatchObject({ outcome: 'admitted' });
+    // a limit of today that is raised, or taken back, holds at once
+    expect(await asking(books, 10, 2_000)).toMatchObject({ outcome: 'admitted' });
+    expect(await asking(books, 10_000, null)).toMatchObject({ outcome: 'admitted' });
+    expect(await books.ledger.today('t')).toEqual({ used: 0, reserved: 1_015 });
+  });
+
+  it('are given back by a job that ends, is dropped, or expires, and used by what was counted', async () => {
+    await using d = harness();
+    const books = new Books(d, { ...d.limits, recordRetentionMs: 0, logRetentionMs: 0 });
+    const refs = (await Promise.all(Array.from({ length: 4 }, () => asking(books, 100, 1_000)))).map(({ ref }) => ref);
+    const [ended, cancelled, dropped, unsettled] = refs as [JobRef, JobRef, JobRef, JobRef];
+    expect(await books.ledger.today('t')).toEqual({ used: 0, reserved: 400 });
+    await books.fairQueue.retire({ ref: ended, keptBytes: 1, usage: reportOf({ 1: used(20, 5) }, 1) });
+    await books.fairQueue.retire({ ref: cancelled, keptBytes: 1, usage: { total: 0, attempts: {} } });
+    await books.fairQueue.dropAdmission(dropped);
+    await books.fairQueue.retire({ ref: unsettled, keptBytes: 1, usage: { total: 1, attempts: {} } });
+    // it may yet turn out to have used it
+    expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 100 });
+    while ((await books.catalogue.purgeExpired(10)) > 0);
+    expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 0 });
+  });
+
+  it('are reserved by a running job as it needs more, as long as there are any', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const { ref } = await asking(books, 100, 1_000);
+    await asking(books, 300, 1_000);
+    expect(await books.ledger.reserve(ref, 700)).toBe(true);
+    expect(await books.ledger.reserve(ref, 50)).toBe(true);
+    expect(await books.ledger.today('t')).toEqual({ used: 0, reserved: 1_000 });
+    expect(await books.ledger.reserve(ref, 701)).toBe(false);
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 1: used(1, 800) }, 1) });
+    expect(await books.ledger.today('t')).toEqual({ used: 801, reserved: 300 });
+    const unlimited = await asking(books, 100, null, jobRef('free', 'job'));
+    expect(await books.ledger.reserve(unlimited.ref, 1e9)).toBe(true);
+  });
+});
+
 describe('the ledger', () => {
   it('says which tokens had no price, keeps models apart, and bounds their number', async () => {
     await using d = LogHarness.single(server.url);
@@ -252,6 +312,8 @@ describe('the ledger', () => {
           { jobs: 0, attempts: 0, inputTokens: 0, outputTokens: 0, estimatedTokens: 0 },
         );
         expect(sums).toEqual(expected);
+        const tokens = expected.inputTokens + expected.outputTokens;
+        expect(await books.ledger.today(tenant)).toEqual({ used: tokens, reserved: 0 });
       }),
       { numRuns: 60 },
     );

@@ -62,6 +62,21 @@ export class UsageLedger {
     await this.#run('meter', keys, [ref, JSON.stringify(report)]);
   }
 
+  /** A running job needs more than it has reserved.
+   *  @param tokens that it has used by now
+   *  @returns false: the day's limit of its tenant has no room for them */
+  async reserve(ref: JobRef, tokens: number): Promise<boolean> {
+    return (await this.#run('reserve', [this.keys.usageOf(tenantOf(ref))], [ref, tokens])) === 1;
+  }
+
+  /** @returns what a tenant has used today (UTC), and what its unfinished jobs have reserved, tokens */
+  async today(tenant: string): Promise<{ readonly used: number; readonly reserved: number }> {
+    const [seconds] = await this.redis.time();
+    const key = this.keys.usageOfDay(tenant, Math.floor(Number(seconds) / 86_400));
+    const [used, reserved] = await this.redis.hmget(key, 'used', 'reserved');
+    return { used: Number(used ?? 0), reserved: Number(reserved ?? 0) };
+  }
+
   /** Ended jobs of which an attempt is missing, those that ended first at the beginning.
    *  @param olderThanMs since they ended, milliseconds */
   async unsettled(olderThanMs: number, limit: number): Promise<JobRef[]> {

@@ -261,6 +261,26 @@ export class StorageFull extends Problem {
   }
 }
 
+/** The tenant has not enough tokens left of the day. */
+export class TokensUsedUp extends Problem {
+  /** @param needed tokens that the job would reserve
+   *  @param left of the day */
+  constructor({ needed, left }: { readonly needed: number; readonly left: number }) {
+    super(
+      'QUOTA_EXCEEDED',
+      `The job reserves ${needed} tokens (its prompt, and "maxTokens" or 1,024), and your tenant has ${left} left today (UTC): ask for less, or try again tomorrow.`,
+      { headers: { 'Retry-After': String(secondsUntilTomorrow()) } },
+    );
+  }
+}
+
+const DAY_SECONDS = 86_400;
+
+/** until midnight UTC */
+function secondsUntilTomorrow(): number {
+  return DAY_SECONDS - (Math.floor(Date.now() / 1_000) % DAY_SECONDS);
+}
+
 /** The caller's tenant has as many open streams on this node as it may have. */
 export class TooManyStreams extends Problem {
   constructor(max: number) {

@@ -6,6 +6,7 @@ import {
   type JobStatus,
   jobRef,
   type OnBusy,
+  reservedTokensOf,
 } from '@millrace/contracts';
 import {
   digestOf,
@@ -19,7 +20,7 @@ import {
   type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { QueueFull, RateLimited, StorageFull, Unavailable } from '../http/problem.ts';
+import { QueueFull, RateLimited, StorageFull, TokensUsedUp, Unavailable } from '../http/problem.ts';
 import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, WEBHOOK_JOBS } from '../tokens.ts';
@@ -150,12 +151,14 @@ export class Intake {
   async #admit(job: NewJob, { mayExist, ready }: Submission): Promise<number> {
     const { ref, keptBytes, requestBytes } = job;
     const { threadId } = job.request;
+    const reservedTokens = reservedTokensOf(job.request, job.promptTokens);
     const admission = this.fairQueue.admit(
-      { ref, keptBytes, requestBytes, threadId, metered: job.request },
+      { ref, keptBytes, requestBytes, threadId, metered: { ...job.request, reservedTokens } },
       {
         maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
         maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
         maxStoredBytesPerTenant: this.storedBytes.max,
+        maxTokensPerDay: this.settings.MILLRACE_MAX_TOKENS_PER_DAY_PER_TENANT ?? null,
       },
     );
     // side by side, so that the confirmation costs no time
@@ -168,6 +171,8 @@ export class Intake {
         throw new RateLimited();
       case 'too-many-bytes':
         throw new StorageFull();
+      case 'too-many-tokens':
+        throw new TokensUsedUp({ needed: reservedTokens, left: verdict.value.left });
       case 'admitted':
         if (readiness.status === 'fulfilled') return verdict.value.priority;
         if (!mayExist) await this.fairQueue.dropAdmission(job.ref, job.request.threadId);

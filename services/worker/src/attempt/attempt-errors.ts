@@ -23,6 +23,14 @@ export class DeadlineExceeded extends Error {
   }
 }
 
+/** The job has used far more tokens than it had reserved, and its tenant's day has no more. */
+export class TokensUsedUp extends Error {
+  override readonly name = 'TokensUsedUp';
+  constructor() {
+    super('the tenant has used up its tokens of the day');
+  }
+}
+
 /** The job needs a pipeline that another worker announced and this one does not have. */
 export class PipelineMissing extends Error {
   override readonly name = 'PipelineMissing';

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { JobRef, StreamEvent } from '@millrace/contracts';
 import { createLogger } from '@millrace/runtime';
@@ -35,6 +36,7 @@ function attempt(
   writer: Writer,
   run: () => AsyncGenerator<PipelineEvent, undefined, void>,
   log: string[] = [],
+  reserve: (ref: JobRef, tokens: number) => Promise<boolean> = async () => true,
 ): Attempt {
   const request = { messages: [], pipeline: 'p', model: 'm', timeoutMs: 60_000 };
   const begun = { kind: 'begun', request, tenant: 't', attempt: 1, writer, queueMs: 0, elapsedMs: 0 };
@@ -43,6 +45,7 @@ function attempt(
     pipelines: { find: () => ({ run }) },
     limits: { firstTokenMs: 60_000, tokenGapMs: 60_000 },
     retry: { retries: 0, minDelayMs: 0, maxDelayMs: 0 },
+    ledger: { reserve },
     metrics: new WorkerMetrics(),
     logger: createLogger({ service: 'test', level: 'debug', destination: { write: (line) => log.push(line) } }),
   });
@@ -51,6 +54,27 @@ function attempt(
 const text = (content: string) => ({ type: 'text', data: { text: content } }) as const;
 
 describe('an attempt', () => {
+  it('reserves what it has used each time that it has doubled, and ends when there is no more', async () => {
+    const writer = new Writer();
+    const reserved: number[] = [];
+    const running = attempt(
+      writer,
+      async function* () {
+        // it never ends by itself
+        for (;;) {
+          yield text('x'.repeat(400));
+          await nextTurn();
+        }
+      },
+      [],
+      async (_, tokens) => reserved.push(tokens) < 3,
+    );
+    expect(await running.run()).toMatchObject({ outcome: 'failed', code: 'QUOTA_EXCEEDED' });
+    expect(writer.calls.at(-1)).toBe('fail QUOTA_EXCEEDED');
+    // 1,024 are expected of an answer without "maxTokens", and 100 are said at a time
+    expect(reserved).toEqual([2_100, 4_300, 8_700]);
+  });
+
   it('does not pull from the pipeline while the writer has no room (law 10)', async () => {
     const writer = new Writer();
     const room = Promise.withResolvers<void>();

@@ -10,6 +10,7 @@ import {
   type Message,
   modelParametersOf,
   promptTokensOf,
+  reservedTokensOf,
   type StreamErrorCode,
   type StreamEvent,
   type StreamEventData,
@@ -25,12 +26,13 @@ import {
   LogLost,
   LogWriteFailed,
   StreamLogError,
+  type UsageLedger,
 } from '@millrace/stream-log';
 import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
 import type { ModelObserver } from '../pipelines/definition/model-observer.ts';
 import type { PipelineInput, PipelineResult } from '../pipelines/definition/pipeline.ts';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
-import { MalformedEvent, PipelineMissing, WorkerStopping } from './attempt-errors.ts';
+import { MalformedEvent, PipelineMissing, TokensUsedUp, WorkerStopping } from './attempt-errors.ts';
 import { AttemptThread, type ClaimedThread } from './attempt-thread.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf, isPipelineError } from './failure.ts';
@@ -48,6 +50,7 @@ export interface AttemptPorts {
   readonly pipelines: { find(name: string): RunnablePipeline | undefined };
   readonly limits: Omit<DeadlineLimits, 'totalMs'>;
   readonly retry: RetryPolicy;
+  readonly ledger: Pick<UsageLedger, 'reserve'>;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
@@ -67,6 +70,8 @@ export class Attempt {
   readonly #interrupts: Interrupt[] = [];
   #firstTokenMs: number | null = null;
   readonly #usage: UsageCount;
+  /** tokens that it may use before it must reserve more */
+  #allowedTokens: number;
   /** of what earlier attempts said and this one has said again */
   #keptUsage: Usage = NO_USAGE;
 
@@ -80,7 +85,10 @@ export class Attempt {
     const { signal } = this.#abort;
     const ofAttempt = { writer: begun.writer, progress: this.#progress, signal, draining: this.#draining.signal };
     this.#thread = thread && new AttemptThread(thread, ofAttempt);
-    this.#usage = new UsageCount(begun.request.model, () => promptTokensOf(begun.request));
+    const { request } = begun;
+    const promptTokens = promptTokensOf(request);
+    this.#usage = new UsageCount(request.model, promptTokens);
+    this.#allowedTokens = ALLOWANCE * reservedTokensOf(request, promptTokens);
   }
 
   /** what it has used by now, for the ledger; null when nobody knows of anything */
@@ -237,7 +245,10 @@ export class Attempt {
         if (activity === 'called') this.#usage.calls();
         deadlines.onActivity(activity);
       },
-      onUsage: (usage, model) => this.#usage.report(usage, model),
+      onUsage: (usage, model) => {
+        this.#usage.report(usage, model);
+        if (this.#usage.tokens > this.#allowedTokens) this.#reserveMore();
+      },
       onCall: () => this.#usage.calls(),
     };
     return () => {
@@ -258,7 +269,21 @@ export class Attempt {
     }
     writer.emit(event);
     this.#usage.said(event.type, event.data);
+    if (this.#usage.tokens > this.#allowedTokens) this.#reserveMore();
     metrics.events.inc({ type: event.type });
+  }
+
+  /** Reserves what the attempt has used, or ends it. */
+  #reserveMore(): void {
+    const tokens = Math.ceil(this.#usage.tokens);
+    // one question at a time
+    this.#allowedTokens = ALLOWANCE * tokens;
+    this.ports.ledger.reserve(this.ref, tokens).then(
+      (mayGoOn) => {
+        if (!mayGoOn) this.stop(new TokensUsedUp());
+      },
+      (error: unknown) => this.ports.logger.debug({ err: error }, 'tokens not reserved'),
+    );
   }
 
   #retried({ code, message, retryAfterMs }: Failure): void {
@@ -334,6 +359,9 @@ export class Attempt {
 }
 
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
+
+/** An attempt may use this many times what is reserved for it. */
+const ALLOWANCE = 2;
 
 /** A model that answers so at once has read nothing. */
 const REFUSALS = new Set<StreamErrorCode>(['MODEL_ERROR', 'MODEL_RATE_LIMITED']);

@@ -1,7 +1,7 @@
 import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millrace/contracts';
 import { LogLimitExceeded } from '@millrace/stream-log';
 import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
-import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
+import { DeadlineExceeded, MalformedEvent, PipelineMissing, TokensUsedUp } from './attempt-errors.ts';
 
 /** A pipeline's failure as the caller may see it, and whether the worker should retry. */
 export interface Failure extends JobError {
@@ -17,6 +17,7 @@ export interface Failure extends JobError {
  *  The message never comes from the error: providers quote keys, prompts and addresses. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DeadlineExceeded) return final(error.code, error.message, true);
+  if (error instanceof TokensUsedUp) return final('QUOTA_EXCEEDED', QUOTA_MESSAGE, true);
   if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
   if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not have this pipeline.', true);
   if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline yielded a malformed event.');
@@ -52,6 +53,8 @@ function agentFailure({ failure, mayRunAgain, cause }: AgentFailed): Failure {
   if (ofModel.code === 'INTERNAL') return final('MODEL_ERROR', 'A model call of the agent failed.');
   return { ...ofModel, transient: ofModel.transient && mayRunAgain };
 }
+
+const QUOTA_MESSAGE = 'The answer is far longer than expected, and the tenant has used up its tokens of the day (UTC).';
 
 const LIMIT_MESSAGE =
   'The answer exceeds the limits of a log (MILLRACE_MAX_LOG_EVENTS, MILLRACE_MAX_LOG_BYTES) and ends here.';

@@ -34,7 +34,7 @@ export interface JobRunnerPorts extends AttemptPorts {
   readonly fairQueue: Pick<FairQueue, 'markStarted' | 'markReleased' | 'retire' | 'freeSlot'>;
   readonly slots: Pick<TenantSlots, 'pickUp'>;
   readonly threads: Pick<JobThreads, 'enter' | 'claim' | 'leave'>;
-  readonly ledger: Pick<UsageLedger, 'meter'>;
+  readonly ledger: Pick<UsageLedger, 'meter' | 'reserve'>;
   readonly prices: ModelPrices;
 }
 

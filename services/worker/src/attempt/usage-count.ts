@@ -1,4 +1,11 @@
-import { type AttemptUsage, estimatedTokens, type ModelUsage, saidBytes, type Usage } from '@millrace/contracts';
+import {
+  type AttemptUsage,
+  BYTES_PER_TOKEN,
+  estimatedTokens,
+  type ModelUsage,
+  saidBytes,
+  type Usage,
+} from '@millrace/contracts';
 
 /** Models that one attempt is told apart by: an agent may call any number of them. */
 const MAX_MODELS = 16;
@@ -16,17 +23,23 @@ export class UsageCount {
   /** a model has been called, and no provider has reported the prompt */
   #isPromptOpen = false;
   #isComplete = false;
+  #reportedTokens = 0;
 
   /** @param model the job's own
-   *  @param promptTokens estimate of what the job sends to it; asked for only if it is needed */
+   *  @param promptTokens estimate of what the job sends to it */
   constructor(
     readonly model: string,
-    readonly promptTokens: () => number,
+    readonly promptTokens: number,
   ) {}
 
   /** what providers reported, of all runs */
   get reported(): Usage {
     return [...this.#reported.values()].reduce(sum, NO_USAGE);
+  }
+
+  /** About how much it is by now. Cheap: asked for with every token. */
+  get tokens(): number {
+    return this.#reportedTokens + this.#unreportedBytes / BYTES_PER_TOKEN;
   }
 
   /** A model is about to be called. */
@@ -39,6 +52,7 @@ export class UsageCount {
     const name = this.#reported.has(model) || this.#reported.size < MAX_MODELS ? model : OTHER;
     this.#reported.set(name, sum(this.#reported.get(name) ?? NO_USAGE, usage));
     this.#run = sum(this.#run, usage);
+    this.#reportedTokens += usage.inputTokens + usage.outputTokens;
     this.#unreportedBytes = 0;
     if (usage.inputTokens > 0) this.#isPromptOpen = false;
   }
@@ -99,7 +113,7 @@ export class UsageCount {
     if (this.#isComplete && this.#reported.size > 0) return NO_USAGE;
     if (!this.#isPromptOpen && (this.#unreportedBytes === 0 || this.#reported.size === 0)) return NO_USAGE;
     return {
-      inputTokens: this.#isPromptOpen ? this.promptTokens() : 0,
+      inputTokens: this.#isPromptOpen ? this.promptTokens : 0,
       outputTokens: estimatedTokens(this.#unreportedBytes),
     };
   }
