@@ -15,5 +15,6 @@ export * from './queue.ts';
 export * from './request-id.ts';
 export * from './shared-settings.ts';
 export * from './stream-event.ts';
+export * from './tenant-limits.ts';
 export * from './thread.ts';
 export * from './usage.ts';

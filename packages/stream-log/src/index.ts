@@ -43,6 +43,7 @@ export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
 export { digestOf, IdempotencyKeys } from './registry/idempotency-keys.ts';
 export { JobCatalogue, type JobPage } from './registry/job-catalogue.ts';
+export { LimitDirectory } from './registry/limit-directory.ts';
 export {
   type AnnouncedPipeline,
   type PipelineAnnouncement,

@@ -143,6 +143,16 @@ export class KeySpace {
     return `${this.#registry}:slot-policy`;
   }
 
+  /** hash: tenant → the limits that an admin has set for it, JSON */
+  get limits(): string {
+    return `${this.#registry}:limits`;
+  }
+
+  /** string: another one after each change of the limits, so that whoever has seen it knows whether its copy is current */
+  get limitsVersion(): string {
+    return `${this.#registry}:limits-version`;
+  }
+
   /** string: what a node writes to learn whether Redis takes writes, in the slot that every creation writes to */
   get writeProbe(): string {
     return `${this.#registry}:write-probe`;

@@ -1,4 +1,5 @@
 import type { ProblemCode } from '@millrace/contracts';
+import { limitReached } from './rate-limit.ts';
 
 /** One fault in a request; `pointer` is a JSON pointer into the body, RFC 6901. */
 export interface FieldError {
@@ -244,20 +245,24 @@ export class QueueFull extends Problem {
   }
 }
 
-export class RateLimited extends Problem {
-  constructor() {
-    super('RATE_LIMITED', 'You have too many unfinished jobs; try again when one has ended.', {
-      headers: { 'Retry-After': '5' },
+/** The tenant has as many unfinished jobs as it may have. */
+export class TooManyJobs extends Problem {
+  constructor(max: number) {
+    super('RATE_LIMITED', `You have ${max} unfinished jobs, the limit (queuedJobs); try again when one has ended.`, {
+      headers: limitReached({ name: 'queuedJobs', max }, 5),
     });
   }
 }
 
-/** The tenant's prompts, answers and records fill its share of Redis. */
+/** The tenant's prompts, answers and records fill what it may use of Redis. */
 export class StorageFull extends Problem {
-  constructor() {
-    super('QUOTA_EXCEEDED', 'Your jobs use too much storage; try again when some have ended or expired.', {
-      headers: { 'Retry-After': '60' },
-    });
+  /** @param max bytes */
+  constructor(max: number) {
+    super(
+      'QUOTA_EXCEEDED',
+      `Your jobs and threads use ${max} bytes of storage, the limit (storedBytes); try again when some have ended or expired.`,
+      { headers: limitReached({ name: 'storedBytes', max }, 60) },
+    );
   }
 }
 
@@ -265,11 +270,11 @@ export class StorageFull extends Problem {
 export class TokensUsedUp extends Problem {
   /** @param needed tokens that the job would reserve
    *  @param left of the day */
-  constructor({ needed, left }: { readonly needed: number; readonly left: number }) {
+  constructor({ needed, left, max }: { readonly needed: number; readonly left: number; readonly max: number }) {
     super(
       'QUOTA_EXCEEDED',
       `The job reserves ${needed} tokens (its prompt, and "maxTokens" or 1,024), and your tenant has ${left} left today (UTC): ask for less, or try again tomorrow.`,
-      { headers: { 'Retry-After': String(secondsUntilTomorrow()) } },
+      { headers: limitReached({ name: 'tokensPerDay', max, remaining: left, resetSeconds: secondsUntilTomorrow() }) },
     );
   }
 }
@@ -286,8 +291,8 @@ export class TooManyStreams extends Problem {
   constructor(max: number) {
     super(
       'RATE_LIMITED',
-      `You have ${max} open streams on this node, the limit (MILLRACE_MAX_STREAMS_PER_TENANT); close one, or try again later.`,
-      { headers: { 'Retry-After': '5' } },
+      `You have ${max} open streams on this node, the limit (streams); close one, or try again later.`,
+      { headers: limitReached({ name: 'streams', max }, 5) },
     );
   }
 }

@@ -32,6 +32,8 @@ describe('the tokens of a day (PROTOCOL §11)', () => {
     const midnight = new Date();
     midnight.setUTCHours(24, 0, 0, 0);
     expect(Math.abs(Date.now() / 1_000 + retryAfter - midnight.getTime() / 1_000)).toBeLessThan(60);
+    expect(refused.headers.get('ratelimit')).toBe(`"tokensPerDay";r=473;t=${retryAfter}`);
+    expect(refused.headers.get('ratelimit-policy')).toBe('"tokensPerDay";q=2000;qu="tokens";w=86400');
     expect(await refused.json()).toMatchObject({
       code: 'QUOTA_EXCEEDED',
       detail: expect.stringContaining('473 left today'),

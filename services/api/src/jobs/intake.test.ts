@@ -8,7 +8,7 @@ import {
   type JobReader,
   type WebhookJobs,
 } from '@millrace/stream-log';
-import type { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
+import type { TenantLimits } from '../quota/tenant-limits.ts';
 import type { ApiSettings } from '../settings.ts';
 import { Intake, type Submission } from './intake.ts';
 
@@ -54,12 +54,12 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
   };
   const opener = { open: () => called('open', open) };
   const intake = new Intake(
-    { MILLRACE_MAX_QUEUED_JOBS: 1, MILLRACE_MAX_JOBS_PER_TENANT: 1 } as ApiSettings,
+    { MILLRACE_MAX_QUEUED_JOBS: 1 } as ApiSettings,
     reader as unknown as JobReader,
     fairQueue as unknown as FairQueue,
     opener as unknown as JobOpener,
     idempotencyKeys as unknown as IdempotencyKeys,
-    { max: 1 } as StoredBytesLimit,
+    { limitsOf: () => ({ queuedJobs: 1, storedBytes: 1, tokensPerDay: null }) } as unknown as TenantLimits,
     { note: () => called('note webhook', () => undefined) } as unknown as WebhookJobs,
   );
   return { intake, calls };

@@ -7,6 +7,7 @@ import {
   jobRef,
   type OnBusy,
   reservedTokensOf,
+  tenantOf,
 } from '@millrace/contracts';
 import {
   digestOf,
@@ -20,8 +21,8 @@ import {
   type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { QueueFull, RateLimited, StorageFull, TokensUsedUp, Unavailable } from '../http/problem.ts';
-import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
+import { QueueFull, StorageFull, TokensUsedUp, TooManyJobs, Unavailable } from '../http/problem.ts';
+import { TenantLimits } from '../quota/tenant-limits.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, WEBHOOK_JOBS } from '../tokens.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
@@ -87,11 +88,11 @@ export class Intake {
     @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
-    @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
+    @Inject(TenantLimits) private readonly limits: TenantLimits,
     @Inject(WEBHOOK_JOBS) private readonly webhookJobs: WebhookJobs,
   ) {}
 
-  /** @throws QueueFull, RateLimited, StorageFull
+  /** @throws QueueFull, TooManyJobs, StorageFull
    *  @throws IdempotencyMismatch the id stands for another body
    *  @throws what `resolve` and `ready` reject with */
   async accept(submission: Submission): Promise<AcceptedJob> {
@@ -152,13 +153,16 @@ export class Intake {
     const { ref, keptBytes, requestBytes } = job;
     const { threadId } = job.request;
     const reservedTokens = reservedTokensOf(job.request, job.promptTokens);
+    const { queuedJobs, storedBytes, tokensPerDay } = this.limits.limitsOf(tenantOf(ref));
+    const maxOpenPerTenant = queuedJobs ?? Number.MAX_SAFE_INTEGER;
+    const maxStoredBytesPerTenant = storedBytes ?? Number.MAX_SAFE_INTEGER;
     const admission = this.fairQueue.admit(
       { ref, keptBytes, requestBytes, threadId, metered: { ...job.request, reservedTokens } },
       {
         maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
-        maxOpenPerTenant: this.settings.MILLRACE_MAX_JOBS_PER_TENANT,
-        maxStoredBytesPerTenant: this.storedBytes.max,
-        maxTokensPerDay: this.settings.MILLRACE_MAX_TOKENS_PER_DAY_PER_TENANT ?? null,
+        maxOpenPerTenant,
+        maxStoredBytesPerTenant,
+        maxTokensPerDay: tokensPerDay,
       },
     );
     // side by side, so that the confirmation costs no time
@@ -168,11 +172,11 @@ export class Intake {
       case 'queue-full':
         throw new QueueFull();
       case 'too-many-jobs':
-        throw new RateLimited();
+        throw new TooManyJobs(maxOpenPerTenant);
       case 'too-many-bytes':
-        throw new StorageFull();
+        throw new StorageFull(maxStoredBytesPerTenant);
       case 'too-many-tokens':
-        throw new TokensUsedUp({ needed: reservedTokens, left: verdict.value.left });
+        throw new TokensUsedUp({ needed: reservedTokens, left: verdict.value.left, max: tokensPerDay ?? 0 });
       case 'admitted':
         if (readiness.status === 'fulfilled') return verdict.value.priority;
         if (!mayExist) await this.fairQueue.dropAdmission(job.ref, job.request.threadId);

@@ -1,79 +1,22 @@
-import type { JobCatalogue, RedisConnection } from '@millrace/stream-log';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { JobCatalogue } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
 import { StorageFull } from '../http/problem.ts';
-import { type ApiSettings, needsCredentials } from '../settings.ts';
-import { JOB_CATALOGUE, REDIS, SETTINGS } from '../tokens.ts';
+import { JOB_CATALOGUE } from '../tokens.ts';
+import { TenantLimits } from './tenant-limits.ts';
 
-/** How often to read the memory limit of Redis, milliseconds. It can change at run time. */
-const REFRESH_MS = 30_000;
-
-/** The share of Redis's memory for all tenants. The rest is for BullMQ, clients, and the ends of jobs. */
-const SHARE_OF_ALL = 0.8;
-
-/** The most parts that this share is divided into. More tenants overcommit it: hardly all of them fill it at once. */
-const MAX_SHARES = 4;
-
-/** The limit if Redis has no `maxmemory`, bytes. */
-const UNBOUNDED_REDIS_BYTES = 1024 ** 3;
-
-/** How many bytes the jobs of one tenant may use in Redis (law 16). Without a setting it is a share of Redis's memory, so
- *  that one tenant alone cannot fill it. Without keys there is one tenant, and no limit. */
+/** Refuses what would not fit into the bytes that a tenant may use in Redis (law 16). */
 @Injectable()
-export class StoredBytesLimit implements OnApplicationBootstrap, OnApplicationShutdown {
-  readonly #shares: number;
-  readonly #isFixed: boolean;
-  #max: number;
-  #timer: NodeJS.Timeout | null = null;
-
+export class StoredBytesLimit {
   constructor(
-    @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(TenantLimits) private readonly limits: TenantLimits,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
-  ) {
-    const { MILLRACE_MAX_STORED_BYTES_PER_TENANT: max, MILLRACE_AUTH: kinds = [], MILLRACE_API_KEYS: keys } = settings;
-    const hasTenants = needsCredentials(settings);
-    // an issuer may name any number of tenants
-    const tenants = kinds.includes('jwt') ? MAX_SHARES : new Set(keys.map(({ tenant }) => tenant)).size;
-    this.#shares = Math.min(tenants, MAX_SHARES);
-    this.#isFixed = max !== undefined || !hasTenants;
-    this.#max = max ?? (hasTenants ? UNBOUNDED_REDIS_BYTES : Number.MAX_SAFE_INTEGER);
-  }
-
-  get max(): number {
-    return this.#max;
-  }
+  ) {}
 
   /** For what is counted once it is stored, one thing at a time.
    *  @param bytes about how large it will be
    *  @throws StorageFull the tenant has used up what it may store */
   async requireRoom(tenant: string, bytes = 0): Promise<void> {
-    if ((await this.catalogue.storedBytesOf(tenant)) + bytes >= this.#max) throw new StorageFull();
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    if (this.#isFixed) return;
-    this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS);
-    await this.#refresh();
-  }
-
-  onApplicationShutdown(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-  }
-
-  async #refresh(): Promise<void> {
-    try {
-      const bytes = await this.#maxMemory();
-      this.#max = bytes === 0 ? UNBOUNDED_REDIS_BYTES : Math.floor((bytes * SHARE_OF_ALL) / this.#shares);
-    } catch {
-      // Redis is down, which its connection has logged, or hides its memory limit: the last known limit stands
-    }
-  }
-
-  /** @returns bytes; 0: no limit */
-  async #maxMemory(): Promise<number> {
-    const nodes = 'nodes' in this.redis ? this.redis.nodes('master') : [this.redis];
-    const infos = await Promise.all(nodes.map((node) => node.info('memory')));
-    const bytes = infos.map((info) => Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0));
-    return bytes.includes(0) ? 0 : bytes.reduce((sum, each) => sum + each, 0);
+    const { storedBytes: max } = this.limits.limitsOf(tenant);
+    if (max !== null && (await this.catalogue.storedBytesOf(tenant)) + bytes >= max) throw new StorageFull(max);
   }
 }

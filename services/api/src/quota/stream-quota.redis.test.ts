@@ -29,7 +29,9 @@ async function expectRefusal(answer: Response): Promise<void> {
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
   const problem = await answer.json();
   expect(problem).toMatchObject({ code: 'RATE_LIMITED' });
-  expect((problem as { detail: string }).detail).toContain('MILLRACE_MAX_STREAMS_PER_TENANT');
+  expect((problem as { detail: string }).detail).toContain('streams');
+  expect(answer.headers.get('ratelimit')).toBe('"streams";r=0');
+  expect(answer.headers.get('ratelimit-policy')).toBe('"streams";q=2;qu="concurrent-requests"');
 }
 
 describe('the streams of a tenant (PROTOCOL §7)', () => {

@@ -1,19 +1,18 @@
 /** Bounds how much each tenant holds at a time. Nobody waits for a permit. */
 export class TenantPermits {
   readonly #held = new Map<string, number>();
-  readonly #perTenant: number;
 
-  /** @param perTenant the most permits of one tenant */
-  constructor(perTenant: number) {
-    this.#perTenant = perTenant;
-  }
-
-  /** @returns false if the tenant holds all its permits */
-  tryAcquire(tenant: string): boolean {
-    const held = this.#held.get(tenant) ?? 0;
-    if (held >= this.#perTenant) return false;
+  /** @param max the most permits of the tenant; fewer than it holds takes none away
+   *  @returns false if the tenant holds all its permits */
+  tryAcquire(tenant: string, max: number): boolean {
+    const held = this.heldBy(tenant);
+    if (held >= max) return false;
     this.#held.set(tenant, held + 1);
     return true;
+  }
+
+  heldBy(tenant: string): number {
+    return this.#held.get(tenant) ?? 0;
   }
 
   /** Gives back a permit that was acquired. */

@@ -21,8 +21,8 @@ const MAX_WAIT_MS = 5_000;
 @Injectable()
 export class TextQuota {
   readonly #pages = new FairSemaphore(CONCURRENT_PAGES);
-  readonly #texts = new TenantPermits(TEXTS_PER_TENANT);
-  readonly #ofChanges = new TenantPermits(CHANGES_PER_TENANT);
+  readonly #texts = new TenantPermits();
+  readonly #ofChanges = new TenantPermits();
   /** how to start the texts that wait, by tenant, in order */
   readonly #waiting = new Map<string, Set<() => void>>();
 
@@ -37,7 +37,7 @@ export class TextQuota {
    *  @throws TooManyTexts too many wait, or this one waited too long */
   async acquireText(tenant: string, response: ServerResponse, { isPatient = false } = {}): Promise<void> {
     if (response.destroyed) return; // the reader is gone, and there will be no further `close`
-    if (!this.#texts.tryAcquire(tenant)) await this.#wait(tenant, response, isPatient);
+    if (!this.#texts.tryAcquire(tenant, TEXTS_PER_TENANT)) await this.#wait(tenant, response, isPatient);
     if (response.destroyed) this.#passOn(tenant);
     else response.once('close', () => this.#passOn(tenant));
   }
@@ -46,11 +46,11 @@ export class TextQuota {
    *  @returns false: the tenant has too many, so that the answer must do without */
   tryAcquireText(tenant: string, response: ServerResponse): boolean {
     if (response.destroyed) return true;
-    if (this.#texts.tryAcquire(tenant)) {
+    if (this.#texts.tryAcquire(tenant, TEXTS_PER_TENANT)) {
       response.once('close', () => this.#passOn(tenant));
       return true;
     }
-    if (!this.#ofChanges.tryAcquire(tenant)) return false;
+    if (!this.#ofChanges.tryAcquire(tenant, CHANGES_PER_TENANT)) return false;
     response.once('close', () => this.#ofChanges.release(tenant));
     return true;
   }

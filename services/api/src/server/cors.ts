@@ -13,6 +13,7 @@ const ALLOWED_HEADERS = [
 
 const EXPOSED_HEADERS = [
   ...['X-Request-Id', 'Location', 'Last-Event-ID', 'Retry-After', 'X-Should-Retry', 'ETag'],
+  ...['RateLimit', 'RateLimit-Policy'],
   ...['Content-Location', 'Request-Id', 'X-Workflow-Run-Id', 'X-Workflow-Stream-Tail-Index'],
   'X-Pagination-Next',
   ...['Stream-Next-Offset', 'Stream-Up-To-Date', 'Stream-Closed', 'Stream-Cursor'],
@@ -22,7 +23,7 @@ const EXPOSED_HEADERS = [
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ALLOWED_HEADERS,
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,

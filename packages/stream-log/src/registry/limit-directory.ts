@@ -1,0 +1,88 @@
+import { type LimitOverrides, limitOverridesSchema } from '@millrace/contracts';
+import type { KeySpace } from '../redis/keys.ts';
+import type { RedisConnection } from '../redis/scripts.ts';
+
+/** How often a process looks for changes, milliseconds: a change must hold everywhere within 5 s. */
+const POLL_MS = 1_000;
+
+interface Copy {
+  /** as in Redis; null: nothing was ever set */
+  readonly version: string | null;
+  readonly byTenant: ReadonlyMap<string, LimitOverrides>;
+}
+
+/** The limits that were set for tenants at run time: kept in Redis, with a copy in each process that asks, which follows
+ *  within a second. While Redis is away the last known limits stand. */
+export class LimitDirectory {
+  #copy: Copy | null = null;
+  #isAsking = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    readonly redis: RedisConnection,
+    readonly keys: Pick<KeySpace, 'limits' | 'limitsVersion'>,
+  ) {}
+
+  /** Reads the limits and then follows their changes, until it is closed. If Redis does not answer, nothing is set until it
+   *  does. */
+  async open(): Promise<void> {
+    this.#timer ??= setInterval(() => void this.#follow(), POLL_MS).unref();
+    await this.#follow();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  /** What was set for a tenant, as far as this process knows. */
+  overridesOf(tenant: string): LimitOverrides {
+    return this.#copy?.byTenant.get(tenant) ?? NOTHING_SET;
+  }
+
+  /** Replaces what was set for a tenant. It holds in this process when it resolves, in others within a second or two.
+   *  @param overrides empty: the settings apply again */
+  async set(tenant: string, overrides: LimitOverrides): Promise<void> {
+    const { limits, limitsVersion } = this.keys;
+    const change = this.redis.multi();
+    if (Object.keys(overrides).length === 0) change.hdel(limits, tenant);
+    else change.hset(limits, tenant, JSON.stringify(overrides));
+    // a counter could come to the same number again after Redis has lost it
+    resultsOf(await change.set(limitsVersion, crypto.randomUUID()).exec());
+    await this.#refresh();
+  }
+
+  async #follow(): Promise<void> {
+    // a Redis that hangs is asked once
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      await this.#refresh();
+    } catch {
+      // Redis is away, which its connection logs: the last known limits stand
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const { limits, limitsVersion } = this.keys;
+    const version = await this.redis.get(limitsVersion);
+    if (this.#copy?.version === version) return;
+    const [seen, byTenant] = resultsOf(await this.redis.multi().get(limitsVersion).hgetall(limits).exec());
+    const entries = Object.entries(byTenant as Record<string, string>);
+    this.#copy = {
+      version: seen as string | null,
+      byTenant: new Map(entries.map(([tenant, json]) => [tenant, limitOverridesSchema.parse(JSON.parse(json))])),
+    };
+  }
+}
+
+const NOTHING_SET: LimitOverrides = {};
+
+/** @throws the first error among the replies of a transaction */
+function resultsOf(replies: [Error | null, unknown][] | null): unknown[] {
+  return (replies ?? []).map(([error, reply]) => {
+    if (error !== null) throw error;
+    return reply;
+  });
+}
