@@ -42,6 +42,13 @@ export const workerSettingsSchema = z
       .describe(
         'Jobs that one worker runs at once in processes of their own, because they have lost their worker twice; each needs the memory of a worker',
       ),
+    MILLRACE_METRICS_TENANTS: z
+      .enum(['true', 'false'])
+      .default('false')
+      .transform((value) => value === 'true')
+      .describe(
+        'Whether the metric of tokens has a label with the tenant: everybody who reads /metrics then sees their names',
+      ),
     ...slotSettings,
     OPENAI_API_KEY: z
       .string()

@@ -7,7 +7,7 @@ import { AloneProcess, AloneProcessLost } from './alone-process.ts';
 
 export interface AloneJobsPorts {
   readonly hooks: readonly AttemptHook[];
-  readonly metrics: Pick<WorkerMetrics, 'jobs' | 'activeJobs' | 'tokens'>;
+  readonly metrics: Pick<WorkerMetrics, 'jobs' | 'activeJobs' | 'countTokens'>;
   readonly logger: Logger;
   /** processes at a time */
   readonly maxProcesses: number;
@@ -71,8 +71,7 @@ export class AloneJobs {
       const run = async (): Promise<AttemptResult> => (await ended).attempt ?? NOTHING_RAN;
       const onHookError = (error: unknown) => logger.warn({ err: error }, 'attempt hook failed');
       const { usage } = await aroundAttempt({ hooks, attempt, run, onHookError });
-      metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
-      metrics.tokens.inc({ direction: 'output' }, usage.outputTokens);
+      metrics.countTokens(attempt, usage);
     }
     return (await ended).pickUp;
   }

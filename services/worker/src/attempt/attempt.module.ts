@@ -23,7 +23,11 @@ import { WorkerMetrics } from './metrics.ts';
 @Module({
   imports: [PipelinesModule],
   providers: [
-    WorkerMetrics,
+    {
+      provide: WorkerMetrics,
+      inject: [SETTINGS],
+      useFactory: (settings: WorkerSettings) => new WorkerMetrics(settings.MILLRACE_METRICS_TENANTS),
+    },
     {
       provide: JobThreads,
       inject: [Threads, SAVERS, JobReader, JobCanceller, FairQueue, PipelineRegistry, LOGGER],

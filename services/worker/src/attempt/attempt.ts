@@ -331,8 +331,7 @@ export class Attempt {
     const usage = this.#usage.reported;
     const durationMs = Math.round(this.#durationMs());
     logger.info({ outcome, durationMs, ...details, ...(code === undefined ? {} : { code }) }, outcome);
-    metrics.tokens.inc({ direction: 'input' }, usage.inputTokens);
-    metrics.tokens.inc({ direction: 'output' }, usage.outputTokens);
+    metrics.countTokens(this.info, this.usage);
     return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }
 

@@ -1,8 +1,23 @@
+import type { AttemptUsage, ModelUsage } from '@millrace/contracts';
 import { metricsRegistry } from '@millrace/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** The worker's metrics. No label has values that a caller can choose. */
+/** Values of one label: callers may choose the names of models, and issuers those of tenants. */
+const MAX_LABEL_VALUES = 200;
+const OTHER = 'other';
+
+/** Whose tokens are counted. */
+interface TokenOwner {
+  readonly tenant: string;
+  readonly pipeline: string;
+  /** of the job */
+  readonly model: string;
+}
+
+/** The worker's metrics. The values of every label are bounded in number. */
 export class WorkerMetrics {
+  readonly #labels = { model: new Set<string>(), tenant: new Set<string>() };
+
   readonly registry = metricsRegistry('worker');
   /** outcomes: those of attempts; `parked`: the tenant holds its share of the slots; `waiting`: another job of the thread runs */
   readonly jobs = new Counter<'outcome'>({
@@ -22,12 +37,8 @@ export class WorkerMetrics {
     labelNames: ['type'],
     registers: [this.registry],
   });
-  readonly tokens = new Counter<'direction'>({
-    name: 'millrace_worker_tokens_total',
-    help: 'Tokens of all attempts as the models counted them: input or output.',
-    labelNames: ['direction'],
-    registers: [this.registry],
-  });
+  /** kinds: `input`, `output`; `estimated`: how many of these no provider has counted */
+  readonly tokens: Counter<'kind' | 'model' | 'pipeline' | 'tenant'>;
   readonly retries = new Counter<'code'>({
     name: 'millrace_worker_retries_total',
     help: 'Retried model calls, by the code of the previous failure.',
@@ -40,4 +51,35 @@ export class WorkerMetrics {
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64],
     registers: [this.registry],
   });
+
+  /** @param namesTenants whether tokens are counted by tenant, too */
+  constructor(readonly namesTenants = false) {
+    this.tokens = new Counter({
+      name: 'millrace_worker_tokens_total',
+      help: 'Tokens of all attempts that this worker has ended, by kind: input, output, and those of both that are estimates.',
+      labelNames: ['kind', 'model', 'pipeline', ...(namesTenants ? (['tenant'] as const) : [])],
+      registers: [this.registry],
+    });
+  }
+
+  /** @param usage of an attempt; null for none */
+  countTokens({ tenant, pipeline, model }: TokenOwner, usage: AttemptUsage | null): void {
+    if (usage === null) return;
+    const own: ModelUsage = { estimatedTokens: 0, ...usage, model };
+    for (const { model: name, inputTokens, outputTokens, estimatedTokens } of usage.models ?? [own]) {
+      const labels = {
+        ...{ model: this.#bounded('model', name), pipeline },
+        ...(this.namesTenants ? { tenant: this.#bounded('tenant', tenant) } : {}),
+      };
+      this.tokens.inc({ ...labels, kind: 'input' }, inputTokens);
+      this.tokens.inc({ ...labels, kind: 'output' }, outputTokens);
+      this.tokens.inc({ ...labels, kind: 'estimated' }, estimatedTokens);
+    }
+  }
+
+  #bounded(label: 'model' | 'tenant', value: string): string {
+    const known = this.#labels[label];
+    if (known.size < MAX_LABEL_VALUES) known.add(value);
+    return known.has(value) ? value : OTHER;
+  }
 }
