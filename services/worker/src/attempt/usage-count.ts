@@ -79,11 +79,12 @@ export class UsageCount {
   completed(result: Usage | undefined): void {
     this.#isComplete = true;
     if (result === undefined || result.inputTokens + result.outputTokens === 0) return;
-    const others = sum(this.#reported.get(this.model) ?? NO_USAGE, difference(result, this.#run));
-    this.#reported.set(this.model, {
-      inputTokens: Math.max(0, others.inputTokens),
-      outputTokens: Math.max(0, others.outputTokens),
-    });
+    const unseen = difference(result, this.#run);
+    if (unseen.inputTokens !== 0 || unseen.outputTokens !== 0) {
+      const { inputTokens, outputTokens } = sum(this.#reported.get(this.model) ?? NO_USAGE, unseen);
+      const own = { inputTokens: Math.max(0, inputTokens), outputTokens: Math.max(0, outputTokens) };
+      this.#reported.set(this.model, own);
+    }
     this.#unreportedBytes = 0;
     this.#isPromptOpen = false;
   }

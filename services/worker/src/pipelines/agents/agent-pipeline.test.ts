@@ -488,11 +488,12 @@ describe('a job that runs its graph in another way', () => {
 });
 
 describe('the end of an agent', () => {
-  it('counts the usage of every model call', async () => {
+  it('counts the usage of every model call, and says of which model', async () => {
     callsTools('find');
     const runs = new AgentRuns(react([find]));
     const { result } = await runs.ask('hi');
     expect(runs.usage).toHaveLength(2);
+    expect(runs.models).toEqual([`openai:${model.model}`, `openai:${model.model}`]);
     expect(result.usage).toEqual({
       inputTokens: runs.usage.reduce((sum, { inputTokens }) => sum + inputTokens, 0),
       outputTokens: runs.usage.reduce((sum, { outputTokens }) => sum + outputTokens, 0),

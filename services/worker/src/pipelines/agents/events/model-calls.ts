@@ -25,6 +25,8 @@ interface ModelCall {
   readonly place: Place;
   /** LangGraph's tag `nostream`: what the model says is for the graph alone */
   readonly isSilent: boolean;
+  /** `provider:name`; undefined: LangChain does not say */
+  readonly model: string | undefined;
   /** that its message will have in the state; undefined: not known yet */
   messageId: string | undefined;
   message: OpenMessage | null;
@@ -123,7 +125,8 @@ export class ModelCalls {
     metadata: Metadata | undefined,
   ): Promise<void> {
     const isSilent = tags?.some((tag) => tag === 'nostream' || tag === 'langsmith:nostream') ?? false;
-    this.#calls.set(runId, { place: this.ports.placeOf(metadata), isSilent, messageId: undefined, message: null });
+    const call = { place: this.ports.placeOf(metadata), isSilent, model: modelIn(metadata) };
+    this.#calls.set(runId, { ...call, messageId: undefined, message: null });
     this.ports.observer?.onActivity('called');
     await nextTurn();
   }
@@ -158,7 +161,7 @@ export class ModelCalls {
         inputTokens: this.#usage.inputTokens + usage.inputTokens,
         outputTokens: this.#usage.outputTokens + usage.outputTokens,
       };
-      this.ports.observer?.onUsage(usage);
+      this.ports.observer?.onUsage(usage, call?.model);
     }
     if (call !== undefined && !call.isSilent) {
       const message = call.message ?? this.#begin(call, whole?.id ?? `run-${runId}`);
@@ -242,4 +245,15 @@ function reasonOf(whole: AnyMessage | undefined, info: Metadata | undefined): Fi
     finishReasonOf({ response_metadata: info ?? {}, additional_kwargs: {} }) ??
     'stop';
   return reason === 'stop' && (whole?.tool_calls?.length ?? 0) > 0 ? 'tool_calls' : reason;
+}
+
+/** A request's `config` may choose the name. */
+const MAX_NAME = 160;
+
+/** The model of a call, as LangChain's tracing names it. */
+function modelIn(metadata: Metadata | undefined): string | undefined {
+  const { ls_provider: provider, ls_model_name: name } = metadata ?? {};
+  return typeof provider === 'string' && typeof name === 'string' && name !== ''
+    ? `${provider}:${name}`.slice(0, MAX_NAME)
+    : undefined;
 }

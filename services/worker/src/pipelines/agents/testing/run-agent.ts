@@ -10,6 +10,8 @@ import { graphIn } from '../project/graph.ts';
 /** Runs the jobs of one thread of an agent, one after the other, as an attempt does. */
 export class AgentRuns {
   readonly usage: Usage[] = [];
+  /** of each usage */
+  readonly models: (string | undefined)[] = [];
   readonly activity: ModelActivity[] = [];
   readonly saver = new MemorySaver();
   readonly #abort = new AbortController();
@@ -53,7 +55,10 @@ export class AgentRuns {
       logger: createLogger({ service: 'test', level: 'silent' }),
       chatModel: () => Promise.reject(new Error('an agent has models of its own')),
       observer: {
-        onUsage: (usage) => this.usage.push(usage),
+        onUsage: (usage, model) => {
+          this.usage.push(usage);
+          this.models.push(model);
+        },
         onActivity: (activity) => this.activity.push(activity),
       },
     }) as AsyncGenerator<PipelineEvent, PipelineResult, void>;
