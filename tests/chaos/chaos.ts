@@ -10,6 +10,7 @@ import { Stage } from './stage.ts';
 import { type Struck, strikeAll } from './strikes.ts';
 import { threadEvidenceOf } from './thread-evidence.ts';
 import { threadsOf } from './thread-plan.ts';
+import { usageEvidenceOf } from './usage-evidence.ts';
 import { verdictOn } from './verdict.ts';
 
 export interface ChaosOptions {
@@ -47,10 +48,11 @@ async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boo
   }
   const testimonies = await evidenceOf(stage, load.jobs);
   const threads = await threadEvidenceOf(stage, load.threads, testimonies);
+  const usage = await usageEvidenceOf(stage, load.jobs, testimonies);
   load.close();
 
-  const verdict = verdictOn(testimonies, struck, threads);
-  console.log(tableOf({ testimonies, threads, struck, verdict, crashes: stage.crashes }));
+  const verdict = verdictOn(testimonies, struck, threads, usage);
+  console.log(tableOf({ testimonies, threads, struck, verdict, usage, crashes: stage.crashes }));
   console.log(kindsOf(verdict));
   const [first] = verdict.offended;
   if (first !== undefined) {
@@ -62,8 +64,10 @@ async function runOn(stage: Stage, { seed, minutes }: ChaosOptions): Promise<boo
     const file = threadFileOf(thread, struck, (id) => stage.logOf(id), startedAt);
     console.log(`\nthe first of ${verdict.threads.length} threads: ${file}`);
   }
+  for (const { what } of verdict.usage) console.log(`\n${what}`);
   for (const crash of stage.crashes) console.log(`\n${crash}`);
-  const well = first === undefined && thread === undefined && stage.crashes.length === 0;
+  const kept = first === undefined && thread === undefined && verdict.usage.length === 0;
+  const well = kept && stage.crashes.length === 0;
   console.log(
     well ? '\nall is well' : `\nfailed; to have it again: npm run chaos -- --minutes ${minutes} --seed ${seed}`,
   );

@@ -1,6 +1,7 @@
 import { DEFECTS, partsOf } from '@millrace/testing';
 import type { Struck } from './strikes.ts';
 import type { Testimony, ThreadTestimony } from './testimony.ts';
+import type { UsageTestimony } from './usage-evidence.ts';
 import type { Verdict } from './verdict.ts';
 
 type Row = readonly [name: string, figure: number];
@@ -11,6 +12,7 @@ interface Outcome {
   readonly threads: readonly ThreadTestimony[];
   readonly struck: readonly Struck[];
   readonly verdict: Verdict;
+  readonly usage: readonly UsageTestimony[];
   readonly crashes: readonly string[];
 }
 
@@ -20,7 +22,7 @@ const KIND_LENGTH = 120;
 const MOST_KINDS = 12;
 
 /** The table at the end of a run. */
-export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outcome): string {
+export function tableOf({ testimonies, threads, struck, verdict, usage, crashes }: Outcome): string {
   const faults = [...Map.groupBy(struck, ({ kind }) => kind)].map(([kind, all]): Row => [kind, all.length]);
   const tempers = [...Map.groupBy(testimonies, ({ plan }) => plan.temper)]
     .filter(([temper]) => temper !== 'speaks')
@@ -28,6 +30,7 @@ export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outc
   return [
     ...section('load', loadOf(testimonies)),
     ...section('threads', threadsOf(threads)),
+    ...section('ledger', ledgerOf(usage)),
     ...section(
       'faults',
       [...faults, ...tempers].sort(([one], [other]) => one.localeCompare(other)),
@@ -40,8 +43,8 @@ export function tableOf({ testimonies, threads, struck, verdict, crashes }: Outc
 }
 
 /** The kinds of offences and how many of each, the most frequent first; '' if there are none. */
-export function kindsOf({ offended, threads }: Verdict): string {
-  const all = [...offended, ...threads].flatMap(({ offences }) => offences);
+export function kindsOf({ offended, threads, usage }: Verdict): string {
+  const all = [...[...offended, ...threads].flatMap(({ offences }) => offences), ...usage];
   const kinds = Map.groupBy(all, ({ defect, what }) => `${defect}: ${what.replaceAll(SPECIFICS, '#')}`);
   const rows = [...kinds].map(([kind, { length }]): Row => [kind.slice(0, KIND_LENGTH), length]);
   const most = rows.toSorted(([, one], [, other]) => other - one).slice(0, MOST_KINDS);
@@ -87,6 +90,16 @@ function threadsOf(threads: readonly ThreadTestimony[]): Row[] {
     ['followers', followers.length],
     ['events that followers received', sum(followers.map(({ events }) => events.length))],
     ['resumes of followers', sum(followers.map(({ connections }) => Math.max(0, connections - 1)))],
+  ];
+}
+
+function ledgerOf(usage: readonly UsageTestimony[]): Row[] {
+  const total = (figure: (testimony: UsageTestimony) => number) => sum(usage.map(figure));
+  return [
+    ['attempts', total(({ sums }) => sums.attempts)],
+    ['tokens', total(({ sums }) => sums.inputTokens + sums.outputTokens)],
+    ['of these estimates', total(({ sums }) => sums.estimatedTokens)],
+    ['counted by the model', total(({ reportedTokens }) => reportedTokens)],
   ];
 }
 

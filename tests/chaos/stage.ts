@@ -11,12 +11,18 @@ import { Redis } from 'ioredis';
 import { SystemHarness } from '../e2e/system-harness.ts';
 import { TENANTS } from './job-plan.ts';
 
+/** The tenant of whoever reads the ledger. */
+export const OPERATOR = 'ops';
+
 const ENV = {
   MILLRACE_GRAPHS: fileURLToPath(new URL('../stepper/langgraph.json', import.meta.url)),
   // a job with a silent model may lose its worker a dozen times here
   MILLRACE_MAX_ATTEMPTS: '1000',
   MILLRACE_AUTH: 'apikey',
-  MILLRACE_API_KEYS: TENANTS.map((tenant) => `${tenant}:user:${secretOf(tenant)}`).join(','),
+  MILLRACE_API_KEYS: [
+    ...TENANTS.map((tenant) => `${tenant}:user:${secretOf(tenant)}`),
+    `${OPERATOR}:admin:${secretOf(OPERATOR)}`,
+  ].join(','),
   MILLRACE_MODEL_RETRIES: '2',
   MILLRACE_RETRY_MIN_DELAY_MS: '50',
   MILLRACE_RETRY_MAX_DELAY_MS: '200',

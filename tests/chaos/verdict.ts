@@ -2,8 +2,10 @@ import { DEFECTS, type Defect, judgeLog, judgeReader, type Offence } from '@mill
 import { judgeAnswer, judgeRead } from './judge-answer.ts';
 import { judgeRequests } from './judge-requests.ts';
 import { judgeThread } from './judge-thread.ts';
+import { judgeUsage } from './judge-usage.ts';
 import type { Struck } from './strikes.ts';
 import type { Testimony, ThreadTestimony } from './testimony.ts';
+import type { UsageTestimony } from './usage-evidence.ts';
 
 /** A job with a broken promise, and how it was broken. */
 export interface Offended {
@@ -23,6 +25,8 @@ export interface Verdict {
   /** in the order in which the jobs began; empty if every promise was kept */
   readonly offended: readonly Offended[];
   readonly threads: readonly OffendedThread[];
+  /** of the ledger */
+  readonly usage: readonly Offence[];
 }
 
 /** Judges a run by everything known about its jobs and threads. */
@@ -30,6 +34,7 @@ export function verdictOn(
   testimonies: readonly Testimony[],
   struck: readonly Struck[],
   conversations: readonly ThreadTestimony[] = [],
+  ledgers: readonly UsageTestimony[] = [],
 ): Verdict {
   const offended = testimonies
     .map((testimony) => ({ testimony, offences: offencesOf(testimony, struck) }))
@@ -37,9 +42,10 @@ export function verdictOn(
   const threads = conversations
     .map((thread) => ({ thread, offences: judgeThread(thread) }))
     .filter(({ offences }) => offences.length > 0);
-  const all = [...offended, ...threads].flatMap(({ offences }) => offences);
+  const usage = ledgers.flatMap(judgeUsage);
+  const all = [...[...offended, ...threads].flatMap(({ offences }) => offences), ...usage];
   const counts = DEFECTS.map((defect) => [defect, all.filter((offence) => offence.defect === defect).length]);
-  return { counts: Object.fromEntries(counts), offended, threads };
+  return { counts: Object.fromEntries(counts), offended, threads, usage };
 }
 
 function offencesOf(testimony: Testimony, struck: readonly Struck[]): Offence[] {

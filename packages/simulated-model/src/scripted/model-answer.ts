@@ -95,6 +95,14 @@ class Answer {
     usage: ModelUsage = this.countUsage(),
   ): void {
     this.over = true;
+    // a response always says it
+    if (
+      this.body.stream !== true ||
+      this.body.input !== undefined ||
+      this.body.stream_options?.include_usage === true
+    ) {
+      this.request.reported = usage;
+    }
     if (this.body.stream === true) {
       this.events(() => this.wire.closing(finishReason, usage));
       this.response.end();

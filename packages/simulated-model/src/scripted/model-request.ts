@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ModelUsage } from './model-step.ts';
 
 /** The fields of a request for a chat completion, or for a response, that the simulated model reads. */
 export interface ChatRequest {
@@ -31,6 +32,8 @@ export interface ModelRequest {
   readonly prompt: string;
   /** the text written so far */
   said: string;
+  /** what the model has said that it used, at the end of its answer; null: it did not get there, or was not asked to */
+  reported: ModelUsage | null;
   /** whether the model reset the connection */
   wasReset: boolean;
   /** settles after the whole answer, or when the client closes the connection */

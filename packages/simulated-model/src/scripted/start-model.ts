@@ -120,6 +120,7 @@ export class SimulatedModel implements AsyncDisposable {
       body,
       prompt: promptOf(body),
       said: '',
+      reported: null,
       wasReset: false,
       ended: ended.promise,
     };
