@@ -8,7 +8,7 @@ import { headersOf, OPERATOR, type Stage } from './stage.ts';
 import type { Testimony } from './testimony.ts';
 
 /** A job, and what the ledger remembers of it. */
-export interface MeteredJob {
+interface MeteredJob {
   readonly id: string;
   /** in its record; null: it was erased */
   readonly attempts: number | null;

@@ -1,5 +1,5 @@
 -- Counts reports in the ledger (shared/ledger).
-local MAX_FIELDS = 5000
+local MAX_FIELDS = 1000
 
 local function add_rows(day_key, entry, rows, sign)
   for _, row in ipairs(rows) do

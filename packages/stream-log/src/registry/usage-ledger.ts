@@ -96,22 +96,24 @@ export class UsageLedger {
     return this.redis.zrange(this.keys.tenantsWithUsage, day, '+inf', 'BYSCORE');
   }
 
-  /** @param from and `to`, inclusive: days since 1970, UTC */
-  async read(tenants: readonly string[], { from, to }: { from: number; to: number }): Promise<DayUsage[]> {
+  /** Reads some hundred days of tenants at a time.
+   *  @param from and `to`, inclusive: days since 1970, UTC */
+  async *read(
+    tenants: readonly string[],
+    { from, to }: { from: number; to: number },
+  ): AsyncGenerator<readonly DayUsage[], void, undefined> {
     const days = Array.from({ length: Math.max(0, to - from + 1) }, (_, nth) => from + nth);
     const wanted = tenants.flatMap((tenant) => days.map((day) => ({ tenant, day })));
-    const usage: DayUsage[] = [];
     for (let start = 0; start < wanted.length; start += BATCH) {
-      const batch = wanted.slice(start, start + BATCH);
-      const replies = await Promise.all(
-        batch.map(({ tenant, day }) => this.redis.hgetall(this.keys.usageOfDay(tenant, day))),
-      );
-      for (const [place, reply] of replies.entries()) {
-        const of = batch[place];
-        if (of !== undefined) usage.push(...rowsOf(reply).map((row) => ({ ...of, ...row })));
-      }
+      yield (
+        await Promise.all(
+          wanted.slice(start, start + BATCH).map(async ({ tenant, day }) => {
+            const fields = await this.redis.hgetall(this.keys.usageOfDay(tenant, day));
+            return rowsOf(fields).map((row) => ({ tenant, day, ...row }));
+          }),
+        )
+      ).flat();
     }
-    return usage;
   }
 }
 

@@ -35,6 +35,10 @@ type Sums = Omit<DayUsage, UsageGroup>;
 const COST_UNITS = 1e12;
 const COST_DIGITS = 9;
 
+/** Rows of models in one answer: callers may choose their names. Further ones are one row. */
+const MAX_MODELS = 1_000;
+const OTHER = 'other';
+
 /** Adds up what a tenant has used, or for an admin what all have. @see PROTOCOL.md §11 */
 @Injectable()
 export class ReadUsage {
@@ -48,12 +52,16 @@ export class ReadUsage {
   async run({ caller, from, to, by, tenant }: UsageQuery): Promise<UsageItem[]> {
     const scope = this.access.scopeOf(caller, tenant);
     const tenants = scope === null ? await this.ledger.tenantsSince(from) : [scope];
-    const groups = Map.groupBy(await this.ledger.read(tenants, { from, to }), (row) =>
-      by === 'day' ? dateOf(row.day) : row[by],
-    );
-    return [...groups]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, rows]) => ({ [by]: key, ...itemOf(rows.reduce<Sums>(added, NOTHING)) }));
+    const groups = new Map<string, Sums>();
+    for await (const rows of this.ledger.read(tenants, { from, to })) {
+      for (const row of rows) {
+        const key = by === 'day' ? dateOf(row.day) : row[by];
+        const isBounded = by !== 'model' || groups.has(key) || groups.size < MAX_MODELS;
+        const group = isBounded ? key : OTHER;
+        groups.set(group, added(groups.get(group) ?? NOTHING, row));
+      }
+    }
+    return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, sums]) => ({ [by]: key, ...itemOf(sums) }));
   }
 }
 

@@ -109,6 +109,24 @@ describe('GET /usage', () => {
     expect(after).not.toEqual(before);
   });
 
+  it('adds up all days that it is asked for, with a row for each of 1,000 models and one for the others', async () => {
+    const day = Date.parse('2026-01-10') / 86_400_000;
+    for (let nth = 0; nth < 3; nth += 1) {
+      const fields = Array.from({ length: 500 }, (_, model) => [`input chat openai:${nth}-${model}`, '2']);
+      await harness.redis.hset(harness.keys.usageOfDay('two', day + nth), Object.fromEntries(fields));
+    }
+    const range = 'from=2025-12-01&to=2026-12-31';
+    const byDay = await usage(`?${range}&by=day`, keyOf('two'));
+    expect(byDay.slice(0, 3).map((row) => [row.day, row.inputTokens])).toEqual([
+      ['2026-01-10', 1_000],
+      ['2026-01-11', 1_000],
+      ['2026-01-12', 1_000],
+    ]);
+    const byModel = await usage(`?from=2026-01-01&to=2026-01-31&by=model`, keyOf('two'));
+    expect(byModel).toHaveLength(1_001);
+    expect(byModel.find(({ model }) => model === 'other')).toMatchObject({ inputTokens: 1_000 });
+  });
+
   it('keeps the sums of an erased job, also of an attempt that its worker has not reported yet, and nothing else', async () => {
     const sum = async () => (await usage('', keyOf('one')))[0];
     const before = await sum();
