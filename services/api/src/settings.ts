@@ -122,6 +122,12 @@ export const apiSettingsSchema = z
       .min(1)
       .default(1000)
       .describe('Unfinished jobs of one tenant before its new ones get 429'),
+    MILLRACE_MAX_REQUESTS_PER_MINUTE_PER_TENANT: integer()
+      .min(1)
+      .optional()
+      .describe(
+        'Requests of one tenant within a minute, on all nodes together, before the next one gets 429; those that watch or cancel do not count. Default: no limit',
+      ),
     MILLRACE_MAX_STORED_BYTES_PER_TENANT: integer()
       .min(1_048_576)
       .optional()

@@ -25,4 +25,5 @@ export const CHECKPOINTS = Symbol('Checkpoints');
 export const SUBSCRIBERS = Symbol('Subscribers');
 export const THREAD_TOPICS = Symbol('ThreadTopics');
 export const AUTHENTICATOR = Symbol('Authenticator');
+export const REQUEST_COUNTER = Symbol('RequestCounter');
 export const REVOCATIONS = Symbol('Revocations');

@@ -6,6 +6,7 @@ import { ChannelHub } from '../channel/channel-hub.ts';
 import { FairQueue } from '../registry/fair-queue.ts';
 import { IdempotencyKeys } from '../registry/idempotency-keys.ts';
 import { JobCatalogue } from '../registry/job-catalogue.ts';
+import { LimitDirectory } from '../registry/limit-directory.ts';
 import { TenantSlots } from '../registry/tenant-slots.ts';
 import { DONE, LogHarness, Recorder, say } from '../testing/log-harness.ts';
 
@@ -112,8 +113,11 @@ describe('on a cluster of three (law 13)', () => {
     const unparked = new Promise((resolve) => {
       fairQueue.onUnparked = resolve;
     });
+    expect(await catalogue.openJobsOf('t')).toEqual({ open: 2, active: 0 });
     await fairQueue.retire({ ref: 't.a', keptBytes: 50 });
     expect(await unparked).toEqual(['t.b']);
+    await new LimitDirectory(d.redis, d.keys).set('t', { activeJobs: 5 });
+    expect(await slots.shareOf('t')).toBe(5);
     expect(await catalogue.storedBytesOf('t')).toBe(250);
     expect((await catalogue.list({ tenant: 't', limit: 5 })).refs).toEqual(['t.b', 't.a']);
     expect((await catalogue.open({ olderThanMs: 0, limit: 5 })).refs).toEqual(['t.b']);

@@ -12,6 +12,8 @@ export class KeySpace {
   readonly control: string;
   /** hash: pipeline name → when a worker last announced it, ms since the epoch; `@<worker>` → all its pipelines, JSON */
   readonly pipelines: string;
+  /** string each, `<this>:<tenant>`: how many requests the tenant has sent since its present minute began */
+  readonly requestCounts: string;
   readonly #prefix: string;
   readonly #registry: string;
 
@@ -22,6 +24,7 @@ export class KeySpace {
     this.queuePrefix = `{${prefix}:queue}`;
     this.control = `${prefix}:control`;
     this.pipelines = `${prefix}:{pipelines}`;
+    this.requestCounts = `${prefix}:requests`;
   }
 
   /** hash: all that is known of a job except its events */

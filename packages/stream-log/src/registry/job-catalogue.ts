@@ -83,6 +83,14 @@ export class JobCatalogue {
     );
   }
 
+  /** @returns how many unfinished jobs a tenant has, and how many of them a worker has started */
+  async openJobsOf(tenant: string): Promise<{ readonly open: number; readonly active: number }> {
+    const { queuedJobs } = this.keys;
+    const own = this.keys.openJobsOf(tenant);
+    const [open, queued] = await Promise.all([this.redis.zcard(own), this.redis.zintercard(2, own, queuedJobs)]);
+    return { open, active: Math.max(0, open - queued) };
+  }
+
   /** @returns what a tenant's jobs have in Redis, bytes: as counted when they were admitted, swept or ended */
   async storedBytesOf(tenant: string): Promise<number> {
     return Number((await this.redis.hget(this.keys.storedBytesOf(tenant), 'total')) ?? 0);

@@ -12,7 +12,8 @@ interface Copy {
 }
 
 /** The limits that were set for tenants at run time: kept in Redis, with a copy in each process that asks, which follows
- *  within a second. While Redis is away the last known limits stand. */
+ *  within a second. While Redis is away the last known limits stand.
+ *  @see docs/adr/0041-limits-are-copied-counts-are-not.md */
 export class LimitDirectory {
   #copy: Copy | null = null;
   #isAsking = false;

@@ -3,6 +3,7 @@ import { type JobRef, jobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import { LogHarness } from '../testing/log-harness.ts';
 import { FairQueue } from './fair-queue.ts';
+import { LimitDirectory } from './limit-directory.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
 let server: TestRedis;
@@ -69,6 +70,39 @@ describe('the slots of a tenant (law 16)', () => {
     expect((await new TenantSlots(d.redis, d.keys, 4).pickUp(a[3] as JobRef)).kind).toBe('granted');
     await slots.setPolicy('none');
     expect(await pickUpAll(new TenantSlots(d.redis, d.keys, null), a)).toBe(6);
+  });
+
+  it('are as many as an admin has set for the tenant, before any setting', async () => {
+    await using d = LogHarness.single(server.url);
+    const { a, b } = await slotsOf(d);
+    const slots = new TenantSlots(d.redis, d.keys, 4);
+    await slots.setPolicy(3);
+    const limits = new LimitDirectory(d.redis, d.keys);
+    await limits.set('a', { activeJobs: 2 });
+    expect(await slots.shareOf('a')).toBe(2);
+    expect(await pickUpAll(slots, a)).toBe(2);
+    expect(await pickUpAll(slots, b)).toBe(4);
+    await limits.set('a', { activeJobs: null });
+    expect(await slots.shareOf('a')).toBeNull();
+    // what one tenant may use without bound is no matter of others
+    expect(await pickUpAll(slots, a)).toBe(6);
+    expect(await slots.pickUp(b[5] as JobRef)).toEqual({ kind: 'full', maxSlots: 4 });
+  });
+
+  it('go to parked jobs when more are allowed; fewer take none away', async () => {
+    await using d = LogHarness.single(server.url);
+    const { slots, a } = await slotsOf(d);
+    await slots.setPolicy(2);
+    expect(await pickUpAll(slots, a)).toBe(2);
+    for (const ref of a.slice(2)) expect(await slots.park(ref, 2)).toBe(false);
+    const limits = new LimitDirectory(d.redis, d.keys);
+    await limits.set('a', { activeJobs: 1 });
+    expect(await slots.unpark('a')).toEqual([]);
+    expect(await d.redis.scard(d.keys.runningJobsOf('a'))).toBe(2);
+    await limits.set('a', { activeJobs: 4 });
+    expect(await slots.unpark('a')).toEqual(a.slice(2, 4));
+    await limits.set('a', { activeJobs: null });
+    expect(await slots.unpark('a')).toEqual(a.slice(4));
   });
 
   it('are requested again until a policy is set', async () => {

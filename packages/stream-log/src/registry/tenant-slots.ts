@@ -10,6 +10,8 @@ const POLICY_KEPT_MS = 60_000;
 
 /** How long a worker relies on the answer that there is no bound, milliseconds. */
 const UNBOUNDED_FOR_MS = 2_000;
+/** Tenants without a bound that a worker remembers. */
+const MAX_UNBOUNDED = 10_000;
 
 /** How many slots one tenant's jobs may hold: `share` leaves a fifth of all, at least one, to others. */
 export type SlotPolicy = 'none' | 'share' | number;
@@ -26,10 +28,12 @@ export type PickUp =
  *  @see docs/adr/0027-slots-are-shared-out-at-pick-up.md */
 export class TenantSlots {
   readonly #run: RunScript;
-  /** until when not to ask, ms of performance.now(): an answer costs a round trip before the first token */
-  #unboundedUntil = 0;
+  /** tenants without a bound, until when not to ask (ms of performance.now()): an answer costs a round trip before the
+   *  first token */
+  readonly #unboundedUntil = new Map<string, number>();
 
-  /** @param ownMax max slots of one tenant by the setting of this process; null: as the policy says */
+  /** @param ownMax max slots of one tenant by the setting of this process; null: as the policy says. What an admin has set
+   *    for a tenant comes first */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
@@ -61,9 +65,10 @@ export class TenantSlots {
   /** Asks for a slot for a job that a worker has got from the queue. The job holds it until it ends or is given back
    *  ({@link FairQueue.retire}, `markReleased`, `freeSlot`). */
   async pickUp(ref: JobRef): Promise<PickUp> {
-    if (performance.now() < this.#unboundedUntil) return { kind: 'granted' };
-    const [granted, maxSlots] = await this.#ask(tenantOf(ref), ref);
-    if (maxSlots === -1) this.#unboundedUntil = performance.now() + UNBOUNDED_FOR_MS;
+    const tenant = tenantOf(ref);
+    if (performance.now() < (this.#unboundedUntil.get(tenant) ?? 0)) return { kind: 'granted' };
+    const [granted, maxSlots] = await this.#ask(tenant, ref);
+    if (maxSlots === -1) this.#relyOn(tenant);
     return granted === 1 ? { kind: 'granted' } : { kind: 'full', maxSlots };
   }
 
@@ -83,23 +88,47 @@ export class TenantSlots {
     return (await Promise.all(byTenant.map(([tenant, refs]) => this.#ofTenant(tenant, refs)))).flat();
   }
 
+  /** @returns how many slots a tenant may hold now; null: there is no bound */
+  async shareOf(tenant: string): Promise<number | null> {
+    const [, maxSlots] = await this.#ask(tenant, '');
+    return maxSlots < 0 ? null : maxSlots;
+  }
+
+  /** After a change of a tenant's limit.
+   *  @returns the parked jobs that now may have a slot, first in line first: they are to be queued */
+  async unpark(tenant: string): Promise<JobRef[]> {
+    const parked = this.keys.parkedJobsOf(tenant);
+    return this.#firstOf(tenant, await this.redis.zcard(parked));
+  }
+
+  #relyOn(tenant: string): void {
+    if (this.#unboundedUntil.size >= MAX_UNBOUNDED) this.#unboundedUntil.clear();
+    this.#unboundedUntil.set(tenant, performance.now() + UNBOUNDED_FOR_MS);
+  }
+
+  /** Takes the first of a tenant's parked jobs off the line, as many as may have a slot.
+   *  @param waiting how many wait */
+  async #firstOf(tenant: string, waiting: number): Promise<JobRef[]> {
+    if (waiting === 0) return [];
+    const [free, maxSlots] = await this.#ask(tenant, '');
+    // without a bound, no job that ends unparks the next one
+    const count = maxSlots < 0 ? waiting : free;
+    if (count === 0) return [];
+    const popped = await this.redis.zpopmin(this.keys.parkedJobsOf(tenant), count);
+    return popped.filter((_, place) => place % 2 === 0) as JobRef[];
+  }
+
   async #ofTenant(tenant: string, refs: readonly JobRef[]): Promise<JobRef[]> {
     const parked = this.keys.parkedJobsOf(tenant);
     const places = await this.redis.zmscore(parked, ...refs);
     const lost = refs.filter((_, place) => places[place] === null);
-    if (lost.length === refs.length) return lost;
-    const [free, maxSlots] = await this.#ask(tenant, '');
-    // without a bound, no job that ends unparks the next one
-    const count = maxSlots < 0 ? refs.length - lost.length : free;
-    if (count === 0) return lost;
-    const popped = await this.redis.zpopmin(parked, count);
-    return [...lost, ...(popped.filter((_, place) => place % 2 === 0) as JobRef[])];
+    return [...lost, ...(await this.#firstOf(tenant, refs.length - lost.length))];
   }
 
   async #ask(tenant: string, ref: JobRef | ''): Promise<[granted: number, maxSlots: number]> {
     const own = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
-    const keys = [...own, this.keys.workers, this.keys.slotPolicy];
-    return (await this.#run('pickup', keys, [ref, this.ownMax ?? 0, WORKER_SEEN_MS])) as [number, number];
+    const keys = [...own, this.keys.workers, this.keys.slotPolicy, this.keys.limits];
+    return (await this.#run('pickup', keys, [ref, this.ownMax ?? 0, WORKER_SEEN_MS, tenant])) as [number, number];
   }
 
   async #removeLost(nowMs: number): Promise<void> {

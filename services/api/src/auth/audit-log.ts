@@ -18,6 +18,7 @@ const auditEntrySchema = z.object({
     'job.erase',
     'thread.delete',
     'tenant.erase',
+    'limits.set',
   ]),
   /** whose credential it was; `credential`: its id, null for a key of the settings or a JWT */
   by: z.object({

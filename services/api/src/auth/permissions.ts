@@ -13,6 +13,8 @@ export type Permission =
   | 'data:erase'
   | 'tenants:erase'
   | 'usage:read'
+  | 'limits:read'
+  | 'limits:set'
   | 'tokens:manage'
   | 'keys:manage'
   | 'tenants:all';
@@ -21,8 +23,15 @@ const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
-const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase', 'usage:read'];
-const ADMIN: readonly Permission[] = [...MANAGER, 'jobs:cancel', 'keys:manage', 'tenants:erase', 'tenants:all'];
+const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase', 'usage:read', 'limits:read'];
+const ADMIN: readonly Permission[] = [
+  ...MANAGER,
+  'jobs:cancel',
+  'keys:manage',
+  'limits:set',
+  'tenants:erase',
+  'tenants:all',
+];
 
 /** What each role may do: `user` with jobs and threads of the own tenant, `manager` with its access, `admin` everything. */
 export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {
@@ -30,3 +39,10 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
   manager: new Set(MANAGER),
   admin: new Set(ADMIN),
 };
+
+/** What is never refused because there were too many requests: watching, which has a limit of its own, and whatever ends
+ *  something or changes who may what. */
+export const UNCOUNTED: ReadonlySet<Permission> = new Set([
+  ...(['job:watch', 'job:cancel', 'jobs:cancel'] as const),
+  ...(['tokens:manage', 'keys:manage', 'limits:read', 'limits:set'] as const),
+]);

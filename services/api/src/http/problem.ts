@@ -254,6 +254,16 @@ export class TooManyJobs extends Problem {
   }
 }
 
+/** The tenant has sent as many requests within a minute as it may. */
+export class TooManyRequests extends Problem {
+  /** @param resetSeconds until it may send further ones */
+  constructor(max: number, resetSeconds: number) {
+    super('RATE_LIMITED', `You have sent ${max} requests within a minute, the limit (requestsPerMinute); wait.`, {
+      headers: limitReached({ name: 'requestsPerMinute', max, resetSeconds }),
+    });
+  }
+}
+
 /** The tenant's prompts, answers and records fill what it may use of Redis. */
 export class StorageFull extends Problem {
   /** @param max bytes */

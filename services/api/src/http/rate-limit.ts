@@ -23,7 +23,7 @@ const POLICIES: Readonly<Record<LimitName, { readonly unit: string; readonly win
 
 /** The headers that tell a client where it stands, as structured fields.
  *  @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (-11) */
-function rateLimitHeaders(state: LimitState): {
+export function rateLimitHeaders(state: LimitState): {
   readonly RateLimit: string;
   readonly 'RateLimit-Policy': string;
 } {

@@ -1,4 +1,7 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
+import { REQUEST_COUNTER } from '../tokens.ts';
+import { LimitTenant } from './limit-tenant.ts';
+import { RequestLimit } from './request-limit.ts';
 import { SlotPolicyAnnouncer } from './slot-policy.ts';
 import { StoredBytesLimit } from './stored-bytes-limit.ts';
 import { StoredBytesShare } from './stored-bytes-share.ts';
@@ -6,8 +9,20 @@ import { StreamQuota } from './stream-quota.ts';
 import { TenantLimits } from './tenant-limits.ts';
 import { TextQuota } from './text-quota.ts';
 
+/** What tenants may use. Global, because the guard of all routes counts requests. */
+@Global()
 @Module({
-  providers: [SlotPolicyAnnouncer, StoredBytesLimit, StoredBytesShare, StreamQuota, TenantLimits, TextQuota],
-  exports: [StoredBytesLimit, StreamQuota, TenantLimits, TextQuota],
+  providers: [
+    SlotPolicyAnnouncer,
+    StoredBytesShare,
+    StoredBytesLimit,
+    StreamQuota,
+    TextQuota,
+    TenantLimits,
+    RequestLimit,
+    LimitTenant,
+    { provide: REQUEST_COUNTER, useExisting: RequestLimit },
+  ],
+  exports: [StoredBytesLimit, StreamQuota, TextQuota, TenantLimits, LimitTenant, REQUEST_COUNTER],
 })
 export class QuotaModule {}

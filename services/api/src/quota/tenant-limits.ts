@@ -16,7 +16,7 @@ export class TenantLimits implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(StoredBytesShare) private readonly storedBytes: StoredBytesShare,
   ) {
     this.#ofSettings = {
-      requestsPerMinute: null,
+      requestsPerMinute: settings.MILLRACE_MAX_REQUESTS_PER_MINUTE_PER_TENANT ?? null,
       queuedJobs: settings.MILLRACE_MAX_JOBS_PER_TENANT,
       activeJobs: settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null,
       streams: settings.MILLRACE_MAX_STREAMS_PER_TENANT,

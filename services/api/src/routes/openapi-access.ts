@@ -1,3 +1,4 @@
+import { LIMIT_NAMES, limitOverridesSchema } from '@millrace/contracts';
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { ROLES } from '../api-keys.ts';
@@ -35,7 +36,16 @@ const token = z
   .object({ token: z.string().describe('Begins with `mrt_`.'), expiresAt: time, id: credentialIdSchema })
   .meta({ id: 'Token' });
 
-/** The paths of keys and tokens. */
+const perLimit = <T extends z.ZodType>(value: T) =>
+  z.object(Object.fromEntries(LIMIT_NAMES.map((name) => [name, value])));
+const tenantUse = z
+  .object({
+    limits: perLimit(z.number().int().nullable()).describe('What it may use; null: no limit.'),
+    use: perLimit(z.number().int().nonnegative()).describe('What it uses now; streams: on the node that answers.'),
+  })
+  .meta({ id: 'TenantUse' });
+
+/** The paths of keys, tokens and tenants. */
 export const accessPaths: ZodOpenApiPathsObject = {
   '/tokens': {
     post: operationOf(TokensController, 'create', {
@@ -60,6 +70,26 @@ export const accessPaths: ZodOpenApiPathsObject = {
         204: { description: 'It is revoked.', headers: z.object(everyAnswer) },
         ...problems('INVALID_REQUEST'),
       },
+    }),
+  },
+  '/tenants/{tenant}/limits': {
+    get: operationOf(TenantsController, 'limits', {
+      operationId: 'getLimits',
+      tags,
+      summary: 'Read what a tenant may use, and what it uses',
+      description: 'A manager reads the own tenant’s, an admin those of all.',
+      requestParams: { path: z.object({ tenant: tenantSchema }) },
+      responses: { 200: json('Limits and use.', tenantUse), ...problems('INVALID_REQUEST') },
+    }),
+    put: operationOf(TenantsController, 'setLimits', {
+      operationId: 'setLimits',
+      tags,
+      summary: 'Set what a tenant may use',
+      description:
+        'Replaces what was set before. A limit that is absent is as the settings say; null lifts it. Holds on all nodes within 5 s. Whatever a tenant uses beyond a lower limit may go on.',
+      requestParams: { path: z.object({ tenant: tenantSchema }) },
+      requestBody: { content: { 'application/json': { schema: limitOverridesSchema } } },
+      responses: { 200: json('Limits and use.', tenantUse), ...problems(...refusedBody) },
     }),
   },
   '/tenants/{tenant}/data': {

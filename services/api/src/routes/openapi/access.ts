@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
 import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import { accessOf } from '../../auth/access.ts';
-import { refusals } from './responses.ts';
+import { UNCOUNTED } from '../../auth/permissions.ts';
+import { refusals, tooManyRequests } from './responses.ts';
 
 /** Adds to an operation what follows from the access that its route declares: the permission, and the refusals. */
 export function operationOf<C>(
@@ -14,6 +15,6 @@ export function operationOf<C>(
   return {
     ...operation,
     security: [{ apiKey: [access] }, { apiKeyHeader: [access] }],
-    responses: { ...operation.responses, ...refusals() },
+    responses: { ...(UNCOUNTED.has(access) ? {} : tooManyRequests()), ...operation.responses, ...refusals() },
   };
 }

@@ -12,11 +12,21 @@ export const everyAnswer = { 'X-Request-Id': idHeader, 'X-Content-Type-Options':
 
 const retryAfter = z.number().int().describe('Seconds.');
 
+/** Structured fields of draft-ietf-httpapi-ratelimit-headers-11. */
+const rateLimit = {
+  RateLimit: z.string().optional().describe('How much is left.').meta({ example: '"requestsPerMinute";r=0;t=42' }),
+  'RateLimit-Policy': z
+    .string()
+    .optional()
+    .describe('The limit that is reached.')
+    .meta({ example: '"requestsPerMinute";q=600;qu="requests";w=60' }),
+};
+
 /** The headers that some codes add. */
 const CODE_HEADERS: Partial<Record<ProblemCode, z.ZodRawShape>> = {
   UNAUTHENTICATED: { 'WWW-Authenticate': z.literal('Bearer realm="millrace"') },
-  RATE_LIMITED: { 'Retry-After': retryAfter },
-  QUOTA_EXCEEDED: { 'Retry-After': retryAfter },
+  RATE_LIMITED: { 'Retry-After': retryAfter, ...rateLimit },
+  QUOTA_EXCEEDED: { 'Retry-After': retryAfter, ...rateLimit },
   QUEUE_FULL: { 'Retry-After': retryAfter },
   UNAVAILABLE: { 'Retry-After': retryAfter },
 };
@@ -29,6 +39,11 @@ export function problems(...codes: readonly ProblemCode[]): ZodOpenApiResponsesO
 /** The failures of every route that requires a permission. */
 export function refusals(): ZodOpenApiResponsesObject {
   return responsesOf(['UNAUTHENTICATED', 'FORBIDDEN']);
+}
+
+/** The failure of every route whose requests count. */
+export function tooManyRequests(): ZodOpenApiResponsesObject {
+  return responsesOf(['RATE_LIMITED']);
 }
 
 function responsesOf(codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {

@@ -1,0 +1,75 @@
+import type { KeySpace, RedisConnection } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
+import type { RequestCounter } from '../auth/request-counter.ts';
+import { TooManyRequests } from '../http/problem.ts';
+import type { LimitState } from '../http/rate-limit.ts';
+import { KEYS, REDIS } from '../tokens.ts';
+import { TenantLimits } from './tenant-limits.ts';
+
+/** How long a request waits for its count, milliseconds: Redis answers within one, or is away. */
+const PATIENCE_MS = 500;
+/** Different limits that are kept at a time: an admin may set any number of them one after the other. */
+const MAX_LIMITERS = 1_000;
+
+interface Limiter {
+  readonly counts: RateLimiterRedis;
+  readonly patient: RLWrapperTimeouts;
+}
+
+/** Bounds the requests of a tenant within a minute, on all nodes together; the minute begins with the first one. Once the
+ *  limit is reached, a node refuses on its own until the minute is over. While Redis is away, each node counts for itself. */
+@Injectable()
+export class RequestLimit implements RequestCounter {
+  /** by limit. The counts are in Redis, by tenant: another limit goes on with them */
+  readonly #limiters = new Map<number, Limiter>();
+
+  constructor(
+    @Inject(TenantLimits) private readonly limits: TenantLimits,
+    @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(KEYS) private readonly keys: KeySpace,
+  ) {}
+
+  async take(tenant: string): Promise<LimitState | null> {
+    const { requestsPerMinute: max } = this.limits.limitsOf(tenant);
+    if (max === null) return null;
+    try {
+      const { remainingPoints, msBeforeNext } = await this.#limiterOf(max).patient.consume(tenant);
+      const resetSeconds = Math.ceil(msBeforeNext / 1_000);
+      return { name: 'requestsPerMinute', max, remaining: remainingPoints, resetSeconds };
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) throw new TooManyRequests(max, secondsOf(refusal));
+      throw refusal;
+    }
+  }
+
+  /** @returns how many requests were counted in the minute that runs; those that were refused do not count */
+  async usedBy(tenant: string): Promise<number> {
+    const { requestsPerMinute: max } = this.limits.limitsOf(tenant);
+    if (max === null) return 0;
+    const counted = await this.#limiterOf(max).counts.get(tenant);
+    return Math.min(counted?.consumedPoints ?? 0, max);
+  }
+
+  #limiterOf(max: number): Limiter {
+    const known = this.#limiters.get(max);
+    if (known !== undefined) return known;
+    if (this.#limiters.size >= MAX_LIMITERS) this.#limiters.clear();
+    const policy = { keyPrefix: this.keys.requestCounts, points: max, duration: 60 };
+    const counts = new RateLimiterRedis({
+      ...policy,
+      storeClient: this.redis,
+      rejectIfRedisNotReady: true,
+      inMemoryBlockOnConsumed: max,
+      insuranceLimiter: new RateLimiterMemory(policy),
+    });
+    const limiter = { counts, patient: new RLWrapperTimeouts({ limiter: counts, timeoutMs: PATIENCE_MS }) };
+    this.#limiters.set(max, limiter);
+    return limiter;
+  }
+}
+
+/** At least 1: a client that waits for 0 s would be refused again. */
+function secondsOf({ msBeforeNext }: RateLimiterRes): number {
+  return Math.max(1, Math.ceil(msBeforeNext / 1_000));
+}
