@@ -9,13 +9,16 @@ import { storedQuestions } from './thread-questions.ts';
 
 const SCRIPTS = {
   reserve: [9, 'thread'],
+  renew: [9, 'thread'],
   copy: [9, 'thread'],
   publish: [9, 'thread'],
   abandon: [9, 'thread'],
 } as const;
 
-/** How long a fork may take for one step before another may take over, milliseconds. */
-const PATIENCE_MS = 120_000;
+/** How long the id of a copy is held for a fork that is cut short, milliseconds. One that is at work renews it. */
+const LEASE_MS = 10_000;
+/** How often in that time it renews: some may be lost. */
+const RENEWALS = 5;
 /** Messages and bytes that one script copies. */
 const BATCH = 500;
 const BATCH_BYTES = 1_048_576;
@@ -57,6 +60,7 @@ export class ThreadForks {
     readonly keys: ThreadKeys,
     readonly messages: MessageReader,
     readonly retentionMs: number,
+    readonly leaseMs = LEASE_MS,
   ) {
     this.#run = scriptsOf(redis, 'thread', SCRIPTS);
   }
@@ -68,7 +72,8 @@ export class ThreadForks {
       const source = await this.#source(fork.from);
       if (source === null) return { outcome: 'unknown-thread', bytes: 0 };
       const keys = this.keys.ofThread(fork.to);
-      if ((await this.#run('reserve', keys, [token, PATIENCE_MS])) !== 1) return { outcome: 'exists', bytes: 0 };
+      if ((await this.#run('reserve', keys, [token, this.leaseMs])) !== 1) return { outcome: 'exists', bytes: 0 };
+      const renewal = this.#renew(keys, token);
       try {
         const copied = await this.#copy(fork, source, token);
         if (typeof copied === 'string') return { outcome: copied, bytes: 0 };
@@ -87,10 +92,22 @@ export class ThreadForks {
         const bytes = Number(await this.#run('publish', keys, args));
         return bytes < 0 ? { outcome: 'exists', bytes: 0 } : { outcome: 'forked', bytes };
       } finally {
+        clearInterval(renewal);
         // does nothing to a thread that is there
         await this.#run('abandon', keys, [token]);
       }
     }
+  }
+
+  #renew(keys: readonly string[], token: string): NodeJS.Timeout {
+    const renew = async () => {
+      try {
+        await this.#run('renew', keys, [token, this.leaseMs]);
+      } catch {
+        // the next one may do it; without any the fork's next step finds that its time was up
+      }
+    };
+    return setInterval(() => void renew(), this.leaseMs / RENEWALS);
   }
 
   async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, token: string) {
@@ -127,7 +144,7 @@ export class ThreadForks {
       const own = through === undefined ? batch : untilAfter(batch, through, isReached);
       isReached ||= own.some((message) => isOf(message, through));
       if (own.length > 0) {
-        const args = [token, PATIENCE_MS, this.retentionMs, first, ...own];
+        const args = [token, this.retentionMs, first, ...own];
         if ((await this.#run('copy', keys, args)) !== 1) return 'exists';
       }
       if (batch.length === 0 || own.length < batch.length) return isReached ? 'copied' : 'unknown-job';

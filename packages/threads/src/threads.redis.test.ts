@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Interrupt } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { Redis } from 'ioredis';
 import { RETENTION_MS, ThreadHarness } from './testing/thread-harness.ts';
 import { privateThread } from './thread-record.ts';
 
@@ -658,4 +659,42 @@ describe('a fork that ends with an older job', () => {
     expect(await forked('c')).toEqual(['forked', 1_803, 'c']);
     expect(await forked('x')).toEqual(['unknown-job', 0, undefined]);
   });
+});
+
+describe('a fork that takes long', () => {
+  const hanging = { copy: () => new Promise<never>(() => {}), readState: async () => null };
+  const quick = { copy: async () => ({ checkpointId: 'c1', origin: null }), readState: async () => null };
+
+  it('keeps its id for as long as it is at work', async () => {
+    await using slow = ThreadHarness.single(server.url, { retentionMs: RETENTION_MS, forkLeaseMs: 20_000 });
+    const { ref, to } = await withState(slow);
+    void slow.threads.fork({ from: ref, to, checkpoints: hanging });
+    const held = () => slow.redis.pttl(slow.keys.forking(to));
+    await eventually(async () => (await held()) > 0);
+    await slow.redis.pexpire(slow.keys.forking(to), 10_000);
+    // only a renewal makes it longer
+    await eventually(async () => (await held()) > 11_000, { timeoutMs: 60_000 });
+    expect(await slow.threads.fork({ from: ref, to, checkpoints: quick })).toBe('exists');
+  }, 120_000);
+
+  it('and is cut short gives its id to the next', async () => {
+    const { ref, to } = await withState(d);
+    const limits = { retentionMs: RETENTION_MS, forkLeaseMs: 2_000 };
+    const node = new ThreadHarness(new Redis(server.url), limits, d.prefix);
+    void node.threads.fork({ from: ref, to, checkpoints: hanging });
+    await eventually(async () => (await d.redis.exists(d.keys.forking(to))) === 1);
+    node.redis.disconnect();
+    const next = () => d.threads.fork({ from: ref, to, checkpoints: quick });
+    await eventually(async () => (await next()) === 'forked', { timeoutMs: 60_000, everyMs: 100 });
+  }, 120_000);
+
+  /** A thread with a checkpoint, and an id for its copy. */
+  async function withState(harness: ThreadHarness) {
+    const [ref, to] = [harness.newRef(), harness.newRef()];
+    await harness.enter(ref, 'a');
+    await harness.claim(ref, 'a');
+    await harness.leave(ref, 'a');
+    await harness.redis.hset(harness.keys.record(ref), 'head', 'c1');
+    return { ref, to };
+  }
 });

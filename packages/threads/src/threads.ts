@@ -23,6 +23,8 @@ export interface ThreadLimits {
   readonly retentionMs: number;
   /** of the messages of pipelines that are not agents; a job that would add more is refused. Default: no limit */
   readonly maxConversationBytes?: number;
+  /** how long the id of a copy is held for a fork that was cut short, milliseconds; default: 10,000 */
+  readonly forkLeaseMs?: number;
 }
 
 const UNDOING = [
@@ -155,7 +157,7 @@ export class Threads {
     this.#run = scriptsOf(redis, 'thread', OF_THREAD);
     this.#catalogue = scriptsOf(redis, 'catalogue', OF_CATALOGUE);
     this.#messages = new MessageReader(redis, keys);
-    this.#forks = new ThreadForks(redis, keys, this.#messages, limits.retentionMs);
+    this.#forks = new ThreadForks(redis, keys, this.#messages, limits.retentionMs, limits.forkLeaseMs);
     // a hint must outlive its thread, whose retention begins when its jobs have left
     this.#hintsLastMs = limits.retentionMs + MAX_OPEN_MS;
     this.#bytes = new ThreadBytes(redis, keys, storedBytes, this.#hintsLastMs);

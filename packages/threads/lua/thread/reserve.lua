@@ -1,6 +1,6 @@
 -- reserve: let one fork make a thread of this id.
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
--- ARGV[1] token of the fork  ARGV[2] how long it may take until its next step (ms)
+-- ARGV[1] token of the fork  ARGV[2] how long until it must renew (ms)
 -- RETURNS 1 | 0 the thread is there, or another fork is making it
 local token, patience = ARGV[1], ARGV[2]
 local holder = redis.call('GET', FORK)

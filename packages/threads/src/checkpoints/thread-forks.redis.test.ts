@@ -26,6 +26,7 @@ afterAll(async () => {
 
 const STEPS = {
   reserve: [9, 'thread'],
+  renew: [9, 'thread'],
   copy: [9, 'thread'],
   publish: [9, 'thread'],
   create: [9, 'thread'],
@@ -173,8 +174,12 @@ describe('a fork', () => {
     ];
     expect(await twice('reserve', 'mine', retention)).toEqual([1, 1]);
     expect(await twice('reserve', 'other', retention)).toEqual([0, 0]);
-    expect(await twice('copy', 'mine', retention, retention, 0, '{"n":1}', '{"n":2}')).toEqual([1, 1]);
-    expect(await twice('copy', 'other', retention, retention, 2, '{"n":3}')).toEqual([0, 0]);
+    expect([await twice('renew', 'mine', retention), await twice('renew', 'other', retention)]).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    expect(await twice('copy', 'mine', retention, 0, '{"n":1}', '{"n":2}')).toEqual([1, 1]);
+    expect(await twice('copy', 'other', retention, 2, '{"n":3}')).toEqual([0, 0]);
     expect(await d.redis.llen(d.keys.messages(ref))).toBe(2);
     expect(await twice('publish', retention, 'other', '{}', '', '', '')).toEqual([-1, -1]);
     const [bytes, again] = await twice('publish', retention, 'mine', '{}', '', '', '');
