@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { Interrupt, ThreadRef } from '@millrace/contracts';
 import type { RedisConnection } from '@millrace/stream-log';
 import type { Checkpoints, Head } from './checkpoints/ports.ts';
@@ -15,7 +15,8 @@ const SCRIPTS = {
   abandon: [9, 'thread'],
 } as const;
 
-/** How long the id of a copy is held for a fork that is cut short, milliseconds. One that is at work renews it. */
+/** How long the id of a copy is held against other requests for a fork that is cut short, milliseconds. One that is at work
+ *  renews it. */
 const LEASE_MS = 10_000;
 /** How often in that time it renews: some may be lost. */
 const RENEWALS = 5;
@@ -51,7 +52,8 @@ interface Source {
 }
 
 /** Makes threads that begin where others stand: under a lock on the new id, of which one fork gets it, the messages are copied in
- *  batches, then the checkpoint; the record comes last, so that nobody sees a part of it. */
+ *  batches, then the checkpoint; the record comes last, so that nobody sees a part of it. The same request takes the lock over
+ *  at once: what the fork before still copies is the same. */
 export class ThreadForks {
   readonly #run: RunScript<keyof typeof SCRIPTS>;
 
@@ -67,12 +69,14 @@ export class ThreadForks {
 
   /** @returns with the size of the copy, bytes, once it is there */
   async fork(fork: Fork): Promise<{ outcome: Forked; bytes: number }> {
+    const request = requestOf(fork);
     for (let round = 1; ; round += 1) {
-      const token = randomUUID();
+      const token = `${request}${randomUUID()}`;
       const source = await this.#source(fork.from);
       if (source === null) return { outcome: 'unknown-thread', bytes: 0 };
       const keys = this.keys.ofThread(fork.to);
-      if ((await this.#run('reserve', keys, [token, this.leaseMs])) !== 1) return { outcome: 'exists', bytes: 0 };
+      const reserved = await this.#run('reserve', keys, [token, this.leaseMs, request]);
+      if (reserved !== 1) return { outcome: 'exists', bytes: 0 };
       const renewal = this.#renew(keys, token);
       try {
         const copied = await this.#copy(fork, source, token);
@@ -164,6 +168,11 @@ export class ThreadForks {
       interrupts: isPast ? null : (interrupts ?? null),
     };
   }
+}
+
+/** @returns the same for the same request, as long as for any other */
+function requestOf({ from, checkpointId, through }: Fork): string {
+  return `${hash('sha256', JSON.stringify([from, checkpointId ?? null, through ?? null]))}:`;
 }
 
 /** The messages up to the last one of a job.

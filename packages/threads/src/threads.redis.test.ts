@@ -665,7 +665,7 @@ describe('a fork that takes long', () => {
   const hanging = { copy: () => new Promise<never>(() => {}), readState: async () => null };
   const quick = { copy: async () => ({ checkpointId: 'c1', origin: null }), readState: async () => null };
 
-  it('keeps its id for as long as it is at work', async () => {
+  it('keeps its id from other requests for as long as it is at work', async () => {
     await using slow = ThreadHarness.single(server.url, { retentionMs: RETENTION_MS, forkLeaseMs: 20_000 });
     const { ref, to } = await withState(slow);
     void slow.threads.fork({ from: ref, to, checkpoints: hanging });
@@ -674,17 +674,17 @@ describe('a fork that takes long', () => {
     await slow.redis.pexpire(slow.keys.forking(to), 10_000);
     // only a renewal makes it longer
     await eventually(async () => (await held()) > 11_000, { timeoutMs: 60_000 });
-    expect(await slow.threads.fork({ from: ref, to, checkpoints: quick })).toBe('exists');
+    expect(await slow.threads.fork({ from: ref, to, checkpointId: 'c1', checkpoints: quick })).toBe('exists');
   }, 120_000);
 
-  it('and is cut short gives its id to the next', async () => {
+  it('and is cut short gives its id to the next request', async () => {
     const { ref, to } = await withState(d);
     const limits = { retentionMs: RETENTION_MS, forkLeaseMs: 2_000 };
     const node = new ThreadHarness(new Redis(server.url), limits, d.prefix);
     void node.threads.fork({ from: ref, to, checkpoints: hanging });
     await eventually(async () => (await d.redis.exists(d.keys.forking(to))) === 1);
     node.redis.disconnect();
-    const next = () => d.threads.fork({ from: ref, to, checkpoints: quick });
+    const next = () => d.threads.fork({ from: ref, to, checkpointId: 'c1', checkpoints: quick });
     await eventually(async () => (await next()) === 'forked', { timeoutMs: 60_000, everyMs: 100 });
   }, 120_000);
 

@@ -133,14 +133,14 @@ describe('a fork', () => {
   });
 
   it('keeps others off its thread until it is whole, and leaves nothing when it fails', async () => {
-    const from = await conversation(3);
+    const [from, another] = [await conversation(3), await conversation(3)];
     await d.enter(from, 'b');
     await d.claim(from, 'b');
     await step(from, 'b', 'state');
     const to = d.newRef();
     const meanwhile: unknown[] = [];
     const failing = async () => {
-      meanwhile.push(await d.enter(to, 'early'), await d.threads.get(to), await fork(from, to));
+      meanwhile.push(await d.enter(to, 'early'), await d.threads.get(to), await fork(another, to));
       await expect(d.threads.create(to)).rejects.toMatchObject({ code: 'THREAD_BUSY' });
       await expect(d.threads.expect(to, 'later')).rejects.toMatchObject({ code: 'THREAD_BUSY' });
       throw new Error('Redis is away');
@@ -164,6 +164,42 @@ describe('a fork', () => {
     expect(await d.threads.get(other)).toMatchObject({ head: null });
   });
 
+  it('is begun afresh at once by the same request, when a node has died in the middle', async () => {
+    const from = await conversation(3);
+    await d.enter(from, 'b');
+    await d.claim(from, 'b', 1, ['asked']);
+    const checkpoint = await step(from, 'b', 'state');
+    const to = d.newRef();
+    const [stuck, resume] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const stopsMidway: Checkpoints['copy'] = async (...of) => {
+      stuck.resolve();
+      await resume.promise;
+      return checkpoints.copy(...of);
+    };
+    const died = fork(from, to, undefined, { copy: stopsMidway });
+    await stuck.promise;
+    expect(await fork(from, to, checkpoint)).toBe('exists');
+    expect(await fork(from, to)).toBe('forked');
+    const all = { from: 0, limit: 9 };
+    const whole = [await d.threads.get(to), await d.threads.messages(to, all)];
+    expect(whole).toEqual([expect.objectContaining({ head: checkpoint }), await d.threads.messages(from, all)]);
+    // it was only slow: it writes nothing that is not there
+    resume.resolve();
+    expect(await died).toBe('exists');
+    expect([await d.threads.get(to), await d.threads.messages(to, all)]).toEqual(whole);
+    expect(await fork(from, to)).toBe('exists');
+  });
+
+  it('is made once of many equal requests at once', async () => {
+    const from = await conversation(40);
+    const to = d.newRef();
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => fork(from, to)));
+    expect(outcomes.toSorted()).toEqual([...Array(5).fill('exists'), 'forked']);
+    const all = { from: 0, limit: 100 };
+    expect(await d.threads.messages(to, all)).toEqual(await d.threads.messages(from, all));
+    expect(await d.redis.exists(d.keys.forking(to))).toBe(0);
+  });
+
   it('takes each of its steps once, however often that is sent, and none that is another’s', async () => {
     const [ref, retention] = [d.newRef(), 60_000];
     const keys = d.keys.ofThread(ref);
@@ -172,8 +208,8 @@ describe('a fork', () => {
       await run(step, keys, args),
       await run(step, keys, args),
     ];
-    expect(await twice('reserve', 'mine', retention)).toEqual([1, 1]);
-    expect(await twice('reserve', 'other', retention)).toEqual([0, 0]);
+    expect(await twice('reserve', 'mine', retention, 'my')).toEqual([1, 1]);
+    expect(await twice('reserve', 'other', retention, 'o')).toEqual([0, 0]);
     expect([await twice('renew', 'mine', retention), await twice('renew', 'other', retention)]).toEqual([
       [1, 1],
       [0, 0],
