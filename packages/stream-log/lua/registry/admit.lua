@@ -47,8 +47,9 @@ for _, place in ipairs({ 2, 4 }) do redis.call('ZADD', KEYS[place], string.forma
 redis.call('ZADD', KEYS[9], 0, holder_of(ref))
 redis.call('HSET', KEYS[10], ref, bytes, 'total', total + bytes - before)
 -- an earlier job may have had the id; one that is admitted again keeps what is counted of it
-if max_tokens ~= '' then forget_usage(KEYS[11], KEYS[12], ref) end
-if pipeline ~= '' and not read_entry(KEYS[11], ref) then
+local known = redis.call('HEXISTS', KEYS[11], ref) == 1
+if known and max_tokens ~= '' then forget_usage(KEYS[11], KEYS[12], ref) end
+if pipeline ~= '' and not (known and max_tokens == '') then
   open_entry(KEYS[11], ref, { day = day, pipeline = pipeline, model = model, reserved = tokens }, max_tokens)
 end
 

@@ -33,6 +33,13 @@ local function replaces(after, before)
   return tokens_in(after.rows) > tokens_in(before.rows)
 end
 
+-- Keeps a new day for as long as days are kept, and lists its tenant.
+local function note_day(day_key, tenants_key, ref, day, now_ms)
+  keep_day(day_key, day)
+  redis.call('ZADD', tenants_key, 'GT', day, (ref:gsub('%.[^.]+$', '')))
+  redis.call('ZREMRANGEBYSCORE', tenants_key, '-inf', math.floor(now_ms / 86400000) - LEDGER_DAYS - 1)
+end
+
 -- Counts what a report (JSON: attempts, as in the entry, and total, if the job has ended: a number or 'unknown') says more
 -- than was counted. A job that has ended is unsettled while an attempt of it is not counted.
 local function count_usage(keys, ref, report_json, now_ms)
@@ -42,29 +49,31 @@ local function count_usage(keys, ref, report_json, now_ms)
   local day_key = usage_key .. ':' .. entry.day
   if not entry.counted then
     entry.counted, entry.model = true, bounded_model(day_key, entry, entry.model)
-    add_to_day(day_key, 'jobs ' .. entry.pipeline .. ' ' .. entry.model, 1)
-    keep_day(day_key, entry.day)
-    redis.call('ZADD', tenants_key, 'GT', entry.day, (ref:gsub('%.[^.]+$', '')))
-    redis.call('ZREMRANGEBYSCORE', tenants_key, '-inf', math.floor(now_ms / 86400000) - LEDGER_DAYS - 1)
+    local is_first = redis.call('HINCRBY', day_key, 'jobs ' .. entry.pipeline .. ' ' .. entry.model, 1) == 1
+    if is_first then note_day(day_key, tenants_key, ref, entry.day, now_ms) end
   end
   for number, attempt in pairs(report.attempts) do
     local before = entry.attempts[number]
     if replaces(attempt, before) then
-      for _, row in ipairs(attempt.rows) do row[1] = bounded_model(day_key, entry, row[1]) end
+      for _, row in ipairs(attempt.rows) do
+        if row[1] ~= entry.model then row[1] = bounded_model(day_key, entry, row[1]) end
+      end
       if before then add_rows(day_key, entry, before.rows, -1)
       else add_to_day(day_key, 'attempts ' .. entry.pipeline .. ' ' .. entry.model, 1) end
       add_rows(day_key, entry, attempt.rows, 1)
       entry.attempts[number] = attempt
     end
   end
+  local was_ended = entry.ended
   -- an older report may come later
   if tonumber(report.total) then entry.total = math.max(tonumber(report.total), entry.total or 0) end
+  entry.ended = entry.ended or report.total ~= nil or nil
   local settled = entry.total ~= nil
   for number = 1, entry.total or 0 do settled = settled and entry.attempts[tostring(number)] ~= nil end
   if settled then
     release_reserved(usage_key, entry)
-    redis.call('ZREM', unsettled_key, ref)
-  elseif entry.total or report.total then
+    if was_ended then redis.call('ZREM', unsettled_key, ref) end
+  elseif entry.ended then
     redis.call('ZADD', unsettled_key, 'NX', now_ms, ref)
   end
   write_entry(usage_key, ref, entry)
