@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { spawnService } from '@millrace/testing';
+import { eventually, spawnService } from '@millrace/testing';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const ENV = {
@@ -33,6 +33,26 @@ function supervise(system: SystemHarness): Disposable {
     },
   };
 }
+
+/** The sum of a metric over the workers of a system. */
+async function sumOf(system: SystemHarness, name: string): Promise<number> {
+  const pages = await Promise.all(system.workers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const lines = pages.flatMap((page) => page.split('\n')).filter((line) => line.startsWith(name));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+it('counts the events of a job that runs alone among those of its worker', async () => {
+  await using system = await SystemHarness.start({ env: ENV });
+  using _supervised = supervise(system);
+  await using stream = await system.ask({ pipeline: 'rude', query: 'ends the process twice' });
+  await stream.collect();
+  expect([stream.terminal()?.event, stream.text()]).toEqual(['done', 'goes on']);
+  const { attempt } = await system.job(idOf(stream));
+  expect(attempt).toBe(3);
+  await eventually(async () => (await sumOf(system, 'millrace_worker_events_total{type="text"')) === 1);
+  expect(await sumOf(system, 'millrace_worker_events_total{type="message_end"')).toBe(1);
+  expect(await sumOf(system, 'millrace_worker_first_token_seconds_count')).toBe(1);
+});
 
 describe('six answers beside an agent that', () => {
   it.each([

@@ -30,7 +30,8 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
 
   const settings = loadSettings(workerSettingsSchema, process.env);
-  setInterval(() => void report({ kind: 'alive' }), settings.MILLRACE_WORKER_LOCK_MS * ALIVE_FRACTION);
+  const live = async () => report({ kind: 'alive', counts: (await runner?.counts()) ?? null });
+  setInterval(() => void live(), settings.MILLRACE_WORKER_LOCK_MS * ALIVE_FRACTION);
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger, (error, origin) => runner?.blame(error, origin) ?? false);
   outliveRejections(logger, () => runner?.accused() ?? {});
@@ -38,7 +39,7 @@ async function main(): Promise<void> {
   runner = await createAloneRunner(settings, logger, (attempt) => report({ kind: 'began', attempt }));
   const { ref, leaseToken } = await run.promise;
   const { pickUp, attempt } = await runner.run(ref, leaseToken, stopping.signal);
-  await report({ kind: 'ended', pickUp, attempt });
+  await report({ kind: 'ended', pickUp, attempt, counts: await runner.counts() });
   await runner.close();
 }
 

@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import type { AttemptHook, AttemptInfo, AttemptResult, JobRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
+import { type Counts, takeCounts } from './alone/counts.ts';
 import { JobRunner, type PickUpResult } from './attempt/job-runner.ts';
+import { WorkerMetrics } from './attempt/metrics.ts';
 import type { WorkerSettings } from './settings.ts';
 import { aloneModule } from './worker.module.ts';
 
@@ -14,6 +16,8 @@ export interface AloneRunner extends Pick<JobRunner, 'blame' | 'accused' | 'drai
     leaseToken: string,
     stopping: AbortSignal,
   ): Promise<{ readonly pickUp: PickUpResult; readonly attempt: AttemptResult | null }>;
+  /** @returns what the job has counted since this was last called */
+  counts(): Promise<Counts>;
   /** Closes every connection. */
   close(): Promise<void>;
 }
@@ -40,6 +44,7 @@ export async function createAloneRunner(
     abortOnError: false,
   });
   const runner = app.get(JobRunner);
+  const metrics = app.get(WorkerMetrics);
   return {
     blame: (error, origin) => runner.blame(error, origin),
     accused: () => runner.accused(),
@@ -49,6 +54,7 @@ export async function createAloneRunner(
       if (pickUp.outcome === 'alone') throw new TypeError('begin.lua refused a job that runs alone');
       return { pickUp, attempt: ended };
     },
+    counts: () => takeCounts(metrics),
     close: () => app.close(),
   };
 }

@@ -30,6 +30,7 @@ const WAYS = {
   'throws a circle': () => raise(circle),
   'asks with a circle': () => interrupt(circle),
   'ends the process': () => process.exit(7),
+  'ends the process twice': (attempt) => attempt < 3 && process.exit(7),
   'throws in a timer': () => {
     setTimeout(() => raise(new Error('late')), 0);
     return new Promise(() => {});

@@ -4,10 +4,14 @@ import { aroundAttempt } from '../attempt/around-attempt.ts';
 import type { PickUpResult, StopReason } from '../attempt/job-runner.ts';
 import type { WorkerMetrics } from '../attempt/metrics.ts';
 import { AloneProcess, AloneProcessLost } from './alone-process.ts';
+import { addCounts } from './counts.ts';
 
 export interface AloneJobsPorts {
   readonly hooks: readonly AttemptHook[];
-  readonly metrics: Pick<WorkerMetrics, 'jobs' | 'activeJobs' | 'countTokens'>;
+  readonly metrics: Pick<
+    WorkerMetrics,
+    'jobs' | 'activeJobs' | 'countTokens' | 'events' | 'retries' | 'firstTokenSeconds'
+  >;
   readonly logger: Logger;
   /** processes at a time */
   readonly maxProcesses: number;
@@ -41,7 +45,7 @@ export class AloneJobs {
     if (this.#processes.size >= maxProcesses) return { outcome: 'busy' };
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref) });
     logger.info('runs alone');
-    const process = new AloneProcess({ kind: 'run', ref, leaseToken }, lockMs);
+    const process = new AloneProcess({ kind: 'run', ref, leaseToken }, lockMs, (counts) => addCounts(metrics, counts));
     this.#processes.add(process);
     void process.gone.then(() => this.#processes.delete(process));
     const stop = () => process.order({ kind: 'stop', reason: 'handover' });

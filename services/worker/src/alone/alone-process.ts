@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { AttemptInfo } from '@millrace/contracts';
+import type { Counts } from './counts.ts';
 import { ALIVE_FRACTION, type AloneOrder, type AloneReport } from './messages.ts';
 
 const ENTRY = new URL('../alone-main.js', import.meta.url);
@@ -30,8 +31,9 @@ export class AloneProcess {
   readonly gone: Promise<void>;
   readonly #child: ChildProcess;
 
-  /** @param lockMs after which a silent worker counts as dead, milliseconds */
-  constructor(order: Extract<AloneOrder, { kind: 'run' }>, lockMs: number) {
+  /** @param lockMs after which a silent worker counts as dead, milliseconds
+   *  @param onCounts told what it has counted, some of it when it ends */
+  constructor(order: Extract<AloneOrder, { kind: 'run' }>, lockMs: number, onCounts: (counts: Counts) => void) {
     const [began, ended, gone] = [
       Promise.withResolvers<AttemptInfo | null>(),
       Promise.withResolvers<Ended>(),
@@ -65,6 +67,7 @@ export class AloneProcess {
         began.resolve(report.attempt);
         silentFor = lockMs;
       }
+      if ('counts' in report && report.counts !== null) onCounts(report.counts);
       checksLeft = Math.ceil(silentFor / checkMs) + 1;
       if (report.kind !== 'ended') return;
       clearInterval(watch);
