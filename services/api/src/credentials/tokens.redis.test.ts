@@ -283,3 +283,30 @@ describe('without keys', () => {
     expect((await fetch(`${open.url}/jobs/${mine}`, { headers: as('sk-of-another-service') })).status).toBe(200);
   });
 });
+
+describe('a wait for a whole answer', () => {
+  const key = async () => {
+    const answer = await ask('/keys', { key: KEY.admin, method: 'POST', body: JSON.stringify({ tenant: 'own' }) });
+    return (await answer.json()) as { id: string; key: string };
+  };
+  const withdraw = (id: string) => ask(`/keys/${id}`, { key: KEY.admin, method: 'DELETE', body: '{}' });
+
+  it.each([
+    ['/jobs', { query: 'hi' }, { prefer: 'wait=60' }],
+    ['/v1/chat/completions', { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] }, {}],
+  ])('ends with the credential that began it, on every node: POST %s', async (path, body, headers) => {
+    const { id, key: secret } = await key();
+    const jobId = newRequestId();
+    const answer = fetch(`${second.url}${path}`, {
+      method: 'POST',
+      headers: {
+        ...{ ...as(secret), ...headers, 'x-request-id': jobId },
+        ...{ 'content-type': 'application/json', accept: 'application/json' },
+      },
+      body: JSON.stringify(body),
+    });
+    await eventually(async () => (await ask(`/jobs/${jobId}`, { key: KEY.admin })).status === 200);
+    expect((await withdraw(id)).status).toBe(204);
+    expect((await answer).status).toBe(401);
+  });
+});

@@ -3,8 +3,8 @@ import type { JobCatalogue, JobOutline, JobPage, JobReader } from '@millrace/str
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.ts';
 import type { Caller } from '../auth/caller.ts';
+import { listedTenant } from '../auth/listed-tenant.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
-import { JobAccess } from './job-access.ts';
 import { Cancellation } from './steps/cancellation.ts';
 
 const BATCH = 200;
@@ -20,7 +20,6 @@ export interface CancelFilter {
 @Injectable()
 export class CancelJobs {
   constructor(
-    @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(Cancellation) private readonly cancellation: Cancellation,
@@ -30,7 +29,7 @@ export class CancelJobs {
   /** @returns how many jobs this call cancelled
    *  @throws Forbidden the caller asks for another tenant's jobs without the permission */
   async run({ status, tenant, pipeline }: CancelFilter, caller: Caller): Promise<number> {
-    const scope = this.access.scopeOf(caller, tenant);
+    const scope = listedTenant(caller, tenant);
     const matches = (job: JobOutline) =>
       job.status === status && (scope ?? job.tenant) === job.tenant && (pipeline ?? job.pipeline) === job.pipeline;
     let cancelled = 0;

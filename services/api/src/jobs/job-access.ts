@@ -2,8 +2,9 @@ import { type JobRef, jobRef } from '@millrace/contracts';
 import { type JobCatalogue, JobNotFound, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
+import { seesAllTenants } from '../auth/listed-tenant.ts';
 import { includesJob } from '../auth/scope.ts';
-import { AmbiguousId, Forbidden, OutOfScope } from '../http/problem.ts';
+import { AmbiguousId } from '../http/problem.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 
 /** A job as a request names it. */
@@ -46,23 +47,9 @@ export class JobAccess {
     return only;
   }
 
-  /** @param tenant the one that the caller asks for
-   *  @returns the tenant whose jobs the caller may list; null: all tenants
-   *  @throws Forbidden, OutOfScope */
-  scopeOf(caller: Caller, tenant: string | undefined): string | null {
-    if (caller.scope !== null) throw new OutOfScope('This token is for certain jobs and threads: name one of them.');
-    if (seesAllTenants(caller)) return tenant ?? null;
-    if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
-    return caller.tenant;
-  }
-
   async #ofOtherTenants(jobId: string, own: JobRef): Promise<JobOutline[]> {
     const refs = (await this.catalogue.holdersOf(jobId)).filter((ref) => ref !== own);
     // the catalogue only hints: the record decides
     return (await this.reader.outlines(refs)).filter((job) => job !== null);
   }
-}
-
-function seesAllTenants({ permissions }: Caller): boolean {
-  return permissions.has('tenants:all');
 }

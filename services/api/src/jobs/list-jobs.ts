@@ -2,8 +2,8 @@ import type { JobStatus, JobView } from '@millrace/contracts';
 import { type JobCatalogue, type JobReader, viewOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
+import { listedTenant } from '../auth/listed-tenant.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
-import { JobAccess } from './job-access.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
 /** The most pages of the registry that one request reads, so that a rare status does not make it read all jobs. */
@@ -28,7 +28,6 @@ export interface JobList {
 @Injectable()
 export class ListJobs {
   constructor(
-    @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
   ) {}
@@ -36,7 +35,7 @@ export class ListJobs {
   /** @throws InvalidCursor, Forbidden */
   async run({ caller, limit, cursor, status, tenant, threadId }: ListJobsQuery): Promise<JobList> {
     // threads belong to tenants, so an admin who names one without its tenant means an own one
-    const scope = this.access.scopeOf(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
+    const scope = listedTenant(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
     const items: JobView[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {

@@ -1,8 +1,8 @@
 import type { DayUsage, UsageLedger } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
+import { listedTenant } from '../auth/listed-tenant.ts';
 import { USAGE_LEDGER } from '../tokens.ts';
-import { JobAccess } from './job-access.ts';
 
 /** What the rows of an account are about. */
 export const USAGE_GROUPS = ['day', 'model', 'pipeline', 'tenant'] as const;
@@ -42,15 +42,12 @@ const OTHER = 'other';
 /** Adds up what a tenant has used, or for an admin what all have. @see PROTOCOL.md §11 */
 @Injectable()
 export class ReadUsage {
-  constructor(
-    @Inject(JobAccess) private readonly access: JobAccess,
-    @Inject(USAGE_LEDGER) private readonly ledger: UsageLedger,
-  ) {}
+  constructor(@Inject(USAGE_LEDGER) private readonly ledger: UsageLedger) {}
 
   /** @returns in the order of the field that groups them
    *  @throws Forbidden */
   async run({ caller, from, to, by, tenant }: UsageQuery): Promise<UsageItem[]> {
-    const scope = this.access.scopeOf(caller, tenant);
+    const scope = listedTenant(caller, tenant);
     const tenants = scope === null ? await this.ledger.tenantsSince(from) : [scope];
     const groups = new Map<string, Sums>();
     for await (const rows of this.ledger.read(tenants, { from, to })) {

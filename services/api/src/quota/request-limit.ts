@@ -7,8 +7,8 @@ import type { LimitState } from '../http/rate-limit.ts';
 import { KEYS, REDIS } from '../tokens.ts';
 import { TenantLimits } from './tenant-limits.ts';
 
-/** How long a request waits for its count, milliseconds: with that of the
- *  commands behind it, a caller still hears within 2 s that Redis is away (law 12). */
+/** How long a request waits for its count, milliseconds. With the commands that follow, a caller still hears within 2 s that
+ *  Redis is away (law 12). */
 const PATIENCE_MS = 250;
 /** Different limits that are kept at a time: an admin may set any number of them one after the other. */
 const MAX_LIMITERS = 1_000;

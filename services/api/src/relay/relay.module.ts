@@ -4,6 +4,7 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import { ThreadsModule } from '../threads/threads.module.ts';
 import { ChunkCount } from './chunk-count.ts';
+import { ClientWaits } from './client-waits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { ReadLog } from './read-log.ts';
 import { Relay } from './relay.ts';
@@ -14,7 +15,7 @@ import { StreamThread } from './stream-thread.ts';
 /** Streams: from a job's log onto the sockets of its readers. */
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule],
-  providers: [ChunkCount, OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
-  exports: [ChunkCount, OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
+  providers: [ChunkCount, ClientWaits, OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
+  exports: [ChunkCount, ClientWaits, OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
 })
 export class RelayModule {}

@@ -10,6 +10,7 @@ import { nameJob } from '../http/request-id.ts';
 import type { CreatedJob } from '../jobs/create-job.ts';
 import { GetJob } from '../jobs/get-job.ts';
 import { WaitForJob } from '../jobs/wait-for-job.ts';
+import { ClientWaits } from '../relay/client-waits.ts';
 import { Relay } from '../relay/relay.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
@@ -34,6 +35,7 @@ export class CreationAnswer {
     @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(Relay) private readonly relay: Relay,
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
+    @Inject(ClientWaits) private readonly waits: ClientWaits,
     @Inject(GetJob) private readonly getJob: GetJob,
     @Inject(JobAnswer) private readonly jobAnswer: JobAnswer,
     @Inject(NativeFormats) private readonly formats: NativeFormats,
@@ -62,7 +64,7 @@ export class CreationAnswer {
       return;
     }
     await job.enqueued;
-    if (wanted.waitMs !== null) await this.#wait(reply, job, this.#boundedWaitMs(wanted.waitMs, caller));
+    if (wanted.waitMs !== null) await this.#wait(reply, job, caller, wanted.waitMs);
     if (reply.raw.destroyed) return; // the client left while it waited
     const snapshot = await this.getJob.run({ jobId, caller, tenant: caller.tenant });
     const isWhole = wanted.waitMs !== null && isFinished(snapshot.view.status);
@@ -76,14 +78,12 @@ export class CreationAnswer {
     return Math.min(wantedMs, lifeMs, this.settings.MILLRACE_MAX_WAIT_MS);
   }
 
-  async #wait(reply: FastifyReply, job: CreatedJob, waitMs: number): Promise<void> {
+  async #wait(reply: FastifyReply, job: CreatedJob, caller: Caller, wantedMs: number): Promise<void> {
+    const waitMs = this.#boundedWaitMs(wantedMs, caller);
     reply.header('Preference-Applied', `wait=${Math.floor(waitMs / 1000)}`);
-    const gone = new AbortController();
-    const leave = () => gone.abort();
-    reply.raw.once('close', leave);
-    if (reply.raw.destroyed) leave(); // it closed before anybody listened
-    await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: false });
-    reply.raw.off('close', leave);
+    // its time is within the bound; only a revocation comes sooner
+    const credential = { ...caller.credential, expiresAt: null };
+    await this.waits.during(reply, credential, (gone) => this.waitForJob.run(job, { waitMs, gone, needsEnd: false }));
   }
 }
 

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { Readiness } from '../health/readiness.ts';
 import { noteJobMade } from '../http/job-made.ts';
-import { Draining, Problem, ThreadMovedOn, Unauthenticated, Unavailable } from '../http/problem.ts';
+import { Draining, Problem, ThreadMovedOn, Unavailable } from '../http/problem.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { traceparentOf } from '../http/traceparent.ts';
@@ -14,6 +14,7 @@ import { type CreatedJob, CreateJob, type RequestExtras } from '../jobs/create-j
 import { JobAccess } from '../jobs/job-access.ts';
 import { type AwaitedJob, WaitForJob } from '../jobs/wait-for-job.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
+import { ClientWaits } from '../relay/client-waits.ts';
 import { OpenStreams } from '../relay/open-streams.ts';
 import { Relay } from '../relay/relay.ts';
 import { streamedJob } from '../relay/streamed-job.ts';
@@ -63,6 +64,7 @@ export class ForeignJobs {
     @Inject(CreateJob) private readonly createJob: CreateJob,
     @Inject(JobAccess) private readonly access: JobAccess,
     @Inject(WaitForJob) private readonly waitForJob: WaitForJob,
+    @Inject(ClientWaits) private readonly waits: ClientWaits,
     @Inject(Relay) private readonly relay: Relay,
     @Inject(OpenStreams) private readonly streams: OpenStreams,
     @Inject(WholeAnswers) private readonly wholeAnswers: WholeAnswers,
@@ -82,6 +84,7 @@ export class ForeignJobs {
 
   /** Makes a job, waits for its end, and sends the answer whole: never half of one.
    *  @throws what {@link create} throws, TooManyStreams
+   *  @throws Unauthenticated the credential ended meanwhile
    *  @throws Unavailable this node closes, or lost sight of the job: it was made */
   async whole(
     exchange: Exchange,
@@ -168,22 +171,12 @@ export class ForeignJobs {
     }
   }
 
-  async #untilEnd(
-    reply: FastifyReply,
-    job: AwaitedJob,
-    { credential: { expiresAt } }: Caller,
-    isCreator = true,
-  ): Promise<void> {
-    const gone = new AbortController();
-    const leave = () => gone.abort();
-    reply.raw.once('close', leave);
-    if (reply.raw.destroyed) leave(); // it closed before anybody listened
-    const waitMs = expiresAt === null ? null : Math.max(0, expiresAt - Date.now());
-    const hasEnded = await this.waitForJob.run(job, { waitMs, gone: gone.signal, needsEnd: true, isCreator });
-    reply.raw.off('close', leave);
-    if (hasEnded || reply.raw.destroyed) return;
-    if (expiresAt !== null && expiresAt <= Date.now()) throw new Unauthenticated();
-    throw new Unavailable();
+  async #untilEnd(reply: FastifyReply, job: AwaitedJob, { credential }: Caller, isCreator = true): Promise<void> {
+    const waiting = { waitMs: null, needsEnd: true, isCreator };
+    const hasEnded = await this.waits.during(reply, credential, (gone) =>
+      this.waitForJob.run(job, { ...waiting, gone }),
+    );
+    if (!hasEnded && !reply.raw.destroyed) throw new Unavailable();
   }
 }
 

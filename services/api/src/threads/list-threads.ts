@@ -2,6 +2,7 @@ import type { ThreadView } from '@millrace/contracts';
 import { type ThreadCatalogue, threadView } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
+import { listedTenant } from '../auth/listed-tenant.ts';
 import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
 import { THREAD_CATALOGUE } from '../tokens.ts';
 import { ThreadAccess } from './thread-access.ts';
@@ -29,7 +30,7 @@ export class ListThreads {
 
   /** @throws InvalidCursor, Forbidden */
   async run({ caller, limit, cursor, tenant }: ListThreadsQuery): Promise<ThreadList> {
-    const scope = this.access.scopeOf(caller, tenant);
+    const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
     const page = await this.catalogue.list(scope, { limit, cursor: place });
     return {

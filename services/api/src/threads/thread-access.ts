@@ -2,7 +2,8 @@ import { type ThreadRef, threadRef } from '@millrace/contracts';
 import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { AmbiguousId, Forbidden, OutOfScope, ThreadNotFound } from '../http/problem.ts';
+import { seesAllTenants } from '../auth/listed-tenant.ts';
+import { AmbiguousId, ThreadNotFound } from '../http/problem.ts';
 import { ThreadExit } from '../jobs/steps/thread-exit.ts';
 import { THREAD_CATALOGUE, THREADS } from '../tokens.ts';
 
@@ -75,24 +76,10 @@ export class ThreadAccess {
     return thread;
   }
 
-  /** @param tenant the one that the caller asks for
-   *  @returns the tenant whose threads the caller may list; null: all tenants
-   *  @throws Forbidden, OutOfScope */
-  scopeOf(caller: Caller, tenant: string | undefined): string | null {
-    if (caller.scope !== null) throw new OutOfScope('This token is for certain jobs and threads: name one of them.');
-    if (seesAllTenants(caller)) return tenant ?? null;
-    if (tenant !== undefined && tenant !== caller.tenant) throw new Forbidden('tenants:all');
-    return caller.tenant;
-  }
-
   async #ofOtherTenants(threadId: string, own: ThreadRef): Promise<ThreadRecord[]> {
     const refs = (await this.catalogue.holdersOf(threadId)).filter((ref) => ref !== own);
     // the catalogue only hints: the record decides
     const threads = await Promise.all(refs.map((ref) => this.threads.get(ref)));
     return threads.filter((thread) => thread !== null);
   }
-}
-
-function seesAllTenants({ permissions }: Caller): boolean {
-  return permissions.has('tenants:all');
 }
