@@ -142,6 +142,18 @@ describe.each(['server', 'cluster'])('the ledger on a %s', (kind) => {
     expect(sums).toEqual({ model: MODEL, jobs: 1, attempts: 2, inputTokens: 2, outputTokens: 13, cost: 108_000_000 });
   });
 
+  it('waits for every attempt, also when one that was superseded takes itself for the last', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const ref = await books.admit();
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: { total: 2, attempts: {} } });
+    await books.fairQueue.retire({ ref, keptBytes: null, usage: reportOf({ 1: used(3, 4) }, 1) });
+    expect(await books.ledger.unsettled(-60_000, 10)).toEqual([ref]);
+    await books.ledger.meter(ref, reportOf({ 2: used(5, 6) }));
+    expect(await books.ledger.unsettled(-60_000, 10)).toEqual([]);
+    expect(await books.sums()).toMatchObject([{ jobs: 1, attempts: 2, inputTokens: 8, outputTokens: 10 }]);
+  });
+
   it('keeps the sums of a job that is gone, and nothing else of it', async () => {
     await using d = harness();
     const books = new Books(d, { ...d.limits, recordRetentionMs: 0, logRetentionMs: 0 });
