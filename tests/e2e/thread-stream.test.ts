@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MillraceClient, type ThreadEvent, type ThreadStream } from '@millrace/client';
+import { Millrace, type ThreadEvent } from '@millrace/client';
 import { readSse, type SseEvent } from '@millrace/testing';
 import { SystemHarness } from './system-harness.ts';
 
@@ -29,7 +29,7 @@ async function send(query: string, at = system.url): Promise<string> {
 }
 
 /** Reads up to the end of a job: the stream itself does not end. */
-async function readUntilEndOf(stream: ThreadStream, lastJob: Promise<string>): Promise<ThreadEvent[]> {
+async function readUntilEndOf(stream: AsyncIterable<ThreadEvent>, lastJob: Promise<string>): Promise<ThreadEvent[]> {
   const events: ThreadEvent[] = [];
   for await (const event of stream) {
     events.push(event);
@@ -58,9 +58,9 @@ describe('a thread that several devices watch through nginx', () => {
 
   it('goes on for the SDK when a node is killed and another restarted, and ends when the thread is deleted', async () => {
     await makeThread();
-    const client = new MillraceClient({ baseUrl: system.url, retryMs: 10 });
+    const client = new Millrace({ baseUrl: system.url, retryMs: 10 });
     const last = Promise.withResolvers<string>();
-    const reading = Promise.all([1, 2, 3].map(() => readUntilEndOf(client.watchThread(THREAD), last.promise)));
+    const reading = Promise.all([1, 2, 3].map(() => readUntilEndOf(client.threads.resume(THREAD), last.promise)));
     const gate = system.model.gated({ to: 'first' });
     const first = await send('first');
     await gate.say('before ');

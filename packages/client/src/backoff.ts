@@ -1,17 +1,17 @@
-import type { MillraceError } from './millrace-error.ts';
+import type { MillraceError } from './errors.ts';
 
 /** How to reconnect after a lost connection. */
 export interface RetryPolicy {
-  /** first wait, milliseconds, until the server names its own (`retry:`); doubled with each failure in a row */
+  /** upper bound of the first wait, milliseconds, until the server names its own (`retry:`); doubled with each failure in a row */
   readonly retryMs: number;
-  /** longest wait, milliseconds; only the server's `Retry-After` may exceed it */
+  /** upper bound of every wait, milliseconds; only the server's `Retry-After` may exceed it */
   readonly maxRetryMs: number;
   /** failures in a row after which the client gives up; `Infinity`: never */
   readonly maxFailures: number;
 }
 
-/** Counts failures in a row and waits between them: exponential, with jitter so that the clients of a dead node do
- *  not all return at once. */
+/** Counts failures in a row and waits between them: exponential, with full jitter, so that the clients of a dead node spread
+ *  over the whole wait instead of returning at once. */
 export class Backoff {
   private failures = 0;
   private baseMs: number;
@@ -32,12 +32,12 @@ export class Backoff {
   }
 
   /** @param cause what went wrong; thrown after too many failures
-   *  @returns how long to wait before the next try, milliseconds */
+   *  @returns how long to wait before the next try, milliseconds: a part of the bound, after what the server asked for */
   next(cause: MillraceError): number {
     this.failures += 1;
     if (this.failures > this.policy.maxFailures) throw cause;
-    const grownMs = Math.min(this.baseMs * 2 ** (this.failures - 1), this.policy.maxRetryMs);
-    return Math.max(grownMs * (0.5 + Math.random() / 2), cause.retryAfterMs ?? 0);
+    const boundMs = Math.min(this.baseMs * 2 ** (this.failures - 1), this.policy.maxRetryMs);
+    return (cause.retryAfterMs ?? 0) + Math.random() * boundMs;
   }
 }
 

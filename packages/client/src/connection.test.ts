@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Connection } from './connection.ts';
+import { MillraceError } from './errors.ts';
 import { isJobEventType, type JobEvent } from './job-event.ts';
-import { MillraceError } from './millrace-error.ts';
 import { interpret, type StandardEvent } from './testing/standard-sse.ts';
 import { Transport } from './transport.ts';
 
@@ -59,7 +59,7 @@ async function read(body: Uint8Array, sizes: readonly number[]) {
   const connection = await Connection.open(transport, { method: 'GET', path: '/', signal: null }, 60_000);
   const events: JobEvent[] = [];
   const retries: number[] = [];
-  const notes = { alive: () => undefined, retry: (retryMs: number) => retries.push(retryMs) };
+  const notes = { alive: () => undefined, retry: (retryMs: number) => retries.push(retryMs), isNew: () => true };
   try {
     for await (const event of connection.events(notes)) events.push(event);
     return { events, retries, failure: null };

@@ -1,40 +1,42 @@
 import { createParser } from 'eventsource-parser';
+import { BadAnswer, ConnectionLost } from './errors.ts';
 import { isJobEventType, type JobEvent } from './job-event.ts';
-import { MillraceError } from './millrace-error.ts';
 import { type Request, reaching, type Transport } from './transport.ts';
 
 // max length of one event, in characters: far above what a server allows a whole job
 const MAX_EVENT_CHARS = 64 * 1024 * 1024;
 
-/** What a connection reports besides events. */
+/** What a connection reports besides events, and asks. */
 export interface ConnectionNotes {
   /** an event or a heartbeat arrived: the server is alive and working */
   alive(): void;
   /** the server named the time to wait before reconnecting, milliseconds */
   retry(retryMs: number): void;
+  /** @returns whether the reader has yet to see the event of this id */
+  isNew(id: string): boolean;
 }
 
-/** One HTTP answer that carries a job's stream. A server that sends nothing for `silenceMs`, not even a heartbeat,
- *  counts as lost: otherwise a half-open connection would hang for ever. The clock runs only while this side waits
- *  for bytes, so a slow consumer does not make the server look silent. */
+/** One HTTP answer that carries a stream. A server that sends nothing for `silenceMs`, not even a heartbeat, counts as lost:
+ *  otherwise a half-open connection would hang for ever. The clock runs only while this side waits for bytes, so a slow
+ *  consumer does not make the server look silent. */
 export class Connection {
   private constructor(
     private readonly response: Response,
-    private readonly caller: AbortSignal | null,
-    private readonly silence: SilenceLimit,
+    private readonly wire: Wire,
   ) {}
 
-  /** @throws MillraceError `UNREACHABLE`, or the code of the server's refusal
+  /** @throws RequestRefused, ConnectionLost
    *  @throws the signal's reason */
   static async open(transport: Transport, request: Request, silenceMs: number): Promise<Connection> {
-    const silence = new SilenceLimit(silenceMs);
-    const signal = request.signal === null ? silence.signal : AbortSignal.any([request.signal, silence.signal]);
+    const wire = new Wire(silenceMs);
     try {
+      wire.follow(request.signal);
       const headers = { accept: 'text/event-stream', ...request.headers };
-      const response = await silence.during(() => transport.send({ ...request, headers, signal }));
-      return new Connection(response, request.signal, silence);
+      const response = await wire.during(() => transport.send({ ...request, headers, signal: wire.signal }));
+      return new Connection(response, wire);
     } catch (error) {
-      throw silence.signal.aborted ? silence.asError(error) : error;
+      wire.release();
+      throw error;
     }
   }
 
@@ -53,13 +55,19 @@ export class Connection {
     return this.response.status === 204;
   }
 
+  /** Also stops with another signal than the one that it was opened with. */
+  follow(signal: AbortSignal | null): void {
+    this.wire.follow(signal);
+  }
+
   /** The events until the body ends. Leaving the loop closes the connection.
-   *  @throws MillraceError `UNREACHABLE` when it breaks, `BAD_ANSWER` when it is not a stream of events
-   *  @throws the caller's signal's reason */
+   *  @throws ConnectionLost when it breaks, BadAnswer when it is not a stream of events
+   *  @throws the reason of a signal that it follows */
   async *events(notes: ConnectionNotes): AsyncGenerator<JobEvent, void, undefined> {
-    if (!this.response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    const { body, headers, status } = this.response;
+    if (!headers.get('content-type')?.startsWith('text/event-stream')) {
       await this.close();
-      throw new MillraceError('BAD_ANSWER', 'the answer is not a stream of events', { status: this.response.status });
+      throw new BadAnswer('the answer is not a stream of events', { status });
     }
     const arrived: Message[] = [];
     // an event without an id keeps the previous one, as the standard says; the parser reports only what it saw
@@ -68,40 +76,48 @@ export class Connection {
       onId(id) {
         lastId = id;
       },
-      onEvent({ event, data }) {
+      onEvent({ id, event, data }) {
         notes.alive();
-        arrived.push({ id: lastId, type: event ?? 'text', data });
+        if (id === undefined || notes.isNew(id)) arrived.push({ id: lastId, type: event ?? 'text', data });
       },
       onComment: () => notes.alive(),
       onRetry: (retryMs) => notes.retry(retryMs),
       onError(cause) {
         // other errors are fields of a newer server, which the standard tells a client to ignore
         if (cause.type !== 'max-buffer-size-exceeded') return;
-        throw new MillraceError('BAD_ANSWER', 'an event of the stream does not end', { cause });
+        throw new BadAnswer('an event of the stream does not end', { cause });
       },
       maxBufferSize: MAX_EVENT_CHARS,
     });
     // the parser strips an optional byte order mark
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    const reader = this.response.body?.getReader();
+    const reader = body?.getReader();
     if (reader === undefined) return;
+    // the connection may already be broken, and nobody waits for its end
+    const drop = () => void reader.cancel().catch(() => undefined);
+    const { signal } = this.wire;
+    signal.addEventListener('abort', drop);
     try {
       for (;;) {
-        const { done, value } = await reaching(this.caller, () => this.silence.during(() => reader.read()));
+        const { done, value } = await reaching(signal, () => this.wire.during(() => reader.read()));
+        signal.throwIfAborted();
         if (done) return;
         parser.feed(decoder.decode(value, { stream: true }));
         for (const message of arrived.splice(0)) {
-          if (isJobEventType(message.type)) yield jobEvent(message);
+          if (!isJobEventType(message.type)) continue;
+          signal.throwIfAborted();
+          yield jobEvent(message);
         }
       }
     } finally {
-      // the connection may already be broken, and nobody waits for its end
-      reader.cancel().catch(() => undefined);
+      this.wire.release();
+      drop();
     }
   }
 
   /** Drops a connection whose events nobody read. */
   async close(): Promise<void> {
+    this.wire.release();
     await this.response.body?.cancel();
   }
 }
@@ -116,30 +132,36 @@ function jobEvent({ id, type, data }: Message): JobEvent {
   try {
     return { id, type, data: JSON.parse(data) } as JobEvent;
   } catch (cause) {
-    throw new MillraceError('BAD_ANSWER', `the data of a ${type} event is not JSON`, { cause });
+    throw new BadAnswer(`the data of a ${type} event is not JSON`, { cause });
   }
 }
 
-/** Aborts a wait that takes too long. */
-class SilenceLimit {
-  private readonly controller = new AbortController();
-  readonly signal = this.controller.signal;
+/** What can cut a connection: the signals of the caller, and silence. Its reason says which. */
+class Wire {
+  private readonly cut = new AbortController();
+  private readonly following = new AbortController();
+  readonly signal = this.cut.signal;
 
   constructor(private readonly silenceMs: number) {}
 
+  follow(caller: AbortSignal | null | undefined): void {
+    if (caller?.aborted) this.cut.abort(caller.reason);
+    caller?.addEventListener('abort', () => this.cut.abort(caller.reason), { signal: this.following.signal });
+  }
+
+  /** A signal may outlive many connections: let go of it. */
+  release(): void {
+    this.following.abort();
+  }
+
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const timer = setTimeout(() => this.controller.abort(), this.silenceMs);
+    const { silenceMs } = this;
+    const silent = () => this.cut.abort(new ConnectionLost(`the server was silent for ${silenceMs} ms`));
+    const timer = setTimeout(silent, silenceMs);
     try {
       return await work();
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  asError(cause: unknown): MillraceError {
-    return new MillraceError('UNREACHABLE', `the server was silent for ${this.silenceMs} ms`, {
-      retryable: true,
-      cause,
-    });
   }
 }

@@ -1,40 +1,68 @@
+export {
+  type Answer,
+  type AnswerMessage,
+  type AnswerPart,
+  answerAfter,
+  type CustomPart,
+  NO_ANSWER,
+  type TextPart,
+  type ToolPart,
+  textOf,
+} from './answer.ts';
+export {
+  AccessDenied,
+  AnswerChanged,
+  BadAnswer,
+  Conflict,
+  ConnectionLost,
+  type FieldError,
+  InvalidRequest,
+  JobCancelled,
+  JobFailed,
+  LimitReached,
+  MillraceError,
+  type MillraceErrorCode,
+  NotFound,
+  type ProblemCode,
+  RequestRefused,
+  Unavailable,
+} from './errors.ts';
+export type { GetOptions, Job, JobReference, TextOptions } from './job.ts';
+export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
 export type {
   ContentPart,
   Interrupt,
-  Job,
   JobFilter,
   JobPage,
   JobStatus,
+  JobView,
   MediaPart,
   Message,
+  Model,
   NewJob,
   Pipeline,
   ResponseFormat,
   SaidMessage,
   Tool,
   ToolCall,
-} from './job.ts';
-export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
-export { type Delta, JobStream } from './job-stream.ts';
-export {
-  type CreateOptions,
-  type GetOptions,
-  MillraceClient,
-  type MillraceClientOptions,
-  type WatchOptions,
-} from './millrace-client.ts';
-export { type FieldError, MillraceError, type MillraceErrorCode, type ProblemCode } from './millrace-error.ts';
+} from './job-view.ts';
+export type { CreateOptions, Jobs } from './jobs.ts';
+export { Millrace, type MillraceOptions } from './millrace.ts';
 export { newRequestId } from './request-id.ts';
-export type { Reconnection } from './resumed-events.ts';
+export type { Reconnection, WatchOptions } from './resumed-events.ts';
+export type { Thread, ThreadEvent, ThreadReference } from './thread.ts';
 export type {
+  Checkpoint,
+  CheckpointPage,
   ForkOptions,
   NewThread,
   PageFilter,
-  Thread,
   ThreadMessage,
   ThreadMessagePage,
   ThreadPage,
-} from './thread.ts';
-export { type ThreadEvent, ThreadStream } from './thread-stream.ts';
+  ThreadView,
+} from './thread-view.ts';
 export type { Threads } from './threads.ts';
+export type { NewToken, Token, Tokens } from './tokens.ts';
 export type { CallOptions, Fetch } from './transport.ts';
+export type { UsageFilter, UsageItem } from './usage.ts';

@@ -6,8 +6,8 @@ import {
   STREAM_EVENTS,
   type StreamEventData,
 } from '@millrace/contracts';
-import type { Job, NewJob } from './job.ts';
 import { isJobEventType, isTerminal, type JobEvent, type JobEventData } from './job-event.ts';
+import type { JobView as ClientJobView, NewJob } from './job-view.ts';
 
 /** Compiles only if every A is a B. */
 function fits<A extends B, B>(): A | undefined {
@@ -23,7 +23,7 @@ describe('the client’s events', () => {
   it('and jobs have the types of the server’s, which this package may not import', () => {
     fits<StreamEventData, JobEventData>();
     fits<keyof JobEventData, keyof StreamEventData>();
-    fits<JobView, Job>();
+    fits<JobView, ClientJobView>();
     fits<keyof CreateJobBody, keyof NewJob>();
   });
 

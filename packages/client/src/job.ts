@@ -1,175 +1,172 @@
-import type { JobErrorCode, Usage } from './job-event.ts';
+import { type Answer, type AnswerMessage, answerAfter, NO_ANSWER } from './answer.ts';
+import type { Connection } from './connection.ts';
+import { AnswerChanged, JobCancelled, JobFailed } from './errors.ts';
+import { isTerminal, type JobEvent } from './job-event.ts';
+import type { JobView } from './job-view.ts';
+import { type Link, resumedEvents, type WatchOptions } from './resumed-events.ts';
+import { type CallOptions, pathOf, withQuery } from './transport.ts';
 
-export type JobStatus = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
-
-/** A part of a message that is not text: its URL for the model's server, or its bytes as base64. */
-export interface MediaPart {
-  readonly type: 'image' | 'audio' | 'file';
-  readonly url?: string;
-  readonly data?: string;
-  readonly mediaType?: string;
-  readonly name?: string;
-}
-
-export type ContentPart = { readonly type: 'text'; readonly text: string } | MediaPart;
-
-/** A tool call as the model made it; `arguments` is JSON text. */
-export interface ToolCall {
-  readonly callId: string;
-  readonly name: string;
-  readonly arguments: string;
-}
-
-export interface Message {
-  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
-  readonly content: string | readonly ContentPart[];
-  readonly name?: string;
-  /** for the role `assistant` */
-  readonly toolCalls?: readonly ToolCall[];
-  /** for the role `tool`: the call it answers */
-  readonly toolCallId?: string;
-}
-
-/** A tool of the caller: the model's calls come back as events and end the job. */
-export interface Tool {
-  readonly name: string;
-  readonly description?: string;
-  /** JSON Schema of the arguments */
-  readonly parameters: Readonly<Record<string, unknown>>;
-  /** whether the model must keep to the schema, where it can */
-  readonly strict?: boolean;
-}
-
-export type ResponseFormat =
-  | { readonly type: 'text' | 'json_object' }
-  | {
-      readonly type: 'json_schema';
-      readonly name: string;
-      readonly schema: Readonly<Record<string, unknown>>;
-      readonly strict?: boolean;
-    };
-
-/** The body of `POST /jobs`: exactly one of `query`, `messages`, `input` and `resume`. @see PROTOCOL.md §2 */
-export interface NewJob {
-  /** shorthand for one user message */
-  readonly query?: string;
-  readonly messages?: readonly Message[];
-  /** of an agent whose state is not (only) messages */
-  readonly input?: Readonly<Record<string, unknown>>;
-  /** answers the interrupt of the thread: any JSON; `{interruptId: value, …}` where there are several */
-  readonly resume?: unknown;
-  /** the thread to continue; it is created if it is new */
-  readonly threadId?: string;
-  /** what happens while another job of the thread runs; default `enqueue` */
-  readonly onBusy?: 'enqueue' | 'reject' | 'interrupt' | 'rollback';
-  /** start no sooner, milliseconds */
-  readonly delayMs?: number;
-  /** values of the agent's `configurable` */
-  readonly config?: Readonly<Record<string, unknown>>;
-  /** further `state` events of an agent */
-  readonly streamModes?: readonly ('values' | 'updates' | 'tasks' | 'checkpoints')[];
-  /** which pipeline or agent answers; default `chat` */
-  readonly pipeline?: string;
-  /** `provider:name`, or a bare name for the default provider */
-  readonly model?: string;
-  readonly temperature?: number;
-  readonly maxTokens?: number;
-  readonly topP?: number;
-  readonly stop?: string | readonly string[];
-  readonly seed?: number;
-  readonly presencePenalty?: number;
-  readonly frequencyPenalty?: number;
-  readonly reasoningEffort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
-  readonly tools?: readonly Tool[];
-  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string };
-  readonly parallelToolCalls?: boolean;
-  readonly responseFormat?: ResponseFormat;
-  /** what happens when the creating connection is lost and nobody watches; default `continue` */
-  readonly onDisconnect?: 'continue' | 'cancel';
-  /** what a new attempt does when tokens were already published; default `restart` */
-  readonly onCrash?: 'restart' | 'fail';
-  /** wall clock from the start of the attempt, milliseconds */
-  readonly timeoutMs?: number;
-  /** at most 16 entries, echoed back */
-  /** URL that gets a signed POST when the job ends */
-  readonly webhook?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** A message that a job has written. */
-export interface SaidMessage {
-  /** by the model, or by a tool */
-  readonly role: 'assistant' | 'tool';
-  readonly content: string;
-  readonly messageId?: string;
-  readonly name?: string;
-  readonly toolCalls?: readonly ToolCall[];
-  readonly toolCallId?: string;
-}
-
-/** A question of an agent to a person. */
-export interface Interrupt {
-  readonly interruptId: string;
-  readonly value: unknown;
-  readonly node?: string;
-}
-
-/** A pipeline or an agent that workers have. @see PROTOCOL.md §5 */
-export interface Pipeline {
-  readonly name: string;
-  readonly kind: 'pipeline' | 'agent';
-  readonly description?: string;
-  /** JSON Schema of `input`, and of `config`; absent where the agent declares none */
-  readonly inputSchema?: Readonly<Record<string, unknown>>;
-  readonly configSchema?: Readonly<Record<string, unknown>>;
-  /** ids of the workers that have it */
-  readonly workers: readonly string[];
-}
-
-/** A job as the server shows it; times are ISO 8601. @see PROTOCOL.md §5 */
-export interface Job {
+/** What survives a reload: `JSON.stringify(job)`, then `millrace.jobs.resume(JSON.parse(text))`. */
+export interface JobReference {
   readonly id: string;
-  readonly status: JobStatus;
-  readonly pipeline: string;
-  readonly model: string;
-  readonly attempt: number;
-  readonly createdAt: string;
-  readonly startedAt: string | null;
-  readonly firstTokenAt: string | null;
-  readonly finishedAt: string | null;
+  /** the event after which to resume; null: from the beginning */
   readonly lastEventId: string | null;
-  /** the answer so far, or the whole answer; absent if not asked for, null once the log has expired */
-  readonly text?: string | null;
-  /** the messages so far, or all of them; absent if not asked for, null once the log has expired */
-  readonly messages?: readonly SaidMessage[] | null;
-  readonly usage: Usage | null;
-  readonly error: { readonly code: JobErrorCode; readonly message: string; readonly retryable: boolean } | null;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** the thread that it belongs to */
-  readonly threadId: string | null;
-  /** structured output of an agent */
-  readonly output: unknown;
-  /** questions that it ended with */
-  readonly interrupts: readonly Interrupt[];
-  /** 1 = next; only while queued */
-  readonly queuePosition?: number;
 }
 
-/** One page of jobs, newest first. */
-export interface JobPage {
-  readonly items: readonly Job[];
-  /** pass it to `list` for the next page; null: this is the last page */
-  readonly nextCursor: string | null;
+export interface GetOptions extends CallOptions {
+  /** the costly fields to include; only the text when left out */
+  readonly include?: readonly ('text' | 'messages')[];
 }
 
-/** Which jobs `list` asks for. */
-export interface JobFilter {
-  readonly status?: JobStatus;
-  /** at most 100 */
-  readonly limit?: number;
-  readonly cursor?: string;
-  /** only jobs of this thread */
-  readonly threadId?: string;
-  /** admins only */
-  readonly tenant?: string;
+export interface TextOptions extends WatchOptions {
+  /** called when a new attempt starts the answer again: discard all text so far. Without it the reader of a text that cannot be
+   *  taken back hears nothing of a new attempt that says the same, and gets AnswerChanged at the first difference */
+  readonly onRestart?: () => void;
+}
+
+/** A job, over as many connections as it takes: a body that ends without a terminal event is resumed after the last event
+ *  seen, so there is no gap and no repeat. Each of `events`, `text`, `messages`, `answer` and `wait` reads the whole stream, from
+ *  where this handle begins. Leaving a loop, or aborting a signal, detaches: the job continues, unless you `cancel` it.
+ *  A job from `create` holds its connection from the start: read it, or `close` it.
+ *  @see PROTOCOL.md §4 */
+export class Job implements AsyncIterable<JobEvent> {
+  private first: Connection | null;
+  private seen: string | null;
+
+  constructor(
+    private readonly link: Link,
+    private readonly start: JobReference & { readonly first?: Connection | null; readonly watch?: WatchOptions },
+  ) {
+    this.first = start.first ?? null;
+    this.seen = start.lastEventId;
+  }
+
+  /** the request id: use it to resume or watch the job from anywhere */
+  get id(): string {
+    return this.start.id;
+  }
+
+  /** The event after which to resume: the last one delivered; null: none yet. */
+  get lastEventId(): string | null {
+    return this.seen;
+  }
+
+  toJSON(): JobReference {
+    return { id: this.id, lastEventId: this.seen };
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<JobEvent, void, undefined> {
+    return this.events();
+  }
+
+  /** Every event, the terminal one last. A failed or cancelled job is an event here, not an exception.
+   *  @throws MillraceError the server refuses, or is unreachable for too long
+   *  @throws the signal's reason */
+  async *events(options: WatchOptions = {}): AsyncGenerator<JobEvent, void, undefined> {
+    const { first, start } = this;
+    this.first = null;
+    const path = pathOf('jobs', this.id, '/stream');
+    const reading = { ...start.watch, ...options, path, first, lastEventId: start.lastEventId };
+    for await (const event of resumedEvents(this.link, reading)) {
+      this.seen = event.id;
+      yield event;
+      if (isTerminal(event)) return;
+    }
+  }
+
+  /** The answer piece by piece, without reasoning or tools: the pieces together are the exact answer.
+   *  @throws MillraceError as above; JobFailed, JobCancelled; AnswerChanged unless there is `onRestart` */
+  async *text({ onRestart, ...options }: TextOptions = {}): AsyncGenerator<string, void, undefined> {
+    // what the caller has, and how much of it the attempt of the moment has said
+    let given = '';
+    let covered = 0;
+    let isKnown = this.start.lastEventId === null;
+    for await (const event of successful(this.id, this.events(options))) {
+      if (event.type === 'reset') {
+        if (onRestart !== undefined) {
+          [given, isKnown] = ['', true];
+          onRestart();
+        }
+        // a handle that begins midway does not know what its caller has
+        if (!isKnown) throw new AnswerChanged(this.id);
+        covered = 0;
+      }
+      if (event.type === 'text') {
+        const { text } = event.data;
+        const again = covered < given.length ? given.slice(covered, covered + text.length) : '';
+        if (!text.startsWith(again)) throw new AnswerChanged(this.id);
+        covered += text.length;
+        const more = text.slice(again.length);
+        given += more;
+        if (more !== '') yield more;
+      }
+      if (event.type === 'done' && covered < given.length) throw new AnswerChanged(this.id);
+    }
+  }
+
+  /** The messages so far, each time that they have changed, with reasoning and tools: always whole, also after a new attempt has
+   *  started again. A message that has not changed is the same object as before.
+   *  @throws MillraceError like `events`; JobFailed, JobCancelled */
+  async *messages(options: WatchOptions = {}): AsyncGenerator<readonly AnswerMessage[], void, undefined> {
+    let answer: Answer = NO_ANSWER;
+    for await (const event of successful(this.id, this.events(options))) {
+      const { messages } = answer;
+      answer = answerAfter(answer, event);
+      if (answer.messages !== messages) yield answer.messages;
+    }
+  }
+
+  /** The whole text, once it is complete.
+   *  @throws MillraceError like `messages` */
+  async answer(options: WatchOptions = {}): Promise<string> {
+    let pieces: string[] = [];
+    const onRestart = () => {
+      pieces = [];
+    };
+    for await (const piece of this.text({ ...options, onRestart })) pieces.push(piece);
+    return pieces.join('');
+  }
+
+  /** Waits for the end, however the job ends.
+   *  @returns what `get` returns then
+   *  @throws MillraceError like `events` */
+  async wait({ include, ...options }: WatchOptions & GetOptions = {}): Promise<JobView> {
+    for await (const event of this.events(options)) if (isTerminal(event)) break;
+    return this.get({ ...options, ...(include === undefined ? {} : { include }) });
+  }
+
+  /** The job as it stands.
+   *  @throws NotFound */
+  get({ signal, include }: GetOptions = {}): Promise<JobView> {
+    const path = withQuery(pathOf('jobs', this.id), { include });
+    return this.link.transport.json({ method: 'GET', path, signal });
+  }
+
+  /** Cancels the job; cancelling twice is the same as cancelling once.
+   *  @returns the cancelled job
+   *  @throws Conflict `JOB_FINISHED`; NotFound */
+  cancel({ signal }: CallOptions = {}): Promise<JobView> {
+    return this.link.transport.json({ method: 'DELETE', path: pathOf('jobs', this.id), signal });
+  }
+
+  /** Erases a job that has ended: its record, log and metadata. What its thread keeps, stays.
+   *  @throws Conflict `JOB_RUNNING`; NotFound, AccessDenied */
+  async erase({ signal }: CallOptions = {}): Promise<void> {
+    await this.link.transport.send({ method: 'DELETE', path: pathOf('jobs', this.id, '/data'), signal });
+  }
+
+  /** Closes the connection of a job that will not be read. The job continues. */
+  async close(): Promise<void> {
+    await this.first?.close();
+    this.first = null;
+  }
+}
+
+/** The events of a job, of which a bad end is an error. */
+async function* successful(id: string, events: AsyncIterable<JobEvent>): AsyncGenerator<JobEvent, void, undefined> {
+  for await (const event of events) {
+    if (event.type === 'error') throw new JobFailed(event.data, id);
+    if (event.type === 'cancelled') throw new JobCancelled(event.data.by, id);
+    yield event;
+  }
 }

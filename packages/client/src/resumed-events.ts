@@ -1,8 +1,9 @@
 import { Backoff, pause, type RetryPolicy } from './backoff.ts';
 import { Connection } from './connection.ts';
+import { ConnectionLost, MillraceError } from './errors.ts';
 import type { JobEvent } from './job-event.ts';
-import { MillraceError } from './millrace-error.ts';
-import type { Transport } from './transport.ts';
+import { isAfter } from './position.ts';
+import type { CallOptions, Transport } from './transport.ts';
 
 /** A connection was lost, and the client is about to reconnect. */
 export interface Reconnection {
@@ -11,26 +12,27 @@ export interface Reconnection {
   readonly cause: MillraceError;
 }
 
-/** How to read a stream over several connections. */
-export interface ReadingOptions {
+export interface WatchOptions extends CallOptions {
+  /** called whenever a connection was lost and the client is about to reconnect */
+  readonly onReconnect?: ((reconnection: Reconnection) => void) | undefined;
+  /** called with each connection that the server has accepted */
+  readonly onOpen?: (() => void) | undefined;
+}
+
+/** How this client reaches a service, and how patient it is. */
+export interface Link {
   readonly transport: Transport;
   readonly policy: RetryPolicy;
   /** how long a server may be silent before it counts as lost, milliseconds */
   readonly silenceMs: number;
-  readonly signal: AbortSignal | null;
-  /** resume after this event; null: where the server begins without one */
-  readonly lastEventId: string | null;
-  readonly onReconnect: ((reconnection: Reconnection) => void) | null;
 }
 
-interface StreamAddress {
+interface Reading extends WatchOptions {
   readonly path: string;
-  /** of the job, if there is one */
-  readonly requestId: string | null;
+  /** resume after this event; null: where the server begins without one */
+  readonly lastEventId: string | null;
   /** an open connection for the first reading; null: connect */
-  readonly first: Connection | null;
-  /** called with each connection that the server has accepted */
-  readonly onBegin?: () => void;
+  readonly first?: Connection | null;
 }
 
 /** Events over as many connections as it takes: a body that ends is resumed after the last event given, so that there is
@@ -39,38 +41,49 @@ interface StreamAddress {
  *  @throws the signal's reason
  *  @see PROTOCOL.md §4 */
 export async function* resumedEvents(
-  options: ReadingOptions,
-  { path, requestId, first, onBegin }: StreamAddress,
+  { transport, policy, silenceMs }: Link,
+  { path, lastEventId, first = null, signal = undefined, onReconnect, onOpen }: Reading,
 ): AsyncGenerator<JobEvent, void, undefined> {
-  const { transport, silenceMs, signal, policy, lastEventId, onReconnect } = options;
   const backoff = new Backoff(policy);
-  const notes = { alive: () => backoff.worked(), retry: (retryMs: number) => backoff.serverSays(retryMs) };
   let cursor = lastEventId;
   let given = first;
   let begun = false;
+  // of the last event that arrived, given to the caller or not
+  let arrived = cursor;
+  const notes = {
+    alive: () => backoff.worked(),
+    retry: (retryMs: number) => backoff.serverSays(retryMs),
+    isNew(id: string) {
+      if (arrived !== null && !isAfter(id, arrived)) return false;
+      arrived = id;
+      return true;
+    },
+  };
   for (;;) {
     let cause: MillraceError;
     try {
       const headers: Record<string, string> = cursor === null ? {} : { 'last-event-id': cursor };
-      const connection =
-        given ?? (await Connection.open(transport, { method: 'GET', path, headers, signal }, silenceMs));
+      const request = { method: 'GET', path, headers, signal } as const;
+      const connection = given ?? (await Connection.open(transport, request, silenceMs));
+      if (given !== null) given.follow(signal ?? null);
       given = null;
       if (connection.isOver) return;
       begun = true;
-      onBegin?.();
+      onOpen?.();
       // where a stream without a cursor begins: what comes until the next connection is not lost
       cursor ??= connection.lastEventId;
+      arrived = cursor;
       for await (const event of connection.events(notes)) {
         cursor = event.id;
         yield event;
       }
-      cause = new MillraceError('UNREACHABLE', 'the stream was cut', { retryable: true, requestId });
+      cause = new ConnectionLost('the stream was cut');
     } catch (error) {
       cause = begun && isTooMuch(error) ? error : transient(error);
     }
     const delayMs = backoff.next(cause);
     onReconnect?.({ delayMs, cause });
-    await pause(delayMs, signal);
+    await pause(delayMs, signal ?? null);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MillraceClient } from './millrace-client.ts';
+import { Millrace } from './millrace.ts';
 import { wholeLog } from './testing/logs.ts';
 import { ScriptedServer } from './testing/scripted-server.ts';
 
@@ -12,15 +12,16 @@ describe('threads', () => {
     await using server = await ScriptedServer.start(log);
     const page = { items: [thread], nextCursor: null };
     server.mishaps.push(...[thread, thread, thread, page, page, page, thread, null].map(json));
-    const { threads } = new MillraceClient({ baseUrl: server.url });
-    expect(await threads.create()).toEqual(thread);
-    expect(await threads.create({ id: 't/1', metadata: { a: 'b' } })).toEqual(thread);
-    expect(await threads.get('t/1')).toEqual(thread);
+    const { threads } = new Millrace({ baseUrl: server.url });
+    const made = await threads.create();
+    expect(made.toJSON()).toEqual({ id: 't/1', lastEventId: null });
+    expect((await threads.create({ id: 't/1', metadata: { a: 'b' } })).id).toBe('t/1');
+    expect(await made.get()).toEqual(thread);
     expect(await threads.list()).toEqual(page);
     expect(await threads.list({ limit: 5, cursor: 'a&b', tenant: 't' })).toEqual(page);
-    expect(await threads.messages('t/1', { limit: 2 })).toEqual(page);
-    expect(await threads.fork('t/1', { checkpointId: 'c1' })).toEqual(thread);
-    expect(await threads.delete('t/1')).toBeUndefined();
+    expect(await made.messages({ limit: 2 })).toEqual(page);
+    expect((await made.fork({ checkpointId: 'c1' })).id).toBe('t/1');
+    expect(await made.erase()).toBeUndefined();
     expect(server.seen.map(({ method, path, body }) => [method, path, body].join(' ').trim())).toEqual([
       'POST /threads {}',
       'POST /threads {"id":"t/1","metadata":{"a":"b"}}',
@@ -37,15 +38,19 @@ describe('threads', () => {
   it('that are unknown throw the literal code', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push({ kind: 'refuse', status: 404, body: { code: 'THREAD_NOT_FOUND' } });
-    const { threads } = new MillraceClient({ baseUrl: server.url });
-    await expect(threads.get('t1')).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND', status: 404 });
+    const { threads } = new Millrace({ baseUrl: server.url });
+    await expect(threads.resume('t1').get()).rejects.toMatchObject({
+      name: 'NotFound',
+      code: 'THREAD_NOT_FOUND',
+      status: 404,
+    });
   });
 
   it('filter the list of jobs', async () => {
     await using server = await ScriptedServer.start(log);
     server.mishaps.push(json({ items: [], nextCursor: null }), json({ items: [{ name: 'chat' }] }));
-    const client = new MillraceClient({ baseUrl: server.url });
-    await client.list({ threadId: 't1' });
+    const client = new Millrace({ baseUrl: server.url });
+    await client.jobs.list({ threadId: 't1' });
     expect(await client.pipelines()).toEqual([{ name: 'chat' }]);
     expect(server.seen.map(({ path }) => path)).toEqual(['/jobs?threadId=t1', '/pipelines']);
   });

@@ -1,4 +1,4 @@
-import { type Message, type MillraceClient, MillraceError, newRequestId } from '@millrace/client';
+import { type Message, type Millrace, MillraceError, newRequestId } from '@millrace/client';
 import { element } from './dom.ts';
 import { type Exchange, exchangeMetadata, exchangeOf } from './exchange-metadata.ts';
 import { ExchangeStream } from './exchange-stream.ts';
@@ -29,7 +29,7 @@ export class Conversation {
   private isLeft = false;
 
   constructor(
-    private readonly client: MillraceClient,
+    private readonly client: Millrace,
     private readonly list: HTMLElement,
     private readonly observer: ConversationObserver,
   ) {}
@@ -66,7 +66,7 @@ export class Conversation {
     const { stream } = this;
     if (stream === null) return;
     try {
-      await this.client.cancel(stream.id);
+      await this.client.jobs.resume(stream.id).cancel();
     } catch (error) {
       // it was faster than the button: the stream brings the end
       if (error instanceof MillraceError && error.code === 'JOB_FINISHED') return;
@@ -157,7 +157,7 @@ export class Conversation {
   /** @returns null when an earlier exchange is gone: the conversation is shown from where it is still known */
   private async look(id: string, isAskedFor: boolean): Promise<Exchange | null> {
     try {
-      return exchangeOf(await this.client.get(id));
+      return exchangeOf(await this.client.jobs.resume(id).get());
     } catch {
       // for the request that was asked for, its stream meets the same trouble and says what it is
       return isAskedFor ? { id, question: '', previous: null } : null;

@@ -1,4 +1,4 @@
-import type { Job } from '@millrace/client';
+import type { JobView } from '@millrace/client';
 
 /** One question and its answer. */
 export interface Exchange {
@@ -25,7 +25,7 @@ export function exchangeMetadata(question: string, previous: string | null): Rec
 }
 
 /** Reads a job as an exchange; one that another client made has no question to show. */
-export function exchangeOf({ id, metadata }: Pick<Job, 'id' | 'metadata'>): Exchange {
+export function exchangeOf({ id, metadata }: Pick<JobView, 'id' | 'metadata'>): Exchange {
   let question = '';
   for (let part = 0; part < QUESTION_PARTS; part += 1) question += metadata[`question${part}`] ?? '';
   return { id, question, previous: metadata['previous'] ?? null };

@@ -1,4 +1,4 @@
-import type { JobStream, MillraceClient, NewJob, Reconnection } from '@millrace/client';
+import type { Job, Millrace, NewJob, Reconnection } from '@millrace/client';
 import type { ExchangeView } from './exchange-view.ts';
 import { duration, errorSentence } from './wording.ts';
 
@@ -16,7 +16,7 @@ export class ExchangeStream {
   private seen: string | undefined;
 
   constructor(
-    private readonly client: MillraceClient,
+    private readonly client: Millrace,
     /** the job's request id */
     readonly id: string,
     readonly view: ExchangeView,
@@ -33,7 +33,7 @@ export class ExchangeStream {
    *  @throws MillraceError */
   async ask(job: NewJob, accepted: () => void): Promise<boolean> {
     return this.untilLeft(async () => {
-      const stream = await this.client.create(job, { requestId: this.id, ...this.options() });
+      const stream = await this.client.jobs.create(job, { requestId: this.id, ...this.options() });
       accepted();
       await this.follow(stream);
     });
@@ -58,7 +58,7 @@ export class ExchangeStream {
     this.connection.abort(new StreamLeft());
   }
 
-  private async follow(first: JobStream): Promise<void> {
+  private async follow(first: Job): Promise<void> {
     let stream = first;
     while (!(await this.untilCut(stream))) {
       this.view.enter('cut', `Connection cut after event ${this.seen}. Coming back…`);
@@ -70,12 +70,12 @@ export class ExchangeStream {
     }
   }
 
-  private reconnect(): JobStream {
-    return this.client.resume(this.id, this.seen, this.options());
+  private reconnect(): Job {
+    return this.client.jobs.resume({ id: this.id, lastEventId: this.seen ?? null }, this.options());
   }
 
   /** @returns false when the connection was cut on purpose before the end */
-  private async untilCut(stream: JobStream): Promise<boolean> {
+  private async untilCut(stream: Job): Promise<boolean> {
     try {
       for await (const event of stream) {
         this.seen = event.id;

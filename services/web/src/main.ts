@@ -1,11 +1,11 @@
-import { MillraceClient } from '@millrace/client';
-import { apiKey, keyedFetch, rememberApiKey } from './api-key.ts';
+import { Millrace } from '@millrace/client';
+import { apiKey, rememberApiKey } from './api-key.ts';
 import { Composer } from './composer.ts';
 import { Conversation } from './conversation.ts';
 import { byId } from './dom.ts';
 import { followEnd } from './scrolling.ts';
 
-const client = new MillraceClient({ baseUrl: '', fetch: keyedFetch });
+const client = new Millrace({ apiKey });
 const exchanges = byId('exchanges', HTMLElement);
 const welcome = byId('welcome', HTMLElement);
 const newConversation = byId('new-conversation', HTMLButtonElement);
@@ -52,7 +52,7 @@ function emptyConversation(): Conversation {
     announce: (text) => {
       announcer.textContent = text;
     },
-    keyWanted: () => composer.askForKey(apiKey()),
+    keyWanted: () => composer.askForKey(apiKey() ?? ''),
   });
 }
 

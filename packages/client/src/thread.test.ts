@@ -1,21 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MillraceClient, type MillraceClientOptions } from './millrace-client.ts';
+import { Millrace, type MillraceOptions } from './millrace.ts';
 import { threadLog } from './testing/logs.ts';
 import { ScriptedServer } from './testing/scripted-server.ts';
-import type { ThreadEvent, ThreadStream } from './thread-stream.ts';
+import type { ThreadEvent } from './thread.ts';
 
 const LOG = threadLog({ 'job-of-this-test-1': ['a', 'b'], 'job-of-this-test-2': [], 'job-of-this-test-3': ['c'] });
 const FIRST_JOB = LOG.findIndex(({ id }) => id.startsWith('job-of-this-test-2/'));
 const threadEvent = (event: (typeof LOG)[number]) => ({ ...event, jobId: event.id.split('/')[0] });
 
-function watch(server: ScriptedServer, lastEventId?: string, options: Partial<MillraceClientOptions> = {}) {
-  const client = new MillraceClient({ baseUrl: server.url, retryMs: 1, maxRetryMs: 5, ...options });
-  return client.watchThread('a-thread', lastEventId);
+function watch(server: ScriptedServer, lastEventId?: string, options: Partial<MillraceOptions> = {}) {
+  const client = new Millrace({ baseUrl: server.url, retryMs: 1, maxRetryMs: 5, ...options });
+  return client.threads.resume({ id: 'a-thread', lastEventId: lastEventId ?? null });
 }
 
 /** Reads up to the last event of the log: the stream itself does not end. */
-async function readAll(stream: ThreadStream): Promise<ThreadEvent[]> {
+async function readAll(stream: AsyncIterable<ThreadEvent>): Promise<ThreadEvent[]> {
   const events: ThreadEvent[] = [];
   for await (const event of stream) {
     events.push(event);
@@ -89,8 +89,8 @@ describe('a thread that is watched', () => {
   it('stops with the signal’s reason', async () => {
     await using server = await ScriptedServer.start(LOG, { now: LOG.length });
     const stop = new AbortController();
-    const client = new MillraceClient({ baseUrl: server.url });
-    const reading = readAll(client.watchThread('a-thread', undefined, { signal: stop.signal }));
+    const client = new Millrace({ baseUrl: server.url });
+    const reading = readAll(client.threads.resume('a-thread').events({ signal: stop.signal }));
     stop.abort(new Error('enough'));
     await expect(reading).rejects.toThrow('enough');
   });
