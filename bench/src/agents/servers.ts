@@ -4,7 +4,7 @@ import { median } from '../measure/median.ts';
 import { runScript } from '../peers/run-script.ts';
 import type { Figures } from '../speed/figures.ts';
 import { metered, rounded } from '../speed/metered.ts';
-import { LIGHT, QUICK, tokensOf } from './plans.ts';
+import { LIGHT, QUICK, tokensOf, WARM_RUNS } from './plans.ts';
 import type { AgentStage } from './stage.ts';
 
 /** Runs of the agent, so many at a time. */
@@ -92,6 +92,10 @@ export function runBare(
   { plan, runs, atOnce }: Omit<Size, 'of'>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<BareResult> {
-  const load = { MODEL_URL: modelUrl, PROMPT: promptOf(plan), RUNS: String(runs), AT_ONCE: String(atOnce) };
+  const load = {
+    MODEL_URL: modelUrl,
+    ...{ WARM_PROMPT: promptOf(QUICK), WARM_RUNS: String(WARM_RUNS) },
+    ...{ PROMPT: promptOf(plan), RUNS: String(runs), AT_ONCE: String(atOnce) },
+  };
   return runScript<BareResult>(BARE, { ...load, ...env });
 }

@@ -6,7 +6,7 @@ import { pureGraph, pureGraphInMemory } from '../peers/pure-graph/pure-graph.ts'
 import type { Meters } from '../speed/metered.ts';
 import { startModelProcess } from '../speed/stage.ts';
 import { nameOf } from './names.ts';
-import { QUICK } from './plans.ts';
+import { QUICK, WARM_RUNS } from './plans.ts';
 
 /** Everything that is measured, up at the same time so that it can take turns. */
 export interface AgentStage extends Meters, AsyncDisposable {
@@ -34,7 +34,7 @@ export async function openAgentStage(signal: AbortSignal): Promise<AgentStage> {
     console.log(`warming up: ${nameOf(id)}`);
     const { port, text } = server.ask(QUICK);
     // a run of the slowest one is a minute long
-    const streams = id === 'pure-graph' ? 2 : 200;
+    const streams = id === 'pure-graph' ? 2 : WARM_RUNS;
     const load = { port, request: text, streams, atOnce: 10, overMs: 0, stamped: false };
     await generator.run(load, { signal });
   }
