@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Interrupt } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { scriptsOf } from './redis/thread-scripts.ts';
 import { RETENTION_MS, ThreadHarness } from './testing/thread-harness.ts';
 import { privateThread } from './thread-record.ts';
 
@@ -697,4 +698,53 @@ describe('a fork that takes long', () => {
     await harness.redis.hset(harness.keys.record(ref), 'head', 'c1');
     return { ref, to };
   }
+});
+
+describe('the lists of threads', () => {
+  it('keep their order when the clock of Redis goes back', async () => {
+    const register = scriptsOf(d.redis, 'catalogue', { register: [5] });
+    const [ref, other] = [d.newRef(), d.newRef()];
+    const { seenThreads, busyThreads, allThreads } = d.keys;
+    const ahead = 4e15;
+    await d.redis.zadd(seenThreads, ahead, ref);
+    await d.redis.zadd(allThreads, ahead, other);
+    await register('register', d.keys.listsOf(ref), [ref, '1', '1', RETENTION_MS]);
+    const scores = [seenThreads, busyThreads, allThreads, d.keys.threadsOf('default')].map((key) =>
+      d.redis.zscore(key, ref),
+    );
+    expect((await Promise.all(scores)).map(Number)).toEqual([ahead + 1, ahead + 1, ahead + 1, ahead + 1]);
+    // the other tests go by the clock
+    await d.redis.zrem(allThreads, ref, other);
+  });
+});
+
+describe('a full Redis', () => {
+  it('still lets a job leave, and gives the next one the turn', async () => {
+    const full = await startRedis();
+    try {
+      await using own = ThreadHarness.single(full.url);
+      const ref = own.newRef();
+      await own.enter(ref, 'a');
+      await own.claim(ref, 'a');
+      await own.enter(ref, 'b');
+      await own.redis.config('SET', 'maxmemory', '1');
+      await expect(own.redis.set('more', '1')).rejects.toThrow('OOM');
+      const run = scriptsOf(own.redis, 'thread', {
+        leave: [
+          9,
+          'thread',
+          'checkpoints',
+          'pieces',
+          'remove-checkpoints',
+          'message-jobs',
+          'undo-checkpoints',
+          'rewind',
+        ],
+      });
+      const left = await run('leave', own.keys.ofThread(ref), ['PUBLISH', RETENTION_MS, 'a', 'completed', '']);
+      expect(left).toEqual(['left', 'next', 'b', 'bytes', expect.any(String)]);
+    } finally {
+      await full.stop();
+    }
+  }, 60_000);
 });

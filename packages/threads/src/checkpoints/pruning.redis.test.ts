@@ -208,6 +208,23 @@ describe('pruning', () => {
     expect(fields.filter((field) => field.startsWith('h')).map((field) => field.split('\0')[1])).toEqual(['memory']);
   });
 
+  it('removes a checkpoint of many parts in bounded steps', async () => {
+    const ref = harness.newThread();
+    const saver = harness.saver(await harness.claim(ref));
+    const [first = ''] = await steps(saver, ref, 1);
+    for (let nth = 0; nth < 70; nth++) {
+      await put(saver, ref, { namespace: `node:${nth}`, root: first, values: { nth } });
+    }
+    const ids = await steps(saver, ref, KEPT - 1, first);
+    const left = async () => [(await harness.table.partsOf(ref, first)).length, (await kept(ref)).includes(first)];
+    expect(await left()).toEqual([70, true]);
+    const [next] = await steps(saver, ref, 1, ids.at(-1));
+    expect(await left()).toEqual([6, true]);
+    await steps(saver, ref, 1, next);
+    expect(await left()).toEqual([0, false]);
+    expect(await kept(ref)).toHaveLength(KEPT);
+  });
+
   it('bounds the checkpoints of a subgraph that runs long within one step', async () => {
     const ref = harness.newThread();
     const saver = harness.saver(await harness.claim(ref));

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AIMessage, HumanMessage } from '@langchain/core/messages';
 import { Annotation, Command, interrupt, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
-import { RESUME } from '@langchain/langgraph-checkpoint';
+import { emptyCheckpoint, RESUME, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
 import { startRedis } from '@millrace/testing';
@@ -119,15 +119,22 @@ describe('a job that is rolled back', () => {
     });
   });
 
-  it('leaves no part of an answer with a question that is open again', async () => {
+  it('leaves no part of an answer with a question that is open again, in the graph or a subgraph', async () => {
     const ref = threads.newRef();
     await run(ref, 'first', question);
+    const inner = { ...emptyCheckpoint(), id: uuid6(0) };
+    const ofInner = { thread_id: ref, checkpoint_ns: 'ask:task' };
+    const parents = { '': (await checkpoints.headOf(ref))?.checkpointId ?? '' };
+    const lease = { ref, jobId: 'first', attempt: 1, leaseToken: 'token-1' };
+    await harness.saver(lease).put({ configurable: ofInner }, inner, { source: 'loop', step: 0, parents }, {});
     const interrupts = [{ interruptId: 'q', value: 'turn 1?' }];
     await threads.threads.leave({ ref, jobId: 'first', status: 'interrupted', interrupts });
     const before = await stored(ref);
     const saver = await start(ref, 'second');
     const { config } = (await saver.getTuple({ configurable: { thread_id: ref } })) ?? {};
     await saver.putWrites(config ?? {}, [[RESUME, ['half']]], 'task');
+    await saver.putWrites({ configurable: { ...ofInner, checkpoint_id: inner.id } }, [[RESUME, ['half']]], 'inner');
+    expect((await stored(ref)).index).toHaveLength(before.index.length + 2);
     await threads.leave(ref, 'second', 'failed');
     expect((await threads.threads.get(ref))?.interrupts).toEqual(interrupts);
     expect((await stored(ref)).index).toEqual(before.index);
