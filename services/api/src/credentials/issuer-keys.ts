@@ -25,10 +25,12 @@ export class IssuerKeys {
   readonly #refreshTimer: NodeJS.Timeout;
   #attempt: { readonly at: number; readonly outcome: Promise<void> } | null = null;
 
-  /** @param location `https://…`, `http://…` or the path of a file */
+  /** @param location `https://…`, `http://…` or the path of a file
+   *  @param now a clock that only goes forward, milliseconds */
   constructor(
     location: string,
     private readonly logger: Logger,
+    private readonly now: () => number = () => performance.now(),
   ) {
     const isUrl = /^https?:/.test(location);
     const fromFile = async () => new Response(await readFile(location, 'utf8'));
@@ -72,12 +74,12 @@ export class IssuerKeys {
 
   /** @param cooldownMs a fetch that began within that time counts */
   #fetchOnce(cooldownMs: number): Promise<void> {
-    if (this.#attempt === null || performance.now() - this.#attempt.at >= cooldownMs) {
+    if (this.#attempt === null || this.now() - this.#attempt.at >= cooldownMs) {
       const outcome = this.#set.reload().catch((error: unknown) => {
         this.logger.warn({ err: error }, 'the keys of the issuer cannot be fetched');
         throw error;
       });
-      this.#attempt = { at: performance.now(), outcome };
+      this.#attempt = { at: this.now(), outcome };
     }
     return this.#attempt.outcome;
   }

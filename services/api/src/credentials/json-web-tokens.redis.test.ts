@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readSse } from '@millrace/testing';
-import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { createLogger } from '@millrace/runtime';
+import { eventually, readSse } from '@millrace/testing';
+import { errors, exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { ApiHarness, type Env, submit, type TestNode } from '../testing/api-harness.ts';
+import { IssuerKeys } from './issuer-keys.ts';
 
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'millrace';
@@ -193,6 +195,25 @@ describe('the keys of an issuer', () => {
     expect(await statusOf(node, await sign(first))).toBe(200);
   });
 
+  it('are fetched again after 30 s, once for however many tokens name a new one', async () => {
+    const [first, next] = [await pair('ES256', 'first'), await pair('ES256', 'next')];
+    await using server = await KeyServer.start(first);
+    let now = 0;
+    const issuerKeys = new IssuerKeys(server.url, createLogger({ service: 'api', level: 'silent' }), () => now);
+    const find = (kid: string) => issuerKeys.resolve({ alg: 'ES256', kid });
+    await find('first');
+    server.answer.body = await jwks(next);
+    now = 29_999;
+    await expect(find('next')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(server.asked).toBe(1);
+    now = 30_000;
+    await Promise.all(Array.from({ length: 5 }, () => find('next')));
+    expect(server.asked).toBe(2);
+    await expect(find('first')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(server.asked).toBe(2);
+    issuerKeys.close();
+  });
+
   it('cannot be had: 503 until they can, and the last ones stay when the issuer goes away', async () => {
     const key = await pair('ES256', 'only');
     await using server = await KeyServer.start(key);
@@ -206,8 +227,8 @@ describe('the keys of an issuer', () => {
       { code: 'UNAVAILABLE' },
     ]);
     server.answer = { status: 200, body };
-    await new Promise((resolve) => setTimeout(resolve, 1_100)); // the issuer is not asked more often
-    expect(await statusOf(node, await sign(key))).toBe(200);
+    // the issuer is not asked more than once a second
+    await eventually(async () => (await statusOf(node, await sign(key))) === 200);
     server.answer = { status: 500, body: {} };
     expect(await statusOf(node, await sign(key))).toBe(200);
   });
