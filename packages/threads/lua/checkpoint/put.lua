@@ -24,20 +24,16 @@ if claim ~= '' and namespace == '' and head ~= parent then return { -1 } end
 
 local tasks, given_bytes, first_piece = given_writes(after_messages, tonumber(ARGV[14]))
 for i = 15, after_messages - 1, 2 do given_bytes = given_bytes + 2 * #ARGV[i] + #ARGV[i + 1] end
-local given, missing = {}, { -2 }
-local function must_be_there(piece)
-  if given[piece] or redis.call('HEXISTS', KEYS[2], name_of('p', piece)) == 1 then return end
-  missing[#missing + 1] = piece
-end
+local given = {}
 for i = first_piece, #ARGV, 2 do
   given[ARGV[i]] = ARGV[i + 1]
   given_bytes = given_bytes + #ARGV[i + 1]
 end
-each_name(pieces, 1, must_be_there)
-for _, piece in pairs(given) do
-  if is_node(piece) then each_name(piece, 2, must_be_there) end
+local missing = missing_pieces(kept, pieces, given)
+if #missing > 0 then
+  table.insert(missing, 1, -2)
+  return missing
 end
-if #missing > 1 then return missing end
 if tonumber(redis.call('HGET', KEYS[2], 'b') or 0) + given_bytes + #json > max_bytes then return { -3 } end
 
 for _, task in ipairs(tasks) do store_writes(kept, claim, task) end

@@ -7,6 +7,21 @@ end
 
 local function is_node(piece) return piece:byte(1) == 78 end
 
+-- @param names of pieces that a checkpoint refers to
+-- RETURNS those of them, and of the pieces in given ones, that are neither stored nor given
+local function missing_pieces(kept, names, given)
+  local missing = {}
+  local function look_for(name)
+    if given[name] or redis.call('HEXISTS', kept.data, name_of('p', name)) == 1 then return end
+    missing[#missing + 1] = name
+  end
+  each_name(names, 1, look_for)
+  for _, piece in pairs(given) do
+    if is_node(piece) then each_name(piece, 2, look_for) end
+  end
+  return missing
+end
+
 -- @param given pieces by name, for those that are not stored yet
 local function hold_piece(kept, name, given)
   if redis.call('HINCRBY', kept.data, name_of('r', name), 1) > 1 then return end
