@@ -1,3 +1,5 @@
+export { ConformanceServer } from './client-conformance/conformance-server.ts';
+export { SCENARIOS, type Scenario } from './client-conformance/scenarios.ts';
 export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './http/exchange.ts';
 export { type PythonEvent, readAsPython } from './http/python-sse.ts';
 export { type RawAnswer, type RawRequestOptions, rawRequest } from './http/raw-request.ts';
