@@ -62,9 +62,11 @@ export class RequestLimit implements RequestCounter {
       storeClient: this.redis,
       rejectIfRedisNotReady: true,
       inMemoryBlockOnConsumed: max,
-      insuranceLimiter: new RateLimiterMemory(policy),
     });
-    const limiter = { counts, patient: new RLWrapperTimeouts({ limiter: counts, timeoutMs: PATIENCE_MS }) };
+    // of the wrapper alone: behind both, a count that comes too late would count twice
+    const insuranceLimiter = new RateLimiterMemory(policy);
+    const patient = new RLWrapperTimeouts({ limiter: counts, timeoutMs: PATIENCE_MS, insuranceLimiter });
+    const limiter = { counts, patient };
     this.#limiters.set(max, limiter);
     return limiter;
   }
