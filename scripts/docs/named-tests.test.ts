@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../setup/project.mjs';
 
-const PAGES = ['docs/laws.md', 'docs/reliability.md'];
+const PAGES = ['docs/laws.md', 'docs/reliability.md', 'docs/security.md'];
 
 const files = globSync('{packages,services,tests,scripts,infra,bench}/**/*.test.ts', {
   cwd: projectRoot,

@@ -9,6 +9,7 @@ describe('an address', () => {
   it.each([
     ...['127.0.0.1', '127.9.9.9', '10.0.0.1', '172.16.0.1', '192.168.1.1', '169.254.169.254', '0.0.0.0', '100.64.0.1'],
     ...['224.0.0.1', '255.255.255.255', '198.18.0.1', '::1', '::', 'fe80::1', 'fd00::1', 'ff02::1', '::ffff:127.0.0.1'],
+    ...['::127.0.0.1', '::ffff:0:127.0.0.1', '64:ff9b:1::7f00:1', '2001::1', 'fec0::1'],
     ...['::ffff:a00:1', '64:ff9b::7f00:1', '2002:7f00:1::', '2001:db8::1', 'not-an-address', ''],
   ])('is not: %s', (address) => {
     expect(isPublicAddress(address)).toBe(false);
@@ -24,6 +25,20 @@ describe('a URL', () => {
       'http://a.localhost/',
       'http://LOCALHOST./',
       'http://redis/',
+    ],
+    ...[
+      'http://0177.0.0.1/',
+      'http://127.1/',
+      'http://127.0.0.1./',
+      'http://0.0.0.0/',
+      'http://[::]/',
+      'http://[fe80::1]/',
+    ],
+    ...[
+      'http://169.254.169.254/',
+      'http://[64:ff9b::7f00:1]/',
+      'http://hooks.example@127.0.0.1/',
+      'http://a.internal./',
     ],
     ...['http://printer.local/', 'http://metadata.google.internal/', 'http://10.1.2.3:80/x?y'],
   ])('says that it is private: %s', (url) => {
