@@ -21,4 +21,4 @@ export function chooseModel(env) {
 }
 
 /** @param {string} url */
-const withoutCredentials = (url) => url.replace(/\/\/\S*@/, '//');
+const withoutCredentials = (url) => url.replace(/\/\/[^\s/]*@/, '//');

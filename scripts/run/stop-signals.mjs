@@ -71,7 +71,7 @@ function describeProcess(pid) {
     return { parent: Number(parent), commandLine: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') };
   } catch {
     const printed = askCommand('ps', ['-o', 'ppid=,args=', '-p', String(pid)]) ?? '';
-    const [, parent, commandLine] = /^\s*(\d+)\s+(.*)$/.exec(printed) ?? [];
+    const [, parent, commandLine] = /^\s*(\d+)\s+(\S.*)$/.exec(printed) ?? [];
     return parent === undefined ? { commandLine: '' } : { parent: Number(parent), commandLine: commandLine ?? '' };
   }
 }

@@ -33,7 +33,7 @@ export class Transport {
   private readonly fetch: Fetch;
 
   constructor({ baseUrl = '', apiKey, fetch: fetchOption }: TransportOptions) {
-    this.baseUrl = baseUrl.replace(/\/+$/, '');
+    this.baseUrl = baseUrl.replace(/(?<!\/)\/+$/, '');
     this.apiKey = apiKey;
     // called as a function: a browser's fetch throws as a method of anything but its window
     this.fetch = fetchOption ?? ((url, init) => fetch(url, init));

@@ -60,7 +60,7 @@ export const workerSettingsSchema = z
     OPENAI_BASE_URL: z
       .url({ protocol: /^https?$/ })
       // paths are appended with a slash of their own
-      .transform((url) => url.replace(/\/+$/, ''))
+      .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
       .optional()
       .describe('An OpenAI-compatible server (Ollama, vLLM, LM Studio, a gateway) in place of OpenAI’s own'),
     ...modelSettings,

@@ -1,7 +1,7 @@
 /** What the demonstration model knows. The first topic whose pattern matches a question answers it. */
 export const DEMO_TOPICS: readonly { readonly about: RegExp; readonly answer: string }[] = [
   {
-    about: /\bsky\b.*\bblue\b|\bblue\b.*\bsky\b/i,
+    about: /^(?=.*\bsky\b)(?=.*\bblue\b)/is,
     answer: `The sky is blue because air scatters short waves of light more than long ones.
 
 Sunlight holds every colour. On its way through the atmosphere it meets molecules of nitrogen and oxygen, far smaller than its wavelength, and they scatter blue light about four times as strongly as red. This is Rayleigh scattering: its strength grows with the inverse fourth power of the wavelength. So from every direction of the sky, scattered blue light reaches your eye.

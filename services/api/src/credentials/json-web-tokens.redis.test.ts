@@ -45,6 +45,15 @@ function sign({ privateKey, alg, kid }: NamedPair, claims: Claims = {}, head: ob
   return new SignJWT(whole as JWTPayload).setProtectedHeader({ alg, kid, ...head }).sign(privateKey);
 }
 
+/** With a head that jose does not sign: correctly signed all the same. */
+async function signAnyway({ privateKey, alg, kid }: NamedPair, head: object): Promise<string> {
+  const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'a-person', exp: seconds() + 600, tenant: 'acme' };
+  const parts = [{ alg, kid, ...head }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
+  const text = new TextEncoder().encode(parts.join('.'));
+  const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', privateKey, text);
+  return `${parts.join('.')}.${Buffer.from(signature).toString('base64url')}`;
+}
+
 /** A server of public keys that can rotate and go away. */
 class KeyServer implements AsyncDisposable {
   asked = 0;
@@ -140,6 +149,36 @@ describe('a JSON Web Token', () => {
     for (const forged of [await sign(stranger), `${none}.${claims}.`, `${head}.${claims}.AAAA`, confused, withOwnKey]) {
       expect(await statusOf(node, forged)).toBe(401);
     }
+  });
+
+  it('is refused with a header that points at keys of its own, or that asks for more than is known', async () => {
+    const stranger = await pair('RS256', 'rsa');
+    const own = await KeyServer.start({ ...stranger, kid: 'own' });
+    const forged = [
+      await sign({ ...stranger, kid: 'own' }, {}, { jku: own.url }),
+      await sign({ ...stranger, kid: 'own' }, {}, { x5u: own.url }),
+      await sign(stranger, {}, { x5c: ['MIIB'] }),
+      ...(await Promise.all(
+        ['../../keys', "' OR 1=1 --", '\u0000', 'k'.repeat(4_000)].map((kid) => sign({ ...stranger, kid })),
+      )),
+      await signAnyway(rsa(), { crit: ['millrace'], millrace: true }),
+      await signAnyway(rsa(), { crit: ['b64'], b64: false }),
+      // a JWT within a JWT
+      await sign(stranger, { jwt: await sign(rsa()) }),
+      await sign(rsa()).then((token) => `${token}.${token}`),
+    ];
+    for (const token of forged) expect(await statusOf(node, token)).toBe(401);
+    expect(own.asked).toBe(0);
+    await own[Symbol.asyncDispose]();
+    expect(await statusOf(node, await signAnyway(rsa(), {}))).toBe(200);
+  });
+
+  it('that is huge is refused, and the next one opens', async () => {
+    const large = await sign(rsa(), { words: 'w'.repeat(12_000) });
+    expect([401, 431]).toContain(await statusOf(node, large.slice(0, -1)));
+    const tooLarge = await sign(rsa(), { words: 'w'.repeat(100_000) });
+    expect(await statusOf(node, tooLarge)).toBe(431);
+    expect(await statusOf(node, await sign(rsa()))).toBe(200);
   });
 
   it('names whose jobs there are: a tenant, and for admins all', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
-import { ApiHarness, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, submit, type TestNode } from '../testing/api-harness.ts';
 import { type AccessRow, accessRows } from './access-table.ts';
 import { openApiDocument } from './openapi-document.ts';
 
@@ -24,20 +24,20 @@ const named = rows.map((row) => [`${row.method} ${row.path}`, row] as const);
 const nodeFor = (row: AccessRow) => nodes[Math.floor(rows.indexOf(row) / ROUTES_PER_NODE)]?.url;
 
 /** Asks for a route with ids of nothing, the own tenant and an empty body: whoever is let in gets another refusal. */
-async function ask(row: AccessRow, key: string | null): Promise<{ status: number; detail: string }> {
+async function ask(row: AccessRow, key: string | null, id?: string): Promise<{ status: number; detail: string }> {
   const { method, path } = row;
-  const url = `${nodeFor(row)}${path.replace('{tenant}', 'own').replaceAll(/\{[^}]+\}/g, crypto.randomUUID())}`;
+  const url = `${nodeFor(row)}${path.replace('{tenant}', 'own').replaceAll(/\{[^}]+\}/g, id ?? crypto.randomUUID())}`;
   const headers = { 'content-type': 'application/json', ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
   const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? { body: '{}' } : {};
   const answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(60_000), ...body });
   return { status: answer.status, detail: await answer.text() };
 }
 
-async function tokenWith(...may: readonly string[]): Promise<string> {
+async function tokenWith(may: readonly string[], jobs = [newRequestId()], threads = ['a-thread']): Promise<string> {
   const answer = await fetch(`${nodes[0]?.url}/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': KEY.manager },
-    body: JSON.stringify({ jobs: [newRequestId()], threads: ['a-thread'], may, expiresInSeconds: 600 }),
+    body: JSON.stringify({ jobs, threads, may, expiresInSeconds: 600 }),
   });
   return ((await answer.json()) as { token: string }).token;
 }
@@ -64,7 +64,7 @@ describe('each route', () => {
 
   it.each(named)('lets in tokens with the right it says, and no other: %s', async (_, row) => {
     for (const may of [['watch'], ['watch', 'cancel'], ['watch', 'create']]) {
-      const { status, detail } = await ask(row, await tokenWith(...may));
+      const { status, detail } = await ask(row, await tokenWith(may));
       expect(status).not.toBe(401);
       const lacksRight = status === 403 && detail.includes('permission');
       expect([may, lacksRight]).toEqual([may, !row.rights.some((right) => may.includes(right))]);
@@ -74,6 +74,45 @@ describe('each route', () => {
     }
   });
 });
+
+describe('a token of one job and one thread', () => {
+  it.each(['watch', 'cancel', 'create'])('that may %s gets nothing of others by any route', async (right) => {
+    const [mine, other] = [
+      await submit(nodes[0] as TestNode, as(KEY.user)),
+      await submit(nodes[0] as TestNode, as(KEY.user)),
+    ];
+    const [myThread, otherThread] = [`thread-${newRequestId()}`, `thread-${newRequestId()}`];
+    for (const id of [myThread, otherThread]) await makeThread(id);
+    const may = right === 'watch' ? [right] : ['watch', right];
+    const token = await tokenWith(may, [mine], [myThread]);
+    for (const row of rows.filter(({ path, permission }) => permission !== null && path.includes('{'))) {
+      for (const id of [other, otherThread]) {
+        const { status } = await ask(row, token, id);
+        // 204: nothing to show
+        const isRefused = status >= 400 || status === 204 || isForAll(row);
+        expect([row.method, row.path, isRefused]).toEqual([row.method, row.path, true]);
+      }
+    }
+    const jobs = await Promise.all([mine, other].map((id) => get(`/jobs/${id}`, KEY.user)));
+    expect(jobs).toMatchObject([{ status: 'queued' }, { status: 'queued' }]);
+    expect(await get(`/threads/${otherThread}`, KEY.user)).toMatchObject({ id: otherThread, activeJob: null });
+    // the same routes show it what is its own
+    expect(await get(`/jobs/${mine}`, token)).toMatchObject({ id: mine });
+    expect(await get(`/threads/${myThread}`, token)).toMatchObject({ id: myThread });
+  });
+});
+
+const as = (key: string) => ({ 'x-api-key': key });
+
+async function makeThread(id: string): Promise<void> {
+  const headers = { 'content-type': 'application/json', ...as(KEY.user) };
+  const answer = await fetch(`${nodes[0]?.url}/threads`, { method: 'POST', headers, body: JSON.stringify({ id }) });
+  expect(answer.status).toBe(201);
+}
+
+async function get(path: string, key: string): Promise<unknown> {
+  return (await fetch(`${nodes[0]?.url}${path}`, { headers: { authorization: `Bearer ${key}` } })).json();
+}
 
 /** Routes that show nothing of any tenant. */
 function isForAll({ path }: AccessRow): boolean {
