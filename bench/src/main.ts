@@ -31,6 +31,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./protocols/protocols.ts')).measureProtocols,
     },
   ],
+  [
+    'access',
+    {
+      about: 'what JSON Web Tokens cost, beside no credentials',
+      load: async () => (await import('./access/access.ts')).measureAccess,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;
