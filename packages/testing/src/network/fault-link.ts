@@ -64,9 +64,11 @@ export class FaultLink {
     from.on('data', (bytes: Buffer) => {
       if (weather.blackhole) this.holed = true;
       if (this.holed) return;
-      const mayCut = this.remaining > 0;
       line.send(admit(bytes), from);
-      if (mayCut && this.remaining <= 0) line.afterAll(() => this.cut());
+      if (from !== this.upstream || this.remaining > 0) return;
+      // a limit that is raised afterwards must not let anything past the hole
+      this.holed = true;
+      line.afterAll(() => this.cut());
     });
     from.on('end', () => {
       if (weather.blackhole || this.holed) this.endedUnheard = true;

@@ -133,6 +133,16 @@ describe('a fault proxy', () => {
     await (await Client.open()).echo('0123456789');
   });
 
+  it('cuts a connection before its next byte, and lets nothing past the hole when the limit is raised', async () => {
+    const client = await Client.open();
+    await client.echo('heard');
+    proxy.cutAfter(0);
+    client.socket.write('lost');
+    await client.closed();
+    expect([client.heard, client.error]).toEqual(['heard', 'ECONNRESET']);
+    proxy.heal();
+  });
+
   it('asks where to cut for each connection', async () => {
     const limits = [2, 4];
     proxy.cutAfter(() => limits.shift() ?? Number.POSITIVE_INFINITY);
