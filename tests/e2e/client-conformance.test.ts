@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConformanceServer, SCENARIOS } from '@millrace/testing';
+import { ConformanceServer, SCENARIOS, type ScenarioRun } from '@millrace/testing';
 import { hasChromium, launchChromium } from './chromium.ts';
 
 const path = (from: string) => fileURLToPath(new URL(`../../${from}`, import.meta.url));
@@ -54,15 +54,6 @@ describe('the clients’ conformance kit', () => {
   );
 });
 
-interface Run {
-  readonly url: string;
-  readonly report: string;
-  readonly start: 'create' | 'resume';
-  readonly jobId: string;
-  readonly query: string;
-  readonly heartbeatMs: number;
-}
-
 /** Runs in the page, so it can use nothing of this file. @returns the judgements of the scenarios that were not passed */
 async function judgeInPage(): Promise<unknown[]> {
   const built = '/page/client/index.js';
@@ -73,7 +64,7 @@ async function judgeInPage(): Promise<unknown[]> {
     return (await (await fetch(url, init)).json()) as T;
   };
   const run = async (name: string) => {
-    const { url, report, start, jobId, query, heartbeatMs } = await ask<Run>(`/scenarios/${name}`, {});
+    const { url, report, start, jobId, query, heartbeatMs } = await ask<ScenarioRun>(`/scenarios/${name}`, {});
     const { jobs } = new Millrace({ baseUrl: url, retryMs: 1, maxRetryMs: 20, heartbeatMs });
     let text = '';
     let end = 'done';

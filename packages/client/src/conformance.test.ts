@@ -1,16 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConformanceServer, SCENARIOS } from '@millrace/testing';
+import { ConformanceServer, SCENARIOS, type ScenarioRun } from '@millrace/testing';
 import { JobCancelled, JobFailed, RequestRefused } from './errors.ts';
 import { Millrace } from './millrace.ts';
-
-interface Run {
-  readonly url: string;
-  readonly report: string;
-  readonly start: 'create' | 'resume';
-  readonly jobId: string;
-  readonly query: string;
-  readonly heartbeatMs: number;
-}
 
 let server: ConformanceServer;
 beforeAll(async () => {
@@ -25,7 +16,7 @@ async function post<T>(url: string, body?: object): Promise<T> {
 
 /** @returns the server's judgement */
 async function run(name: string): Promise<unknown> {
-  const { url, report, start, jobId, query, heartbeatMs } = await post<Run>(`${server.url}/scenarios/${name}`);
+  const { url, report, start, jobId, query, heartbeatMs } = await post<ScenarioRun>(`${server.url}/scenarios/${name}`);
   const { jobs } = new Millrace({ baseUrl: url, retryMs: 1, maxRetryMs: 20, heartbeatMs });
   let text = '';
   let end = 'done';
@@ -59,7 +50,7 @@ describe('this client, judged by the kit', () => {
   });
 
   it('could fail: a client that takes what comes for the whole answer does', async () => {
-    const { url, report, jobId } = await post<Run>(`${server.url}/scenarios/cut-again-and-again`);
+    const { url, report, jobId } = await post<ScenarioRun>(`${server.url}/scenarios/cut-again-and-again`);
     const body = await (await fetch(`${url}/jobs/${jobId}/stream`)).text();
     const text = [...body.matchAll(/\{"text":"(.*?)"\}/g)].map(([, piece]) => piece).join('');
     expect(await post(report, { text, end: 'done' })).toMatchObject({ passed: false });

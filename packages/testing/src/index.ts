@@ -1,4 +1,4 @@
-export { ConformanceServer } from './client-conformance/conformance-server.ts';
+export { ConformanceServer, type ScenarioRun } from './client-conformance/conformance-server.ts';
 export { SCENARIOS, type Scenario } from './client-conformance/scenarios.ts';
 export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './http/exchange.ts';
 export { type PythonEvent, readAsPython } from './http/python-sse.ts';

@@ -6,7 +6,22 @@ import { bytesOf, SCENARIOS, type Scenario, type Step } from './scenarios.ts';
 /** Of the runs; a client whose clock for silence is longer waits in vain. */
 const HEARTBEAT_MS = 100;
 const JOB_ID = 'conformance-job-1';
+/** at a time: a run is over when its client has reported */
 const MAX_RUNS = 10_000;
+
+/** What a client is told of its run of a scenario. */
+export interface ScenarioRun {
+  /** the service, as the client is to see it */
+  readonly url: string;
+  /** where to report what it made of the run */
+  readonly report: string;
+  /** whether it makes the job, or follows one that is there */
+  readonly start: Scenario['start'];
+  readonly jobId: string;
+  /** of the job that it makes */
+  readonly query: string;
+  readonly heartbeatMs: number;
+}
 
 interface Run {
   readonly scenario: Scenario;
@@ -26,6 +41,7 @@ interface Run {
 export class ConformanceServer implements AsyncDisposable {
   readonly server = createServer((request, response) => void this.#answer(request, response));
   readonly #runs = new Map<string, Run>();
+  #begun = 0;
 
   /** @param port 0: any */
   static async start(port = 0): Promise<ConformanceServer> {
@@ -56,7 +72,10 @@ export class ConformanceServer implements AsyncDisposable {
     if (kind === 'scenarios') return this.#scenarios(request, response, name);
     const run = this.#runs.get(name);
     if (kind !== 'runs' || run === undefined) return void response.writeHead(404).end();
-    if (rest[0] === 'report') return json(response, 200, judge(run, body));
+    if (rest[0] === 'report') {
+      this.#runs.delete(name);
+      return json(response, 200, judge(run, body));
+    }
     this.#play(run, request, response, body);
   }
 
@@ -67,19 +86,16 @@ export class ConformanceServer implements AsyncDisposable {
     }
     const scenario = SCENARIOS.find((each) => each.name === name);
     if (scenario === undefined || this.#runs.size >= MAX_RUNS) return void response.writeHead(404).end();
-    const id = String(this.#runs.size + 1);
+    this.#begun += 1;
+    const id = String(this.#begun);
     const fresh = { faults: [], jobId: JOB_ID, body: null, sent: 0, notBefore: 0, requests: 0 };
     this.#runs.set(id, { scenario, steps: [...scenario.steps], ...fresh });
     const url = `${this.url}/runs/${id}`;
     const { start } = scenario;
-    json(response, 201, {
-      url,
-      report: `${url}/report`,
-      start,
-      jobId: JOB_ID,
-      query: 'Why?',
-      heartbeatMs: HEARTBEAT_MS,
-    });
+    const told: ScenarioRun = {
+      ...{ url, report: `${url}/report`, start, jobId: JOB_ID, query: 'Why?', heartbeatMs: HEARTBEAT_MS },
+    };
+    json(response, 201, told);
   }
 
   #play(run: Run, request: IncomingMessage, response: ServerResponse, body: string): void {

@@ -3,6 +3,7 @@ import type { FairQueue, JobCatalogue, TenantSlots, UsageLedger } from '@millrac
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.ts';
 import type { Caller } from '../auth/caller.ts';
+import { seesAllTenants } from '../auth/listed-tenant.ts';
 import { OutOfScope } from '../http/problem.ts';
 import { FAIR_QUEUE, JOB_CATALOGUE, TENANT_SLOTS, USAGE_LEDGER } from '../tokens.ts';
 import { RequestLimit } from './request-limit.ts';
@@ -31,7 +32,7 @@ export class LimitTenant {
 
   /** @throws OutOfScope only an admin sees another tenant's */
   async show(tenant: string, caller: Caller): Promise<TenantUse> {
-    if (tenant !== caller.tenant && !caller.permissions.has('tenants:all')) {
+    if (tenant !== caller.tenant && !seesAllTenants(caller)) {
       throw new OutOfScope('You see the limits of your own tenant only.');
     }
     return this.#useOf(tenant);

@@ -23,12 +23,39 @@ const named = rows.map((row) => [`${row.method} ${row.path}`, row] as const);
 
 const nodeFor = (row: AccessRow) => nodes[Math.floor(rows.indexOf(row) / ROUTES_PER_NODE)]?.url;
 
+const INPUT = { assistant_id: 'chat', input: { messages: [{ role: 'user', content: 'Hi' }] } };
+const RUN = {
+  threadId: '{id}',
+  runId: newRequestId(),
+  state: {},
+  messages: [{ id: 'u1', role: 'user', content: 'Hi' }],
+};
+/** Bodies that are right, of the routes that check their body first. */
+const BODIES: Readonly<Record<string, object>> = {
+  '/ag-ui': { ...RUN, tools: [], context: [], forwardedProps: {}, protocolVersion: '1.0' },
+  '/ag-ui/{agent}': { ...RUN, tools: [], context: [], forwardedProps: {}, protocolVersion: '1.0' },
+  '/jobs': { query: 'Hi', threadId: '{id}' },
+  '/langgraph/threads/{thread}/runs': INPUT,
+  '/langgraph/threads/{thread}/runs/stream': INPUT,
+  '/langgraph/threads/{thread}/runs/wait': INPUT,
+  '/langgraph/threads/{thread}/commands': { id: 1, method: 'run.start', params: INPUT },
+  '/langgraph/threads/{thread}/state/checkpoint': { checkpoint: { checkpoint_id: 'one' } },
+  '/langgraph/threads/{thread}/stream/events': { channels: ['messages'] },
+};
+
 /** Asks for a route with ids of nothing, the own tenant and an empty body: whoever is let in gets another refusal. */
-async function ask(row: AccessRow, key: string | null, id?: string): Promise<{ status: number; detail: string }> {
+async function ask(
+  row: AccessRow,
+  key: string | null,
+  { id = crypto.randomUUID() as string, json = '{}' } = {},
+): Promise<{ status: number; detail: string }> {
   const { method, path } = row;
-  const url = `${nodeFor(row)}${path.replace('{tenant}', 'own').replaceAll(/\{[^}]+\}/g, id ?? crypto.randomUUID())}`;
+  const url = `${nodeFor(row)}${path
+    .replace('{tenant}', 'own')
+    .replace('{agent}', 'chat')
+    .replaceAll(/\{[^}]+\}/g, id)}`;
   const headers = { 'content-type': 'application/json', ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
-  const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? { body: '{}' } : {};
+  const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? { body: json } : {};
   const answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(60_000), ...body });
   return { status: answer.status, detail: await answer.text() };
 }
@@ -85,12 +112,16 @@ describe('a token of one job and one thread', () => {
     for (const id of [myThread, otherThread]) await makeThread(id);
     const may = right === 'watch' ? [right] : ['watch', right];
     const token = await tokenWith(may, [mine], [myThread]);
-    for (const row of rows.filter(({ path, permission }) => permission !== null && path.includes('{'))) {
+    for (const row of rows.filter(({ path }) => path.includes('{') || path in BODIES)) {
+      // to the token the ids of others are those of nothing
+      const unknown = await refusal(row, token, newRequestId());
       for (const id of [other, otherThread]) {
-        const { status } = await ask(row, token, id);
+        const refused = await refusal(row, token, id);
+        expect([row.method, row.path, refused]).toEqual([row.method, row.path, unknown]);
         // 204: nothing to show
-        const isRefused = status >= 400 || status === 204 || isForAll(row);
+        const isRefused = refused.status >= 400 || refused.status === 204 || isForAll(row);
         expect([row.method, row.path, isRefused]).toEqual([row.method, row.path, true]);
+        expect([row.path, refused.words]).not.toEqual([row.path, expect.stringContaining('received undefined')]);
       }
     }
     const jobs = await Promise.all([mine, other].map((id) => get(`/jobs/${id}`, KEY.user)));
@@ -101,6 +132,14 @@ describe('a token of one job and one thread', () => {
     expect(await get(`/threads/${myThread}`, token)).toMatchObject({ id: myThread });
   });
 });
+
+/** What a route says to somebody who names an id, without the id itself. */
+async function refusal(row: AccessRow, key: string, id: string): Promise<{ status: number; words: string }> {
+  const json = JSON.stringify(BODIES[row.path] ?? {}).replaceAll('{id}', id);
+  const { status, detail } = await ask(row, key, { id, json });
+  const words = detail.replaceAll(id, '{id}').replaceAll(/"request_?[iI]d":"[^"]*"/g, '');
+  return { status, words };
+}
 
 const as = (key: string) => ({ 'x-api-key': key });
 

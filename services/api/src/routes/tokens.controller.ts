@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { Requires } from '../auth/access.ts';
 import { AuditLog } from '../auth/audit-log.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
+import { seesAllTenants } from '../auth/listed-tenant.ts';
 import { Tokens } from '../credentials/tokens.ts';
 import { Forbidden } from '../http/problem.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
@@ -49,6 +50,6 @@ export class TokensController {
 /** @throws Forbidden it is another tenant's, and the caller no admin */
 function tenantOf({ tenant }: z.output<typeof tokenQuerySchema>, caller: Caller): string {
   const isForeign = tenant !== undefined && tenant !== caller.tenant;
-  if (isForeign && !caller.permissions.has('tenants:all')) throw new Forbidden('tenants:all');
+  if (isForeign && !seesAllTenants(caller)) throw new Forbidden('tenants:all');
   return tenant ?? caller.tenant;
 }
