@@ -1,0 +1,11 @@
+import { mount } from '../ui/mount.tsx';
+
+function Console() {
+  return (
+    <main className="page">
+      <h1>Console</h1>
+    </main>
+  );
+}
+
+mount(<Console />);
