@@ -1,0 +1,10 @@
+export type {
+  AssistantMessage,
+  ConnectionState,
+  ConversationMessage,
+  ConversationProblem,
+  ConversationSnapshot,
+  MessageTimings,
+  UserMessage,
+} from './snapshot.ts';
+export type { ConversationStore, JobOptions, Store, ThreadListSnapshot, ThreadListStore } from './store.ts';
