@@ -73,7 +73,7 @@ const roomRules = Object.entries(ROOMS).flatMap(([service, rooms]) => {
 /** A room of stream-log may import itself, the rooms named, and the package's errors. */
 const room = (name, ...rooms) => ({
   name: `stream-log-${name}`,
-  comment: 'redis ← log ← attempt, follow; redis ← channel ← attempt, follow; registry beside them',
+  comment: 'redis ← encryption ← log ← attempt, follow; redis ← channel ← attempt, follow; registry beside them',
   severity: 'error',
   from: { path: `^packages/stream-log/src/${name}/`, pathNot: '\\.test\\.ts$' },
   to: {
@@ -153,10 +153,11 @@ module.exports = {
       'threads → stream-log, contracts, ioredis, LangGraph’s checkpoint types',
     ),
     room('redis'),
-    room('log', 'redis'),
+    room('encryption', 'redis'),
+    room('log', 'redis', 'encryption'),
     room('channel', 'redis'),
-    room('attempt', 'redis', 'log', 'channel'),
-    room('follow', 'redis', 'log', 'channel'),
+    room('attempt', 'redis', 'encryption', 'log', 'channel'),
+    room('follow', 'redis', 'encryption', 'log', 'channel'),
     room('registry', 'redis', 'log'),
     only(
       'runtime',

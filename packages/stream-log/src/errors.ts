@@ -85,3 +85,19 @@ export class SubscriptionUnconfirmed extends Error {
     this.name = new.target.name;
   }
 }
+
+/** Why encrypted content cannot be read. `unavailable`: its key cannot be had here and now; later, or with other settings, it
+ *  may. `destroyed`: its tenant was erased. `altered`: it is not what was stored there. */
+export type UnreadableReason = 'unavailable' | 'destroyed' | 'altered';
+
+/** Encrypted content cannot be read. @see docs/encryption.md */
+export class ContentUnreadable extends StreamLogError {
+  readonly code = 'CONTENT_UNREADABLE';
+  constructor(
+    readonly reason: UnreadableReason,
+    message: string,
+    override readonly cause?: unknown,
+  ) {
+    super(message);
+  }
+}

@@ -2,8 +2,12 @@ export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
 export type { AttemptWriter } from './attempt/attempt-writer.ts';
 export { CancelListener } from './attempt/cancel-listener.ts';
 export { ChannelHub, type ChannelListener } from './channel/channel-hub.ts';
+export { ContentCipher, PLAIN, type PlaceCipher, type Sealer } from './encryption/content-cipher.ts';
+export { type EncryptionOptions, openContentCipher } from './encryption/open-content-cipher.ts';
+export type { RewrapReport } from './encryption/tenant-keys.ts';
 export {
   AttemptFenced,
+  ContentUnreadable,
   IdempotencyMismatch,
   JobClosed,
   JobNotFound,

@@ -42,6 +42,11 @@ export class KeySpace {
     return `${this.#prefix}:{${ref}}:live`;
   }
 
+  /** hash: tenant → its data key, `<key id> <master key id> <wrapped key in base64>` */
+  get dataKeys(): string {
+    return `{${this.#prefix}:encryption}:data-keys`;
+  }
+
   /** KEYS of a job's scripts */
   ofJob(ref: JobRef): [record: string, log: string, channel: string] {
     return [this.record(ref), this.log(ref), this.channel(ref)];

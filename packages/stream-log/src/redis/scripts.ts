@@ -33,6 +33,7 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     claim: [1],
     unreserve: [1],
   },
+  encryption: { rewrap: [1] },
 });
 
 type RunAll = ReturnType<typeof scripts.on>;

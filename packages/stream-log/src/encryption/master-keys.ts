@@ -1,0 +1,123 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** What wraps the data keys of tenants: a master key of the settings, or a key management service. */
+export interface KeyWrapper {
+  wrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** @throws Error it cannot */
+  unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** A master key as the settings hold it. */
+export interface MasterKeySetting {
+  readonly id: string;
+  /** 32 bytes in base64 */
+  readonly key: string;
+}
+
+/** Stands for the key management service where others have the id of a master key. */
+export const KMS_ID = 'kms';
+
+const ALGORITHM = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** How long a key management service may take for one key, and how often it is asked again, milliseconds. */
+const KMS_ANSWER_MS = 10_000;
+const KMS_PAUSES_MS = [250, 1_000];
+
+/** A master key of the settings. */
+export class MasterKey implements KeyWrapper {
+  readonly #key: KeyObject;
+
+  /** @param key 32 bytes in base64 */
+  constructor(
+    readonly id: string,
+    key: string,
+  ) {
+    this.#key = createSecretKey(Buffer.from(key, 'base64'));
+  }
+
+  async wrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(ALGORITHM, this.#key, nonce).setAAD(this.#about(tenant));
+    return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  async unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
+    const end = bytes.length - TAG_BYTES;
+    const decipher = createDecipheriv(ALGORITHM, this.#key, bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAAD(this.#about(tenant)).setAuthTag(bytes.subarray(end));
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, end)), decipher.final()]);
+  }
+
+  #about(tenant: string): Buffer {
+    return Buffer.from(`millrace data key\n${tenant}`);
+  }
+}
+
+/** A module with the functions `wrap` and `unwrap`, which ask a key management service. */
+export class KmsModule implements KeyWrapper {
+  readonly #path: string;
+  #loaded: Promise<KeyWrapper> | null = null;
+
+  /** @param path relative to the working directory */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws Error it cannot be loaded, or lacks a function */
+  load(): Promise<KeyWrapper> {
+    this.#loaded ??= this.#import();
+    return this.#loaded;
+  }
+
+  wrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#ask((kms) => kms.wrap(tenant, bytes));
+  }
+
+  unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#ask((kms) => kms.unwrap(tenant, bytes));
+  }
+
+  async #ask(question: (kms: KeyWrapper) => Promise<Uint8Array>): Promise<Uint8Array> {
+    const kms = await this.load();
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return Buffer.from(await inTime(question(kms)));
+      } catch (error) {
+        const pause = KMS_PAUSES_MS[tries];
+        if (pause === undefined) throw error;
+        await new Promise((done) => setTimeout(done, pause));
+      }
+    }
+  }
+
+  async #import(): Promise<KeyWrapper> {
+    const loaded = (await import(pathToFileURL(resolve(this.#path)).href)) as Partial<KeyWrapper>;
+    const { wrap, unwrap } = loaded;
+    if (typeof wrap !== 'function' || typeof unwrap !== 'function') {
+      throw new TypeError(`MILLRACE_ENCRYPTION_KMS: ${this.#path} must export the functions wrap and unwrap`);
+    }
+    return { wrap, unwrap };
+  }
+}
+
+async function inTime(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('the key management service did not answer')), KMS_ANSWER_MS);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns what wraps data keys, by id; the first wraps new ones */
+export function keyWrappers(keys: readonly MasterKeySetting[], kms: KmsModule | null): ReadonlyMap<string, KeyWrapper> {
+  const ofSettings = keys.map(({ id, key }): [string, KeyWrapper] => [id, new MasterKey(id, key)]);
+  return new Map<string, KeyWrapper>([...(kms === null ? [] : ([[KMS_ID, kms]] as const)), ...ofSettings]);
+}
