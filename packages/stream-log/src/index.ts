@@ -4,6 +4,7 @@ export { CancelListener } from './attempt/cancel-listener.ts';
 export { ChannelHub, type ChannelListener } from './channel/channel-hub.ts';
 export { ContentCipher, PLAIN, type PlaceCipher, type Sealer } from './encryption/content-cipher.ts';
 export { type EncryptionOptions, openContentCipher } from './encryption/open-content-cipher.ts';
+export { isSealed } from './encryption/place-key.ts';
 export type { RewrapReport } from './encryption/tenant-keys.ts';
 export {
   AttemptFenced,
@@ -26,11 +27,11 @@ export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { JobEraser } from './log/job-eraser.ts';
 export { JobOpener } from './log/job-opener.ts';
 export { type AttemptPage, JobReader } from './log/job-reader.ts';
-export { viewOf } from './log/job-view.ts';
+export { UNREADABLE, viewOf } from './log/job-view.ts';
 export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
-export { isFinished, type JobOutline, type LogLimits } from './log/record.ts';
+export { isFinished, type JobOutline, type LogLimits, requireContents } from './log/record.ts';
 export { saidBy } from './log/said.ts';
 export {
   namedReply,

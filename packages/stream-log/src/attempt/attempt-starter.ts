@@ -1,5 +1,8 @@
-import type { JobError, JobRef, JobRequest } from '@millrace/contracts';
-import { closeJob } from '../log/close-job.ts';
+import { type JobError, type JobRef, type JobRequest, tenantOf } from '@millrace/contracts';
+import { type ContentCipher, PLAIN, type PlaceCipher } from '../encryption/content-cipher.ts';
+import { ContentUnreadable } from '../errors.ts';
+import { closeJob, sealedClosing } from '../log/close-job.ts';
+import { contentsOf } from '../log/job-contents.ts';
 import { type JobScripts, jobScripts } from '../log/job-scripts.ts';
 import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
@@ -28,24 +31,39 @@ export type Begun =
   | { readonly kind: 'ended' }
   /** there is no record: it expired, or Redis lost it */
   | { readonly kind: 'missing' }
-  /** it must not run again: it had output and asked to fail then, or it has had its attempts */
-  | { readonly kind: 'refused'; readonly reason: 'has-output' | 'too-many-attempts' };
+  /** it must not run again: it had output and asked to fail then, it has had its attempts, or its request was altered in Redis */
+  | { readonly kind: 'refused'; readonly reason: 'has-output' | 'too-many-attempts' | 'unreadable' };
 
 /** Losses of its worker after which a job shares its process with no other: it may be what ends them. */
 const ALONE_AFTER = 2;
+
+interface Beginning {
+  readonly leaseToken: string;
+  /** as begin.lua named them */
+  readonly values: Readonly<Record<string, string>>;
+  readonly request: JobRequest;
+  readonly contents: PlaceCipher;
+}
 
 /** Starts attempts for a worker. */
 export class AttemptStarter {
   readonly #scripts: JobScripts;
 
-  constructor(redis: RedisConnection, keys: KeySpace, limits: LogLimits) {
+  /** @param cipher of the words in jobs */
+  constructor(
+    redis: RedisConnection,
+    keys: KeySpace,
+    limits: LogLimits,
+    readonly cipher: ContentCipher = PLAIN,
+  ) {
     this.#scripts = jobScripts(redis, keys, limits);
   }
 
   /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
    *  @param leaseToken unique per pick-up of the queue entry
    *  @param isNext the job is known to be the active one of its thread
-   *  @param isAlone this process runs no other job */
+   *  @param isAlone this process runs no other job
+   *  @throws ContentUnreadable `unavailable`: its key cannot be had now, so it has not begun */
   async begin(ref: JobRef, leaseToken: string, { isNext = false, isAlone = false } = {}): Promise<Begun> {
     const { run, publish, keys, limits } = this.#scripts;
     const { maxAttempts } = limits;
@@ -53,13 +71,16 @@ export class AttemptStarter {
     const aloneAfter = Math.max(1, Math.min(ALONE_AFTER, maxAttempts - 1));
     const flags = [isNext ? 1 : '', isAlone ? 1 : ''];
     const args = [publish, limits.unfinishedRetentionMs, leaseToken, maxAttempts, aloneAfter, ...flags];
+    await this.cipher.warm(tenantOf(ref));
     const reply = await retryWhileUnavailable(() => run('begin', keys.ofJob(ref), args));
     const [outcome, values] = namedReply(reply);
     switch (outcome) {
       case 'begun':
-        return this.#begun(ref, leaseToken, values);
+        return this.#readable(ref, values, (request, contents) =>
+          this.#begun(ref, { leaseToken, values, request, contents }),
+        );
       case 'in-thread':
-        return { kind: outcome, request: JSON.parse(values['request'] ?? '') as JobRequest };
+        return this.#readable(ref, values, (request) => ({ kind: outcome, request }));
       case 'missing':
       case 'ended':
       case 'alone':
@@ -75,24 +96,44 @@ export class AttemptStarter {
   /** Ends a refused job with an error.
    *  @returns what it keeps in Redis, bytes; null when it had ended by itself meanwhile, or is gone */
   async fail(ref: JobRef, error: JobError): Promise<number | null> {
-    const reply = await closeJob(this.#scripts, {
+    const closing = {
       ref,
       status: 'failed',
       event: { type: 'error', data: error },
       fields: ['error', JSON.stringify(error)],
-    });
+    } as const;
+    const sealer = await contentsOf(this.cipher, ref).sealerAtHand();
+    const reply = await closeJob(this.#scripts, sealer ? sealedClosing(sealer, closing) : closing);
     return reply.outcome === 'closed' ? reply.end.keptBytes : null;
   }
 
-  #begun(ref: JobRef, leaseToken: string, values: Readonly<Record<string, string>>): Begun {
+  async #readable(
+    ref: JobRef,
+    values: Readonly<Record<string, string>>,
+    use: (request: JobRequest, contents: PlaceCipher) => Begun | Promise<Begun>,
+  ): Promise<Begun> {
+    const contents = contentsOf(this.cipher, ref);
+    try {
+      const json = await contents.open(values['request'] ?? '', 'request');
+      return await use(JSON.parse(json) as JobRequest, contents);
+    } catch (error) {
+      if (!(error instanceof ContentUnreadable) || error.reason === 'unavailable') throw error;
+      return { kind: 'refused', reason: 'unreadable' };
+    }
+  }
+
+  async #begun(ref: JobRef, { leaseToken, values, request, contents }: Beginning): Promise<Begun> {
     const [attempt, seq, createdAt, startedAt, now] = ['attempt', 'seq', 'createdAt', 'startedAt', 'now'].map((name) =>
       Number(values[name]),
     ) as [number, number, number, number, number];
     return {
       kind: 'begun',
-      request: JSON.parse(values['request'] ?? '') as JobRequest,
+      request,
       attempt,
-      writer: new AttemptWriter({ ...this.#scripts, ref, leaseToken, attempt, seq }),
+      writer: new AttemptWriter({
+        ...{ ...this.#scripts, ref, leaseToken, attempt, seq },
+        sealer: await contents.sealer(values['request']),
+      }),
       traceparent: values['traceparent'] || null,
       queueMs: startedAt - createdAt,
       elapsedMs: now - createdAt,

@@ -1,6 +1,8 @@
 import type { AttemptUsage, Interrupt, JobError, JobRef, StreamEvent, StreamEventData } from '@millrace/contracts';
+import type { Sealer } from '../encryption/content-cipher.ts';
 import { AttemptFenced, JobClosed, LogLimitExceeded, LogLost, LogWriteFailed, type StreamLogError } from '../errors.ts';
-import { type Closing, closeJob } from '../log/close-job.ts';
+import { type Closing, closeJob, sealedClosing } from '../log/close-job.ts';
+import { sealPairs } from '../log/job-contents.ts';
 import type { JobScripts } from '../log/job-scripts.ts';
 import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
 import { PendingEvents } from './pending-events.ts';
@@ -25,6 +27,8 @@ export interface AttemptWriterOptions extends JobScripts {
   readonly attempt: number;
   /** of the last event that begin.lua stored */
   readonly seq: number;
+  /** null: nothing is encrypted */
+  readonly sealer?: Sealer | null;
 }
 
 /** What a completed job leaves beside its log. */
@@ -175,6 +179,8 @@ export class AttemptWriter {
   /** Stores what waits. By callbacks, not by an async function for each step: every token takes this path. */
   #store(): void {
     const pairs = this.#pending.nextBatch();
+    const { sealer } = this.#options;
+    if (sealer) sealPairs(sealer, pairs, this.attempt, this.#seq);
     const tried = this.#append(pairs);
     tried.then(
       (reply) => this.#stored(pairs, reply),
@@ -233,7 +239,9 @@ export class AttemptWriter {
     this.#closing = true;
     let refusal: StreamLogError | null = null;
     try {
-      const reply = await retryWhileUnavailable(() => closeJob(this.#options, { ...closing, ref, lease }));
+      const { sealer } = this.#options;
+      const stored = sealer ? sealedClosing(sealer, closing) : closing;
+      const reply = await retryWhileUnavailable(() => closeJob(this.#options, { ...stored, ref, lease }));
       const Refusal = REFUSALS.get(reply?.outcome);
       if (Refusal) refusal = new Refusal(ref);
       if (reply !== undefined && 'end' in reply) this.#keptBytes = reply.end.keptBytes;

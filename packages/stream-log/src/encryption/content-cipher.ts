@@ -3,7 +3,7 @@ import { isSealed, keyIdIn, PlaceKey, SealBroken } from './place-key.ts';
 import type { RewrapReport, TenantKeys } from './tenant-keys.ts';
 
 /** Seals what is to be stored in one place. */
-export type Sealer = Pick<PlaceKey, 'seal' | 'sealBytes' | 'digest'>;
+export type Sealer = Pick<PlaceKey, 'seal' | 'sealBytes' | 'digest' | 'mark'>;
 
 /** Encrypts what tenants' words are in before it goes to Redis, and decrypts what comes from there. What was stored before
  *  encryption was turned on stays readable.
@@ -29,14 +29,12 @@ export class ContentCipher {
     return new PlaceCipher(this.#keys, this.#seals, tenant, place);
   }
 
-  /** Has a tenant's key at hand, if it has one: what is read soon then need not wait for it. Never rejects. */
-  async warm(tenant: string): Promise<void> {
-    if (!this.#seals || this.#keys?.atHand(tenant) !== undefined) return;
-    try {
-      await this.#keys?.current(tenant);
-    } catch {
-      // whoever reads something gets the error
-    }
+  /** Has a tenant's key at hand, if it has one: what is read soon then need not wait for it.
+   *  @returns null in the usual case: it is, or nothing is encrypted
+   *  @throws ContentUnreadable `unavailable` */
+  warm(tenant: string): Promise<void> | null {
+    if (this.#keys === null || this.#keys.atHand(tenant) !== undefined) return null;
+    return this.#keys.fetch(tenant);
   }
 
   /** Destroys the key of a tenant. */
@@ -88,6 +86,19 @@ export class PlaceCipher {
     if (this.#keys === null || !this.#seals) return null;
     const { id, secret } = this.#keys.atHand(this.tenant) ?? (await this.#keys.current(this.tenant));
     return this.#use(id, secret);
+  }
+
+  /** @param stored a mark from this place; anything else has no equal
+   *  @returns the mark of a text in the same key; null: `stored` is none, or its key is gone
+   *  @throws ContentUnreadable `unavailable` */
+  async markOf(stored: string, text: string): Promise<string | null> {
+    if (!isSealed(stored)) return null;
+    try {
+      return (await this.#keyFor(keyIdIn(stored))).mark(text);
+    } catch (error) {
+      if (error instanceof ContentUnreadable && error.reason === 'destroyed') return null;
+      throw error;
+    }
   }
 
   /** Opens what was stored here; what is not sealed is returned as it is.

@@ -24,8 +24,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** How long a key management service may take for one key, and how often it is asked again, milliseconds. */
-const KMS_ANSWER_MS = 10_000;
-const KMS_PAUSES_MS = [250, 1_000];
+const KMS_ANSWER_MS = 3_000;
+const KMS_PAUSES_MS = [250];
 
 /** A master key of the settings. */
 export class MasterKey implements KeyWrapper {

@@ -87,6 +87,11 @@ export class PlaceKey {
     return this.#opened(sealed.subarray(HEAD_LENGTH), about);
   }
 
+  /** @returns {@link digest} as text, with the id of the key, as what is sealed has it */
+  mark(text: string): string {
+    return this.#head + this.digest(text).toString('base64url');
+  }
+
   /** @returns what stands for bytes in this place, and tells nobody without the key what they are */
   digest(bytes: string | Uint8Array): Buffer {
     return createHmac('sha256', this.#key).update(bytes).digest();

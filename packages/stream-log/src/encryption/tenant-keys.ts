@@ -14,6 +14,9 @@ const REFRESH_MS = 2_000;
 /** Cached keys compared by one command, and keys read by one scan. */
 const BATCH = 500;
 
+/** How long not to ask again for a key that could not be had, milliseconds: many may wait for it. */
+const FAILED_MS = 1_000;
+
 const KEY_BYTES = 32;
 
 /** The key that seals what a tenant's words are in. */
@@ -51,6 +54,7 @@ export class TenantKeys {
   /** by tenant, the one used last at the end */
   readonly #cached = new Map<string, CachedKey>();
   readonly #loading = new Map<string, Promise<CachedKey | null>>();
+  readonly #failed = new Map<string, unknown>();
   readonly #timer: NodeJS.Timeout;
   #isRefreshing = false;
 
@@ -74,6 +78,12 @@ export class TenantKeys {
   /** @returns a tenant's key, if this process has it in memory */
   atHand(tenant: string): TenantKey | undefined {
     return this.#cached.get(tenant);
+  }
+
+  /** Reads the key that a tenant has, so that it is at hand.
+   *  @throws ContentUnreadable `unavailable` */
+  async fetch(tenant: string): Promise<void> {
+    await this.#load(tenant);
   }
 
   /** Reads the key that a tenant has now, and makes one if it has none. Always asks Redis.
@@ -141,12 +151,23 @@ export class TenantKeys {
     return loading;
   }
 
+  async #unwrappedUnlessFailed(tenant: string, stored: string): Promise<CachedKey> {
+    if (this.#failed.has(stored)) throw this.#failed.get(stored);
+    try {
+      return await this.#unwrapped(tenant, stored);
+    } catch (error) {
+      this.#failed.set(stored, error);
+      setTimeout(() => this.#failed.delete(stored), FAILED_MS).unref();
+      throw error;
+    }
+  }
+
   async #read(tenant: string): Promise<CachedKey | null> {
     const stored = await this.#redis.hget(this.#key, tenant);
     const cached = this.#cached.get(tenant);
     this.#cached.delete(tenant);
     if (stored === null) return null;
-    const key = cached?.stored === stored ? cached : await this.#unwrapped(tenant, stored);
+    const key = cached?.stored === stored ? cached : await this.#unwrappedUnlessFailed(tenant, stored);
     this.#cached.set(tenant, key);
     if (this.#cached.size > MOST_CACHED) {
       const [oldest] = this.#cached.keys();

@@ -1,5 +1,7 @@
 import { compareEventIds, type EventId, isTerminal, LOG_START } from '@millrace/contracts';
+import { ContentUnreadable } from '../errors.ts';
 import { batchAfter, batchOf, type EventBatch } from '../log/event-batch.ts';
+import { UNREADABLE } from '../log/job-view.ts';
 import type { Topic, TopicSubscriber } from './topic.ts';
 
 /** Where the events of a followed job go. */
@@ -96,11 +98,11 @@ export class Subscriber implements Subscription, TopicSubscriber {
     if (this.#state === 'live') this.#readAgain();
   }
 
-  /** Tells the reader that the job is gone, which is the end. */
-  lose(): void {
+  /** Tells the reader that the job is gone, or cannot be read any more, which is the end. */
+  lose(why?: 'unreadable'): void {
     if (this.#state === 'ended') return;
     this.#state = 'live';
-    this.#give(jobLost(this.position));
+    this.#give(why === undefined ? jobLost(this.position) : jobUnreadable(this.position));
   }
 
   #give(batch: EventBatch): boolean {
@@ -147,9 +149,10 @@ export class Subscriber implements Subscription, TopicSubscriber {
         if (batch !== null && !this.#give(batch)) return;
         if (!full && this.#topic.join(this, page)) this.#state = 'live';
       }
-    } catch {
-      // Redis is away, which its connection has logged: the gap detector resumes
-      if (this.#reading()) this.#state = 'stalled';
+    } catch (error) {
+      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') this.lose('unreadable');
+      // otherwise Redis is away, which its connection has logged: the gap detector resumes
+      else if (this.#reading()) this.#state = 'stalled';
     } finally {
       this.#topic.endReading();
     }
@@ -175,4 +178,9 @@ function jobLost(position: EventId): EventBatch {
   const error = { code: 'INTERNAL', message: 'the job was lost from the store', retryable: true };
   const events = [...logLost().events, { id: LOG_START, type: 'error' as const, data: JSON.stringify(error) }];
   return batchOf(position, events, false);
+}
+
+/** What comes after `position` was altered in Redis. */
+function jobUnreadable(position: EventId): EventBatch {
+  return batchOf(position, [{ id: LOG_START, type: 'error', data: JSON.stringify(UNREADABLE) }], false);
 }

@@ -1,5 +1,6 @@
-import { compareEventIds, type EventId, idOf, type JobRef, LOG_START } from '@millrace/contracts';
+import { compareEventIds, type EventId, idOf, type JobRef, LOG_START, tenantOf } from '@millrace/contracts';
 import type { ChannelHub } from '../channel/channel-hub.ts';
+import { type ContentCipher, PLAIN } from '../encryption/content-cipher.ts';
 import { JobNotFound, LogExpired } from '../errors.ts';
 import { JobReader } from '../log/job-reader.ts';
 import { isFinished, type JobOutline } from '../log/record.ts';
@@ -61,8 +62,9 @@ export class Subscribers {
     redis: RedisConnection,
     readonly hub: ChannelHub,
     readonly keys: KeySpace,
+    readonly cipher: ContentCipher = PLAIN,
   ) {
-    this.#reader = new JobReader(redis, keys);
+    this.#reader = new JobReader(redis, keys, cipher);
     this.#gapDetector = new GapDetector(redis, keys, hub, () => this.#topics());
   }
 
@@ -98,6 +100,7 @@ export class Subscribers {
    *  @throws JobNotFound the job is gone since it was read
    *  @throws LogExpired
    *  @throws SubscriptionUnconfirmed
+   *  @throws ContentUnreadable the key of its words cannot be had now
    *  @throws Error Redis does not answer
    *  @see PROTOCOL.md §4 */
   async follow(job: FollowedJob, { after: cursor, sink, fresh = false }: FollowOptions): Promise<Subscription> {
@@ -105,6 +108,8 @@ export class Subscribers {
     const entry = this.#acquire(ref);
     try {
       await entry.confirmed;
+      // so that what the channel brings is opened at once
+      await this.cipher.warm(tenantOf(ref));
       const { after, ended } = await this.#startAt(job, cursor);
       if (ended) {
         this.#leave(ref, entry);

@@ -1,6 +1,10 @@
-import { compareEventIds, type EventId, eventPosition, type JobRef } from '@millrace/contracts';
+import { compareEventIds, type EventId, eventPosition, type JobRef, type StoredEvent } from '@millrace/contracts';
 import type { ChannelListener } from '../channel/channel-hub.ts';
+import type { PlaceCipher } from '../encryption/content-cipher.ts';
+import { isSealed } from '../encryption/place-key.ts';
+import { ContentUnreadable } from '../errors.ts';
 import { batchAfter, batchOf, type EventBatch, joinBatches, parsePayload } from '../log/event-batch.ts';
+import { aboutEvent } from '../log/job-contents.ts';
 import type { JobReader } from '../log/job-reader.ts';
 
 /** Batches kept for subscribers that are reading the log, or for a place. Beyond it they read on in the log. */
@@ -30,8 +34,8 @@ export interface TopicSubscriber {
   resume(): void;
   /** the log has lost events: start afresh */
   rewind(): void;
-  /** the job is gone */
-  lose(): void;
+  /** the job is gone, or cannot be read any more */
+  lose(why?: 'unreadable'): void;
   /** the node closes */
   end(): void;
 }
@@ -59,6 +63,8 @@ export class Topic implements ChannelListener {
   #leaseToken: string | null = null;
   /** counts rewinds: a read that began before one is of another history */
   #history = 0;
+  /** opens what is sealed; null until something is */
+  #contents: PlaceCipher | null = null;
 
   constructor(
     readonly ref: JobRef,
@@ -67,7 +73,12 @@ export class Topic implements ChannelListener {
 
   /** Collects the messages of one tick: a process that cannot keep up then makes fewer, larger writes. */
   message(payload: string): void {
-    const batch = parsePayload(payload);
+    const batch = this.#opened(parsePayload(payload));
+    if (batch === null) {
+      // the log tells whether it cannot be read either
+      void this.repair();
+      return;
+    }
     if (this.#arrived === null) {
       this.#arrived = [batch];
       process.nextTick(receiveArrived, this);
@@ -183,6 +194,24 @@ export class Topic implements ChannelListener {
     return leaseToken !== this.#leaseToken && eventPosition(last).attempt === eventPosition(this.tip).attempt;
   }
 
+  /** Decrypts once for all subscribers.
+   *  @returns null: not now */
+  #opened(batch: EventBatch): EventBatch | null {
+    if (!batch.events.some(isSealedEvent)) return batch;
+    this.#contents ??= this.reader.contentsOf(this.ref);
+    const events: StoredEvent[] = [];
+    try {
+      for (const { id, type, data } of batch.events) {
+        const opened = this.#contents.openNow(data, aboutEvent(id, type));
+        if (opened === null) return null;
+        events.push({ id, type, data: opened });
+      }
+    } catch {
+      return null;
+    }
+    return { ...batch, events };
+  }
+
   #accept(batch: EventBatch): void {
     const sameAttempt = this.tip !== null && eventPosition(this.tip).attempt === eventPosition(batch.last).attempt;
     if (batch.leaseToken !== null || !sameAttempt) this.#leaseToken = batch.leaseToken;
@@ -204,8 +233,11 @@ export class Topic implements ChannelListener {
         this.#repairAgain = false;
         while (await this.#readPage());
       } while (this.#repairAgain);
-    } catch {
-      // Redis is away, which its connection has logged: the gap detector looks again
+    } catch (error) {
+      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') {
+        for (const subscriber of this.subscribers) if (subscriber.live) subscriber.lose('unreadable');
+      }
+      // otherwise Redis is away, which its connection has logged: the gap detector looks again
       this.levelAt = Number.NEGATIVE_INFINITY;
     }
   }
@@ -224,6 +256,10 @@ export class Topic implements ChannelListener {
     const { events, full } = await this.reader.page(this.ref, after);
     return { batch: events.length === 0 ? null : batchOf(after, events, full), full, tip, history };
   }
+}
+
+function isSealedEvent({ data }: StoredEvent): boolean {
+  return isSealed(data);
 }
 
 /** One function for all topics: a closure for each message would cost as much as parsing it. */

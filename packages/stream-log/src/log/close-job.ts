@@ -1,5 +1,7 @@
 import { type AttemptUsage, type EventId, eventId, type JobRef, type JobStatus } from '@millrace/contracts';
+import type { Sealer } from '../encryption/content-cipher.ts';
 import { namedReply } from '../redis/scripts.ts';
+import { sealedFields } from './job-contents.ts';
 import type { JobScripts } from './job-scripts.ts';
 
 /** How a job ends. */
@@ -7,7 +9,11 @@ export interface Closing {
   readonly ref: JobRef;
   readonly status: Extract<JobStatus, 'completed' | 'failed' | 'cancelled'>;
   /** the terminal event */
-  readonly event: { readonly type: 'done' | 'error' | 'cancelled'; readonly data: object };
+  readonly event: {
+    readonly type: 'done' | 'error' | 'cancelled';
+    /** a text is stored as it is: it is JSON, or sealed */
+    readonly data: object | string;
+  };
   /** fields of the record that the end adds */
   readonly fields?: readonly string[];
   /** the attempt that closes; left out by a caller without a lease, of which the worker is then told */
@@ -50,7 +56,7 @@ export async function closeJob(scripts: JobScripts, closing: Closing): Promise<C
   const usage = lease?.usage ? JSON.stringify(lease.usage) : '';
   const reply = await run('close', keys.ofJob(ref), [
     ...[publish, limits.recordRetentionMs, limits.logRetentionMs],
-    ...[status, event.type, JSON.stringify(event.data)],
+    ...[status, event.type, typeof event.data === 'string' ? event.data : JSON.stringify(event.data)],
     ...[lease?.attempt ?? '', lease?.leaseToken ?? '', lease?.seq ?? '', usage],
     ...[keys.control, ref],
     ...fields,
@@ -68,6 +74,13 @@ export async function closeJob(scripts: JobScripts, closing: Closing): Promise<C
     default:
       throw new Error(`close.lua answered ${outcome}`);
   }
+}
+
+/** @returns how a job ends, with words sealed */
+export function sealedClosing<C extends Pick<Closing, 'event' | 'fields'>>(sealer: Sealer, closing: C): C {
+  const { type, data } = closing.event;
+  const sealed = sealer.seal(typeof data === 'string' ? data : JSON.stringify(data), type);
+  return { ...closing, event: { type, data: sealed }, fields: sealedFields(sealer, closing.fields ?? []) };
 }
 
 function endOf(values: Readonly<Record<string, string>>): JobEnd {

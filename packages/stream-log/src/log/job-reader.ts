@@ -8,11 +8,14 @@ import {
   LOG_START,
   type StoredEvent,
 } from '@millrace/contracts';
-import { LogExpired } from '../errors.ts';
+import { type ContentCipher, PLAIN, type PlaceCipher } from '../encryption/content-cipher.ts';
+import { isSealed } from '../encryption/place-key.ts';
+import { ContentUnreadable, LogExpired } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import { Semaphore } from '../redis/semaphore.ts';
 import { parseLines } from './event-batch.ts';
+import { aboutEvent, contentsOf, SEALED_FIELDS } from './job-contents.ts';
 import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
 
 /** A long answer is read page by page. A slow reader holds one page, so it is bounded in events and in bytes. */
@@ -57,15 +60,33 @@ export class JobReader {
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
+    readonly cipher: ContentCipher = PLAIN,
   ) {
     this.#run = scriptsOf(redis);
   }
 
-  /** Never transfers the request, which may be a megabyte.
+  /** Never transfers the request, which may be a megabyte. Words that cannot be read do not make it fail: see
+   *  {@link JobOutline.unreadable}.
    *  @returns null when there is no such job, or no longer */
   async outline(ref: JobRef): Promise<JobOutline | null> {
     const values = await this.redis.hmget(this.keys.record(ref), ...OUTLINE_FIELDS);
-    return parseOutline(ref, Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]])));
+    const fields = Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]]));
+    const sealed = OUTLINE_FIELDS.filter((name, i) => SEALED_FIELDS.has(name) && isSealedText(values[i]));
+    if (sealed.length === 0) return parseOutline(ref, fields);
+    const contents = this.contentsOf(ref);
+    try {
+      for (const name of sealed) fields[name] = await contents.open(fields[name] ?? '', name);
+      return parseOutline(ref, fields);
+    } catch (error) {
+      if (!(error instanceof ContentUnreadable)) throw error;
+      for (const name of sealed) fields[name] = null;
+      return parseOutline(ref, fields, error);
+    }
+  }
+
+  /** @returns what opens a job's words */
+  contentsOf(ref: JobRef): PlaceCipher {
+    return contentsOf(this.cipher, ref);
   }
 
   /** Many at once, in the order of `refs`: ioredis pipelines the commands of one tick. */
@@ -78,7 +99,8 @@ export class JobReader {
   }
 
   /** Reads what comes after an event. Its cost grows with what is read, not with the log.
-   *  @param limits of one page; at least one event is read, whatever its size */
+   *  @param limits of one page; at least one event is read, whatever its size
+   *  @throws ContentUnreadable */
   async page(ref: JobRef, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
     const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
     // no id is smaller than LOG_START, so there is nothing to exclude
@@ -86,7 +108,11 @@ export class JobReader {
     const args = [start, maxEvents, maxBytes];
     const reply = await this.#pageReads.withPermit(() => this.#run('page', [this.keys.log(ref)], args));
     const [full, lines] = reply as PageReply;
-    return { events: parseLines(lines), full: full === 1 };
+    return { events: await this.#opened(ref, parseLines(lines)), full: full === 1 };
+  }
+
+  #opened(ref: JobRef, events: StoredEvent[]): StoredEvent[] | Promise<StoredEvent[]> {
+    return events.some(({ data }) => isSealed(data)) ? openEvents(this.contentsOf(ref), events) : events;
   }
 
   /** Reads the events of a job's present attempt, page by page, up to the last one that the outline names. They hold
@@ -117,4 +143,18 @@ export class JobReader {
     const lastEventId = eventId(Number(attempt), Number(seq));
     return { lastEventId, logExists, finished: isFinished(status as JobStatus) };
   }
+}
+
+function isSealedText(value: string | null | undefined): boolean {
+  return value !== null && value !== undefined && isSealed(value);
+}
+
+async function openEvents(contents: PlaceCipher, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
+  const opened: StoredEvent[] = [];
+  for (const { id, type, data } of events) {
+    const about = aboutEvent(id, type);
+    // a promise for the first alone: from then on its key is at hand
+    opened.push({ id, type, data: contents.openNow(data, about) ?? (await contents.open(data, about)) });
+  }
+  return opened;
 }

@@ -1,8 +1,17 @@
-import type { JobView } from '@millrace/contracts';
-import type { JobOutline } from './record.ts';
+import type { JobError, JobView } from '@millrace/contracts';
+import { type JobOutline, requireContents } from './record.ts';
 
-/** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5 */
+/** Said of a job whose words were altered in Redis, or whose key was destroyed. */
+export const UNREADABLE: JobError = {
+  code: 'INTERNAL',
+  message: 'What is stored of the job cannot be decrypted.',
+  retryable: false,
+};
+
+/** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5
+ *  @throws ContentUnreadable `unavailable` */
 export function viewOf(job: JobOutline): JobView {
+  requireContents(job);
   return {
     id: job.jobId,
     status: job.status,
@@ -15,7 +24,7 @@ export function viewOf(job: JobOutline): JobView {
     finishedAt: isoOrNull(job.finishedAt),
     lastEventId: job.lastEventId,
     usage: job.usage,
-    error: job.error,
+    error: job.unreadable === null ? job.error : UNREADABLE,
     metadata: job.metadata,
     threadId: job.threadId,
     output: job.output,

@@ -11,6 +11,7 @@ import {
   tenantOf,
   type Usage,
 } from '@millrace/contracts';
+import type { ContentUnreadable } from '../errors.ts';
 
 /** How long a job is kept and how large it may grow. Settings of the deployment, the same for all services. */
 export interface LogLimits {
@@ -71,6 +72,9 @@ export interface JobOutline {
   readonly output: unknown;
   /** questions that it ended with */
   readonly interrupts: readonly Interrupt[];
+  /** why its words cannot be read (metadata, error, output, interrupts, webhook), which are then as of a job without any; null:
+   *  they can */
+  readonly unreadable: ContentUnreadable | null;
   /** what the job has in Redis, bytes: the log counts for as long as the record, unless the caller knows better */
   readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
 }
@@ -88,9 +92,19 @@ export const RESUMES = 'resume';
 
 type Fields = Readonly<Record<string, string | null | undefined>>;
 
-/** @param fields values of {@link OUTLINE_FIELDS} by name
+/** @throws ContentUnreadable the key of a job's words cannot be had now: who needs them must try again */
+export function requireContents({ unreadable }: Pick<JobOutline, 'unreadable'>): void {
+  if (unreadable?.reason === 'unavailable') throw unreadable;
+}
+
+/** @param fields values of {@link OUTLINE_FIELDS} by name, none of them sealed
+ *  @param unreadable why those that were are left out
  *  @returns null when there is no such job */
-export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
+export function parseOutline(
+  ref: JobRef,
+  fields: Fields,
+  unreadable: ContentUnreadable | null = null,
+): JobOutline | null {
   const { fingerprint, status, pipeline, model } = fields;
   if (!fingerprint || !status || !pipeline || !model) return null;
   return {
@@ -122,6 +136,7 @@ export function parseOutline(ref: JobRef, fields: Fields): JobOutline | null {
     webhook: fields['webhook'] ?? null,
     output: jsonOrNull<unknown>(fields['output']),
     interrupts: jsonOrNull<Interrupt[]>(fields['interrupts']) ?? NO_INTERRUPTS,
+    unreadable,
     bytes: {
       kept: Number(fields['keptBytes'] ?? 0),
       request: isFinished(status as JobStatus) ? 0 : Number(fields['requestBytes'] ?? 0),

@@ -1,4 +1,5 @@
 import { estimatedTokens, eventId, eventPosition, type JobRef, type ModelPrices, saidBytes } from '@millrace/contracts';
+import { ContentUnreadable } from '../errors.ts';
 import type { JobReader } from '../log/job-reader.ts';
 import { isFinished, type JobOutline } from '../log/record.ts';
 import type { UsageLedger } from './usage-ledger.ts';
@@ -47,7 +48,7 @@ export class UsageSettlement {
       const job = await this.reader.outline(ref);
       // Redis has lost it, or it was erased: there is nothing to learn
       if (job === null) await this.ledger.giveUp(ref);
-      else await this.settle(job);
+      else await this.settle(job).catch(nullIfUnreadable);
     }
     return refs.length;
   }
@@ -63,7 +64,9 @@ export class UsageSettlement {
     let bytes = 0;
     let after = eventId(attempt, 0);
     for (;;) {
-      const { events, full } = await this.reader.page(ref, after);
+      const page = await this.reader.page(ref, after).catch(nullIfLost);
+      if (page === null) return bytes;
+      const { events, full } = page;
       const own = events.filter(({ id }) => eventPosition(id).attempt === attempt);
       for (const { type, data } of own) bytes += saidBytes(type, JSON.parse(data) as object);
       const last = own.at(-1);
@@ -71,4 +74,16 @@ export class UsageSettlement {
       after = last.id;
     }
   }
+}
+
+/** What was altered, or whose key is destroyed, counts nothing. */
+function nullIfLost(error: unknown): null {
+  if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
+  throw error;
+}
+
+/** A job whose key cannot be had now is settled later: others must not wait for it. */
+function nullIfUnreadable(error: unknown): null {
+  if (error instanceof ContentUnreadable) return null;
+  throw error;
 }
