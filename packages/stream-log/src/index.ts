@@ -3,9 +3,10 @@ export type { AttemptWriter } from './attempt/attempt-writer.ts';
 export { CancelListener } from './attempt/cancel-listener.ts';
 export { ChannelHub, type ChannelListener } from './channel/channel-hub.ts';
 export { ContentCipher, PLAIN, type PlaceCipher, type Sealer } from './encryption/content-cipher.ts';
+export { MasterKey } from './encryption/master-keys.ts';
 export { type EncryptionOptions, openContentCipher } from './encryption/open-content-cipher.ts';
 export { isSealed } from './encryption/place-key.ts';
-export type { RewrapReport } from './encryption/tenant-keys.ts';
+export { type RewrapReport, TenantKeys } from './encryption/tenant-keys.ts';
 export {
   AttemptFenced,
   ContentUnreadable,

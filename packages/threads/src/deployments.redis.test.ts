@@ -47,7 +47,7 @@ describe('on a cluster of three (law 13)', () => {
     await using d = ThreadHarness.cluster(cluster.ports);
     await using states = new CheckpointHarness(`redis://127.0.0.1:${cluster.ports[0]}`, {
       cluster: true,
-      keys: d.keys,
+      prefix: d.prefix,
     });
     const checkpoints = new RedisCheckpoints(states.table);
     await Promise.all(Array.from({ length: 20 }, () => live(d, checkpoints)));
@@ -75,7 +75,7 @@ describe('with Sentinel', () => {
 
   it('threads go on after a fail-over: what was sent again is done once', async () => {
     await using d = ThreadHarness.sentinel(sentinel.sentinelPort);
-    await using states = new CheckpointHarness(sentinel.master.url, { keys: d.keys });
+    await using states = new CheckpointHarness(sentinel.master.url, { prefix: d.prefix });
     await live(d, new RedisCheckpoints(states.table));
     const ref = d.newRef();
     for (const job of ['a', 'b', 'c']) await d.enter(ref, job);

@@ -1,4 +1,4 @@
-import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
+import type { ContentCipher, RedisConnection, StoredBytes } from '@millrace/stream-log';
 import { type CheckpointLimits, CheckpointTable } from './checkpoints/checkpoint-table.ts';
 import type { Checkpoints } from './checkpoints/ports.ts';
 import { RedisCheckpoints } from './checkpoints/redis-checkpoints.ts';
@@ -12,6 +12,8 @@ export interface CheckpointOptions {
   readonly limits: CheckpointLimits;
   /** counts what tenants have in their stores */
   readonly storedBytes?: StoredBytes;
+  /** default: nothing is encrypted */
+  readonly cipher?: ContentCipher;
 }
 
 /** Opens the checkpoints of agents for the API, which passes an error of Redis on at once. LangChain is loaded for PostgreSQL

@@ -162,14 +162,15 @@ class StepCommand implements fc.AsyncCommand<ThreadModel, Real> {
 }
 
 async function stored(ref: ThreadRef) {
-  const [thread, turns, waiting, expectedJobs, messages] = await Promise.all([
+  const [thread, turns, waiting, expectedJobs, messages, kept] = await Promise.all([
     d.threads.get(ref),
     d.redis.zrange(d.keys.jobs(ref), '0', '-1'),
     d.redis.lrange(d.keys.waiting(ref), 0, -1),
     d.redis.smembers(d.keys.expected(ref)),
-    d.redis.lrange(d.keys.messages(ref), 0, -1),
+    d.threads.messages(ref, { from: 0, limit: Number.POSITIVE_INFINITY }),
+    d.redis.lrangeBuffer(d.keys.messages(ref), 0, -1),
   ]);
-  const contents = messages.map((message) => (JSON.parse(message) as { content: string }).content);
+  const contents = messages.map(({ content }) => content);
   return {
     status: thread?.status ?? null,
     active: thread?.activeJob ?? null,
@@ -182,7 +183,7 @@ async function stored(ref: ThreadRef) {
     expected: new Set(expectedJobs),
     messages: contents,
     // of the thread itself, its metadata `{}`, and its jobs
-    otherBytes: thread && thread.bytes - messages.join('').length - 502 - 100 * turns.length,
+    otherBytes: thread && thread.bytes - Buffer.concat(kept).length - 502 - 100 * turns.length,
   };
 }
 

@@ -1,10 +1,11 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Interrupt, ThreadRef } from '@millrace/contracts';
-import type { RedisConnection } from '@millrace/stream-log';
+import type { RedisConnection, Sealer } from '@millrace/stream-log';
 import type { Checkpoints, Head } from './checkpoints/ports.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import { cipherOf, METADATA, QUESTIONS } from './thread-content.ts';
 import type { ThreadKeys } from './thread-keys.ts';
-import type { MessageReader } from './thread-messages.ts';
+import { type MessageReader, sealedMessages } from './thread-messages.ts';
 import { storedQuestions } from './thread-questions.ts';
 
 const SCRIPTS = {
@@ -43,17 +44,26 @@ export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'unkno
 /** What of the copied thread decides how the copy looks. */
 interface Source {
   readonly createdAt: string;
+  /** as stored */
   readonly metadata: string;
   /** how many jobs were undone */
   readonly undos: string;
   readonly head: string | null;
-  /** questions at `head`, JSON; null: none */
+  /** questions at `head`, as stored; null: none */
   readonly interrupts: string | null;
+}
+
+/** What stores the copy. */
+interface Copy {
+  /** of the fork */
+  readonly token: string;
+  /** null: nothing is encrypted */
+  readonly sealer: Sealer | null;
 }
 
 /** Makes threads that begin where others stand: under a lock on the new id, of which one fork gets it, the messages are copied in
  *  batches, then the checkpoint; the record comes last, so that nobody sees a part of it. The same request takes the lock over
- *  at once: what the fork before still copies is the same. */
+ *  at once: what the fork before still copies is the same. What is encrypted is sealed anew for the copy. */
 export class ThreadForks {
   readonly #run: RunScript<keyof typeof SCRIPTS>;
 
@@ -67,19 +77,21 @@ export class ThreadForks {
     this.#run = scriptsOf(redis, 'thread', SCRIPTS);
   }
 
-  /** @returns with the size of the copy, bytes, once it is there */
+  /** @returns with the size of the copy, bytes, once it is there
+   *  @throws ContentUnreadable of the thread that is copied */
   async fork(fork: Fork): Promise<{ outcome: Forked; bytes: number }> {
     const request = requestOf(fork);
     for (let round = 1; ; round += 1) {
       const token = `${request}${randomUUID()}`;
       const source = await this.#source(fork.from);
       if (source === null) return { outcome: 'unknown-thread', bytes: 0 };
+      const sealer = await cipherOf(this.messages.cipher, fork.to).sealer();
       const keys = this.keys.ofThread(fork.to);
       const reserved = await this.#run('reserve', keys, [token, this.leaseMs, request]);
       if (reserved !== 1) return { outcome: 'exists', bytes: 0 };
       const renewal = this.#renew(keys, token);
       try {
-        const copied = await this.#copy(fork, source, token);
+        const copied = await this.#copy(fork, source, { token, sealer });
         if (typeof copied === 'string') return { outcome: copied, bytes: 0 };
         const now = await this.#source(fork.from);
         if (now === null || now.createdAt !== source.createdAt) return { outcome: 'unknown-thread', bytes: 0 };
@@ -88,9 +100,9 @@ export class ThreadForks {
         const args = [
           this.retentionMs,
           token,
-          source.metadata,
+          sealed(await this.#open(fork.from, source.metadata, METADATA), METADATA, sealer),
           copied.head?.checkpointId ?? '',
-          copied.interrupts,
+          sealed(copied.interrupts, QUESTIONS, sealer),
           fork.through ?? '',
         ];
         const bytes = Number(await this.#run('publish', keys, args));
@@ -114,21 +126,22 @@ export class ThreadForks {
     return setInterval(() => void renew(), this.leaseMs / RENEWALS);
   }
 
-  async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, token: string) {
+  async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, copy: Copy) {
     // an agent has none
     const last = checkpointId === undefined ? through : undefined;
-    const copied = await this.#copyMessages({ from, to, through: last }, token);
+    const copied = await this.#copyMessages({ from, to, through: last }, copy);
     if (copied !== 'copied') return copied;
     if (checkpointId === undefined && source.head === null) {
-      return { head: null, interrupts: source.interrupts ?? '' };
+      return { head: null, interrupts: await this.#open(from, source.interrupts ?? '', QUESTIONS) };
     }
     const head = await checkpoints.copy(from, to, checkpointId === undefined ? {} : { checkpointId });
     if (head === null) return 'unknown-checkpoint';
     return { head, interrupts: await this.#questionsAt(from, head, source, checkpoints) };
   }
 
+  /** @returns JSON; '' for none */
   async #questionsAt(from: ThreadRef, head: Head, source: Source, checkpoints: Fork['checkpoints']): Promise<string> {
-    if (head.checkpointId === source.head) return source.interrupts ?? '';
+    if (head.checkpointId === source.head) return this.#open(from, source.interrupts ?? '', QUESTIONS);
     // the copy does not tell who wrote it
     const state = await checkpoints.readState(from, head.checkpointId);
     const questions: readonly Interrupt[] = state?.interrupts ?? [];
@@ -138,7 +151,7 @@ export class ThreadForks {
   /** @returns `exists`: another fork has taken over */
   async #copyMessages(
     { from, to, through }: Pick<Fork, 'from' | 'to' | 'through'>,
-    token: string,
+    { token, sealer }: Copy,
   ): Promise<'copied' | 'exists' | 'unknown-job'> {
     const keys = this.keys.ofThread(to);
     let isReached = through === undefined;
@@ -148,12 +161,16 @@ export class ThreadForks {
       const own = through === undefined ? batch : untilAfter(batch, through, isReached);
       isReached ||= own.some((message) => isOf(message, through));
       if (own.length > 0) {
-        const args = [token, this.retentionMs, first, ...own];
+        const args = [token, this.retentionMs, first, ...sealedMessages(own, sealer)];
         if ((await this.#run('copy', keys, args)) !== 1) return 'exists';
       }
       if (batch.length === 0 || own.length < batch.length) return isReached ? 'copied' : 'unknown-job';
       first += batch.length;
     }
+  }
+
+  #open(ref: ThreadRef, stored: string, about: string): Promise<string> {
+    return cipherOf(this.messages.cipher, ref).open(stored, about);
   }
 
   async #source(ref: ThreadRef): Promise<Source | null> {
@@ -168,6 +185,11 @@ export class ThreadForks {
       interrupts: isPast ? null : (interrupts ?? null),
     };
   }
+}
+
+/** @param json that holds no word if it is empty */
+function sealed(json: string, about: string, sealer: Sealer | null): string {
+  return sealer === null || json === '' || json === '{}' ? json : sealer.seal(json, about);
 }
 
 /** @returns the same for the same request, as long as for any other */

@@ -1,6 +1,7 @@
 import type { Message, SaidMessage, ThreadRef } from '@millrace/contracts';
-import type { RedisConnection } from '@millrace/stream-log';
+import type { ContentCipher, PlaceCipher, RedisConnection, Sealer } from '@millrace/stream-log';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
+import { cipherOf, MESSAGE } from './thread-content.ts';
 import type { ThreadKeys } from './thread-keys.ts';
 
 /** A message of a conversation, and the job that brought or said it. */
@@ -20,9 +21,15 @@ export interface MessagePage {
 }
 
 /** @param role of these messages in the job: what it was asked, or what it said
- *  @returns what the scripts store, each with an id that is the same however often it is stored */
+ *  @returns JSON, each with an id that is the same however often it is stored */
 export function storedMessages(jobId: string, messages: readonly (Message | SaidMessage)[], role: 'asked' | 'said') {
   return messages.map((message, i) => JSON.stringify({ messageId: `${jobId}-${role}-${i}`, ...message, jobId }));
+}
+
+/** @param sealer null: nothing is encrypted
+ *  @returns messages as the scripts store them */
+export function sealedMessages(messages: readonly string[], sealer: Sealer | null): readonly (string | Buffer)[] {
+  return sealer === null ? messages : messages.map((message) => sealer.sealBytes(Buffer.from(message), MESSAGE));
 }
 
 /** Reads the conversations of threads whose jobs are not of an agent. */
@@ -32,22 +39,25 @@ export class MessageReader {
   constructor(
     readonly redis: RedisConnection,
     readonly keys: ThreadKeys,
+    readonly cipher: ContentCipher,
   ) {
     this.#run = scriptsOf(redis, 'thread', SCRIPTS);
   }
 
   /** @param from how many messages to leave out
    *  @param limit may be Infinity
-   *  @returns oldest first, as JSON; fewer than `limit` only at the end */
+   *  @returns oldest first, as JSON; fewer than `limit` only at the end
+   *  @throws ContentUnreadable */
   async read(ref: ThreadRef, from: number, limit: number): Promise<string[]> {
     const messages: string[] = [];
     const key = [this.keys.messages(ref)];
+    const cipher = cipherOf(this.cipher, ref);
     while (messages.length < limit) {
       const first = from + messages.length;
       const last = Math.min(from + limit, Number.MAX_SAFE_INTEGER) - 1;
-      const page = (await this.#run('page', key, [first, last, READ_BYTES])) as string[];
+      const page = (await this.#run.bytes('page', key, [first, last, READ_BYTES])) as Buffer[];
       if (page.length === 0) break;
-      messages.push(...page);
+      messages.push(...(await opened(page, cipher)));
     }
     return messages;
   }
@@ -57,13 +67,19 @@ export class MessageReader {
     const key = this.keys.messages(ref);
     const last = Math.min(from + limit, Number.MAX_SAFE_INTEGER) - 1;
     const [page, total] = await Promise.all([
-      this.#run('page', [key], [from, last, PAGE_BYTES]) as Promise<string[]>,
+      this.#run.bytes('page', [key], [from, last, PAGE_BYTES]) as Promise<Buffer[]>,
       this.redis.llen(key),
     ]);
-    return { messages: parseMessages(page), more: from + page.length < total };
+    const messages = await opened(page, cipherOf(this.cipher, ref));
+    return { messages: parseMessages(messages), more: from + page.length < total };
   }
 }
 
-export function parseMessages(stored: readonly string[]): ThreadMessage[] {
-  return stored.map((message) => JSON.parse(message) as ThreadMessage);
+function opened(page: readonly Buffer[], cipher: PlaceCipher): Promise<string[]> {
+  return Promise.all(page.map(async (message) => (await cipher.openBytes(message, MESSAGE)).toString('utf8')));
+}
+
+/** @param messages JSON */
+export function parseMessages(messages: readonly string[]): ThreadMessage[] {
+  return messages.map((message) => JSON.parse(message) as ThreadMessage);
 }

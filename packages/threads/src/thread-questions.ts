@@ -12,18 +12,19 @@ export interface ThreadQuestions {
 
 type StoredQuestion = Interrupt & { readonly pipeline?: string };
 
-/** @returns JSON as the thread's record has it: each question names who asks, and keeps that wherever it is copied to; '' for none */
+/** @returns JSON for the thread's record: each question names who asks, and keeps that wherever it is copied to; '' for none */
 export function storedQuestions(interrupts: readonly Interrupt[], pipeline: string | undefined): string {
   if (interrupts.length === 0) return '';
   return JSON.stringify(pipeline === undefined ? interrupts : interrupts.map((each) => ({ ...each, pipeline })));
 }
 
-export function parseQuestions(json: string): ThreadQuestions {
-  const stored = JSON.parse(json) as StoredQuestion[];
+/** @param stored as the record has it: the JSON, or what it is sealed as */
+export function parseQuestions(json: string, stored: string): ThreadQuestions {
+  const questions = JSON.parse(json) as StoredQuestion[];
   return {
-    interrupts: stored.map(({ pipeline: _, ...interrupt }) => interrupt),
-    pipeline: stored[0]?.pipeline ?? null,
+    interrupts: questions.map(({ pipeline: _, ...interrupt }) => interrupt),
+    pipeline: questions[0]?.pipeline ?? null,
     // as `redis.sha1hex` in lua/thread/enter.lua
-    digest: createHash('sha1').update(json).digest('hex'),
+    digest: createHash('sha1').update(stored).digest('hex'),
   };
 }

@@ -1,4 +1,6 @@
 import type { Interrupt, ThreadRef, ThreadStatus, ThreadView } from '@millrace/contracts';
+import { ContentUnreadable, type PlaceCipher } from '@millrace/stream-log';
+import { METADATA, QUESTIONS } from './thread-content.ts';
 import { parseQuestions, type ThreadQuestions } from './thread-questions.ts';
 
 /** What is known of a thread. Times are Redis's clock, milliseconds since the epoch. */
@@ -30,6 +32,8 @@ export interface ThreadRecord {
   readonly isPrivate: boolean;
   /** what the thread has in Redis, bytes, about */
   readonly bytes: number;
+  /** why its metadata and questions cannot be read: they are left out; null: they are there */
+  readonly unreadable: ContentUnreadable | null;
 }
 
 /** Fields of a record, as HMGET expects them. */
@@ -39,34 +43,57 @@ export const RECORD_FIELDS = [
 ] as const;
 
 /** @param values of {@link RECORD_FIELDS}
+ *  @param cipher of the thread
  *  @returns null when there is no such thread */
-export function parseThread(ref: ThreadRef, values: readonly (string | null)[]): ThreadRecord | null {
+export async function openThread(
+  ref: ThreadRef,
+  values: readonly (string | null)[],
+  cipher: PlaceCipher,
+): Promise<ThreadRecord | null> {
   const fields = Object.fromEntries(RECORD_FIELDS.map((name, place) => [name, values[place] ?? undefined]));
   const { createdAt, updatedAt, metadata, active, last, interrupts, head } = fields;
   if (createdAt === undefined) return null;
   // what was asked before the active job may come back when that has ended
-  const questions = active === undefined && interrupts !== undefined ? parseQuestions(interrupts) : null;
-  const open = questions?.interrupts ?? [];
+  const asked = active === undefined ? interrupts : undefined;
+  const content = await openContent(cipher, metadata, asked);
+  const { questions } = content;
   const border = ref.lastIndexOf('.');
   return {
     ref,
     threadId: ref.slice(border + 1),
     tenant: ref.slice(0, border),
-    status: statusOf({ active, failed: fields['failed'], isInterrupted: open.length > 0 }),
+    status: statusOf({ active, failed: fields['failed'], isInterrupted: asked !== undefined }),
     createdAt: Number(createdAt),
     updatedAt: Number(updatedAt ?? createdAt),
-    metadata: JSON.parse(metadata ?? '{}') as Record<string, string>,
     activeJob: active ?? null,
     makesWay: active !== undefined && fields['stop']?.startsWith(`${active}:`) === true,
     isClaimed: fields['claim'] !== undefined,
     lastJob: last ?? null,
-    interrupts: open,
-    questions,
+    interrupts: questions?.interrupts ?? [],
+    ...content,
     head: head ?? null,
     turn: Number(fields['turn'] ?? 0),
     isPrivate: fields['own'] !== undefined,
     bytes: Number(fields['bytes'] ?? 0),
   };
+}
+
+/** @param questions as stored; undefined: none are open */
+async function openContent(cipher: PlaceCipher, metadata = '{}', questions?: string) {
+  try {
+    const [told, asked] = await Promise.all([
+      cipher.open(metadata, METADATA),
+      questions === undefined ? null : cipher.open(questions, QUESTIONS),
+    ]);
+    return {
+      metadata: JSON.parse(told) as Record<string, string>,
+      questions: questions === undefined || asked === null ? null : parseQuestions(asked, questions),
+      unreadable: null,
+    };
+  } catch (error) {
+    if (!(error instanceof ContentUnreadable)) throw error;
+    return { metadata: {}, questions: null, unreadable: error };
+  }
 }
 
 function statusOf(thread: { active?: string | undefined; failed?: string | undefined; isInterrupted: boolean }) {
@@ -75,7 +102,7 @@ function statusOf(thread: { active?: string | undefined; failed?: string | undef
   return thread.failed === undefined ? 'idle' : 'error';
 }
 
-/** A thread as callers see it. */
+/** A thread as callers see it. What cannot be read of it is left out. */
 export function threadView(thread: ThreadRecord): ThreadView {
   return {
     id: thread.threadId,

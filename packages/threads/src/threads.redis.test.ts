@@ -42,7 +42,7 @@ describe('a conversation', () => {
     expect(await d.threads.claim(lease, question, { keptMessages: 0 })).toMatchObject({ kind: 'claimed' });
     expect(await lengths()).toEqual([500]);
     expect(await d.redis.hget(d.keys.record(ref), 'messageBytes')).toBe(
-      String((await d.redis.lrange(d.keys.messages(ref), 0, -1)).join('').length),
+      String(Buffer.concat(await d.redis.lrangeBuffer(d.keys.messages(ref), 0, -1)).length),
     );
   });
 });
@@ -353,7 +353,7 @@ describe('what a thread remembers', () => {
     await d.threads.leave({ ref, jobId: 'a', status: 'interrupted', interrupts });
     await d.enter(ref, 'b');
     const lease = { ref, jobId: 'b', attempt: 1, leaseToken: 't' };
-    expect(await d.threads.claim(lease, [], { undoes: 'a' })).toEqual({ kind: 'claimed', head: null, interrupts: [] });
+    expect(await d.threads.claim(lease, [], { undoes: 'a' })).toEqual({ kind: 'claimed', head: null });
     expect(await d.leave(ref, 'b')).toBe('left');
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', interrupts: [] });
   });
@@ -393,7 +393,7 @@ describe('the questions of a thread', () => {
     expect(await d.enter(ref, winner, resume)).toBe('run');
     expect(await d.threads.get(ref)).toMatchObject({ status: 'busy', interrupts: [] });
     const lease = { ref, jobId: winner, attempt: 1, leaseToken: 't' };
-    expect(await d.threads.claim(lease)).toEqual({ kind: 'claimed', head: 'question', interrupts: QUESTIONS });
+    expect(await d.threads.claim(lease)).toEqual({ kind: 'claimed', head: 'question' });
     await d.redis.hset(d.keys.record(ref), 'head', 'answered');
     await d.leave(ref, winner, 'failed');
     expect(await d.threads.get(ref)).toMatchObject({ status: 'error', interrupts: [] });
@@ -582,7 +582,8 @@ describe('the life of a thread', () => {
     expect(thread.bytes).toBeGreaterThan(500);
     expect(await counted()).toBe(thread.bytes);
     await d.threads.create(ref, { metadata: { k: 'v'.repeat(200) } });
-    expect(await counted()).toBe(thread.bytes + 100);
+    const described = (await d.threads.get(ref))?.bytes ?? 0;
+    expect([await counted(), described >= thread.bytes + 100]).toEqual([described, true]);
     await d.enter(ref, 'a');
     await d.claim(ref, 'a', 1, ['x'.repeat(10_000)]);
     await d.leave(ref, 'a', 'completed', 'y'.repeat(10_000));

@@ -1,22 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import type { Interrupt, Message, SaidMessage, ThreadRef } from '@millrace/contracts';
-import { namedReply, publishCommand, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
+import {
+  type ContentCipher,
+  namedReply,
+  PLAIN,
+  publishCommand,
+  type RedisConnection,
+  type StoredBytes,
+} from '@millrace/stream-log';
 import type { AttemptLease } from './checkpoints/ports.ts';
 import { ThreadBeingMade, TooMuchMetadata } from './errors.ts';
 import { ExpiredThreads } from './expired-threads.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
 import { ThreadBytes, type ThreadSize } from './thread-bytes.ts';
+import { cipherOf, METADATA, QUESTIONS } from './thread-content.ts';
 import { type Fork, type Forked, ThreadForks } from './thread-forks.ts';
 import type { ThreadKeys } from './thread-keys.ts';
 import {
   type MessagePage,
   MessageReader,
   parseMessages,
+  sealedMessages,
   storedMessages,
   type ThreadMessage,
 } from './thread-messages.ts';
-import { parseQuestions, storedQuestions } from './thread-questions.ts';
-import { parseThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
+import { storedQuestions } from './thread-questions.ts';
+import { openThread, RECORD_FIELDS, type ThreadRecord } from './thread-record.ts';
 
 export interface ThreadLimits {
   /** how long a thread lives after its last change, milliseconds */
@@ -39,6 +48,7 @@ const UNDOING = [
 /** Each change of a thread is one script. How many keys: see {@link ThreadKeys.ofThread}. */
 const OF_THREAD = {
   create: [9, 'thread'],
+  describe: [9, 'thread'],
   expect: [9, 'thread'],
   enter: [9, 'thread'],
   claim: [9, ...UNDOING],
@@ -96,8 +106,6 @@ export type Claimed =
       readonly kind: 'claimed';
       /** id of the checkpoint that the thread stands at */
       readonly head: string | null;
-      /** what the thread asked before this job: what a `resume` answers */
-      readonly interrupts: readonly Interrupt[];
     }
   /** the thread is gone, another job has the turn, or a newer attempt has claimed it: there is nothing to do */
   | { readonly kind: 'not-active' }
@@ -153,10 +161,11 @@ export class Threads {
     readonly keys: ThreadKeys,
     storedBytes: Pick<StoredBytes, 'keep'>,
     readonly limits: ThreadLimits,
+    readonly cipher: ContentCipher = PLAIN,
   ) {
     this.#run = scriptsOf(redis, 'thread', OF_THREAD);
     this.#catalogue = scriptsOf(redis, 'catalogue', OF_CATALOGUE);
-    this.#messages = new MessageReader(redis, keys);
+    this.#messages = new MessageReader(redis, keys, cipher);
     this.#forks = new ThreadForks(redis, keys, this.#messages, limits.retentionMs, limits.forkLeaseMs);
     // a hint must outlive its thread, whose retention begins when its jobs have left
     this.#hintsLastMs = limits.retentionMs + MAX_OPEN_MS;
@@ -167,24 +176,32 @@ export class Threads {
 
   /** Makes a thread, or merges metadata into one that is there.
    *  @throws TooMuchMetadata
-   *  @throws ThreadBeingMade */
+   *  @throws ThreadBeingMade
+   *  @throws ContentUnreadable */
   async create(
     ref: ThreadRef,
     options: { metadata?: Readonly<Record<string, string>> | undefined } = {},
   ): Promise<{ created: boolean; thread: ThreadRecord }> {
     await this.#register(ref, { becomesBusy: false, isListed: true });
-    const metadata = options.metadata === undefined ? '' : JSON.stringify(options.metadata);
-    const args = [this.limits.retentionMs, metadata, MAX_METADATA_KEYS, randomUUID()];
-    const reply = await this.#run('create', this.keys.ofThread(ref), args);
-    if (reply === -1) throw new TooMuchMetadata(MAX_METADATA_KEYS);
-    const thread = reply === -2 ? null : await this.get(ref);
-    if (thread === null) throw new ThreadBeingMade(ref);
-    await this.#bytes.count([thread]);
-    return { created: reply === 1, thread };
+    const { metadata = {} } = options;
+    const token = randomUUID();
+    const args = [this.limits.retentionMs, await this.#sealedMetadata(ref, metadata), token];
+    for (;;) {
+      const reply = await this.#run('create', this.keys.ofThread(ref), args);
+      if (reply === -2) throw new ThreadBeingMade(ref);
+      // erased meanwhile, or somebody else has changed it
+      if (reply === 0 && !(await this.#merge(ref, metadata))) continue;
+      const thread = await this.get(ref);
+      if (thread === null) throw new ThreadBeingMade(ref);
+      await this.#bytes.count([thread]);
+      return { created: reply === 1, thread };
+    }
   }
 
+  /** @returns a thread even if its content cannot be read: see {@link ThreadRecord.unreadable} */
   async get(ref: ThreadRef): Promise<ThreadRecord | null> {
-    return parseThread(ref, await this.redis.hmget(this.keys.record(ref), ...RECORD_FIELDS));
+    const values = await this.redis.hmget(this.keys.record(ref), ...RECORD_FIELDS);
+    return openThread(ref, values, cipherOf(this.cipher, ref));
   }
 
   /** Gives a job its place. A job that is in the thread already gets the same place again. */
@@ -223,20 +240,19 @@ export class Threads {
   async claim(lease: AttemptLease, question: readonly Message[] = [], first: FirstClaim = {}): Promise<Claimed> {
     const { ref, jobId, attempt, leaseToken } = lease;
     const { keptMessages = '', undoes = '' } = first;
-    const messages = storedMessages(jobId, question, 'asked');
+    const messages = await this.#sealedMessages(ref, storedMessages(jobId, question, 'asked'));
     const { retentionMs, maxConversationBytes = Number.MAX_SAFE_INTEGER } = this.limits;
     const args = [retentionMs, jobId, attempt, leaseToken, keptMessages, undoes, maxConversationBytes, ...messages];
     const [outcome, values] = namedReply(await this.#run('claim', this.keys.ofThread(ref), args));
     if (outcome !== 'claimed') return { kind: outcome as 'not-active' | 'too-large' };
-    const interrupts = values['interrupts'] ? parseQuestions(values['interrupts']).interrupts : [];
-    return { kind: 'claimed', head: values['head'] || null, interrupts };
+    return { kind: 'claimed', head: values['head'] || null };
   }
 
   /** A job has ended: its thread goes on. To be called once the job is closed, by whoever has closed it. */
   async leave(ending: Ending): Promise<Left> {
     const { ref, jobId, status, said = [], interrupts = [], pipeline } = ending;
-    const messages = storedMessages(jobId, said, 'said');
-    const questions = storedQuestions(interrupts, pipeline);
+    const messages = await this.#sealedMessages(ref, storedMessages(jobId, said, 'said'));
+    const questions = await this.#sealedQuestions(ref, storedQuestions(interrupts, pipeline));
     const args = [this.#publish, this.limits.retentionMs, jobId, status, questions, ...messages];
     const [outcome, values] = namedReply(await this.#run('leave', this.keys.ofThread(ref), args));
     if (outcome === 'missing') return { outcome, next: null };
@@ -253,13 +269,15 @@ export class Threads {
   }
 
   /** @param page from: how many messages to leave out
-   *  @returns the conversation of jobs that are not of an agent, oldest first */
+   *  @returns the conversation of jobs that are not of an agent, oldest first
+   *  @throws ContentUnreadable */
   async messages(ref: ThreadRef, page: { from: number; limit: number }): Promise<ThreadMessage[]> {
     return parseMessages(await this.#messages.read(ref, page.from, page.limit));
   }
 
   /** @param page as above
-   *  @returns a part of the conversation that is not large */
+   *  @returns a part of the conversation that is not large
+   *  @throws ContentUnreadable */
   messagePage(ref: ThreadRef, { from, limit }: { from: number; limit: number }): Promise<MessagePage> {
     return this.#messages.page(ref, from, limit);
   }
@@ -313,6 +331,36 @@ export class Threads {
     const [outcome, values] = namedReply(await this.#run('enter', this.keys.ofThread(ref), args));
     if (outcome === 'cancel-first') return { kind: outcome, jobId: values['jobId'] ?? '' };
     return { kind: outcome as Exclude<Entered['kind'], 'cancel-first'> };
+  }
+
+  /** @returns false: the thread is gone, or its metadata has changed meanwhile */
+  async #merge(ref: ThreadRef, metadata: Readonly<Record<string, string>>): Promise<boolean> {
+    if (Object.keys(metadata).length === 0) return true;
+    const stored = await this.redis.hget(this.keys.record(ref), 'metadata');
+    if (stored === null) return false;
+    const known: Record<string, string> = JSON.parse(await cipherOf(this.cipher, ref).open(stored, METADATA));
+    const merged = { ...known, ...metadata };
+    if (Object.keys(merged).length > MAX_METADATA_KEYS) throw new TooMuchMetadata(MAX_METADATA_KEYS);
+    const args = [this.limits.retentionMs, stored, await this.#sealedMetadata(ref, merged)];
+    return (await this.#run('describe', this.keys.ofThread(ref), args)) === 1;
+  }
+
+  async #sealedMetadata(ref: ThreadRef, metadata: Readonly<Record<string, string>>): Promise<string> {
+    const json = JSON.stringify(metadata);
+    // nothing to hide, and most threads have none
+    if (json === '{}') return json;
+    const sealer = await cipherOf(this.cipher, ref).sealer();
+    return sealer?.seal(json, METADATA) ?? json;
+  }
+
+  async #sealedQuestions(ref: ThreadRef, json: string): Promise<string> {
+    const sealer = json === '' ? null : await cipherOf(this.cipher, ref).sealerAtHand();
+    return sealer?.seal(json, QUESTIONS) ?? json;
+  }
+
+  async #sealedMessages(ref: ThreadRef, messages: readonly string[]): Promise<readonly (string | Buffer)[]> {
+    if (messages.length === 0) return messages;
+    return sealedMessages(messages, await cipherOf(this.cipher, ref).sealerAtHand());
   }
 
   async #register(ref: ThreadRef, { becomesBusy, isListed }: { becomesBusy: boolean; isListed: boolean }) {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ContentUnreadable } from '../errors.ts';
 import { isErrorReply, isTransientReply } from './transient-errors.ts';
 
 /** How long to wait between two tries, milliseconds. */
@@ -32,6 +33,8 @@ export async function retryWhileUnavailable<Reply>(
 
 /** @returns true for a lost connection, a timeout, or a server that will accept the same command later */
 function isTransient(error: unknown): boolean {
+  // Redis has answered: what it has cannot be read
+  if (error instanceof ContentUnreadable) return false;
   return !isErrorReply(error) || isTransientReply(error);
 }
 

@@ -3,7 +3,7 @@
 -- KEYS[1] the thread's record  KEYS[2] checkpoints  KEYS[3] their index                    (same {thread:…} hash tag)
 -- ARGV[1] claim of the attempt; '' for none  ARGV[2] namespace  ARGV[3] id  ARGV[4] parent id, '' for none
 -- ARGV[5] id of the root graph's checkpoint that it belongs to; '' for none  ARGV[6] '1' if rebuilt from its ancestors
--- ARGV[7] names of its pieces, each once  ARGV[8] JSON  ARGV[9] how many to keep of a namespace
+-- ARGV[7] names of its pieces, each once  ARGV[8] JSON, or sealed  ARGV[9] how many to keep of a namespace
 -- ARGV[10] time to live (ms)  ARGV[11] max bytes of all checkpoints
 -- ARGV[12] bytes stored elsewhere since the last put
 -- ARGV[13] how many messages are new  ARGV[14] how many tasks have written

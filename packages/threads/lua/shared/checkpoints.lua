@@ -1,9 +1,9 @@
 -- What the checkpoints of a thread keep: a hash, and an index of names, all of score 0. `kept` is
 -- {record, data, index, bytes}: three keys, and how many bytes the script has added so far.
 -- In the hash, the parts of a name divided by NUL:
---   c namespace id: a checkpoint, `<parent>\n<root>\n<job>\n<delta>\n<pieces>\n` and JSON. root: the checkpoint of the
+--   c namespace id: a checkpoint, `<parent>\n<root>\n<job>\n<delta>\n<pieces>\n` and JSON, or that sealed. root: the checkpoint of the
 --     root graph that it belongs to; job: who wrote it; delta: 1 if its channels are rebuilt from its ancestors' writes
---   w namespace id task number: a pending write, `<claim>\n`, its JSON and its value
+--   w namespace id task number: a pending write, `<claim>\n`, its JSON and its value, or both sealed
 --   p piece, r piece: a piece of a value (pieces.ts), and how many checkpoints and pieces refer to it
 --   h namespace: the newest checkpoint of a subgraph     k namespace id: how many checkpoints are rebuilt from this one
 --   m message: the job that has brought it, `<job>`; `<job>\n<job>` where another one has stored it

@@ -1,4 +1,5 @@
--- Pieces of values: each is stored once, for as long as a checkpoint or another piece refers to it.
+-- Pieces of values: each is stored once, for as long as a checkpoint or another piece refers to it. A leaf may be sealed, and
+-- begins with `~` then.
 
 -- Calls `each` with the names that a list of names holds, or that a piece `N<names>` holds from its second byte on.
 local function each_name(names, first, each)

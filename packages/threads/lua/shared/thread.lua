@@ -2,10 +2,10 @@
 --   1 record  2 channel  3 fork that is making the thread  4 jobs by turn  5 waiting jobs  6 expected jobs  7 messages
 --   8 checkpoints  9 their index
 -- Fields of the record (hash); absent where there is nothing:
---   createdAt, updatedAt (ms)  metadata (JSON)  turn: number of the last one  bytes: what the thread has in Redis
+--   createdAt, updatedAt (ms)  metadata (JSON, or sealed)  turn: number of the last one  bytes: what the thread has in Redis
 --   messageBytes: of its messages alone
 --   active: job that has the turn  last: job that ended last  failed: 1, it failed
---   interrupts: open questions (JSON list; each with the pipeline that asked); hidden while a job has the turn, gone once it has moved the thread on
+--   interrupts: open questions (JSON list, or sealed; each with the pipeline that asked); hidden while a job has the turn, gone once it has moved the thread on
 --   claim: `<job>:<attempt>:<lease token>` of the active job, compared by every write of its attempts
 --   head: id of the checkpoint that the thread stands at
 --   before: what `head` was when the active job was first claimed, '' for nothing  mark: how many messages there were
@@ -74,7 +74,7 @@ local function count_messages(bytes)
   redis.call('HINCRBY', RECORD, 'messageBytes', bytes)
 end
 
--- Adds the messages (JSON) that are arguments from this place on.
+-- Adds the messages (JSON, or sealed) that are arguments from this place on.
 local function add_messages(first)
   local bytes = 0
   for i = first, #ARGV do

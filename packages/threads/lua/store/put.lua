@@ -1,7 +1,8 @@
 -- put: store and delete items of a tenant's store, all or none.
--- KEYS[1] items: `<namespace>\0\0<key>` → created (16 digits, µs), updated (16 digits), JSON; `bytes`: of all together
+-- KEYS[1] items: `<namespace>\0\0<key>` → created (16 digits, µs), updated (16 digits), JSON or sealed;
+--         `bytes`: of all together
 -- KEYS[2] index, all of score 0: `<namespace>\0\0<created>\0<key>`                        (same {store:…} hash tag)
--- ARGV[1] max bytes  ARGV[2…] namespace (labels divided by NUL), key, JSON triples; JSON '' to delete
+-- ARGV[1] max bytes  ARGV[2…] namespace (labels divided by NUL), key, item triples; item '' to delete
 -- RETURNS bytes of all items now | -3 over the limit of bytes: nothing is stored
 local max_bytes = tonumber(ARGV[1])
 local time = redis.call('TIME')
@@ -15,13 +16,13 @@ end
 if given > 0 and bytes + given > max_bytes then return -3 end
 
 for i = 2, #ARGV, 3 do
-  local namespace, key, json = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local namespace, key, content = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local field = namespace .. '\0\0' .. key
   local before = redis.call('HGET', KEYS[1], field)
   local created = before and before:sub(1, 16) or now
   local member = namespace .. '\0\0' .. created .. '\0' .. key
-  if json ~= '' then
-    local item = created .. now .. json
+  if content ~= '' then
+    local item = created .. now .. content
     redis.call('HSET', KEYS[1], field, item)
     redis.call('ZADD', KEYS[2], 0, member)
     bytes = bytes + #item - (before and #before or -(#field + #member))

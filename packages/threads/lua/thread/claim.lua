@@ -2,8 +2,8 @@
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
 -- ARGV[1] retention (ms)  ARGV[2] job  ARGV[3] attempt  ARGV[4] its lease token
 -- ARGV[5] how many of the messages to keep, '' for all  ARGV[6] job whose end is undone, if it was the last to end, '' for none
--- ARGV[7] bytes that its messages may have  ARGV[8…] messages (JSON)
--- RETURNS {'claimed', 'head', id or '', 'interrupts', JSON list or ''}
+-- ARGV[7] bytes that its messages may have  ARGV[8…] messages
+-- RETURNS {'claimed', 'head', id or ''}
 --       | {'too-large'}: its messages would have more
 --       | {'not-active'}: the thread is gone, another job has the turn, or a newer attempt has claimed it
 local function bytes_after(kept)
@@ -14,7 +14,7 @@ local function bytes_after(kept)
 end
 
 local retention, job, attempt, lease_token, kept_messages, undone, max_bytes = unpack(ARGV, 1, 7)
-local thread = fields('active', 'claim', 'head', 'mark', 'interrupts', 'last', 'lastBefore')
+local thread = fields('active', 'claim', 'head', 'mark', 'last', 'lastBefore')
 if thread.active ~= job then return { 'not-active' } end
 local claimed = (thread.claim or ''):match('^[^:]*:(%d+):')
 if claimed and tonumber(claimed) > tonumber(attempt) then return { 'not-active' } end
@@ -27,7 +27,7 @@ if not thread.mark then
     rewind(undone, thread.lastBefore)
     redis.call('HDEL', RECORD, 'last', 'lastBefore', 'failed', 'interrupts')
     redis.call('HINCRBY', RECORD, 'undos', 1)
-    thread.head, thread.interrupts = fields('head').head, nil
+    thread.head = fields('head').head
   end
   if kept_messages ~= '' then cut_messages(tonumber(kept_messages)) end
   thread.mark = redis.call('LLEN', MESSAGES)
@@ -36,4 +36,4 @@ if not thread.mark then
 end
 redis.call('HSET', RECORD, 'claim', job .. ':' .. attempt .. ':' .. lease_token)
 touch(now_ms(), retention)
-return { 'claimed', 'head', thread.head or '', 'interrupts', thread.interrupts or '' }
+return { 'claimed', 'head', thread.head or '' }

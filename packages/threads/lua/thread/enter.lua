@@ -5,7 +5,7 @@
 -- ARGV[5] 'message' | 'resume': answers the thread's questions
 -- ARGV[6] 'own': a private thread | 'expected': refuse a job that `expect` has not announced
 --         | 'anew': a job that has left enters again, as another one with its id | ''
--- ARGV[7] sha1 of the questions that it answers, '' for any
+-- ARGV[7] sha1 of the questions that it answers, as they are stored, '' for any
 -- ARGV[8] the job after which it comes: must be the last of the thread; '' for any
 -- RETURNS {'run'} | {'wait'} | {'cancel-first', 'jobId', the active job}: this one is next
 --       | {'busy'} | {'not-interrupted'} | {'unknown-thread'} | {'over'}: the job has left

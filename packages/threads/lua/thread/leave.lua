@@ -4,7 +4,7 @@
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
 -- ARGV[1] publish command  ARGV[2] retention (ms)  ARGV[3] job
 -- ARGV[4] how it ended: 'completed' | 'failed' | 'cancelled' | 'interrupted'
--- ARGV[5] its questions (JSON list), '' for none  ARGV[6…] messages that it said (JSON)
+-- ARGV[5] its questions (JSON list, or sealed), '' for none  ARGV[6…] messages that it said
 -- RETURNS {outcome, 'next', job that has the turn and no attempt yet, or '', 'bytes', of the thread now}
 --         'left' | 'undone': head, checkpoints and messages are as before the job | 'erased': a private thread is gone
 --         | 'over': the job has left before, or never entered | 'missing': there is no such thread

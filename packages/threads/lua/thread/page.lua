@@ -1,7 +1,7 @@
 -- page: read messages of a thread, as many as a page may have.
 -- KEYS[1] messages
 -- ARGV[1] index of the first  ARGV[2] index of the last that may be read  ARGV[3] max bytes of the page; one fits always
--- RETURNS {message (JSON) …}
+-- RETURNS {message …}
 local first, last, max_bytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local page, bytes = {}, 0
 while first <= last do

@@ -1,7 +1,7 @@
 -- publish: a fork has copied everything: the thread is there.
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
--- ARGV[1] retention (ms)  ARGV[2] token of the fork  ARGV[3] metadata (JSON)  ARGV[4] head, '' for none
--- ARGV[5] its questions (JSON list), '' for none  ARGV[6] the job that it ends with, '' for whichever was last
+-- ARGV[1] retention (ms)  ARGV[2] token of the fork  ARGV[3] metadata  ARGV[4] head, '' for none
+-- ARGV[5] its questions, '' for none  ARGV[6] the job that it ends with, '' for whichever was last
 -- RETURNS bytes of the thread | -1 another fork has taken over
 local retention, token, metadata, head, interrupts, through = unpack(ARGV, 1, 6)
 if redis.call('HGET', RECORD, 'madeBy') ~= token then

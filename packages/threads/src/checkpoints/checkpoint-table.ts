@@ -1,19 +1,13 @@
 import { jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
-import { AttemptFenced, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
+import { AttemptFenced, type ContentCipher, PLAIN, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
+import { CheckpointCipher, type CheckpointSealer, placeOf } from './checkpoint-cipher.ts';
 import { CheckpointsTooLarge } from './errors.ts';
+import type { PieceDigest } from './pieces.ts';
 import type { AttemptLease } from './ports.ts';
-import {
-  jsonOf,
-  namesIn,
-  parseRecord,
-  parseWrite,
-  type StoredCheckpoint,
-  type StoredWrite,
-  writeBytes,
-} from './stored-checkpoint.ts';
+import { jsonOf, namesIn, type StoredCheckpoint, type StoredWrite, writeBytes } from './stored-checkpoint.ts';
 
 const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
 
@@ -50,6 +44,8 @@ export interface CheckpointTableOptions {
   readonly limits: CheckpointLimits;
   /** counts what tenants have in their stores */
   readonly storedBytes?: StoredBytes | undefined;
+  /** default: nothing is encrypted */
+  readonly cipher?: ContentCipher | undefined;
   /** whether to wait while Redis is away, as a worker does; otherwise its error is passed on at once */
   readonly patient?: boolean;
   /** ends the waiting */
@@ -58,6 +54,8 @@ export interface CheckpointTableOptions {
 
 /** A checkpoint as read, with what is pending at it. */
 export interface ReadCheckpoint extends StoredCheckpoint {
+  /** whether it was encrypted */
+  readonly isSealed: boolean;
   readonly writes: readonly StoredWrite[];
   /** of its values, if they were asked for */
   readonly pieces: ReadonlyMap<string, Buffer>;
@@ -94,11 +92,14 @@ export interface TaskWrites {
   readonly writes: readonly StoredWrite[];
 }
 
-/** The checkpoints in Redis, as bytes: one script for each change. Knows nothing of LangChain's classes.
+/** The checkpoints in Redis, as bytes: one script for each change. Knows nothing of LangChain's classes. Callers see nothing
+ *  encrypted, except that their pieces are named by {@link CheckpointTable.digestFor}.
  *  @see docs/redis.md */
 export class CheckpointTable {
   readonly #run: RunScript<keyof typeof SCRIPTS>;
   readonly #options: CheckpointTableOptions;
+  /** of an attempt's thread */
+  #cipher: CheckpointCipher | null = null;
 
   constructor(options: CheckpointTableOptions) {
     this.#options = options;
@@ -114,7 +115,8 @@ export class CheckpointTable {
    *  @param lease the attempt that writes; null: nobody's
    *  @returns names of pieces that are missing: nothing is stored then
    *  @throws AttemptFenced another attempt has claimed the thread, or moved its head
-   *  @throws CheckpointsTooLarge */
+   *  @throws CheckpointsTooLarge
+   *  @throws ContentUnreadable its tenant's key cannot be had */
   async put(
     ref: ThreadRef,
     checkpoint: StoredCheckpoint,
@@ -126,13 +128,15 @@ export class CheckpointTable {
     // what repeats itself takes few pieces in Redis, and all of its bytes in whoever reads it (law 16)
     const bytes = values.reduce((sum, value) => sum + value.bytes, 0);
     if (bytes > maxBytes) throw new CheckpointsTooLarge(ref, maxBytes);
+    const sealer = await this.#sealerFor(ref);
     const [outcome, ...missing] = (await this.#send('put', ref, [
       ...[claimOf(lease), namespace, outline.id, parentId ?? '', rootId ?? '', needsAncestors ? '1' : ''],
-      ...[namesIn(values).join(''), jsonOf(checkpoint), kept, retentionMs, maxBytes, bytesElsewhere],
+      ...[namesIn(values).join(''), sealer?.record(checkpoint) ?? jsonOf(checkpoint)],
+      ...[kept, retentionMs, maxBytes, bytesElsewhere],
       ...[messages.length, tasks.length],
       ...messages.flatMap(({ messageId, jobId }) => [messageId, jobId]),
-      ...tasks.flatMap(writtenArgs),
-      ...[...pieces].flat(),
+      ...tasks.flatMap((task) => writtenArgs(task, claimOf(lease), sealer)),
+      ...[...pieces].flatMap(([name, piece]) => [name, sealer?.piece(name, piece) ?? piece]),
     ])) as [number, ...string[]];
     this.#check(outcome, ref, lease);
     return missing;
@@ -150,15 +154,18 @@ export class CheckpointTable {
 
   /** Stores what a task has written at a checkpoint, in one script.
    *  @throws AttemptFenced another attempt has claimed the thread
-   *  @throws CheckpointsTooLarge */
+   *  @throws CheckpointsTooLarge
+   *  @throws ContentUnreadable its tenant's key cannot be had */
   async write(ref: ThreadRef, task: TaskWrites, lease: AttemptLease | null): Promise<void> {
     const { retentionMs, maxBytes } = this.#options.limits;
-    const outcome = await this.#send('write', ref, [claimOf(lease), retentionMs, maxBytes, ...writtenArgs(task)]);
+    const written = writtenArgs(task, claimOf(lease), await this.#sealerFor(ref));
+    const outcome = await this.#send('write', ref, [claimOf(lease), retentionMs, maxBytes, ...written]);
     this.#check(outcome, ref, lease);
   }
 
   /** @param withValues whether to read the pieces of its values too
-   *  @returns null: no such checkpoint */
+   *  @returns null: no such checkpoint
+   *  @throws ContentUnreadable */
   async read(ref: ThreadRef, at: CheckpointName, withValues = true): Promise<ReadCheckpoint | null> {
     const keys = this.#options.keys.ofCheckpoints(ref);
     const args = [at.namespace, at.id ?? '', withValues ? '1' : ''];
@@ -167,11 +174,19 @@ export class CheckpointTable {
       | null;
     if (!reply) return null;
     const [, record, writes, pieces] = reply;
-    return {
-      ...parseRecord(at.namespace, record.toString('utf8')),
-      writes: pairs(writes).map(([name, write]) => parseWrite(name, write)),
-      pieces: new Map(pairs(pieces)),
-    };
+    const id = reply[0].toString('utf8');
+    const cipher = this.#cipherOf(ref);
+    const place = placeOf(at.namespace, id);
+    return this.#patiently(async () => ({
+      ...(await cipher.openRecord(at.namespace, id, record)),
+      writes: await Promise.all(pairs(writes).map(([name, write]) => cipher.openWrite(place, name, write))),
+      pieces: await cipher.openPieces(pairs(pieces)),
+    }));
+  }
+
+  /** @returns what names the pieces of a thread's values; undefined: as if nothing is encrypted */
+  async digestFor(ref: ThreadRef): Promise<PieceDigest | undefined> {
+    return this.#patiently(() => this.#cipherOf(ref).digest());
   }
 
   /** Names checkpoints of a thread, newest first within a namespace.
@@ -293,6 +308,18 @@ export class CheckpointTable {
     }
   }
 
+  #cipherOf(ref: ThreadRef): CheckpointCipher {
+    const { cipher = PLAIN, signal } = this.#options;
+    // keys that an erased tenant had must not stay in memory: what an attempt has goes with it
+    if (signal === undefined) return new CheckpointCipher(cipher, ref);
+    if (this.#cipher?.ref !== ref) this.#cipher = new CheckpointCipher(cipher, ref);
+    return this.#cipher;
+  }
+
+  #sealerFor(ref: ThreadRef): Promise<CheckpointSealer | null> {
+    return this.#patiently(() => this.#cipherOf(ref).sealer());
+  }
+
   #check(outcome: unknown, ref: ThreadRef, lease: AttemptLease | null): void {
     if (outcome === -1) throw new AttemptFenced(jobRef(tenantOf(ref), lease?.jobId ?? ''));
     if (outcome === -3) throw new CheckpointsTooLarge(ref, this.#options.limits.maxBytes);
@@ -313,8 +340,16 @@ export function claimOf(lease: Pick<AttemptLease, 'jobId' | 'attempt' | 'leaseTo
 }
 
 /** As `lua/shared/writes.lua` reads it. */
-function writtenArgs({ at, taskId, writes }: TaskWrites): (string | number | Buffer)[] {
-  const written = writes.flatMap((write) => [write.number, writeBytes(write)]);
+function writtenArgs(
+  { at, taskId, writes }: TaskWrites,
+  claim: string,
+  sealer: CheckpointSealer | null,
+): (string | number | Buffer)[] {
+  const place = placeOf(at.namespace, at.id ?? '');
+  const written = writes.flatMap((write) => [
+    write.number,
+    sealer?.write(place, { ...write, taskId }, claim) ?? writeBytes(write),
+  ]);
   return [at.namespace, at.id ?? '', taskId, writes.length, ...written];
 }
 

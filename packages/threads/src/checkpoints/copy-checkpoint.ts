@@ -1,7 +1,8 @@
 import type { ThreadRef } from '@millrace/contracts';
 import type { CheckpointName, CheckpointTable, ReadCheckpoint } from './checkpoint-table.ts';
 import { CheckpointLost } from './errors.ts';
-import type { StoredWrite } from './stored-checkpoint.ts';
+import type { PieceDigest } from './pieces.ts';
+import { bytesOf, type StoredValue, type StoredWrite, storedValue } from './stored-checkpoint.ts';
 
 /** How long a checkpoint is kept from being pruned while it is copied, milliseconds. */
 const COPY_MS = 120_000;
@@ -56,7 +57,8 @@ async function partsOf(
   return parts.sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
 }
 
-/** @returns false: it is gone */
+/** @returns false: it is gone
+ *  @throws CheckpointLost */
 async function copyOne({ table, from, to, content }: Copying, name: CheckpointName): Promise<boolean> {
   const chain: ReadCheckpoint[] = [];
   for (let id = name.id ?? null; id !== null; ) {
@@ -65,18 +67,32 @@ async function copyOne({ table, from, to, content }: Copying, name: CheckpointNa
     chain.unshift(found);
     id = found.needsAncestors ? found.parentId : null;
   }
+  const digest = await table.digestFor(to);
   for (const [nth, found] of chain.entries()) {
     const { millrace: _, ...metadata } = JSON.parse(found.metadata);
     const parentId = nth === 0 ? null : found.parentId;
     const bytesElsewhere = await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
-    const copy = { ...found, parentId, metadata: JSON.stringify(metadata) };
-    const [missing] = await table.put(to, copy, { pieces: found.pieces, bytesElsewhere }, null);
+    const { values, pieces } = digest !== undefined || found.isSealed ? cutAnew(found, digest) : found;
+    const copy = { ...found, parentId, values, metadata: JSON.stringify(metadata) };
+    const [missing] = await table.put(to, copy, { pieces, bytesElsewhere }, null);
     if (missing !== undefined) throw new CheckpointLost(name.namespace);
     for (const [task, writes] of byTask(found.writes)) {
       await table.write(to, { at: { namespace: name.namespace, id: found.outline.id }, taskId: task, writes }, null);
     }
   }
   return chain.length > 0;
+}
+
+/** The pieces of encrypted values have other names in each thread. */
+function cutAnew(found: ReadCheckpoint, digest: PieceDigest | undefined): Pick<ReadCheckpoint, 'values' | 'pieces'> {
+  const pieces = new Map<string, Buffer>();
+  const values = found.values.map((value): StoredValue => {
+    if ('text' in value) return value;
+    const typed = bytesOf(value, found.pieces);
+    if (typed === undefined) throw new CheckpointLost(value.channel);
+    return storedValue(value.channel, typed, pieces, digest);
+  });
+  return { values, pieces };
 }
 
 function byTask(writes: readonly StoredWrite[]): Map<string, StoredWrite[]> {

@@ -23,7 +23,7 @@ const KEPT = 5;
 const redis = await startRedis();
 const server = await startPostgres();
 const threads = ThreadHarness.single(redis.url);
-const harness = new CheckpointHarness(redis.url, { keys: threads.keys, limits: { kept: KEPT } });
+const harness = new CheckpointHarness(redis.url, { prefix: threads.prefix, limits: { kept: KEPT } });
 const limits = { kept: KEPT, retentionMs: 600_000, maxBytes: 64_000_000, maxStoreBytes: 1_000_000 };
 const modes = await Promise.all(
   [

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** Length of a piece's name: 128 bits of SHA-256 as base64url. */
+/** Length of a piece's name: 128 bits of a digest as base64url. */
 const NAME_LENGTH = 22;
 
 /** A piece of a value ends where the hash of its last bytes says so, so that two values that differ in one place have all
@@ -22,18 +22,25 @@ const GEAR = Uint32Array.from({ length: 256 }, (_, byte) =>
   Number.parseInt(hash('sha256', `millrace gear ${byte}`).slice(0, 8), 16),
 );
 
+/** @returns a digest of a piece, at least 16 bytes: what it is named by */
+export type PieceDigest = (piece: Buffer) => Buffer;
+
+/** Of pieces that are not encrypted. */
+const sha256: PieceDigest = (piece) => hash('sha256', piece, 'buffer');
+
 /** Cuts a value into pieces that are named by their content. Long lists of names become pieces themselves.
+ *  @param digest default: SHA-256
  *  @param pieces gets every piece by its name: what Redis stores, `L` and bytes, or `N` and the names of further pieces
  *  @returns the names that stand for the value, in order */
-export function cut(value: Uint8Array, pieces: Map<string, Buffer>): string[] {
+export function cut(value: Uint8Array, pieces: Map<string, Buffer>, digest: PieceDigest = sha256): string[] {
   let names: string[] = [];
   for (let start = 0; start < value.length; ) {
     const end = endOfPiece(value, start);
-    names.push(keep(LEAF, value.subarray(start, end), pieces));
+    names.push(keep(LEAF, value.subarray(start, end), pieces, digest));
     start = end;
   }
   while (names.length > MOST_NAMES) {
-    names = groups(names).map((group) => keep(NODE, Buffer.from(group.join('')), pieces));
+    names = groups(names).map((group) => keep(NODE, Buffer.from(group.join('')), pieces, digest));
   }
   return names;
 }
@@ -46,11 +53,22 @@ export function join(names: readonly string[], pieceOf: (name: string) => Buffer
   const collect = (name: string): boolean => {
     const piece = pieceOf(name);
     if (piece === undefined) return false;
-    if (piece[0] === NODE) return splitNames(piece.toString('latin1', 1)).every(collect);
+    if (isNode(piece)) return splitNames(piece.toString('latin1', 1)).every(collect);
     leaves.push(piece.subarray(1));
     return true;
   };
   return names.every(collect) ? Buffer.concat(leaves) : undefined;
+}
+
+/** @returns whether a piece holds names of further pieces, which the scripts read */
+export function isNode(piece: Buffer): boolean {
+  return piece[0] === NODE;
+}
+
+/** @param digest null: not known
+ *  @returns whether a piece may have this name */
+export function mayBeNamed(name: string, piece: Buffer, digest: PieceDigest | null): boolean {
+  return digest === null || name === nameOf(piece, digest) || name === nameOf(piece, sha256);
 }
 
 /** @param names without separator, as a node or a checkpoint holds them */
@@ -70,13 +88,17 @@ function endOfPiece(value: Uint8Array, start: number): number {
   return most;
 }
 
-function keep(kind: number, bytes: Uint8Array, pieces: Map<string, Buffer>): string {
+function keep(kind: number, bytes: Uint8Array, pieces: Map<string, Buffer>, digest: PieceDigest): string {
   const piece = Buffer.allocUnsafe(bytes.length + 1);
   piece[0] = kind;
   piece.set(bytes, 1);
-  const name = hash('sha256', piece, 'buffer').subarray(0, 16).toString('base64url');
+  const name = nameOf(piece, digest);
   if (!pieces.has(name)) pieces.set(name, piece);
   return name;
+}
+
+function nameOf(piece: Buffer, digest: PieceDigest): string {
+  return digest(piece).subarray(0, 16).toString('base64url');
 }
 
 /** Groups names by content as well: a group ends after every 16th name on average. */

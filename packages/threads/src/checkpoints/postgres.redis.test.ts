@@ -25,9 +25,10 @@ import { openSavers } from './savers.ts';
 const redis = await startRedis();
 const server = await startPostgres();
 const threads = ThreadHarness.single(redis.url);
-const harness = new CheckpointHarness(redis.url, { keys: threads.keys });
+const harness = new CheckpointHarness(redis.url, { prefix: threads.prefix });
 const limits = { kept: 100, retentionMs: 600_000, maxBytes: 1_000_000, maxStoreBytes: 1_000_000 };
-const options = { checkpoints: server.url, redis: harness.redis, keys: harness.keys, limits };
+const { keys, cipher } = harness;
+const options = { checkpoints: server.url, redis: harness.redis, keys, cipher, limits };
 // several processes at once make the tables
 const [savers, checkpoints, postgres] = await Promise.all([
   openSavers(options),

@@ -239,7 +239,7 @@ describe('pruning', () => {
 
   it('catches up in bounded steps when the setting was lowered', async () => {
     const ref = harness.newThread();
-    await using generous = new CheckpointHarness(redis.url, { keys: harness.keys, limits: { kept: 1_000 } });
+    await using generous = new CheckpointHarness(redis.url, { prefix: harness.prefix, limits: { kept: 1_000 } });
     const lease = await harness.claim(ref);
     const ids = await steps(generous.saver(lease), ref, 60);
     const saver = harness.saver(lease);

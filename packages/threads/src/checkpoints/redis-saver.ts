@@ -166,7 +166,10 @@ export class RedisSaver extends BaseCheckpointSaver {
       rootId: namespace === '' ? null : (rootOf(config, metadata) ?? null),
       needsAncestors: needsAncestors(metadata, channel_values),
       metadata: await this.#json(told),
-      values: await this.#values({ checkpoint, newVersions, parent, reuse, isFirst: parentId === undefined }, pieces),
+      values: await this.#values(
+        { ref, checkpoint, newVersions, parent, reuse, isFirst: parentId === undefined },
+        pieces,
+      ),
     });
     await this.#store(ref, stored);
     if (namespace === '') this.#held.stepEnds(checkpoint.id);
@@ -261,12 +264,14 @@ export class RedisSaver extends BaseCheckpointSaver {
   /** The channels' values: those that have changed since the parent as bytes, the others as the parent has them. */
   async #values(
     {
+      ref,
       checkpoint,
       newVersions,
       parent,
       reuse,
       isFirst,
     }: {
+      ref: ThreadRef;
       checkpoint: Checkpoint;
       newVersions: ChannelVersions;
       parent: StoredCheckpoint | null;
@@ -278,6 +283,7 @@ export class RedisSaver extends BaseCheckpointSaver {
     const ofParent = new Map(parent?.values.map((value) => [value.channel, value]));
     const values: StoredValue[] = [];
     if (this.#content !== null) return values;
+    const digest = await this.#table.digestFor(ref);
     for (const [channel, value] of Object.entries(checkpoint.channel_values)) {
       const isNew = Object.hasOwn(newVersions, channel);
       // LangGraph's savers keep of a first checkpoint only what `newVersions` names
@@ -286,7 +292,7 @@ export class RedisSaver extends BaseCheckpointSaver {
         !isNew && reuse && parent?.outline.channel_versions[channel] === checkpoint.channel_versions[channel]
           ? ofParent.get(channel)
           : undefined;
-      values.push(same ?? storedValue(channel, await this.serde.dumpsTyped(value), pieces));
+      values.push(same ?? storedValue(channel, await this.serde.dumpsTyped(value), pieces, digest));
     }
     return values;
   }

@@ -2,20 +2,23 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { type BaseStore, InMemoryStore, InvalidNamespaceError, type Operation } from '@langchain/langgraph-checkpoint';
 import { newKeyPrefix, startRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { usualCipher } from '../testing/test-cipher.ts';
 import { ThreadKeys } from '../thread-keys.ts';
 import { StoreFull } from './errors.ts';
 import { RedisStore } from './redis-store.ts';
 
 const server = await startRedis();
 const redis = new Redis(server.url);
+const cipher = usualCipher(redis, newKeyPrefix());
 
 afterAll(async () => {
+  cipher.close();
   await redis.quit();
   await server.stop();
 });
 
 function store({ tenant = 'acme', maxBytes = 1_000_000, keys = new ThreadKeys(newKeyPrefix()) } = {}): RedisStore {
-  return new RedisStore({ redis, keys, tenant, maxBytes });
+  return new RedisStore({ redis, keys, tenant, maxBytes, cipher });
 }
 
 /** Namespaces of several depths, one of whose names begins another's. */

@@ -10,7 +10,14 @@ import {
   type SearchOperation,
   validateNamespace,
 } from '@langchain/langgraph-checkpoint';
-import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
+import {
+  type ContentCipher,
+  ContentUnreadable,
+  PLAIN,
+  type PlaceCipher,
+  type RedisConnection,
+  type StoredBytes,
+} from '@millrace/stream-log';
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
@@ -36,28 +43,33 @@ export interface RedisStoreOptions {
   readonly maxBytes: number;
   /** is told how many bytes the tenant's items take */
   readonly storedBytes?: Pick<StoredBytes, 'keep'> | undefined;
+  /** default: nothing is encrypted */
+  readonly cipher?: ContentCipher | undefined;
   /** ends the waiting while Redis is away */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** LangGraph's long-term memory on plain Redis, one for each tenant: JSON items by namespace and key, which do not expire.
  *  Searches take filters, and give the oldest item of a namespace first. There is no vector index: a `query` ranks nothing,
- *  as in LangGraph's own InMemoryStore without an index. */
+ *  as in LangGraph's own InMemoryStore without an index. Of an encrypted item, the namespace and the key stay readable in Redis. */
 export class RedisStore extends BaseStore {
   readonly #options: RedisStoreOptions;
   readonly #run: RunScript<keyof typeof SCRIPTS>;
   readonly #keys: readonly [items: string, index: string];
+  readonly #cipher: PlaceCipher;
 
   constructor(options: RedisStoreOptions) {
     super();
     this.#options = options;
+    this.#cipher = (options.cipher ?? PLAIN).at(options.tenant, 'store');
     this.#run = scriptsOf(options.redis, 'store', SCRIPTS);
     this.#keys = options.keys.ofStore(options.tenant);
   }
 
   /** Reads come before writes; of several puts of one key the last one counts.
    *  @throws InvalidNamespaceError
-   *  @throws StoreFull nothing of the puts was stored */
+   *  @throws StoreFull nothing of the puts was stored
+   *  @throws ContentUnreadable of an item that was asked for by its key; a search leaves out items that were altered */
   override async batch<Op extends Operation[]>(operations: Op): Promise<OperationResults<Op>> {
     const puts = new Map<string, PutOperation>();
     const results = await Promise.all(
@@ -87,15 +99,19 @@ export class RedisStore extends BaseStore {
 
   async #get({ namespace, key }: GetOperation): Promise<Item | null> {
     const field = `${nameOf(namespace)}\0\0${checkedKey(key)}`;
-    const item = await this.#patiently(() => this.#options.redis.hget(this.#keys[0], field));
-    return item ? itemOf(namespace, key, item) : null;
+    const item = await this.#patiently(() => this.#options.redis.hgetBuffer(this.#keys[0], field));
+    return item ? this.#open(namespace, key, item) : null;
   }
 
   async #put(operations: readonly PutOperation[]): Promise<void> {
     const { tenant, maxBytes, storedBytes } = this.#options;
+    const sealer = operations.length > 0 ? await this.#patiently(() => this.#cipher.sealerAtHand()) : null;
     for (let start = 0; start < operations.length; start += BATCH) {
       const args = operations.slice(start, start + BATCH).flatMap(({ namespace, key, value }) => {
-        return [nameOf(namespace), key, value === null ? '' : JSON.stringify(value)];
+        const json = value === null ? '' : JSON.stringify(value);
+        const item =
+          sealer === null || json === '' ? json : sealer.sealBytes(Buffer.from(json), aboutItem(namespace, key));
+        return [nameOf(namespace), key, item];
       });
       const bytes = (await this.#patiently(() => this.#run('put', this.#keys, [maxBytes, ...args]))) as number;
       if (bytes === -3) throw new StoreFull(tenant, maxBytes);
@@ -124,16 +140,36 @@ export class RedisStore extends BaseStore {
     const beginning = prefix === '' ? '' : `${prefix}\0`;
     for (let after = ''; ; ) {
       const page = (await this.#patiently(() =>
-        this.#run('page', this.#keys, [beginning, after, BATCH]),
-      )) as readonly string[];
+        this.#run.bytes('page', this.#keys, [beginning, after, BATCH]),
+      )) as readonly Buffer[];
       for (let i = 0; i + 1 < page.length; i += 2) {
-        const [namespace = '', rest = ''] = split(page[i] ?? '', '\0\0');
+        const [name, stored] = [String(page[i]), page[i + 1]];
+        after = name;
+        const [namespace = '', rest = ''] = split(name, '\0\0');
         const [, key = ''] = split(rest, '\0');
-        yield itemOf(namespace.split('\0'), key, page[i + 1] ?? '');
+        const item = stored && (await this.#found(namespace.split('\0'), key, stored));
+        if (item) yield item;
       }
-      after = page.at(-2) ?? '';
       if (page.length < 2 * BATCH) return;
     }
+  }
+
+  /** @returns null: it was altered */
+  async #found(namespace: string[], key: string, stored: Buffer): Promise<Item | null> {
+    try {
+      return await this.#open(namespace, key, stored);
+    } catch (error) {
+      // one item must not end every search of its tenant
+      if (error instanceof ContentUnreadable && error.reason === 'altered') return null;
+      throw error;
+    }
+  }
+
+  /** @param stored two times of 16 digits (µs), then JSON, or that sealed */
+  async #open(namespace: string[], key: string, stored: Buffer): Promise<Item> {
+    const json = await this.#patiently(() => this.#cipher.openBytes(stored.subarray(32), aboutItem(namespace, key)));
+    const time = (start: number) => new Date(Math.floor(Number(stored.toString('latin1', start, start + 16)) / 1_000));
+    return { namespace, key, value: JSON.parse(json.toString('utf8')), createdAt: time(0), updatedAt: time(16) };
   }
 
   async #namespaces(operation: ListNamespacesOperation): Promise<string[][]> {
@@ -172,10 +208,8 @@ function checkedKey(key: string): string {
   return key;
 }
 
-/** @param stored two times of 16 digits (µs), then JSON */
-function itemOf(namespace: string[], key: string, stored: string): Item {
-  const time = (start: number) => new Date(Math.floor(Number(stored.slice(start, start + 16)) / 1_000));
-  return { namespace, key, value: JSON.parse(stored.slice(32)), createdAt: time(0), updatedAt: time(16) };
+function aboutItem(namespace: readonly string[], key: string): string {
+  return `item\0${namespace.join('\0')}\0\0${key}`;
 }
 
 function split(text: string, at: string): [string, string] {

@@ -1,6 +1,6 @@
 import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
-import type { RedisConnection, StoredBytes } from '@millrace/stream-log';
+import type { ContentCipher, RedisConnection, StoredBytes } from '@millrace/stream-log';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
@@ -21,6 +21,8 @@ export interface SaverOptions {
   readonly keys: ThreadKeys;
   /** counts what tenants have in their stores */
   readonly storedBytes?: StoredBytes;
+  /** default: nothing is encrypted */
+  readonly cipher?: ContentCipher;
   readonly limits: CheckpointLimits & {
     /** of a tenant's store */
     readonly maxStoreBytes: number;
@@ -47,8 +49,8 @@ class RedisSavers implements Savers {
   }
 
   storeOf(tenant: string, signal?: AbortSignal): BaseStore {
-    const { redis, keys, limits, storedBytes } = this.options;
-    return new RedisStore({ redis, keys, tenant, storedBytes, signal, maxBytes: limits.maxStoreBytes });
+    const { redis, keys, limits, storedBytes, cipher } = this.options;
+    return new RedisStore({ redis, keys, tenant, storedBytes, cipher, signal, maxBytes: limits.maxStoreBytes });
   }
 
   headOf(ref: ThreadRef): Promise<Head | null> {

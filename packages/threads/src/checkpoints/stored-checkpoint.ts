@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@langchain/langgraph-checkpoint';
-import { cut, join, splitNames } from './pieces.ts';
+import { cut, join, type PieceDigest, splitNames } from './pieces.ts';
 
 /** A value of at most this many bytes stands in the checkpoint itself. */
 const MOST_INLINE_BYTES = 256;
@@ -46,12 +46,18 @@ export interface StoredWrite {
   readonly earlierAnswers: number;
 }
 
-/** @param pieces gets the pieces of a large value */
-export function storedValue(channel: string, [type, bytes]: TypedBytes, pieces: Map<string, Buffer>): StoredValue {
+/** @param pieces gets the pieces of a large value
+ *  @param digest names them; default: as if nothing is encrypted */
+export function storedValue(
+  channel: string,
+  [type, bytes]: TypedBytes,
+  pieces: Map<string, Buffer>,
+  digest?: PieceDigest,
+): StoredValue {
   if (type === 'json' && bytes.length <= MOST_INLINE_BYTES) {
     return { channel, type, bytes: bytes.length, text: Buffer.from(bytes).toString('utf8') };
   }
-  return { channel, type, bytes: bytes.length, names: cut(bytes, pieces) };
+  return { channel, type, bytes: bytes.length, names: cut(bytes, pieces, digest) };
 }
 
 /** @returns undefined: a piece is missing */
@@ -90,17 +96,35 @@ interface RecordJson {
   ])[];
 }
 
-/** @param record as `lua/checkpoint/put.lua` stores it: five lines and JSON */
-export function parseRecord(namespace: string, record: string): StoredCheckpoint {
-  const lines = record.split('\n', 5);
+/** What of a checkpoint the scripts read. */
+type RecordLines = Pick<StoredCheckpoint, 'namespace' | 'parentId' | 'rootId' | 'needsAncestors'>;
+
+/** @param record as `lua/checkpoint/put.lua` stores it: five lines, and what {@link jsonOf} gives, or that sealed */
+export function splitRecord(namespace: string, record: Buffer): [lines: RecordLines, content: Buffer] {
+  const lines: string[] = [];
+  let start = 0;
+  while (lines.length < 5) {
+    const end = record.indexOf('\n', start);
+    lines.push(record.toString('utf8', start, end));
+    start = end + 1;
+  }
   const [parentId = '', rootId = '', , needsAncestors = ''] = lines;
-  const json = record.slice(lines.reduce((length, line) => length + line.length + 1, 0));
+  return [
+    {
+      namespace,
+      parentId: parentId === '' ? null : parentId,
+      rootId: rootId === '' ? null : rootId,
+      needsAncestors: needsAncestors === '1',
+    },
+    record.subarray(start),
+  ];
+}
+
+/** @param json as {@link jsonOf} gives it */
+export function parseRecord(lines: RecordLines, json: string): StoredCheckpoint {
   const { outline, metadata, values }: RecordJson = JSON.parse(json);
   return {
-    ...{ namespace, outline, metadata },
-    parentId: parentId === '' ? null : parentId,
-    rootId: rootId === '' ? null : rootId,
-    needsAncestors: needsAncestors === '1',
+    ...{ ...lines, outline, metadata },
     values: values.map(([channel, type, text, names, bytes = 0]) => ({
       ...{ channel, type, bytes },
       ...(text === null ? { names: splitNames(names) } : { text }),
@@ -108,24 +132,34 @@ export function parseRecord(namespace: string, record: string): StoredCheckpoint
   };
 }
 
-/** @returns a write as Redis stores it after its claim: one line of JSON, and the value */
+/** @returns a write as Redis stores it after its claim, sealed or not: one line of JSON, and the value */
 export function writeBytes({ channel, path, value: [type, bytes], earlierAnswers }: StoredWrite): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify([channel, path, type, earlierAnswers])}\n`), bytes]);
 }
 
+/** Names a write at a checkpoint, and the attempt that wrote it. */
+export type WriteName = Pick<StoredWrite, 'taskId' | 'number' | 'claim'>;
+
 /** @param name `<task>\0<number>`
- *  @param stored a claim, then what {@link writeBytes} gives */
-export function parseWrite(name: string, stored: Buffer): StoredWrite {
+ *  @param stored a claim, then what {@link writeBytes} gives, or that sealed */
+export function splitWrite(name: string, stored: Buffer): [name: WriteName, content: Buffer] {
   const border = name.lastIndexOf('\0');
   const afterClaim = stored.indexOf('\n');
-  const afterHead = stored.indexOf('\n', afterClaim + 1);
+  return [
+    {
+      taskId: name.slice(0, border),
+      number: Number(name.slice(border + 1)),
+      claim: stored.toString('utf8', 0, afterClaim),
+    },
+    stored.subarray(afterClaim + 1),
+  ];
+}
+
+/** @param bytes as {@link writeBytes} gives them */
+export function parseWrite(name: WriteName, bytes: Buffer): StoredWrite {
+  const afterHead = bytes.indexOf('\n');
   const [channel, path, type, earlierAnswers = 0]: [string, string, string, number?] = JSON.parse(
-    stored.toString('utf8', afterClaim + 1, afterHead),
+    bytes.toString('utf8', 0, afterHead),
   );
-  return {
-    ...{ channel, path, taskId: name.slice(0, border), number: Number(name.slice(border + 1)) },
-    claim: stored.toString('utf8', 0, afterClaim),
-    earlierAnswers,
-    value: [type, stored.subarray(afterHead + 1)],
-  };
+  return { ...name, channel, path, earlierAnswers, value: [type, bytes.subarray(afterHead + 1)] };
 }

@@ -15,7 +15,7 @@ let checkpoints: RedisCheckpoints;
 beforeAll(async () => {
   server = await startRedis();
   d = ThreadHarness.single(server.url);
-  states = new CheckpointHarness(server.url, { keys: d.keys });
+  states = new CheckpointHarness(server.url, { prefix: d.prefix });
   checkpoints = new RedisCheckpoints(states.table);
 }, 60_000);
 afterAll(async () => {
@@ -221,7 +221,7 @@ describe('a fork', () => {
     const [bytes, again] = await twice('publish', retention, 'mine', '{}', '', '', '');
     expect([again, Number(bytes) > 0]).toEqual([bytes, true]);
     const made = d.keys.ofThread(d.newRef());
-    const create = () => run('create', made, [retention, '{"k":"v"}', 16, 'token']);
+    const create = () => run('create', made, [retention, '{"k":"v"}', 'token']);
     expect([await create(), await create()]).toEqual([1, 1]);
   });
 

@@ -13,7 +13,7 @@ import type { RedisSaver } from './redis-saver.ts';
 
 const redis = await startRedis();
 const threads = ThreadHarness.single(redis.url);
-const harness = new CheckpointHarness(redis.url, { keys: threads.keys });
+const harness = new CheckpointHarness(redis.url, { prefix: threads.prefix });
 const checkpoints = new RedisCheckpoints(harness.table);
 const plain = new Redis(redis.url);
 

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { ThreadRef } from '@millrace/contracts';
 import { threadRef } from '@millrace/contracts';
-import type { RedisConnection } from '@millrace/stream-log';
+import type { ContentCipher, RedisConnection } from '@millrace/stream-log';
 import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { type CheckpointLimits, CheckpointTable, claimOf } from '../checkpoints/checkpoint-table.ts';
 import type { AttemptLease, AttemptLog } from '../checkpoints/ports.ts';
 import { RedisSaver } from '../checkpoints/redis-saver.ts';
 import { ThreadKeys } from '../thread-keys.ts';
+import { usualCipher } from './test-cipher.ts';
 
 const LIMITS: CheckpointLimits = { kept: 100, retentionMs: 600_000, maxBytes: 64 * 1024 * 1024 };
 
 /** The checkpoints of threads on one key prefix. */
 export class CheckpointHarness implements AsyncDisposable {
+  readonly prefix: string;
   readonly keys: ThreadKeys;
   readonly redis: RedisConnection;
   readonly table: CheckpointTable;
+  readonly cipher: ContentCipher;
 
   /** @param url of a server, or of a node of a cluster */
   constructor(
@@ -23,12 +26,16 @@ export class CheckpointHarness implements AsyncDisposable {
     {
       cluster = false,
       limits = {},
-      keys = new ThreadKeys(newKeyPrefix()),
-    }: { cluster?: boolean; limits?: Partial<CheckpointLimits>; keys?: ThreadKeys } = {},
+      prefix = newKeyPrefix(),
+      cipher,
+    }: { cluster?: boolean; limits?: Partial<CheckpointLimits>; prefix?: string; cipher?: ContentCipher } = {},
   ) {
-    this.keys = keys;
+    this.prefix = prefix;
+    this.keys = new ThreadKeys(prefix);
     this.redis = cluster ? new Cluster([url]) : new Redis(url);
-    this.table = new CheckpointTable({ redis: this.redis, keys, limits: { ...LIMITS, ...limits } });
+    this.cipher = cipher ?? usualCipher(this.redis, prefix);
+    const { redis, keys } = this;
+    this.table = new CheckpointTable({ redis, keys, cipher: this.cipher, limits: { ...LIMITS, ...limits } });
   }
 
   newThread(): ThreadRef {
@@ -47,6 +54,7 @@ export class CheckpointHarness implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.cipher.close();
     await this.redis.quit();
   }
 }

@@ -1,9 +1,10 @@
 import { newRequestId, type ThreadRef, threadRef } from '@millrace/contracts';
-import { KeySpace, type RedisConnection, StoredBytes } from '@millrace/stream-log';
+import { type ContentCipher, KeySpace, type RedisConnection, StoredBytes } from '@millrace/stream-log';
 import { newKeyPrefix } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { ThreadKeys } from '../thread-keys.ts';
 import { type Entry, type ThreadLimits, Threads } from '../threads.ts';
+import { usualCipher } from './test-cipher.ts';
 
 export const RETENTION_MS = 3_600_000;
 
@@ -17,11 +18,12 @@ export class ThreadHarness implements AsyncDisposable {
     readonly redis: RedisConnection,
     limits: ThreadLimits = { retentionMs: RETENTION_MS },
     readonly prefix = newKeyPrefix(),
+    readonly cipher: ContentCipher = usualCipher(redis, prefix),
   ) {
     this.keys = new ThreadKeys(prefix);
     this.jobKeys = new KeySpace(prefix);
     redis.on('error', () => undefined);
-    this.threads = new Threads(redis, this.keys, new StoredBytes(redis, this.jobKeys), limits);
+    this.threads = new Threads(redis, this.keys, new StoredBytes(redis, this.jobKeys), limits, cipher);
   }
 
   static single(url: string, limits?: ThreadLimits): ThreadHarness {
@@ -60,6 +62,7 @@ export class ThreadHarness implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.cipher.close();
     this.redis.disconnect();
   }
 }
