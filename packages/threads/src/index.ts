@@ -10,7 +10,7 @@ export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';
 export type { MessagePage, ThreadMessage } from './thread-messages.ts';
 export type { ThreadQuestions } from './thread-questions.ts';
-export { privateThread, type ThreadRecord, threadView } from './thread-record.ts';
+export { listedView, privateThread, requireReadable, type ThreadRecord, threadView } from './thread-record.ts';
 export {
   type Claimed,
   type Ending,

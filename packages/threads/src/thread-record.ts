@@ -102,8 +102,22 @@ function statusOf(thread: { active?: string | undefined; failed?: string | undef
   return thread.failed === undefined ? 'idle' : 'error';
 }
 
-/** A thread as callers see it. What cannot be read of it is left out. */
+/** @throws ContentUnreadable its metadata and questions cannot be read */
+export function requireReadable<T extends Pick<ThreadRecord, 'unreadable'>>(thread: T): T {
+  if (thread.unreadable !== null) throw thread.unreadable;
+  return thread;
+}
+
+/** A thread as callers see it.
+ *  @throws ContentUnreadable */
 export function threadView(thread: ThreadRecord): ThreadView {
+  return listedView(requireReadable(thread));
+}
+
+/** As {@link threadView}, for a list: one whose content was altered is in it, without metadata and questions.
+ *  @throws ContentUnreadable `unavailable` */
+export function listedView(thread: ThreadRecord): ThreadView {
+  if (thread.unreadable?.reason === 'unavailable') throw thread.unreadable;
   return {
     id: thread.threadId,
     status: thread.status,

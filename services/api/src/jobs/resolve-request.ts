@@ -1,5 +1,5 @@
 import { type CreateJobBody, type JobRequest, type ThreadRef, threadRef } from '@millrace/contracts';
-import type { ThreadQuestions, Threads } from '@millrace/threads';
+import { requireReadable, type ThreadQuestions, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { NotInterrupted, ThreadNotFound } from '../http/problem.ts';
@@ -23,7 +23,7 @@ export class ResolveRequest {
     @Inject(RequestPolicy) private readonly policy: RequestPolicy,
   ) {}
 
-  /** @throws ThreadNotFound, NotInterrupted
+  /** @throws ThreadNotFound, NotInterrupted, ContentUnreadable
    *  @throws what {@link RequestPolicy} refuses */
   async run(body: CreateJobBody, caller: Caller): Promise<ResolvedRequest> {
     const { resume, threadId } = body;
@@ -37,7 +37,8 @@ export class ResolveRequest {
     // the client may know of the end of the job that asked before the thread does
     if (thread?.activeJob && (await this.exit.settle(ref))) thread = await this.threads.get(ref);
     if (thread === null) throw new ThreadNotFound();
-    if (thread.questions === null) throw new NotInterrupted();
-    return thread.questions;
+    const { questions } = requireReadable(thread);
+    if (questions === null) throw new NotInterrupted();
+    return questions;
   }
 }

@@ -1,5 +1,6 @@
 import { type ThreadView, threadIdSchema } from '@millrace/contracts';
 import { selected, type WireThread, wireThread } from '@millrace/protocols';
+import { ContentUnreadable } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -73,6 +74,8 @@ export class LangGraphThreadSearch {
       return await this.states.withValues(thread, { threadId: thread.id, caller, reply });
     } catch (error) {
       if (error instanceof ThreadNotFound) return null;
+      // one whose state was altered must not end the search
+      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return wireThread(thread, null);
       throw error;
     }
   }

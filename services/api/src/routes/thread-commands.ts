@@ -1,4 +1,5 @@
 import { bodyOfRun, type Command, type CommandErrorCode, CommandRefused, respond } from '@millrace/protocols';
+import { requireReadable } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { hasMadeJob } from '../http/job-made.ts';
@@ -88,7 +89,8 @@ export class ThreadCommands {
 
   /** A thread with one question takes anything for its answer: a question that is over must not get it. */
   async #requireQuestions(ids: readonly string[], { threadId, caller }: NamedThread): Promise<void> {
-    const { interrupts } = await this.access.settled({ threadId, caller, tenant: caller.tenant });
+    const thread = await this.access.settled({ threadId, caller, tenant: caller.tenant });
+    const { interrupts } = requireReadable(thread);
     const isOpen = (id: string) => interrupts.some(({ interruptId }) => interruptId === id);
     if (!ids.every(isOpen)) throw new CommandRefused('no_such_interrupt', 'The thread does not wait for that answer.');
   }

@@ -14,7 +14,7 @@ export class CreateThread {
     @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
   ) {}
 
-  /** @throws StorageFull, InvalidRequest */
+  /** @throws StorageFull, InvalidRequest, ContentUnreadable */
   async run(
     { id = newRequestId(), metadata }: CreateThreadBody,
     { tenant }: Caller,

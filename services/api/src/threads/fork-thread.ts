@@ -16,7 +16,7 @@ export class ForkThread {
     @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
   ) {}
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, ThreadExists, StorageFull */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, ThreadExists, StorageFull, ContentUnreadable */
   async run(named: NamedThread, { id = newRequestId(), checkpointId }: ForkThreadBody): Promise<ThreadView> {
     const { ref: from, tenant, bytes } = await this.access.settled(named);
     await this.storedBytes.requireRoom(tenant, bytes);

@@ -8,7 +8,7 @@ import { type NamedThread, ThreadAccess } from './thread-access.ts';
 export class GetThread {
   constructor(@Inject(ThreadAccess) private readonly access: ThreadAccess) {}
 
-  /** @throws ThreadNotFound, AmbiguousId */
+  /** @throws ThreadNotFound, AmbiguousId, ContentUnreadable */
   async run(named: NamedThread): Promise<ThreadView> {
     return threadView(await this.access.settled(named));
   }

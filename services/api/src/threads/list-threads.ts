@@ -1,5 +1,5 @@
 import type { ThreadView } from '@millrace/contracts';
-import { type ThreadCatalogue, threadView } from '@millrace/threads';
+import { listedView, type ThreadCatalogue } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { listedTenant } from '../auth/listed-tenant.ts';
@@ -28,13 +28,13 @@ export class ListThreads {
     @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
   ) {}
 
-  /** @throws InvalidCursor, Forbidden */
+  /** @throws InvalidCursor, Forbidden, ContentUnreadable */
   async run({ caller, limit, cursor, tenant }: ListThreadsQuery): Promise<ThreadList> {
     const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
     const page = await this.catalogue.list(scope, { limit, cursor: place });
     return {
-      items: (await this.access.settledPage(page.threads)).map(threadView),
+      items: (await this.access.settledPage(page.threads)).map(listedView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
     };
   }

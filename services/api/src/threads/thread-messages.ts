@@ -22,7 +22,7 @@ export class ThreadMessages {
     @Inject(Conversations) private readonly conversations: Conversations,
   ) {}
 
-  /** @throws ThreadNotFound, AmbiguousId, InvalidCursor, TooManyTexts */
+  /** @throws ThreadNotFound, AmbiguousId, InvalidCursor, TooManyTexts, ContentUnreadable */
   async run({ limit, cursor, ...named }: MessagesQuery): Promise<MessagePage> {
     const from = cursor === undefined ? 0 : Number(readListCursor(cursor));
     const thread = await this.access.readable(named);

@@ -36,7 +36,7 @@ export class ThreadState {
     @Inject(Conversations) private readonly conversations: Conversations,
   ) {}
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, TooManyTexts */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, TooManyTexts, ContentUnreadable */
   async state({ checkpointId, ...named }: NamedState): Promise<ThreadStateView> {
     const thread = await this.access.readable(named);
     const id = checkpointId ?? thread.head;
@@ -44,7 +44,7 @@ export class ThreadState {
     return this.#checkpoint(thread, id);
   }
 
-  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, InvalidCursor, TooManyTexts */
+  /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, InvalidCursor, TooManyTexts, ContentUnreadable */
   async history({ limit, cursor, checkpointId, ...named }: HistoryQuery): Promise<StateHistory> {
     if (cursor !== undefined && !CHECKPOINT_ID.test(cursor)) throw new InvalidCursor();
     const thread = await this.access.readable(named);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LogLimitExceeded } from '@millrace/stream-log';
+import { ContentUnreadable, LogLimitExceeded } from '@millrace/stream-log';
 import { AgentFailed, type AgentFailure } from '../pipelines/agents/agent-failed.ts';
 import { PipelineError } from '../pipelines/definition/pipeline.ts';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing } from './attempt-errors.ts';
@@ -18,6 +18,8 @@ function caused(message: string, cause: unknown): Error {
 describe('a failure, as the caller sees it,', () => {
   it.each<[string, unknown, string, boolean, boolean]>([
     ['a refused key', httpError(401, { code: 'invalid_api_key' }), 'MODEL_ERROR', false, false],
+    ['content that was altered', new ContentUnreadable('altered', SECRET), 'INTERNAL', false, false],
+    ['a key that is away', new ContentUnreadable('unavailable', SECRET), 'INTERNAL', true, false],
     ['a rate limit', httpError(429), 'MODEL_RATE_LIMITED', true, true],
     ['an empty account', httpError(429, { code: 'insufficient_quota' }), 'MODEL_RATE_LIMITED', false, false],
     ['an overloaded model', httpError(529), 'MODEL_ERROR', true, true],
@@ -97,6 +99,11 @@ describe('a failure, as the caller sees it,', () => {
       transient: false,
     });
     expect(of('graph', false, new Error(SECRET)).message).not.toContain('secret');
+    const altered = new ContentUnreadable('altered', SECRET);
+    expect(of('graph', false, altered)).toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringMatching('decrypted'),
+    });
     expect(of('recursion', false, new Error(SECRET))).toMatchObject({ code: 'RECURSION_LIMIT', transient: false });
     expect(of('model', true, httpError(429))).toMatchObject({ code: 'MODEL_RATE_LIMITED', transient: true });
     expect(of('model', false, httpError(429))).toMatchObject({ code: 'MODEL_RATE_LIMITED', transient: false });

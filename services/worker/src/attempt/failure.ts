@@ -1,5 +1,5 @@
 import { type JobError, STREAM_ERROR_CODES, type StreamErrorCode } from '@millrace/contracts';
-import { LogLimitExceeded } from '@millrace/stream-log';
+import { ContentUnreadable, LogLimitExceeded } from '@millrace/stream-log';
 import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
 import { DeadlineExceeded, MalformedEvent, PipelineMissing, TokensUsedUp } from './attempt-errors.ts';
 
@@ -21,6 +21,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof LogLimitExceeded) return final('MODEL_ERROR', LIMIT_MESSAGE);
   if (error instanceof PipelineMissing) return final('INTERNAL', 'The worker does not have this pipeline.', true);
   if (error instanceof MalformedEvent) return final('INTERNAL', 'The pipeline yielded a malformed event.');
+  if (error instanceof ContentUnreadable) return unreadable(error);
   if (error instanceof AgentFailed) return agentFailure(error);
   const stated = failureStatedBy(error);
   if (stated !== null) return stated;
@@ -48,10 +49,16 @@ function agentFailure({ failure, mayRunAgain, cause }: AgentFailed): Failure {
   if (failure === 'recursion') {
     return final('RECURSION_LIMIT', 'The agent took more steps than its recursion limit allows.');
   }
+  if (cause instanceof ContentUnreadable) return unreadable(cause);
   if (failure === 'graph') return final('AGENT_ERROR', 'The agent failed.');
   const ofModel = failureOf(cause);
   if (ofModel.code === 'INTERNAL') return final('MODEL_ERROR', 'A model call of the agent failed.');
   return { ...ofModel, transient: ofModel.transient && mayRunAgain };
+}
+
+function unreadable({ reason }: ContentUnreadable): Failure {
+  if (reason === 'unavailable') return final('INTERNAL', 'The key of what is stored cannot be had now.', true);
+  return final('INTERNAL', 'What is stored of the thread cannot be decrypted.');
 }
 
 const QUOTA_MESSAGE = 'The answer is far longer than expected, and the tenant has used up its tokens of the day (UTC).';

@@ -80,6 +80,7 @@ const UNCLAIMED = {
       'The conversation of the thread would be larger than it may (MILLRACE_MAX_CONVERSATION_BYTES): go on in another thread.',
     retryable: false,
   },
+  unreadable: { code: 'INTERNAL', message: 'What is stored of the thread cannot be decrypted.', retryable: false },
 } as const;
 
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */

@@ -13,12 +13,14 @@ import type { Logger } from '@millrace/runtime';
 import {
   AttemptFenced,
   type Begun,
+  ContentUnreadable,
   type FairQueue,
   type JobCanceller,
   type JobOutline,
   type JobReader,
   keptEvents,
   LogLost,
+  requireContents,
   saidBy,
 } from '@millrace/stream-log';
 import { type AttemptLease, type Ending, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
@@ -86,8 +88,22 @@ export class JobThreads {
   }
 
   /** Claims the thread of an attempt, so that older ones cannot write to it any more. A job that names none has one of its own.
-   *  @returns `not-active`: it is gone, or another job or a newer attempt has it; `too-large`: it has no room for what the job asks */
+   *  @returns `not-active`: it is gone, or another job or a newer attempt has it; `too-large`: it has no room for what the job asks;
+   *  `unreadable`: what is stored of it was altered, or its key was destroyed */
   async claim(
+    ref: JobRef,
+    begun: Begin,
+    leaseToken: string,
+  ): Promise<ClaimedThread | 'not-active' | 'too-large' | 'unreadable'> {
+    try {
+      return await this.#claim(ref, begun, leaseToken);
+    } catch (error) {
+      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return 'unreadable';
+      throw error;
+    }
+  }
+
+  async #claim(
     ref: JobRef,
     { request, attempt }: Begin,
     leaseToken: string,
@@ -143,6 +159,8 @@ export class JobThreads {
   async #ending(ref: JobRef): Promise<Omit<Ending, 'ref' | 'jobId'>> {
     const { reader } = this.ports;
     const job = await reader.outline(ref);
+    // its questions would be lost: the sweep tells the thread later
+    if (job !== null) requireContents(job);
     return {
       ...{ status: statusOf(job), interrupts: job?.interrupts ?? [], pipeline: job?.pipeline },
       said: job === null || this.#isAgent(job.pipeline) ? [] : ((await saidBy(reader, job)) ?? []),

@@ -27,7 +27,7 @@ export class Cancellation {
     const { keptBytes, threadId, ...end } = outcome.end;
     // the job has ended even if these fail: the sweep tells thread and registry, and the worker ignores the queue entry
     await Promise.allSettled([
-      this.#retire({ ...end, ref, threadId, status: 'cancelled', interrupts: [] }, keptBytes),
+      this.#retire({ ...end, ref, threadId, status: 'cancelled', interrupts: [], unreadable: null }, keptBytes),
       this.queue.remove(ref),
     ]);
     return outcome;

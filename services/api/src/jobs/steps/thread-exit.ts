@@ -1,6 +1,6 @@
 import { idOf, type JobRef, type JobStatus, jobRef, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { isFinished, type JobOutline, type JobReader, saidBy } from '@millrace/stream-log';
+import { isFinished, type JobOutline, type JobReader, requireContents, saidBy } from '@millrace/stream-log';
 import { type Checkpoints, type Ending, privateThread, type ThreadRecord, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { CHECKPOINTS, JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
@@ -8,7 +8,10 @@ import { Pipelines } from '../pipelines/pipelines.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 
 /** A job that has ended, and the thread that it belongs to. */
-export type LeavingJob = Pick<JobOutline, 'ref' | 'pipeline' | 'attempt' | 'lastEventId' | 'interrupts'> & {
+export type LeavingJob = Pick<
+  JobOutline,
+  'ref' | 'pipeline' | 'attempt' | 'lastEventId' | 'interrupts' | 'unreadable'
+> & {
   readonly threadId: string;
   readonly status: JobStatus;
 };
@@ -26,9 +29,12 @@ export class ThreadExit {
   ) {}
 
   /** Tells the thread that the job has ended, and queues the next one. May be repeated: by the worker, the API or a sweep,
-   *  whoever died before it was done. */
+   *  whoever died before it was done.
+   *  @throws ContentUnreadable `unavailable`: what it said cannot be read now */
   async leave(job: LeavingJob): Promise<void> {
     const { ref, threadId, status, interrupts } = job;
+    // its questions would be lost
+    requireContents(job);
     const said = job.attempt > 0 && (await this.#remembers(job.pipeline)) ? await saidBy(this.reader, job) : null;
     await this.#tell({
       ...{ ref: threadRef(tenantOf(ref), threadId), jobId: idOf(ref), status: endOf(status, interrupts) },
