@@ -24,7 +24,11 @@ describe.each(['one server', 'a cluster'])('on %s', (place) => {
     const keys = [`own:manager:${SECRETS.own}`, `other:manager:${SECRETS.other}`, `ops:admin:${SECRETS.admin}`];
     system = parts.use(
       await SystemHarness.start({
-        env: { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys.join(), MILLRACE_GRAPHS: GRAPHS, OPENAI_API_KEY: 'x' },
+        env: {
+          ...{ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: keys.join(), MILLRACE_GRAPHS: GRAPHS, OPENAI_API_KEY: 'x' },
+          // the words that are erased are to be seen before
+          MILLRACE_ENCRYPTION_KEYS: '',
+        },
         ...(cluster === null ? {} : { redis: cluster }),
       }),
     );

@@ -70,6 +70,7 @@ export class SystemHarness implements AsyncDisposable {
       MILLRACE_MAX_STREAMS_PER_TENANT: '100000',
       // do not wait for connections that the tests keep open
       MILLRACE_LINGER_MS: '0',
+      ...encryption(env),
       ...env,
     };
     const [apis, workers]: [SpawnedService[], SpawnedService[]] = [[], []];
@@ -197,6 +198,12 @@ async function startProxy(apis: readonly SpawnedService[], settings: ProxySettin
 
 async function wayTo(redis: TestRedis, parts: AsyncDisposableStack): Promise<FaultProxy> {
   return parts.use(await startFaultProxy({ target: redis.port }));
+}
+
+/** Encrypts what is stored if whoever runs the tests wants it: `MILLRACE_TEST_ENCRYPTION=on`. */
+function encryption({ MILLRACE_CHECKPOINTS: checkpoints = 'redis' }: Readonly<Record<string, string>>) {
+  if (process.env['MILLRACE_TEST_ENCRYPTION'] !== 'on' || checkpoints !== 'redis') return {};
+  return { MILLRACE_ENCRYPTION_KEYS: `test:${Buffer.alloc(32, 'test').toString('base64')}` };
 }
 
 function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Record<string, string>>) {

@@ -1,6 +1,7 @@
 export * from './agent.ts';
 export * from './attempt-hook.ts';
 export * from './delta.ts';
+export * from './encryption-settings.ts';
 export * from './error-code.ts';
 export * from './event-id.ts';
 export * from './job.ts';

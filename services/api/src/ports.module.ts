@@ -1,9 +1,10 @@
-import { checkpointLimits, logLimits, threadLimits } from '@millrace/contracts';
+import { checkpointLimits, encryptionOptions, logLimits, threadLimits } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 
 import {
   AbandonedJobs,
   ChannelHub,
+  type ContentCipher,
   FairQueue,
   IdempotencyKeys,
   JobCanceller,
@@ -13,6 +14,7 @@ import {
   JobReader,
   KeySpace,
   LimitDirectory,
+  openContentCipher,
   StoredBytes,
   Subscribers,
   TenantSlots,
@@ -36,6 +38,7 @@ import type { ApiSettings } from './settings.ts';
 import {
   ABANDONED_JOBS,
   CHECKPOINTS,
+  CONTENT_CIPHER,
   FAIR_QUEUE,
   IDEMPOTENCY_KEYS,
   JOB_CANCELLER,
@@ -77,9 +80,11 @@ export class PortsModule implements OnApplicationShutdown {
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(THREAD_TOPICS) private readonly threadTopics: ThreadTopics,
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
+    @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
   ) {}
 
-  static of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): DynamicModule {
+  /** @throws ContentUnreadable a master key is missing that wraps what Redis has */
+  static async of({ settings, logger, redisFactory, stalledReaders }: ProcessContext): Promise<DynamicModule> {
     const limits = logLimits(settings);
     const redis = redisFactory.connect('command');
     const keys = new KeySpace(settings.MILLRACE_KEY_PREFIX);
@@ -87,11 +92,12 @@ export class PortsModule implements OnApplicationShutdown {
       connection: redisFactory.connect('subscriber'),
       sharded: redisFactory.mode === 'cluster',
     });
-    const reader = new JobReader(redis, keys);
+    const cipher = await openContentCipher(encryptionOptions(settings), redis, keys);
+    const reader = new JobReader(redis, keys, cipher);
     const ledger = new UsageLedger(redis, keys);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
     const storedBytes = new StoredBytes(redis, keys);
-    const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings));
+    const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings), cipher);
     const ports = new Map<symbol | typeof StalledReaders, unknown>([
       [StalledReaders, stalledReaders],
       [SETTINGS, settings],
@@ -99,7 +105,8 @@ export class PortsModule implements OnApplicationShutdown {
       [REDIS_FACTORY, redisFactory],
       [REDIS, redis],
       [KEYS, keys],
-      [JOB_OPENER, new JobOpener(redis, keys, limits)],
+      [CONTENT_CIPHER, cipher],
+      [JOB_OPENER, new JobOpener(redis, keys, limits, cipher)],
       [JOB_READER, reader],
       [JOB_ERASER, new JobEraser(redis, keys)],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
@@ -112,7 +119,7 @@ export class PortsModule implements OnApplicationShutdown {
       [LIMIT_DIRECTORY, new LimitDirectory(redis, keys)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
-      [SUBSCRIBERS, new Subscribers(redis, hub, keys)],
+      [SUBSCRIBERS, new Subscribers(redis, hub, keys, cipher)],
       [THREAD_TOPICS, new ThreadTopics(new ThreadTurns(redis, threadKeys), hub)],
       [THREADS, threads],
       [THREAD_CATALOGUE, new ThreadCatalogue(redis, threadKeys, threads)],
@@ -123,7 +130,7 @@ export class PortsModule implements OnApplicationShutdown {
       useFactory: () =>
         openCheckpoints({
           checkpoints: settings.MILLRACE_CHECKPOINTS,
-          ...{ redis, keys: threadKeys, limits: checkpointLimits(settings), storedBytes },
+          ...{ redis, keys: threadKeys, limits: checkpointLimits(settings), storedBytes, cipher },
         }),
     };
     return { module: PortsModule, providers: [...providers, checkpoints], exports: [...ports.keys(), CHECKPOINTS] };
@@ -134,5 +141,6 @@ export class PortsModule implements OnApplicationShutdown {
     this.subscribers.close();
     this.subscribers.hub.close();
     await this.checkpoints.close();
+    this.cipher.close();
   }
 }

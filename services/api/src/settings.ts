@@ -1,4 +1,6 @@
 import {
+  encryptionSettings,
+  encryptsCheckpoints,
   integer,
   keySettings,
   milliseconds,
@@ -69,6 +71,7 @@ export const apiSettingsSchema = z
     ...streamLogSettings,
     ...threadSettings,
     ...webhookSettings,
+    ...encryptionSettings,
     MILLRACE_AUTH: z
       .string()
       .transform((text) => text.split(',').flatMap((kind) => kind.trim() || []))
@@ -193,6 +196,7 @@ export const apiSettingsSchema = z
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, which is served at /'),
   })
   .check(recordOutlivesLog)
+  .check(encryptsCheckpoints)
   .superRefine((settings, context) => {
     if (settings.MILLRACE_AUTH === undefined && !LOOPBACK.has(settings.HOST)) {
       context.addIssue({

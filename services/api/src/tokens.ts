@@ -22,6 +22,8 @@ export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
 export const THREADS = Symbol('Threads');
 export const THREAD_CATALOGUE = Symbol('ThreadCatalogue');
 export const CHECKPOINTS = Symbol('Checkpoints');
+/** ContentCipher of @millrace/stream-log: what encrypts what is stored */
+export const CONTENT_CIPHER = Symbol('ContentCipher');
 export const SUBSCRIBERS = Symbol('Subscribers');
 export const THREAD_TOPICS = Symbol('ThreadTopics');
 export const AUTHENTICATOR = Symbol('Authenticator');

@@ -1,13 +1,15 @@
-import { checkpointLimits, logLimits, threadLimits } from '@millrace/contracts';
+import { checkpointLimits, encryptionOptions, logLimits, threadLimits } from '@millrace/contracts';
 import { type Logger, type RedisFactory, redisFactory } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,
   ChannelHub,
+  ContentCipher,
   FairQueue,
   JobCanceller,
   JobReader,
   KeySpace,
+  openContentCipher,
   type RedisConnection,
   StoredBytes,
   TenantSlots,
@@ -30,9 +32,14 @@ import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens
 /** Provides what sends commands on the worker's connection. */
 function onCommands<T>(
   provide: InjectionToken,
-  useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) => T | Promise<T>,
+  useFactory: (
+    redis: RedisConnection,
+    keys: KeySpace,
+    settings: WorkerSettings,
+    cipher: ContentCipher,
+  ) => T | Promise<T>,
 ): FactoryProvider<T> {
-  return { provide, inject: [COMMANDS, KeySpace, SETTINGS], useFactory };
+  return { provide, inject: [COMMANDS, KeySpace, SETTINGS, ContentCipher], useFactory };
 }
 
 /** The Redis connections, and the worker's side of the stream log: it writes logs and never follows them. */
@@ -56,32 +63,43 @@ function onCommands<T>(
       inject: [REDIS],
       useFactory: (redis: RedisFactory) => new ChannelHub({ connection: redis.connect('subscriber'), sharded: false }),
     },
-    onCommands(AttemptStarter, (redis, keys, settings) => new AttemptStarter(redis, keys, logLimits(settings))),
+    {
+      provide: ContentCipher,
+      inject: [COMMANDS, KeySpace, SETTINGS],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
+        openContentCipher(encryptionOptions(settings), redis, keys),
+    },
+    onCommands(
+      AttemptStarter,
+      (redis, keys, settings, cipher) => new AttemptStarter(redis, keys, logLimits(settings), cipher),
+    ),
     onCommands(FairQueue, (redis, keys, settings) => new FairQueue(redis, keys, logLimits(settings))),
     onCommands(
       TenantSlots,
       (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     ),
     onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
-    onCommands(JobReader, (redis, keys) => new JobReader(redis, keys)),
+    onCommands(JobReader, (redis, keys, _, cipher) => new JobReader(redis, keys, cipher)),
     onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
-    onCommands(SAVERS, (redis, keys, settings) =>
+    onCommands(SAVERS, (redis, keys, settings, cipher) =>
       openSavers({
         checkpoints: settings.MILLRACE_CHECKPOINTS,
         redis,
         storedBytes: new StoredBytes(redis, keys),
         keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
         limits: checkpointLimits(settings),
+        cipher,
       }),
     ),
     onCommands(
       Threads,
-      (redis, keys, settings) =>
+      (redis, keys, settings, cipher) =>
         new Threads(
           redis,
           new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
           new StoredBytes(redis, keys),
           threadLimits(settings),
+          cipher,
         ),
     ),
     {
@@ -101,12 +119,14 @@ export class RedisModule implements OnApplicationShutdown {
     @Inject(CancelListener) readonly cancelListener: CancelListener,
     @Inject(CONTROL_HUB) readonly hub: ChannelHub,
     @Inject(SAVERS) readonly savers: Savers,
+    @Inject(ContentCipher) readonly cipher: ContentCipher,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
     this.cancelListener.close();
     this.hub.close();
     await this.savers.close();
+    this.cipher.close();
     this.redis.close();
   }
 }

@@ -1,4 +1,6 @@
 import {
+  encryptionSettings,
+  encryptsCheckpoints,
   integer,
   keySettings,
   MODEL_PROVIDERS,
@@ -34,6 +36,7 @@ export const workerSettingsSchema = z
     ...streamLogSettings,
     ...threadSettings,
     ...webhookSettings,
+    ...encryptionSettings,
     MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
     MILLRACE_WORKER_MAX_ALONE: integer()
       .min(1)
@@ -124,6 +127,7 @@ export const workerSettingsSchema = z
     HOST: z.string().default('127.0.0.1').describe('Address that the process listens on'),
   })
   .check(recordOutlivesLog)
+  .check(encryptsCheckpoints)
   .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: min, MILLRACE_RETRY_MAX_DELAY_MS: max }) => min <= max, {
     path: ['MILLRACE_RETRY_MAX_DELAY_MS'],
     message: 'must be at least MILLRACE_RETRY_MIN_DELAY_MS',

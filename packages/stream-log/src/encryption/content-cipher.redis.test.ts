@@ -127,8 +127,18 @@ describe('master keys', () => {
     const before = deployment.process({ m1 });
     const sealed = await Promise.all(['a', 'b', 'c'].map((tenant) => seal(before, tenant, tenant)));
     const after = deployment.process({ m2, m1 });
-    expect(await after.rewrapAll(true)).toEqual({ rewrapped: 3, wrappedBy: new Map([['m2', 3]]) });
-    expect(await after.rewrapAll(true)).toEqual({ rewrapped: 0, wrappedBy: new Map([['m2', 3]]) });
+    expect(await after.rewrapAll()).toEqual({
+      rewrapped: 3,
+      unused: ['m1'],
+      missing: [],
+      wrappedBy: new Map([['m2', 3]]),
+    });
+    expect(await after.rewrapAll()).toEqual({
+      rewrapped: 0,
+      unused: ['m1'],
+      missing: [],
+      wrappedBy: new Map([['m2', 3]]),
+    });
     const without = deployment.process({ m2 });
     for (const [place, tenant] of ['a', 'b', 'c'].entries()) {
       for (const cipher of [before, after, without])
@@ -139,13 +149,13 @@ describe('master keys', () => {
   it('are missed by their ids', async () => {
     using deployment = new Deployment();
     await seal(deployment.process({ old: masterKey('old') }), 'a', 'text');
-    await expect(deployment.process({ new: masterKey('new') }).rewrapAll(false)).rejects.toThrow('no key "old"');
+    await expect(deployment.process({ new: masterKey('new') }).checkMasterKeys()).rejects.toThrow('no key "old"');
   });
 
   it('are noticed to be others under the same id', async () => {
     using deployment = new Deployment();
     await seal(deployment.process({ m1: masterKey('m1') }), 'a', 'text');
-    await expect(deployment.process({ m1: masterKey('m1') }).rewrapAll(false)).rejects.toThrow(
+    await expect(deployment.process({ m1: masterKey('m1') }).checkMasterKeys()).rejects.toThrow(
       '"m1" does not unwrap the data key',
     );
   });
@@ -164,7 +174,7 @@ describe('master keys', () => {
       },
       unwrap: (tenant, bytes) => m2.unwrap(tenant, bytes),
     };
-    const report = await deployment.process({ m2: slow, m1 }).rewrapAll(true);
+    const report = await deployment.process({ m2: slow, m1 }).rewrapAll();
     expect([destroyed, report?.rewrapped]).toEqual([true, 0]);
     expect(await redis.hlen(deployment.keys.dataKeys)).toBe(0);
     expect(await reasonOf(open(old, 'a', sealed))).toBe('destroyed');

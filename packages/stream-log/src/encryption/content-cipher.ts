@@ -42,10 +42,20 @@ export class ContentCipher {
     await this.#keys?.destroy(tenant);
   }
 
+  /** whether there are master keys beside the one in use: data keys may have to be wrapped anew */
+  get hasOldKeys(): boolean {
+    return this.#keys?.hasOldMasterKeys ?? false;
+  }
+
+  /** @throws ContentUnreadable `unavailable`: a master key is missing, or is another one than its id says */
+  async checkMasterKeys(): Promise<void> {
+    await this.#keys?.checkMasterKeys();
+  }
+
   /** @see TenantKeys.rewrapAll
    *  @returns null: nothing is encrypted */
-  async rewrapAll(changes: boolean): Promise<RewrapReport | null> {
-    return (await this.#keys?.rewrapAll(changes)) ?? null;
+  async rewrapAll(): Promise<RewrapReport | null> {
+    return (await this.#keys?.rewrapAll()) ?? null;
   }
 
   close(): void {

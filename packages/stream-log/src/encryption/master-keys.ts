@@ -1,19 +1,13 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { MasterKeySetting } from '@millrace/contracts';
 
 /** What wraps the data keys of tenants: a master key of the settings, or a key management service. */
 export interface KeyWrapper {
   wrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
   /** @throws Error it cannot */
   unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
-}
-
-/** A master key as the settings hold it. */
-export interface MasterKeySetting {
-  readonly id: string;
-  /** 32 bytes in base64 */
-  readonly key: string;
 }
 
 /** Stands for the key management service where others have the id of a master key. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ContentUnreadable } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
-import type { KeyWrapper } from './master-keys.ts';
+import { type KeyWrapper, KMS_ID } from './master-keys.ts';
 import { KEY_ID_LENGTH } from './place-key.ts';
 
 /** Data keys that a process has in memory; the one that was used longest ago goes first. */
@@ -33,6 +33,10 @@ interface CachedKey extends TenantKey {
 /** What a pass over all data keys has found. */
 export interface RewrapReport {
   readonly rewrapped: number;
+  /** master keys that wrap nothing any more: they may leave the settings once all processes have the same first one */
+  readonly unused: readonly string[];
+  /** master keys that wrap data keys and that the settings do not have */
+  readonly missing: readonly string[];
   /** tenants by the id of the master key that wraps their data keys */
   readonly wrappedBy: ReadonlyMap<string, number>;
 }
@@ -68,6 +72,11 @@ export class TenantKeys {
     this.#wrappers = wrappers;
     this.#currentWrapper = first;
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS);
+  }
+
+  /** whether the settings have more than the master key in use */
+  get hasOldMasterKeys(): boolean {
+    return this.#wrappers.size > 1;
   }
 
   close(): void {
@@ -115,33 +124,46 @@ export class TenantKeys {
     this.#cached.delete(tenant);
   }
 
-  /** Goes through all data keys, and wraps those anew that another than the current master key wraps.
-   *  @param changes false: only looks
+  /** Tries one data key of each master key. A key management service is not asked: it may be back before it is needed.
    *  @throws ContentUnreadable `unavailable`: a master key is missing, or is another one than its id says */
-  async rewrapAll(changes: boolean): Promise<RewrapReport> {
-    const wrappedBy = new Map<string, number>();
+  async checkMasterKeys(): Promise<void> {
     const tried = new Set<string>();
+    for await (const [tenant, stored] of this.#all()) {
+      const { wrapperId } = parsed(stored);
+      if (tried.has(wrapperId)) continue;
+      tried.add(wrapperId);
+      if (wrapperId !== KMS_ID || !this.#wrappers.has(wrapperId)) await this.#unwrapped(tenant, stored);
+    }
+  }
+
+  /** Wraps the data keys anew that another than the current master key wraps. Those that cannot be had now stay as they are. */
+  async rewrapAll(): Promise<RewrapReport> {
+    const wrappedBy = new Map<string, number>();
     let rewrapped = 0;
+    for await (const [tenant, stored] of this.#all()) {
+      const { wrapperId } = parsed(stored);
+      const isChanged = wrapperId !== this.#currentWrapper && (await this.#rewrap(tenant, stored));
+      if (isChanged) rewrapped += 1;
+      const wrapper = isChanged ? this.#currentWrapper : wrapperId;
+      wrappedBy.set(wrapper, (wrappedBy.get(wrapper) ?? 0) + 1);
+    }
+    const others = [...this.#wrappers.keys()].filter((id) => id !== this.#currentWrapper);
+    return {
+      rewrapped,
+      unused: others.filter((id) => !wrappedBy.has(id)),
+      missing: [...wrappedBy.keys()].filter((id) => !this.#wrappers.has(id)),
+      wrappedBy,
+    };
+  }
+
+  /** All data keys, as Redis has them: tenant, key. One may come twice, if others come meanwhile. */
+  async *#all(): AsyncGenerator<[string, string], void, undefined> {
     for (let cursor = '0'; ; ) {
       const [next, page] = await this.#redis.hscan(this.#key, cursor, 'COUNT', BATCH);
-      for (let i = 0; i + 1 < page.length; i += 2) {
-        const [tenant = '', stored = ''] = page.slice(i, i + 2);
-        const { wrapperId } = parsed(stored);
-        // a key of each kind is tried, so that a wrong one is found at the start
-        if (!tried.has(wrapperId) && this.#wrappers.has(wrapperId)) await this.#unwrapped(tenant, stored);
-        tried.add(wrapperId);
-        const isOld = wrapperId !== this.#currentWrapper;
-        const isChanged = changes && isOld && (await this.#rewrap(tenant, stored));
-        if (isChanged) rewrapped += 1;
-        const wrapper = isChanged ? this.#currentWrapper : wrapperId;
-        wrappedBy.set(wrapper, (wrappedBy.get(wrapper) ?? 0) + 1);
-      }
+      for (let i = 0; i + 1 < page.length; i += 2) yield page.slice(i, i + 2) as [string, string];
       cursor = next;
-      if (cursor === '0') break;
+      if (cursor === '0') return;
     }
-    const missing = [...wrappedBy].find(([id]) => !this.#wrappers.has(id));
-    if (missing !== undefined) throw missingMaster(missing[0], `the data keys of ${missing[1]} tenants`);
-    return { rewrapped, wrappedBy };
   }
 
   /** One look-up at a time for a tenant, however many wait for it. */
@@ -201,9 +223,13 @@ export class TenantKeys {
   }
 
   async #rewrap(tenant: string, stored: string): Promise<boolean> {
-    if (!this.#wrappers.has(parsed(stored).wrapperId)) return false;
-    const { id, secret } = await this.#unwrapped(tenant, stored);
-    return (await this.#run('rewrap', [this.#key], [tenant, stored, await this.#wrapped(tenant, id, secret)])) === 1;
+    try {
+      const { id, secret } = await this.#unwrapped(tenant, stored);
+      return (await this.#run('rewrap', [this.#key], [tenant, stored, await this.#wrapped(tenant, id, secret)])) === 1;
+    } catch (error) {
+      if (error instanceof ContentUnreadable) return false;
+      throw error;
+    }
   }
 
   async #wrapped(tenant: string, id: string, secret: Uint8Array): Promise<string> {
@@ -232,7 +258,7 @@ export class TenantKeys {
 }
 
 function missingMaster(id: string, what: string): ContentUnreadable {
-  const setting = id === 'kms' ? 'MILLRACE_ENCRYPTION_KMS is not set' : `MILLRACE_ENCRYPTION_KEYS has no key "${id}"`;
+  const setting = id === KMS_ID ? 'MILLRACE_ENCRYPTION_KMS is not set' : `MILLRACE_ENCRYPTION_KEYS has no key "${id}"`;
   return new ContentUnreadable('unavailable', `${setting}, which wraps ${what}`);
 }
 

@@ -1,5 +1,5 @@
 import type { JobError, JobView } from '@millrace/contracts';
-import { type JobOutline, requireContents } from './record.ts';
+import type { JobOutline } from './record.ts';
 
 /** Said of a job whose words were altered in Redis, or whose key was destroyed. */
 export const UNREADABLE: JobError = {
@@ -8,10 +8,11 @@ export const UNREADABLE: JobError = {
   retryable: false,
 };
 
-/** What callers see of a record. The prompt is left out. @see PROTOCOL.md §5
- *  @throws ContentUnreadable `unavailable` */
+const UNREADABLE_NOW: JobError = { ...UNREADABLE, message: 'The key of the job cannot be had now.', retryable: true };
+
+/** What callers see of a record. The prompt is left out. A list goes on after a job whose words cannot be read: it says so
+ *  itself. @see PROTOCOL.md §5 */
 export function viewOf(job: JobOutline): JobView {
-  requireContents(job);
   return {
     id: job.jobId,
     status: job.status,
@@ -24,12 +25,17 @@ export function viewOf(job: JobOutline): JobView {
     finishedAt: isoOrNull(job.finishedAt),
     lastEventId: job.lastEventId,
     usage: job.usage,
-    error: job.unreadable === null ? job.error : UNREADABLE,
+    error: shownError(job),
     metadata: job.metadata,
     threadId: job.threadId,
     output: job.output,
     interrupts: job.interrupts,
   };
+}
+
+function shownError({ unreadable, error }: JobOutline): JobError | null {
+  if (unreadable === null) return error;
+  return unreadable.reason === 'unavailable' ? UNREADABLE_NOW : UNREADABLE;
 }
 
 function isoOrNull(ms: number | null): string | null {

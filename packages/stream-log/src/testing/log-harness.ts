@@ -5,6 +5,9 @@ import { Cluster, Redis } from 'ioredis';
 import { AttemptStarter, type Begun } from '../attempt/attempt-starter.ts';
 import type { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { ChannelHub } from '../channel/channel-hub.ts';
+import { ContentCipher, PLAIN } from '../encryption/content-cipher.ts';
+import type { KeyWrapper } from '../encryption/master-keys.ts';
+import { TenantKeys } from '../encryption/tenant-keys.ts';
 import { JobNotFound } from '../errors.ts';
 import type { EventSink, Subscription } from '../follow/subscriber.ts';
 import { type FollowOptions, Subscribers } from '../follow/subscribers.ts';
@@ -39,9 +42,9 @@ export const REQUEST: JobRequest = {
 export class FollowingNode extends Subscribers {
   readonly #reader: JobReader;
 
-  constructor(redis: RedisConnection, hub: ChannelHub, keys: KeySpace) {
-    super(redis, hub, keys);
-    this.#reader = new JobReader(redis, keys);
+  constructor(redis: RedisConnection, hub: ChannelHub, keys: KeySpace, cipher?: ContentCipher) {
+    super(redis, hub, keys, cipher);
+    this.#reader = new JobReader(redis, keys, cipher);
   }
 
   /** Looks a job up and follows it, as a caller that knows its reference. */
@@ -61,31 +64,51 @@ export class LogHarness implements AsyncDisposable {
   readonly canceller: JobCanceller;
   readonly starter: AttemptStarter;
   readonly limits: LogLimits;
+  readonly cipher: ContentCipher;
   readonly #connect: () => RedisConnection;
   readonly #closers: (() => void)[] = [];
 
-  constructor(connect: () => RedisConnection, limits: Partial<LogLimits> = {}) {
+  /** @param wrappers by id; empty: nothing is encrypted */
+  constructor(
+    connect: () => RedisConnection,
+    limits: Partial<LogLimits> = {},
+    wrappers: ReadonlyMap<string, KeyWrapper> = new Map(),
+  ) {
     this.#connect = connect;
     this.redis = this.connection();
     const all = { ...LIMITS, ...limits };
     this.limits = all;
-    this.opener = new JobOpener(this.redis, this.keys, all);
-    this.reader = new JobReader(this.redis, this.keys);
+    this.cipher = this.cipherWith(wrappers);
+    this.opener = new JobOpener(this.redis, this.keys, all, this.cipher);
+    this.reader = new JobReader(this.redis, this.keys, this.cipher);
     this.canceller = new JobCanceller(this.redis, this.keys, all);
-    this.starter = new AttemptStarter(this.redis, this.keys, all);
+    this.starter = new AttemptStarter(this.redis, this.keys, all, this.cipher);
   }
 
-  static single(url: string, limits?: Partial<LogLimits>): LogHarness {
+  static single(url: string, limits?: Partial<LogLimits>, wrappers?: ReadonlyMap<string, KeyWrapper>): LogHarness {
     const retryStrategy = () => 50;
     return new LogHarness(
       () => new Redis(url, { autoResubscribe: false, maxRetriesPerRequest: null, retryStrategy }),
       limits,
+      wrappers,
     );
   }
 
-  static cluster(ports: readonly number[]): LogHarness {
+  static cluster(ports: readonly number[], wrappers?: ReadonlyMap<string, KeyWrapper>): LogHarness {
     const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
-    return new LogHarness(() => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }));
+    return new LogHarness(
+      () => new Cluster(nodes, { shardedSubscribers: true, slotsRefreshInterval: 1_000 }),
+      {},
+      wrappers,
+    );
+  }
+
+  /** What encrypts in another process. */
+  cipherWith(wrappers: ReadonlyMap<string, KeyWrapper>): ContentCipher {
+    if (wrappers.size === 0) return PLAIN;
+    const cipher = new ContentCipher(new TenantKeys(this.redis, this.keys, wrappers));
+    this.#closers.unshift(() => cipher.close());
+    return cipher;
   }
 
   connection(): RedisConnection {
@@ -97,9 +120,9 @@ export class LogHarness implements AsyncDisposable {
   }
 
   /** A node with connections of its own, or with those that a test wants to break. */
-  node({ reads = this.connection(), subscriber = this.connection() } = {}): FollowingNode {
+  node({ reads = this.connection(), subscriber = this.connection(), cipher = this.cipher } = {}): FollowingNode {
     const hub = new ChannelHub({ connection: subscriber, sharded: this.redis.isCluster });
-    const subscribers = new FollowingNode(reads, hub, this.keys);
+    const subscribers = new FollowingNode(reads, hub, this.keys, cipher);
     this.#closers.unshift(() => {
       subscribers.close();
       hub.close();
@@ -109,7 +132,8 @@ export class LogHarness implements AsyncDisposable {
 
   /** A job that is queued. */
   async job(request: Partial<JobRequest> = {}, ref = jobRef('default', newRequestId())): Promise<JobRef> {
-    await this.opener.open(new NewJob({ ref, fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} }));
+    const parts = { ref, fingerprint: 'f', request: { ...REQUEST, ...request }, metadata: {} };
+    await this.opener.open(new NewJob(parts, await this.opener.sealerOf(ref)));
     return ref;
   }
 

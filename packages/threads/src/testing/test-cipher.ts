@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ContentCipher, KeySpace, MasterKey, PLAIN, type RedisConnection, TenantKeys } from '@millrace/stream-log';
 
 /** Runs the tests of a harness with everything encrypted. */
-const ENCRYPTS = process.env['MILLRACE_TEST_ENCRYPTED'] === '1';
+const ENCRYPTS = process.env['MILLRACE_TEST_ENCRYPTION'] === 'on';
 
 const master = new MasterKey('test', randomBytes(32).toString('base64'));
 

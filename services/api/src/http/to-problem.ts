@@ -1,6 +1,12 @@
 import type { ProblemCode } from '@millrace/contracts';
 import { RequestFault } from '@millrace/protocols';
-import { IdempotencyMismatch, JobNotFound, LogExpired, SubscriptionUnconfirmed } from '@millrace/stream-log';
+import {
+  ContentUnreadable,
+  IdempotencyMismatch,
+  JobNotFound,
+  LogExpired,
+  SubscriptionUnconfirmed,
+} from '@millrace/stream-log';
 import { ThreadBeingMade } from '@millrace/threads';
 import { HttpException } from '@nestjs/common';
 import { shownErrors } from './field-errors.ts';
@@ -23,6 +29,13 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
+  }
+  if (error instanceof ContentUnreadable) {
+    if (error.reason === 'unavailable') return new Unavailable({ cause: error });
+    return new Problem(
+      'INTERNAL',
+      'What is stored of this cannot be decrypted: it was altered, or its key is destroyed.',
+    );
   }
   if (error instanceof ThreadBeingMade) {
     return new Problem('THREAD_BUSY', 'A fork is just making this thread: send the request again.', {

@@ -52,7 +52,11 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     renew: () => called('renew', () => held),
     unreserve: (_tenant: string, _key: string, id: string) => called(`unreserve ${id}`, () => undefined),
   };
-  const opener = { open: () => called('open', open) };
+  const opener = {
+    open: () => called('open', open),
+    sealerOf: () => null,
+    isMadeBy: async (known: { fingerprint: string }, fingerprint: string) => known.fingerprint === fingerprint,
+  };
   const intake = new Intake(
     { MILLRACE_MAX_QUEUED_JOBS: 1 } as ApiSettings,
     reader as unknown as JobReader,

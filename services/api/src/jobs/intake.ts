@@ -18,6 +18,7 @@ import {
   type JobOutline,
   type JobReader,
   NewJob,
+  requireContents,
   type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -93,6 +94,7 @@ export class Intake {
   ) {}
 
   /** @throws QueueFull, TooManyJobs, StorageFull
+   *  @throws ContentUnreadable the key of the tenant cannot be had now
    *  @throws IdempotencyMismatch the id stands for another body
    *  @throws what `resolve` and `ready` reject with */
   async accept(submission: Submission): Promise<AcceptedJob> {
@@ -101,13 +103,15 @@ export class Intake {
     // limits apply to new work only: a repeated request always gets its job
     const known = mayExist ? await this.reader.outline(ref) : null;
     if (known !== null) {
-      if (known.fingerprint !== fingerprint) throw new IdempotencyMismatch(ref);
+      requireContents(known);
+      if (!(await this.opener.isMadeBy(known, fingerprint))) throw new IdempotencyMismatch(ref);
       const heldId = await this.#heldBy(submission);
       return heldId === jobId ? this.#found(known) : this.accept({ ...submission, jobId: heldId });
     }
     const { request, answers } = await resolve();
     const idempotencyDigest = idempotencyKey === null ? null : digestOf(tenant, idempotencyKey);
-    const job = new NewJob({ ref, fingerprint, request, metadata, traceparent, idempotencyDigest });
+    const sealer = await this.opener.sealerOf(ref);
+    const job = new NewJob({ ref, fingerprint, request, metadata, traceparent, idempotencyDigest }, sealer);
     const priority = await this.#admit(job, submission);
     const heldId = await this.#claim(submission);
     if (heldId !== jobId) {

@@ -21,6 +21,7 @@ import { Cancellation } from './steps/cancellation.ts';
 import { JobErasure } from './steps/job-erasure.ts';
 import { ThreadEntry } from './steps/thread-entry.ts';
 import { ThreadExit } from './steps/thread-exit.ts';
+import { MasterKeyRotation } from './sweep/master-key-rotation.ts';
 import { Sweep } from './sweep/sweep.ts';
 import { ThreadSweep } from './sweep/thread-sweep.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
@@ -52,6 +53,7 @@ import { WaitForJob } from './wait-for-job.ts';
     DisconnectLeases,
     UnlistedJobs,
     ThreadSweep,
+    MasterKeyRotation,
     Sweep,
   ],
   exports: [

@@ -11,7 +11,7 @@ import {
   type WireRun,
   wireRun,
 } from '@millrace/protocols';
-import { JobNotFound, type JobOutline, viewOf } from '@millrace/stream-log';
+import { JobNotFound, type JobOutline, requireContents, viewOf } from '@millrace/stream-log';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -185,6 +185,7 @@ export class LangGraphRunsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WireRun> {
     const job = await this.#job(threadId, jobId, caller);
+    requireContents(job);
     nameRequest(reply, jobId);
     return wireRun(viewOf(job));
   }

@@ -1,10 +1,11 @@
+import type { ContentCipher } from '@millrace/stream-log';
 import type { Checkpoints, ThreadCatalogue, ThreadPage } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.ts';
 import type { Caller } from '../auth/caller.ts';
 import { Unavailable } from '../http/problem.ts';
 import { JobQueue } from '../jobs/queue/job-queue.ts';
-import { CHECKPOINTS, THREAD_CATALOGUE } from '../tokens.ts';
+import { CHECKPOINTS, CONTENT_CIPHER, THREAD_CATALOGUE } from '../tokens.ts';
 import { Erasure } from './erasure.ts';
 
 const BATCH = 100;
@@ -19,6 +20,7 @@ export class EraseTenant {
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
     @Inject(Erasure) private readonly erasure: Erasure,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
     @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
@@ -26,6 +28,8 @@ export class EraseTenant {
    *  @throws Unavailable new jobs came all the time: withdraw the tenant's keys first */
   async run(tenant: string, caller: Caller): Promise<void> {
     const by = tenant === caller.tenant ? 'owner' : 'admin';
+    // first: a job that comes meanwhile then has a key that stays
+    await this.cipher.destroy(tenant);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const erased = (await this.#eraseThreads(tenant, by)) + (await this.erasure.jobs({ tenant }, by));
       if (erased > 0) continue;

@@ -3,6 +3,7 @@ import {
   type AttemptOutcome,
   type AttemptUsage,
   idOf,
+  type JobError,
   type JobRef,
   type ModelPrices,
   type ThreadRef,
@@ -15,6 +16,7 @@ import {
   type FairQueue,
   StreamLogError,
   type TenantSlots,
+  UNREADABLE,
   type UsageLedger,
   usageOfAttempt,
 } from '@millrace/stream-log';
@@ -82,6 +84,21 @@ const UNCLAIMED = {
   },
   unreadable: { code: 'INTERNAL', message: 'What is stored of the thread cannot be decrypted.', retryable: false },
 } as const;
+
+/** Why a job must not run again, as its caller is told. */
+const REFUSALS: Readonly<Record<Extract<Begun, { kind: 'refused' }>['reason'], JobError>> = {
+  'has-output': {
+    code: 'WORKER_LOST',
+    message: 'The worker was lost after the answer had begun, and the job asked to fail in that case.',
+    retryable: true,
+  },
+  'too-many-attempts': {
+    code: 'WORKER_LOST',
+    message: 'The job has lost its worker too many times.',
+    retryable: true,
+  },
+  unreadable: UNREADABLE,
+};
 
 /** Runs jobs, from the pick-up of a queue entry to its end. Knows neither the queue nor LangChain. */
 export class JobRunner {
@@ -261,14 +278,11 @@ export class JobRunner {
       logger.info({ reason: begun.kind }, 'nothing to do');
       return 'void';
     }
-    const message =
-      begun.reason === 'has-output'
-        ? 'The worker was lost after the answer had begun, and the job asked to fail in that case.'
-        : 'The job has lost its worker too many times.';
-    const keptBytes = await starter.fail(ref, { code: 'WORKER_LOST', message, retryable: true });
+    const error = REFUSALS[begun.reason];
+    const keptBytes = await starter.fail(ref, error);
     if (keptBytes !== null) await threads.leave(ref, begun.thread);
     this.#hint(fairQueue.retire({ ref, keptBytes }));
-    logger.warn({ reason: begun.reason, code: 'WORKER_LOST' }, 'failed');
+    logger.warn({ reason: begun.reason, code: error.code }, 'failed');
     return keptBytes === null ? 'void' : 'failed';
   }
 }

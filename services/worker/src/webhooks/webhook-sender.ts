@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { idOf, type JobRef } from '@millrace/contracts';
 import { hostOf, isPrivateUrl, PrivateAddress, publicLookup } from '@millrace/runtime';
-import { isFinished, type JobReader, viewOf } from '@millrace/stream-log';
+import { isFinished, type JobReader, requireContents, viewOf } from '@millrace/stream-log';
 import { Webhook } from 'standardwebhooks';
 import { Agent } from 'undici';
 
@@ -50,9 +50,11 @@ export class WebhookSender {
     });
   }
 
-  /** @returns what is to be told to whom; null: nobody any more, the job is erased or expired */
+  /** @returns what is to be told to whom; null: nobody any more, the job is erased or expired, or was altered
+   *  @throws ContentUnreadable its key cannot be had now */
   async read(ref: JobRef): Promise<Notice | null> {
     const job = await this.#options.reader.outline(ref);
+    if (job !== null) requireContents(job);
     if (job === null || job.webhook === null || !isFinished(job.status)) return null;
     return { id: idOfWebhook(ref), url: new URL(job.webhook), body: JSON.stringify(viewOf(job)) };
   }

@@ -69,7 +69,8 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
       refs.map(async (ref, place) => {
         const record = records[place];
         if (record && !isFinished(record.status)) return; // Redis has lost the list of open jobs
-        if (record?.webhook) await addTo(queue, ref);
+        // its worker reads where to: an entry for a job without one does nothing
+        if (record?.webhook || record?.unreadable?.reason === 'unavailable') await addTo(queue, ref);
         await this.jobs.forget(ref);
       }),
     );

@@ -1,10 +1,12 @@
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import {
   type AbandonedJobs,
+  ContentUnreadable,
   type FairQueue,
   type IdempotencyKeys,
   isFinished,
   type JobEraser,
+  type JobOutline,
   type JobReader,
   type UsageSettlement,
 } from '@millrace/stream-log';
@@ -53,7 +55,7 @@ export class JobErasure {
   async ended(job: ErasableJob): Promise<boolean> {
     // what it has used stays in the ledger, and can be learned from its record and log only
     const outline = await this.reader.outline(job.ref);
-    if (outline !== null && isFinished(outline.status)) await this.settlement.settle(outline);
+    if (outline !== null && isFinished(outline.status)) await this.#settle(outline);
     if (!(await this.eraser.eraseEnded(job.ref))) return false;
     await Promise.all([
       this.#eraseTraces(job),
@@ -62,6 +64,15 @@ export class JobErasure {
       this.queue.erase(job.ref),
     ]);
     return true;
+  }
+
+  /** What cannot be decrypted now must not keep a job from being erased: an estimate is lost, if there was to be one. */
+  async #settle(job: JobOutline): Promise<void> {
+    try {
+      await this.settlement.settle(job);
+    } catch (error) {
+      if (!(error instanceof ContentUnreadable)) throw error;
+    }
   }
 
   async #eraseTraces({ ref, threadId, idempotencyDigest: digest }: ErasableJob): Promise<void> {

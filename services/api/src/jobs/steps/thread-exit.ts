@@ -1,6 +1,13 @@
 import { idOf, type JobRef, type JobStatus, jobRef, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
-import { isFinished, type JobOutline, type JobReader, requireContents, saidBy } from '@millrace/stream-log';
+import {
+  ContentUnreadable,
+  isFinished,
+  type JobOutline,
+  type JobReader,
+  requireContents,
+  saidBy,
+} from '@millrace/stream-log';
 import { type Checkpoints, type Ending, privateThread, type ThreadRecord, type Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { CHECKPOINTS, JOB_READER, LOGGER, THREADS } from '../../tokens.ts';
@@ -54,6 +61,7 @@ export class ThreadExit {
     const job = await this.reader.outline(ref);
     if (job !== null && !isFinished(job.status)) return job;
     if (job !== null) {
+      requireContents(job);
       await this.leave({ ...job, threadId });
       return null;
     }
@@ -78,7 +86,7 @@ export class ThreadExit {
     return Promise.all(
       threads.map(async (thread) => {
         if (thread.activeJob === null || open.has(thread)) return thread;
-        await this.leaveIfEnded(jobRef(thread.tenant, thread.activeJob), thread.threadId);
+        await this.leaveIfEnded(jobRef(thread.tenant, thread.activeJob), thread.threadId).catch(onceReadable);
         return this.threads.get(thread.ref);
       }),
     );
@@ -103,4 +111,9 @@ export class ThreadExit {
 function endOf(status: JobStatus, interrupts: readonly unknown[]): Ending['status'] {
   if (status === 'completed') return interrupts.length > 0 ? 'interrupted' : 'completed';
   return status === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+/** A thread whose job cannot be read now keeps it until a sweep can. */
+function onceReadable(error: unknown): void {
+  if (!(error instanceof ContentUnreadable)) throw error;
 }

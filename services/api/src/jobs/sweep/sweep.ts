@@ -24,6 +24,7 @@ import {
   USAGE_SETTLEMENT,
 } from '../../tokens.ts';
 import { JobQueue, remainingDelayMs } from '../queue/job-queue.ts';
+import { MasterKeyRotation } from './master-key-rotation.ts';
 import { ThreadSweep } from './thread-sweep.ts';
 import { UnlistedJobs } from './unlisted-jobs.ts';
 
@@ -60,6 +61,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
+    @Inject(MasterKeyRotation) private readonly rotation: MasterKeyRotation,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
@@ -102,6 +104,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.fairQueue.pruneStale();
     await this.#settleUsage();
     await this.#purgeExpired();
+    await this.rotation.run();
     return requeued;
   }
 
@@ -192,6 +195,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** The thread first: as long as the registry lists the job, the next sweep tells the thread. */
   async #retire(job: JobOutline): Promise<void> {
+    // its thread must learn of its questions: the next sweep tries again
+    if (job.unreadable?.reason === 'unavailable') return;
     await this.threads.leave(job);
     const usage = this.settlement.recorded(job);
     await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job), usage });
