@@ -38,6 +38,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./access/access.ts')).measureAccess,
     },
   ],
+  [
+    'encryption',
+    {
+      about: 'what encryption at rest costs, beside none',
+      load: async () => (await import('./encryption/encryption.ts')).measureEncryption,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;

@@ -145,13 +145,14 @@ export class SystemHarness implements AsyncDisposable {
   }
 
   /** Stops a service as a deployment does (SIGTERM), then starts its successor on the same port.
+   *  @param env settings that change
    *  @throws Error it did not exit cleanly by itself */
-  async restart(service: SpawnedService): Promise<void> {
+  async restart(service: SpawnedService, env: Readonly<Record<string, string>> = {}): Promise<void> {
     const name: ServiceName = this.apis.includes(service) ? 'api' : 'worker';
     const exit = await service.stop(RESTART_MS);
     if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}`);
     const services = name === 'api' ? this.apis : this.workers;
-    const successor = await spawnService(name, { ...this.envOf(name), PORT: String(service.port) });
+    const successor = await spawnService(name, { ...this.envOf(name), ...env, PORT: String(service.port) });
     services[services.indexOf(service)] = successor;
   }
 
