@@ -217,6 +217,12 @@ export class CheckpointNotFound extends Problem {
   }
 }
 
+export class MessageNotFound extends Problem {
+  constructor() {
+    super('THREAD_NOT_FOUND', 'The thread has no such message, or does not know which job brought it.');
+  }
+}
+
 /** @param errors what is wrong with the input, by the schema of the agent */
 export class InvalidInput extends Problem {
   constructor(detail: string, errors: readonly FieldError[]) {
