@@ -171,6 +171,12 @@ module.exports = {
       'client → no server code',
     ),
     only(
+      'cli',
+      '^services/cli/src',
+      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|cli-table3|commander|ioredis|markdansi)/',
+      'cli → client: it asks the service as anybody does',
+    ),
+    only(
       'simulated-model',
       '^packages/simulated-model/src',
       '^packages/simulated-model/|node_modules/@copilotkit/aimock/',

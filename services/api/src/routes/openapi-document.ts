@@ -10,6 +10,7 @@ import { operationOf } from './openapi/access.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './openapi/responses.ts';
 import {
   cancelledCount,
+  connection,
   createJob,
   eventId,
   health,
@@ -306,6 +307,14 @@ const operationsPaths: ZodOpenApiPathsObject = {
       tags,
       summary: 'This node is ready for requests',
       responses: { 200: json('It is.', ready), 503: json('It is not, and why.', unready) },
+    }),
+  },
+  '/connection': {
+    get: operationOf(HealthController, 'connection', {
+      operationId: 'connection',
+      tags,
+      summary: 'How this request has reached the node',
+      responses: { 200: json('What the node sees of it.', connection) },
     }),
   },
   '/metrics': {
