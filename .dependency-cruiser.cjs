@@ -19,7 +19,8 @@ const ROOMS = {
     jobs: ['http', 'health', 'auth', 'quota'],
     threads: ['http', 'health', 'auth', 'quota', 'jobs'],
     relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
-    routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
+    console: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
+    routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay', 'console'],
   },
   worker: {
     pipelines: [],
@@ -158,6 +159,7 @@ module.exports = {
     room('attempt', 'redis', 'log', 'channel'),
     room('follow', 'redis', 'log', 'channel'),
     room('registry', 'redis', 'log'),
+    room('survey', 'redis'),
     only(
       'runtime',
       '^packages/runtime/src',

@@ -8,6 +8,7 @@ import {
   JobCanceller,
   JobReader,
   KeySpace,
+  ProcessReports,
   type RedisConnection,
   StoredBytes,
   TenantSlots,
@@ -62,6 +63,7 @@ function onCommands<T>(
       TenantSlots,
       (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     ),
+    onCommands(ProcessReports, (redis, keys) => new ProcessReports(redis, keys)),
     onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
     onCommands(JobReader, (redis, keys) => new JobReader(redis, keys)),
     onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
@@ -92,7 +94,7 @@ function onCommands<T>(
   ],
   exports: [
     ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
-    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger],
+    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger, ProcessReports],
   ],
 })
 export class RedisModule implements OnApplicationShutdown {

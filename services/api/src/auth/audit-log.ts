@@ -19,6 +19,10 @@ const auditEntrySchema = z.object({
     'thread.delete',
     'tenant.erase',
     'limits.set',
+    'queue.pause',
+    'queue.resume',
+    'worker.drain',
+    'worker.resume',
   ]),
   /** whose credential it was; `credential`: its id, null for a key of the settings or a JWT */
   by: z.object({
@@ -29,7 +33,7 @@ const auditEntrySchema = z.object({
   }),
   /** of what was changed */
   tenant: z.string().nullable(),
-  /** the key, token, job or thread; null: several */
+  /** the key, token, job, thread or worker; null: several */
   target: z.string().nullable(),
   /** facts that are no content: counts, roles, names of limits */
   details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),

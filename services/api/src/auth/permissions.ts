@@ -15,6 +15,8 @@ export type Permission =
   | 'usage:read'
   | 'limits:read'
   | 'limits:set'
+  | 'service:read'
+  | 'service:manage'
   | 'tokens:manage'
   | 'keys:manage'
   | 'tenants:all';
@@ -29,6 +31,8 @@ const ADMIN: readonly Permission[] = [
   'jobs:cancel',
   'keys:manage',
   'limits:set',
+  'service:read',
+  'service:manage',
   'tenants:erase',
   'tenants:all',
 ];
@@ -40,9 +44,9 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
   admin: new Set(ADMIN),
 };
 
-/** What is never refused because there were too many requests: watching, which has a limit of its own, and whatever ends
- *  something or changes who may what. */
+/** What is never refused because there were too many requests: watching, which has a limit of its own, whatever ends
+ *  something or changes who may what, and what operators need to see who sends too many. */
 export const UNCOUNTED: ReadonlySet<Permission> = new Set([
   ...(['job:watch', 'job:cancel', 'jobs:cancel'] as const),
-  ...(['tokens:manage', 'keys:manage', 'limits:read', 'limits:set'] as const),
+  ...(['tokens:manage', 'keys:manage', 'limits:read', 'limits:set', 'service:read', 'service:manage'] as const),
 ]);

@@ -148,6 +148,12 @@ export class KeyNotFound extends Problem {
   }
 }
 
+export class WorkerNotFound extends Problem {
+  constructor() {
+    super('INVALID_REQUEST', 'There is no such worker.', { status: 404 });
+  }
+}
+
 /** Only what has ended can be erased. */
 export class JobRunning extends Problem {
   constructor() {

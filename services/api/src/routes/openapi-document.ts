@@ -24,6 +24,7 @@ import {
 import { OpenApiController } from './openapi.controller.ts';
 import { accessPaths } from './openapi-access.ts';
 import { anthropicPaths } from './openapi-anthropic.ts';
+import { consolePaths } from './openapi-console.ts';
 import { langGraphPaths } from './openapi-langgraph.ts';
 import { langGraphThreadsPaths } from './openapi-langgraph-threads.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
@@ -383,6 +384,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
       ...threadPaths,
       ...accessPaths,
       ...usagePaths,
+      ...consolePaths,
       ...pipelinePaths,
       ...modelPaths,
       ...openAiChatPaths,
