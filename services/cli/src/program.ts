@@ -4,6 +4,7 @@ import { MillraceError, RequestRefused } from '@millrace/client';
 import { Command, CommanderError, Option } from 'commander';
 import { addCancel } from './commands/cancel.ts';
 import { addChat } from './commands/chat.ts';
+import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addErase } from './commands/erase.ts';
 import { addJobs } from './commands/jobs.ts';
@@ -42,6 +43,7 @@ function programOf(terminal: Terminal): Command {
     addUsage,
     addErase,
     addDoctor,
+    addDev,
   ]) {
     add(program, terminal);
   }
