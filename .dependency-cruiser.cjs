@@ -159,7 +159,7 @@ module.exports = {
     room('attempt', 'redis', 'log', 'channel'),
     room('follow', 'redis', 'log', 'channel'),
     room('registry', 'redis', 'log'),
-    room('survey', 'redis'),
+    room('survey', 'redis', 'channel'),
     only(
       'runtime',
       '^packages/runtime/src',

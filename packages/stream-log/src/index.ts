@@ -66,5 +66,6 @@ export {
   type Share,
 } from './survey/process-report.ts';
 export { type OpenJobs, ProcessReports, type SeenProcess, type Survey } from './survey/process-reports.ts';
+export { type NodeReaders, ReaderCensus } from './survey/reader-census.ts';
 export { type Present, RecentActivity } from './survey/recent-activity.ts';
 export { Reporter } from './survey/reporter.ts';

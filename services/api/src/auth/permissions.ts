@@ -15,6 +15,7 @@ export type Permission =
   | 'usage:read'
   | 'limits:read'
   | 'limits:set'
+  | 'job:inspect'
   | 'service:read'
   | 'service:manage'
   | 'tokens:manage'
@@ -25,7 +26,14 @@ const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
-const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase', 'usage:read', 'limits:read'];
+const MANAGER: readonly Permission[] = [
+  ...USER,
+  'tokens:manage',
+  'data:erase',
+  'usage:read',
+  'limits:read',
+  'job:inspect',
+];
 const ADMIN: readonly Permission[] = [
   ...MANAGER,
   'jobs:cancel',

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { ConsoleController } from './console.controller.ts';
+import { findJobsQuerySchema, revealSchema, tenantsQuerySchema } from './console-requests.ts';
 import { operationOf } from './openapi/access.ts';
 import { everyAnswer, json, liveStream, problems } from './openapi/responses.ts';
+import { eventId, requestId } from './openapi/schemas.ts';
+import { jobQuerySchema } from './queries.ts';
 import { WorkersController, workerIdSchema } from './workers.controller.ts';
 
 const tags = ['operations'];
@@ -24,6 +27,11 @@ const worker = z
     lastSeenAt: time,
   })
   .meta({ id: 'Worker' });
+
+const own = 'For the console of the same release: its form may change.';
+const jobPath = z.object({ id: requestId });
+const whole = z.looseObject({}).describe('docs/console.md explains the fields.');
+const page = z.object({ items: z.array(whole), nextCursor: z.string().nullable() });
 
 const done = (description: string) => ({ 204: { description, headers: z.object(everyAnswer) } });
 
@@ -90,6 +98,70 @@ export const consolePaths: ZodOpenApiPathsObject = {
         'An event `service` each second with the whole state, for the console of the same release: its form may change. ' +
         'docs/console.md explains each figure. `unavailable` while Redis does not answer.',
       responses: { 200: liveStream, ...problems('INVALID_REQUEST', 'RATE_LIMITED') },
+    }),
+  },
+  '/console/caller': {
+    get: operationOf(ConsoleController, 'caller', {
+      operationId: 'readCaller',
+      tags,
+      summary: 'Who am I, and what may I do?',
+      responses: {
+        200: json('The caller.', z.object({ tenant: z.string(), role: z.string(), permissions: z.array(z.string()) })),
+        ...problems('INVALID_REQUEST'),
+      },
+    }),
+  },
+  '/console/jobs': {
+    get: operationOf(ConsoleController, 'jobs', {
+      operationId: 'findJobs',
+      tags,
+      summary: 'Find jobs, without their content',
+      description: `By id, or the latest ones by what they are; any page may be short. A manager finds those of the own tenant. ${own}`,
+      requestParams: { query: findJobsQuerySchema },
+      responses: { 200: json('A page of jobs.', page), ...problems('INVALID_REQUEST', 'INVALID_CURSOR') },
+    }),
+  },
+  '/console/jobs/{id}': {
+    get: operationOf(ConsoleController, 'job', {
+      operationId: 'inspectJob',
+      tags,
+      summary: 'What happened to a job, without its content',
+      description: `Its log as a timeline, its readers, who cancelled it. As an event stream: \`job\` with the whole state whenever something has changed, until it has ended. ${own}`,
+      requestParams: { path: jobPath, query: jobQuerySchema },
+      responses: {
+        200: { ...json('The job.', whole), content: { 'application/json': { schema: whole }, ...liveStream.content } },
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID'),
+      },
+    }),
+  },
+  '/console/jobs/{id}/content': {
+    post: operationOf(ConsoleController, 'reveal', {
+      operationId: 'revealContent',
+      tags,
+      summary: 'Read what a job said',
+      description: `The events of its log as they are stored, a page of them. Each request is in the audit log, with its reason. ${own}`,
+      requestParams: { path: jobPath, query: jobQuerySchema },
+      requestBody: { required: true, content: { 'application/json': { schema: revealSchema } } },
+      responses: {
+        200: json(
+          'A page of events.',
+          z.object({
+            items: z.array(z.object({ id: eventId, type: z.string(), data: z.unknown() })),
+            nextCursor: eventId.nullable(),
+          }),
+        ),
+        ...problems('INVALID_REQUEST', 'JOB_NOT_FOUND', 'AMBIGUOUS_ID', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
+      },
+    }),
+  },
+  '/console/tenants': {
+    get: operationOf(ConsoleController, 'tenants', {
+      operationId: 'listTenants',
+      tags,
+      summary: 'List tenants with their limits and use',
+      description: `By name; a manager sees the own one. ${own}`,
+      requestParams: { query: tenantsQuerySchema },
+      responses: { 200: json('A page of tenants.', page), ...problems('INVALID_REQUEST') },
     }),
   },
 };
