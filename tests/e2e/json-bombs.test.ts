@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { BOMBS } from './json-bombs/bombs.ts';
+import { ARGUMENTS, BOMBS } from './json-bombs/bombs.ts';
 import { SystemHarness } from './system-harness.ts';
 
 let system: SystemHarness;
 beforeAll(async () => {
   system = await SystemHarness.start({
     processes: 1,
-    env: { MILLRACE_GRAPHS: 'tests/e2e/mailing-agent/langgraph.json' },
+    env: { MILLRACE_GRAPHS: 'tests/e2e/looking-agent/langgraph.json' },
   });
 }, 90_000);
 afterAll(() => system?.[Symbol.asyncDispose](), 60_000);
@@ -48,4 +48,20 @@ describe('what a model server answers', () => {
       expect(ends).toContain(await besideAnother(what, () => endOf(body)));
     },
   );
+});
+
+describe('the arguments that a model gives a tool of an agent', () => {
+  it.each(ARGUMENTS)('end their own job alone: %s', async (what, args) => {
+    const to = `arguments: ${what}`;
+    system.model.answer(
+      ({ body }) => {
+        const said = (body.messages ?? body.input) as { role?: string; type?: string }[];
+        const isAnswered = said.some(({ role, type }) => role === 'tool' || type === 'function_call_output');
+        return isAnswered ? ['So.'] : [{ toolCall: { id: 'c', name: 'look', arguments: args } }];
+      },
+      { to },
+    );
+    const end = await besideAnother(to, () => endOf({ pipeline: 'looking', query: to }));
+    expect(['done', 'AGENT_ERROR', 'MODEL_ERROR', 'RECURSION_LIMIT']).toContain(end);
+  });
 });

@@ -129,3 +129,16 @@ export const BOMBS: readonly Bomb[] = [
     ends: ['done', 'MODEL_ERROR'],
   },
 ];
+
+/** Arguments that a model gives an agent's tool. */
+export const ARGUMENTS: readonly (readonly [what: string, args: string])[] = [
+  ['deep arrays', `{"at":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+  ['deep objects', `{"at":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`],
+  ['deep arrays that do not close', `{"at":${'['.repeat(100_000)}`],
+  ['wide', wide],
+  ['__proto__', '{"__proto__":{"at":"x"},"constructor":{"prototype":{"at":"y"}}}'],
+  ['a huge number', `{"at":${'9'.repeat(100_000)}}`],
+  ['the same name twice', '{"at":"a","at":"b"}'],
+  ['half of a surrogate pair and NUL', '{"at":"\\ud800\\u0000"}'],
+  ['no JSON', 'to: me'],
+];
