@@ -19,7 +19,8 @@ const ROOMS = {
     jobs: ['http', 'health', 'auth', 'quota'],
     threads: ['http', 'health', 'auth', 'quota', 'jobs'],
     relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
-    routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
+    console: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
+    routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay', 'console'],
   },
   worker: {
     pipelines: [],
@@ -159,6 +160,7 @@ module.exports = {
     room('attempt', 'redis', 'encryption', 'log', 'channel'),
     room('follow', 'redis', 'encryption', 'log', 'channel'),
     room('registry', 'redis', 'log'),
+    room('survey', 'redis', 'channel'),
     only(
       'runtime',
       '^packages/runtime/src',
@@ -170,6 +172,12 @@ module.exports = {
       '^packages/client/src',
       '^packages/client/|node_modules/eventsource-parser/',
       'client → no server code',
+    ),
+    only(
+      'cli',
+      '^services/cli/src',
+      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|chokidar|cli-table3|commander|ioredis|markdansi)/',
+      'cli → client: it asks the service as anybody does',
     ),
     only(
       'simulated-model',

@@ -26,6 +26,8 @@ export default {
     {
       ...common,
       displayName: 'e2e',
+      globalSetup: '<rootDir>/tests/e2e/canaries/keep-logs.ts',
+      globalTeardown: '<rootDir>/tests/e2e/canaries/search-logs.ts',
       testMatch: ['<rootDir>/tests/e2e/**/*.test.ts'],
     },
     {

@@ -1,9 +1,10 @@
 /**
  * `npm start`: the whole of Millrace from one command: Redis, a model (simulated unless the environment names one), one
- * worker, one API with the page. `--verbose` shows every line of their logs.
+ * worker, one API with the page. `--verbose` shows every line of their logs. The process that started it may send `reload`:
+ * then a new worker reads the agents anew, and the old one hands over what it runs.
  */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { ensureRunningDependencies } from '../setup/dependencies.mjs';
@@ -32,6 +33,8 @@ const serviceGraceMs = 45_000;
 
 /** In the order of their start; they are stopped in the opposite order. @type {KeptChild[]} */
 const children = [];
+/** Tells of the first child that is beyond help. */
+const problems = new EventEmitter();
 
 /**
  * Starts one child and waits until it is ready.
@@ -47,7 +50,20 @@ async function startChild(spec, isReady) {
     ...spec,
   });
   children.push(child);
-  await child.ready(isReady);
+  child.once('problem', (problem) => problems.emit('problem', problem));
+  try {
+    await child.ready(isReady);
+  } catch (error) {
+    await endChild(child);
+    throw error;
+  }
+  return child;
+}
+
+/** @param {KeptChild} child */
+async function endChild(child) {
+  await child.stop();
+  children.splice(children.indexOf(child), 1);
 }
 
 /** @param {import('../setup/redis-program.mjs').RedisProgram} program */
@@ -86,7 +102,7 @@ async function startSimulatedModel() {
 /** @param {NodeJS.ProcessEnv} settings */
 async function startWorker(settings) {
   const healthPort = await freePort();
-  await startChild(
+  return await startChild(
     {
       name: 'worker',
       command: process.execPath,
@@ -132,7 +148,8 @@ async function startAll() {
   const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name
   const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
-  await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
+  const [worker] = await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
+  reloadOnRequest(worker, workerSettings);
   console.log(
     banner({
       url: publicUrl(host, port),
@@ -147,15 +164,40 @@ async function startAll() {
   );
 }
 
+/**
+ * @param {KeptChild} first
+ * @param {NodeJS.ProcessEnv} settings
+ */
+function reloadOnRequest(first, settings) {
+  let worker = first;
+  const reload = async () => {
+    try {
+      const successor = await startWorker(settings);
+      await endChild(worker);
+      worker = successor;
+      console.log('the worker has read its agents anew');
+    } catch (error) {
+      // the old one goes on: a mistake in an agent ends nothing
+      console.log(error instanceof Problem ? error.message : error);
+    }
+  };
+  let reloading = Promise.resolve();
+  process.on('message', (message) => {
+    if (message === 'reload') reloading = reloading.then(reload);
+  });
+}
+
 /** The API drains first, then the worker hands its jobs over, Redis saves last: each still has what it needs. */
 async function stopAll() {
   const order = ['api', 'worker', 'model', 'redis'];
-  for (const name of order) await children.find(({ spec }) => spec.name === name)?.stop();
+  for (const name of order) {
+    await Promise.all(children.filter(({ spec }) => spec.name === name).map((child) => child.stop()));
+  }
 }
 
 /** @returns {Promise<never>} rejects when a child is beyond help */
 async function anyProblem() {
-  throw (await Promise.race(children.map((child) => once(child, 'problem'))))[0];
+  throw (await once(problems, 'problem'))[0];
 }
 
 function assertPort() {

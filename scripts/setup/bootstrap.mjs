@@ -9,6 +9,7 @@
 import { pathToFileURL } from 'node:url';
 import { ensureAllDependencies, ensureRunningDependencies, runningWorkspaces } from './dependencies.mjs';
 import { ensureNginx } from './nginx-program.mjs';
+import { ensureOtherProxies } from './other-proxies.mjs';
 import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNode } from './pinned-node.mjs';
 import { ensurePostgres } from './postgres-program.mjs';
 import { runScript } from './problem.mjs';
@@ -69,6 +70,7 @@ async function ensurePrograms() {
   const { path: nginx } = await step('nginx', ensureNginx);
   await step('examples', ensureExamples);
   await step('postgres', ensurePostgres);
+  await step('proxies', ensureOtherProxies);
   return { redis, nginx };
 }
 

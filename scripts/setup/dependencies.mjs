@@ -4,8 +4,15 @@ import path from 'node:path';
 import { announce } from './progress.mjs';
 import { runCommand } from './run-command.mjs';
 
-/** What runs in production, and the simulated model: their packages and the root's `dependencies` are all that `npm start` needs. */
-export const runningWorkspaces = ['@millrace/api', '@millrace/worker', '@millrace/web', '@millrace/simulated-model'];
+/** What runs in production, the command line, and the simulated model: their packages and the root's `dependencies` are all that
+ *  `npm start` needs. */
+export const runningWorkspaces = [
+  '@millrace/api',
+  '@millrace/worker',
+  '@millrace/web',
+  '@millrace/simulated-model',
+  'millrace',
+];
 
 const lockFile = (/** @type {string} */ root) => path.join(root, 'package-lock.json');
 const stampFile = (/** @type {string} */ root) => path.join(root, 'node_modules', '.millrace-lock-hash');

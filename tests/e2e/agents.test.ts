@@ -130,6 +130,21 @@ describe('an agent with tools (examples/agents/tools)', () => {
       ...['user first', 'assistant answer 0', 'user second', 'assistant answer 1', 'user third', 'assistant answer 2'],
     ]);
     expect((items as { jobId: string }[]).map(({ jobId }) => jobId)).toEqual(jobs.flatMap((job) => [job, job]));
+
+    const second = (items as { messageId: string }[])[2]?.messageId;
+    const said = async (path: string, place: object) => {
+      const { id } = (await (await post(place, {}, `/threads/${path}/fork`)).json()) as { id: string };
+      const forked = (await get(`/threads/${id}/messages`))['items'] as { content: string }[];
+      return [id, forked.map(({ content }) => content)] as const;
+    };
+    const [edited, kept] = await said('three-messages', { before: { messageId: second } });
+    expect(kept).toEqual(['first', 'answer 0']);
+    expect((await said('three-messages', { after: { jobId: jobs[1] } }))[1]).toHaveLength(4);
+    expect((await said('three-messages', { before: { jobId: jobs[0] } }))[1]).toEqual([]);
+    await using stream = await run({ ...thread, threadId: edited, query: 'third' });
+    expect(stream.text()).toBe('answer 2');
+    const asks = JSON.stringify(system.model.requests.at(-1)?.body.input);
+    expect(asks.match(/first|second|third|answer \d/g)).toEqual(['first', 'answer 0', 'third']);
   });
 });
 
@@ -289,8 +304,8 @@ describe('GET /pipelines', () => {
   });
 });
 
-function post(body: object, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${system.url}/jobs`, {
+function post(body: object, headers: Record<string, string> = {}, path = '/jobs'): Promise<Response> {
+  return fetch(`${system.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify(body),

@@ -1,90 +1,38 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type SimulatedModel, startModel } from '@millrace/simulated-model';
-import { freePort, newKeyPrefix, spawnService, startRedis } from '@millrace/testing';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
+import type { Page } from 'playwright-core';
+import { hasChromium } from './chromium.ts';
+import { answerOf, ask, ends, PageHarness, questions, shows } from './page-harness.ts';
 
-const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));
 const TIMEOUT_MS = 60_000;
-
-// the whole of an exchange can be read from the page's text: no test looks into the DOM
-const answerOf = (page: Page) => page.locator('.exchange').last().locator('.answer');
-const stateOf = (page: Page, state: string) => page.locator(`.exchange:last-child[data-state="${state}"]`).waitFor();
-
 const inChromium = hasChromium ? describe : describe.skip;
 
 inChromium('the page, in Chromium', () => {
-  const system = new AsyncDisposableStack();
-  let model: SimulatedModel;
-  let browser: Browser;
-  let context: BrowserContext;
-  let url: string;
-  let complaints: string[];
-
+  let harness: PageHarness;
   beforeAll(async () => {
-    const redis = system.use(await startRedis());
-    model = system.use(await startModel());
-    const settings = {
-      REDIS_URL: redis.url,
-      MILLRACE_KEY_PREFIX: newKeyPrefix(),
-      OPENAI_BASE_URL: model.baseUrl,
-      OPENAI_API_KEY: 'simulated',
-      MILLRACE_WEB_ROOT: WEB_ROOT,
-    };
-    const healthPort = String(await freePort());
-    system.use(
-      await spawnService('worker', { ...settings, PORT: healthPort, MILLRACE_WORKER_HEALTH_PORT: healthPort }),
-    );
-    url = system.use(await spawnService('api', settings)).url;
-    browser = await launchChromium();
-    system.defer(() => browser.close());
+    harness = await PageHarness.start();
   }, TIMEOUT_MS);
-
-  afterAll(() => system.disposeAsync(), TIMEOUT_MS);
-
-  beforeEach(async () => {
-    await context?.close();
-    context = await browser.newContext();
-    complaints = complaintsOf(context);
-  });
-
-  async function open(address = url): Promise<Page> {
-    const page = await context.newPage();
-    await page.goto(address);
-    return page;
-  }
-
-  async function ask(page: Page, question: string): Promise<void> {
-    await page.getByLabel('Your question').fill(question);
-    await page.keyboard.press('Enter');
-  }
-
-  /** Waits until the answer on the page is exactly this text. */
-  async function shows(page: Page, text: string): Promise<void> {
-    const shown = answerOf(page);
-    await shown.filter({ hasText: text }).waitFor();
-    expect(await shown.textContent()).toBe(text);
-  }
+  afterAll(() => harness?.[Symbol.asyncDispose](), TIMEOUT_MS);
+  beforeEach(() => harness.newContext());
 
   it(
-    'shows each token when it is said, as text and never as markup, and what the answer took',
+    'shows each token when it is said, and what the answer took',
     async () => {
-      const gate = model.gated();
-      const page = await open();
+      const gate = harness.model.gated();
+      const page = await harness.open();
       await ask(page, 'Why?');
       let said = '';
-      for (const token of ['The', ' <b onclick="alert(1)">sky</b>', '\n\n<script>alert(1)</script>', ' 🌅']) {
+      for (const token of ['The', ' <b onclick="alert(1)">sky</b>', ' is', ' 🌅']) {
         await gate.say(token);
         said += token;
         await shows(page, said);
       }
       await gate.finish();
-      await stateOf(page, 'ended');
+      await ends(page);
       const figures = (await page.locator('.figures').textContent()) ?? '';
-      for (const figure of ['Queue', 'First token', 'Total', 'Tokens']) expect(figures).toContain(figure);
-      expect(page.url()).toMatch(/#[\w-]{24}$/);
-      expect(complaints).toEqual([]);
+      for (const figure of ['Queue', 'First token', 'Total', 'Speed', 'Tokens']) expect(figures).toContain(figure);
+      await page.waitForURL(/\/c\/[\w-]+$/);
+      await page.getByRole('link', { name: 'Why?' }).waitFor();
+      expect(harness.complaints).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -92,8 +40,8 @@ inChromium('the page, in Chromium', () => {
   it(
     'resumes after its connection was cut, without gap or repeat',
     async () => {
-      const gate = model.gated();
-      const page = await open();
+      const gate = harness.model.gated();
+      const page = await harness.open();
       await ask(page, 'Why?');
       await gate.say('before');
       await shows(page, 'before');
@@ -102,9 +50,8 @@ inChromium('the page, in Chromium', () => {
       await shows(page, 'before, meanwhile');
       await gate.say(', after');
       await gate.finish();
-      await stateOf(page, 'ended');
+      await ends(page);
       await shows(page, 'before, meanwhile, after');
-      expect(await page.locator('.notes').textContent()).toMatch(/^Cut after event 1-\d+, resumed/);
     },
     TIMEOUT_MS,
   );
@@ -112,25 +59,26 @@ inChromium('the page, in Chromium', () => {
   it(
     'brings the conversation back in a second tab and after a reload, and watches the same stream',
     async () => {
-      model.answer(['First', ' answer'], { to: 'First?' });
-      const page = await open();
+      harness.model.answer(['First', ' answer'], { to: 'First?' });
+      const page = await harness.open();
       await ask(page, 'First?');
-      await stateOf(page, 'ended');
-      const gate = model.gated();
+      await ends(page);
+      const gate = harness.model.gated();
       await ask(page, 'Second?');
       await gate.say('so far');
       await shows(page, 'so far');
-      const tab = await open(page.url());
+      await page.waitForURL(/\/c\//);
+      const tab = await harness.open(new URL(page.url()).pathname);
       await shows(tab, 'so far');
       await page.reload();
       await shows(page, 'so far');
       await gate.say(', and on');
       await gate.finish();
       for (const each of [page, tab]) {
-        await stateOf(each, 'ended');
+        await ends(each);
         await shows(each, 'so far, and on');
-        expect(await each.locator('.question').allTextContents()).toEqual(['First?', 'Second?']);
-        expect(await each.locator('.answer').first().textContent()).toBe('First answer');
+        expect(await questions(each).allTextContents()).toEqual(['First?', 'Second?']);
+        expect(await each.locator('.markdown').first().textContent()).toBe('First answer');
       }
       expect((await gate.request).body.messages?.slice(-3)).toMatchObject([
         { content: 'First?' },
@@ -148,25 +96,94 @@ inChromium('the page, in Chromium', () => {
         (page: Page) => page.getByRole('button', { name: 'Stop' }).click(),
         (page: Page) => page.keyboard.press('Escape'),
       ]) {
-        const gate = model.gated();
-        const page = await open();
+        const gate = harness.model.gated();
+        const page = await harness.open();
         await ask(page, 'Why?');
         await gate.say('half an ans');
         await shows(page, 'half an ans');
         await stop(page);
-        await page.locator('.status', { hasText: 'Stopped.' }).waitFor();
+        await answerOf(page).getByText('Stopped.').waitFor();
         expect((await (await gate.request).ended).by).toBe('client');
-        expect(await page.getByLabel('Your question').and(page.locator(':focus')).count()).toBe(1);
+        await page.getByLabel('Your question').and(page.locator(':focus')).waitFor();
       }
     },
     TIMEOUT_MS,
   );
 
   it(
-    'says in plain words what went wrong',
+    'says in plain words what went wrong, what to do, and the request id',
     async () => {
-      const page = await open(`${url}/#no-such-request-id`);
-      await page.getByRole('alert').filter({ hasText: 'There is no such request here, or it is not yours.' }).waitFor();
+      const page = await harness.open('/c/no-such-thread');
+      await page
+        .getByRole('alert')
+        .filter({ hasText: 'There is no such conversation here, or it is not yours.' })
+        .waitFor();
+      harness.model.answer([{ fail: { status: 400, message: 'no' } }], { to: 'Fail!' });
+      const other = await harness.open();
+      await ask(other, 'Fail!');
+      const failure = other.getByRole('alert').filter({ hasText: 'The model failed to answer.' });
+      await failure.waitFor();
+      expect(await failure.locator('.request-id code').textContent()).toMatch(/^[\w-]{16,}$/);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'edits and repeats a question in a new conversation, forks one at an answer, and leaves the first as it was',
+    async () => {
+      harness.model.answer(['Ann'], { to: 'Who?' });
+      harness.model.answer(['Bob'], { to: 'Who else?' });
+      const page = await harness.open();
+      await ask(page, 'Who?');
+      await ends(page);
+      await page.waitForURL(/\/c\//);
+      const first = page.url();
+      await page.getByRole('button', { name: 'Edit and resend' }).click();
+      await page.getByLabel('Your changed question').fill('Who else?');
+      await page.getByRole('button', { name: 'Send', exact: true }).first().click();
+      await shows(page, 'Bob');
+      await ends(page);
+      await page.waitForURL((url) => url.href !== first);
+      expect(await questions(page).allTextContents()).toEqual(['Who else?']);
+      const second = page.url();
+      await page.getByRole('button', { name: 'Ask again' }).click();
+      await page.waitForURL((url) => ![first, second].includes(url.href));
+      await ends(page);
+      await shows(page, 'Bob');
+      await page.getByRole('button', { name: 'Go on from here' }).click();
+      await page.getByRole('navigation').getByRole('link').nth(3).waitFor();
+      await page.goto(first);
+      await shows(page, 'Ann');
+      expect(harness.complaints).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'renames a conversation, finds it by its title, and deletes it after asking',
+    async () => {
+      harness.model.answer(['Fine'], { to: 'A question to keep?' });
+      const page = await harness.open();
+      await ask(page, 'A question to keep?');
+      await ends(page);
+      const row = (name: string) => page.getByRole('navigation').getByRole('link', { name });
+      await row('A question to keep?').waitFor();
+      await page.getByRole('button', { name: 'More about A question to keep?' }).click();
+      await page.getByRole('menuitem', { name: 'Rename…' }).click();
+      await page.getByRole('textbox', { name: 'Title' }).fill('Kept under another name');
+      await page.getByRole('button', { name: 'Rename' }).click();
+      await row('Kept under another name').waitFor();
+      await page.getByLabel('Search conversations').fill('nothing like it');
+      await page.getByText('No title has these words.').waitFor();
+      await page.getByLabel('Search conversations').fill('another NAME');
+      await row('Kept under another name').waitFor();
+      await page.getByRole('button', { name: 'More about Kept under another name' }).click();
+      await page.getByRole('menuitem', { name: 'Delete…' }).click();
+      const address = page.url();
+      await page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+      await row('Kept under another name').waitFor({ state: 'detached' });
+      await page.getByRole('heading', { name: 'Ask something.' }).waitFor();
+      expect((await fetch(address.replace('/c/', '/threads/'))).status).toBe(404);
     },
     TIMEOUT_MS,
   );

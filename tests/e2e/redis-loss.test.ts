@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '@millrace/testing';
+import { canary, eventually } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { facts, idOf, SystemHarness } from './system-harness.ts';
 
@@ -43,7 +43,7 @@ describe('Redis', () => {
     const refused = await fetch(`${system.url}/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: '{"query":"no"}',
+      body: JSON.stringify({ query: canary('a prompt that comes while Redis is away') }),
     });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, expect.any(String)]);
     expect(await refused.json()).toMatchObject({ code: 'UNAVAILABLE' });

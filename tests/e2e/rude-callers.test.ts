@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, exchange } from '@millrace/testing';
+import { canary, eventually, exchange } from '@millrace/testing';
 import { isProblem, PROTOCOLS, type ProtocolUnderAttack } from './rude-callers/protocols.ts';
 import { type RudeRequest, requestBytes, rudeBodies, rudeReads } from './rude-callers/requests.ts';
 import { SystemHarness } from './system-harness.ts';
 
-const QUESTION = 'ordinary';
+const QUESTION = canary('a prompt of POST /jobs');
 const ANSWER = 'an answer';
 /** concurrent requests */
 const LANES = 6;

@@ -1,5 +1,6 @@
 import { type ModelGate, type SimulatedModel, startModel } from '@millrace/simulated-model';
 import {
+  canary,
   eventually,
   type FaultProxy,
   freePort,
@@ -66,6 +67,7 @@ export class SystemHarness implements AsyncDisposable {
       REDIS_URL: own?.url ?? redis?.url ?? '',
       MILLRACE_KEY_PREFIX: newKeyPrefix(),
       OPENAI_BASE_URL: model.baseUrl,
+      OPENAI_API_KEY: canary('the model server’s key'),
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
       MILLRACE_MAX_STREAMS_PER_TENANT: '100000',
       // do not wait for connections that the tests keep open

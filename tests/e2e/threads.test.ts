@@ -61,6 +61,25 @@ describe('chat in a thread (PROTOCOL §10)', () => {
   });
 });
 
+describe('a question that is asked otherwise (PROTOCOL §10)', () => {
+  it('goes on in a thread that has what was before it', async () => {
+    system.model
+      .answer(['Hello.'], { to: 'Hi' })
+      .answer(['Blue.'], { to: 'Which colour?' })
+      .answer(['4.'], { to: '2+2?' });
+    await run({ threadId: 'edited', query: 'Hi' });
+    await run({ threadId: 'edited', query: 'Which colour?' });
+    const { items } = (await (await send('GET', '/threads/edited/messages')).json()) as {
+      items: { messageId: string; content: string }[];
+    };
+    const messageId = items.find(({ content }) => content === 'Which colour?')?.messageId;
+    expect((await send('POST', '/threads/edited/fork', { id: 'edited-2', before: { messageId } })).status).toBe(201);
+    await run({ threadId: 'edited-2', query: '2+2?' });
+    expect(await conversation('edited-2')).toEqual(['user Hi', 'assistant Hello.', 'user 2+2?', 'assistant 4.']);
+    expect((await conversation('edited')).at(-1)).toBe('assistant Blue.');
+  });
+});
+
 describe('a second message to a thread whose job runs (docs/threads.md)', () => {
   /** Lets a job say half of its answer, sends a second message, and ends the first where it goes on. */
   async function interfere(onBusy: string, goesOn: boolean) {

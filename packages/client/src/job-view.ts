@@ -111,7 +111,7 @@ export interface SaidMessage {
 export interface Interrupt {
   readonly interruptId: string;
   readonly value: unknown;
-  readonly node?: string;
+  readonly node?: string | undefined;
 }
 
 /** A pipeline or an agent that workers have. @see PROTOCOL.md §5 */

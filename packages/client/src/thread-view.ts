@@ -23,11 +23,18 @@ export interface NewThread {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Where a new thread begins. */
+/** A place in a conversation: a message, or all those that a job brought and said. */
+export type ForkPlace = { readonly messageId: string } | { readonly jobId: string };
+
+/** Where a new thread begins: at most one of `before`, `after` and `checkpointId`; where the thread stands if all are left out. */
 export interface ForkOptions {
   /** id of the new thread; made by the server if left out */
   readonly id?: string;
-  /** of an agent: the checkpoint to begin with; the newest if left out */
+  /** the new thread has what was before it */
+  readonly before?: ForkPlace;
+  /** the new thread has what was up to it, and it */
+  readonly after?: ForkPlace;
+  /** of an agent: the checkpoint to begin with */
   readonly checkpointId?: string;
 }
 
@@ -44,6 +51,12 @@ export interface PageFilter {
   readonly cursor?: string;
   /** admins only */
   readonly tenant?: string;
+}
+
+/** Which threads `list` asks for. */
+export interface ThreadFilter extends PageFilter {
+  /** only those with this text in `metadata.title`, in any case; a page may then be short or empty before the last one */
+  readonly search?: string;
 }
 
 /** Where an agent's thread stands, or stood. */

@@ -1,7 +1,7 @@
 import type { Jobs } from './jobs.ts';
 import type { Link } from './resumed-events.ts';
 import { Thread, type ThreadReference } from './thread.ts';
-import type { NewThread, PageFilter, ThreadPage, ThreadView } from './thread-view.ts';
+import type { NewThread, ThreadFilter, ThreadPage, ThreadView } from './thread-view.ts';
 import { type CallOptions, withQuery } from './transport.ts';
 
 /** The threads of a service: `millrace.threads`. @see PROTOCOL.md §10 */
@@ -27,7 +27,7 @@ export class Threads {
   }
 
   /** One page of the caller's threads, newest first. */
-  list(filter: PageFilter = {}, { signal }: CallOptions = {}): Promise<ThreadPage> {
+  list(filter: ThreadFilter = {}, { signal }: CallOptions = {}): Promise<ThreadPage> {
     return this.link.transport.json({ method: 'GET', path: withQuery('/threads', filter), signal });
   }
 }

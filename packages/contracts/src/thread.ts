@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Interrupt } from './agent.ts';
 import { countedRecord } from './counted.ts';
+import { requestIdSchema } from './request-id.ts';
 
 /** The id of a thread, chosen by the client or made by the service. */
 export const threadIdSchema = z
@@ -17,16 +18,30 @@ export const createThreadSchema = z.strictObject({
 
 export type CreateThreadBody = z.infer<typeof createThreadSchema>;
 
+/** A place in a conversation. */
+const forkPlaceSchema = z
+  .strictObject({
+    messageId: z.string().min(1).max(256).optional().describe('As `GET /threads/:id/messages` gives it.'),
+    jobId: requestIdSchema.optional().describe('All messages that the job brought and said.'),
+  })
+  .refine(({ messageId, jobId }) => (messageId === undefined) !== (jobId === undefined), {
+    error: 'must have either messageId or jobId',
+  });
+
 /** The body of `POST /threads/:id/fork`. @see PROTOCOL.md §10 */
-export const forkThreadSchema = z.strictObject({
-  id: threadIdSchema.optional().describe('Of the new thread; made by the service if left out.'),
-  checkpointId: z
-    .string()
-    .min(1)
-    .max(128)
-    .optional()
-    .describe('Of an agent: where the new thread begins; the newest if left out.'),
-});
+export const forkThreadSchema = z
+  .strictObject({
+    id: threadIdSchema.optional().describe('Of the new thread; made by the service if left out.'),
+    before: forkPlaceSchema.optional().describe('The new thread has what was before it.'),
+    after: forkPlaceSchema.optional().describe('The new thread has what was up to it, and it.'),
+    checkpointId: z.string().min(1).max(128).optional().describe('Of an agent: where the new thread begins.'),
+  })
+  .refine(
+    ({ before, after, checkpointId }) => [before, after, checkpointId].filter((at) => at !== undefined).length < 2,
+    {
+      error: 'must have at most one of before, after and checkpointId',
+    },
+  );
 
 export type ForkThreadBody = z.infer<typeof forkThreadSchema>;
 

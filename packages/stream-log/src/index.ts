@@ -61,3 +61,17 @@ export { type DayUsage, UsageLedger } from './registry/usage-ledger.ts';
 export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';
 export { UsageSettlement } from './registry/usage-settlement.ts';
 export { WebhookJobs } from './registry/webhook-jobs.ts';
+export {
+  addedShares,
+  DIMENSIONS,
+  type Dimension,
+  NO_SHARE,
+  type ProcessReport,
+  type QuietJob,
+  quantileOf,
+  type Share,
+} from './survey/process-report.ts';
+export { type OpenJobs, ProcessReports, type SeenProcess, type Survey } from './survey/process-reports.ts';
+export { type NodeReaders, ReaderCensus } from './survey/reader-census.ts';
+export { type Present, RecentActivity } from './survey/recent-activity.ts';
+export { Reporter } from './survey/reporter.ts';

@@ -1,3 +1,6 @@
+export { type Canary, canariesIn, canary, secretCanary } from './canaries/canaries.ts';
+export { KEPT_LOGS } from './canaries/kept-output.ts';
+export { type FoundCanary, searchLogs } from './canaries/search-logs.ts';
 export { ConformanceServer, type ScenarioRun } from './client-conformance/conformance-server.ts';
 export { SCENARIOS, type Scenario } from './client-conformance/scenarios.ts';
 export { type Exchanged, type ExchangeOptions, exchange, type Pieces } from './http/exchange.ts';

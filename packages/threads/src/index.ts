@@ -4,6 +4,7 @@ export { ThreadBeingMade, ThreadError, TooMuchMetadata } from './errors.ts';
 export type { ThreadWatcher } from './follow/thread-topic.ts';
 export { type ThreadHold, ThreadTopics } from './follow/thread-topics.ts';
 export { type NextTurn, type ThreadHead, ThreadTurns, type Turn } from './follow/thread-turns.ts';
+export type { ForkEnd } from './fork-end.ts';
 export { type CheckpointOptions, openCheckpoints } from './open-checkpoints.ts';
 export { ThreadCatalogue, type ThreadPage } from './thread-catalogue.ts';
 export type { Fork, Forked } from './thread-forks.ts';

@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import type { Interrupt, ThreadRef } from '@millrace/contracts';
 import type { RedisConnection, Sealer } from '@millrace/stream-log';
 import type { Checkpoints, Head } from './checkpoints/ports.ts';
+import { endsWith, type ForkEnd, MessageCut } from './fork-end.ts';
 import { type RunScript, scriptsOf } from './redis/thread-scripts.ts';
 import { cipherOf, METADATA, QUESTIONS } from './thread-content.ts';
 import type { ThreadKeys } from './thread-keys.ts';
@@ -30,16 +31,15 @@ const MAX_ROUNDS = 5;
 export interface Fork {
   readonly from: ThreadRef;
   readonly to: ThreadRef;
-  /** default: where the thread stands */
-  readonly checkpointId?: string | undefined;
-  /** id of the job that the copy ends with: it has the messages up to the last one of that job, unless a checkpoint is given.
-   *  Left out: the copy has all of them */
-  readonly through?: string | undefined;
+  /** default: where the thread stands; null: before its first one */
+  readonly checkpointId?: string | null | undefined;
+  /** where the copied messages end, unless a checkpoint is given; left out: all are copied */
+  readonly end?: ForkEnd | undefined;
   readonly checkpoints: Pick<Checkpoints, 'copy' | 'readState'>;
 }
 
-/** `unknown-thread`, `unknown-checkpoint`, `unknown-job`: of the thread that is copied. `exists`: the copy's id is taken */
-export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'unknown-job' | 'exists';
+/** `unknown-thread`, `unknown-checkpoint`, `unknown-end`: of the thread that is copied. `exists`: the copy's id is taken */
+export type Forked = 'forked' | 'unknown-thread' | 'unknown-checkpoint' | 'unknown-end' | 'exists';
 
 /** What of the copied thread decides how the copy looks. */
 interface Source {
@@ -103,7 +103,7 @@ export class ThreadForks {
           sealed(await this.#open(fork.from, source.metadata, METADATA), METADATA, sealer),
           copied.head?.checkpointId ?? '',
           sealed(copied.interrupts, QUESTIONS, sealer),
-          fork.through ?? '',
+          endsWith(fork.end),
         ];
         const bytes = Number(await this.#run('publish', keys, args));
         return bytes < 0 ? { outcome: 'exists', bytes: 0 } : { outcome: 'forked', bytes };
@@ -126,11 +126,12 @@ export class ThreadForks {
     return setInterval(() => void renew(), this.leaseMs / RENEWALS);
   }
 
-  async #copy({ from, to, checkpointId, through, checkpoints }: Fork, source: Source, copy: Copy) {
+  async #copy({ from, to, checkpointId, end, checkpoints }: Fork, source: Source, copy: Copy) {
     // an agent has none
-    const last = checkpointId === undefined ? through : undefined;
-    const copied = await this.#copyMessages({ from, to, through: last }, copy);
+    const last = checkpointId === undefined ? end : undefined;
+    const copied = await this.#copyMessages({ from, to, end: last }, copy);
     if (copied !== 'copied') return copied;
+    if (checkpointId === null) return { head: null, interrupts: '' };
     if (checkpointId === undefined && source.head === null) {
       return { head: null, interrupts: await this.#open(from, source.interrupts ?? '', QUESTIONS) };
     }
@@ -150,21 +151,19 @@ export class ThreadForks {
 
   /** @returns `exists`: another fork has taken over */
   async #copyMessages(
-    { from, to, through }: Pick<Fork, 'from' | 'to' | 'through'>,
+    { from, to, end }: Pick<Fork, 'from' | 'to' | 'end'>,
     { token, sealer }: Copy,
-  ): Promise<'copied' | 'exists' | 'unknown-job'> {
+  ): Promise<'copied' | 'exists' | 'unknown-end'> {
     const keys = this.keys.ofThread(to);
-    let isReached = through === undefined;
+    const cut = new MessageCut(end);
     for (let first = 0; ; ) {
       const batch = startOf(await this.messages.read(from, first, BATCH), BATCH_BYTES);
-      // the messages of a job stand together
-      const own = through === undefined ? batch : untilAfter(batch, through, isReached);
-      isReached ||= own.some((message) => isOf(message, through));
+      const own = cut.keep(batch);
       if (own.length > 0) {
         const args = [token, this.retentionMs, first, ...sealedMessages(own, sealer)];
         if ((await this.#run('copy', keys, args)) !== 1) return 'exists';
       }
-      if (batch.length === 0 || own.length < batch.length) return isReached ? 'copied' : 'unknown-job';
+      if (batch.length === 0 || cut.isOver) return cut.isFound ? 'copied' : 'unknown-end';
       first += batch.length;
     }
   }
@@ -193,21 +192,9 @@ function sealed(json: string, about: string, sealer: Sealer | null): string {
 }
 
 /** @returns the same for the same request, as long as for any other */
-function requestOf({ from, checkpointId, through }: Fork): string {
-  return `${hash('sha256', JSON.stringify([from, checkpointId ?? null, through ?? null]))}:`;
-}
-
-/** The messages up to the last one of a job.
- *  @param isReached whether earlier ones were of that job already */
-function untilAfter(messages: readonly string[], job: string, isReached: boolean): readonly string[] {
-  const first = isReached ? 0 : messages.findIndex((message) => isOf(message, job));
-  if (first === -1) return messages;
-  const end = messages.findIndex((message, place) => place >= first && !isOf(message, job));
-  return end === -1 ? messages : messages.slice(0, end);
-}
-
-function isOf(message: string, job: string | undefined): boolean {
-  return (JSON.parse(message) as { jobId: string }).jobId === job;
+function requestOf({ from, checkpointId, end }: Fork): string {
+  const asked = [from, checkpointId === null ? 'none' : [checkpointId ?? null], end ?? null];
+  return `${hash('sha256', JSON.stringify(asked))}:`;
 }
 
 /** As many as fit, one at least. */

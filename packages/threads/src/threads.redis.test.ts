@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Interrupt } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import type { ForkEnd } from './fork-end.ts';
 import { scriptsOf } from './redis/thread-scripts.ts';
 import { RETENTION_MS, ThreadHarness } from './testing/thread-harness.ts';
 import { privateThread } from './thread-record.ts';
@@ -636,8 +637,8 @@ describe('threads that have expired', () => {
   });
 });
 
-describe('a fork that ends with an older job', () => {
-  it('has the messages up to the last one of that job, also through many pages', async () => {
+describe('a fork of a part of a conversation', () => {
+  it('ends before or after a job or a message, also through many pages', async () => {
     const ref = d.newRef();
     for (const job of ['a', 'b', 'c']) {
       await d.enter(ref, job);
@@ -650,16 +651,27 @@ describe('a fork that ends with an older job', () => {
       await d.leave(ref, job, 'completed', `said by ${job}`);
     }
     const checkpoints = { copy: async () => null, readState: async () => null };
-    const forked = async (through: string) => {
+    const forked = async (end: ForkEnd) => {
       const to = d.newRef();
-      const outcome = await d.threads.fork({ from: ref, to, through, checkpoints });
-      const jobs = (await d.threads.messages(to, { from: 0, limit: 9_999 })).map(({ jobId }) => jobId);
-      return [outcome, jobs.length, jobs.at(-1)];
+      const outcome = await d.threads.fork({ from: ref, to, end, checkpoints });
+      const ids = (await d.threads.messages(to, { from: 0, limit: 9_999 })).map(({ messageId }) => messageId);
+      return [outcome, ids.length, ids.at(-1)];
     };
-    expect(await forked('a')).toEqual(['forked', 601, 'a']);
-    expect(await forked('b')).toEqual(['forked', 1_202, 'b']);
-    expect(await forked('c')).toEqual(['forked', 1_803, 'c']);
-    expect(await forked('x')).toEqual(['unknown-job', 0, undefined]);
+    const afterJob = (jobId: string) => forked({ side: 'after', jobId });
+    const beforeJob = (jobId: string) => forked({ side: 'before', jobId });
+    expect(await afterJob('a')).toEqual(['forked', 601, 'a-said-0']);
+    expect(await afterJob('b')).toEqual(['forked', 1_202, 'b-said-0']);
+    expect(await afterJob('c')).toEqual(['forked', 1_803, 'c-said-0']);
+    expect(await afterJob('x')).toEqual(['unknown-end', 0, undefined]);
+    expect(await beforeJob('a')).toEqual(['forked', 0, undefined]);
+    expect(await beforeJob('c')).toEqual(['forked', 1_202, 'b-said-0']);
+    expect(await beforeJob('x')).toEqual(['unknown-end', 0, undefined]);
+    const messageId = 'b-asked-0';
+    expect(await forked({ side: 'before', messageId })).toEqual(['forked', 601, 'a-said-0']);
+    expect(await forked({ side: 'after', messageId })).toEqual(['forked', 602, 'b-asked-0']);
+    expect(await forked({ side: 'after', messageId: 'none' })).toEqual(['unknown-end', 0, undefined]);
+    const last = 'c-said-0';
+    expect(await forked({ side: 'after', messageId: last })).toEqual(['forked', 1_803, last]);
   });
 });
 

@@ -189,6 +189,11 @@ export const apiSettingsSchema = z
       .describe(
         'Without keys: names of the service, comma-separated, besides loopback names and HOST; ignored with keys',
       ),
+    MILLRACE_TRACE_URL: z
+      .string()
+      .refine((url) => /^https?:\/\//.test(url) && url.includes('{traceId}'), 'must be a URL that has {traceId}')
+      .optional()
+      .describe('Where the console links to the trace of a job: a URL with `{traceId}`. Default: no link'),
     MILLRACE_AUDIT_FILE: z
       .string()
       .optional()

@@ -28,4 +28,6 @@ export const SUBSCRIBERS = Symbol('Subscribers');
 export const THREAD_TOPICS = Symbol('ThreadTopics');
 export const AUTHENTICATOR = Symbol('Authenticator');
 export const REQUEST_COUNTER = Symbol('RequestCounter');
+export const PROCESS_REPORTS = Symbol('ProcessReports');
+export const READER_CENSUS = Symbol('ReaderCensus');
 export const REVOCATIONS = Symbol('Revocations');

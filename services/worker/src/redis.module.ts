@@ -10,6 +10,7 @@ import {
   JobReader,
   KeySpace,
   openContentCipher,
+  ProcessReports,
   type RedisConnection,
   StoredBytes,
   TenantSlots,
@@ -78,6 +79,7 @@ function onCommands<T>(
       TenantSlots,
       (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
     ),
+    onCommands(ProcessReports, (redis, keys) => new ProcessReports(redis, keys)),
     onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
     onCommands(JobReader, (redis, keys, _, cipher) => new JobReader(redis, keys, cipher)),
     onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
@@ -110,7 +112,7 @@ function onCommands<T>(
   ],
   exports: [
     ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
-    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger],
+    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger, ProcessReports],
   ],
 })
 export class RedisModule implements OnApplicationShutdown {

@@ -1,5 +1,7 @@
 /** Injection tokens for providers without a class of their own. */
 export const SETTINGS = Symbol('WorkerSettings');
+/** the id of this worker, another one after a restart */
+export const WORKER_ID = Symbol('WorkerId');
 export const LOGGER = Symbol('Logger');
 /** opens every Redis connection of the process */
 export const REDIS = Symbol('RedisFactory');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
@@ -9,7 +10,7 @@ import { QueueModule } from './queue/queue.module.ts';
 import { RequeuerModule } from './queue/requeuer.module.ts';
 import { RedisModule } from './redis.module.ts';
 import type { WorkerSettings } from './settings.ts';
-import { ATTEMPT_HOOKS, LOGGER, SETTINGS } from './tokens.ts';
+import { ATTEMPT_HOOKS, LOGGER, SETTINGS, WORKER_ID } from './tokens.ts';
 import { WebhooksModule } from './webhooks/webhooks.module.ts';
 
 @Global()
@@ -36,8 +37,9 @@ function common(settings: WorkerSettings, logger: Logger, hooks: readonly Attemp
     providers: [
       { provide: SETTINGS, useValue: settings },
       { provide: LOGGER, useValue: logger },
+      { provide: WORKER_ID, useValue: randomUUID() },
       { provide: ATTEMPT_HOOKS, useValue: hooks },
     ],
-    exports: [SETTINGS, LOGGER, ATTEMPT_HOOKS],
+    exports: [SETTINGS, LOGGER, WORKER_ID, ATTEMPT_HOOKS],
   };
 }

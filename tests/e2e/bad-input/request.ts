@@ -1,3 +1,4 @@
+import { canary } from '@millrace/testing';
 /** The documented refusal: status and code. `gone`: the connection is closed without an answer. */
 export type Answer = readonly [status: number, code: string] | 'taken' | 'gone';
 
@@ -22,7 +23,7 @@ export const NOT_JSON: Answer = [415, 'UNSUPPORTED_MEDIA_TYPE'];
 export const STRANGER: Answer = [401, 'UNAUTHENTICATED'];
 export const HEAD_TOO_LARGE: Answer = [431, 'INVALID_REQUEST'];
 
-export const SECRET = 's3cret-of-the-tests';
+export const SECRET = canary('a key of the settings');
 /** The id of a job in a request hidden inside another one. The job must never exist. */
 export const SMUGGLED = 'a-smuggled-request';
 

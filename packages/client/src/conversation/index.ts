@@ -1,3 +1,4 @@
+export { type ConversationOptions, createConversation } from './conversation.ts';
 export type {
   AssistantMessage,
   ConnectionState,
@@ -8,3 +9,4 @@ export type {
   UserMessage,
 } from './snapshot.ts';
 export type { ConversationStore, JobOptions, Store, ThreadListSnapshot, ThreadListStore } from './store.ts';
+export { createThreadList } from './thread-list.ts';

@@ -65,4 +65,29 @@ describe('a look-up', () => {
     expect(await look(['localhost'], true)).toContainEqual(expect.objectContaining({ address: expect.any(String) }));
     expect(await look(['localhost'], false)).toMatch(/127\.0\.0\.1|::1/);
   });
+
+  it('gives the socket the public ones alone where a name has both', async () => {
+    const both = ['127.0.0.1', '93.184.216.34', '::1', '::ffff:10.0.0.1'].map((address) => ({
+      ...{ address, family: address.includes(':') ? 6 : 4 },
+    }));
+    const found = await new Promise((resolve) => {
+      const look = publicLookup(new Set(), (_, __, callback) => callback(null, both));
+      look('hooks.example', { all: true }, (_, addresses) => resolve(addresses));
+    });
+    expect(found).toEqual([{ address: '93.184.216.34', family: 4 }]);
+  });
+
+  it('looks at each answer, whatever the one before was', async () => {
+    const answers = ['93.184.216.34', '127.0.0.1', '93.184.216.34'];
+    const look = publicLookup(new Set(), (_, __, callback) =>
+      callback(null, [{ address: answers.shift() ?? '', family: 4 }]),
+    );
+    const next = () =>
+      new Promise((resolve) => look('hooks.example', {}, (error, address) => resolve(error ?? address)));
+    expect([await next(), await next(), await next()]).toEqual([
+      '93.184.216.34',
+      expect.any(PrivateAddress),
+      '93.184.216.34',
+    ]);
+  });
 });

@@ -1,9 +1,16 @@
-import { lookup as resolve } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** Names that never lead to another machine, or to one of a private network. */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|home\.arpa|localdomain)\.?$/i;
+
+/** Gives all addresses of a name, as `dns.lookup` does. */
+export type Resolver = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 /** An address or a name that leads into the machine or a private network. */
 export class PrivateAddress extends Error {
@@ -32,8 +39,9 @@ export function hostOf({ hostname }: URL): string {
 
 /** Resolves names for a socket, to public addresses alone: what it gives is what the socket connects to, so that a name cannot
  *  lead elsewhere after it was checked.
- *  @param allowed names that may lead anywhere */
-export function publicLookup(allowed: ReadonlySet<string>): LookupFunction {
+ *  @param allowed names that may lead anywhere
+ *  @param resolve asks the system's resolver when left out */
+export function publicLookup(allowed: ReadonlySet<string>, resolve: Resolver = lookup): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);

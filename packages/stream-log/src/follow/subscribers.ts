@@ -80,6 +80,11 @@ export class Subscribers {
     return { subscribers, topics: this.#entries.size };
   }
 
+  /** @returns how many subscribers follow a job here */
+  readersOf(ref: JobRef): number {
+    return this.#entries.get(ref)?.topic.subscribers.size ?? 0;
+  }
+
   /** @param ms a time, milliseconds
    *  @returns the jobs that have been followed here for that long without a break */
   followedFor(ms: number): JobRef[] {

@@ -41,6 +41,14 @@ export interface AttemptPage {
   readonly isLast: boolean;
 }
 
+/** What an outline leaves out. */
+export interface JobTraits {
+  /** W3C trace context of the request; null for none */
+  readonly traceparent: string | null;
+  /** how often the job has lost its worker */
+  readonly losses: number;
+}
+
 /** How far a job has come. */
 export interface LogHead {
   readonly lastEventId: EventId;
@@ -92,6 +100,16 @@ export class JobReader {
   /** Many at once, in the order of `refs`: ioredis pipelines the commands of one tick. */
   outlines(refs: readonly JobRef[]): Promise<(JobOutline | null)[]> {
     return Promise.all(refs.map((ref) => this.outline(ref)));
+  }
+
+  /** Reads what only operators ask for.
+   *  @returns null when there is no such job, or no longer */
+  async traits(ref: JobRef): Promise<JobTraits | null> {
+    const [status, traceparent, losses] = await this.redis.hmget(
+      this.keys.record(ref),
+      ...['status', 'traceparent', 'losses'],
+    );
+    return status ? { traceparent: traceparent || null, losses: Number(losses ?? 0) } : null;
   }
 
   async logExists(ref: JobRef): Promise<boolean> {

@@ -146,6 +146,36 @@ export class KeySpace {
     return `${this.#registry}:workers`;
   }
 
+  /** hash: process → `<seen, ms> <what it tells of itself, JSON>` */
+  get reports(): string {
+    return `${this.#registry}:reports`;
+  }
+
+  /** string: exists while somebody watches, so that processes report more often */
+  get watched(): string {
+    return `${this.#registry}:watched`;
+  }
+
+  /** hash: worker → what it was told to do */
+  get orders(): string {
+    return `${this.#registry}:orders`;
+  }
+
+  /** list: the latest entries of the audit log, newest first, JSON */
+  get auditTrail(): string {
+    return `${this.#registry}:audit`;
+  }
+
+  /** channel: who reads this job? message: `<channel for the answers> <reference>` */
+  get readerQuestions(): string {
+    return `${this.#prefix}:readers`;
+  }
+
+  /** channel: how many readers a node has, of one question; message: `<node> <count>` */
+  readerAnswers(question: string): string {
+    return `${this.#prefix}:readers:${question}`;
+  }
+
   /** string: how tenants share the slots, see `pickup.lua` */
   get slotPolicy(): string {
     return `${this.#registry}:slot-policy`;

@@ -32,6 +32,8 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     position: [2],
     claim: [1],
     unreserve: [1],
+    report: [3],
+    survey: [5],
   },
   encryption: { rewrap: [1] },
 });

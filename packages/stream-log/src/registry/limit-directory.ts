@@ -40,6 +40,11 @@ export class LimitDirectory {
     return this.#copy?.byTenant.get(tenant) ?? NOTHING_SET;
   }
 
+  /** The tenants for which something was set, as far as this process knows. */
+  get tenants(): string[] {
+    return [...(this.#copy?.byTenant.keys() ?? [])];
+  }
+
   /** Replaces what was set for a tenant. It holds in this process when it resolves, in others within a second or two.
    *  @param overrides empty: the settings apply again */
   async set(tenant: string, overrides: LimitOverrides): Promise<void> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { type KeptOutput, keepOutput } from '../canaries/kept-output.ts';
 import { deferred } from '../latches/deferred.ts';
 
 export interface ChildCommand {
@@ -26,11 +27,17 @@ export class Child implements AsyncDisposable {
   readonly exited: Promise<ChildExit>;
   private readonly waiters = new Set<(line: string) => void>();
 
-  private constructor(private readonly process: ChildProcess) {
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly kept: KeptOutput | null,
+  ) {
     for (const output of [process.stdout, process.stderr]) {
       if (output !== null) createInterface({ input: output }).on('line', (line) => this.take(line));
     }
-    this.exited = once(process, 'close').then(([code, signal]) => ({ code, signal }));
+    this.exited = once(process, 'close').then(([code, signal]) => {
+      kept?.close();
+      return { code, signal };
+    });
   }
 
   /** @throws Error the command could not be started */
@@ -41,7 +48,7 @@ export class Child implements AsyncDisposable {
       ...(env === undefined ? {} : { env: { ...env } }),
     });
     await once(process, 'spawn'); // rejects with the child's `error`
-    const child = new Child(process);
+    const child = new Child(process, keepOutput(command, args));
     guard(child);
     return child;
   }
@@ -109,6 +116,7 @@ export class Child implements AsyncDisposable {
 
   private take(line: string): void {
     this.lines.push(line);
+    this.kept?.add(line);
     for (const waiter of this.waiters) waiter(line);
   }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { keptFile } from '../canaries/kept-output.ts';
 import { Child } from './child-process.ts';
 import { untilOrEnded } from './until-or-ended.ts';
 
@@ -41,6 +42,9 @@ export async function startNginx({ files, port }: NginxOptions): Promise<TestNgi
   });
   const stop = async () => {
     if (child.running) await child.stop();
+    const kept = keptFile(['nginx', 'access']);
+    // a configuration that nginx refused has no access log
+    if (kept !== null) await copyFile(join(directory, 'access.log'), kept).catch(() => undefined);
     await rm(directory, { recursive: true, force: true });
   };
   try {

@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
 import type { ApiSettings } from '../settings.ts';
 import { LOGGER, SETTINGS } from '../tokens.ts';
+import { AuditTrail } from './audit-trail.ts';
 import type { Caller } from './caller.ts';
 
 /** One line of the audit log: who did what to which thing. It holds ids, never content or secrets. */
@@ -15,10 +16,15 @@ const auditEntrySchema = z.object({
     'token.revoke',
     'job.cancel',
     'jobs.cancel',
+    'job.reveal',
     'job.erase',
     'thread.delete',
     'tenant.erase',
     'limits.set',
+    'queue.pause',
+    'queue.resume',
+    'worker.drain',
+    'worker.resume',
   ]),
   /** whose credential it was; `credential`: its id, null for a key of the settings or a JWT */
   by: z.object({
@@ -29,12 +35,14 @@ const auditEntrySchema = z.object({
   }),
   /** of what was changed */
   tenant: z.string().nullable(),
-  /** the key, token, job or thread; null: several */
+  /** the key, token, job, thread or worker; null: several */
   target: z.string().nullable(),
   /** facts that are no content: counts, roles, names of limits */
   details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
 });
 export type AuditEntry = z.output<typeof auditEntrySchema>;
+
+const ERASES: ReadonlySet<AuditEntry['action']> = new Set(['job.erase', 'thread.delete', 'tenant.erase']);
 
 /** Writes down who changes access, cancels what is another tenant's, or erases: among the other lines of the log, set apart by
  *  `audit: true`, or to a file of its own. The level of the log does not matter. @see PROTOCOL.md §11 */
@@ -43,7 +51,11 @@ export class AuditLog implements OnApplicationShutdown {
   readonly #logger: Logger;
   readonly #file: WriteStream | null;
 
-  constructor(@Inject(LOGGER) logger: Logger, @Inject(SETTINGS) { MILLRACE_AUDIT_FILE: path }: ApiSettings) {
+  constructor(
+    @Inject(LOGGER) logger: Logger,
+    @Inject(SETTINGS) { MILLRACE_AUDIT_FILE: path }: ApiSettings,
+    @Inject(AuditTrail) private readonly trail: AuditTrail<AuditEntry>,
+  ) {
     this.#file = path === undefined ? null : createWriteStream(path, { flags: 'a', mode: 0o600 });
     this.#file?.on('error', (error) => logger.error({ err: error, path }, 'the audit log cannot be written'));
     const target =
@@ -53,7 +65,13 @@ export class AuditLog implements OnApplicationShutdown {
 
   record({ tenant, role, subject, credential }: Caller, entry: Omit<AuditEntry, 'by'>): void {
     const by = { tenant, role, subject, credential: credential.id };
-    this.#logger.info(auditEntrySchema.parse({ ...entry, by }), entry.action);
+    const line = auditEntrySchema.parse({ ...entry, by });
+    this.#logger.info(line, entry.action);
+    // nothing of what was erased stays in Redis, not even its id
+    if (ERASES.has(entry.action)) return;
+    this.trail.add(line).catch(() => {
+      // Redis is away, which its connection logs: the line is in the log
+    });
   }
 
   onApplicationShutdown(): void {

@@ -15,6 +15,9 @@ export type Permission =
   | 'usage:read'
   | 'limits:read'
   | 'limits:set'
+  | 'job:inspect'
+  | 'service:read'
+  | 'service:manage'
   | 'tokens:manage'
   | 'keys:manage'
   | 'tenants:all';
@@ -23,12 +26,21 @@ const USER: readonly Permission[] = [
   ...(['job:create', 'job:read', 'job:watch', 'job:cancel'] as const),
   ...(['thread:create', 'thread:read', 'thread:delete'] as const),
 ];
-const MANAGER: readonly Permission[] = [...USER, 'tokens:manage', 'data:erase', 'usage:read', 'limits:read'];
+const MANAGER: readonly Permission[] = [
+  ...USER,
+  'tokens:manage',
+  'data:erase',
+  'usage:read',
+  'limits:read',
+  'job:inspect',
+];
 const ADMIN: readonly Permission[] = [
   ...MANAGER,
   'jobs:cancel',
   'keys:manage',
   'limits:set',
+  'service:read',
+  'service:manage',
   'tenants:erase',
   'tenants:all',
 ];
@@ -40,9 +52,9 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
   admin: new Set(ADMIN),
 };
 
-/** What is never refused because there were too many requests: watching, which has a limit of its own, and whatever ends
- *  something or changes who may what. */
+/** What is never refused because there were too many requests: watching, which has a limit of its own, whatever ends
+ *  something or changes who may what, and what operators need to see who sends too many. */
 export const UNCOUNTED: ReadonlySet<Permission> = new Set([
   ...(['job:watch', 'job:cancel', 'jobs:cancel'] as const),
-  ...(['tokens:manage', 'keys:manage', 'limits:read', 'limits:set'] as const),
+  ...(['tokens:manage', 'keys:manage', 'limits:read', 'limits:set', 'service:read', 'service:manage'] as const),
 ]);

@@ -3,6 +3,7 @@ import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown 
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from '../auth/access.guard.ts';
 import { AuditLog } from '../auth/audit-log.ts';
+import { AuditTrail } from '../auth/audit-trail.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { HealthModule } from '../health/health.module.ts';
 import { type ApiSettings, needsCredentials } from '../settings.ts';
@@ -36,7 +37,7 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
     module: CredentialsModule,
     imports: [HealthModule],
     providers: [
-      ...[AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens],
+      ...[AuditTrail, AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens],
       { provide: ISSUER_KEYS, inject: [SETTINGS, LOGGER], useFactory: issuerKeysOf },
       {
         provide: AUTHENTICATOR,
@@ -46,7 +47,7 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
       { provide: REVOCATIONS, useExisting: CredentialDirectory },
       { provide: APP_GUARD, useClass: AccessGuard },
     ],
-    exports: [AUTHENTICATOR, REVOCATIONS, AuditLog, CredentialDirectory, IssuedKeys, Tokens],
+    exports: [AUTHENTICATOR, REVOCATIONS, AuditTrail, AuditLog, CredentialDirectory, IssuedKeys, Tokens],
   };
 }
 

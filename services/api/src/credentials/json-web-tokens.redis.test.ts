@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,9 @@ class KeyServer implements AsyncDisposable {
   readonly #server = createServer((_, response) => {
     this.asked += 1;
     response.writeHead(this.answer.status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(this.answer.body));
+    const { body } = this.answer;
+    if (typeof body === 'function') body(response);
+    else response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 
   static async start(...pairs: readonly NamedPair[]): Promise<KeyServer> {
@@ -79,6 +81,7 @@ class KeyServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }
@@ -319,5 +322,101 @@ describe('a real OpenID provider', () => {
     const id = await submit(node, bearer(token));
     expect((await fetch(`${node.url}/jobs/${id}`, { headers: bearer(token) })).status).toBe(200);
     await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+const DEEP = 1_000_000;
+const MIB = 1024 * 1024;
+
+/** Writes for as long as anybody reads. */
+function writeOn(response: ServerResponse): void {
+  const piece = Buffer.alloc(MIB, ' ');
+  const write = () => {
+    while (!response.destroyed && response.write(piece));
+  };
+  response.on('drain', write);
+  write();
+}
+
+const keyWith = (fields: string) => `{"keys":[{"kty":"RSA","kid":"rsa","alg":"RS256","e":"AQAB",${fields}}]}`;
+
+/** Answers of an issuer that are no set of keys, or an odd one. */
+const NO_KEYS: readonly (readonly [string, unknown])[] = [
+  ['deep arrays', `{"keys":${'['.repeat(DEEP)}${']'.repeat(DEEP)}}`],
+  ['deep objects', `${'{"keys":'.repeat(DEEP)}[]${'}'.repeat(DEEP)}`],
+  ['a deep key', keyWith(`"n":${'['.repeat(100_000)}${']'.repeat(100_000)}`)],
+  ['a wide key', keyWith(Array.from({ length: 100_000 }, (_, nth) => `"k${nth}":1`).join())],
+  ['a huge number', keyWith(`"n":${'9'.repeat(200_000)}`)],
+  ['a modulus of a megabyte', keyWith(`"n":"${'A'.repeat(MIB)}"`)],
+  ['100,000 keys', { keys: Array.from({ length: 100_000 }, () => ({ kty: 'RSA', kid: 'rsa', n: 'x', e: 'AQAB' })) }],
+  ['__proto__', '{"__proto__":{"keys":[]},"constructor":{"prototype":{"keys":[]}}}'],
+  ['half of a surrogate pair', keyWith('"n":"\\ud800"')],
+  ['NUL', '{"keys":\0}'],
+  ['no JSON', '{'],
+  ['a body without end', writeOn],
+];
+
+describe('an issuer that answers', () => {
+  it.each(NO_KEYS)('%s opens nothing, harms nobody, and is right again later', async (_, body) => {
+    const key = await pair('RS256', 'rsa');
+    await using server = await KeyServer.start(key);
+    const { body: right } = server.answer;
+    server.answer = { status: 200, body };
+    const secret = 'the-secret-of-somebody';
+    const node = await nodeFor(server.url, { MILLRACE_AUTH: 'apikey,jwt', MILLRACE_API_KEYS: `own:user:${secret}` });
+    const token = await sign(key);
+    const [refused, beside] = await Promise.all([statusOf(node, token), statusOf(node, secret)]);
+    expect([401, 503]).toContain(refused);
+    expect(beside).toBe(200);
+    server.answer = { status: 200, body: right };
+    if (refused === 503) await eventually(async () => (await statusOf(node, token)) === 200, { everyMs: 200 });
+    expect(await statusOf(node, secret)).toBe(200);
+  });
+});
+
+describe('a JSON Web Token with odd JSON', () => {
+  const encoded = (json: string) => Buffer.from(json).toString('base64url');
+  const claims = (more: string) =>
+    `{"iss":"${ISSUER}","aud":"${AUDIENCE}","sub":"a","exp":${seconds() + 600},"tenant":"acme"${more}}`;
+
+  /** Signed as it is, whatever the text. */
+  async function signText({ privateKey }: NamedPair, head: string, text: string): Promise<string> {
+    const content = `${encoded(head)}.${encoded(text)}`;
+    const bytes = new TextEncoder().encode(content);
+    const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', privateKey, bytes);
+    return `${content}.${Buffer.from(signature).toString('base64url')}`;
+  }
+
+  it('in its head or its claims is refused, or opens as what it says', async () => {
+    const key = await pair('RS256', 'rsa');
+    await using server = await KeyServer.start(key);
+    const node = await nodeFor(server.url);
+    const head = (more = '') => `{"alg":"RS256","kid":"rsa"${more}}`;
+    const deep = `${'['.repeat(2_500)}${']'.repeat(2_500)}`;
+    const cases: [what: string, status: number, head: string, claims: string][] = [
+      ['a deep claim', 200, head(), claims(`,"x":${deep}`)],
+      ['a deep tenant', 401, head(), claims(`,"tenant":${deep}`)],
+      ['a deep role', 401, head(), claims(`,"role":${deep}`)],
+      ['a deep audience', 401, head(), claims(`,"aud":${deep}`)],
+      ['an endless expiry', 401, head(), claims(',"exp":1e999')],
+      ['an expiry that is no number', 401, head(), claims(`,"exp":${deep}`)],
+      ['a negative expiry', 401, head(), claims(',"exp":-1e300')],
+      ['a tenant twice', 200, head(), claims(',"tenant":"acme"')],
+      ['__proto__', 401, head(), claims(',"__proto__":{"role":"admin"}').replace('"tenant":"acme"', '"x":1')],
+      ['half of a surrogate pair', 401, head(), claims(',"tenant":"\\ud800"')],
+      ['NUL', 401, head(), claims(',"tenant":"a\\u0000"')],
+      ['an array of claims', 401, head(), '[]'],
+      ['claims that are null', 401, head(), 'null'],
+      ['claims that are no JSON', 401, head(), '{'],
+      ['a deep head', 200, head(`,"x":${deep}`), claims('')],
+      ['a deep kid', 401, head(`,"kid":${deep}`), claims('')],
+      ['a deep algorithm', 401, head(`,"alg":${deep}`), claims('')],
+      ['a deep crit', 401, head(`,"crit":${deep}`), claims('')],
+      ['a head that is null', 401, 'null', claims('')],
+    ];
+    const found: [string, number][] = [];
+    for (const [what, , text, said] of cases) found.push([what, await statusOf(node, await signText(key, text, said))]);
+    expect(found).toEqual(cases.map(([what, status]) => [what, status]));
+    expect(await statusOf(node, await sign(key))).toBe(200);
   });
 });

@@ -7,6 +7,8 @@ import type { IssuerKeys } from './issuer-keys.ts';
 
 /** How far the clocks of issuer and node may differ, seconds. */
 const CLOCK_SKEW_SECONDS = 60;
+/** The last moment that a `Date` can tell, ms since the epoch. */
+const MAX_DATE_MS = 8.64e15;
 /** Three parts in base64url, as every signed JSON Web Token has. */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -23,7 +25,7 @@ export interface JwtPolicy {
 export class JsonWebTokens implements CredentialSource {
   constructor(
     private readonly policy: JwtPolicy,
-    private readonly keys: Pick<IssuerKeys, 'resolve'>,
+    private readonly keys: Pick<IssuerKeys, 'resolve' | 'reportUnusable'>,
   ) {}
 
   async find(secret: string): Promise<Caller | null> {
@@ -33,13 +35,16 @@ export class JsonWebTokens implements CredentialSource {
     const tenant = claimOf(claims, this.policy.tenantClaim);
     const role = roleOf(claimOf(claims, this.policy.roleClaim));
     if (typeof tenant !== 'string' || !TENANT.test(tenant) || role === null) return null;
+    const expiresAt = (Number(claims.exp) + CLOCK_SKEW_SECONDS) * 1_000;
+    // 1e999 in JSON is infinite: a token that never ends
+    if (expiresAt > MAX_DATE_MS) return null;
     return {
       tenant,
       role,
       subject: claims.sub ?? null,
       permissions: ROLE_PERMISSIONS[role],
       scope: null,
-      credential: { id: null, expiresAt: (Number(claims.exp) + CLOCK_SKEW_SECONDS) * 1_000 },
+      credential: { id: null, expiresAt },
     };
   }
 
@@ -58,7 +63,10 @@ export class JsonWebTokens implements CredentialSource {
     } catch (error) {
       if (error instanceof errors.JWKSMultipleMatchingKeys) return firstOf(error, verify);
       if (error instanceof errors.JOSEError) return null;
-      throw error;
+      // too short, for example
+      if (!(error instanceof TypeError)) throw error;
+      this.keys.reportUnusable(error);
+      return null;
     }
   }
 }
@@ -69,7 +77,7 @@ async function firstOf<T>(keys: AsyncIterable<CryptoKey>, verify: (key: CryptoKe
     try {
       return await verify(key);
     } catch (error) {
-      if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+      if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError) continue;
       if (error instanceof errors.JOSEError) return null;
       throw error;
     }

@@ -1,4 +1,5 @@
 import { metricsRegistry } from '@millrace/runtime';
+import { RecentActivity } from '@millrace/stream-log';
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
@@ -8,6 +9,8 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 @Injectable()
 export class Metrics {
   readonly registry = metricsRegistry('api');
+  /** the last minute, for the console */
+  readonly recent = new RecentActivity();
   readonly openStreams = new Gauge({
     name: 'millrace_open_streams',
     help: 'Open streams of this node',
@@ -84,6 +87,11 @@ export class Metrics {
 
   firstToken(durationMs: number): void {
     this.#firstToken.observe(durationMs / 1000);
+  }
+
+  /** @param tenant of the caller; undefined for a stranger */
+  refused(tenant: string | undefined, status: 429 | 503): void {
+    this.recent.refused(tenant === undefined ? {} : { tenant }, status);
   }
 
   /** @param route the pattern, not the path, which has unbounded values */

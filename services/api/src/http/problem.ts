@@ -148,6 +148,12 @@ export class KeyNotFound extends Problem {
   }
 }
 
+export class WorkerNotFound extends Problem {
+  constructor() {
+    super('INVALID_REQUEST', 'There is no such worker.', { status: 404 });
+  }
+}
+
 /** Only what has ended can be erased. */
 export class JobRunning extends Problem {
   constructor() {
@@ -214,6 +220,12 @@ export class ThreadExists extends Problem {
 export class CheckpointNotFound extends Problem {
   constructor() {
     super('THREAD_NOT_FOUND', 'The thread has no such checkpoint.');
+  }
+}
+
+export class MessageNotFound extends Problem {
+  constructor() {
+    super('THREAD_NOT_FOUND', 'The thread has no such message, or does not know which job brought it.');
   }
 }
 

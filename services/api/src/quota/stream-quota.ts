@@ -31,6 +31,11 @@ export class StreamQuota {
     return this.#permits.heldBy(tenant);
   }
 
+  /** How many responses of each tenant this node counts. */
+  get openStreams(): ReadonlyMap<string, number> {
+    return this.#permits.holders;
+  }
+
   /** Counts a response until it closes. Must be called before anything is stored or attached, so that a refusal leaves
    *  nothing behind.
    *  @throws TooManyStreams */

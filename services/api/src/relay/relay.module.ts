@@ -16,6 +16,6 @@ import { StreamThread } from './stream-thread.ts';
 @Module({
   imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule],
   providers: [ChunkCount, ClientWaits, OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
-  exports: [ChunkCount, ClientWaits, OpenStreams, ReadLog, Relay, StreamJob, StreamThread],
+  exports: [ChunkCount, ClientWaits, OpenStreams, ReadLog, Relay, StreamDeadlines, StreamJob, StreamThread],
 })
 export class RelayModule {}

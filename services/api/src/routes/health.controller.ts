@@ -1,8 +1,11 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { hostname } from 'node:os';
+import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.ts';
 import { Metrics } from '../health/metrics.ts';
 import { Readiness } from '../health/readiness.ts';
+import type { ApiSettings } from '../settings.ts';
+import { SETTINGS } from '../tokens.ts';
 
 /** For operators. @see PROTOCOL.md §8 */
 @Public()
@@ -11,6 +14,7 @@ export class HealthController {
   constructor(
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(SETTINGS) private readonly settings: Pick<ApiSettings, 'MILLRACE_HEARTBEAT_MS'>,
   ) {}
 
   @Get('healthz')
@@ -28,5 +32,18 @@ export class HealthController {
   @Get('metrics')
   async prometheus(@Res() reply: FastifyReply): Promise<void> {
     void reply.type(this.metrics.registry.contentType).send(await this.metrics.registry.metrics());
+  }
+
+  /** How this request has reached the node: what stands between shows itself there. */
+  @Get('connection')
+  @Header('Cache-Control', 'no-store')
+  connection(@Req() request: FastifyRequest) {
+    const { httpVersion } = request.raw;
+    return {
+      node: hostname(),
+      time: new Date().toISOString(),
+      httpVersion,
+      heartbeatMs: this.settings.MILLRACE_HEARTBEAT_MS,
+    };
   }
 }

@@ -10,6 +10,7 @@ import { operationOf } from './openapi/access.ts';
 import { everyAnswer, jobHeaders, json, preferenceApplied, problems, stream } from './openapi/responses.ts';
 import {
   cancelledCount,
+  connection,
   createJob,
   eventId,
   health,
@@ -23,6 +24,7 @@ import {
 import { OpenApiController } from './openapi.controller.ts';
 import { accessPaths } from './openapi-access.ts';
 import { anthropicPaths } from './openapi-anthropic.ts';
+import { consolePaths } from './openapi-console.ts';
 import { langGraphPaths } from './openapi-langgraph.ts';
 import { langGraphThreadsPaths } from './openapi-langgraph-threads.ts';
 import { modelPaths, openAiChatPaths } from './openapi-openai-chat.ts';
@@ -308,6 +310,14 @@ const operationsPaths: ZodOpenApiPathsObject = {
       responses: { 200: json('It is.', ready), 503: json('It is not, and why.', unready) },
     }),
   },
+  '/connection': {
+    get: operationOf(HealthController, 'connection', {
+      operationId: 'connection',
+      tags,
+      summary: 'How this request has reached the node',
+      responses: { 200: json('What the node sees of it.', connection) },
+    }),
+  },
   '/metrics': {
     get: operationOf(HealthController, 'prometheus', {
       operationId: 'metrics',
@@ -374,6 +384,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
       ...threadPaths,
       ...accessPaths,
       ...usagePaths,
+      ...consolePaths,
       ...pipelinePaths,
       ...modelPaths,
       ...openAiChatPaths,

@@ -50,6 +50,12 @@ export const threadListQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Threads per page.'),
   cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
   tenant: z.string().max(64).optional().describe('Only threads of this tenant; for admins.'),
+  search: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('Only threads whose metadata has a `title` with this in it, in any case; pages may be short or empty.'),
 });
 
 /** The query string of `GET /threads/:id/messages`. */

@@ -4,7 +4,7 @@ import { RESPONSE_PREFIX, RequestFault, type ResponsesRequest, responsesField } 
 import { JobNotFound, type JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { ThreadBusy, ThreadNotFound } from '../http/problem.ts';
+import { CheckpointNotFound, ThreadBusy, ThreadNotFound } from '../http/problem.ts';
 import { JobAccess } from '../jobs/job-access.ts';
 import { ForkAtJob } from '../threads/fork-at-job.ts';
 import type { Elsewhere, ForeignRequest } from './foreign-jobs.ts';
@@ -85,7 +85,8 @@ export class ResponseRequests {
     try {
       await this.forkAtJob.run(previous, caller, id);
     } catch (error) {
-      if (error instanceof ThreadNotFound) throw refused(`is a response whose conversation is gone: ${NOT_CONTINUED}`);
+      if (error instanceof ThreadNotFound || error instanceof CheckpointNotFound)
+        throw refused(`is a response whose conversation is gone: ${NOT_CONTINUED}`);
       if (error instanceof ThreadBusy)
         throw refused('is a response in progress that another one continues: wait for its end');
       throw error;

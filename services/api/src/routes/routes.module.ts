@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ConsoleModule } from '../console/console.module.ts';
 import { HealthModule } from '../health/health.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
@@ -8,6 +9,7 @@ import { AgUiController } from './ag-ui.controller.ts';
 import { AiSdkController } from './ai-sdk.controller.ts';
 import { AnthropicController } from './anthropic.controller.ts';
 import { Chats } from './chats.ts';
+import { ConsoleController } from './console.controller.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DeleteResponse } from './delete-response.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
@@ -40,10 +42,11 @@ import { ThreadsController } from './threads.controller.ts';
 import { TokensController } from './tokens.controller.ts';
 import { UsageController } from './usage.controller.ts';
 import { WholeAnswers } from './whole-answers.ts';
+import { WorkersController } from './workers.controller.ts';
 
 /** The routes: one thin controller for each kind. */
 @Module({
-  imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule],
+  imports: [HealthModule, QuotaModule, JobsModule, ThreadsModule, RelayModule, ConsoleModule],
   controllers: [
     ...[HealthController, OpenApiController, PipelinesController, ModelsController],
     ...[
@@ -66,6 +69,8 @@ import { WholeAnswers } from './whole-answers.ts';
       TokensController,
       TenantsController,
       UsageController,
+      WorkersController,
+      ConsoleController,
     ],
   ],
   providers: [

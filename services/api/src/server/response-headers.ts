@@ -8,7 +8,8 @@ export function installResponseHeaders(fastify: FastifyInstance): void {
     // plain text comes from a model: no browser may guess that it is a page
     reply.header('X-Content-Type-Options', 'nosniff');
     // a job changes until its end and belongs to one tenant; streams say more (PROTOCOL.md §2)
-    if (/^\/(jobs|api|v1|langgraph|ag-ui)\b/.test(request.url)) reply.header('Cache-Control', 'no-store');
+    if (/^\/(jobs|api|v1|langgraph|ag-ui|console|workers|queue)\b/.test(request.url))
+      reply.header('Cache-Control', 'no-store');
     done();
   });
 }

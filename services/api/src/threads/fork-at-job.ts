@@ -8,10 +8,8 @@ import { JobAccess } from '../jobs/job-access.ts';
 import { Pipelines } from '../jobs/pipelines/pipelines.ts';
 import { StoredBytesLimit } from '../quota/stored-bytes-limit.ts';
 import { CHECKPOINTS, THREADS } from '../tokens.ts';
+import { JobCheckpoints } from './job-checkpoints.ts';
 import { ThreadAccess } from './thread-access.ts';
-
-/** How far back the last checkpoint of a job is looked for, pages. */
-const MAX_PAGES = 20;
 
 /** Makes a thread that ends with a job of another one, which has moved on since. */
 @Injectable()
@@ -21,12 +19,13 @@ export class ForkAtJob {
     @Inject(ThreadAccess) private readonly access: ThreadAccess,
     @Inject(THREADS) private readonly threads: Threads,
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
+    @Inject(JobCheckpoints) private readonly jobCheckpoints: JobCheckpoints,
     @Inject(Pipelines) private readonly pipelines: Pipelines,
     @Inject(StoredBytesLimit) private readonly storedBytes: StoredBytesLimit,
   ) {}
 
   /** @param id of the new thread
-   *  @throws ThreadNotFound the thread, or what the job did in it, is gone
+   *  @throws ThreadNotFound, CheckpointNotFound the thread, or what the job did in it, is gone
    *  @throws ThreadBusy the job has not ended
    *  @throws ThreadExists, StorageFull, JobNotFound */
   async run({ jobId, tenant }: JobOutline, caller: Caller, id: string): Promise<void> {
@@ -52,19 +51,7 @@ export class ForkAtJob {
   /** Where the job has left the thread: an agent at a checkpoint, others after a message. */
   async #endOf({ jobId, pipeline }: JobOutline, ref: ThreadRef) {
     const isAgent = (await this.pipelines.known()).get(pipeline)?.kind === 'agent';
-    return { through: jobId, ...(isAgent ? { checkpointId: await this.#checkpointOf(jobId, ref) } : {}) };
-  }
-
-  /** @throws ThreadNotFound it wrote none, or that has been pruned */
-  async #checkpointOf(jobId: string, ref: ThreadRef): Promise<string> {
-    let before: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const { checkpoints, more } = await this.checkpoints.history(ref, before === undefined ? {} : { before });
-      const found = checkpoints.find(({ origin }) => origin?.job === jobId);
-      if (found !== undefined) return found.checkpointId;
-      before = checkpoints.at(-1)?.checkpointId;
-      if (!more || before === undefined) break;
-    }
-    throw new ThreadNotFound();
+    const end = { side: 'after', jobId } as const;
+    return { end, ...(isAgent ? { checkpointId: await this.jobCheckpoints.after(jobId, ref) } : {}) };
   }
 }

@@ -1,5 +1,5 @@
 import type { ThreadView } from '@millrace/contracts';
-import { listedView, type ThreadCatalogue } from '@millrace/threads';
+import { listedView, type ThreadCatalogue, type ThreadPage } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { listedTenant } from '../auth/listed-tenant.ts';
@@ -7,11 +7,16 @@ import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
 import { THREAD_CATALOGUE } from '../tokens.ts';
 import { ThreadAccess } from './thread-access.ts';
 
+/** How many threads one request looks through for a title: each costs a read (law 16). */
+const MAX_SEARCHED = 500;
+
 export interface ListThreadsQuery {
   readonly caller: Caller;
   readonly limit: number;
   readonly cursor?: string | undefined;
   readonly tenant?: string | undefined;
+  /** only threads whose metadata has a `title` with this in it, in any case */
+  readonly search?: string | undefined;
 }
 
 export interface ThreadList {
@@ -29,13 +34,34 @@ export class ListThreads {
   ) {}
 
   /** @throws InvalidCursor, Forbidden, ContentUnreadable */
-  async run({ caller, limit, cursor, tenant }: ListThreadsQuery): Promise<ThreadList> {
+  async run({ caller, limit, cursor, tenant, search }: ListThreadsQuery): Promise<ThreadList> {
     const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
-    const page = await this.catalogue.list(scope, { limit, cursor: place });
+    const page = await (search === undefined
+      ? this.catalogue.list(scope, { limit, cursor: place })
+      : this.#search(scope, search.toLowerCase(), { limit, cursor: place }));
     return {
       items: (await this.access.settledPage(page.threads)).map(listedView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
     };
+  }
+
+  async #search(
+    scope: string | null,
+    title: string,
+    { limit, cursor }: { limit: number; cursor: string | undefined },
+  ): Promise<ThreadPage> {
+    const found: ThreadPage['threads'][number][] = [];
+    let next = cursor ?? null;
+    for (let searched = 0; searched < MAX_SEARCHED && found.length < limit; ) {
+      // no more than may be found: the cursor is where the last page ended
+      const pageSize = limit - found.length;
+      const page = await this.catalogue.list(scope, { limit: pageSize, cursor: next ?? undefined });
+      found.push(...page.threads.filter(({ metadata }) => metadata['title']?.toLowerCase().includes(title)));
+      next = page.nextCursor;
+      if (next === null) break;
+      searched += pageSize;
+    }
+    return { threads: found, nextCursor: next };
   }
 }

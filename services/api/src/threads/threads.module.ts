@@ -9,6 +9,7 @@ import { Erasure } from './erasure.ts';
 import { ForkAtJob } from './fork-at-job.ts';
 import { ForkThread } from './fork-thread.ts';
 import { GetThread } from './get-thread.ts';
+import { JobCheckpoints } from './job-checkpoints.ts';
 import { ListThreads } from './list-threads.ts';
 import { ThreadAccess } from './thread-access.ts';
 import { ThreadMessages } from './thread-messages.ts';
@@ -19,7 +20,7 @@ import { ThreadState } from './thread-state.ts';
   imports: [JobsModule, QuotaModule],
   providers: [
     ...[ThreadAccess, Conversations, CreateThread, GetThread, ListThreads],
-    ...[ThreadMessages, ThreadState, ForkThread, ForkAtJob, Erasure, DeleteThread, EraseTenant],
+    ...[ThreadMessages, ThreadState, ForkThread, ForkAtJob, JobCheckpoints, Erasure, DeleteThread, EraseTenant],
   ],
   exports: [
     ThreadAccess,

@@ -117,7 +117,28 @@ describe('GET /threads', () => {
     expect(seen).toEqual(ids.toReversed());
   });
 
-  it.each(['limit=0', 'limit=101', 'limit=x'])('refuses %s', async (query) => {
+  it('searches titles, page by page', async () => {
+    await using own = await ApiHarness.start();
+    const at = await own.node();
+    for (const [nth, title] of ['A Trip', 'Tax', 'my trip home', 'trips', undefined].entries()) {
+      const metadata = title === undefined ? { note: 'trip' } : { title };
+      await call('POST', '/threads', { id: `t${nth}`, metadata }, undefined, at);
+    }
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const path = `/threads?search=TRIP&limit=2${query}`;
+      const page: Page<ThreadView> = await json(call('GET', path, undefined, undefined, at));
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(['t3', 't2', 't0']);
+    expect(await json(call('GET', '/threads?search=none', undefined, undefined, at))).toMatchObject({ items: [] });
+  });
+
+  it.each(['limit=0', 'limit=101', 'limit=x', 'search='])('refuses %s', async (query) => {
     expect(await refusal(call('GET', `/threads?${query}`))).toEqual([400, 'INVALID_REQUEST']);
   });
 
@@ -269,6 +290,50 @@ describe('a fork', () => {
       'THREAD_NOT_FOUND',
     ]);
     expect((await call('POST', `/threads/${of.threadId}/fork`)).status).toBe(201);
+  });
+
+  it('begins before or after a job or a message', async () => {
+    const of = new Turns(harness, node);
+    const jobs: string[] = [];
+    for (const text of ['one', 'two', 'three']) {
+      const job = await of.submit();
+      await of.end(job, await of.begin(job, [text]));
+      jobs.push(job);
+    }
+    const forked = async (place: object) => {
+      const { id } = await json<ThreadView>(call('POST', `/threads/${of.threadId}/fork`, place));
+      const { items } = await json<Page<{ content: string }>>(call('GET', `/threads/${id}/messages`));
+      return items.map(({ content }) => content).join(' ');
+    };
+    const { items } = await of.get<Page<{ messageId: string }>>('/messages');
+    expect(await forked({ before: { jobId: jobs[0] } })).toBe('');
+    expect(await forked({ before: { jobId: jobs[2] } })).toBe('one two');
+    expect(await forked({ after: { jobId: jobs[1] } })).toBe('one two');
+    expect(await forked({ before: { messageId: items[1]?.messageId } })).toBe('one');
+    expect(await forked({ after: { messageId: items[1]?.messageId } })).toBe('one two');
+  });
+
+  it('is refused at what the thread does not have, and after the job that runs', async () => {
+    const of = new Turns(harness, node);
+    const running = await of.submit();
+    const path = `/threads/${of.threadId}/fork`;
+    expect(await refusal(call('POST', path, { after: { jobId: running } }))).toEqual([409, 'THREAD_BUSY']);
+    expect(await refusal(call('POST', path, { before: { jobId: newId() } }))).toEqual([404, 'JOB_NOT_FOUND']);
+    expect(await refusal(call('POST', path, { before: { messageId: 'none' } }))).toEqual([404, 'THREAD_NOT_FOUND']);
+  });
+
+  it.each<[object, string]>([
+    [{ before: {} }, '/before'],
+    [{ after: { jobId: 'x'.repeat(16), messageId: 'm' } }, '/after'],
+    [{ after: { jobId: 'no' } }, '/after/jobId'],
+    [{ before: { messageId: '' } }, '/before/messageId'],
+    [{ before: { messageId: 'm' }, after: { messageId: 'm' } }, ''],
+    [{ before: { messageId: 'm' }, checkpointId: 'c' }, ''],
+    [{ nope: 1 }, '/nope'],
+  ])('refuses %j', async (body, pointer) => {
+    const answer = await call('POST', `/threads/${newId()}/fork`, body);
+    expect(answer.status).toBe(400);
+    expect(((await answer.json()) as Problem).errors?.map((error) => error.pointer)).toEqual([pointer]);
   });
 });
 

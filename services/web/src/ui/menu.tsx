@@ -12,7 +12,7 @@ export function Menu({ trigger, children }: MenuProps) {
   return (
     <Base.Root modal={false}>
       <Base.Trigger render={trigger} />
-      <Base.Portal>
+      <Base.Portal render={<section aria-label="Menu" />}>
         <Base.Positioner className="popup-layer" align="end" sideOffset={4}>
           <Base.Popup className="popup">{children}</Base.Popup>
         </Base.Positioner>

@@ -2,7 +2,7 @@ import { Select as Base } from '@base-ui/react/select';
 import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
 
-export interface Choice<T extends string> {
+interface Choice<T extends string> {
   readonly value: T;
   readonly label: string;
 }
@@ -29,7 +29,7 @@ export function Select<T extends string>({ label, value, choices, onChange, isDi
         <Base.Value className="select-value" />
         <Icon name="down" />
       </Base.Trigger>
-      <Base.Portal>
+      <Base.Portal render={<section aria-label={label} />}>
         <Base.Positioner className="popup-layer" alignItemWithTrigger={false} sideOffset={4}>
           <Base.Popup className="popup">
             {choices.map((choice) => (

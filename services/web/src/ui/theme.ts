@@ -3,7 +3,7 @@ const STORED_AS = 'millrace-theme';
 export type Theme = 'system' | 'light' | 'dark';
 
 /** What was chosen in this browser; `system` follows the device. */
-export function chosenTheme(): Theme {
+function chosenTheme(): Theme {
   const stored = localStorage.getItem(STORED_AS);
   return stored === 'light' || stored === 'dark' ? stored : 'system';
 }

@@ -69,6 +69,11 @@ export class Attempt {
   readonly #thread: AttemptThread | null;
   readonly #interrupts: Interrupt[] = [];
   #firstTokenMs: number | null = null;
+  /** output that is in the recent activity already, tokens */
+  #notedTokens = 0;
+  /** how much was stored when it was last noted, and since when */
+  #notedSeq = 0;
+  #quietSince = this.#startedAt;
   readonly #usage: UsageCount;
   /** tokens that it may use before it must reserve more */
   #allowedTokens: number;
@@ -94,6 +99,24 @@ export class Attempt {
   /** what it has used by now, for the ledger; null when nobody knows of anything */
   get usage(): AttemptUsage | null {
     return this.#usage.usage;
+  }
+
+  /** Counts what models have said since the last call, for the console.
+   *  @returns how long the attempt has run, and how long nothing of it was stored, milliseconds, as of the calls */
+  note(): { readonly runningMs: number; readonly quietMs: number } {
+    const { outputTokens } = this.#usage;
+    const more = outputTokens - this.#notedTokens;
+    if (more > 0) {
+      this.ports.metrics.recent.tokens(this.info, more);
+      this.#notedTokens = outputTokens;
+    }
+    const { storedSeq } = this.begun.writer;
+    const now = performance.now();
+    if (storedSeq !== this.#notedSeq) {
+      this.#notedSeq = storedSeq;
+      this.#quietSince = now;
+    }
+    return { runningMs: Math.round(now - this.#startedAt), quietMs: Math.round(now - this.#quietSince) };
   }
 
   get info(): AttemptInfo {
@@ -266,6 +289,7 @@ export class Attempt {
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
       metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);
+      metrics.recent.firstToken(this.info, this.#firstTokenMs);
     }
     writer.emit(event);
     this.#usage.said(event.type, event.data);
@@ -332,6 +356,7 @@ export class Attempt {
     const durationMs = Math.round(this.#durationMs());
     logger.info({ outcome, durationMs, ...details, ...(code === undefined ? {} : { code }) }, outcome);
     metrics.countTokens(this.info, this.usage);
+    this.note();
     return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }
 

@@ -108,6 +108,11 @@ export class JobRunner {
 
   constructor(readonly ports: JobRunnerPorts) {}
 
+  /** What runs in this process. */
+  get attempts(): Iterable<Attempt> {
+    return this.#attempts.values();
+  }
+
   /** The worker is about to stop: agents move to another one at their next checkpoint. */
   drain(reason: StopReason): void {
     this.#draining = new WorkerStopping(reason);
@@ -220,6 +225,7 @@ export class JobRunner {
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
     this.#hint(fairQueue.markStarted(ref));
+    if (begun.attempt > 1) this.ports.metrics.recent.takeOver(attempt.info);
     if (this.#draining !== null) attempt.drain(this.#draining);
     const stop = () => attempt.stop(this.#draining ?? new WorkerStopping());
     // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt

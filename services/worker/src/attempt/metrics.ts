@@ -1,5 +1,6 @@
 import type { AttemptUsage, ModelUsage } from '@millrace/contracts';
 import { metricsRegistry } from '@millrace/runtime';
+import { RecentActivity } from '@millrace/stream-log';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** Values of one label: callers may choose the names of models, and issuers those of tenants. */
@@ -19,6 +20,8 @@ export class WorkerMetrics {
   readonly #labels = { model: new Set<string>(), tenant: new Set<string>() };
 
   readonly registry = metricsRegistry('worker');
+  /** the last minute, for the console */
+  readonly recent = new RecentActivity();
   /** outcomes: those of attempts; `parked`: the tenant holds its share of the slots; `waiting`: another job of the thread runs */
   readonly jobs = new Counter<'outcome'>({
     name: 'millrace_worker_jobs_total',

@@ -24,6 +24,7 @@ export class UsageCount {
   #isPromptOpen = false;
   #isComplete = false;
   #reportedTokens = 0;
+  #reportedOutput = 0;
 
   /** @param model the job's own
    *  @param promptTokens estimate of what the job sends to it */
@@ -42,6 +43,11 @@ export class UsageCount {
     return this.#reportedTokens + this.#unreportedBytes / BYTES_PER_TOKEN;
   }
 
+  /** About how much models have said by now. */
+  get outputTokens(): number {
+    return this.#reportedOutput + this.#unreportedBytes / BYTES_PER_TOKEN;
+  }
+
   /** A model is about to be called. */
   calls(): void {
     this.#isPromptOpen = true;
@@ -53,6 +59,7 @@ export class UsageCount {
     this.#reported.set(name, sum(this.#reported.get(name) ?? NO_USAGE, usage));
     this.#run = sum(this.#run, usage);
     this.#reportedTokens += usage.inputTokens + usage.outputTokens;
+    this.#reportedOutput += usage.outputTokens;
     this.#unreportedBytes = 0;
     if (usage.inputTokens > 0) this.#isPromptOpen = false;
   }

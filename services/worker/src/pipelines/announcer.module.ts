@@ -1,7 +1,7 @@
 import type { Logger } from '@millrace/runtime';
 import { KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { COMMANDS, LOGGER } from '../tokens.ts';
+import { COMMANDS, LOGGER, WORKER_ID } from '../tokens.ts';
 import { PipelineAnnouncer } from './announcer.ts';
 import { PipelinesModule } from './pipelines.module.ts';
 import { PipelineRegistry } from './registry.ts';
@@ -12,9 +12,14 @@ import { PipelineRegistry } from './registry.ts';
   providers: [
     {
       provide: PipelineAnnouncer,
-      inject: [COMMANDS, KeySpace, PipelineRegistry, LOGGER],
-      useFactory: (redis: RedisConnection, keys: KeySpace, registry: PipelineRegistry, logger: Logger) =>
-        new PipelineAnnouncer(new PipelineAnnouncements(redis, keys), registry.infos, logger),
+      inject: [WORKER_ID, COMMANDS, KeySpace, PipelineRegistry, LOGGER],
+      useFactory: (
+        worker: string,
+        redis: RedisConnection,
+        keys: KeySpace,
+        registry: PipelineRegistry,
+        logger: Logger,
+      ) => new PipelineAnnouncer(worker, new PipelineAnnouncements(redis, keys), registry.infos, logger),
     },
   ],
   exports: [PipelineAnnouncer],

@@ -1,16 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import type { PipelineInfo } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { PipelineAnnouncements } from '@millrace/stream-log';
 
 /** Tells the API which pipelines this worker has. */
 export class PipelineAnnouncer {
-  readonly #worker = randomUUID();
   readonly #since = Date.now();
   #timer: NodeJS.Timeout | undefined;
   #isAnnounced = false;
 
+  /** @param worker the id of this worker */
   constructor(
+    readonly worker: string,
     readonly announcements: PipelineAnnouncements,
     readonly pipelines: readonly PipelineInfo[],
     readonly logger: Logger,
@@ -24,8 +24,8 @@ export class PipelineAnnouncer {
   /** Announces now and then regularly until {@link stop}. */
   start(): void {
     const announce = () => {
-      const { pipelines } = this;
-      this.announcements.announce({ worker: this.#worker, since: this.#since, pipelines }).then(
+      const { pipelines, worker } = this;
+      this.announcements.announce({ worker, since: this.#since, pipelines }).then(
         () => {
           this.#isAnnounced = true;
         },

@@ -37,6 +37,7 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
   #lastSeen = 0;
   #stopping = false;
   #stopReason: StopReason = 'handover';
+  #drained = false;
 
   /** @param queue location of the queue */
   constructor(
@@ -57,6 +58,21 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
    *  answer it and have stopped fetching. */
   get consuming(): boolean {
     return !this.#stopping && this.#lastSeen > 0 && performance.now() - this.#lastSeen < STALE_AFTER_MS;
+  }
+
+  /** `drained`: it takes no jobs, because it was told so; those that it has go on */
+  get state(): 'running' | 'drained' | 'stopping' {
+    if (this.#stopping) return 'stopping';
+    return this.#drained ? 'drained' : 'running';
+  }
+
+  /** Takes no further jobs, or takes jobs again. Those that run are left alone. */
+  async setDrained(drained: boolean): Promise<void> {
+    if (this.#stopping || this.#drained === drained) return;
+    this.#drained = drained;
+    this.ports.logger.info(drained ? 'drained' : 'resumed');
+    if (drained) await this.#worker.pause(true);
+    else await this.#worker.resume();
   }
 
   onApplicationBootstrap(): void {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { idOf, type JobRef } from '@millrace/contracts';
-import { hostOf, isPrivateUrl, PrivateAddress, publicLookup } from '@millrace/runtime';
+import { hostOf, isPrivateUrl, PrivateAddress, publicLookup, type Resolver } from '@millrace/runtime';
 import { isFinished, type JobReader, requireContents, viewOf } from '@millrace/stream-log';
 import { Webhook } from 'standardwebhooks';
 import { Agent } from 'undici';
@@ -17,6 +17,8 @@ export interface WebhookSenderOptions {
   readonly secret: string;
   /** hosts that may be private */
   readonly allowed: readonly string[];
+  /** resolves names; the system's when left out */
+  readonly resolve?: Resolver;
 }
 
 /** What a receiver is told. */
@@ -43,7 +45,7 @@ export class WebhookSender {
     this.#webhook = new Webhook(options.secret);
     this.#allowed = new Set(options.allowed);
     this.#agent = new Agent({
-      connect: { lookup: publicLookup(this.#allowed), timeout: CONNECT_MS },
+      connect: { lookup: publicLookup(this.#allowed, options.resolve), timeout: CONNECT_MS },
       headersTimeout: ANSWER_MS,
       bodyTimeout: ANSWER_MS,
       maxHeaderSize: MAX_HEADER_BYTES,

@@ -60,6 +60,19 @@ export class JobQueue implements OnApplicationShutdown {
     );
   }
 
+  /** Lets no worker take a job, on any machine, until {@link resume}. Running jobs go on, new ones are accepted. */
+  async pause(): Promise<void> {
+    await this.queue.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.queue.resume();
+  }
+
+  isPaused(): Promise<boolean> {
+    return this.queue.isPaused();
+  }
+
   /** Removes a job that no worker has started. */
   async remove(ref: JobRef): Promise<void> {
     await this.queue.remove(ref);

@@ -98,6 +98,13 @@ export const stream: ZodOpenApiResponseObject = {
 
 const { Location: _, ...threadStreamHeaders } = streamHeaders;
 
+/** A stream of states, each of which replaces the last. */
+export const liveStream: ZodOpenApiResponseObject = {
+  description: 'The stream; its headers are sent at once.',
+  headers: z.object(threadStreamHeaders),
+  content: { 'text/event-stream': { schema: z.string().describe('Events with one line of JSON each.') } },
+};
+
 /** A stream of a thread's jobs. */
 export const threadStream: ZodOpenApiResponseObject = {
   description: 'The stream; its headers are sent at once. The `id:` of an event is `<job>/<event id>`.',

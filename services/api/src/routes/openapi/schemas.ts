@@ -160,6 +160,14 @@ export const problem = z
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
 export const health = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const connection = z
+  .object({
+    node: z.string().describe('Host name of the node.'),
+    time: z.iso.datetime().describe('Its clock.'),
+    httpVersion: z.string().meta({ description: 'What the last hop speaks to it.', example: '1.1' }),
+    heartbeatMs: z.int().describe('Time between two heartbeats on a stream.'),
+  })
+  .meta({ id: 'Connection' });
 export const ready = z.object({ status: z.literal('ready') }).meta({ id: 'Ready' });
 export const unready = z
   .object({

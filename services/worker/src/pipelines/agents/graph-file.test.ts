@@ -67,3 +67,25 @@ describe('a langgraph.json', () => {
     await expect(readGraphFile('./nowhere.json', folder)).rejects.toThrow('./nowhere.json: cannot be read');
   });
 });
+
+const DEEP = 1_000_000;
+const deepArray = `${'['.repeat(DEEP)}${']'.repeat(DEEP)}`;
+const deepObject = `${'{"a":'.repeat(DEEP)}1${'}'.repeat(DEEP)}`;
+
+describe('the fields of a langgraph.json', () => {
+  it.each([
+    ['a deep file', deepArray, 'graphs'],
+    ['deep graphs', `{"graphs":${deepObject}}`, 'graphs'],
+    ['a deep agent', `{"graphs":{"a":${deepArray}}}`, 'graphs.a'],
+    ['deep variables', `{"graphs":{"a":"./a.ts:a"},"env":{"A":${deepArray}}}`, 'env'],
+    ['half of a surrogate pair', '{"graphs":{"\\ud800":"./a.ts:a"}}', 'an id is'],
+    ['NUL', '{"graphs":{"a\\u0000":"./a.ts:a"}}', 'an id is'],
+    ['__proto__', '{"__proto__":{"graphs":{"a":"./a.ts:a"}}}', 'graphs'],
+    ['an unknown field that is deep', `{"graphs":{"a":"./a.ts:a"},"more":${deepArray}}`, null],
+    ['an unknown field that is a huge number', `{"graphs":{"a":"./a.ts:a"},"more":1e999}`, null],
+    ['a name twice', '{"graphs":{"a":7},"graphs":{"a":"./a.ts:a"}}', null],
+  ])('as bombs are refused in words, or read: %s', async (_, text, complaint) => {
+    if (complaint === null) expect((await read(text)).graphs).toMatchObject([{ id: 'a', exported: 'a' }]);
+    else await expect(read(text)).rejects.toThrow(complaint);
+  });
+});

@@ -1,6 +1,7 @@
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import type { LLMResult } from '@langchain/core/outputs';
 import type { ModelObserver } from '../definition/model-observer.ts';
+import { MAX_TOKENS } from './openai/usage-counts.ts';
 
 /** Reports the usage of any LangChain chat model at the end of each call. */
 export class UsageCallback extends BaseCallbackHandler {
@@ -26,5 +27,5 @@ export class UsageCallback extends BaseCallbackHandler {
 }
 
 function tokens(count: unknown): number {
-  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
+  return typeof count === 'number' && Number.isInteger(count) && count > 0 && count <= MAX_TOKENS ? count : 0;
 }

@@ -1,5 +1,6 @@
 import { type ClientOptions, OpenAIClient } from '@langchain/openai';
 import { StreamUsageOption } from './stream-usage.ts';
+import { unlessTooDeep } from './too-deep.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
 
@@ -45,7 +46,13 @@ export class CompletionRequests {
       ({ ok }) => ok,
       () => false,
     );
-    return isOk ? response : viaClient(client.withOptions({ fetch: () => response }));
+    if (isOk) return response;
+    try {
+      // it knows the errors of all servers
+      return await viaClient(client.withOptions({ fetch: () => response }));
+    } catch (error) {
+      throw unlessTooDeep(error);
+    }
   }
 }
 

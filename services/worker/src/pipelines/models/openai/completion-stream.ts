@@ -6,6 +6,7 @@ import { type BodySource, type ByteSink, sourceOf } from './body-source.ts';
 import { ChunkReader, type CompletionChunk } from './chunk-reader.ts';
 import { isFields } from './fields.ts';
 import { FrameParser } from './frame-parser.ts';
+import { unlessTooDeep } from './too-deep.ts';
 import { UsageIncrements } from './usage-counts.ts';
 
 export type { CompletionChunk } from './chunk-reader.ts';
@@ -102,8 +103,16 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
   }
 
   #endInput(): void {
-    if (this.#isJson) this.#readJson();
+    if (this.#isJson) this.#tryJson();
     else this.#parser.end();
+  }
+
+  #tryJson(): void {
+    try {
+      this.#readJson();
+    } catch (error) {
+      this.failed(unlessTooDeep(error));
+    }
   }
 
   #feed(text: string): void {
@@ -198,7 +207,7 @@ export class CompletionStream implements AsyncIterableIterator<CompletionChunk>,
     } catch (error) {
       // a truncated frame does not harm a complete answer
       if (error instanceof SyntaxError && this.#chunks.finished) return null;
-      throw error;
+      throw unlessTooDeep(error);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { OpenAIClient } from '@langchain/openai';
 import { isFields } from './fields.ts';
+import { JsonText } from './json-text.ts';
 
 export type Fragment = OpenAIClient.Chat.Completions.ChatCompletionChunk.Choice.Delta.ToolCall;
 
@@ -9,7 +10,7 @@ interface Call {
   readonly serverIndex: unknown;
   id: string;
   name: string;
-  arguments: string;
+  readonly arguments: JsonText;
 }
 
 /** Normalises the fragments of tool calls. Servers give two calls the same index, or none, an id with each fragment, or
@@ -18,6 +19,8 @@ export class ToolCallFragments {
   readonly #calls: Call[] = [];
   /** by the server's own index: the current call */
   readonly #byIndex = new Map<unknown, Call>();
+  /** by id: the first call */
+  readonly #byId = new Map<string, Call>();
 
   get any(): boolean {
     return this.#calls.length > 0;
@@ -40,9 +43,12 @@ export class ToolCallFragments {
       ...(isFirst || given['type'] !== undefined ? { type: 'function' as const } : {}),
       function: { ...(isFirst ? { name } : {}), arguments: args },
     };
-    if (call.id === '') call.id = id;
+    if (call.id === '' && id !== '') {
+      call.id = id;
+      if (!this.#byId.has(id)) this.#byId.set(id, call);
+    }
     if (isFirst) call.name = name;
-    call.arguments += args;
+    call.arguments.add(args);
     return fragment;
   }
 
@@ -59,13 +65,13 @@ export class ToolCallFragments {
   #knownBy(id: string, last: Call | undefined, { index, name }: { index: unknown; name: string }): Call | undefined {
     if (id === '') return undefined;
     if (last?.id === id) return last;
-    const known = this.#calls.find((call) => call.id === id);
-    const isOther = known !== undefined && name !== '' && index !== known.serverIndex && isJson(known.arguments);
+    const known = this.#byId.get(id);
+    const isOther = known !== undefined && name !== '' && index !== known.serverIndex && known.arguments.isWhole();
     return isOther ? undefined : known;
   }
 
   #begin(serverIndex: unknown): Call {
-    const call = { index: this.#calls.length, serverIndex, id: '', name: '', arguments: '' };
+    const call = { index: this.#calls.length, serverIndex, id: '', name: '', arguments: new JsonText() };
     this.#calls.push(call);
     return call;
   }
@@ -77,11 +83,11 @@ function continuedCall(last: Call | undefined, id: string, name: string): Call |
   const isSameName = name === '' || last.name === '' || name === last.name;
   if (id !== '' && last.id !== '') {
     // some servers send a new id with each fragment: it continues incomplete arguments, otherwise it starts a call
-    const isIncomplete = !isJson(last.arguments) && (name === '' || last.arguments !== '');
+    const isIncomplete = !last.arguments.isWhole() && (name === '' || !last.arguments.isEmpty);
     return isSameName && isIncomplete ? last : undefined;
   }
   // a name after complete arguments, or another name, starts a new call
-  return isSameName && (name === '' || last.name === '' || !isJson(last.arguments)) ? last : undefined;
+  return isSameName && (name === '' || last.name === '' || !last.arguments.isWhole()) ? last : undefined;
 }
 
 /** Arguments as text. An empty object adds nothing: it precedes the arguments (Anthropic), or is all of them. */
@@ -93,13 +99,4 @@ function argumentsIn(given: unknown): string {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

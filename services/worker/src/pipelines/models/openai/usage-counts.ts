@@ -1,6 +1,9 @@
 import type { Usage } from '@millrace/contracts';
 import { type Fields, isFields } from './fields.ts';
 
+/** More than any answer has: a larger count is nonsense, which sums of a tenant must not contain. */
+export const MAX_TOKENS = 1_000_000_000;
+
 /** Finds token counts wherever a server puts them: in the frame, in Groq's own field, or in the choice (Moonshot). Values
  *  that are not counts are left out.
  *  @returns undefined when the frame has none or already has OpenAI's form; null when `usage` is not an object */
@@ -63,10 +66,10 @@ export class UsageIncrements {
 
 function countIn(value: unknown): number | undefined {
   const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  if (typeof count !== 'number' || !Number.isFinite(count) || count < 0) return undefined;
+  if (typeof count !== 'number' || !(count >= 0 && count <= MAX_TOKENS)) return undefined;
   return Math.floor(count);
 }
 
 function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TOKENS;
 }

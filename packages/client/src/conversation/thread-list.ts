@@ -1,0 +1,122 @@
+import type { Millrace } from '../millrace.ts';
+import type { ThreadPage, ThreadView } from '../thread-view.ts';
+import { problemOf } from './problem.ts';
+import { Publisher } from './publisher.ts';
+import type { ConversationProblem } from './snapshot.ts';
+import type { ThreadListSnapshot, ThreadListStore } from './store.ts';
+
+/** How many threads a page of the list has. */
+const PAGE_SIZE = 30;
+/** A search may give empty pages: how many are asked for at a time. */
+const MAX_EMPTY_PAGES = 10;
+
+/** The caller's threads: the first page is read when somebody subscribes. */
+export function createThreadList(millrace: Millrace): ThreadListStore {
+  return new ThreadList(millrace);
+}
+
+class ThreadList implements ThreadListStore {
+  private state: ThreadListSnapshot['state'] = 'loading';
+  private threads: readonly ThreadView[] = [];
+  private nextCursor: string | null = null;
+  private isLoadingMore = false;
+  private text: string | null = null;
+  private problem: ConversationProblem | null = null;
+  /** the reading of the moment: an older one that comes later is void */
+  private reading: AbortController | null = null;
+  private readonly publisher: Publisher<ThreadListSnapshot>;
+
+  constructor(private readonly millrace: Millrace) {
+    const activity = { start: () => void this.refresh(), stop: () => this.reading?.abort() };
+    this.publisher = new Publisher(this.#draw(), () => this.#draw(), activity);
+    this.subscribe = this.publisher.subscribe;
+    this.getSnapshot = this.publisher.getSnapshot;
+  }
+
+  readonly subscribe: ThreadListStore['subscribe'];
+  readonly getSnapshot: ThreadListStore['getSnapshot'];
+
+  refresh(): Promise<void> {
+    return this.#read(null);
+  }
+
+  async loadMore(): Promise<void> {
+    if (this.nextCursor === null || this.isLoadingMore) return;
+    await this.#read(this.nextCursor);
+  }
+
+  search(text: string | null): Promise<void> {
+    this.text = text === '' ? null : text;
+    return this.#read(null);
+  }
+
+  async rename(id: string, title: string): Promise<boolean> {
+    return this.#attempt(async () => {
+      await this.millrace.threads.create({ id, metadata: { title } });
+      this.threads = this.threads.map((thread) =>
+        thread.id === id ? { ...thread, metadata: { ...thread.metadata, title } } : thread,
+      );
+    });
+  }
+
+  async erase(id: string): Promise<boolean> {
+    return this.#attempt(async () => {
+      await this.millrace.threads.resume(id).erase();
+      this.threads = this.threads.filter((thread) => thread.id !== id);
+    });
+  }
+
+  /** @param cursor null: anew */
+  async #read(cursor: string | null): Promise<void> {
+    this.reading?.abort();
+    const reading = new AbortController();
+    this.reading = reading;
+    this.isLoadingMore = cursor !== null;
+    this.publisher.publish();
+    try {
+      const page = await this.#page(cursor, reading.signal);
+      reading.signal.throwIfAborted();
+      const known = cursor === null ? [] : this.threads;
+      const ids = new Set(known.map(({ id }) => id));
+      this.threads = [...known, ...page.items.filter(({ id }) => !ids.has(id))];
+      this.nextCursor = page.nextCursor;
+      this.state = 'ready';
+      this.problem = null;
+    } catch (error) {
+      if (reading.signal.aborted) return;
+      this.problem = problemOf(error);
+      if (this.state === 'loading') this.state = 'failed';
+    }
+    this.isLoadingMore = false;
+    this.publisher.publish();
+  }
+
+  async #page(cursor: string | null, signal: AbortSignal): Promise<ThreadPage> {
+    let next = cursor;
+    for (let empty = 1; ; empty += 1) {
+      const search = this.text === null ? {} : { search: this.text };
+      const filter = { limit: PAGE_SIZE, ...search, ...(next === null ? {} : { cursor: next }) };
+      const page = await this.millrace.threads.list(filter, { signal });
+      if (page.items.length > 0 || page.nextCursor === null || empty === MAX_EMPTY_PAGES) return page;
+      next = page.nextCursor;
+    }
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
+    this.problem = null;
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.problem = problemOf(error);
+      return false;
+    } finally {
+      this.publisher.publish();
+    }
+  }
+
+  #draw(): ThreadListSnapshot {
+    const { state, threads, isLoadingMore, text: search, problem } = this;
+    return { state, threads, hasMore: this.nextCursor !== null, isLoadingMore, search, problem };
+  }
+}

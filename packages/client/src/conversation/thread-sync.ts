@@ -1,0 +1,265 @@
+import { pause } from '../backoff.ts';
+import { type MillraceError, NotFound } from '../errors.ts';
+import type { Interrupt, JobView } from '../job-view.ts';
+import type { Millrace } from '../millrace.ts';
+import type { Reconnection } from '../resumed-events.ts';
+import type { Thread, ThreadEvent } from '../thread.ts';
+import type { ThreadView } from '../thread-view.ts';
+import { follow, patiently } from './follow.ts';
+import type { ConnectionState, ConversationSnapshot } from './snapshot.ts';
+import { ThreadContents } from './thread-contents.ts';
+import type { Transcript } from './transcript.ts';
+
+/** The place before the first job of a thread. @see PROTOCOL.md §10 */
+const THREAD_START = '0/0-0';
+/** How many of the newest jobs are looked at for what messages do not tell: model, usage, times, errors. */
+const JOBS = 100;
+/** How often the place in the queue is asked for, milliseconds, and of how many jobs. */
+const POSITION_MS = 2000;
+const POSITIONS = 3;
+/** How often, and after which multiples of how long (milliseconds), the question of another device's job is looked for. */
+const MAX_SEARCHES = 5;
+const SEARCH_MS = 200;
+
+/** Keeps a transcript like the thread on the server: reads what the thread holds, then follows what happens in it. */
+export class ThreadSync {
+  state: ConversationSnapshot['state'];
+  connection: ConnectionState = { state: 'idle' };
+  /** the thread, as read last */
+  view: ThreadView | null = null;
+  questions: readonly Interrupt[] = [];
+  private contents: ThreadContents;
+  private thread: Thread;
+  private running: AbortController | null = null;
+  private reading: Promise<void> | null = null;
+  private isReadDue = false;
+  private readonly ended = new Set<string>();
+
+  /** @param onChange something has changed
+   *  @param onError the server refuses, and will again */
+  constructor(
+    private readonly millrace: Millrace,
+    private readonly transcript: Transcript,
+    place: { readonly threadId: string; readonly isNew: boolean },
+    private readonly onChange: () => void,
+    private readonly onError: (error: MillraceError) => void,
+  ) {
+    this.state = place.isNew ? 'new' : 'loading';
+    this.thread = millrace.threads.resume(place.threadId);
+    this.contents = new ThreadContents(this.thread);
+  }
+
+  get threadId(): string {
+    return this.thread.id;
+  }
+
+  /** Goes to a thread that exists, and of which everything is known.
+   *  @param wasRunning follow it */
+  move(threadId: string, wasRunning = this.running !== null): void {
+    this.stop();
+    this.thread = this.millrace.threads.resume({ id: threadId, lastEventId: THREAD_START });
+    this.contents = new ThreadContents(this.thread, this.transcript.stored);
+    this.state = 'ready';
+    this.questions = [];
+    if (wasRunning) this.start();
+  }
+
+  start(): void {
+    if (this.running !== null || this.state === 'new' || this.state === 'gone') return;
+    const running = new AbortController();
+    this.running = running;
+    this.connection = { state: 'connecting' };
+    this.onChange();
+    void this.#watchPositions(running.signal);
+    void this.#during(running.signal, async (signal) => {
+      const onOpen = () => {
+        this.connection = { state: 'connected' };
+        // without a cursor the stream begins now: what was before is read
+        if (this.state !== 'ready' || this.thread.lastEventId === null) void this.read();
+        this.onChange();
+      };
+      const onReconnect = (reconnection: Reconnection) => this.#reconnecting(reconnection);
+      await follow(() => this.#resumed(), { onOpen, onReconnect, onEvent: (event) => this.#take(event) }, signal);
+      this.#gone();
+    });
+  }
+
+  stop(): void {
+    this.running?.abort();
+    this.running = null;
+    this.reading = null;
+    this.isReadDue = false;
+    this.connection = { state: 'idle' };
+    this.onChange();
+  }
+
+  /** Reads what the thread holds; while it is being read, once more afterwards. */
+  read(): Promise<void> {
+    this.isReadDue = true;
+    if (this.reading !== null) return this.reading;
+    const { signal } = this.running ?? new AbortController();
+    const reading = this.#during(signal, async () => {
+      while (this.isReadDue) {
+        this.isReadDue = false;
+        await patiently(
+          signal,
+          () => undefined,
+          () => this.#readOnce(signal),
+        );
+        this.onChange();
+      }
+    }).finally(() => {
+      if (this.reading === reading) this.reading = null;
+    });
+    this.reading = reading;
+    return reading;
+  }
+
+  /** Forgets what is known, and begins anew. */
+  async reload(): Promise<void> {
+    if (this.state === 'new') return;
+    const wasRunning = this.running !== null;
+    this.stop();
+    this.transcript.clear();
+    this.thread = this.millrace.threads.resume(this.threadId);
+    this.contents = new ThreadContents(this.thread);
+    this.state = 'loading';
+    if (wasRunning) this.start();
+    await this.read();
+  }
+
+  erased(): void {
+    this.stop();
+    this.#gone();
+  }
+
+  /** A handle from where the one before came to. */
+  #resumed(): Thread {
+    this.thread = this.millrace.threads.resume(this.thread.toJSON());
+    return this.thread;
+  }
+
+  async #readOnce(signal: AbortSignal): Promise<void> {
+    const isFirst = this.state !== 'ready';
+    const ended = [...this.ended];
+    const [view, messages, records] = await Promise.all([
+      this.thread.get({ signal }),
+      this.contents.read({ signal }),
+      isFirst ? this.#jobs(signal) : Promise.all(ended.map((id) => this.#job(id, signal))),
+    ]);
+    signal.throwIfAborted();
+    this.view = view;
+    this.transcript.store(messages);
+    for (const record of records.toReversed()) if (record !== null) this.transcript.turn(record.id).look(record);
+    for (const id of ended) {
+      this.ended.delete(id);
+      const turn = this.transcript.turn(id);
+      turn.isUndone = turn.cancelledBy === 'thread' && !this.transcript.isStored(id);
+    }
+    if (view.activeJob === null) this.questions = view.interrupts;
+    this.state = 'ready';
+  }
+
+  /** A token for one thread may not list jobs. */
+  async #jobs(signal: AbortSignal): Promise<readonly JobView[]> {
+    try {
+      return (await this.millrace.jobs.list({ threadId: this.threadId, limit: JOBS }, { signal })).items;
+    } catch (error) {
+      if (isRefusal(error, [403, 404])) return [];
+      throw error;
+    }
+  }
+
+  /** @returns null: it has expired, or may not be seen */
+  async #job(id: string, signal: AbortSignal): Promise<JobView | null> {
+    try {
+      return await this.millrace.jobs.resume(id).get({ signal, include: [] });
+    } catch (error) {
+      if (isRefusal(error, [403, 404, 410])) return null;
+      throw error;
+    }
+  }
+
+  #take(event: ThreadEvent): void {
+    const { jobId, type } = event;
+    this.onChange();
+    if (type === 'reset' && event.id.endsWith('/0-0')) {
+      // events were lost: what there still is comes again
+      this.transcript.turns.clear();
+      void this.read();
+      return;
+    }
+    const turn = this.transcript.turn(jobId);
+    const hasEnded = turn.apply(event);
+    if (type === 'started') this.questions = [];
+    if (hasEnded) {
+      this.questions = turn.questions;
+      this.ended.add(jobId);
+      void this.read();
+    } else if (type === 'started') void this.#findQuestion(jobId);
+  }
+
+  /** A job that another device has sent: its worker stores the question soon after it has begun. */
+  async #findQuestion(jobId: string): Promise<void> {
+    const signal = this.running?.signal ?? null;
+    for (let search = 1; search <= MAX_SEARCHES; search += 1) {
+      if (signal?.aborted || this.transcript.hasQuestion(jobId)) return;
+      await this.read();
+      if (this.transcript.hasQuestion(jobId) || !this.transcript.turn(jobId).isOpen) return;
+      try {
+        await pause(search * SEARCH_MS, signal);
+      } catch {
+        return; // nobody follows any more
+      }
+    }
+  }
+
+  #reconnecting({ delayMs }: Reconnection): void {
+    const now = Date.now();
+    const since = this.connection.state === 'reconnecting' ? this.connection.since : now;
+    this.connection = { state: 'reconnecting', since, nextTryAt: now + delayMs };
+    this.onChange();
+  }
+
+  /** Runs what ends with `stop`. */
+  async #during(signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    try {
+      await work(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.stop();
+      if (error instanceof NotFound) this.#gone();
+      else {
+        if (this.state === 'loading') this.state = 'failed';
+        this.onError(error as MillraceError);
+      }
+    }
+  }
+
+  #gone(): void {
+    this.state = 'gone';
+    this.connection = { state: 'idle' };
+    this.onChange();
+  }
+
+  async #watchPositions(signal: AbortSignal): Promise<void> {
+    const look = async () => {
+      const queued = [...this.transcript.turns.values()].filter((turn) => turn.status === 'queued' && !turn.isUndone);
+      for (const turn of queued.slice(0, POSITIONS)) {
+        try {
+          turn.look(await this.#job(turn.id, signal));
+        } catch {
+          // the next time may succeed
+          return;
+        }
+      }
+      if (queued.length > 0) this.onChange();
+    };
+    const timer = setInterval(() => void look(), POSITION_MS);
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  }
+}
+
+function isRefusal(error: unknown, statuses: readonly number[]): boolean {
+  return statuses.includes((error as MillraceError).status ?? 0);
+}

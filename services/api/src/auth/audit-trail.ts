@@ -1,0 +1,34 @@
+import type { KeySpace, RedisConnection } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { KEYS, REDIS } from '../tokens.ts';
+
+/** Entries that are kept. */
+const MAX_ENTRIES = 500;
+/** How long they are kept after the last one, seconds. */
+const KEPT_SECONDS = 7 * 24 * 3_600;
+
+/** The latest lines of the audit log of all nodes, kept in Redis so that the console finds them. The log itself is complete;
+ *  this is not: what cannot be written is left out. */
+@Injectable()
+export class AuditTrail<Entry extends object> {
+  constructor(
+    @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(KEYS) private readonly keys: Pick<KeySpace, 'auditTrail'>,
+  ) {}
+
+  async add(entry: Entry): Promise<void> {
+    const { auditTrail } = this.keys;
+    await this.redis
+      .multi()
+      .lpush(auditTrail, JSON.stringify({ at: new Date().toISOString(), ...entry }))
+      .ltrim(auditTrail, 0, MAX_ENTRIES - 1)
+      .expire(auditTrail, KEPT_SECONDS)
+      .exec();
+  }
+
+  /** @returns newest first */
+  async latest(): Promise<(Entry & { readonly at: string })[]> {
+    const lines = await this.redis.lrange(this.keys.auditTrail, 0, -1);
+    return lines.map((line) => JSON.parse(line) as Entry & { readonly at: string });
+  }
+}

@@ -1,0 +1,72 @@
+import { type JobStatus, jobRef } from '@millrace/contracts';
+import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../auth/caller.ts';
+import { listedTenant } from '../auth/listed-tenant.ts';
+import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
+import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
+import { type JobSummary, summaryOf } from './inspect-job.ts';
+
+/** The most pages of the registry that one request reads. */
+const MAX_PAGES = 20;
+
+export interface FindJobsQuery {
+  readonly caller: Caller;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  /** only those with this id, of all tenants that the caller sees */
+  readonly id?: string | undefined;
+  readonly status?: JobStatus | undefined;
+  readonly tenant?: string | undefined;
+  readonly pipeline?: string | undefined;
+  readonly model?: string | undefined;
+}
+
+export interface FoundJobs {
+  readonly items: readonly JobSummary[];
+  /** null at the end. Any page may be short or empty */
+  readonly nextCursor: string | null;
+}
+
+/** Finds jobs by their id, or the latest ones by what they are. */
+@Injectable()
+export class FindJobs {
+  constructor(
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+  ) {}
+
+  /** @throws InvalidCursor, Forbidden, OutOfScope */
+  async run(query: FindJobsQuery): Promise<FoundJobs> {
+    const { caller, tenant, limit, cursor } = query;
+    const scope = listedTenant(caller, tenant);
+    if (query.id !== undefined) return { items: await this.#byId(query.id, scope), nextCursor: null };
+    const items: JobSummary[] = [];
+    let place = cursor === undefined ? undefined : readListCursor(cursor);
+    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+      const page = await this.catalogue.list({ tenant: scope, limit: limit - items.length, cursor: place });
+      const jobs = await this.reader.outlines(page.refs);
+      items.push(
+        ...jobs.filter((job) => job !== null && matches(job, query)).map((job) => summaryOf(job as JobOutline)),
+      );
+      if (page.nextCursor === null) return { items, nextCursor: null };
+      place = page.nextCursor;
+      if (items.length >= limit) break;
+    }
+    return { items, nextCursor: place === undefined ? null : writeListCursor(place) };
+  }
+
+  async #byId(id: string, scope: string | null): Promise<JobSummary[]> {
+    const refs = scope === null ? await this.catalogue.holdersOf(id) : [jobRef(scope, id)];
+    const jobs = await this.reader.outlines(refs);
+    return jobs.filter((job) => job !== null).map(summaryOf);
+  }
+}
+
+function matches(job: JobOutline, { status, pipeline, model }: FindJobsQuery): boolean {
+  return (
+    (status ?? job.status) === job.status &&
+    (pipeline ?? job.pipeline) === job.pipeline &&
+    (model ?? job.model) === job.model
+  );
+}

@@ -1,0 +1,183 @@
+import { Redis } from 'ioredis';
+import { plainLine } from '../terminal/plain.ts';
+import { type Finding, fault, ok, warning } from './finding.ts';
+
+const CONNECT_MS = 5000;
+const PINGS = 50;
+const SLOW_MEDIAN_MS = 5;
+const SLOW_WORST_MS = 100;
+const MAX_SKEW_MS = 1000;
+const OLDEST_MAJOR = 7;
+
+/** What Millrace needs of a Redis: that it forgets nothing, answers quickly, and agrees about the time.
+ *  @param url as in REDIS_URL; of a cluster, any node */
+export async function examineRedis(url: string): Promise<Finding[]> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    commandTimeout: CONNECT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let lastError = '';
+  redis.on('error', ({ message }: Error) => {
+    lastError = message;
+  });
+  try {
+    await redis.connect();
+    const info = infoOf(await redis.info());
+    return [
+      versionOf(info),
+      evictionOf(info),
+      ...persistenceOf(info),
+      memoryOf(info),
+      await rightsOf(redis),
+      await latencyOf(redis),
+      await clockOf(redis),
+    ];
+  } catch (error) {
+    const why = plainLine(lastError || (error instanceof Error ? error.message : String(error)));
+    return [
+      fault(
+        'redis',
+        `it does not answer: ${why}`,
+        'check REDIS_URL, its password (redis://user:password@host:6379) and the firewall',
+      ),
+    ];
+  } finally {
+    redis.disconnect();
+  }
+}
+
+type Info = ReadonlyMap<string, string>;
+
+function infoOf(text: string): Info {
+  const lines = text.split(/\r?\n/).filter((line) => line.includes(':'));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}
+
+function versionOf(info: Info): Finding {
+  const version = info.get('redis_version') ?? 'unknown';
+  const about = 'redis: version';
+  // Valkey says which Redis it stands for
+  if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return ok(about, version);
+  return fault(about, `${version} is too old`, `run Redis ${OLDEST_MAJOR} or newer`);
+}
+
+function evictionOf(info: Info): Finding {
+  const policy = info.get('maxmemory_policy') ?? 'unknown';
+  const about = 'redis: eviction';
+  if (policy === 'noeviction') return ok(about, policy);
+  return fault(
+    about,
+    `maxmemory-policy is ${policy}: Redis throws jobs away when it is full`,
+    'maxmemory-policy noeviction',
+  );
+}
+
+function persistenceOf(info: Info): Finding[] {
+  const about = 'redis: persistence';
+  if (info.get('aof_enabled') !== '1') {
+    return [
+      fault(
+        about,
+        'the append-only file is off: a restart of Redis loses jobs',
+        'appendonly yes\nappendfsync everysec',
+      ),
+    ];
+  }
+  const failed = ['aof_last_write_status', 'aof_last_bgrewrite_status'].filter(
+    (field) => (info.get(field) ?? 'ok') !== 'ok',
+  );
+  if (failed.length > 0)
+    return [
+      fault(
+        about,
+        `${failed.join(', ')} is not ok: Redis cannot write its file`,
+        'make room on the disk of Redis, see its log',
+      ),
+    ];
+  return [ok(about, 'append-only file')];
+}
+
+function memoryOf(info: Info): Finding {
+  const about = 'redis: memory';
+  const limit = Number(info.get('maxmemory') ?? 0);
+  const used = Number(info.get('used_memory') ?? 0);
+  const mb = (bytes: number) => `${Math.round(bytes / 1_048_576)} MB`;
+  if (limit === 0) {
+    return warning(about, `${mb(used)} used, and no limit: the machine's end is the limit`, 'maxmemory 2gb');
+  }
+  if (used > 0.9 * limit) {
+    return warning(
+      about,
+      `${mb(used)} of ${mb(limit)} used: new jobs are refused when it is full`,
+      'raise maxmemory, or lower MILLRACE_LOG_RETENTION_SECONDS',
+    );
+  }
+  return ok(about, `${mb(used)} of ${mb(limit)} used`);
+}
+
+/** Redis checks the rights of a command before it looks at its arguments: a name that nobody has tells them without doing harm. */
+async function rightsOf(redis: Redis): Promise<Finding> {
+  const about = 'redis: rights';
+  const user = await redis.call('ACL', 'WHOAMI').catch(() => null);
+  const who = typeof user === 'string' ? user : 'unknown';
+  const missing: string[] = [];
+  for (const [command, ...args] of NEEDED) {
+    const answer = await redis.call(command, ...args).catch((error: unknown) => error);
+    if (answer instanceof Error && answer.message.startsWith('NOPERM')) missing.push(command);
+  }
+  if (missing.length === 0) return ok(about, `user ${plainLine(who)}`);
+  return fault(
+    about,
+    `the user ${plainLine(who)} may not ${missing.join(', ')}`,
+    `ACL SETUSER ${plainLine(who)} ~* &* +@all -@dangerous +info`,
+  );
+}
+
+const PROBE = '{millrace-doctor}:probe';
+
+/** A command of each kind that is used, on a key that nobody has. */
+const NEEDED: readonly (readonly [string, ...string[]])[] = [
+  ['EVAL', 'return 1', '0'],
+  ['XRANGE', PROBE, '-', '+', 'COUNT', '1'],
+  ['HGETALL', PROBE],
+  ['ZRANGE', PROBE, '0', '0'],
+  ['DEL', PROBE],
+  ['PUBLISH', PROBE, ''],
+];
+
+async function latencyOf(redis: Redis): Promise<Finding> {
+  const about = 'redis: latency';
+  const times: number[] = [];
+  for (let i = 0; i < PINGS; i++) {
+    const from = performance.now();
+    await redis.ping();
+    times.push(performance.now() - from);
+  }
+  times.sort((a, b) => a - b);
+  const median = times[PINGS / 2] ?? 0;
+  const worst = times.at(-1) ?? 0;
+  const says = `${median.toFixed(2)} ms, worst of ${PINGS} ${worst.toFixed(1)} ms`;
+  if (median <= SLOW_MEDIAN_MS && worst <= SLOW_WORST_MS) return ok(about, says);
+  return warning(
+    about,
+    `${says}: each token waits for it`,
+    'run Redis in the zone of the API and the workers, on a machine of its own',
+  );
+}
+
+async function clockOf(redis: Redis): Promise<Finding> {
+  const from = Date.now();
+  const [seconds, micros] = (await redis.time()) as [number, number];
+  const now = Number(seconds) * 1000 + Number(micros) / 1000;
+  const to = Date.now();
+  return skewFinding('redis: clock', Math.max(0, from - now, now - to), MAX_SKEW_MS);
+}
+
+/** @param skewMs how far a clock is off, beyond what the way of the question explains */
+export function skewFinding(about: string, skewMs: number, maxMs: number): Finding {
+  if (skewMs <= maxMs) return ok(about, 'agrees with the clock of this machine');
+  return fault(about, `is ${(skewMs / 1000).toFixed(1)} s off the clock of this machine`, 'timedatectl set-ntp true');
+}

@@ -1,0 +1,85 @@
+import { useCallback, useEffect, useReducer, useState, useSyncExternalStore } from 'react';
+import { useLocation, useRoute } from 'wouter';
+import { ConversationScreen } from './conversation-screen.tsx';
+import { KeyDialog } from './key-dialog.tsx';
+import { Shell } from './shell.tsx';
+import { Sidebar } from './sidebar.tsx';
+import { newThreadList, openConversation } from './stores.ts';
+import { WatchPage } from './watch-page.tsx';
+
+/** The application of everybody who asks: conversations at `/` and `/c/<thread>`, and what others share at `/watch/<id>#<token>`. */
+export function App() {
+  const [isWatching, params] = useRoute('/watch/:id');
+  if (isWatching) return <WatchPage key={params.id} id={params.id} />;
+  return <Conversations />;
+}
+
+function Conversations() {
+  const [, navigate] = useLocation();
+  const [, params] = useRoute('/c/:thread');
+  const wanted = params?.thread ?? null;
+  // counts the credentials of this tab: with another one everything is read again
+  const [credential, renew] = useReducer((count: number) => count + 1, 0);
+  const [isAskingForKey, setIsAskingForKey] = useState(false);
+  const [store, setStore] = useState(() => openConversation(wanted));
+  const [list, setList] = useState(newThreadList);
+  const [seen, setSeen] = useState(wanted);
+  if (seen !== wanted) {
+    setSeen(wanted);
+    // an answer that was edited goes on in another thread, and a new conversation gets its address once it is there
+    if (wanted === null || store.getSnapshot().threadId !== wanted) setStore(openConversation(wanted));
+  }
+  const threads = useSyncExternalStore(list.subscribe, list.getSnapshot);
+  const listProblem = threads.problem?.code;
+  useEffect(() => {
+    if (listProblem === 'UNAUTHENTICATED') setIsAskingForKey(true);
+  }, [listProblem]);
+
+  const startNew = useCallback(() => {
+    if (store.getSnapshot().state !== 'new') setStore(openConversation(null));
+    navigate('/');
+  }, [store, navigate]);
+  const askForKey = useCallback(() => setIsAskingForKey(true), []);
+  const onChanged = useCallback(() => void list.refresh(), [list]);
+  return (
+    <>
+      <Shell
+        side={(close) => (
+          <Sidebar
+            list={threads}
+            store={list}
+            openThread={wanted}
+            onNew={() => {
+              startNew();
+              close();
+            }}
+            onNavigate={close}
+            onErased={(id) => id === wanted && startNew()}
+          />
+        )}
+      >
+        {(menuButton) => (
+          <ConversationScreen
+            key={credential}
+            store={store}
+            menuButton={menuButton}
+            credential={credential}
+            onChanged={onChanged}
+            onKeyWanted={askForKey}
+          />
+        )}
+      </Shell>
+      {isAskingForKey && (
+        <KeyDialog
+          isOpen
+          onClose={() => setIsAskingForKey(false)}
+          onChange={() => {
+            renew();
+            setList(newThreadList());
+            if (store.getSnapshot().state !== 'new') setStore(openConversation(wanted));
+          }}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,198 @@
+import type { ContentPart } from '@millrace/client';
+import type { ConversationSnapshot, ConversationStore } from '@millrace/client/conversation';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useLocation } from 'wouter';
+import { Button } from '../ui/button.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Announcer } from './announcer.tsx';
+import { OWN_CHOICE, optionsOf, Pickers, useOffer } from './choices.tsx';
+import { Composer } from './composer.tsx';
+import { ConnectionNotice } from './connection-notice.tsx';
+import { Failure } from './failure.tsx';
+import { useFollowEnd } from './follow-end.ts';
+import { type MessageActions, MessageList } from './message-list.tsx';
+import { PageMenu } from './page-menu.tsx';
+import { QuestionForms } from './question-form.tsx';
+import { connections } from './service.ts';
+import { ShareDialog } from './share-dialog.tsx';
+import { titleOf } from './sidebar.tsx';
+import { Welcome } from './welcome.tsx';
+
+/** A title is the beginning of the first question. */
+const MAX_TITLE = 80;
+
+interface ConversationScreenProps {
+  readonly store: ConversationStore;
+  readonly menuButton: ReactNode;
+  /** changes with the credential of this tab */
+  readonly credential: number;
+  /** something happened that lists of conversations show */
+  readonly onChanged: () => void;
+  readonly onKeyWanted: () => void;
+}
+
+/** One conversation: what was said, and the box to say more. */
+export function ConversationScreen({ store, menuButton, credential, onChanged, onKeyWanted }: ConversationScreenProps) {
+  const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  const { state, messages, activity, questions, connection, problem, threadId } = snapshot;
+  const isBusy = activity !== 'idle';
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const input = useRef<HTMLTextAreaElement>(null);
+  const toEnd = useFollowEnd(scroller, content);
+  const [choice, setChoice] = useState(OWN_CHOICE);
+  const [isSharing, setIsSharing] = useState(false);
+  const offer = useOffer(credential);
+  const actions = useActions(store, onChanged);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
+  useEffect(() => {
+    toEnd();
+    input.current?.focus();
+  }, [store, toEnd]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a list shows which conversations are being answered
+  useEffect(onChanged, [activity, onChanged]);
+  useKeyWanted(snapshot, onKeyWanted);
+  useEscape(isBusy, () => void store.stop());
+
+  const send = async (said: string | readonly ContentPart[]) => {
+    const isNew = store.getSnapshot().state === 'new';
+    toEnd();
+    if (!(await store.send(said, optionsOf(choice)))) return;
+    if (isNew) {
+      await store.rename(titleFrom(said));
+      actions.show();
+    }
+    onChanged();
+  };
+  const stop = () => {
+    void store.stop();
+    // the button is gone with the answer
+    input.current?.focus();
+  };
+  return (
+    <main className="chat">
+      <header className="chat-head">
+        {menuButton}
+        <h1 className="chat-title">{state === 'new' ? 'New conversation' : titleOf({ metadata: titled(snapshot) })}</h1>
+        {state === 'ready' && (
+          <Button kind="quiet" onClick={() => setIsSharing(true)}>
+            <Icon name="share" /> Share
+          </Button>
+        )}
+        <PageMenu onKey={onKeyWanted} />
+      </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section className="chat-scroller" ref={scroller} tabIndex={0} aria-label="What was said">
+        <div className="chat-column" ref={content}>
+          {state === 'new' && messages.length === 0 && <Welcome onAsk={(question) => void send(question)} />}
+          {state === 'loading' && messages.length === 0 && <p className="status">Loading…</p>}
+          {state === 'gone' && (
+            <p className="notice" data-kind="danger" role="alert">
+              There is no such conversation here, or it is not yours.
+            </p>
+          )}
+          <MessageList messages={messages} actions={actions.onMessage} isBusy={isBusy} scroller={scroller} />
+          {questions.length > 0 && !isBusy && (
+            <QuestionForms questions={questions} onAnswer={(value) => store.resume(value)} />
+          )}
+          {problem !== null && (
+            <Failure problem={problem}>
+              {state === 'failed' && <Button onClick={() => void store.reload()}>Load again</Button>}
+              {problem.code === 'UNAUTHENTICATED' && <Button onClick={onKeyWanted}>Enter a key</Button>}
+              {state !== 'failed' && <Button onClick={() => store.dismiss()}>Dismiss</Button>}
+            </Failure>
+          )}
+        </div>
+      </section>
+      <div className="chat-foot">
+        <div className="chat-foot-column">
+          <ConnectionNotice connection={connection} />
+          {isBusy && <Demonstration />}
+          <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
+            <Pickers offer={offer} choice={choice} onChange={setChoice} />
+          </Composer>
+        </div>
+      </div>
+      <Announcer messages={messages} />
+      {isSharing && <ShareDialog threadId={threadId} onClose={() => setIsSharing(false)} />}
+    </main>
+  );
+}
+
+/** Shows what Millrace is for: the answer goes on where it was. */
+function Demonstration() {
+  const [cuts, setCuts] = useState(0);
+  const cut = () => {
+    connections.cut();
+    setCuts(cuts + 1);
+  };
+  return (
+    <p className="demonstration">
+      <Button kind="quiet" onClick={cut}>
+        Cut the connection
+      </Button>
+      {cuts > 0 && <span className="field-hint">Cut {cuts === 1 ? 'once' : `${cuts} times`}. Nothing is missing.</span>}
+    </p>
+  );
+}
+
+/** What can be done with messages, and the way to where the conversation then goes on. */
+function useActions(store: ConversationStore, onChanged: () => void) {
+  const [, navigate] = useLocation();
+  return useMemo(() => {
+    const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
+    const goOn = async (title: string | null, work: Promise<boolean>) => {
+      if (!(await work)) return;
+      if (title !== null && store.getSnapshot().title === null) await store.rename(title);
+      show();
+      onChanged();
+    };
+    const onMessage: MessageActions = {
+      retry: (id) => void goOn(store.getSnapshot().title, store.retry(id)),
+      edit: (id, text) => void goOn(titleFrom(text), store.edit(id, text)),
+      fork: (id) =>
+        void store.fork(id).then((forked) => {
+          if (forked === null) return;
+          navigate(`/c/${encodeURIComponent(forked)}`);
+          onChanged();
+        }),
+    };
+    return { show, onMessage };
+  }, [store, navigate, onChanged]);
+}
+
+function useKeyWanted({ problem, messages }: ConversationSnapshot, onKeyWanted: () => void): void {
+  const isWanted = [problem, messages.at(-1)?.problem].some((one) => one?.code === 'UNAUTHENTICATED');
+  useEffect(() => {
+    if (isWanted) onKeyWanted();
+  }, [isWanted, onKeyWanted]);
+}
+
+function useEscape(isActive: boolean, work: () => void): void {
+  const latest = useRef(work);
+  latest.current = work;
+  const onKeyDown = useCallback((event: KeyboardEvent) => {
+    // a dialog or a menu that is open takes the key itself
+    if (event.key === 'Escape' && !event.defaultPrevented && document.querySelector('.dialog, .popup') === null) {
+      latest.current();
+    }
+  }, []);
+  useEffect(() => {
+    if (!isActive) return;
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, [isActive, onKeyDown]);
+}
+
+function titled({ title }: ConversationSnapshot): Readonly<Record<string, string>> {
+  return title === null ? {} : { title };
+}
+
+function titleFrom(said: string | readonly ContentPart[]): string {
+  const text = typeof said === 'string' ? said : said.map((part) => (part.type === 'text' ? part.text : '')).join(' ');
+  const line = text.trim().replace(/\s+/g, ' ');
+  if (line === '') return 'Attachments';
+  const characters = [...line];
+  return characters.length > MAX_TITLE ? `${characters.slice(0, MAX_TITLE - 1).join('')}…` : line;
+}

@@ -1,0 +1,113 @@
+import { type ComponentProps, isValidElement, type ReactNode, useEffect, useState } from 'react';
+import { defaultRehypePlugins, Streamdown, type StreamdownProps } from 'streamdown';
+import { CodeBlock } from './code-block.tsx';
+import { isMisleading, safeLink } from './safe-links.ts';
+import { withVisibleControls } from './visible-controls.ts';
+
+interface MarkdownProps {
+  readonly text: string;
+  /** more of it is coming */
+  readonly isStreaming: boolean;
+}
+
+type MathPlugin = NonNullable<NonNullable<StreamdownProps['plugins']>['math']>;
+
+// without `rehype-raw`: HTML of a model stays text
+const REHYPE_PLUGINS = [defaultRehypePlugins['sanitize']].filter((plugin) => plugin !== undefined);
+const COMPONENTS = { a: Link, img: Picture, pre: Preformatted, inlineCode: InlineCode, table: Table, input: Checkbox };
+
+/** What a model says, as Markdown. It makes no request: a picture is a link, and nothing else loads anything. */
+export default function Markdown({ text, isStreaming }: MarkdownProps) {
+  const math = useMath(text);
+  return (
+    <Streamdown
+      className="markdown"
+      dir="auto"
+      parseIncompleteMarkdown={isStreaming}
+      isAnimating={isStreaming}
+      controls={false}
+      linkSafety={{ enabled: false }}
+      rehypePlugins={REHYPE_PLUGINS}
+      // also turns HTML into text
+      urlTransform={(url) => safeLink(url)?.href ?? null}
+      components={COMPONENTS}
+      {...(math === null ? {} : { plugins: { math } })}
+    >
+      {withVisibleControls(text)}
+    </Streamdown>
+  );
+}
+
+/** Loads what sets formulas with the first text that has one. */
+function useMath(text: string): MathPlugin | null {
+  const [plugin, setPlugin] = useState<MathPlugin | null>(null);
+  const isWanted = plugin === null && text.includes('$$');
+  useEffect(() => {
+    if (!isWanted) return;
+    let isGone = false;
+    // without it the formula stays readable as it was written
+    import('./math.ts').then(
+      ({ math }) => !isGone && setPlugin(() => math),
+      () => undefined,
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [isWanted]);
+  return plugin;
+}
+
+function Link({ href, children }: ComponentProps<'a'>) {
+  const url = safeLink(href);
+  if (url === null) return <span>{children}</span>;
+  return (
+    <>
+      <a href={url.href} title={url.href} target="_blank" rel="noopener noreferrer nofollow">
+        {children}
+      </a>
+      {isMisleading(wordsOf(children), url) && <span className="link-host"> ({url.host})</span>}
+    </>
+  );
+}
+
+/** A picture elsewhere would tell its host who reads this, and when: it opens with a click, in a tab of its own. */
+function Picture({ src, alt }: ComponentProps<'img'>) {
+  const url = safeLink(src);
+  const name = alt === undefined || alt === '' ? 'Picture' : alt;
+  if (url === null) return <span className="picture">{name}</span>;
+  return (
+    <a className="picture" href={url.href} target="_blank" rel="noopener noreferrer nofollow">
+      {name} ({url.host})
+    </a>
+  );
+}
+
+function Preformatted({ children }: ComponentProps<'pre'>) {
+  if (!isValidElement<{ className?: string; children?: ReactNode }>(children)) return <pre>{children}</pre>;
+  const { className = '', children: code } = children.props;
+  const [, language = ''] = /language-([\w+#-]+)/.exec(className) ?? [];
+  return <CodeBlock code={wordsOf(code).replace(/\n$/, '')} language={language} />;
+}
+
+function InlineCode({ children }: ComponentProps<'code'>) {
+  return <code>{children}</code>;
+}
+
+function Table({ children }: ComponentProps<'table'>) {
+  return (
+    <div className="table-scroller">
+      <table>{children}</table>
+    </div>
+  );
+}
+
+/** Of a task list; it can only be looked at. */
+function Checkbox({ checked }: ComponentProps<'input'>) {
+  return <span role="img" aria-label={checked ? 'done' : 'open'} className="task" data-done={checked} />;
+}
+
+function wordsOf(node: ReactNode): string {
+  if (typeof node === 'string' || typeof node === 'number') return String(node);
+  if (Array.isArray(node)) return node.map(wordsOf).join('');
+  return isValidElement<{ children?: ReactNode }>(node) ? wordsOf(node.props.children) : '';
+}

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, startNginx, startRedis, type TestNginx } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { MillraceCommand } from './millrace-command.ts';
+import { SystemHarness } from './system-harness.ts';
+
+interface Finding {
+  readonly verdict: string;
+  readonly about: string;
+  readonly says: string;
+  readonly remedy?: string;
+}
+
+const HEARTBEAT_MS = 3000;
+const TIMEOUT_MS = 90_000;
+
+const parts = new AsyncDisposableStack();
+let system: SystemHarness;
+beforeAll(async () => {
+  const env = { MILLRACE_HEARTBEAT_MS: String(HEARTBEAT_MS) };
+  system = parts.use(await SystemHarness.start({ processes: 1, env }));
+}, TIMEOUT_MS);
+afterAll(() => parts.disposeAsync());
+
+/** What it finds wrong, and its exit. Slowness is a warning: this machine may be busy. */
+async function doctor(
+  url: string,
+  ...args: string[]
+): Promise<{ code: number | null; wrong: Finding[]; all: Finding[] }> {
+  const { code, out } = await MillraceCommand.run(url, ['doctor', '--json', ...args]);
+  const all = out
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Finding);
+  return { code, all, wrong: all.filter(({ verdict }) => verdict === 'fault') };
+}
+
+/** An nginx before the node, that does one thing badly. */
+async function nginxWith(location: string, http = ''): Promise<TestNginx> {
+  const port = await freePort();
+  const conf = `events {} http { access_log off; ${http}
+    server { listen 127.0.0.1:${port}; location / { proxy_pass ${system.node(0)}; proxy_set_header Host $http_host; ${location} } } }`;
+  return parts.use(await startNginx({ files: { 'nginx.conf': conf }, port }));
+}
+
+async function withRedis(url: string, work: (client: Redis) => Promise<unknown>): Promise<void> {
+  const client = new Redis(url);
+  try {
+    await work(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+const GOOD = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_read_timeout 1h;';
+
+describe('a proxy', () => {
+  it(
+    'that is as it should be has no fault',
+    async () => {
+      const { code, wrong, all } = await doctor(system.url, '--node', system.node(0));
+      expect({ code, wrong }).toEqual({ code: 0, wrong: [] });
+      expect(all.map(({ about }) => about)).toEqual(
+        expect.arrayContaining(['proxy: HTTP version', 'proxy: compression', 'proxy: buffering', 'proxy: time-outs']),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  const HTTP_1_0 = 'proxy_http_version 1.0; proxy_read_timeout 1h;';
+  it.each([
+    [
+      'collects streams',
+      `${HTTP_1_0} proxy_ignore_headers X-Accel-Buffering;`,
+      '',
+      ['proxy: HTTP version', 'proxy: buffering'],
+      'proxy_buffering off;',
+    ],
+    ['speaks HTTP/1.0', HTTP_1_0, '', ['proxy: HTTP version'], 'proxy_http_version 1.1;'],
+    [
+      'compresses streams',
+      GOOD,
+      'gzip on; gzip_types text/event-stream; gzip_min_length 1;',
+      ['proxy: compression'],
+      'gzip off;',
+    ],
+    ['cuts what is quiet', GOOD.replace('1h', '1s'), '', ['proxy: time-outs'], 'proxy_read_timeout 1h;'],
+  ])(
+    'that %s is found, with the line that mends it',
+    async (_, location, http, abouts, remedy) => {
+      const { url } = await nginxWith(location, http);
+      const { code, wrong } = await doctor(url);
+      expect({ code, abouts: wrong.map(({ about }) => about) }).toEqual({ code: 1, abouts });
+      expect(wrong.map(({ remedy }) => remedy).join('\n')).toContain(remedy);
+    },
+    TIMEOUT_MS,
+  );
+
+  it('that finds no node is found, and a node that is away', async () => {
+    const port = await freePort();
+    const nowhere = `http://127.0.0.1:${port}`;
+    const { code, wrong } = await doctor(system.url, '--quick', '--node', nowhere);
+    expect({ code, wrong }).toMatchObject({ code: 1, wrong: [{ verdict: 'fault', about: `node ${nowhere}` }] });
+  });
+});
+
+describe('a Redis', () => {
+  it.each([
+    [
+      'forgets when it is full',
+      { 'maxmemory-policy': 'allkeys-lru' },
+      'redis: eviction',
+      'maxmemory-policy noeviction',
+    ],
+    ['keeps nothing on disk', { appendonly: 'no' }, 'redis: persistence', 'appendonly yes'],
+  ])('that %s is found', async (_, settings, about, remedy) => {
+    await using redis = await startRedis({ kind: 'process' });
+    await withRedis(redis.url, async (client) => {
+      const good = { maxmemory: '100mb', 'maxmemory-policy': 'noeviction', appendonly: 'yes' };
+      for (const [name, value] of Object.entries({ ...good, ...settings })) await client.config('SET', name, value);
+    });
+    const { wrong } = await doctor(system.url, '--quick', '--redis', redis.url);
+    expect(wrong).toEqual([
+      expect.objectContaining({ verdict: 'fault', about, remedy: expect.stringContaining(remedy) }),
+    ]);
+  });
+
+  it('whose user may not do what is needed is found, and one that does not answer', async () => {
+    const url = new URL(system.redis.url);
+    const rights = ['on', '>secret', '~*', '&*', '+@all', '-eval', '-publish'];
+    await withRedis(system.redis.url, (client) => client.call('ACL', 'SETUSER', 'weak', ...rights));
+    url.username = 'weak';
+    url.password = 'secret';
+    const weak = await doctor(system.url, '--quick', '--redis', url.href);
+    expect(weak.wrong).toContainEqual(
+      expect.objectContaining({ about: 'redis: rights', says: expect.stringMatching('EVAL, PUBLISH') }),
+    );
+    const away = await doctor(system.url, '--quick', '--redis', `redis://127.0.0.1:${await freePort()}`);
+    expect(away.wrong).toMatchObject([
+      { verdict: 'fault', about: 'redis', says: expect.stringMatching('does not answer') },
+    ]);
+  });
+});

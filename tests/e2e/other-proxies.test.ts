@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Child, eventually, freePort, readSse } from '@millrace/testing';
+import { MillraceCommand } from './millrace-command.ts';
+import { idOf, SystemHarness } from './system-harness.ts';
+
+const CADDY = fileURLToPath(new URL('../../infra/caddy/Caddyfile', import.meta.url));
+const HAPROXY = fileURLToPath(new URL('../../infra/haproxy/haproxy.cfg', import.meta.url));
+const TOKENS = Array.from({ length: 20 }, (_, nth) => `t${nth} `);
+const PACE_MS = 60;
+const TIMEOUT_MS = 90_000;
+
+const parts = new AsyncDisposableStack();
+let system: SystemHarness;
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'millrace-proxies-'));
+  parts.defer(() => rm(home, { recursive: true, force: true }));
+  system = parts.use(await SystemHarness.start({ env: { MILLRACE_HEARTBEAT_MS: '2000' } }));
+}, TIMEOUT_MS);
+afterAll(() => parts.disposeAsync());
+
+/** Starts a proxy before both nodes, and waits until it reaches one.
+ *  @returns its URL */
+async function start(
+  command: string,
+  args: readonly string[],
+  envFor: (port: number) => Record<string, string>,
+): Promise<string> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = await Child.start({
+    ...{ command, args },
+    env: {
+      PATH: `${process.env['PATH']}:/usr/sbin`,
+      HOME: home,
+      XDG_DATA_HOME: home,
+      XDG_CONFIG_HOME: home,
+      ...envFor(port),
+    },
+  });
+  parts.defer(async () => void (await child.kill()));
+  await eventually(
+    async () => {
+      if (!child.running) throw new Error(`${command} has ended:\n${child.lines.join('\n')}`);
+      return (await fetch(`${url}/readyz`).catch(() => null))?.status === 200;
+    },
+    { timeoutMs: 30_000 },
+  );
+  return url;
+}
+
+const node = (index: number) => new URL(system.node(index)).host;
+
+describe.each([
+  {
+    name: 'Caddy',
+    begin: () =>
+      start('caddy', ['run', '--adapter', 'caddyfile', '--config', CADDY], (port) => ({
+        MILLRACE_SITE: `http://127.0.0.1:${port}`,
+        MILLRACE_API_NODES: `${node(0)} ${node(1)}`,
+      })),
+  },
+  {
+    name: 'HAProxy',
+    begin: () =>
+      start('haproxy', ['-db', '-f', HAPROXY], (port) => ({
+        ...{ MILLRACE_LISTEN: `127.0.0.1:${port}`, MILLRACE_NODE_1: node(0), MILLRACE_NODE_2: node(1) },
+      })),
+  },
+])('behind $name, as infra/ has it', ({ name, begin }) => {
+  let url: string;
+  beforeAll(async () => {
+    url = await begin();
+  }, TIMEOUT_MS);
+
+  it('each token arrives when the model sends it', async () => {
+    const query = `${name}, paced`;
+    system.model.answer(TOKENS, { to: query, stepMs: PACE_MS });
+    await using stream = await system.ask(query, { at: url });
+    await stream.collect();
+    const at = stream.events.filter(({ event }) => event === 'message').map((event) => event.at);
+    expect(stream.text()).toBe(TOKENS.join(''));
+    expect(((at.at(-1) ?? 0) - (at[0] ?? 0)) / (PACE_MS * (TOKENS.length - 1))).toBeGreaterThan(0.8);
+  });
+
+  it('each piece of a bare text does, too', async () => {
+    const query = `${name}, bare`;
+    system.model.answer(TOKENS, { to: query, stepMs: PACE_MS });
+    const headers = { 'content-type': 'application/json', accept: 'text/plain' };
+    const answer = await fetch(`${url}/jobs`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const arrivals: number[] = [];
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+      arrivals.push(performance.now());
+      text += decoder.decode(chunk, { stream: true });
+    }
+    expect(text).toBe(TOKENS.join(''));
+    expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThan(0.8 * PACE_MS * (TOKENS.length - 1));
+  });
+
+  it('a stream resumes, is cancelled, and metrics are nobody’s', async () => {
+    const query = `${name}, resumed`;
+    const gate = system.model.gated({ to: query });
+    const first = await system.askUntilText(query, gate, 'one ', { at: url });
+    const id = idOf(first);
+    const after = first.events.at(-1)?.id ?? '';
+    first.close();
+    await gate.say('two');
+    await using second = await readSse(`${url}/jobs/${id}/stream`, { headers: { 'last-event-id': after } });
+    await second.until(({ event }) => event === 'message');
+    expect(second.text()).toBe('two');
+    expect((await fetch(`${url}/jobs/${id}`, { method: 'DELETE' })).status).toBe(200);
+    await second.collect();
+    expect(second.events.at(-1)?.event).toBe('cancelled');
+    expect((await fetch(`${url}/metrics`)).status).toBe(403);
+  });
+
+  it('the doctor finds no fault', async () => {
+    const { code, out } = await MillraceCommand.run(url, ['doctor']);
+    expect([out, code]).toEqual([expect.stringMatching('first event came'), 0]);
+  });
+});
