@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { isTerminal } from '@millrace/contracts';
@@ -15,9 +16,14 @@ const AGENT = {
 const CALL = { toolCall: { id: 'c1', name: 'look', arguments: '{"at":"it"}' } };
 const hasLooked = ({ body }: ModelRequest) => body.messages?.some(({ role }) => role === 'tool') ?? false;
 
-describe('the worker of an agent dies', () => {
+const ENCRYPTED = { MILLRACE_ENCRYPTION_KEYS: `first:${randomBytes(32).toString('base64')}` };
+
+describe.each([
+  ['', {}],
+  [' whose state is encrypted', ENCRYPTED],
+])('the worker of an agent%s dies', (_, encryption) => {
   it('SIGKILL in the third step: another goes on from there, and says again what was said', async () => {
-    await using system = await SystemHarness.start({ env: AGENT });
+    await using system = await SystemHarness.start({ env: { ...AGENT, ...encryption } });
     const answering = Promise.withResolvers<void>();
     system.model.answer((request: ModelRequest) => {
       if (!hasLooked(request)) return ['I ', 'look', CALL];
