@@ -18,9 +18,6 @@ import { ShareDialog } from './share-dialog.tsx';
 import { titleOf } from './sidebar.tsx';
 import { Welcome } from './welcome.tsx';
 
-/** A title is the beginning of the first question. */
-const MAX_TITLE = 80;
-
 interface ConversationScreenProps {
   readonly store: ConversationStore;
   readonly menuButton: ReactNode;
@@ -59,10 +56,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
     const isNew = store.getSnapshot().state === 'new';
     toEnd();
     if (!(await store.send(said, optionsOf(choice)))) return;
-    if (isNew) {
-      await store.rename(titleFrom(said));
-      actions.show();
-    }
+    if (isNew) actions.show();
     onChanged();
   };
   const stop = () => {
@@ -142,15 +136,14 @@ function useActions(store: ConversationStore, onChanged: () => void) {
   const [, navigate] = useLocation();
   return useMemo(() => {
     const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
-    const goOn = async (title: string | null, work: Promise<boolean>) => {
+    const goOn = async (work: Promise<boolean>) => {
       if (!(await work)) return;
-      if (title !== null && store.getSnapshot().title === null) await store.rename(title);
       show();
       onChanged();
     };
     const onMessage: MessageActions = {
-      retry: (id) => void goOn(store.getSnapshot().title, store.retry(id)),
-      edit: (id, text) => void goOn(titleFrom(text), store.edit(id, text)),
+      retry: (id) => void goOn(store.retry(id)),
+      edit: (id, text) => void goOn(store.edit(id, text)),
       fork: (id) =>
         void store.fork(id).then((forked) => {
           if (forked === null) return;
@@ -187,12 +180,4 @@ function useEscape(isActive: boolean, work: () => void): void {
 
 function titled({ title }: ConversationSnapshot): Readonly<Record<string, string>> {
   return title === null ? {} : { title };
-}
-
-function titleFrom(said: string | readonly ContentPart[]): string {
-  const text = typeof said === 'string' ? said : said.map((part) => (part.type === 'text' ? part.text : '')).join(' ');
-  const line = text.trim().replace(/\s+/g, ' ');
-  if (line === '') return 'Attachments';
-  const characters = [...line];
-  return characters.length > MAX_TITLE ? `${characters.slice(0, MAX_TITLE - 1).join('')}…` : line;
 }
