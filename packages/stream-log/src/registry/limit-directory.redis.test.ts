@@ -61,6 +61,32 @@ describe.each([
   });
 });
 
+describe('limits that another version has stored', () => {
+  it('are read as far as they are known; an entry that cannot be read stays as it was, and stops no other', async () => {
+    await using d = LogHarness.single(server.url);
+    const unreadable: string[] = [];
+    const directory = new LimitDirectory(d.redis, d.keys, (tenant) => unreadable.push(tenant));
+    const store = (entries: Record<string, string>) =>
+      d.redis.multi().hset(d.keys.limits, entries).set(d.keys.limitsVersion, crypto.randomUUID()).exec();
+    await directory.open();
+    await directory.set('acme', { streams: 3 });
+    await store({
+      acme: '{"streams":{"perNode":5}}',
+      broken: '{',
+      newer: '{"streams":7,"imagesPerDay":9}',
+      other: '{"queuedJobs":2}',
+    });
+    await eventually(() => directory.overridesOf('other').queuedJobs === 2);
+    expect(directory.overridesOf('acme')).toEqual({ streams: 3 });
+    expect(directory.overridesOf('newer')).toEqual({ streams: 7 });
+    expect(directory.overridesOf('broken')).toEqual({});
+    expect(unreadable).toEqual(['acme', 'broken']);
+    await store({ acme: '{"streams":6}' });
+    await eventually(() => directory.overridesOf('acme').streams === 6);
+    directory.close();
+  });
+});
+
 describe('while Redis is away', () => {
   it('the last known limits stand, and changes are seen again afterwards', async () => {
     const own = await startRedis();

@@ -1,4 +1,4 @@
-import { type LimitOverrides, limitOverridesSchema } from '@millrace/contracts';
+import { type LimitOverrides, storedLimitsSchema } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 
@@ -19,9 +19,12 @@ export class LimitDirectory {
   #isAsking = false;
   #timer: NodeJS.Timeout | null = null;
 
+  /** @param onUnreadable told of a tenant whose limits this process cannot read, such as those of a newer version: what it
+   *  knew of them before stands */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: Pick<KeySpace, 'limits' | 'limitsVersion'>,
+    readonly onUnreadable: (tenant: string) => void = () => {},
   ) {}
 
   /** Reads the limits and then follows their changes, until it is closed. If Redis does not answer, nothing is set until it
@@ -78,8 +81,25 @@ export class LimitDirectory {
     const entries = Object.entries(byTenant as Record<string, string>);
     this.#copy = {
       version: seen as string | null,
-      byTenant: new Map(entries.map(([tenant, json]) => [tenant, limitOverridesSchema.parse(JSON.parse(json))])),
+      byTenant: new Map(entries.map(([tenant, json]) => [tenant, this.#read(tenant, json)])),
     };
+  }
+
+  #read(tenant: string, json: string): LimitOverrides {
+    const { success, data } = storedLimitsSchema.safeParse(jsonIn(json));
+    if (success) return data;
+    this.onUnreadable(tenant);
+    return this.overridesOf(tenant);
+  }
+}
+
+/** @returns undefined: it is no JSON */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // as good as a value of a wrong type: the caller reports both
+    return undefined;
   }
 }
 

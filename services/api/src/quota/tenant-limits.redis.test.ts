@@ -274,6 +274,11 @@ describe('while Redis is away', () => {
       const statuses: number[] = [];
       for (let n = 0; n < 4; n++) statuses.push((await post(node, { query: 'x' }, json)).status);
       expect(statuses).toEqual([503, 503, 503, 429]);
+      const said = node.log.filter(({ msg }) => msg === 'requests are counted by this node alone');
+      expect(said).toHaveLength(1);
+      expect(await (await fetch(`${node.url}/metrics`)).text()).toMatch(
+        /^millrace_requests_counted_locally_total(?:{.*})? 4$/m,
+      );
       await (outage === 'kill' ? server.start() : server.resume());
       await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200, { timeoutMs: 20_000 });
     },
