@@ -32,6 +32,25 @@ describe.each([
     expect(other.overridesOf('other')).toEqual({});
   });
 
+  it('are told of in every process, each change once, and nothing that was there before', async () => {
+    await using d = start();
+    await new LimitDirectory(d.redis, d.keys).set('early', { streams: 1 });
+    using two = await twoOf(d);
+    const [one, other] = two.directories;
+    const told: string[][] = [[], []];
+    for (const [nth, directory] of two.directories.entries()) {
+      directory.onChanged = (tenant) => told[nth]?.push(`${tenant} ${directory.overridesOf(tenant).streams}`);
+    }
+    await one.set('acme', { streams: 3 });
+    await eventually(() => told[1]?.length === 1);
+    await other.set('acme', {});
+    await eventually(() => told[0]?.length === 2);
+    expect(told).toEqual([
+      ['acme 3', 'acme undefined'],
+      ['acme 3', 'acme undefined'],
+    ]);
+  });
+
   it('are replaced as a whole, and removed by nothing', async () => {
     await using d = start();
     using two = await twoOf(d);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type LimitOverrides, storedLimitsSchema } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
@@ -18,6 +19,9 @@ export class LimitDirectory {
   #copy: Copy | null = null;
   #isAsking = false;
   #timer: NodeJS.Timeout | null = null;
+
+  /** told of a tenant whose limits have changed, in this process or another, once this one knows them */
+  onChanged: (tenant: string) => void = () => {};
 
   /** @param onUnreadable told of a tenant whose limits this process cannot read, such as those of a newer version: what it
    *  knew of them before stands */
@@ -79,10 +83,18 @@ export class LimitDirectory {
     if (this.#copy?.version === version) return;
     const [seen, byTenant] = resultsOf(await this.redis.multi().get(limitsVersion).hgetall(limits).exec());
     const entries = Object.entries(byTenant as Record<string, string>);
+    const before = this.#copy?.byTenant;
     this.#copy = {
       version: seen as string | null,
       byTenant: new Map(entries.map(([tenant, json]) => [tenant, this.#read(tenant, json)])),
     };
+    if (before !== undefined) this.#tellChanges(before, this.#copy.byTenant);
+  }
+
+  #tellChanges(before: Copy['byTenant'], after: Copy['byTenant']): void {
+    for (const tenant of new Set([...before.keys(), ...after.keys()])) {
+      if (!isDeepStrictEqual(before.get(tenant), after.get(tenant))) this.onChanged(tenant);
+    }
   }
 
   #read(tenant: string, json: string): LimitOverrides {

@@ -69,6 +69,12 @@ export class UsageLedger {
     return (await this.#run('reserve', [this.keys.usageOf(tenantOf(ref))], [ref, tokens])) === 1;
   }
 
+  /** Changes what the running jobs of a tenant may use; new ones bring the limit with them.
+   *  @param maxTokens of a day; null: no limit */
+  async limit(tenant: string, maxTokens: number | null): Promise<void> {
+    await this.#run('limit', [this.keys.usageOf(tenant)], [maxTokens ?? 'none']);
+  }
+
   /** @returns what a tenant has used today (UTC), and what its unfinished jobs have reserved, tokens */
   async today(tenant: string): Promise<{ readonly used: number; readonly reserved: number }> {
     const [seconds] = await this.redis.time();

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
+import { UsageLedger } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
 
@@ -179,6 +181,18 @@ describe('the limits of a tenant (PROTOCOL §11)', () => {
     expect(answer.headers.get('ratelimit-policy')).toBe('"storedBytes";q=1000;qu="content-bytes"');
     await limit(name, { storedBytes: null });
     expect((await post(nodes[1], { query: 'x'.repeat(2_000) }, { ...json, ...headers })).status).toBe(202);
+  });
+
+  it('bound the tokens of a day of answers that run, too, without another job', async () => {
+    const { name, headers } = await newTenant();
+    const id = await submit(nodes[0], headers);
+    const ledger = new UsageLedger(harness.redis, harness.keys);
+    const ref = jobRef(name, id);
+    expect(await ledger.reserve(ref, 1_000_000)).toBe(true);
+    await limit(name, { tokensPerDay: 100_000 });
+    await eventually(async () => !(await ledger.reserve(ref, 1_000_000)));
+    await limit(name, {});
+    await eventually(() => ledger.reserve(ref, 1_000_000));
   });
 
   it('bound the tokens of a day, also where the settings set no bound', async () => {
