@@ -5,7 +5,7 @@ import { useLocation } from 'wouter';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Announcer } from './announcer.tsx';
-import { OWN_CHOICE, optionsOf, Pickers, useOffer } from './choices.tsx';
+import { type Choice, choiceOf, optionsOf, Pickers, useOffer } from './choices.tsx';
 import { Composer } from './composer.tsx';
 import { ConnectionNotice } from './connection-notice.tsx';
 import { Failure } from './failure.tsx';
@@ -37,13 +37,15 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
   const content = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLTextAreaElement>(null);
   const toEnd = useFollowEnd(scroller, content);
-  const [choice, setChoice] = useState(OWN_CHOICE);
+  const [picked, setPicked] = useState<Choice | null>(null);
+  const choice = picked ?? choiceOf(messages);
   const [isSharing, setIsSharing] = useState(false);
   const offer = useOffer(credential);
   const actions = useActions(store, onChanged);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
   useEffect(() => {
+    setPicked(null);
     toEnd();
     input.current?.focus();
   }, [store, toEnd]);
@@ -104,7 +106,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
           <ConnectionNotice connection={connection} />
           {isBusy && <Demonstration />}
           <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
-            <Pickers offer={offer} choice={choice} onChange={setChoice} />
+            <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>
         </div>
       </div>
