@@ -170,8 +170,14 @@ module.exports = {
     only(
       'client',
       '^packages/client/src',
-      '^packages/client/|node_modules/eventsource-parser/',
+      '^packages/client/|node_modules/(eventsource-parser|react)/',
       'client → no server code',
+    ),
+    only(
+      'client-react',
+      '^packages/client/src/(?!react/)',
+      '^packages/client/src/(?!react/)|node_modules/eventsource-parser/',
+      'only src/react → React',
     ),
     only(
       'cli',

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { violationsOf } from './accessibility.ts';
@@ -107,4 +108,13 @@ inChromium('the page, for everybody', () => {
     },
     TIMEOUT_MS,
   );
+
+  it('needs at most 200 kB of compressed script for its first paint', async () => {
+    const page = await (await fetch(harness.url)).text();
+    const scripts = [...page.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map(([, path]) => path ?? '');
+    const sizes = scripts.map(async (path) => gzipSync(await (await fetch(harness.url + path)).bytes()).length);
+    const bytes = (await Promise.all(sizes)).reduce((sum, one) => sum + one, 0);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThanOrEqual(200_000);
+  });
 });

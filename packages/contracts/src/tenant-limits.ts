@@ -34,3 +34,6 @@ export const limitOverridesSchema = z.strictObject({
     .describe('Bytes that prompts, answers, records and threads take up in Redis.'),
   tokensPerDay: limitSchema.exactOptional().describe('Tokens that its jobs read and write within a day of UTC.'),
 });
+
+/** What is stored of {@link limitOverridesSchema}. Another version of the service may have stored further limits. */
+export const storedLimitsSchema = limitOverridesSchema.strip();

@@ -18,6 +18,10 @@ export interface AttemptUsage extends Usage {
   readonly models?: readonly ModelUsage[];
 }
 
+/** A day of UTC, as the ledger counts them. */
+export const DAY_SECONDS = 86_400;
+export const DAY_MS = DAY_SECONDS * 1_000;
+
 /** Bytes of UTF-8 per token, about: of English text it is 4, and Chinese has 3 bytes and about a token per character. */
 export const BYTES_PER_TOKEN = 4;
 

@@ -100,6 +100,8 @@ export class PortsModule implements OnApplicationShutdown {
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
     const storedBytes = new StoredBytes(redis, keys);
     const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings), cipher);
+    const onUnreadable = (tenant: string) =>
+      logger.warn({ tenant }, 'limits in Redis cannot be read: those known before stand');
     const ports = new Map<symbol | typeof StalledReaders, unknown>([
       [StalledReaders, stalledReaders],
       [SETTINGS, settings],
@@ -119,7 +121,7 @@ export class PortsModule implements OnApplicationShutdown {
       [USAGE_SETTLEMENT, new UsageSettlement(ledger, reader, settings.MILLRACE_MODEL_PRICES)],
       [WEBHOOK_JOBS, new WebhookJobs(redis, keys)],
       [PROCESS_REPORTS, new ProcessReports(redis, keys)],
-      [LIMIT_DIRECTORY, new LimitDirectory(redis, keys)],
+      [LIMIT_DIRECTORY, new LimitDirectory(redis, keys, onUnreadable)],
       [TENANT_SLOTS, new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null)],
       [IDEMPOTENCY_KEYS, new IdempotencyKeys(redis, keys, limits)],
       [SUBSCRIBERS, new Subscribers(redis, hub, keys, cipher)],

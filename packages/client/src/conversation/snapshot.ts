@@ -80,6 +80,18 @@ export interface AssistantMessage {
   readonly cancelledBy: JobEventData['cancelled']['by'] | null;
 }
 
+/** What a page shows of one job, at one moment. */
+export interface JobSnapshot {
+  readonly id: string;
+  /** `gone`: there is no such job, or no longer */
+  readonly state: 'loading' | 'ready' | 'failed' | 'gone';
+  /** the same object until something of it has changed */
+  readonly answer: AssistantMessage;
+  readonly connection: ConnectionState;
+  /** why the job cannot be read or stopped; why the job itself failed is in `answer` */
+  readonly problem: ConversationProblem | null;
+}
+
 export interface MessageTimings extends Timings {
   /** output tokens for each second from the first token to the end; null where either is not known */
   readonly tokensPerSecond: number | null;

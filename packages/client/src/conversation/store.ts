@@ -1,6 +1,6 @@
 import type { ContentPart, NewJob } from '../job-view.ts';
 import type { ThreadView } from '../thread-view.ts';
-import type { ConversationProblem, ConversationSnapshot } from './snapshot.ts';
+import type { ConversationProblem, ConversationSnapshot, JobSnapshot } from './snapshot.ts';
 
 /** A value over time, in the form of React's `useSyncExternalStore`. Both functions may be passed on without their object. */
 export interface Store<T> {
@@ -49,6 +49,12 @@ export interface ConversationStore extends Store<ConversationSnapshot> {
   reload(): Promise<void>;
   /** Clears the snapshot's `problem`. */
   dismiss(): void;
+}
+
+/** One job, as a page shows it. No method throws. */
+export interface JobStore extends Store<JobSnapshot> {
+  /** Cancels the job. */
+  stop(): Promise<boolean>;
 }
 
 /** What a list of threads shows at one moment. */

@@ -32,6 +32,25 @@ describe.each([
     expect(other.overridesOf('other')).toEqual({});
   });
 
+  it('are told of in every process, each change once, and nothing that was there before', async () => {
+    await using d = start();
+    await new LimitDirectory(d.redis, d.keys).set('early', { streams: 1 });
+    using two = await twoOf(d);
+    const [one, other] = two.directories;
+    const told: string[][] = [[], []];
+    for (const [nth, directory] of two.directories.entries()) {
+      directory.onChanged = (tenant) => told[nth]?.push(`${tenant} ${directory.overridesOf(tenant).streams}`);
+    }
+    await one.set('acme', { streams: 3 });
+    await eventually(() => told[1]?.length === 1);
+    await other.set('acme', {});
+    await eventually(() => told[0]?.length === 2);
+    expect(told).toEqual([
+      ['acme 3', 'acme undefined'],
+      ['acme 3', 'acme undefined'],
+    ]);
+  });
+
   it('are replaced as a whole, and removed by nothing', async () => {
     await using d = start();
     using two = await twoOf(d);
@@ -58,6 +77,32 @@ describe.each([
     await eventually(() => one.overridesOf('acme').streams === 9);
     await d.redis.del(d.keys.limits, d.keys.limitsVersion);
     await eventually(() => one.overridesOf('acme').streams === undefined);
+  });
+});
+
+describe('limits that another version has stored', () => {
+  it('are read as far as they are known; an entry that cannot be read stays as it was, and stops no other', async () => {
+    await using d = LogHarness.single(server.url);
+    const unreadable: string[] = [];
+    const directory = new LimitDirectory(d.redis, d.keys, (tenant) => unreadable.push(tenant));
+    const store = (entries: Record<string, string>) =>
+      d.redis.multi().hset(d.keys.limits, entries).set(d.keys.limitsVersion, crypto.randomUUID()).exec();
+    await directory.open();
+    await directory.set('acme', { streams: 3 });
+    await store({
+      acme: '{"streams":{"perNode":5}}',
+      broken: '{',
+      newer: '{"streams":7,"imagesPerDay":9}',
+      other: '{"queuedJobs":2}',
+    });
+    await eventually(() => directory.overridesOf('other').queuedJobs === 2);
+    expect(directory.overridesOf('acme')).toEqual({ streams: 3 });
+    expect(directory.overridesOf('newer')).toEqual({ streams: 7 });
+    expect(directory.overridesOf('broken')).toEqual({});
+    expect(unreadable).toEqual(['acme', 'broken']);
+    await store({ acme: '{"streams":6}' });
+    await eventually(() => directory.overridesOf('acme').streams === 6);
+    directory.close();
   });
 });
 

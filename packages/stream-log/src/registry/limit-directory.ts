@@ -1,4 +1,5 @@
-import { type LimitOverrides, limitOverridesSchema } from '@millrace/contracts';
+import { isDeepStrictEqual } from 'node:util';
+import { type LimitOverrides, storedLimitsSchema } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 
@@ -19,9 +20,15 @@ export class LimitDirectory {
   #isAsking = false;
   #timer: NodeJS.Timeout | null = null;
 
+  /** told of a tenant whose limits have changed, in this process or another, once this one knows them */
+  onChanged: (tenant: string) => void = () => {};
+
+  /** @param onUnreadable told of a tenant whose limits this process cannot read, such as those of a newer version: what it
+   *  knew of them before stands */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: Pick<KeySpace, 'limits' | 'limitsVersion'>,
+    readonly onUnreadable: (tenant: string) => void = () => {},
   ) {}
 
   /** Reads the limits and then follows their changes, until it is closed. If Redis does not answer, nothing is set until it
@@ -76,10 +83,35 @@ export class LimitDirectory {
     if (this.#copy?.version === version) return;
     const [seen, byTenant] = resultsOf(await this.redis.multi().get(limitsVersion).hgetall(limits).exec());
     const entries = Object.entries(byTenant as Record<string, string>);
+    const before = this.#copy?.byTenant;
     this.#copy = {
       version: seen as string | null,
-      byTenant: new Map(entries.map(([tenant, json]) => [tenant, limitOverridesSchema.parse(JSON.parse(json))])),
+      byTenant: new Map(entries.map(([tenant, json]) => [tenant, this.#read(tenant, json)])),
     };
+    if (before !== undefined) this.#tellChanges(before, this.#copy.byTenant);
+  }
+
+  #tellChanges(before: Copy['byTenant'], after: Copy['byTenant']): void {
+    for (const tenant of new Set([...before.keys(), ...after.keys()])) {
+      if (!isDeepStrictEqual(before.get(tenant), after.get(tenant))) this.onChanged(tenant);
+    }
+  }
+
+  #read(tenant: string, json: string): LimitOverrides {
+    const { success, data } = storedLimitsSchema.safeParse(jsonIn(json));
+    if (success) return data;
+    this.onUnreadable(tenant);
+    return this.overridesOf(tenant);
+  }
+}
+
+/** @returns undefined: it is no JSON */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // as good as a value of a wrong type: the caller reports both
+    return undefined;
   }
 }
 

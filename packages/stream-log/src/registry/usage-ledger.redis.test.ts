@@ -216,6 +216,20 @@ describe.each(['server', 'cluster'])('the tokens of a day on a %s', (kind) => {
     expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 0 });
   });
 
+  it('are as many as was said last, also for jobs that run, admitted with another limit or none', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const [limited, free] = [await asking(books, 100, 1_000), await asking(books, 100, null, jobRef('free', 'job'))];
+    await books.ledger.limit('t', 150);
+    await books.ledger.limit('free', 200);
+    expect(await books.ledger.reserve(limited.ref, 151)).toBe(false);
+    expect(await books.ledger.reserve(limited.ref, 150)).toBe(true);
+    expect(await books.ledger.reserve(free.ref, 201)).toBe(false);
+    expect(await d.redis.ttl(d.keys.usageOfDay('free', today()))).toBeGreaterThan(399 * 86_400);
+    await books.ledger.limit('t', null);
+    expect(await books.ledger.reserve(limited.ref, 1e9)).toBe(true);
+  });
+
   it('are reserved by a running job as it needs more, as long as there are any', async () => {
     await using d = harness();
     const books = new Books(d);

@@ -1,4 +1,4 @@
-import { type JobRef, tenantOf } from '@millrace/contracts';
+import { DAY_SECONDS, type JobRef, tenantOf } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import type { UsageReport } from './usage-report.ts';
@@ -69,10 +69,16 @@ export class UsageLedger {
     return (await this.#run('reserve', [this.keys.usageOf(tenantOf(ref))], [ref, tokens])) === 1;
   }
 
+  /** Changes what the running jobs of a tenant may use; new ones bring the limit with them.
+   *  @param maxTokens of a day; null: no limit */
+  async limit(tenant: string, maxTokens: number | null): Promise<void> {
+    await this.#run('limit', [this.keys.usageOf(tenant)], [maxTokens ?? 'none']);
+  }
+
   /** @returns what a tenant has used today (UTC), and what its unfinished jobs have reserved, tokens */
   async today(tenant: string): Promise<{ readonly used: number; readonly reserved: number }> {
     const [seconds] = await this.redis.time();
-    const key = this.keys.usageOfDay(tenant, Math.floor(Number(seconds) / 86_400));
+    const key = this.keys.usageOfDay(tenant, Math.floor(Number(seconds) / DAY_SECONDS));
     const [used, reserved] = await this.redis.hmget(key, 'used', 'reserved');
     return { used: Number(used ?? 0), reserved: Number(reserved ?? 0) };
   }

@@ -1,4 +1,4 @@
-import type { LimitName, TenantLimits } from '@millrace/contracts';
+import { DAY_MS, type LimitName, type TenantLimits } from '@millrace/contracts';
 import type { LimitDirectory, ProcessReports, UsageLedger } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -9,7 +9,6 @@ import { LimitTenant } from '../quota/limit-tenant.ts';
 import type { ApiSettings } from '../settings.ts';
 import { LIMIT_DIRECTORY, PROCESS_REPORTS, SETTINGS, USAGE_LEDGER } from '../tokens.ts';
 
-const DAY_MS = 86_400_000;
 /** Tenants that used nothing for this long, and have neither key nor limit of their own, are not listed, days. */
 const LISTED_DAYS = 30;
 

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import type { Logger } from '@millrace/runtime';
 import type { RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { ChainableCommander } from 'ioredis';
@@ -5,7 +7,7 @@ import { z } from 'zod';
 import { ROLES } from '../api-keys.ts';
 import type { RevocationListener, Revocations } from '../auth/revocations.ts';
 import type { ApiSettings } from '../settings.ts';
-import { REDIS, SETTINGS } from '../tokens.ts';
+import { LOGGER, REDIS, SETTINGS } from '../tokens.ts';
 import { AccessKeys } from './access-keys.ts';
 
 /** How often a node looks for changes, milliseconds: a revoked credential must not hold for 2 s more on any node. */
@@ -30,7 +32,7 @@ export interface IssuedKey extends z.output<typeof issuedKeySchema> {
 }
 
 interface Copy {
-  /** as counted in Redis; null: nothing was ever changed */
+  /** as in Redis; null: nothing was ever changed */
   readonly version: string | null;
   readonly byDigest: ReadonlyMap<string, IssuedKey>;
   readonly revokedTokens: ReadonlySet<string>;
@@ -50,6 +52,7 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#keys = new AccessKeys(settings.MILLRACE_KEY_PREFIX);
     this.#timers = [every(POLL_MS, () => this.#current()), every(USES_MS, () => this.#storeUses())];
@@ -122,7 +125,8 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
   async #change(commands: (change: ChainableCommander) => unknown): Promise<unknown[]> {
     const change = this.redis.multi();
     commands(change);
-    const replies = resultsOf(await change.incr(this.#keys.version).exec());
+    // a step of 1 could come to the same number again after Redis has lost it
+    const replies = resultsOf(await change.incrby(this.#keys.version, randomInt(1, 2 ** 32)).exec());
     await this.#current();
     return replies;
   }
@@ -141,10 +145,17 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
       .hgetall(issuedKeys)
       .zrangebyscore(revokedTokens, Date.now(), '+inf');
     const [counted, keys, revoked] = repliesSchema.parse(resultsOf(await question.exec()));
-    const issued = Object.entries(keys).map(([id, json]) => parsedKey(id, json));
+    const issued = Object.entries(keys).flatMap(([id, json]) => this.#readable(id, json) ?? []);
     const byDigest = new Map(issued.map((key) => [key.digest, key]));
     this.#adopt({ version: counted, byDigest, revokedTokens: new Set(revoked) });
     return this.#copy as Copy;
+  }
+
+  /** @returns null: the entry of a newer version, for example, which opens nothing here and harms no other */
+  #readable(id: string, json: string): IssuedKey | null {
+    const key = parsedKey(id, json);
+    if (key === null) this.logger.warn({ id }, 'a key in Redis cannot be read: it opens nothing');
+    return key;
   }
 
   #adopt(copy: Copy): void {
@@ -169,8 +180,13 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
   }
 }
 
-function parsedKey(id: string, json: string): IssuedKey {
-  return { id, ...issuedKeySchema.parse(JSON.parse(json)) };
+/** @returns null: it is no key that this version knows */
+function parsedKey(id: string, json: string): IssuedKey | null {
+  try {
+    return { id, ...issuedKeySchema.parse(JSON.parse(json)) };
+  } catch {
+    return null; // the caller reports it
+  }
 }
 
 function every(ms: number, run: () => Promise<unknown>): NodeJS.Timeout {

@@ -56,6 +56,34 @@ describe('an issued key', () => {
     expect(dump.join()).toContain('digest');
   });
 
+  it('that this version cannot read opens nothing, and stops no other from being made or deleted', async () => {
+    const name = `{${harness.prefix}:access}:keys`;
+    await harness.redis.hset(
+      name,
+      'of-a-newer-version',
+      '{"digest":"x","tenant":"own","role":"auditor"}',
+      'no-json',
+      '{',
+    );
+    const { key, id } = await make({ tenant: 'own' });
+    expect([await statusAt(second, key), await statusAt(node, key)]).toEqual([200, 200]);
+    expect((await listed()).map((each) => each.id)).not.toContain('of-a-newer-version');
+    expect((await ask(`/keys/${id}`, { method: 'DELETE' })).status).toBe(204);
+    await eventually(async () => (await statusAt(second, key)) === 401);
+    expect(node.log).toContainEqual(expect.objectContaining({ level: 'warn', id: 'no-json' }));
+    await harness.redis.hdel(name, 'of-a-newer-version', 'no-json');
+  });
+
+  it('has a version that never comes again, also after Redis has lost it: no node keeps an old copy', async () => {
+    const version = `{${harness.prefix}:access}:version`;
+    const versionAfterLoss = async () => {
+      await harness.redis.del(version);
+      await make({ tenant: 'own' });
+      return harness.redis.get(version);
+    };
+    expect(await versionAfterLoss()).not.toBe(await versionAfterLoss());
+  });
+
   it('remembers when it was last used', async () => {
     const { key, id } = await make({ tenant: 'own' });
     const use = async () => (await listed()).find((each) => each.id === id)?.['lastUsedAt'];

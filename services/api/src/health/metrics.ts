@@ -44,6 +44,11 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  readonly #localCounts = new Counter({
+    name: 'millrace_requests_counted_locally_total',
+    help: 'Requests that this node counted alone for the limit of a minute, because Redis did not',
+    registers: [this.registry],
+  });
   readonly #dropped = new Counter({
     name: 'millrace_connections_dropped_total',
     help: 'Connections closed; reason: limit reached (taken), silent, or closed without a request to make room',
@@ -79,6 +84,10 @@ export class Metrics {
 
   authFailed(reason: 'wrong' | 'missing'): void {
     this.#authFailures.inc({ reason });
+  }
+
+  countedLocally(): void {
+    this.#localCounts.inc();
   }
 
   connectionDropped(reason: 'taken' | 'silent' | 'room'): void {

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '@millrace/contracts';
+import { DAY_SECONDS, type ProblemCode } from '@millrace/contracts';
 import { limitReached } from './rate-limit.ts';
 
 /** One fault in a request; `pointer` is a JSON pointer into the body, RFC 6901. */
@@ -301,8 +301,6 @@ export class TokensUsedUp extends Problem {
   }
 }
 
-const DAY_SECONDS = 86_400;
-
 /** until midnight UTC */
 function secondsUntilTomorrow(): number {
   return DAY_SECONDS - (Math.floor(Date.now() / 1_000) % DAY_SECONDS);
@@ -323,7 +321,7 @@ export class TooManyStreams extends Problem {
 export class TooManyTexts extends Problem {
   constructor(max: number) {
     super('RATE_LIMITED', `You are reading ${max} long texts, the limit; finish reading one.`, {
-      headers: { 'Retry-After': '5' },
+      headers: limitReached({ name: 'longTexts', max }, 5),
     });
   }
 }

@@ -1,8 +1,8 @@
-import type { LimitName } from '@millrace/contracts';
+import { DAY_SECONDS, type LimitName } from '@millrace/contracts';
 
 /** How far a tenant is from one of its limits. */
 export interface LimitState {
-  readonly name: LimitName;
+  readonly name: LimitName | 'longTexts';
   /** how much it may use */
   readonly max: number;
   /** how much of it is left; 0 unless told */
@@ -12,13 +12,14 @@ export interface LimitState {
 }
 
 /** What a limit counts, and within which time (seconds). Units: the registry of the draft has the first three. */
-const POLICIES: Readonly<Record<LimitName, { readonly unit: string; readonly window?: number }>> = {
+const POLICIES: Readonly<Record<LimitState['name'], { readonly unit: string; readonly window?: number }>> = {
   requestsPerMinute: { unit: 'requests', window: 60 },
   queuedJobs: { unit: 'concurrent-requests' },
   activeJobs: { unit: 'concurrent-requests' },
   streams: { unit: 'concurrent-requests' },
+  longTexts: { unit: 'concurrent-requests' },
   storedBytes: { unit: 'content-bytes' },
-  tokensPerDay: { unit: 'tokens', window: 86_400 },
+  tokensPerDay: { unit: 'tokens', window: DAY_SECONDS },
 };
 
 /** The headers that tell a client where it stands, as structured fields.

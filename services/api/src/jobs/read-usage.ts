@@ -1,3 +1,4 @@
+import { DAY_MS } from '@millrace/contracts';
 import type { DayUsage, UsageLedger } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -85,5 +86,5 @@ function itemOf({ cost, unpricedTokens, ...counts }: Sums): UsageItem {
 
 /** @param day days since 1970, UTC */
 function dateOf(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10);
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }

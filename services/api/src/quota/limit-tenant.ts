@@ -28,7 +28,14 @@ export class LimitTenant {
     @Inject(USAGE_LEDGER) private readonly ledger: UsageLedger,
     @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(AuditLog) private readonly audit: AuditLog,
-  ) {}
+  ) {
+    // on each node: one that did not yet know it may have admitted a job with the old limit
+    limits.onChanged((tenant) => {
+      ledger.limit(tenant, limits.limitsOf(tenant).tokensPerDay).catch(() => {
+        // Redis is away, which its connection logs: the next admission brings the limit
+      });
+    });
+  }
 
   /** @throws OutOfScope only an admin sees another tenant's */
   async show(tenant: string, caller: Caller): Promise<TenantUse> {

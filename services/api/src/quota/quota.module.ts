@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { HealthModule } from '../health/health.module.ts';
 import { REQUEST_COUNTER } from '../tokens.ts';
 import { LimitTenant } from './limit-tenant.ts';
 import { RequestLimit } from './request-limit.ts';
@@ -12,6 +13,7 @@ import { TextQuota } from './text-quota.ts';
 /** What tenants may use. Global, because the guard of all routes counts requests. */
 @Global()
 @Module({
+  imports: [HealthModule],
   providers: [
     SlotPolicyAnnouncer,
     StoredBytesShare,

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadSettings } from '@millrace/runtime';
+import { createLogger, loadSettings } from '@millrace/runtime';
 import { KeySpace, LimitDirectory } from '@millrace/stream-log';
 import { newKeyPrefix, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
 import { Cluster } from 'ioredis';
+import { Metrics } from '../health/metrics.ts';
 import { apiSettingsSchema } from '../settings.ts';
 import { RequestLimit } from './request-limit.ts';
 import { StoredBytesShare } from './stored-bytes-share.ts';
@@ -29,7 +30,8 @@ function twoLimits(): [RequestLimit, RequestLimit] {
   const keys = new KeySpace(prefix);
   const ofNode = () => {
     const share = new StoredBytesShare(settings, redis);
-    return new RequestLimit(new TenantLimits(settings, new LimitDirectory(redis, keys), share), redis, keys);
+    const limits = new TenantLimits(settings, new LimitDirectory(redis, keys), share);
+    return new RequestLimit(limits, redis, keys, new Metrics(), createLogger({ service: 'api', level: 'silent' }));
   };
   return [ofNode(), ofNode()];
 }

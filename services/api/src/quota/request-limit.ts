@@ -1,10 +1,13 @@
+import type { Logger } from '@millrace/runtime';
 import type { KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
+import { RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
 import type { RequestCounter } from '../auth/request-counter.ts';
+import { Metrics } from '../health/metrics.ts';
 import { TooManyRequests } from '../http/problem.ts';
 import type { LimitState } from '../http/rate-limit.ts';
-import { KEYS, REDIS } from '../tokens.ts';
+import { KEYS, LOGGER, REDIS } from '../tokens.ts';
+import { LocalCounts, SharedCounts } from './local-counts.ts';
 import { TenantLimits } from './tenant-limits.ts';
 
 /** How long a request waits for its count, milliseconds. With the commands that follow, a caller still hears within 2 s that
@@ -13,8 +16,11 @@ const PATIENCE_MS = 250;
 /** Different limits that are kept at a time: an admin may set any number of them one after the other. */
 const MAX_LIMITERS = 1_000;
 
+/** The shortest time between two lines of the log that say so, milliseconds. */
+const QUIET_MS = 60_000;
+
 interface Limiter {
-  readonly counts: RateLimiterRedis;
+  readonly counts: SharedCounts;
   readonly patient: RLWrapperTimeouts;
 }
 
@@ -24,11 +30,14 @@ interface Limiter {
 export class RequestLimit implements RequestCounter {
   /** by limit. The counts are in Redis, by tenant: another limit goes on with them */
   readonly #limiters = new Map<number, Limiter>();
+  #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     @Inject(TenantLimits) private readonly limits: TenantLimits,
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: KeySpace,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async take(tenant: string): Promise<LimitState | null> {
@@ -52,19 +61,28 @@ export class RequestLimit implements RequestCounter {
     return Math.min(counted?.consumedPoints ?? 0, max);
   }
 
+  #countedLocally(counts: SharedCounts): void {
+    this.metrics.countedLocally();
+    const now = performance.now();
+    if (now - this.#loggedAt < QUIET_MS) return;
+    this.#loggedAt = now;
+    // without an error: Redis took too long
+    this.logger.warn({ err: counts.takeFailure() }, 'requests are counted by this node alone');
+  }
+
   #limiterOf(max: number): Limiter {
     const known = this.#limiters.get(max);
     if (known !== undefined) return known;
     if (this.#limiters.size >= MAX_LIMITERS) this.#limiters.clear();
     const policy = { keyPrefix: this.keys.requestCounts, points: max, duration: 60 };
-    const counts = new RateLimiterRedis({
+    const counts = new SharedCounts({
       ...policy,
       storeClient: this.redis,
       rejectIfRedisNotReady: true,
       inMemoryBlockOnConsumed: max,
     });
     // of the wrapper alone: behind both, a count that comes too late would count twice
-    const insuranceLimiter = new RateLimiterMemory(policy);
+    const insuranceLimiter = new LocalCounts(policy, () => this.#countedLocally(counts));
     const patient = new RLWrapperTimeouts({ limiter: counts, timeoutMs: PATIENCE_MS, insuranceLimiter });
     const limiter = { counts, patient };
     this.#limiters.set(max, limiter);

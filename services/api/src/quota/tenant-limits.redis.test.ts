@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
+import { UsageLedger } from '@millrace/stream-log';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
 
@@ -181,6 +183,18 @@ describe('the limits of a tenant (PROTOCOL §11)', () => {
     expect((await post(nodes[1], { query: 'x'.repeat(2_000) }, { ...json, ...headers })).status).toBe(202);
   });
 
+  it('bound the tokens of a day of answers that run, too, without another job', async () => {
+    const { name, headers } = await newTenant();
+    const id = await submit(nodes[0], headers);
+    const ledger = new UsageLedger(harness.redis, harness.keys);
+    const ref = jobRef(name, id);
+    expect(await ledger.reserve(ref, 1_000_000)).toBe(true);
+    await limit(name, { tokensPerDay: 100_000 });
+    await eventually(async () => !(await ledger.reserve(ref, 1_000_000)));
+    await limit(name, {});
+    await eventually(() => ledger.reserve(ref, 1_000_000));
+  });
+
   it('bound the tokens of a day, also where the settings set no bound', async () => {
     const { name, headers } = await newTenant();
     await limit(name, { tokensPerDay: 100 });
@@ -274,6 +288,11 @@ describe('while Redis is away', () => {
       const statuses: number[] = [];
       for (let n = 0; n < 4; n++) statuses.push((await post(node, { query: 'x' }, json)).status);
       expect(statuses).toEqual([503, 503, 503, 429]);
+      const said = node.log.filter(({ msg }) => msg === 'requests are counted by this node alone');
+      expect(said).toHaveLength(1);
+      expect(await (await fetch(`${node.url}/metrics`)).text()).toMatch(
+        /^millrace_requests_counted_locally_total(?:{.*})? 4$/m,
+      );
       await (outage === 'kill' ? server.start() : server.resume());
       await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200, { timeoutMs: 20_000 });
     },

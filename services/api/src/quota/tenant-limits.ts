@@ -36,6 +36,11 @@ export class TenantLimits implements OnApplicationBootstrap, OnApplicationShutdo
     await this.directory.set(tenant, overrides);
   }
 
+  /** @param listener told of each tenant whose limits have changed, on any node, once this one knows them */
+  onChanged(listener: (tenant: string) => void): void {
+    this.directory.onChanged = listener;
+  }
+
   async onApplicationBootstrap(): Promise<void> {
     await this.directory.open();
   }

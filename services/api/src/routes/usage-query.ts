@@ -1,8 +1,8 @@
+import { DAY_MS } from '@millrace/contracts';
 import { z } from 'zod';
 import { USAGE_GROUPS } from '../jobs/read-usage.ts';
 import { tenantSchema } from './access-requests.ts';
 
-const DAY_MS = 86_400_000;
 /** How long days are kept. */
 const MAX_DAYS = 400;
 const DEFAULT_DAYS = 30;

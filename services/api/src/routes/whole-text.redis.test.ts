@@ -235,6 +235,7 @@ describe('long texts of one tenant (PROTOCOL §7)', () => {
     const unread = await Promise.all(Array.from({ length: 8 }, () => askUnread(pathOf(id))));
     const refused = await rawRequest(pathOf(id));
     expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5']);
+    expect(refused.headers['ratelimit-policy']).toBe('"longTexts";q=8;qu="concurrent-requests"');
     expect(JSON.parse(refused.bytes.toString())).toMatchObject({ code: 'RATE_LIMITED' });
     // to send the same POST again is to look
     expect((await postAgain()).status).toBe(429);

@@ -1,5 +1,5 @@
 import type { Model, Pipeline } from '@millrace/client';
-import type { JobOptions } from '@millrace/client/conversation';
+import type { ConversationMessage, JobOptions } from '@millrace/client/conversation';
 import { useEffect, useState } from 'react';
 import { Select } from '../ui/select.tsx';
 import { millrace } from './service.ts';
@@ -10,7 +10,11 @@ export interface Choice {
   readonly model: string;
 }
 
-export const OWN_CHOICE: Choice = { pipeline: 'chat', model: '' };
+/** A conversation goes on with the pipeline that answered last. */
+export function choiceOf(messages: readonly ConversationMessage[]): Choice {
+  const last = messages.findLast((message) => message.role === 'assistant');
+  return { pipeline: last?.pipeline ?? 'chat', model: '' };
+}
 
 /** @returns what a job needs to say about it */
 export function optionsOf({ pipeline, model }: Choice): JobOptions {

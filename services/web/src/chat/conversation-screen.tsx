@@ -5,7 +5,7 @@ import { useLocation } from 'wouter';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Announcer } from './announcer.tsx';
-import { OWN_CHOICE, optionsOf, Pickers, useOffer } from './choices.tsx';
+import { type Choice, choiceOf, optionsOf, Pickers, useOffer } from './choices.tsx';
 import { Composer } from './composer.tsx';
 import { ConnectionNotice } from './connection-notice.tsx';
 import { Failure } from './failure.tsx';
@@ -17,9 +17,6 @@ import { connections } from './service.ts';
 import { ShareDialog } from './share-dialog.tsx';
 import { titleOf } from './sidebar.tsx';
 import { Welcome } from './welcome.tsx';
-
-/** A title is the beginning of the first question. */
-const MAX_TITLE = 80;
 
 interface ConversationScreenProps {
   readonly store: ConversationStore;
@@ -40,13 +37,15 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
   const content = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLTextAreaElement>(null);
   const toEnd = useFollowEnd(scroller, content);
-  const [choice, setChoice] = useState(OWN_CHOICE);
+  const [picked, setPicked] = useState<Choice | null>(null);
+  const choice = picked ?? choiceOf(messages);
   const [isSharing, setIsSharing] = useState(false);
   const offer = useOffer(credential);
   const actions = useActions(store, onChanged);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
   useEffect(() => {
+    setPicked(null);
     toEnd();
     input.current?.focus();
   }, [store, toEnd]);
@@ -59,10 +58,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
     const isNew = store.getSnapshot().state === 'new';
     toEnd();
     if (!(await store.send(said, optionsOf(choice)))) return;
-    if (isNew) {
-      await store.rename(titleFrom(said));
-      actions.show();
-    }
+    if (isNew) actions.show();
     onChanged();
   };
   const stop = () => {
@@ -110,7 +106,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
           <ConnectionNotice connection={connection} />
           {isBusy && <Demonstration />}
           <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
-            <Pickers offer={offer} choice={choice} onChange={setChoice} />
+            <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>
         </div>
       </div>
@@ -142,15 +138,14 @@ function useActions(store: ConversationStore, onChanged: () => void) {
   const [, navigate] = useLocation();
   return useMemo(() => {
     const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
-    const goOn = async (title: string | null, work: Promise<boolean>) => {
+    const goOn = async (work: Promise<boolean>) => {
       if (!(await work)) return;
-      if (title !== null && store.getSnapshot().title === null) await store.rename(title);
       show();
       onChanged();
     };
     const onMessage: MessageActions = {
-      retry: (id) => void goOn(store.getSnapshot().title, store.retry(id)),
-      edit: (id, text) => void goOn(titleFrom(text), store.edit(id, text)),
+      retry: (id) => void goOn(store.retry(id)),
+      edit: (id, text) => void goOn(store.edit(id, text)),
       fork: (id) =>
         void store.fork(id).then((forked) => {
           if (forked === null) return;
@@ -187,12 +182,4 @@ function useEscape(isActive: boolean, work: () => void): void {
 
 function titled({ title }: ConversationSnapshot): Readonly<Record<string, string>> {
   return title === null ? {} : { title };
-}
-
-function titleFrom(said: string | readonly ContentPart[]): string {
-  const text = typeof said === 'string' ? said : said.map((part) => (part.type === 'text' ? part.text : '')).join(' ');
-  const line = text.trim().replace(/\s+/g, ' ');
-  if (line === '') return 'Attachments';
-  const characters = [...line];
-  return characters.length > MAX_TITLE ? `${characters.slice(0, MAX_TITLE - 1).join('')}…` : line;
 }
