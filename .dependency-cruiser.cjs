@@ -15,7 +15,7 @@ const ROOMS = {
     server: ['http', 'health'],
     auth: ['http', 'health'],
     credentials: ['http', 'health', 'auth'],
-    quota: ['http', 'auth'],
+    quota: ['http', 'health', 'auth'],
     jobs: ['http', 'health', 'auth', 'quota'],
     threads: ['http', 'health', 'auth', 'quota', 'jobs'],
     relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
