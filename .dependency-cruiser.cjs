@@ -15,7 +15,7 @@ const ROOMS = {
     server: ['http', 'health'],
     auth: ['http', 'health'],
     credentials: ['http', 'health', 'auth'],
-    quota: ['http', 'auth'],
+    quota: ['http', 'health', 'auth'],
     jobs: ['http', 'health', 'auth', 'quota'],
     threads: ['http', 'health', 'auth', 'quota', 'jobs'],
     relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
@@ -182,7 +182,7 @@ module.exports = {
     only(
       'cli',
       '^services/cli/src',
-      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|chokidar|cli-table3|commander|ioredis|markdansi)/',
+      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|chokidar|cli-table3|commander|eventsource-parser|ioredis|markdansi)/',
       'cli → client: it asks the service as anybody does',
     ),
     only(

@@ -197,6 +197,13 @@ describe('for operators', () => {
     expect((await millrace(['watch', id])).code).toBe(4);
   });
 
+  it('shows what the service does now, to admins', async () => {
+    const { out } = await millrace(['top', '--once']);
+    expect(out).toMatch(/\d\/50 slots/);
+    expect(out).toMatch(/^worker +host +state +running$/m);
+    expect((await MillraceCommand.run(system.url, ['top', '--once'])).code).toBe(3);
+  });
+
   it('completes its commands in a shell', async () => {
     expect((await millrace(['complete', 'bash'])).out).toMatch(/complete/);
     expect((await millrace(['complete', '--', 'wat'])).out).toMatch(/watch/);

@@ -1,5 +1,8 @@
 import { type CallOptions, pathOf, Transport, type TransportOptions, withQuery } from './transport.ts';
 
+/** What a refused answer says, for requests that this SDK does not make. */
+export { refusal } from './errors.ts';
+
 export type Role = 'user' | 'manager' | 'admin';
 
 /** A key that was made at run time, without its secret. Times are ISO 8601. */

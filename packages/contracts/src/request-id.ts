@@ -13,5 +13,6 @@ export function newRequestId(): string {
   const id = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))))
     .replaceAll('+', '-')
     .replaceAll('/', '_');
-  return /^\d+$/.test(id) ? newRequestId() : id;
+  // nor one that a command line takes for an option
+  return /^(\d+$|-)/.test(id) ? newRequestId() : id;
 }

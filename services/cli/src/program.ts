@@ -11,6 +11,7 @@ import { addJobs } from './commands/jobs.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRun } from './commands/run.ts';
 import { addThreads } from './commands/threads.ts';
+import { addTop } from './commands/top.ts';
 import { addUsage } from './commands/usage.ts';
 import { addWatch } from './commands/watch.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
@@ -44,6 +45,7 @@ function programOf(terminal: Terminal): Command {
     addErase,
     addDoctor,
     addDev,
+    addTop,
   ]) {
     add(program, terminal);
   }

@@ -24,6 +24,8 @@ import { Timeline, type TimelineEntry } from './timeline.ts';
 
 /** How long after its end a job may still be named by the entry of a cancel of many, milliseconds. */
 const MANY_MS = 60_000;
+/** How far the clocks of a node and of Redis may differ, milliseconds. */
+const CLOCKS_MS = 5_000;
 
 /** A job without its content. Times: ISO 8601. */
 export interface JobSummary {
@@ -148,7 +150,8 @@ function concerns(entry: AuditEntry & { readonly at: string }, job: JobOutline):
   if (entry.target !== null) return entry.target === job.jobId && entry.tenant === job.tenant;
   if (entry.action !== 'jobs.cancel' || job.status !== 'cancelled' || job.finishedAt === null) return false;
   const afterMs = Date.parse(entry.at) - job.finishedAt;
-  return (entry.tenant ?? job.tenant) === job.tenant && afterMs > -MANY_MS && afterMs < MANY_MS;
+  const isNear = afterMs > -CLOCKS_MS && afterMs < MANY_MS;
+  return isNear && entry.details?.['cancelled'] !== 0 && (entry.tenant ?? job.tenant) === job.tenant;
 }
 
 export function summaryOf(job: JobOutline): JobSummary {

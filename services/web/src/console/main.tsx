@@ -1,11 +1,5 @@
+import './console.css';
 import { mount } from '../ui/mount.tsx';
-
-function Console() {
-  return (
-    <main className="page">
-      <h1>Console</h1>
-    </main>
-  );
-}
+import { Console } from './app.tsx';
 
 mount(<Console />);

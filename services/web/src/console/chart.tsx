@@ -1,0 +1,52 @@
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+
+const HEIGHT = 120;
+
+interface ChartProps {
+  readonly name: string;
+  /** seconds since the epoch, then the values; null for none */
+  readonly data: readonly [readonly number[], readonly (number | null)[]];
+  /** what the newest value is in words: the picture is for the eye alone */
+  readonly newest: string;
+}
+
+/** One curve over the time since the console was opened. */
+export default function Chart({ name, data, newest }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const ink = getComputedStyle(element).color;
+    const line = getComputedStyle(element).borderTopColor;
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: '11px system-ui' };
+    const series = [{}, { stroke: getComputedStyle(element).outlineColor, width: 2, points: { show: false } }];
+    const drawn = new uPlot(
+      {
+        ...{ width: element.clientWidth, height: HEIGHT, series, legend: { show: false }, cursor: { show: false } },
+        axes: [axis, { ...axis, size: 44 }],
+        scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
+      },
+      [[], []],
+      element,
+    );
+    plot.current = drawn;
+    const resized = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height: HEIGHT }));
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      drawn.destroy();
+    };
+  }, []);
+  useEffect(() => plot.current?.setData(data as unknown as uPlot.AlignedData), [data]);
+  return (
+    <figure className="chart">
+      <figcaption>
+        {name}: <strong>{newest}</strong>
+      </figcaption>
+      <div ref={box} className="chart-box" aria-hidden="true" />
+    </figure>
+  );
+}

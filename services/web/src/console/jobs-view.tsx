@@ -1,0 +1,117 @@
+import { type FormEvent, useEffect, useState } from 'react';
+import { Link, useLocation } from 'wouter';
+import { Button } from '../ui/button.tsx';
+import { get } from './api.ts';
+import { between, time } from './format.ts';
+import { Outcome, Table } from './parts.tsx';
+import type { JobSummary, Page } from './views.ts';
+
+const STATUSES = ['queued', 'active', 'completed', 'failed', 'cancelled'];
+
+interface Filter {
+  readonly id: string;
+  readonly status: string;
+  readonly tenant: string;
+  readonly pipeline: string;
+}
+
+const ALL: Filter = { id: '', status: '', tenant: '', pipeline: '' };
+
+/** Finds jobs: the latest ones, or by id. */
+export function JobsView() {
+  const [filter, setFilter] = useState(ALL);
+  const [wanted, setWanted] = useState(ALL);
+  const { page, problem, more } = useJobs(wanted);
+  const [, navigate] = useLocation();
+  const find = (event: FormEvent) => {
+    event.preventDefault();
+    setWanted({ ...filter });
+  };
+  const only = wanted.id !== '' && page?.items.length === 1 ? page.items[0] : undefined;
+  useEffect(() => {
+    if (only !== undefined) navigate(`/jobs/${only.tenant}/${only.id}`);
+  }, [only, navigate]);
+  const field = (name: keyof Filter, label: string) => (
+    <label className="field">
+      <span className="field-label">{label}</span>
+      <input
+        className="input"
+        value={filter[name]}
+        onChange={(event) => setFilter({ ...filter, [name]: event.target.value.trim() })}
+      />
+    </label>
+  );
+  return (
+    <main className="console-main">
+      <h1>Jobs</h1>
+      <form className="filters" onSubmit={find}>
+        {field('id', 'Request id')}
+        <label className="field">
+          <span className="field-label">Status</span>
+          <select
+            className="input"
+            value={filter.status}
+            onChange={(event) => setFilter({ ...filter, status: event.target.value })}
+          >
+            <option value="">any</option>
+            {STATUSES.map((status) => (
+              <option key={status}>{status}</option>
+            ))}
+          </select>
+        </label>
+        {field('tenant', 'Tenant')}
+        {field('pipeline', 'Pipeline')}
+        <Button type="submit" kind="primary">
+          Find
+        </Button>
+      </form>
+      <Outcome>{problem}</Outcome>
+      <Table
+        label="Jobs"
+        columns={['Job', 'Tenant', 'Status', 'Pipeline', 'Model', 'Attempts', 'Accepted', 'Took']}
+        empty={page === null ? 'Looking…' : page.items.length === 0 ? 'No such job.' : null}
+      >
+        {page?.items.map((job) => (
+          <tr key={`${job.tenant}/${job.id}`}>
+            <th scope="row">
+              <Link href={`/jobs/${job.tenant}/${job.id}`}>{job.id}</Link>
+            </th>
+            <td>{job.tenant}</td>
+            <td data-status={job.status}>{job.error === null ? job.status : `${job.status}: ${job.error.code}`}</td>
+            <td>{job.pipeline}</td>
+            <td>{job.model}</td>
+            <td>{job.attempt}</td>
+            <td>{time(job.createdAt)}</td>
+            <td>{between(job.createdAt, job.finishedAt)}</td>
+          </tr>
+        ))}
+      </Table>
+      {page !== null && page.nextCursor !== null && <Button onClick={() => void more()}>Older jobs</Button>}
+    </main>
+  );
+}
+
+function useJobs(filter: Filter) {
+  const [page, setPage] = useState<Page<JobSummary> | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
+  const path = `/console/jobs?${query}`;
+  useEffect(() => {
+    const leaving = new AbortController();
+    setProblem(null);
+    get<Page<JobSummary>>(path, leaving.signal).then(setPage, (error: Error) => {
+      if (!leaving.signal.aborted) setProblem(error.message);
+    });
+    return () => leaving.abort();
+  }, [path]);
+  const more = async () => {
+    if (page === null) return;
+    try {
+      const next = await get<Page<JobSummary>>(`${path}${query.size > 0 ? '&' : ''}cursor=${page.nextCursor ?? ''}`);
+      setPage({ items: [...page.items, ...next.items], nextCursor: next.nextCursor });
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  return { page, problem, more };
+}
