@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type LimitedTenant, Millrace, type TenantLimits } from '@millrace/client';
 import { eventually } from '@millrace/testing';
 import { SystemHarness } from './system-harness.ts';
 
@@ -24,20 +25,19 @@ describe('limits that an admin sets, through nginx and two nodes', () => {
   }, 90_000);
   afterAll(() => system?.[Symbol.asyncDispose](), TIMEOUT_MS);
 
-  async function limitsAt(url: string, tenant: string): Promise<{ limits: Numbers; use: Numbers }> {
-    const answer = await fetch(`${url}/tenants/${tenant}/limits`, { headers: ADMIN });
-    return (await answer.json()) as { limits: Numbers; use: Numbers };
+  function limitsAt(url: string, tenant: string): Promise<LimitedTenant> {
+    return new Millrace({ baseUrl: url, apiKey: ADMIN['x-api-key'] }).limits.get(tenant);
   }
 
   /** Sets limits through the proxy, and waits until both nodes have them. */
-  async function limit(tenant: string, limits: Numbers): Promise<void> {
-    const headers = { ...ADMIN, 'content-type': 'application/json' };
-    const body = JSON.stringify(limits);
-    const answer = await fetch(`${system.url}/tenants/${tenant}/limits`, { method: 'PUT', headers, body });
-    expect(answer.status).toBe(200);
+  async function limit(tenant: string, limits: TenantLimits): Promise<void> {
+    const client = new Millrace({ baseUrl: system.url, apiKey: ADMIN['x-api-key'] });
+    await client.limits.set(tenant, limits);
     await eventually(async () => {
       const seen = await Promise.all([0, 1].map((node) => limitsAt(system.node(node), tenant)));
-      return seen.every((at) => Object.entries(limits).every(([name, value]) => at.limits[name] === value));
+      return seen.every((at) =>
+        Object.entries(limits).every(([name, value]) => at.limits[name as keyof TenantLimits] === value),
+      );
     });
   }
 
@@ -87,5 +87,3 @@ describe('limits that an admin sets, through nginx and two nodes', () => {
     TIMEOUT_MS,
   );
 });
-
-type Numbers = Record<string, number | null>;

@@ -68,6 +68,9 @@ inChromium('the page, for everybody', () => {
         await isFine(page);
       }
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      const beyond = `[...document.querySelectorAll('.chat-head *, .composer *, .markdown')].filter(
+        (element) => element.getBoundingClientRect().right > innerWidth).map((element) => element.outerHTML)`;
+      expect(await page.evaluate(beyond)).toEqual([]);
       expect(harness.complaints).toEqual([]);
       for (const request of harness.requests) expect(new URL(request).origin).toBe(new URL(harness.url).origin);
     },

@@ -128,6 +128,35 @@ describe('a webhook', () => {
     await eventually(() => other.at('/quick').length === 1);
   });
 
+  it('of a tenant with many slow receivers does not delay another tenant’s', async () => {
+    const secrets = { rude: 'the-secret-of-the-rude-one', other: 'the-secret-of-the-other' };
+    await using own = await SystemHarness.start({
+      env: {
+        ...{ MILLRACE_WEBHOOK_SECRET: SECRET, MILLRACE_WEBHOOK_ALLOW: '127.0.0.1', MILLRACE_AUTH: 'apikey' },
+        MILLRACE_API_KEYS: `rude:user:${secrets.rude},other:user:${secrets.other}`,
+      },
+      processes: 1,
+    });
+    await using slow = new AsyncDisposableStack();
+    const receivers = await Promise.all(Array.from({ length: 12 }, () => new Receiver().start()));
+    for (const each of receivers) slow.use(each).statuses.set('/slow', Array<number>(20).fill(0));
+    const ask = (key: string, webhook: string) =>
+      fetch(`${own.node(0)}/jobs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json', 'x-api-key': key },
+        body: JSON.stringify({ query: 'x', webhook }),
+      });
+    await Promise.all(
+      receivers.flatMap(({ url }) => Array.from({ length: 10 }, () => ask(secrets.rude, `${url}/slow`))),
+    );
+    const sentSlowly = () => receivers.reduce((sum, each) => sum + each.at('/slow').length, 0);
+    await eventually(() => sentSlowly() >= 32);
+    await ask(secrets.other, `${receiver.url}/of-another`);
+    await eventually(() => receiver.at('/of-another').length === 1);
+    // a try of the rude ones takes 15 s: none of the first has made room for another yet
+    expect(sentSlowly()).toBe(32);
+  });
+
   it('survives the node and the worker that ended its job', async () => {
     await using own = await SystemHarness.start({
       env: { MILLRACE_WEBHOOK_SECRET: SECRET, MILLRACE_WEBHOOK_ALLOW: '127.0.0.1' },

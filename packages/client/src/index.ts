@@ -47,7 +47,8 @@ export type {
   ToolCall,
 } from './job-view.ts';
 export type { CreateOptions, Jobs } from './jobs.ts';
-export { Millrace, type MillraceOptions } from './millrace.ts';
+export type { LimitedTenant, Limits, TenantLimits } from './limits.ts';
+export { Millrace, type MillraceOptions, openJobs } from './millrace.ts';
 export { newRequestId } from './request-id.ts';
 export type { Reconnection, WatchOptions } from './resumed-events.ts';
 export type { Thread, ThreadEvent, ThreadReference } from './thread.ts';

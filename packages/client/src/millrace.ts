@@ -1,6 +1,8 @@
 import type { RetryPolicy } from './backoff.ts';
 import type { Model, Pipeline } from './job-view.ts';
 import { Jobs } from './jobs.ts';
+import { Limits } from './limits.ts';
+import type { Link } from './resumed-events.ts';
 import { Threads } from './threads.ts';
 import { Tokens } from './tokens.ts';
 import { type CallOptions, Transport, type TransportOptions, withQuery } from './transport.ts';
@@ -10,6 +12,19 @@ export interface MillraceOptions extends TransportOptions, Partial<RetryPolicy> 
   /** the server's heartbeat interval, milliseconds (15,000 unless its operator changed it): after three intervals
    *  without a byte, a connection counts as lost */
   readonly heartbeatMs?: number;
+}
+
+/** The jobs of a service and nothing else: for a page that asks and reads, less code than {@link Millrace}.
+ *  @example
+ *  const job = await openJobs().create({ query: 'Why is the sky blue?' }); */
+export function openJobs(options: MillraceOptions = {}): Jobs {
+  return new Jobs(linkTo(options));
+}
+
+function linkTo(options: MillraceOptions): Link {
+  const { retryMs = 1000, maxRetryMs = 15_000, maxFailures = 20, heartbeatMs = 15_000 } = options;
+  const policy = { retryMs, maxRetryMs, maxFailures };
+  return { transport: new Transport(options), policy, silenceMs: 3 * heartbeatMs };
 }
 
 /** A Millrace service, for browsers, Node and workers.
@@ -22,16 +37,17 @@ export class Millrace {
   /** conversations of several jobs */
   readonly threads: Threads;
   readonly tokens: Tokens;
+  /** of tenants */
+  readonly limits: Limits;
   private readonly transport: Transport;
 
   constructor(options: MillraceOptions = {}) {
-    const { retryMs = 1000, maxRetryMs = 15_000, maxFailures = 20, heartbeatMs = 15_000 } = options;
-    this.transport = new Transport(options);
-    const policy = { retryMs, maxRetryMs, maxFailures };
-    const link = { transport: this.transport, policy, silenceMs: 3 * heartbeatMs };
+    const link = linkTo(options);
+    this.transport = link.transport;
     this.jobs = new Jobs(link);
     this.threads = new Threads(link, this.jobs);
     this.tokens = new Tokens(this.transport);
+    this.limits = new Limits(this.transport);
   }
 
   /** The pipelines and agents that the service has, with the schemas of what they take. */

@@ -9,6 +9,26 @@ Sunlight holds every colour. On its way through the atmosphere it meets molecule
 Violet would be scattered even more, but the sun sends less of it, the upper air absorbs a part, and our eyes are less sensitive to it. At sunset the light travels a much longer way through the air; most of the blue is lost to the sides, and what arrives is red.`,
   },
   {
+    about: /\bresum(?:e|ing)\b/i,
+    answer: `Keep the job, not the connection. Every event has an id, and the **last one you saw** is all that a reader needs to go on:
+
+\`\`\`js
+const job = await millrace.jobs.create({ query: 'Why is the sky blue?' });
+for await (const text of job.text()) render(text); // reconnects by itself
+
+// after a reload
+const again = millrace.jobs.resume(JSON.parse(sessionStorage.getItem('job')));
+\`\`\`
+
+| what breaks | what you notice |
+| --- | --- |
+| the connection | nothing: the stream goes on after the last event |
+| an API node | nothing: another node has the same log |
+| a worker | the answer starts again, and says so |
+
+So the stream outlives whatever carries it.`,
+  },
+  {
     about: /\bqueue\b|\bbullmq\b/i,
     answer: `A queue separates accepting work from doing it.
 

@@ -78,6 +78,13 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
     return (this.#copy ?? (await this.#current())).revokedTokens.has(tokenId);
   }
 
+  /** @returns how many revoked tokens this node knows whose id begins so */
+  revokedWith(beginning: string): number {
+    let count = 0;
+    for (const id of this.#copy?.revokedTokens ?? []) if (id.startsWith(beginning)) count += 1;
+    return count;
+  }
+
   async addKey({ id, ...key }: IssuedKey): Promise<void> {
     await this.#change((change) => change.hset(this.#keys.issuedKeys, id, JSON.stringify(key)));
   }

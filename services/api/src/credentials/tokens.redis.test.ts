@@ -1,6 +1,8 @@
+import { hkdfSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { eventually, readSse } from '@millrace/testing';
+import { SignJWT } from 'jose';
 import { ApiHarness, post, say, submit, type TestNode } from '../testing/api-harness.ts';
 
 const KEY = { user: 'the-secret-of-a-user', manager: 'the-secret-of-a-manager', admin: 'the-secret-of-an-admin' };
@@ -203,6 +205,49 @@ describe('a token', () => {
     expect(closedBecause(second, mine)).toEqual(['expired']);
     expect((await fetch(`${second.url}/jobs/${mine}`, { headers: as(other.token) })).status).toBe(200);
     await lasting.take(1);
+  });
+});
+
+describe('tokens that are revoked', () => {
+  it('are bounded for each tenant, since all nodes keep them: 10,000 within a day', async () => {
+    const tag = `{${harness.prefix}:access}`;
+    const ids = Array.from({ length: 10_000 }, () => `own/${crypto.randomUUID()}`);
+    const entries = ids.flatMap((id) => [Date.now() + 600_000, id]);
+    await harness.redis
+      .multi()
+      .zadd(`${tag}:revoked`, ...entries)
+      .incrby(`${tag}:version`, 77)
+      .exec();
+    const revoke = (id: string, key: string) => ask(`/tokens/${id}`, { key, method: 'DELETE' });
+    let refused = await revoke(crypto.randomUUID(), KEY.manager);
+    await eventually(async () => {
+      refused = await revoke(crypto.randomUUID(), KEY.manager);
+      return refused.status === 429;
+    });
+    expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED', detail: expect.stringContaining('10000') });
+    expect([refused.headers.get('retry-after'), refused.headers.get('ratelimit')]).toEqual([
+      '3600',
+      '"revokedTokens";r=0',
+    ]);
+    expect((await revoke(ids[0]?.slice(4) ?? '', KEY.manager)).status).toBe(204);
+    expect((await revoke(crypto.randomUUID(), OTHER)).status).toBe(204);
+    await harness.redis
+      .multi()
+      .zrem(`${tag}:revoked`, ...ids)
+      .incrby(`${tag}:version`, 78)
+      .exec();
+  });
+
+  it('are refused, not failed on, with rights of a newer version', async () => {
+    const secret = (await harness.redis.get(`{${harness.prefix}:access}:token-secret`)) ?? '';
+    const key = new Uint8Array(hkdfSync('sha256', secret, '', harness.prefix, 32));
+    const signed = await new SignJWT({ jobs: [], threads: ['t'], may: ['watch', 'annotate'] })
+      .setProtectedHeader({ alg: 'HS256', typ: 'millrace-token+jwt' })
+      .setJti(crypto.randomUUID())
+      .setSubject('own')
+      .setExpirationTime('10m')
+      .sign(key);
+    expect((await ask('/threads/t', { key: `mrt_${signed}` })).status).toBe(401);
   });
 });
 

@@ -104,6 +104,15 @@ export class TooManyWrongTries extends Problem {
   }
 }
 
+/** The tenant has revoked as many tokens within a day as it may. */
+export class TooManyRevocations extends Problem {
+  constructor(max: number) {
+    super('RATE_LIMITED', `You have revoked ${max} tokens within a day, the limit; let the others expire.`, {
+      headers: limitReached({ name: 'revokedTokens', max }, 3_600),
+    });
+  }
+}
+
 /** Without keys: a page of another origin tried to change something. */
 export class ForeignOrigin extends Problem {
   constructor() {

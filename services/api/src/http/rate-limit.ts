@@ -2,7 +2,7 @@ import { DAY_SECONDS, type LimitName } from '@millrace/contracts';
 
 /** How far a tenant is from one of its limits. */
 export interface LimitState {
-  readonly name: LimitName | 'longTexts';
+  readonly name: LimitName | 'longTexts' | 'revokedTokens';
   /** how much it may use */
   readonly max: number;
   /** how much of it is left; 0 unless told */
@@ -17,6 +17,7 @@ const POLICIES: Readonly<Record<LimitState['name'], { readonly unit: string; rea
   queuedJobs: { unit: 'concurrent-requests' },
   activeJobs: { unit: 'concurrent-requests' },
   streams: { unit: 'concurrent-requests' },
+  revokedTokens: { unit: 'requests', window: DAY_SECONDS },
   longTexts: { unit: 'concurrent-requests' },
   storedBytes: { unit: 'content-bytes' },
   tokensPerDay: { unit: 'tokens', window: DAY_SECONDS },

@@ -18,6 +18,7 @@ export function Answer({ message }: { readonly message: AssistantMessage }) {
           // biome-ignore lint/suspicious/noArrayIndexKey: parts have no ids, and keep their order
           key={index}
           part={part}
+          isOpen={isOpen}
           isStreaming={isOpen && index === parts.length - 1}
         />
       ))}
@@ -40,17 +41,20 @@ export function Answer({ message }: { readonly message: AssistantMessage }) {
 
 interface PartProps {
   readonly part: AnswerPart;
+  /** the answer is still being made */
+  readonly isOpen: boolean;
+  /** and this part of it */
   readonly isStreaming: boolean;
 }
 
-const Part = memo(function Part({ part, isStreaming }: PartProps) {
+const Part = memo(function Part({ part, isOpen, isStreaming }: PartProps) {
   switch (part.type) {
     case 'text':
       return <Text text={part.text} isStreaming={isStreaming} />;
     case 'reasoning':
       return <Reasoning text={part.text} isStreaming={isStreaming} />;
     case 'tool':
-      return <ToolView part={part} />;
+      return <ToolView part={part} isOpen={isOpen} />;
     case 'custom':
       return (
         <details className="fold">

@@ -10,13 +10,19 @@ const STATES: Readonly<Record<ToolPart['state'], string>> = {
   failed: 'failed',
 };
 
+interface ToolViewProps {
+  readonly part: ToolPart;
+  /** the answer is still being made */
+  readonly isOpen: boolean;
+}
+
 /** A call of a tool, folded: its name and how it stands, and inside what it was asked and what it answered. */
-export function ToolView({ part }: { readonly part: ToolPart }) {
+export function ToolView({ part, isOpen }: ToolViewProps) {
   return (
     <details className="fold" data-state={part.state}>
       <summary>
         <Icon name="tool" />
-        <code>{part.name}</code> {STATES[part.state]}
+        <code>{part.name}</code> {isOpen || part.result !== null ? STATES[part.state] : 'was called'}
       </summary>
       <div className="fold-body">
         <h4>Asked</h4>

@@ -1,6 +1,6 @@
 const SUGGESTIONS = [
   'Why is the sky blue?',
-  'What is a queue good for?',
+  'How do I resume a stream?',
   'Write a short poem about a river that is never cut off.',
 ];
 

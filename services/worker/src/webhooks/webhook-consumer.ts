@@ -4,11 +4,13 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq';
 import type { WebhookSender } from './webhook-sender.ts';
 
-/** Webhooks that one worker sends at once, and of them those to one receiver: a slow one delays its own alone. */
+/** Webhooks that one worker sends at once, and of them those to one receiver, and those of one tenant: a slow receiver delays its
+ *  own alone, and a tenant with many of them leaves the other half. */
 const CONCURRENCY = 64;
 const PER_HOST = 8;
-/** How long a webhook waits whose receiver has enough of them, milliseconds. */
-const BUSY_HOST_MS = 1_000;
+const PER_TENANT = 32;
+/** How long a webhook waits whose receiver or tenant has enough of them, milliseconds. */
+const BUSY_MS = 1_000;
 const LOCK_MS = 60_000;
 
 const SECONDS = 1_000;
@@ -28,7 +30,9 @@ export function backOffMs(triesMade: number): number {
 /** Sends webhooks, from a queue of their own: no job waits for one. */
 export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #worker: Worker;
-  readonly #busy = new Map<string, number>();
+  /** by receiver, and by tenant: how many are being sent */
+  readonly #toHost = new InUse(PER_HOST);
+  readonly #ofTenant = new InUse(PER_TENANT);
 
   constructor(
     readonly sender: WebhookSender,
@@ -58,20 +62,20 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     const notice = await this.sender.read(ref);
     if (notice === null) return;
     const { host } = notice.url;
-    const others = this.#busy.get(host) ?? 0;
-    if (others >= PER_HOST) {
-      await job.moveToDelayed(Date.now() + BUSY_HOST_MS, token);
+    const tenant = tenantOf(ref);
+    if (this.#toHost.isFull(host) || this.#ofTenant.isFull(tenant)) {
+      await job.moveToDelayed(Date.now() + BUSY_MS, token);
       throw new DelayedError();
     }
-    this.#busy.set(host, others + 1);
+    this.#toHost.begin(host);
+    this.#ofTenant.begin(tenant);
     try {
       const sent = await this.sender.send(notice);
       if (sent.outcome === 'failed') throw new Error(sent.reason);
-      this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref), outcome: sent.outcome }, 'webhook');
+      this.logger.info({ requestId: idOf(ref), tenant, outcome: sent.outcome }, 'webhook');
     } finally {
-      const left = (this.#busy.get(host) ?? 1) - 1;
-      if (left === 0) this.#busy.delete(host);
-      else this.#busy.set(host, left);
+      this.#toHost.end(host);
+      this.#ofTenant.end(tenant);
     }
   }
 
@@ -83,5 +87,26 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     const line = { requestId: idOf(ref), tenant: tenantOf(ref), reason, tries: job.attemptsMade };
     if (isLast) this.logger.error(line, 'webhook given up');
     else this.logger.warn(line, 'webhook failed');
+  }
+}
+
+/** Counts what is in use, by name, up to a maximum each. */
+class InUse {
+  readonly #counts = new Map<string, number>();
+
+  constructor(readonly max: number) {}
+
+  isFull(name: string): boolean {
+    return (this.#counts.get(name) ?? 0) >= this.max;
+  }
+
+  begin(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  end(name: string): void {
+    const left = (this.#counts.get(name) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(name);
+    else this.#counts.set(name, left);
   }
 }
