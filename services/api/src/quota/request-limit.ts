@@ -1,13 +1,14 @@
 import type { Logger } from '@millrace/runtime';
 import type { KeySpace, RedisConnection } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
+import { RateLimiterRes } from 'rate-limiter-flexible';
 import type { RequestCounter } from '../auth/request-counter.ts';
 import { Metrics } from '../health/metrics.ts';
 import { TooManyRequests } from '../http/problem.ts';
 import type { LimitState } from '../http/rate-limit.ts';
 import { KEYS, LOGGER, REDIS } from '../tokens.ts';
 import { LocalCounts, SharedCounts } from './local-counts.ts';
+import { withPatience } from './patience.ts';
 import { TenantLimits } from './tenant-limits.ts';
 
 /** How long a request waits for its count, milliseconds. With the commands that follow, a caller still hears within 2 s that
@@ -21,7 +22,8 @@ const QUIET_MS = 60_000;
 
 interface Limiter {
   readonly counts: SharedCounts;
-  readonly patient: RLWrapperTimeouts;
+  /** of this node, for when Redis does not answer; a count that comes too late there is not taken back here */
+  readonly local: LocalCounts;
 }
 
 /** Bounds the requests of a tenant within a minute, on all nodes together; the minute begins with the first one. Once the
@@ -44,7 +46,7 @@ export class RequestLimit implements RequestCounter {
     const { requestsPerMinute: max } = this.limits.limitsOf(tenant);
     if (max === null) return null;
     try {
-      const { remainingPoints, msBeforeNext } = await this.#limiterOf(max).patient.consume(tenant);
+      const { remainingPoints, msBeforeNext } = await this.#count(this.#limiterOf(max), tenant);
       const resetSeconds = Math.ceil(msBeforeNext / 1_000);
       return { name: 'requestsPerMinute', max, remaining: remainingPoints, resetSeconds };
     } catch (refusal) {
@@ -59,6 +61,16 @@ export class RequestLimit implements RequestCounter {
     if (max === null) return 0;
     const counted = await this.#limiterOf(max).counts.get(tenant);
     return Math.min(counted?.consumedPoints ?? 0, max);
+  }
+
+  /** @throws RateLimiterRes the limit is reached */
+  async #count({ counts, local }: Limiter, tenant: string): Promise<RateLimiterRes> {
+    try {
+      return await withPatience(counts.consume(tenant), PATIENCE_MS);
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) throw refusal;
+      return local.consume(tenant);
+    }
   }
 
   #countedLocally(counts: SharedCounts): void {
@@ -81,10 +93,8 @@ export class RequestLimit implements RequestCounter {
       rejectIfRedisNotReady: true,
       inMemoryBlockOnConsumed: max,
     });
-    // of the wrapper alone: behind both, a count that comes too late would count twice
-    const insuranceLimiter = new LocalCounts(policy, () => this.#countedLocally(counts));
-    const patient = new RLWrapperTimeouts({ limiter: counts, timeoutMs: PATIENCE_MS, insuranceLimiter });
-    const limiter = { counts, patient };
+    const local = new LocalCounts(policy, () => this.#countedLocally(counts));
+    const limiter = { counts, local };
     this.#limiters.set(max, limiter);
     return limiter;
   }
