@@ -42,7 +42,7 @@ const model = createServer(async (request, response) => {
     response.write(
       `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'x', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
     );
-  const tokens = SECTION.match(/\s*\S{1,5}/g) ?? [];
+  const tokens = SECTION.match(/\s+|\S{1,5}/g) ?? [];
   const began = performance.now();
   for (let sent = 0; sent < TOKENS; sent += 1) {
     chunk({ content: tokens[sent % tokens.length] });

@@ -23,7 +23,8 @@ async function draft({ messages }: State) {
 function review({ messages }: State) {
   const last = messages.at(-1);
   const question = { question: 'May this be sent?', draft: last?.text ?? '' };
-  const { approved, text } = interrupt<typeof question, Review>(question);
+  const answer = interrupt<typeof question, Review | boolean>(question);
+  const { approved, text }: Review = typeof answer === 'boolean' ? { approved: answer } : answer;
   if (!approved) return new Command({ goto: END, update: { messages: [new AIMessage('Nothing was sent.')] } });
   // a message with the same id takes the draft's place
   const changed = text === undefined ? [] : [new AIMessage({ id: last?.id, content: text })];
