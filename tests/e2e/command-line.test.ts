@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '@millrace/testing';
+import { eventually, startFaultProxy } from '@millrace/testing';
 import { type CommandOptions, MillraceCommand } from './millrace-command.ts';
 import { SystemHarness } from './system-harness.ts';
 
@@ -79,6 +81,61 @@ describe('millrace run', () => {
     expect(await (await fetch(`${system.url}/jobs/${id}`, { headers: { 'x-api-key': ADMIN } })).json()).toMatchObject({
       status: 'cancelled',
     });
+  });
+
+  it('Ctrl-C cancels its job also where it is to be printed as JSON: first the job, then the exit', async () => {
+    const command = await started(['run', '--json', 'cancelled JSON'], 'cancelled JSON');
+    command.interrupt();
+    const { code, out } = await command.ended;
+    expect([code, JSON.parse(out)]).toMatchObject([7, { status: 'cancelled', text: 'first words' }]);
+  });
+
+  it.each([['--json'], ['--quiet'], ['--detach']])(
+    'Ctrl-C while a job is being made cancels it once it is accepted (%s)',
+    async (option) => {
+      await using proxy = await startFaultProxy({ target: Number(new URL(system.url).port) });
+      proxy.throttle(100);
+      const prompt = `interrupted early ${option}`;
+      void system.model.gated({ to: prompt });
+      const command = MillraceCommand.start(`http://127.0.0.1:${proxy.port}`, ['run', option, prompt], { env: KEY });
+      await eventually(() => proxy.open > 0);
+      command.interrupt();
+      await eventually(() => option === '--quiet' || command.err.includes('as soon as it is accepted'));
+      proxy.heal();
+      expect((await command.ended).code).toBe(7);
+      const { out } = await millrace(['jobs', '--json', '--limit', '1']);
+      expect(JSON.parse(out)).toMatchObject({ status: 'cancelled' });
+    },
+  );
+
+  it('Ctrl-C ends the search for a service that does not answer', async () => {
+    let tries = 0;
+    await using nobody = createServer((socket) => {
+      tries += 1;
+      socket.destroy();
+    });
+    nobody.listen(0, '127.0.0.1');
+    await once(nobody, 'listening');
+    const { port } = nobody.address() as AddressInfo;
+    const command = MillraceCommand.start(`http://127.0.0.1:${port}`, ['run', 'to nobody']);
+    await eventually(() => tries > 0);
+    command.interrupt();
+    const { code, err } = await command.ended;
+    expect([code, err]).toEqual([130, expect.stringMatching(/millrace cancel [\w-]+/)]);
+  });
+
+  it('tells by its exit of a bad end also where it prints JSON', async () => {
+    system.model.failNext(1, { status: 400, message: 'no' });
+    const failed = await millrace(['run', '--json', 'a failure in JSON']);
+    const { id, status } = JSON.parse(failed.out) as { id: string; status: string };
+    expect([failed.code, status, failed.err]).toEqual([1, 'failed', expect.stringMatching(/^error: /m)]);
+    const events = await millrace(['watch', '--events', id]);
+    expect([events.code, events.out]).toEqual([1, expect.stringMatching(/"type":"error".*\n$/)]);
+    const command = await started(['run', 'a cancelled one'], 'a cancelled one');
+    await eventually(() => idIn(command.err) !== '');
+    command.interrupt();
+    await command.ended;
+    expect((await millrace(['watch', '--events', idIn(command.err)])).code).toBe(7);
   });
 
   it('a failed job, and each refusal, has its own exit', async () => {
@@ -172,6 +229,16 @@ describe('for operators', () => {
     void gate.finish();
     expect((await millrace(['cancel', '--all', 'queued'])).out).toMatch(/^\d+ cancelled\n$/);
     expect((await millrace(['cancel'])).code).toBe(2);
+  });
+
+  it('cancels each of several jobs, whatever becomes of the others', async () => {
+    const gate = system.model.gated({ to: 'one of several' });
+    const { out } = await millrace(['run', '-d', 'one of several']);
+    const id = out.trim();
+    const end = await millrace(['cancel', 'a-job-that-nobody-has', id]);
+    expect(end).toMatchObject({ code: 4, out: `${id} cancelled\n` });
+    expect(end.err).toMatch(/^error: a-job-that-nobody-has: /);
+    void gate.finish();
   });
 
   it('makes a key, which works from a file, lists it without its secret, and deletes it', async () => {

@@ -57,3 +57,8 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof Exit) return error.code;
   return KINDS.find(([kind]) => error instanceof kind)?.[1] ?? EXIT.failed;
 }
+
+/** @returns what a command says that has tried several things: the highest code */
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  return Math.max(...codes) as ExitCode;
+}

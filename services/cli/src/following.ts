@@ -1,40 +1,25 @@
 import type { Job, JobEvent, JobView } from '@millrace/client';
 import { AnswerChanged, JobCancelled, JobFailed } from '@millrace/client';
 import { EXIT, Exit } from './exit-codes.ts';
-import { Interruptions } from './interruptions.ts';
+import { howToResume, sayPatience } from './own-job.ts';
 import { plainLine } from './terminal/plain.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 export interface Following {
-  /** what the first Ctrl-C does: cancel what is ours, or let go of what is somebody's */
-  readonly onInterrupt: 'cancel' | 'detach';
+  /** lets go of the job */
+  readonly signal: AbortSignal;
   /** no lines about progress */
   readonly quiet?: boolean;
 }
 
 /** Writes the answer of a job as it comes, over as many connections as it takes.
  *  @returns the terminal event's job
- *  @throws JobFailed, JobCancelled; Exit: detached */
-export async function follow(
-  job: Job,
-  terminal: Terminal,
-  { onInterrupt, quiet = false }: Following,
-): Promise<JobView> {
-  const leaving = new AbortController();
+ *  @throws JobFailed, JobCancelled; the signal's reason */
+export async function follow(job: Job, terminal: Terminal, { signal, quiet = false }: Following): Promise<JobView> {
   const note = (text: string) => {
     if (!quiet) terminal.note(text);
   };
-  const detach = () => leaving.abort(new Exit(EXIT.interrupted, `detached; the job goes on: ${howToResume(job)}`));
-  const cancel = () => {
-    note('cancelling … Ctrl-C again lets go of it instead');
-    job.cancel().catch(() => undefined); // it may have ended: then its own end is what happens
-  };
-  using _ = onInterrupt === 'cancel' ? new Interruptions(cancel, detach) : new Interruptions(detach, detach);
-  const { signal } = leaving;
-  const onReconnect = ({ delayMs }: { readonly delayMs: number }) => {
-    // a node that stops hands its streams over at once: not worth a word
-    if (delayMs > 2000) note(`connection lost, trying again in ${Math.round(delayMs / 1000)} s`);
-  };
+  const onReconnect = sayPatience(note);
   try {
     if (terminal.isOutTty) await show(job.events({ signal, onReconnect }), terminal, { id: job.id, note });
     else await pipe(job.text({ signal, onReconnect }), terminal);
@@ -48,8 +33,10 @@ export async function follow(
   }
 }
 
-function howToResume({ id, lastEventId }: Pick<Job, 'id' | 'lastEventId'>): string {
-  return `millrace watch ${id}${lastEventId === null ? '' : ` --after ${lastEventId}`}`;
+/** @throws JobFailed, JobCancelled: the event says so */
+export function assertGood(event: JobEvent, id: string): void {
+  if (event.type === 'error') throw new JobFailed(event.data, id);
+  if (event.type === 'cancelled') throw new JobCancelled(event.data.by, id);
 }
 
 /** The pieces are the exact answer; what cannot be taken back is never written twice. */
@@ -80,11 +67,10 @@ async function show(events: AsyncIterable<JobEvent>, terminal: Terminal, { id, n
         writer.end();
         break;
       case 'error':
-        writer.end();
-        throw new JobFailed(event.data, id);
       case 'cancelled':
         writer.end();
-        throw new JobCancelled(event.data.by, id);
+        assertGood(event, id);
+        break;
       default: {
         const progress = progressOf(event);
         if (progress !== null) note(progress);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Context, withService } from '../command.ts';
-import { EXIT, Exit } from '../exit-codes.ts';
+import { EXIT, Exit, exitCodeOf, worstOf } from '../exit-codes.ts';
+import { messageOf } from '../service.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface CancelOptions {
@@ -35,8 +36,15 @@ async function cancel({ service, terminal }: Context, options: CancelOptions, id
     terminal.line(`${await service.admin.cancelAll(wanted)} cancelled`);
     return;
   }
+  const refused: unknown[] = [];
   for (const id of ids) {
-    await service.millrace.jobs.resume(id).cancel();
-    terminal.line(`${id} cancelled`);
+    try {
+      await service.millrace.jobs.resume(id).cancel();
+      terminal.line(`${id} cancelled`);
+    } catch (error) {
+      refused.push(error);
+      terminal.problem(`${id}: ${messageOf(error)}`);
+    }
   }
+  if (refused.length > 0) throw new Exit(worstOf(refused.map(exitCodeOf)));
 }

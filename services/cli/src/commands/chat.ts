@@ -1,8 +1,9 @@
-import type { Interrupt, JobView, NewJob, Thread } from '@millrace/client';
+import type { Interrupt, Jobs, JobView, NewJob, Thread } from '@millrace/client';
 import { JobCancelled, JobFailed } from '@millrace/client';
 import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
 import { follow, summaryOf } from '../following.ts';
+import { withOwnJob } from '../own-job.ts';
 import { plain } from '../terminal/plain.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type AnsweringOptions, addAnsweringOptions, jobOf, questionOf } from './answering.ts';
@@ -20,10 +21,10 @@ export function addChat(program: Command, terminal: Terminal): void {
 }
 
 async function chat({ service, terminal }: Context, options: ChatOptions): Promise<void> {
-  const { threads } = service.millrace;
+  const { jobs, threads } = service.millrace;
   const thread = options.thread === undefined ? await threads.create() : threads.resume(options.thread);
   terminal.note(`thread ${thread.id} · an empty line or Ctrl-D ends the conversation`);
-  const conversation = new Conversation(thread, terminal, options);
+  const conversation = new Conversation(jobs, thread, terminal, options);
   if (options.thread !== undefined) await conversation.recall();
   try {
     while (await conversation.turn());
@@ -38,6 +39,7 @@ class Conversation {
   #isFirst: boolean;
 
   constructor(
+    private readonly jobs: Jobs,
     private readonly thread: Thread,
     private readonly terminal: Terminal,
     private readonly options: ChatOptions,
@@ -76,8 +78,11 @@ class Conversation {
     const job: NewJob = asked
       ? { ...settings, resume: jsonOr(line) }
       : { ...settings, ...questionOf(line, this.#system()) };
-    const sent = await this.thread.send(job);
-    return await follow(sent, this.terminal, { onInterrupt: 'cancel' });
+    return await withOwnJob(this.jobs, {
+      create: (made) => this.thread.send(job, made),
+      use: (sent, signal) => follow(sent, this.terminal, { signal }),
+      note: (text) => this.terminal.note(text),
+    });
   }
 
   /** Told once: the thread keeps it. */

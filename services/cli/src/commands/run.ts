@@ -1,6 +1,8 @@
+import type { CreateOptions, Job, JobView } from '@millrace/client';
 import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
-import { follow, summaryOf } from '../following.ts';
+import { assertGood, follow, summaryOf } from '../following.ts';
+import { withOwnJob } from '../own-job.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import {
   type AnsweringOptions,
@@ -38,19 +40,39 @@ async function run({ service, terminal }: Context, options: RunOptions, words: s
   const { thread: threadId, input, detach, json, quiet = false } = options;
   const question = input === undefined ? questionOf(await promptOf(words, terminal.input), options.system) : { input };
   const job = { ...jobOf(options), ...question, ...(threadId === undefined ? {} : { threadId }) };
+  const note = (text: string) => {
+    if (!quiet) terminal.note(text);
+  };
+  const { jobs } = service.millrace;
   if (detach) {
-    const view = await service.millrace.jobs.submit(job);
-    if (json) terminal.json(view);
-    else terminal.line(view.id);
+    const show = async (view: JobView) => (json ? terminal.json(view) : terminal.line(view.id));
+    await withOwnJob(jobs, { create: (made) => jobs.submit(job, made), use: show, note });
     return;
   }
-  const created = await service.millrace.jobs.create(job);
   if (json) {
-    terminal.json(await created.wait({ include: ['text', 'messages'] }));
+    // nothing is shown before its end
+    const create = async (made: CreateOptions) => {
+      const created = await jobs.create(job, made);
+      return { id: created.id, created };
+    };
+    await withOwnJob(jobs, { create, use: ({ created }, signal) => printWhole(created, terminal, signal), note });
     return;
   }
-  if (!terminal.isOutTty && !quiet) terminal.note(`job ${created.id}`);
-  const view = await follow(created, terminal, { onInterrupt: 'cancel', quiet });
+  const use = async (created: Job, signal: AbortSignal) => {
+    if (!terminal.isOutTty) note(`job ${created.id}`);
+    return await follow(created, terminal, { signal, quiet });
+  };
+  const view = await withOwnJob(jobs, { create: (made) => jobs.create(job, made), use, note });
   if (terminal.isOutTty) terminal.line();
-  if (!quiet) terminal.note(summaryOf(view));
+  note(summaryOf(view));
+}
+
+/** Prints the whole job, however it ends.
+ *  @throws JobFailed, JobCancelled; the signal's reason */
+async function printWhole(job: Job, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  for await (const event of job.events({ signal })) {
+    if (!['done', 'error', 'cancelled'].includes(event.type)) continue;
+    terminal.json(await job.get({ include: ['text', 'messages'], signal }));
+    assertGood(event, job.id);
+  }
 }

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
-import { follow, summaryOf } from '../following.ts';
+import { EXIT, Exit } from '../exit-codes.ts';
+import { assertGood, follow, summaryOf } from '../following.ts';
+import { Interruptions } from '../interruptions.ts';
+import { howToResume } from '../own-job.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface WatchOptions {
@@ -26,10 +29,17 @@ async function watch(
   id: string,
 ): Promise<void> {
   const job = service.millrace.jobs.resume({ id, lastEventId: after ?? null });
+  const leaving = new AbortController();
+  const detach = () => leaving.abort(new Exit(EXIT.interrupted, `detached; the job goes on: ${howToResume(job)}`));
+  using _ = new Interruptions(detach, detach);
+  const { signal } = leaving;
   if (events) {
-    for await (const event of job.events()) terminal.json(event);
+    for await (const event of job.events({ signal })) {
+      terminal.json(event);
+      assertGood(event, id);
+    }
     return;
   }
-  const view = await follow(job, terminal, { onInterrupt: 'detach', quiet });
+  const view = await follow(job, terminal, { signal, quiet });
   if (!quiet) terminal.note(summaryOf(view));
 }
