@@ -182,7 +182,7 @@ module.exports = {
     only(
       'cli',
       '^services/cli/src',
-      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|chokidar|cli-table3|commander|eventsource-parser|ioredis|markdansi)/',
+      '^services/cli/|^packages/client/|node_modules/(@bomb\\.sh/tab|chokidar|cli-table3|commander|ioredis|markdansi)/',
       'cli → client: it asks the service as anybody does',
     ),
     only(

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, startFaultProxy } from '@millrace/testing';
+import { eventually, freePort, startFaultProxy } from '@millrace/testing';
 import { type CommandOptions, MillraceCommand } from './millrace-command.ts';
 import { SystemHarness } from './system-harness.ts';
 
@@ -269,6 +270,41 @@ describe('for operators', () => {
     expect(out).toMatch(/\d\/50 slots/);
     expect(out).toMatch(/^worker +host +state +running$/m);
     expect((await MillraceCommand.run(system.url, ['top', '--once'])).code).toBe(3);
+  });
+
+  it('keeps showing what the service does over a lost connection, and ends well by Ctrl-C', async () => {
+    await using proxy = await startFaultProxy({ target: Number(new URL(system.url).port) });
+    const command = MillraceCommand.start(`http://127.0.0.1:${proxy.port}`, ['top', '--json'], { env: KEY });
+    const pictures = () => command.out.split('\n').length - 1;
+    await eventually(() => pictures() > 0);
+    proxy.refuse(true);
+    await eventually(() => command.err.includes('trying again'));
+    const before = pictures();
+    proxy.heal();
+    await eventually(() => pictures() > before);
+    command.interrupt();
+    expect((await command.ended).code).toBe(0);
+  });
+
+  it('says why there is nothing to show of the service', async () => {
+    const answers = ['503', 'unavailable', '503', 'unavailable'];
+    await using server = createHttpServer((_, response) => {
+      if (answers.shift() !== 'unavailable') response.writeHead(503).end();
+      else response.writeHead(200, { 'content-type': 'text/event-stream' }).write('event: unavailable\ndata: {}\n\n');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const unavailable = expect.stringMatching('its Redis does not answer');
+    const once503 = await MillraceCommand.run(url, ['top', '--once']);
+    expect([once503.code, once503.err]).toEqual([5, expect.stringMatching('503')]);
+    expect(await MillraceCommand.run(url, ['top', '--once'])).toMatchObject({ code: 5, err: unavailable });
+    const live = MillraceCommand.start(url, ['top']);
+    await eventually(() => live.err.includes('503') && live.err.includes('its Redis does not answer'));
+    live.interrupt();
+    expect((await live.ended).code).toBe(0);
+    server.closeAllConnections();
+    expect((await MillraceCommand.run(`http://127.0.0.1:${await freePort()}`, ['top', '--once'])).code).toBe(6);
   });
 
   it('completes its commands in a shell', async () => {

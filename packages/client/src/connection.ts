@@ -60,10 +60,19 @@ export class Connection {
     this.wire.follow(signal);
   }
 
-  /** The events until the body ends. Leaving the loop closes the connection.
+  /** The events of jobs until the body ends: {@link read}. */
+  events(notes: ConnectionNotes): AsyncGenerator<JobEvent, void, undefined> {
+    return this.read(notes, (message) => (isJobEventType(message.type) ? jobEvent(message) : undefined));
+  }
+
+  /** What arrives until the body ends. Leaving the loop closes the connection.
+   *  @param take makes of a message what the caller gets; undefined: nothing
    *  @throws ConnectionLost when it breaks, BadAnswer when it is not a stream of events
    *  @throws the reason of a signal that it follows */
-  async *events(notes: ConnectionNotes): AsyncGenerator<JobEvent, void, undefined> {
+  async *read<T>(
+    notes: ConnectionNotes,
+    take: (message: Message) => T | undefined,
+  ): AsyncGenerator<T, void, undefined> {
     const { body, headers, status } = this.response;
     if (!headers.get('content-type')?.startsWith('text/event-stream')) {
       await this.close();
@@ -104,9 +113,10 @@ export class Connection {
         if (done) return;
         parser.feed(decoder.decode(value, { stream: true }));
         for (const message of arrived.splice(0)) {
-          if (!isJobEventType(message.type)) continue;
+          const taken = take(message);
+          if (taken === undefined) continue;
           signal.throwIfAborted();
-          yield jobEvent(message);
+          yield taken;
         }
       }
     } finally {
@@ -122,15 +132,21 @@ export class Connection {
   }
 }
 
-interface Message {
+/** An event as it came. */
+export interface Message {
   readonly id: string;
   readonly type: string;
   readonly data: string;
 }
 
-function jobEvent({ id, type, data }: Message): JobEvent {
+function jobEvent(message: Message): JobEvent {
+  return { id: message.id, type: message.type, data: dataOf(message) } as JobEvent;
+}
+
+/** @throws BadAnswer */
+export function dataOf({ type, data }: Message): unknown {
   try {
-    return { id, type, data: JSON.parse(data) } as JobEvent;
+    return JSON.parse(data);
   } catch (cause) {
     throw new BadAnswer(`the data of a ${type} event is not JSON`, { cause });
   }

@@ -88,7 +88,7 @@ export async function* resumedEvents(
 }
 
 /** The limit of concurrent streams: when a node dies, its readers move to the other nodes all at once. */
-function isTooMuch(error: unknown): error is MillraceError {
+export function isTooMuch(error: unknown): error is MillraceError {
   return error instanceof MillraceError && error.status === 429;
 }
 

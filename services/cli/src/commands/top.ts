@@ -1,58 +1,20 @@
-import { MillraceError } from '@millrace/client';
-import { refusal } from '@millrace/client/admin';
+import type { Reconnection } from '@millrace/client';
+import type { Dimension, QuietJob, Row, ServiceView, WorkerView } from '@millrace/client/admin';
 import type { Command } from 'commander';
-import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { type Context, withService } from '../command.ts';
+import { EXIT, Exit } from '../exit-codes.ts';
 import { Interruptions } from '../interruptions.ts';
-import { messageOf, type Service } from '../service.ts';
+import { messageOf } from '../service.ts';
 import type { Columns, Terminal } from '../terminal/terminal.ts';
 import { jsonOption } from './answering.ts';
 
 interface TopOptions {
-  readonly by: 'tenant' | 'model' | 'pipeline';
+  readonly by: Dimension;
   readonly once?: true;
   readonly json?: true;
 }
 
-interface Figures {
-  readonly tokensPerSecond: number;
-  readonly firstTokenP50Ms: number | null;
-  readonly firstTokenP95Ms: number | null;
-  readonly takeOvers: number;
-  readonly refused429: number;
-  readonly refused503: number;
-  readonly streams: number;
-}
-
-interface Row extends Figures {
-  readonly name: string;
-  readonly queued: number;
-  readonly active: number;
-}
-
-/** What is read of `GET /console/now`. @see docs/console.md */
-interface ServiceView {
-  readonly at: string;
-  readonly queue: {
-    readonly paused: boolean;
-    readonly queued: number;
-    readonly active: number;
-    readonly oldestWaitMs: number | null;
-  };
-  readonly slots: { readonly all: number; readonly running: number };
-  readonly total: Figures;
-  readonly by: Readonly<Record<TopOptions['by'], readonly Row[]>>;
-  readonly workers: readonly {
-    readonly id: string;
-    readonly host: string;
-    readonly state: string;
-    readonly slots: number;
-    readonly running: number;
-  }[];
-  readonly quiet: readonly { readonly id: string; readonly tenant: string; readonly quietMs: number }[];
-}
-
-const RECONNECT_MS = 1000;
+const UNAVAILABLE = 'the service cannot say what it does: its Redis does not answer';
 
 export function addTop(program: Command, terminal: Terminal): void {
   program
@@ -71,37 +33,29 @@ export function addTop(program: Command, terminal: Terminal): void {
 
 async function top({ service, terminal }: Context, { by, once, json }: TopOptions): Promise<void> {
   const leaving = new AbortController();
-  const leave = () => leaving.abort();
+  const leave = () => leaving.abort(new Exit(EXIT.ok));
   using _ = new Interruptions(leave, leave);
-  for (;;) {
-    try {
-      for await (const view of pictures(service, leaving.signal)) {
-        if (json) terminal.json(view);
-        else draw(terminal, view, by);
-        if (once) return;
-      }
-    } catch (error) {
-      if (leaving.signal.aborted) return;
-      // refused, and not just lost
-      if (once || error instanceof MillraceError) throw error;
-      terminal.note(`connection lost: ${messageOf(error)}`);
+  const onReconnect = ({ delayMs, cause }: Reconnection) =>
+    terminal.note(`${messageOf(cause)}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
+  const options = once ? { maxFailures: 0 } : { onReconnect };
+  let isUnavailable = false;
+  for await (const view of service.admin.now({ ...options, signal: leaving.signal })) {
+    if (view === null) {
+      if (once) throw new Exit(EXIT.later, UNAVAILABLE);
+      if (!isUnavailable) terminal.note(UNAVAILABLE);
+      isUnavailable = true;
+      continue;
     }
-    if (leaving.signal.aborted) return;
-    await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+    isUnavailable = false;
+    if (json) terminal.json(view);
+    else draw(terminal, view, by);
+    if (once) return;
   }
-}
-
-/** @throws RequestRefused */
-async function* pictures({ url, headers }: Service, signal: AbortSignal): AsyncGenerator<ServiceView, void, undefined> {
-  const answer = await fetch(`${url}/console/now`, { headers: { ...headers, accept: 'text/event-stream' }, signal });
-  if (!answer.ok || answer.body === null) throw await refusal(answer);
-  const events = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-  for await (const { event, data } of events) if (event === 'service') yield JSON.parse(data) as ServiceView;
 }
 
 const ms = (value: number | null) => (value === null ? null : `${Math.round(value)} ms`);
 
-const ROWS: Columns<Row> = {
+const ROWS: Columns<Pick<Row, keyof ServiceView['total'] | 'name' | 'queued' | 'active'>> = {
   name: ({ name }) => name,
   queued: ({ queued }) => queued,
   active: ({ active }) => active,
@@ -114,14 +68,14 @@ const ROWS: Columns<Row> = {
   'take-overs': ({ takeOvers }) => takeOvers,
 };
 
-const WORKERS: Columns<ServiceView['workers'][number]> = {
+const WORKERS: Columns<WorkerView> = {
   worker: ({ id }) => id,
   host: ({ host }) => host,
   state: ({ state }) => state,
   running: ({ running, slots }) => `${running}/${slots}`,
 };
 
-const QUIET: Columns<ServiceView['quiet'][number]> = {
+const QUIET: Columns<QuietJob> = {
   'quiet job': ({ id }) => id,
   tenant: ({ tenant }) => tenant,
   for: ({ quietMs }) => `${Math.round(quietMs / 1000)} s`,
@@ -130,7 +84,7 @@ const QUIET: Columns<ServiceView['quiet'][number]> = {
 function draw(
   terminal: Terminal,
   { at, queue, slots, total, by, workers, quiet }: ServiceView,
-  dimension: TopOptions['by'],
+  dimension: Dimension,
 ): void {
   terminal.clear();
   const paused = queue.paused ? terminal.style('yellow', ' PAUSED', 'out') : '';

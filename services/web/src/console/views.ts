@@ -1,68 +1,11 @@
 /** What the service says to the console, as far as it is shown. docs/console.md explains the figures. */
 
+export type { Dimension, ServiceView } from '@millrace/client/admin';
+
 export interface Caller {
   readonly tenant: string;
   readonly role: string;
   readonly permissions: readonly string[];
-}
-
-interface Figures {
-  readonly tokensPerSecond: number;
-  readonly firstTokenP50Ms: number | null;
-  readonly firstTokenP95Ms: number | null;
-  readonly firstTokens: number;
-  readonly takeOvers: number;
-  readonly refused429: number;
-  readonly refused503: number;
-  readonly streams: number;
-}
-
-interface Row extends Figures {
-  readonly name: string;
-  readonly queued: number;
-  readonly active: number;
-  readonly oldestWaitMs: number | null;
-}
-
-export type Dimension = 'tenant' | 'model' | 'pipeline';
-
-interface WorkerView {
-  readonly id: string;
-  readonly version: string;
-  readonly host: string;
-  readonly state: 'running' | 'draining' | 'drained' | 'stopping';
-  readonly slots: number;
-  readonly running: number;
-  readonly startedAt: string;
-  readonly lastSeenAt: string;
-}
-
-interface QuietJob {
-  readonly id: string;
-  readonly tenant: string;
-  readonly pipeline: string;
-  readonly model: string;
-  readonly attempt: number;
-  readonly runningMs: number;
-  readonly quietMs: number;
-}
-
-export interface ServiceView {
-  readonly at: string;
-  readonly queue: {
-    readonly paused: boolean;
-    readonly queued: number;
-    readonly active: number;
-    readonly oldestWaitMs: number | null;
-  };
-  readonly slots: { readonly all: number; readonly running: number };
-  readonly total: Figures;
-  readonly by: Readonly<Record<Dimension, readonly Row[]>>;
-  readonly workers: readonly WorkerView[];
-  readonly nodes: readonly (Pick<WorkerView, 'id' | 'version' | 'host' | 'state' | 'startedAt'> & {
-    readonly streams: number;
-  })[];
-  readonly quiet: readonly QuietJob[];
 }
 
 export interface JobSummary {
