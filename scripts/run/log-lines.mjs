@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 const shownLevels = new Set(['warn', 'error', 'fatal']);
 
 /**
@@ -13,8 +15,24 @@ export function readableWarning(line) {
   if (!shownLevels.has(level)) return null;
   const error = entry['err'] ?? entry['error'] ?? null;
   const why = [entry['reason'], error === null ? '' : describe(error)].filter(Boolean).join(', ');
-  return [level, entry['msg'], entry['requestId'], why && `(${why})`].filter(Boolean).join(' ');
+  return plain([level, entry['msg'], entry['requestId'], why && `(${why})`].filter(Boolean).join(' '));
 }
+
+/**
+ * What the terminal shows of a line where all are wanted: the line, without what would steer the terminal if it is the logger's,
+ * which may quote others.
+ * @param {string} line
+ */
+export function wholeLine(line) {
+  return line.startsWith('{') ? plain(line) : line;
+}
+
+/** C0 and C1 and what turns the direction of the text around. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the characters to take out
+const control = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** @param {string} text */
+const plain = (text) => stripVTControlCharacters(text).replace(control, '');
 
 /** @param {unknown} detail */
 function describe(detail) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readableWarning } from './log-lines.mjs';
+import { readableWarning, wholeLine } from './log-lines.mjs';
 
 describe('readableWarning', () => {
   it('keeps what is ordinary off the terminal', () => {
@@ -14,6 +14,15 @@ describe('readableWarning', () => {
     expect(readableWarning(JSON.stringify(crash))).toBe('fatal crashed (TypeError ERR_X)');
     const start = { level: 'fatal', msg: 'cannot start', reason: 'no such file', err: { type: 'Error' } };
     expect(readableWarning(JSON.stringify(start))).toBe('fatal cannot start (no such file, Error)');
+  });
+
+  it('lets nothing that a model has said steer the terminal', () => {
+    const unruly = 'no\u001b[2J \u009b2Jroute\u202e\r\n';
+    const line = JSON.stringify({ level: 'warn', msg: 'model failed', err: { message: unruly } });
+    expect(readableWarning(line)).toBe('warn model failed (no route)');
+    const whole = wholeLine(JSON.stringify({ level: 'info', msg: unruly }));
+    expect(whole).not.toMatch(/[\u007f-\u009f\u202e]/);
+    expect(wholeLine('\u001b[31mof an agent\u001b[39m')).toBe('\u001b[31mof an agent\u001b[39m');
   });
 
   it('shows what came from below the logger as it is', () => {

@@ -16,7 +16,7 @@ import { assertPortIsFree, freePort } from './free-port.mjs';
 import { graphFiles, graphVariables } from './graph-files.mjs';
 import { KeptChild } from './keep-running.mjs';
 import { takeLock } from './lock.mjs';
-import { readableWarning } from './log-lines.mjs';
+import { readableWarning, wholeLine } from './log-lines.mjs';
 import { chooseModel } from './model-choice.mjs';
 import { makePrivate } from './private-folder.mjs';
 import { httpReady, listeningLine, redisReady } from './readiness.mjs';
@@ -46,7 +46,7 @@ async function startChild(spec, isReady) {
     env: bareEnvironment(),
     graceMs: serviceGraceMs,
     logDirectory,
-    shown: verbose ? (line) => line : readableWarning,
+    shown: verbose ? wholeLine : readableWarning,
     ...spec,
   });
   children.push(child);
@@ -77,7 +77,7 @@ async function startRedis(program) {
       name: 'redis',
       ...redisCommand(program, { port: redisPort, directory, password }),
       // Its warnings are advice about the machine; a crash shows the end of its log anyway.
-      shown: verbose ? (line) => line : () => null,
+      shown: verbose ? wholeLine : () => null,
     },
     (_, signal) => redisReady(redisPort, password, signal),
   );

@@ -16,7 +16,6 @@ import { addUsage } from './commands/usage.ts';
 import { addWatch } from './commands/watch.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { DEFAULT_URL, messageOf } from './service.ts';
-import { plain } from './terminal/plain.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -29,7 +28,7 @@ function programOf(terminal: Terminal): Command {
     .version(version)
     .addOption(new Option('-u, --url <url>', 'where the service is').env('MILLRACE_URL').default(DEFAULT_URL))
     .option('--api-key-file <file>', 'file with the API key (or: MILLRACE_API_KEY, MILLRACE_API_KEY_FILE)')
-    .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
+    .configureOutput({ writeOut: (text) => terminal.own(text, 'out'), writeErr: (text) => terminal.own(text, 'err') })
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(millrace --help lists what there is)')
     .exitOverride();
@@ -72,7 +71,7 @@ function report(error: unknown, terminal: Terminal): void {
   const message = messageOf(error);
   if (message === '') return;
   const id = error instanceof MillraceError && error.requestId !== null ? ` (request ${error.requestId})` : '';
-  terminal.problem(`${plain(message)}${id}`);
+  terminal.problem(`${message}${id}`);
   if (error instanceof RequestRefused)
-    for (const { pointer, detail } of error.errors) terminal.problem(plain(`${pointer}: ${detail}`));
+    for (const { pointer, detail } of error.errors) terminal.problem(`${pointer}: ${detail}`);
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
 import { follow, summaryOf } from '../following.ts';
 import { withOwnJob } from '../own-job.ts';
-import { plain } from '../terminal/plain.ts';
+import { plainJson } from '../terminal/plain.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type AnsweringOptions, addAnsweringOptions, jobOf, questionOf } from './answering.ts';
 
@@ -55,8 +55,7 @@ class Conversation {
   /** Takes one line and shows its answer.
    *  @returns whether the conversation goes on */
   async turn(): Promise<boolean> {
-    for (const { value } of this.#questions)
-      this.terminal.note(`the agent asks: ${plain(JSON.stringify(value, null, 2))}`);
+    for (const { value } of this.#questions) this.terminal.note(`the agent asks: ${plainJson(value, 2)}`);
     const line = await this.terminal.ask(this.#questions.length > 0 ? 'your answer (text or JSON) > ' : '> ');
     if (line === null || line.trim() === '') return false;
     try {

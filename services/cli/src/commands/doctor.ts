@@ -5,7 +5,7 @@ import { examineNode } from '../doctor/nodes.ts';
 import { examineRedis } from '../doctor/redis.ts';
 import { examineStream } from '../doctor/stream.ts';
 import { EXIT, Exit } from '../exit-codes.ts';
-import type { Terminal } from '../terminal/terminal.ts';
+import { styled, type Terminal } from '../terminal/terminal.ts';
 import { jsonOption } from './answering.ts';
 
 interface DoctorOptions {
@@ -49,7 +49,7 @@ function show(terminal: Terminal, finding: Finding, json: boolean): void {
     return;
   }
   const [colour, mark] = MARKS[finding.verdict];
-  terminal.line(`${terminal.style(colour, mark, 'out')} ${finding.about}: ${finding.says}`);
+  terminal.line(styled(colour, mark), ` ${finding.about}: ${finding.says}`);
   if (finding.remedy === undefined) return;
-  for (const line of finding.remedy.split('\n')) terminal.line(`    ${terminal.style('bold', line, 'out')}`);
+  for (const line of finding.remedy.split('\n')) terminal.line('    ', styled('bold', line));
 }

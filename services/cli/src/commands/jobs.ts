@@ -45,7 +45,7 @@ async function jobs(context: Context, options: JobsOptions, id: string | undefin
   const { terminal, service } = context;
   if (id !== undefined) {
     const view = await service.millrace.jobs.resume(id).get({ include: ['text', 'messages'] });
-    terminal.line(options.json ? JSON.stringify(view) : JSON.stringify(view, null, 2));
+    terminal.json(view, options.json ? 0 : 2);
     return;
   }
   if (!options.watch) {

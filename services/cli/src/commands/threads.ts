@@ -2,8 +2,7 @@ import type { PageFilter, ThreadView } from '@millrace/client';
 import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
 import { age } from '../terminal/age.ts';
-import { plain } from '../terminal/plain.ts';
-import type { Columns, Terminal } from '../terminal/terminal.ts';
+import { type Columns, styled, type Terminal } from '../terminal/terminal.ts';
 import { jsonOption, numberArgument } from './answering.ts';
 
 interface ThreadsOptions {
@@ -62,7 +61,7 @@ async function messages({ terminal, service }: Context, id: string, filter: Page
         typeof content === 'string'
           ? content
           : content.map((part) => ('text' in part ? part.text : `[${part.type}]`)).join('');
-      terminal.line(`${terminal.style('bold', `${role}:`, 'out')} ${plain(text)}\n`);
+      terminal.line(styled('bold', `${role}:`), ` ${text}\n`);
     }
     cursor = page.nextCursor;
   } while (cursor !== null);

@@ -5,7 +5,7 @@ import { type Context, withService } from '../command.ts';
 import { EXIT, Exit } from '../exit-codes.ts';
 import { Interruptions } from '../interruptions.ts';
 import { messageOf } from '../service.ts';
-import type { Columns, Terminal } from '../terminal/terminal.ts';
+import { type Columns, styled, type Terminal } from '../terminal/terminal.ts';
 import { jsonOption } from './answering.ts';
 
 interface TopOptions {
@@ -87,10 +87,12 @@ function draw(
   dimension: Dimension,
 ): void {
   terminal.clear();
-  const paused = queue.paused ? terminal.style('yellow', ' PAUSED', 'out') : '';
+  const paused = queue.paused ? styled('yellow', ' PAUSED') : '';
   const oldest = queue.oldestWaitMs === null ? '' : `, the oldest for ${(queue.oldestWaitMs / 1000).toFixed(1)} s`;
   terminal.line(
-    `${at}  ${queue.queued} queued${oldest}${paused}  ${slots.running}/${slots.all} slots  ${total.streams} streams\n`,
+    `${at}  ${queue.queued} queued${oldest}`,
+    paused,
+    `  ${slots.running}/${slots.all} slots  ${total.streams} streams\n`,
   );
   terminal.table([{ name: 'all', queued: queue.queued, active: queue.active, ...total }, ...by[dimension]], ROWS);
   terminal.line();

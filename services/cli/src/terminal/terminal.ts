@@ -3,9 +3,17 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { createMarkdownStreamer, createRenderer } from 'markdansi';
-import { PlainText, plainLine } from './plain.ts';
+import { PlainText, plain, plainJson, plainLine, plainRendered } from './plain.ts';
 
 type Style = Parameters<typeof styleText>[0];
+
+/** A text in a style, where the terminal shows styles. */
+export interface Styled {
+  readonly style: Style;
+  readonly text: string;
+}
+
+export const styled = (style: Style, text: string): Styled => ({ style, text });
 
 /** Columns of a table: their heads, and what stands in each of a row. */
 export type Columns<T> = Readonly<Record<string, (row: T) => string | number | null | undefined>>;
@@ -18,7 +26,8 @@ export interface AnswerWriter {
   end(): void;
 }
 
-/** Where a command reads and writes: answers and data on `out`, everything about them on `err`. */
+/** Where a command reads and writes: answers and data on `out`, everything about them on `err`. Whatever is written may hold words
+ *  of others, so all of it is written without what would steer the terminal; only an answer into a pipe is left as it is. */
 export class Terminal {
   #lines: AsyncIterator<string> | null = null;
 
@@ -39,22 +48,32 @@ export class Terminal {
 
   /** One line of progress. */
   note(text: string): void {
-    this.err.write(`${this.style('dim', text)}\n`);
+    this.err.write(`${this.style('dim', plain(text))}\n`);
   }
 
   problem(text: string): void {
-    this.err.write(`${this.style('red', 'error:')} ${text}\n`);
+    this.err.write(`${this.style('red', 'error:')} ${plain(text)}\n`);
   }
 
-  line(text = ''): void {
-    this.out.write(`${text}\n`);
+  line(...parts: readonly (string | Styled)[]): void {
+    const shown = parts.map((part) =>
+      typeof part === 'string' ? plain(part) : this.style(part.style, plain(part.text), 'out'),
+    );
+    this.out.write(`${shown.join('')}\n`);
   }
 
-  json(value: unknown): void {
-    this.line(JSON.stringify(value));
+  /** @param indent spaces for each level; 0: all on one line */
+  json(value: unknown, indent = 0): void {
+    this.line(plainJson(value, indent));
   }
 
-  /** The text with colours, where `stream` shows them; `NO_COLOR`, `NODE_DISABLE_COLORS` and `FORCE_COLOR` count. */
+  /** What a program has written about its own command line. */
+  own(text: string, stream: 'out' | 'err'): void {
+    this[stream].write(plain(text));
+  }
+
+  /** The text with colours, where `stream` shows them; `NO_COLOR`, `NODE_DISABLE_COLORS` and `FORCE_COLOR` count. It is for words
+   *  of this program alone. */
   style(style: Style, text: string, stream: 'out' | 'err' = 'err'): string {
     return styleText(style, text, { stream: this[stream], validateStream: true });
   }
@@ -68,7 +87,7 @@ export class Terminal {
       head: heads.map((head) => this.style('bold', head, 'out')),
     });
     for (const row of rows) table.push(heads.map((head) => plainLine(String(columns[head]?.(row) ?? '—'))));
-    for (const text of table.toString().split('\n')) this.line(text.trimEnd());
+    for (const text of table.toString().split('\n')) this.out.write(`${text.trimEnd()}\n`);
   }
 
   /** Markdown for a person, the bare text for a pipe. */
@@ -90,7 +109,7 @@ export class Terminal {
     const closed = new AbortController();
     reader.once('close', () => closed.abort());
     try {
-      return await reader.question(prompt, { signal: closed.signal });
+      return await reader.question(plain(prompt), { signal: closed.signal });
     } catch {
       return null; // Ctrl-D, or Ctrl-C
     } finally {
@@ -123,7 +142,7 @@ class MarkdownAnswer implements AnswerWriter {
   }
 
   write(piece: string): void {
-    this.terminal.out.write(this.#streamer.push(this.#plain.push(piece)));
+    this.terminal.out.write(plainRendered(this.#streamer.push(this.#plain.push(piece))));
   }
 
   restart(): void {
@@ -133,7 +152,7 @@ class MarkdownAnswer implements AnswerWriter {
   }
 
   end(): void {
-    this.terminal.out.write(this.#streamer.finish(this.#plain.end()));
+    this.terminal.out.write(plainRendered(this.#streamer.finish(this.#plain.end())));
   }
 }
 
