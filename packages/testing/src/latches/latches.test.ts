@@ -1,4 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, jest } from '@jest/globals';
+import { Child } from '../process/child-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
@@ -27,5 +29,21 @@ describe('freePort', () => {
     const ports = await Promise.all(Array.from({ length: 20 }, freePort));
     expect(new Set(ports).size).toBe(20);
     for (const port of ports) expect([port > 1_023, port < 32_768]).toEqual([true, true]);
+  });
+
+  it('returns no port that another process was given and does not listen on yet', async () => {
+    const module = fileURLToPath(new URL('free-port.ts', import.meta.url));
+    const script = `import { freePort } from ${JSON.stringify(module)}; console.log(await freePort()); setInterval(() => {}, 1_000);`;
+    await using other = await Child.start({
+      command: process.execPath,
+      args: ['--input-type=module', '--eval', script],
+      env: { PATH: process.env['PATH'] },
+    });
+    const theirs = Number(await other.line((line) => /^\d+$/.test(line)));
+    const random = jest.spyOn(Math, 'random').mockReturnValue((theirs - 15_000) / 17_000);
+    jest.resetModules();
+    const { freePort: startingThere } = await import('./free-port.ts');
+    random.mockRestore();
+    expect(await startingThere()).not.toBe(theirs);
   });
 });
