@@ -69,50 +69,75 @@ async function finished(system: SystemHarness, query: string, headers = {}): Pro
   return id;
 }
 
+type KeySettings = Readonly<Record<'MILLRACE_ENCRYPTION_KEYS' | 'MILLRACE_ENCRYPTION_KMS', string>>;
+
+/** Restarts all processes of a system with one setting after the other, one process at a time, while callers ask.
+ *  @param steps the third is the first in which the old key wraps nothing
+ *  @param old id of the key that goes */
+async function changeKeys(system: SystemHarness, steps: readonly Partial<KeySettings>[], old: string): Promise<void> {
+  system.model.answer(['an ', 'answer']);
+  const first = await finished(system, 'first');
+  let isOver = false;
+  const wrong: string[] = [];
+  let asked = 0;
+  const traffic = (async () => {
+    while (!isOver) {
+      asked += 1;
+      const stream = await eventually(() => system.ask('traffic').catch(unlessNodesRestart));
+      await stream.collect();
+      // its node may have been restarted
+      const id = stream.response.headers.get('x-request-id') ?? '';
+      const { status, text } = await eventually(() => endedJob(system, id));
+      if (status !== 'completed' || text !== 'an answer') wrong.push(`${status}: ${text}`);
+    }
+  })();
+  const isUnused = ({ msg, masterKeys }: { msg?: string; masterKeys?: unknown }) =>
+    msg === 'master keys wrap no data key' && String(masterKeys) === old;
+  for (const [place, env] of steps.entries()) {
+    if (place === 2) await Promise.any(system.apis.map((api) => api.logged(isUnused)));
+    for (const service of [...system.apis, ...system.workers]) await system.restart(service, env);
+  }
+  isOver = true;
+  await traffic;
+  expect(wrong).toEqual([]);
+  expect(asked).toBeGreaterThan(3);
+  for (const api of system.apis) {
+    const answer = await (await fetch(`${api.url}/jobs/${first}`)).json();
+    expect(answer).toMatchObject({ text: 'an answer', metadata: { note: 'first' } });
+  }
+}
+
 describe('master keys', () => {
   it('are changed under traffic, and a service tells when the old one may go', async () => {
     const [old, next] = [masterKey('old'), masterKey('next')];
     await using system = await SystemHarness.start({
       env: { MILLRACE_ENCRYPTION_KEYS: old, MILLRACE_SWEEP_MS: '1000' },
     });
-    system.model.answer(['an ', 'answer']);
-    const first = await finished(system, 'first');
-
-    let isOver = false;
-    const wrong: string[] = [];
-    let asked = 0;
-    const traffic = (async () => {
-      while (!isOver) {
-        asked += 1;
-        const stream = await eventually(() => system.ask('traffic').catch(unlessNodesRestart));
-        await stream.collect();
-        // its node may have been restarted
-        const id = stream.response.headers.get('x-request-id') ?? '';
-        const { status, text } = await eventually(() => endedJob(system, id));
-        if (status !== 'completed' || text !== 'an answer') wrong.push(`${status}: ${text}`);
-      }
-    })();
-    const restartAll = async (keys: string) => {
-      for (const service of [...system.apis, ...system.workers]) {
-        await system.restart(service, { MILLRACE_ENCRYPTION_KEYS: keys });
-      }
-    };
     // known everywhere before anybody uses it
-    await restartAll(`${old},${next}`);
-    await restartAll(`${next},${old}`);
-    const isUnused = ({ msg, masterKeys }: { msg?: string; masterKeys?: unknown }) =>
-      msg === 'master keys wrap no data key' && String(masterKeys) === 'old';
-    await Promise.any(system.apis.map((api) => api.logged(isUnused)));
-    await restartAll(next);
-    isOver = true;
-    await traffic;
-    expect(wrong).toEqual([]);
-    expect(asked).toBeGreaterThan(3);
-    for (const api of system.apis) {
-      const answer = await (await fetch(`${api.url}/jobs/${first}`)).json();
-      expect(answer).toMatchObject({ text: 'an answer', metadata: { note: 'first' } });
-    }
+    const steps = [`${old},${next}`, `${next},${old}`, next];
+    await changeKeys(
+      system,
+      steps.map((keys) => ({ MILLRACE_ENCRYPTION_KEYS: keys })),
+      'old',
+    );
   }, 180_000);
+
+  it('give way to a key management service, and come back, under traffic', async () => {
+    await using kms = new Kms();
+    const own = masterKey('own');
+    await using system = await SystemHarness.start({
+      env: { MILLRACE_ENCRYPTION_KEYS: own, MILLRACE_SWEEP_MS: '1000', KMS_PORT: await kms.start() },
+    });
+    const withKms = (...keys: string[]) => ({
+      MILLRACE_ENCRYPTION_KEYS: keys.join(),
+      MILLRACE_ENCRYPTION_KMS: KMS_MODULE,
+    });
+    await changeKeys(system, [withKms(own, 'kms'), withKms('kms', own), withKms()], 'own');
+    const { asked } = kms;
+    expect(asked).toBeGreaterThan(0);
+    const back = [withKms('kms', own), withKms(own, 'kms')];
+    await changeKeys(system, [...back, { ...withKms(own), MILLRACE_ENCRYPTION_KMS: '' }], 'kms');
+  }, 300_000);
 
   it('that are missing, or are others, keep a service from starting, by name', async () => {
     await using system = await SystemHarness.start({

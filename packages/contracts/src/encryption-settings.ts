@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** A key that wraps the data keys of tenants. */
+/** What wraps the data keys of tenants. */
 export interface MasterKeySetting {
   readonly id: string;
-  /** 32 bytes in base64 */
-  readonly key: string;
+  /** 32 bytes in base64; null: the key management service has it */
+  readonly key: string | null;
 }
 
 const MASTER_KEY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/;
 /** Stands for the key management service where data keys name what wraps them. */
-const RESERVED_ID = 'kms';
+export const KMS_ID = 'kms';
 
 /** Encryption of what is stored: read by both services, the same everywhere. */
 export const encryptionSettings = {
@@ -23,13 +23,13 @@ export const encryptionSettings = {
       return z.NEVER;
     })
     .describe(
-      'Encrypts what is stored in Redis: master keys `id:key`, comma-separated, each 32 random bytes in base64. The first is in use, the others are those before or after it',
+      'Encrypts what is stored in Redis: master keys `id:key`, comma-separated, each 32 random bytes in base64. The first is in use, the others are those before or after it; `kms` alone stands for MILLRACE_ENCRYPTION_KMS',
     ),
   MILLRACE_ENCRYPTION_KMS: z
     .string()
     .optional()
     .describe(
-      'Module (a path) that exports wrap(tenant, bytes) and unwrap(tenant, bytes): a key management service in place of the first master key',
+      'Module (a path) that exports wrap(tenant, bytes) and unwrap(tenant, bytes): a key management service in place of a master key. It is the first, unless MILLRACE_ENCRYPTION_KEYS names it elsewhere',
     ),
   MILLRACE_ENCRYPTION: z
     .enum(['seal', 'open'])
@@ -70,16 +70,27 @@ export const encryptsCheckpoints = z.refine<z.output<typeof checkpointsAndKeys>>
   },
 );
 
+/** A place for the key management service needs one. `.check(hasNamedKms)` */
+export const hasNamedKms = z.refine<Pick<EncryptionSettings, 'MILLRACE_ENCRYPTION_KEYS' | 'MILLRACE_ENCRYPTION_KMS'>>(
+  (settings) =>
+    settings.MILLRACE_ENCRYPTION_KMS !== undefined ||
+    settings.MILLRACE_ENCRYPTION_KEYS.every(({ key }) => key !== null),
+  {
+    path: ['MILLRACE_ENCRYPTION_KEYS'],
+    message: `names "${KMS_ID}", but MILLRACE_ENCRYPTION_KMS is not set`,
+  },
+);
+
 /** @returns the keys, or what is wrong with them; never a part of a key */
 function parseMasterKeys(text: string): MasterKeySetting[] | string {
   const keys: MasterKeySetting[] = [];
   const entries = text.split(',').flatMap((entry) => entry.trim() || []);
   for (const [place, entry] of entries.entries()) {
-    const [, id, key] = MASTER_KEY.exec(entry) ?? [];
+    const [, id, key] = entry === KMS_ID ? [entry, KMS_ID, null] : (MASTER_KEY.exec(entry) ?? []);
     if (id === undefined || key === undefined) {
       return `must be id:key, comma-separated, with ids of letters, digits, "_" and "-", and keys of 32 bytes in base64 (openssl rand -base64 32); entry ${place + 1} is not`;
     }
-    if (id === RESERVED_ID) return `must not name a key "${RESERVED_ID}": it stands for MILLRACE_ENCRYPTION_KMS`;
+    if (id === KMS_ID && key !== null) return `must not name a key "${KMS_ID}": it stands for MILLRACE_ENCRYPTION_KMS`;
     if (keys.some((other) => other.id === id)) return `must not name two keys "${id}"`;
     keys.push({ id, key });
   }

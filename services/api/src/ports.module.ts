@@ -94,7 +94,7 @@ export class PortsModule implements OnApplicationShutdown {
       connection: redisFactory.connect('subscriber'),
       sharded: redisFactory.mode === 'cluster',
     });
-    const cipher = await openContentCipher(encryptionOptions(settings), redis, keys);
+    const cipher = await openContentCipher(encryptionOptions(settings), redis, keys, logger);
     const reader = new JobReader(redis, keys, cipher);
     const ledger = new UsageLedger(redis, keys);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);

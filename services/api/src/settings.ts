@@ -1,6 +1,7 @@
 import {
   encryptionSettings,
   encryptsCheckpoints,
+  hasNamedKms,
   integer,
   keySettings,
   milliseconds,
@@ -201,7 +202,7 @@ export const apiSettingsSchema = z
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, which is served at /'),
   })
   .check(recordOutlivesLog)
-  .check(encryptsCheckpoints)
+  .check(encryptsCheckpoints, hasNamedKms)
   .superRefine((settings, context) => {
     if (settings.MILLRACE_AUTH === undefined && !LOOPBACK.has(settings.HOST)) {
       context.addIssue({

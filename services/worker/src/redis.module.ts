@@ -66,9 +66,9 @@ function onCommands<T>(
     },
     {
       provide: ContentCipher,
-      inject: [COMMANDS, KeySpace, SETTINGS],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings) =>
-        openContentCipher(encryptionOptions(settings), redis, keys),
+      inject: [COMMANDS, KeySpace, SETTINGS, LOGGER],
+      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings, logger: Logger) =>
+        openContentCipher(encryptionOptions(settings), redis, keys, logger),
     },
     onCommands(
       AttemptStarter,

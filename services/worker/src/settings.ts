@@ -1,6 +1,7 @@
 import {
   encryptionSettings,
   encryptsCheckpoints,
+  hasNamedKms,
   integer,
   keySettings,
   MODEL_PROVIDERS,
@@ -127,7 +128,7 @@ export const workerSettingsSchema = z
     HOST: z.string().default('127.0.0.1').describe('Address that the process listens on'),
   })
   .check(recordOutlivesLog)
-  .check(encryptsCheckpoints)
+  .check(encryptsCheckpoints, hasNamedKms)
   .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: min, MILLRACE_RETRY_MAX_DELAY_MS: max }) => min <= max, {
     path: ['MILLRACE_RETRY_MAX_DELAY_MS'],
     message: 'must be at least MILLRACE_RETRY_MIN_DELAY_MS',

@@ -6,6 +6,7 @@ import { ContentUnreadable } from '../errors.ts';
 import { KeySpace } from '../redis/keys.ts';
 import { ContentCipher } from './content-cipher.ts';
 import { type KeyWrapper, MasterKey } from './master-keys.ts';
+import { type EncryptionOptions, openContentCipher } from './open-content-cipher.ts';
 import { TenantKeys } from './tenant-keys.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;
@@ -49,6 +50,17 @@ async function seal(cipher: ContentCipher, tenant: string, text: string): Promis
 
 function open(cipher: ContentCipher, tenant: string, sealed: string): Promise<string> {
   return cipher.at(tenant, 'place').open(sealed, 'about');
+}
+
+/** What a service opens at its start. */
+async function opened(
+  masterKeys: EncryptionOptions['masterKeys'],
+  connection: Redis,
+  keys: KeySpace,
+  problems: string[],
+): Promise<ContentCipher> {
+  const log = { error: (_: object, message: string) => problems.push(message) };
+  return openContentCipher({ masterKeys, kms: null, seals: true }, connection, keys, log);
 }
 
 function reasonOf(opened: Promise<unknown>): Promise<unknown> {
@@ -104,6 +116,47 @@ describe('a tenant’s data key', () => {
   });
 });
 
+describe('a process', () => {
+  it('seals nothing with a key that it asked for before an erasure', async () => {
+    using deployment = new Deployment();
+    const m1 = masterKey('m1');
+    const other = deployment.process({ m1 });
+    await seal(other, 'a', 'before');
+    const { promise: opened, resolve: openGate } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    const slow: KeyWrapper = {
+      wrap: (tenant, bytes) => m1.wrap(tenant, bytes),
+      unwrap: async (tenant, bytes) => {
+        isAsked();
+        await opened;
+        return m1.unwrap(tenant, bytes);
+      },
+    };
+    const cipher = deployment.process({ m1: slow });
+    const early = seal(cipher, 'a', 'early');
+    await asked;
+    await other.destroy('a');
+    const late = seal(cipher, 'a', 'late');
+    openGate();
+    const [earlier, later] = await Promise.all([early, late]);
+    expect(await open(other, 'a', later)).toBe('late');
+    expect(await reasonOf(open(other, 'a', earlier))).toBe('destroyed');
+    // nor with what had to be waited for longest
+    expect((await cipher.at('a', 'place').sealerAtHand())?.seal('x', 'about').slice(0, 9)).toBe(later.slice(0, 9));
+  });
+
+  it('asks nobody again for a key that was only wrapped anew', async () => {
+    using deployment = new Deployment();
+    const [m1, m2] = [masterKey('m1'), masterKey('m2')];
+    const cipher = deployment.process({ m1 });
+    const sealed = await seal(cipher, 'a', 'text');
+    await deployment.process({ m2, m1 }).rewrapAll();
+    // this process has no m2
+    expect(await open(cipher, 'a', await seal(cipher, 'a', 'more'))).toBe('more');
+    expect(await open(cipher, 'a', sealed)).toBe('text');
+  });
+});
+
 describe('plain content', () => {
   it('stays readable', async () => {
     using deployment = new Deployment();
@@ -129,16 +182,13 @@ describe('master keys', () => {
     const after = deployment.process({ m2, m1 });
     expect(await after.rewrapAll()).toEqual({
       rewrapped: 3,
+      current: 'm2',
       unused: ['m1'],
       missing: [],
+      malformed: [],
       wrappedBy: new Map([['m2', 3]]),
     });
-    expect(await after.rewrapAll()).toEqual({
-      rewrapped: 0,
-      unused: ['m1'],
-      missing: [],
-      wrappedBy: new Map([['m2', 3]]),
-    });
+    expect(await after.rewrapAll()).toMatchObject({ rewrapped: 0, unused: ['m1'] });
     const without = deployment.process({ m2 });
     for (const [place, tenant] of ['a', 'b', 'c'].entries()) {
       for (const cipher of [before, after, without])
@@ -160,6 +210,40 @@ describe('master keys', () => {
     );
   });
 
+  it('are found right and changed although data keys are malformed, or one of them was altered', async () => {
+    using deployment = new Deployment();
+    const [m1, m2] = [masterKey('m1'), masterKey('m2')];
+    const before = deployment.process({ m1 });
+    const sealed = await seal(before, 'a', 'text');
+    const stored = (await redis.hget(deployment.keys.dataKeys, 'a')) ?? '';
+    await redis.hset(deployment.keys.dataKeys, { bad: 'nonsense', worse: '', altered: stored });
+    const after = deployment.process({ m2, m1 });
+    expect(new Set(await after.checkMasterKeys())).toEqual(new Set(['bad', 'worse']));
+    const report = await after.rewrapAll();
+    expect(new Set(report?.malformed)).toEqual(new Set(['bad', 'worse']));
+    expect(report?.rewrapped).toBe(1);
+    expect(await open(deployment.process({ m2 }), 'a', sealed)).toBe('text');
+    expect(await reasonOf(seal(after, 'bad', 'text'))).toBe('altered');
+  });
+
+  it('stop changing when they are told to', async () => {
+    using deployment = new Deployment();
+    const [m1, m2] = [masterKey('m1'), masterKey('m2')];
+    await Promise.all(['a', 'b', 'c'].map((tenant) => seal(deployment.process({ m1 }), tenant, tenant)));
+    const stop = new AbortController();
+    let asked = 0;
+    const stopping: KeyWrapper = {
+      wrap: (tenant, bytes) => m2.wrap(tenant, bytes),
+      unwrap: (tenant, bytes) => {
+        asked += 1;
+        stop.abort();
+        return m1.unwrap(tenant, bytes);
+      },
+    };
+    expect(await deployment.process({ m2, m1: stopping }).rewrapAll(stop.signal)).toBeNull();
+    expect(asked).toBe(1);
+  });
+
   it('never bring a destroyed key back', async () => {
     using deployment = new Deployment();
     const [m1, m2] = [masterKey('m1'), masterKey('m2')];
@@ -179,4 +263,44 @@ describe('master keys', () => {
     expect(await redis.hlen(deployment.keys.dataKeys)).toBe(0);
     expect(await reasonOf(open(old, 'a', sealed))).toBe('destroyed');
   });
+});
+
+describe('a service that starts while Redis is away', () => {
+  const right = { id: 'm1', key: randomBytes(32).toString('base64') };
+  const other = { id: 'm2', key: randomBytes(32).toString('base64') };
+
+  it.each([
+    ['right', [right], true],
+    ['wrong', [other], false],
+    ['missing', [], false],
+  ])(
+    'encrypts and decrypts nothing before its master keys are checked: they are %s',
+    async (_, masterKeys, isRight) => {
+      using deployment = new Deployment();
+      const sealed = await seal(deployment.process({ m1: new MasterKey('m1', right.key) }), 'a', 'text');
+      const connection = new Redis(server.url);
+      await connection.quit();
+      const problems: string[] = [];
+      const cipher = await opened(masterKeys, connection, deployment.keys, problems);
+      try {
+        const place = cipher.at('a', 'place');
+        expect(await reasonOf(place.sealer())).toBe('unavailable');
+        await connection.connect();
+        if (isRight) {
+          await eventually(async () => (await reasonOf(place.open(sealed, 'about'))) === 'opened');
+          expect(await place.open(await seal(cipher, 'a', 'more'), 'about')).toBe('more');
+        } else {
+          await eventually(() => problems.length > 0);
+          expect(problems).toEqual(['the master keys are not those of what Redis holds']);
+          expect(await reasonOf(place.sealer())).toBe('unavailable');
+          // once they are, or nothing needs them any more
+          await redis.del(deployment.keys.dataKeys);
+          await eventually(async () => (await reasonOf(place.sealer())) === 'opened');
+        }
+      } finally {
+        cipher.close();
+        connection.disconnect();
+      }
+    },
+  );
 });

@@ -11,6 +11,8 @@ export type Sealer = Pick<PlaceKey, 'seal' | 'sealBytes' | 'digest' | 'mark'>;
 export class ContentCipher {
   readonly #keys: TenantKeys | null;
   readonly #seals: boolean;
+  readonly #gate = new Gate();
+  readonly #closed = new AbortController();
 
   /** @param keys null: nothing is encrypted, and nothing that is can be read
    *  @param seals whether what is stored from now on is encrypted */
@@ -26,7 +28,20 @@ export class ContentCipher {
 
   /** @param place names where in the tenant's keys something is: content that is sealed for one place opens in no other */
   at(tenant: string, place: string): PlaceCipher {
-    return new PlaceCipher(this.#keys, this.#seals, tenant, place);
+    return new PlaceCipher(this.#keys, this.#seals, this.#gate, tenant, place);
+  }
+
+  /** Neither encrypts nor decrypts until the master keys have proved to be the right ones.
+   *  @param check resolves then; it rejects if the signal ends it, and otherwise never */
+  refuseUntil(check: (closed: AbortSignal) => Promise<void>): void {
+    this.#gate.isShut = true;
+    check(this.#closed.signal).then(
+      () => {
+        this.#gate.isShut = false;
+      },
+      // closed: nothing is encrypted any more
+      () => undefined,
+    );
   }
 
   /** Has a tenant's key at hand, if it has one: what is read soon then need not wait for it.
@@ -35,6 +50,11 @@ export class ContentCipher {
   warm(tenant: string): Promise<void> | null {
     if (this.#keys === null || this.#keys.atHand(tenant) !== undefined) return null;
     return this.#keys.fetch(tenant);
+  }
+
+  /** whether a key of a tenant would have to be had to encrypt something */
+  lacksKeyOf(tenant: string): boolean {
+    return this.#seals && this.#keys?.atHand(tenant) === undefined;
   }
 
   /** Destroys the key of a tenant. */
@@ -47,19 +67,31 @@ export class ContentCipher {
     return this.#keys?.hasOldMasterKeys ?? false;
   }
 
-  /** @throws ContentUnreadable `unavailable`: a master key is missing, or is another one than its id says */
-  async checkMasterKeys(): Promise<void> {
-    await this.#keys?.checkMasterKeys();
+  /** @see TenantKeys.checkMasterKeys
+   *  @throws ContentUnreadable `unavailable`: a master key is missing, or is another one than its id says */
+  async checkMasterKeys(): Promise<string[]> {
+    return (await this.#keys?.checkMasterKeys()) ?? [];
   }
 
   /** @see TenantKeys.rewrapAll
-   *  @returns null: nothing is encrypted */
-  async rewrapAll(): Promise<RewrapReport | null> {
-    return (await this.#keys?.rewrapAll()) ?? null;
+   *  @returns null: nothing is encrypted, or the pass was ended */
+  async rewrapAll(signal?: AbortSignal): Promise<RewrapReport | null> {
+    return (await this.#keys?.rewrapAll(signal)) ?? null;
   }
 
   close(): void {
+    this.#closed.abort();
     this.#keys?.close();
+  }
+}
+
+/** Shut as long as nobody knows whether the master keys are the right ones. */
+class Gate {
+  isShut = false;
+
+  /** @throws ContentUnreadable */
+  pass(): void {
+    if (this.isShut) throw new ContentUnreadable('unavailable', 'the master keys have not been checked yet');
   }
 }
 
@@ -67,23 +99,27 @@ export class ContentCipher {
 export class PlaceCipher {
   readonly #keys: TenantKeys | null;
   readonly #seals: boolean;
+  readonly #gate: Gate;
   #key: PlaceKey | null = null;
   #keyId: string | null = null;
 
   constructor(
     keys: TenantKeys | null,
     seals: boolean,
+    gate: Gate,
     readonly tenant: string,
     readonly place: string,
   ) {
     this.#keys = keys;
     this.#seals = seals;
+    this.#gate = gate;
   }
 
   /** @param stored something from this place, in whose key the rest is to be sealed; left out: in the key that the tenant has now
    *  @returns null: nothing is encrypted
    *  @throws ContentUnreadable */
   async sealer(stored?: string): Promise<Sealer | null> {
+    this.#gate.pass();
     if (this.#keys === null || !this.#seals) return null;
     if (stored !== undefined && isSealed(stored)) return this.#keyFor(keyIdIn(stored));
     const { id, secret } = await this.#keys.current(this.tenant);
@@ -93,6 +129,7 @@ export class PlaceCipher {
   /** As {@link sealer}, without asking Redis where a key of the tenant is in memory: for those who have just read something of
    *  it, or write to what only lives on with it. */
   async sealerAtHand(): Promise<Sealer | null> {
+    this.#gate.pass();
     if (this.#keys === null || !this.#seals) return null;
     const { id, secret } = this.#keys.atHand(this.tenant) ?? (await this.#keys.current(this.tenant));
     return this.#use(id, secret);
@@ -152,6 +189,7 @@ export class PlaceCipher {
   }
 
   async #keyFor(keyId: string): Promise<PlaceKey> {
+    this.#gate.pass();
     if (this.#key !== null && this.#keyId === keyId) return this.#key;
     if (this.#keys === null) {
       const message = `${this.place} is encrypted, and neither MILLRACE_ENCRYPTION_KEYS nor MILLRACE_ENCRYPTION_KMS is set`;

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { MasterKeySetting } from '@millrace/contracts';
+import { KMS_ID, type MasterKeySetting } from '@millrace/contracts';
 
 /** What wraps the data keys of tenants: a master key of the settings, or a key management service. */
 export interface KeyWrapper {
@@ -9,9 +9,6 @@ export interface KeyWrapper {
   /** @throws Error it cannot */
   unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
-
-/** Stands for the key management service where others have the id of a master key. */
-export const KMS_ID = 'kms';
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -110,8 +107,13 @@ async function inTime(answer: Promise<Uint8Array>): Promise<Uint8Array> {
   }
 }
 
-/** @returns what wraps data keys, by id; the first wraps new ones */
+/** @param keys may name the key management service: otherwise it comes first
+ *  @returns what wraps data keys, by id; the first wraps new ones */
 export function keyWrappers(keys: readonly MasterKeySetting[], kms: KmsModule | null): ReadonlyMap<string, KeyWrapper> {
-  const ofSettings = keys.map(({ id, key }): [string, KeyWrapper] => [id, new MasterKey(id, key)]);
-  return new Map<string, KeyWrapper>([...(kms === null ? [] : ([[KMS_ID, kms]] as const)), ...ofSettings]);
+  const named = keys.flatMap(({ id, key }): [string, KeyWrapper][] => {
+    const wrapper = key === null ? kms : new MasterKey(id, key);
+    return wrapper === null ? [] : [[id, wrapper]];
+  });
+  const isNamed = kms === null || named.some(([id]) => id === KMS_ID);
+  return new Map(isNamed ? named : [[KMS_ID, kms], ...named]);
 }

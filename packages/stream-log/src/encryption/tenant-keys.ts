@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { KMS_ID } from '@millrace/contracts';
 import { ContentUnreadable } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
-import { type KeyWrapper, KMS_ID } from './master-keys.ts';
+import type { KeyWrapper } from './master-keys.ts';
 import { KEY_ID_LENGTH } from './place-key.ts';
 
 /** Data keys that a process has in memory; the one that was used longest ago goes first. */
@@ -19,24 +20,28 @@ const FAILED_MS = 1_000;
 
 const KEY_BYTES = 32;
 
+/** Data keys of one master key that must fail before the master key is held to be another: one may have been altered. */
+const MOST_TRIED = 3;
+
+const STORED_KEY = new RegExp(`^([\\w-]{${KEY_ID_LENGTH}}) ([\\w-]{1,32}) ([A-Za-z0-9+/]+={0,2})$`);
+
 /** The key that seals what a tenant's words are in. */
 export interface TenantKey {
   readonly id: string;
   readonly secret: Uint8Array;
 }
 
-interface CachedKey extends TenantKey {
-  /** as Redis has it */
-  readonly stored: string;
-}
-
 /** What a pass over all data keys has found. */
 export interface RewrapReport {
   readonly rewrapped: number;
+  /** the master key that wraps data keys from now on */
+  readonly current: string;
   /** master keys that wrap nothing any more: they may leave the settings once all processes have the same first one */
   readonly unused: readonly string[];
   /** master keys that wrap data keys and that the settings do not have */
   readonly missing: readonly string[];
+  /** tenants whose data key is not one: it was left as it is */
+  readonly malformed: readonly string[];
   /** tenants by the id of the master key that wraps their data keys */
   readonly wrappedBy: ReadonlyMap<string, number>;
 }
@@ -56,8 +61,11 @@ export class TenantKeys {
   readonly #wrappers: ReadonlyMap<string, KeyWrapper>;
   readonly #currentWrapper: string;
   /** by tenant, the one used last at the end */
-  readonly #cached = new Map<string, CachedKey>();
-  readonly #loading = new Map<string, Promise<CachedKey | null>>();
+  readonly #cached = new Map<string, TenantKey>();
+  /** what Redis had last, by tenant, while it is being unwrapped */
+  readonly #latest = new Map<string, string>();
+  /** by what Redis has */
+  readonly #unwrapping = new Map<string, Promise<TenantKey>>();
   readonly #failed = new Map<string, unknown>();
   readonly #timer: NodeJS.Timeout;
   #isRefreshing = false;
@@ -92,14 +100,14 @@ export class TenantKeys {
   /** Reads the key that a tenant has, so that it is at hand.
    *  @throws ContentUnreadable `unavailable` */
   async fetch(tenant: string): Promise<void> {
-    await this.#load(tenant);
+    await this.#read(tenant);
   }
 
   /** Reads the key that a tenant has now, and makes one if it has none. Always asks Redis.
    *  @throws ContentUnreadable */
   async current(tenant: string): Promise<TenantKey> {
     for (;;) {
-      const known = await this.#load(tenant);
+      const known = await this.#read(tenant);
       if (known !== null) return known;
       const id = randomBytes(6).toString('base64url');
       const stored = await this.#wrapped(tenant, id, randomBytes(KEY_BYTES));
@@ -113,7 +121,7 @@ export class TenantKeys {
   async byId(tenant: string, keyId: string): Promise<TenantKey> {
     const cached = this.#cached.get(tenant);
     if (cached?.id === keyId) return cached;
-    const key = await this.#load(tenant);
+    const key = await this.#read(tenant);
     if (key?.id === keyId) return key;
     throw new ContentUnreadable('destroyed', `the data key ${keyId} of tenant "${tenant}" is no longer there`);
   }
@@ -121,27 +129,45 @@ export class TenantKeys {
   /** Destroys a tenant's key: what it has sealed is lost for ever. Other processes forget it within {@link REFRESH_MS}. */
   async destroy(tenant: string): Promise<void> {
     await this.#redis.hdel(this.#key, tenant);
+    this.#latest.delete(tenant);
     this.#cached.delete(tenant);
   }
 
-  /** Tries one data key of each master key. A key management service is not asked: it may be back before it is needed.
+  /** Tries a data key of each master key, or some if it is that one which was altered. A key management service is not asked: it
+   *  may be back before it is needed.
+   *  @returns tenants whose data key is malformed
    *  @throws ContentUnreadable `unavailable`: a master key is missing, or is another one than its id says */
-  async checkMasterKeys(): Promise<void> {
-    const tried = new Set<string>();
+  async checkMasterKeys(): Promise<string[]> {
+    const malformed: string[] = [];
+    const fit = new Set<string>([KMS_ID].filter((id) => this.#wrappers.has(id)));
+    const failures = new Map<string, unknown[]>();
     for await (const [tenant, stored] of this.#all()) {
-      const { wrapperId } = parsed(stored);
-      if (tried.has(wrapperId)) continue;
-      tried.add(wrapperId);
-      if (wrapperId !== KMS_ID || !this.#wrappers.has(wrapperId)) await this.#unwrapped(tenant, stored);
+      const wrapperId = parsed(stored)?.wrapperId;
+      if (wrapperId === undefined) malformed.push(tenant);
+      else if (!fit.has(wrapperId) && (failures.get(wrapperId)?.length ?? 0) < MOST_TRIED) {
+        await this.#unwrapped(tenant, stored).then(
+          () => fit.add(wrapperId),
+          (error: unknown) => failures.set(wrapperId, [...(failures.get(wrapperId) ?? []), error]),
+        );
+      }
     }
+    for (const [wrapperId, [first]] of failures) if (!fit.has(wrapperId)) throw first;
+    return malformed;
   }
 
-  /** Wraps the data keys anew that another than the current master key wraps. Those that cannot be had now stay as they are. */
-  async rewrapAll(): Promise<RewrapReport> {
+  /** Wraps the data keys anew that another than the current master key wraps. Those that cannot be had now stay as they are.
+   *  @returns null: it was ended before it had seen all */
+  async rewrapAll(signal?: AbortSignal): Promise<RewrapReport | null> {
     const wrappedBy = new Map<string, number>();
+    const malformed: string[] = [];
     let rewrapped = 0;
     for await (const [tenant, stored] of this.#all()) {
-      const { wrapperId } = parsed(stored);
+      if (signal?.aborted) return null;
+      const wrapperId = parsed(stored)?.wrapperId;
+      if (wrapperId === undefined) {
+        malformed.push(tenant);
+        continue;
+      }
       const isChanged = wrapperId !== this.#currentWrapper && (await this.#rewrap(tenant, stored));
       if (isChanged) rewrapped += 1;
       const wrapper = isChanged ? this.#currentWrapper : wrapperId;
@@ -150,8 +176,10 @@ export class TenantKeys {
     const others = [...this.#wrappers.keys()].filter((id) => id !== this.#currentWrapper);
     return {
       rewrapped,
+      current: this.#currentWrapper,
       unused: others.filter((id) => !wrappedBy.has(id)),
       missing: [...wrappedBy.keys()].filter((id) => !this.#wrappers.has(id)),
+      malformed,
       wrappedBy,
     };
   }
@@ -166,14 +194,16 @@ export class TenantKeys {
     }
   }
 
-  /** One look-up at a time for a tenant, however many wait for it. */
-  #load(tenant: string): Promise<CachedKey | null> {
-    const loading = this.#loading.get(tenant) ?? this.#read(tenant).finally(() => this.#loading.delete(tenant));
-    this.#loading.set(tenant, loading);
-    return loading;
+  /** One question at a time to what wraps a key, however many wait for it. */
+  #unwrappedOnce(tenant: string, stored: string): Promise<TenantKey> {
+    const under = this.#unwrapping.get(stored);
+    if (under !== undefined) return under;
+    const unwrapping = this.#unwrappedUnlessFailed(tenant, stored).finally(() => this.#unwrapping.delete(stored));
+    this.#unwrapping.set(stored, unwrapping);
+    return unwrapping;
   }
 
-  async #unwrappedUnlessFailed(tenant: string, stored: string): Promise<CachedKey> {
+  async #unwrappedUnlessFailed(tenant: string, stored: string): Promise<TenantKey> {
     if (this.#failed.has(stored)) throw this.#failed.get(stored);
     try {
       return await this.#unwrapped(tenant, stored);
@@ -184,18 +214,34 @@ export class TenantKeys {
     }
   }
 
-  async #read(tenant: string): Promise<CachedKey | null> {
+  /** Asks Redis itself, each time: a reply that others wait for may be from before an erasure. */
+  async #read(tenant: string): Promise<TenantKey | null> {
     const stored = await this.#redis.hget(this.#key, tenant);
     const cached = this.#cached.get(tenant);
     this.#cached.delete(tenant);
+    this.#latest.delete(tenant);
     if (stored === null) return null;
-    const key = cached?.stored === stored ? cached : await this.#unwrappedUnlessFailed(tenant, stored);
-    this.#cached.set(tenant, key);
-    if (this.#cached.size > MOST_CACHED) {
-      const [oldest] = this.#cached.keys();
-      if (oldest !== undefined) this.#cached.delete(oldest);
+    // wrapped anew, it is still the same key
+    if (cached !== undefined && cached.id === parsed(stored)?.id) {
+      this.#keep(tenant, cached);
+      return cached;
     }
-    return key;
+    this.#latest.set(tenant, stored);
+    try {
+      const key = await this.#unwrappedOnce(tenant, stored);
+      // an erasure may have been noticed meanwhile
+      if (this.#latest.get(tenant) === stored) this.#keep(tenant, key);
+      return key;
+    } finally {
+      if (this.#latest.get(tenant) === stored) this.#latest.delete(tenant);
+    }
+  }
+
+  #keep(tenant: string, key: TenantKey): void {
+    this.#cached.set(tenant, key);
+    if (this.#cached.size <= MOST_CACHED) return;
+    const [oldest] = this.#cached.keys();
+    if (oldest !== undefined) this.#cached.delete(oldest);
   }
 
   /** Forgets the cached keys that were destroyed. Never rejects. */
@@ -211,8 +257,8 @@ export class TenantKeys {
         for (const [place, tenant] of page.entries()) {
           const cached = this.#cached.get(tenant);
           // one that was read meanwhile is newer than this reply
-          const isGone = cached !== undefined && cached === before[place] && cached.stored !== stored[place];
-          if (isGone) this.#cached.delete(tenant);
+          if (cached === undefined || cached !== before[place]) continue;
+          if (parsed(stored[place] ?? '')?.id !== cached.id) this.#cached.delete(tenant);
         }
       }
     } catch {
@@ -242,14 +288,16 @@ export class TenantKeys {
     }
   }
 
-  async #unwrapped(tenant: string, stored: string): Promise<CachedKey> {
-    const { id, wrapperId, wrapped } = parsed(stored);
+  async #unwrapped(tenant: string, stored: string): Promise<TenantKey> {
+    const key = parsed(stored);
+    if (key === null) throw new ContentUnreadable('altered', `the data key of tenant "${tenant}" is malformed`);
+    const { id, wrapperId, wrapped } = key;
     const wrapper = this.#wrappers.get(wrapperId);
     if (wrapper === undefined) throw missingMaster(wrapperId, `the data key of tenant "${tenant}"`);
     try {
       const secret = await wrapper.unwrap(tenant, wrapped);
       if (secret.length !== KEY_BYTES) throw new RangeError(`it has ${secret.length} bytes`);
-      return { id, secret, stored };
+      return { id, secret };
     } catch (error) {
       const message = `"${wrapperId}" does not unwrap the data key of tenant "${tenant}": is it the key that had this id before?`;
       throw new ContentUnreadable('unavailable', message, error);
@@ -262,8 +310,9 @@ function missingMaster(id: string, what: string): ContentUnreadable {
   return new ContentUnreadable('unavailable', `${setting}, which wraps ${what}`);
 }
 
-function parsed(stored: string): StoredKey {
-  const [id = '', wrapperId = '', wrapped = ''] = stored.split(' ');
-  if (id.length !== KEY_ID_LENGTH) throw new ContentUnreadable('altered', 'a data key is malformed');
+/** @returns null: it is malformed */
+function parsed(stored: string): StoredKey | null {
+  const [, id, wrapperId, wrapped] = STORED_KEY.exec(stored) ?? [];
+  if (id === undefined || wrapperId === undefined || wrapped === undefined) return null;
   return { id, wrapperId, wrapped: Buffer.from(wrapped, 'base64') };
 }
