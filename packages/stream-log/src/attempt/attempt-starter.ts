@@ -51,8 +51,8 @@ export class AttemptStarter {
 
   /** @param cipher of the words in jobs */
   constructor(
-    redis: RedisConnection,
-    keys: KeySpace,
+    readonly redis: RedisConnection,
+    readonly keys: KeySpace,
     limits: LogLimits,
     readonly cipher: ContentCipher = PLAIN,
   ) {
@@ -71,7 +71,7 @@ export class AttemptStarter {
     const aloneAfter = Math.max(1, Math.min(ALONE_AFTER, maxAttempts - 1));
     const flags = [isNext ? 1 : '', isAlone ? 1 : ''];
     const args = [publish, limits.unfinishedRetentionMs, leaseToken, maxAttempts, aloneAfter, ...flags];
-    await this.cipher.warm(tenantOf(ref));
+    await this.#haveKeys(ref);
     const reply = await retryWhileUnavailable(() => run('begin', keys.ofJob(ref), args));
     const [outcome, values] = namedReply(reply);
     switch (outcome) {
@@ -105,6 +105,17 @@ export class AttemptStarter {
     const sealer = await contentsOf(this.cipher, ref).sealerAtHand();
     const reply = await closeJob(this.#scripts, sealer ? sealedClosing(sealer, closing) : closing);
     return reply.outcome === 'closed' ? reply.end.keptBytes : null;
+  }
+
+  /** Has at hand what opens the request, and what seals the answer: whatever cannot be had must not cost an attempt.
+   *  @throws ContentUnreadable `unavailable` */
+  async #haveKeys(ref: JobRef): Promise<void> {
+    const { cipher } = this;
+    await cipher.warm(tenantOf(ref));
+    if (!cipher.lacksKeyOf(tenantOf(ref))) return;
+    // a plain job, from before encryption was turned on; one that is gone must not leave a key
+    const isThere = await retryWhileUnavailable(() => this.redis.exists(this.keys.record(ref)));
+    if (isThere === 1) await contentsOf(cipher, ref).sealerAtHand();
   }
 
   async #readable(
