@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type EventId, type JobRef, jobRef, newRequestId } from '@millrace/contracts';
+import { type EventId, type JobRef, jobRef, ModelPrices, newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, startRedisCluster, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { AttemptStarter } from '../attempt/attempt-starter.ts';
 import { JobReader } from '../log/job-reader.ts';
 import { NewJob } from '../log/new-job.ts';
 import { saidBy } from '../log/said.ts';
+import { FairQueue } from '../registry/fair-queue.ts';
+import { UsageLedger } from '../registry/usage-ledger.ts';
+import { UsageSettlement } from '../registry/usage-settlement.ts';
 import { DONE, LogHarness, REQUEST, Recorder, say } from '../testing/log-harness.ts';
 import { type KeyWrapper, MasterKey } from './master-keys.ts';
 
@@ -309,5 +312,62 @@ describe('a key that cannot be had for a time', () => {
       }
     });
     expect(begun).toMatchObject({ kind: 'begun', request: { messages: [{ content: PROMPT }] } });
+  });
+
+  it('costs a job from before encryption no attempt, and one that is gone leaves no key', async () => {
+    await using plain = LogHarness.single(server.url);
+    const ref = await plain.job();
+    const real = new MasterKey('kms', randomBytes(32).toString('base64'));
+    let isAway = true;
+    const kms: KeyWrapper = {
+      wrap: async (tenant, bytes) => {
+        if (isAway) throw new Error('away');
+        return real.wrap(tenant, bytes);
+      },
+      unwrap: (tenant, bytes) => real.unwrap(tenant, bytes),
+    };
+    const cipher = plain.cipherWith(new Map([['kms', kms]]));
+    const starter = new AttemptStarter(plain.redis, plain.keys, plain.limits, cipher);
+    await expect(starter.begin(ref, newRequestId())).rejects.toMatchObject({ reason: 'unavailable' });
+    expect((await plain.reader.outline(ref))?.attempt).toBe(0);
+    isAway = false;
+    expect((await starter.begin(jobRef('gone', newRequestId()), newRequestId())).kind).toBe('missing');
+    expect(await plain.redis.hlen(plain.keys.dataKeys)).toBe(0);
+    expect(await starter.begin(ref, newRequestId())).toMatchObject({ kind: 'begun', attempt: 1 });
+  });
+
+  it('keeps the usage of no other job from being settled', async () => {
+    await using d = encrypted();
+    const ledger = new UsageLedger(d.redis, d.keys);
+    const fairQueue = new FairQueue(d.redis, d.keys, d.limits);
+    const limits = { maxQueued: 100, maxOpenPerTenant: 100, maxStoredBytesPerTenant: 1e9, maxTokensPerDay: null };
+    const lost = async (tenant: string) => {
+      const ref = jobRef(tenant, newRequestId());
+      const metered = { pipeline: 'chat', model: REQUEST.model, reservedTokens: 7 };
+      await fairQueue.admit({ ref, keptBytes: 1, requestBytes: 1, metered }, limits);
+      await d.job({}, ref);
+      // its worker dies
+      const writer = await d.begin(ref);
+      say(writer, 'a');
+      await writer.flush();
+      await d.canceller.cancel(ref, 'owner');
+      await fairQueue.retire({ ref, keptBytes: 1, usage: { total: 1, attempts: {} } });
+      return ref;
+    };
+    const unreadable = [await lost('away'), await lost('away'), await lost('away')];
+    await lost('here');
+    const away: KeyWrapper = {
+      wrap: () => Promise.reject(new Error('away')),
+      unwrap: () => Promise.reject(new Error('away')),
+    };
+    const stored = (await d.redis.hget(d.keys.dataKeys, 'away')) ?? '';
+    await d.redis.hset(d.keys.dataKeys, 'away', stored.replace(' m1 ', ' kms '));
+    const cipher = d.cipherWith(new Map<string, KeyWrapper>([...d.wrappers, ['kms', away]]));
+    const reader = new JobReader(d.redis, d.keys, cipher);
+    const settlement = new UsageSettlement(ledger, reader, new ModelPrices({}));
+    // two fill a page
+    expect(await settlement.sweep(2, { olderThanMs: -60_000 })).toBe(1);
+    expect(new Set(await ledger.unsettled(-60_000, 10))).toEqual(new Set(unreadable));
+    expect(await settlement.sweep(2, { olderThanMs: -60_000 })).toBe(0);
   });
 });

@@ -68,7 +68,7 @@ class Books {
 
   /** Settles whatever has ended by now. */
   settle(): Promise<number> {
-    return this.settlement.sweep(100, -60_000);
+    return this.settlement.sweep(100, { olderThanMs: -60_000 });
   }
 }
 

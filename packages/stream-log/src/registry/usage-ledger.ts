@@ -84,12 +84,13 @@ export class UsageLedger {
   }
 
   /** Ended jobs of which an attempt is missing, those that ended first at the beginning.
-   *  @param olderThanMs since they ended, milliseconds */
-  async unsettled(olderThanMs: number, limit: number): Promise<JobRef[]> {
+   *  @param olderThanMs since they ended, milliseconds
+   *  @param skip how many to leave out at the beginning */
+  async unsettled(olderThanMs: number, limit: number, skip = 0): Promise<JobRef[]> {
     const [seconds] = await this.redis.time();
     const latest = Number(seconds) * 1_000 - olderThanMs;
-    const refs = await this.redis.zrange(this.keys.unsettledJobs, '-inf', String(latest), 'BYSCORE', 'LIMIT', 0, limit);
-    return refs as JobRef[];
+    const range = [this.keys.unsettledJobs, '-inf', String(latest)] as const;
+    return (await this.redis.zrange(...range, 'BYSCORE', 'LIMIT', skip, limit)) as JobRef[];
   }
 
   /** Removes a job from the unsettled ones: nothing more can be learned of it. */

@@ -1,4 +1,12 @@
-import { estimatedTokens, eventId, eventPosition, type JobRef, type ModelPrices, saidBytes } from '@millrace/contracts';
+import {
+  estimatedTokens,
+  eventId,
+  eventPosition,
+  type JobRef,
+  type ModelPrices,
+  saidBytes,
+  tenantOf,
+} from '@millrace/contracts';
 import { ContentUnreadable } from '../errors.ts';
 import type { JobReader } from '../log/job-reader.ts';
 import { isFinished, type JobOutline } from '../log/record.ts';
@@ -7,6 +15,13 @@ import { type CountedAttempt, type UsageReport, usageOfAttempt } from './usage-r
 
 /** A worker that was told of a cancel may still be about to report, milliseconds. */
 const GRACE_MS = 5_000;
+
+interface SettlementSweep {
+  /** since they ended, milliseconds */
+  readonly olderThanMs?: number;
+  /** ends the sweep after the page that it is at */
+  readonly signal?: AbortSignal;
+}
 
 type SettledJob = Pick<JobOutline, 'ref' | 'status' | 'attempt' | 'model' | 'attemptUsage' | 'promptTokens'>;
 
@@ -40,17 +55,38 @@ export class UsageSettlement {
     await this.ledger.meter(job.ref, { ...report, attempts });
   }
 
-  /** Settles jobs that ended some seconds ago.
-   *  @returns how many were due */
-  async sweep(limit: number, olderThanMs = GRACE_MS): Promise<number> {
-    const refs = await this.ledger.unsettled(olderThanMs, limit);
-    for (const ref of refs) {
+  /** Settles all jobs that ended some seconds ago. Those whose key cannot be had now are left to the next sweep, and hold no
+   *  others back.
+   *  @param page how many to settle at once
+   *  @returns how many were settled */
+  async sweep(page: number, { olderThanMs = GRACE_MS, signal }: SettlementSweep = {}): Promise<number> {
+    const waiting = new Set<string>();
+    for (let settled = 0, left = 0; ; ) {
+      const refs = await this.ledger.unsettled(olderThanMs, page, left);
+      const done = await Promise.all(refs.map((ref) => this.#settleUnless(waiting, ref)));
+      const count = done.filter(Boolean).length;
+      settled += count;
+      left += refs.length - count;
+      if (refs.length < page || signal?.aborted) return settled;
+    }
+  }
+
+  /** @param waiting tenants whose key could not be had in this sweep: it is not asked for again. May get another one
+   *  @returns whether the job is no longer unsettled */
+  async #settleUnless(waiting: Set<string>, ref: JobRef): Promise<boolean> {
+    const tenant = tenantOf(ref);
+    if (waiting.has(tenant)) return false;
+    try {
       const job = await this.reader.outline(ref);
       // Redis has lost it, or it was erased: there is nothing to learn
       if (job === null) await this.ledger.giveUp(ref);
-      else await this.settle(job).catch(nullIfUnreadable);
+      else await this.settle(job);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ContentUnreadable)) throw error;
+      waiting.add(tenant);
+      return false;
     }
-    return refs.length;
   }
 
   /** Estimates what an attempt has used: its prompt, and what the log still has of its answer. */
@@ -79,11 +115,5 @@ export class UsageSettlement {
 /** What was altered, or whose key is destroyed, counts nothing. */
 function nullIfLost(error: unknown): null {
   if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
-  throw error;
-}
-
-/** A job whose key cannot be had now is settled later: others must not wait for it. */
-function nullIfUnreadable(error: unknown): null {
-  if (error instanceof ContentUnreadable) return null;
   throw error;
 }

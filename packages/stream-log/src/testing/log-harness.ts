@@ -72,7 +72,7 @@ export class LogHarness implements AsyncDisposable {
   constructor(
     connect: () => RedisConnection,
     limits: Partial<LogLimits> = {},
-    wrappers: ReadonlyMap<string, KeyWrapper> = new Map(),
+    readonly wrappers: ReadonlyMap<string, KeyWrapper> = new Map(),
   ) {
     this.#connect = connect;
     this.redis = this.connection();

@@ -6,28 +6,29 @@ import { CONTENT_CIPHER, LOGGER } from '../../tokens.ts';
 /** Moves the data keys of tenants to the master key that comes first in the settings. @see docs/encryption.md */
 @Injectable()
 export class MasterKeyRotation {
-  #unused = '';
-  #missing = '';
+  /** what was logged of master keys: not again as long as it is so */
+  #unused: readonly string[] = [];
+  #missing: readonly string[] = [];
 
   constructor(
     @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** One pass. Says when another master key wraps nothing any more, which is when it may leave the settings. */
-  async run(): Promise<void> {
+  /** One pass. Says once of each other master key that it wraps nothing any more, which is when it may leave the settings. */
+  async run(signal: AbortSignal): Promise<void> {
     if (!this.cipher.hasOldKeys) return;
-    const report = await this.cipher.rewrapAll();
+    const report = await this.cipher.rewrapAll(signal);
     if (report === null) return;
-    const { rewrapped, unused, missing } = report;
+    const { rewrapped, current, unused, missing } = report;
+    const malformed = report.malformed.length;
     if (rewrapped > 0) this.logger.info({ tenants: rewrapped }, 'data keys wrapped anew');
-    if (missing.length > 0 && this.#missing !== missing.join()) {
-      this.logger.error({ masterKeys: missing }, 'master keys are missing that wrap data keys');
-    }
-    if (unused.length > 0 && this.#unused !== unused.join()) {
-      this.logger.info({ masterKeys: unused }, 'master keys wrap no data key');
-    }
-    this.#missing = missing.join();
-    this.#unused = unused.join();
+    if (malformed > 0) this.logger.error({ tenants: malformed }, 'data keys are malformed, and were left as they are');
+    const lost = missing.filter((id) => !this.#missing.includes(id));
+    if (lost.length > 0) this.logger.error({ masterKeys: lost }, 'master keys are missing that wrap data keys');
+    const free = unused.filter((id) => !this.#unused.includes(id));
+    if (free.length > 0) this.logger.info({ masterKeys: free, inUse: current }, 'master keys wrap no data key');
+    this.#missing = missing;
+    this.#unused = unused;
   }
 }

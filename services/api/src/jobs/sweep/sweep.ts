@@ -48,7 +48,9 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   #adrift: ReadonlyMap<JobRef, EventId> = new Map();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
-  #stopped = false;
+  /** what a key management service may hold up, each once at a time: the sweep does not wait for it */
+  readonly #beside = new Map<() => Promise<unknown>, Promise<void>>();
+  readonly #stop = new AbortController();
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
@@ -67,14 +69,19 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
   }
 
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   onApplicationBootstrap(): void {
     this.#schedule();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
+    await Promise.all(this.#beside.values());
   }
 
   /** Checks all unfinished jobs once, and those that callers of this node wait for. A page that fails is left to the next
@@ -102,16 +109,26 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     requeued += await this.#orZero(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
     await this.fairQueue.pruneStale();
-    await this.#settleUsage();
+    this.#runBeside(this.#settleUsage);
+    this.#runBeside(this.#rotate);
     await this.#purgeExpired();
-    await this.rotation.run();
     return requeued;
   }
 
   /** Counts what nobody has reported of ended jobs, before their records expire. */
-  async #settleUsage(): Promise<void> {
-    let due = BATCH;
-    while (due === BATCH && !this.#stopped) due = await this.settlement.sweep(BATCH);
+  readonly #settleUsage = () => this.settlement.sweep(BATCH, { signal: this.#stop.signal });
+
+  readonly #rotate = () => this.rotation.run(this.#stop.signal);
+
+  #runBeside(task: () => Promise<unknown>): void {
+    if (this.#beside.has(task) || this.#stopped) return;
+    const run = task()
+      .then(
+        () => undefined,
+        (error: unknown) => this.logger.debug({ err: error }, 'sweep failed'),
+      )
+      .finally(() => this.#beside.delete(task));
+    this.#beside.set(task, run);
   }
 
   /** Removes jobs and threads from the lists whose record has expired. */
