@@ -21,6 +21,7 @@ const ROOMS = {
     relay: ['http', 'health', 'server', 'auth', 'quota', 'jobs', 'threads'],
     console: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay'],
     routes: ['http', 'health', 'auth', 'credentials', 'quota', 'jobs', 'threads', 'relay', 'console'],
+    demonstration: ['auth', 'jobs', 'routes'],
   },
   worker: {
     pipelines: [],

@@ -20,13 +20,18 @@ const { services } = parse(readFileSync(inProject('docker-compose.yml'), 'utf8')
 /** What the image sets or the compose file decides by itself. */
 const OWN = new Set(['MILLRACE_WEB_ROOT', 'MILLRACE_WORKER_HEALTH_PORT', 'PORT', 'HOST']);
 
+/** What containers must not have. */
+const NEVER = new Set(['MILLRACE_DEMONSTRATION']);
+
 describe('docker compose', () => {
   it.each([
     ['api', apiSettingsSchema],
     ['worker', workerSettingsSchema],
   ])('passes every setting of the %s on', (name, schema) => {
     const passed = services[name]?.environment ?? {};
-    expect(Object.keys(schema.shape).filter((setting) => !OWN.has(setting) && !(setting in passed))).toEqual([]);
+    const wanted = Object.keys(schema.shape).filter((setting) => !OWN.has(setting) && !NEVER.has(setting));
+    expect(wanted.filter((setting) => !(setting in passed))).toEqual([]);
+    expect(Object.keys(passed).filter((setting) => NEVER.has(setting))).toEqual([]);
   });
 
   it('gives nginx the defaults that it has without containers', () => {

@@ -15,7 +15,7 @@ const backoffMs = (crashes) => Math.min(longestBackoffMs, firstBackoffMs * 2 ** 
 
 /**
  * Keeps one child running: a crash after it was ready starts it again with a growing pause, a crash before that, or
- * many in a short time, is given up. Emits `problem` once when it gives up.
+ * many in a short time, is given up. Emits `line` for each line of its output, and `problem` once when it gives up.
  */
 export class KeptChild extends EventEmitter {
   /** @type {number[]} times of the recent crashes */
@@ -24,6 +24,7 @@ export class KeptChild extends EventEmitter {
   #restart;
   #stopped = false;
   #wasReady = false;
+  #isStruck = false;
   /** @type {Child} */
   #child;
 
@@ -69,8 +70,15 @@ export class KeptChild extends EventEmitter {
     this.#child.kill();
   }
 
+  /** Kills the child as a crash would, and starts it again. However often that happens, it is not given up. */
+  strike() {
+    this.#isStruck = true;
+    this.#child.kill();
+  }
+
   #launch() {
     const child = new Child(this.spec);
+    child.on('line', (line) => this.emit('line', line));
     child.once('exit', () => this.#exited());
     return child;
   }
@@ -78,16 +86,26 @@ export class KeptChild extends EventEmitter {
   #exited() {
     // A crash before it was ready is reported by ready().
     if (this.#stopped || !this.#wasReady) return;
+    if (this.#isStruck) {
+      this.#isStruck = false;
+      this.#startAgain('was killed, as somebody asked on the page', firstBackoffMs);
+      return;
+    }
     const now = Date.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < crashesForgivenWithin.ms), now];
     if (this.#crashes.length > crashesForgivenWithin.count) {
       this.emit('problem', this.#crashReport(`${this.spec.name} keeps crashing`));
       return;
     }
-    const pauseMs = backoffMs(this.#crashes.length);
-    console.log(
-      `${this.spec.name} ended unexpectedly (${this.#child.ended}); it starts again in ${formatSeconds(pauseMs)}`,
-    );
+    this.#startAgain(`ended unexpectedly (${this.#child.ended})`, backoffMs(this.#crashes.length));
+  }
+
+  /**
+   * @param {string} why
+   * @param {number} pauseMs
+   */
+  #startAgain(why, pauseMs) {
+    console.log(`${this.spec.name} ${why}; it starts again in ${formatSeconds(pauseMs)}`);
     this.#restart = setTimeout(() => {
       this.#child = this.#launch();
     }, pauseMs);

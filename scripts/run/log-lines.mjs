@@ -9,7 +9,7 @@ const shownLevels = new Set(['warn', 'error', 'fatal']);
  * @returns {string | null}
  */
 export function readableWarning(line) {
-  const entry = parse(line);
+  const entry = entryOf(line);
   if (entry === null) return line.trim() === '' ? null : line;
   const level = String(entry['level']);
   if (!shownLevels.has(level)) return null;
@@ -43,10 +43,11 @@ function describe(detail) {
 }
 
 /**
+ * The fields of a line of a log; null: it is no JSON.
  * @param {string} line
  * @returns {Record<string, unknown> | null}
  */
-function parse(line) {
+export function entryOf(line) {
   if (!line.startsWith('{')) return null;
   try {
     return JSON.parse(line);

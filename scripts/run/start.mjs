@@ -1,10 +1,11 @@
 /**
- * `npm start`: the whole of Millrace from one command: Redis, a model (simulated unless the environment names one), one
- * worker, one API with the page. `--verbose` shows every line of their logs. The process that started it may send `reload`:
- * then a new worker reads the agents anew, and the old one hands over what it runs.
+ * `npm start`: the whole of Millrace from one command: Redis, a model (simulated unless the environment names one), two
+ * workers, or one with code of the user's own, one API with the page. `--verbose` shows every line of their logs. The
+ * process that started it may send `reload`: then a new worker reads the agents anew, and the old one hands over what it runs.
  */
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import { totalmem } from 'node:os';
 import path from 'node:path';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { ensureRunningDependencies } from '../setup/dependencies.mjs';
@@ -22,6 +23,7 @@ import { makePrivate } from './private-folder.mjs';
 import { httpReady, listeningLine, redisReady } from './readiness.mjs';
 import { redisCommand, waitForEarlierRedis } from './redis-command.mjs';
 import { stopSignals } from './stop-signals.mjs';
+import { WorkerKiller } from './worker-killer.mjs';
 
 const verbose = process.argv.includes('--verbose');
 const logDirectory = path.join(stateDirectory, 'logs');
@@ -30,6 +32,14 @@ const port = Number(process.env['PORT'] || '8080');
 
 /** Longer than the time the services take to drain, see MILLRACE_DRAIN_MS and MILLRACE_WORKER_GRACE_MS. */
 const serviceGraceMs = 45_000;
+
+/** A second worker takes about 250 MB. */
+const hasRoomForTwo = totalmem() > 3e9;
+
+/** A demonstration should not be waited for: a killed worker is missed within 5 s. */
+const soonMissed = { MILLRACE_WORKER_LOCK_MS: '4000', MILLRACE_WORKER_STALL_CHECK_MS: '1000' };
+
+const killer = new WorkerKiller();
 
 /** In the order of their start; they are stopped in the opposite order. @type {KeptChild[]} */
 const children = [];
@@ -99,15 +109,19 @@ async function startSimulatedModel() {
   return { OPENAI_BASE_URL: `http://127.0.0.1:${modelPort}/v1`, OPENAI_API_KEY: 'simulated' };
 }
 
-/** @param {NodeJS.ProcessEnv} settings */
-async function startWorker(settings) {
+/**
+ * @param {NodeJS.ProcessEnv} settings
+ * @param {NodeJS.ProcessEnv} [defaults] where the environment says nothing else
+ */
+async function startWorker(settings, defaults = {}) {
   const healthPort = await freePort();
-  return await startChild(
+  const worker = await startChild(
     {
       name: 'worker',
       command: process.execPath,
       args: ['--enable-source-maps', '--min-semi-space-size=16', inProject('services/worker/dist/main.js')],
       env: {
+        ...defaults,
         ...workerEnvironment(),
         NODE_ENV: 'production',
         ...settings,
@@ -116,6 +130,18 @@ async function startWorker(settings) {
     },
     (_, signal) => httpReady(`http://127.0.0.1:${healthPort}/readyz`, signal),
   );
+  worker.on('line', (line) => killer.note(worker, line));
+  return worker;
+}
+
+/**
+ * Two workers, so that one can watch one take over from the other. Code of the user's own gets one, with the times as they are
+ * shipped: it may keep things in memory, or hold its worker up.
+ * @param {NodeJS.ProcessEnv} settings
+ */
+async function startWorkers(settings) {
+  if (settings['MILLRACE_GRAPHS'] || process.env['MILLRACE_PIPELINES']) return [await startWorker(settings)];
+  return await Promise.all((hasRoomForTwo ? [1, 2] : [1]).map(() => startWorker(settings, soonMissed)));
 }
 
 /** @param {NodeJS.ProcessEnv} settings */
@@ -125,15 +151,23 @@ async function startApi(settings) {
   const webRoot = process.env['MILLRACE_WEB_ROOT'] || inProject('services/web/dist');
   const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: webRoot };
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  await startChild(
+  const api = await startChild(
     {
       name: 'api',
       command: process.execPath,
       args: ['--enable-source-maps', inProject('services/api/dist/main.js')],
-      env: { ...defaults, ...apiEnvironment(), NODE_ENV: 'production', ...own, ...settings },
+      env: { ...defaults, ...demonstration(), ...apiEnvironment(), NODE_ENV: 'production', ...own, ...settings },
     },
     (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
   );
+  api.on('line', (line) => killer.obey(line));
+}
+
+/** The killer needs lines of level `info`, and nobody else's machine may be served. */
+function demonstration() {
+  const level = process.env['MILLRACE_LOG_LEVEL'] || 'info';
+  const isOurs = ['127.0.0.1', '::1', 'localhost'].includes(host);
+  return isOurs && ['info', 'debug', 'trace'].includes(level) ? { MILLRACE_DEMONSTRATION: 'kill-worker' } : {};
 }
 
 async function startAll() {
@@ -148,8 +182,8 @@ async function startAll() {
   const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name
   const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
-  const [worker] = await Promise.all([startWorker(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
-  reloadOnRequest(worker, workerSettings);
+  const [workers] = await Promise.all([startWorkers(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
+  reloadOnRequest(workers, workerSettings);
   console.log(
     banner({
       url: publicUrl(host, port),
@@ -165,16 +199,16 @@ async function startAll() {
 }
 
 /**
- * @param {KeptChild} first
+ * @param {KeptChild[]} first
  * @param {NodeJS.ProcessEnv} settings
  */
 function reloadOnRequest(first, settings) {
-  let worker = first;
+  let workers = first;
   const reload = async () => {
     try {
       const successor = await startWorker(settings);
-      await endChild(worker);
-      worker = successor;
+      await Promise.all(workers.map(endChild));
+      workers = [successor];
       console.log('the worker has read its agents anew');
     } catch (error) {
       // the old one goes on: a mistake in an agent ends nothing

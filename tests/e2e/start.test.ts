@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startModel } from '@millrace/simulated-model';
-import { Child, freePort, readSse } from '@millrace/testing';
+import { Child, eventually, freePort, readSse } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { hasChromium, launchChromium } from './chromium.ts';
+import { answerOf, ask, ends } from './page-harness.ts';
 import { idOf } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -26,6 +28,7 @@ async function start(port: number, settings: NodeJS.ProcessEnv = {}): Promise<Ch
 }
 
 interface Process {
+  readonly pid: number;
   readonly commandLine: string;
   readonly environment: string;
 }
@@ -40,10 +43,16 @@ async function childrenOf(pid: number): Promise<Process[]> {
           (await readFile(`/proc/${child}/${file}`, 'utf8')).replaceAll('\0', ' '),
         ),
       );
-      return [{ commandLine, environment } as Process, ...(await childrenOf(child))];
+      return [{ pid: child, commandLine, environment } as Process, ...(await childrenOf(child))];
     }),
   );
   return below.flat();
+}
+
+/** Which processes are workers themselves, without what keeps them. */
+async function workersOf({ pid }: Child): Promise<number[]> {
+  const isWorker = ({ commandLine }: Process) => /services.worker/.test(commandLine) && !/tether/.test(commandLine);
+  return (await childrenOf(pid)).filter(isWorker).map((process) => process.pid);
 }
 
 /** What in a folder other users of this machine could read or list. */
@@ -56,6 +65,7 @@ async function openToOthers(folder: string): Promise<string[]> {
 
 /** Only Linux shows how other processes were started. */
 const onLinux = process.platform === 'linux' ? it : it.skip;
+const onLinuxInChromium = hasChromium ? onLinux : it.skip;
 
 describe('npm start', () => {
   it('serves, says that the model is simulated, stops on Ctrl-C, keeps its answers, and serves a page of yours', async () => {
@@ -120,4 +130,34 @@ describe('npm start', () => {
       expect((await millrace.stop(60_000)).code).toBe(0);
     },
   );
+
+  onLinuxInChromium('kills the worker of an answer on request: another one gives the whole answer', async () => {
+    const port = await freePort();
+    await using millrace = await start(port);
+    const before = await workersOf(millrace);
+    expect(before).toHaveLength(2);
+    await using browser = await launchChromium();
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${port}`);
+    await ask(page, 'Why is the sky blue?');
+    const panel = page.locator('.demonstration');
+    for (const death of [1, 2]) {
+      await answerOf(page).locator('.markdown').filter({ hasText: 'a' }).waitFor();
+      await panel.getByRole('button', { name: 'Kill the worker' }).click();
+      await answerOf(page)
+        .getByText(`attempt ${death + 1} starts the answer afresh`)
+        .waitFor();
+      await panel.getByText(/Another worker took over after/).waitFor();
+    }
+    await ends(page);
+    expect(millrace.lines.filter((line) => line.includes('worker was killed, as somebody asked'))).toHaveLength(2);
+    const jobs = (await (await fetch(`http://127.0.0.1:${port}/jobs`)).json()) as { items: { id: string }[] };
+    const job = await (await fetch(`http://127.0.0.1:${port}/jobs/${jobs.items[0]?.id}`)).json();
+    expect(job).toMatchObject({ status: 'completed', attempt: 3 });
+    const after = await eventually(async () => {
+      const workers = await workersOf(millrace);
+      return workers.length === 2 && workers;
+    });
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+  });
 });

@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
 import { type Authenticator, authenticateBeforeBodies } from './auth/authenticator.ts';
+import { announceDemonstration, DemonstrationModule } from './demonstration/demonstration.module.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
 import { OpenStreams } from './relay/open-streams.ts';
@@ -61,11 +62,16 @@ export async function createApp(
   const adapter = fastifyAdapter(settings, stalledReaders);
   const fastify = adapter.getInstance();
   const connections = new Connections(fastify);
+  const demonstration = settings.MILLRACE_DEMONSTRATION;
   const nest = await NestFactory.create<NestFastifyApplication>(
-    appModule({ settings, logger, redisFactory, stalledReaders, authenticator }, modules),
+    appModule(
+      { settings, logger, redisFactory, stalledReaders, authenticator },
+      demonstration === undefined ? modules : [...modules, DemonstrationModule],
+    ),
     adapter,
     { bodyParser: false, logger: new NestLog(logger), abortOnError: false },
   );
+  if (demonstration !== undefined) announceDemonstration(nest, demonstration);
   const streams = nest.get(OpenStreams);
   authenticateBeforeBodies(fastify, nest.get(AUTHENTICATOR));
   const metrics = nest.get(Metrics);

@@ -95,6 +95,14 @@ describe('the settings of the API', () => {
     expect(load({ ...everyPage, ...keys }).MILLRACE_CORS_ORIGINS).toEqual(['*']);
   });
 
+  it('demonstrate on this machine alone', () => {
+    const demonstration = { MILLRACE_DEMONSTRATION: 'kill-worker' };
+    expect(load(demonstration).MILLRACE_DEMONSTRATION).toBe('kill-worker');
+    const open = { HOST: '0.0.0.0', MILLRACE_AUTH: 'none' };
+    expect(load(open).MILLRACE_DEMONSTRATION).toBeUndefined();
+    expect(() => load({ ...open, ...demonstration })).toThrow(/MILLRACE_DEMONSTRATION.*must not be set/s);
+  });
+
   it('accept names and addresses as hosts, without a port', () => {
     const names = load({ MILLRACE_ALLOWED_HOSTS: 'Chat.Example, 10.0.0.1,[fd00::5],my_api' }).MILLRACE_ALLOWED_HOSTS;
     expect(names).toEqual(['chat.example', '10.0.0.1', '[fd00::5]', 'my_api']);

@@ -200,6 +200,12 @@ export const apiSettingsSchema = z
       .optional()
       .describe('File that the lines of the audit log are added to. Default: among the other lines of the log'),
     MILLRACE_WEB_ROOT: z.string().optional().describe('Folder of the built web page, which is served at /'),
+    MILLRACE_DEMONSTRATION: z
+      .enum(['kill-worker'])
+      .optional()
+      .describe(
+        'Given by `npm start` alone, which obeys: its page then has a button that kills the worker of an answer. Only with a loopback HOST',
+      ),
   })
   .check(recordOutlivesLog)
   .check(encryptsCheckpoints, hasNamedKms)
@@ -209,6 +215,13 @@ export const apiSettingsSchema = z
         code: 'custom',
         path: ['MILLRACE_AUTH'],
         message: `must be set when HOST is not loopback: everybody who reaches ${settings.HOST} would be admin`,
+      });
+    }
+    if (settings.MILLRACE_DEMONSTRATION !== undefined && !LOOPBACK.has(settings.HOST)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['MILLRACE_DEMONSTRATION'],
+        message: 'must not be set when HOST is not loopback: it is for trying out on one machine',
       });
     }
     const kinds = settings.MILLRACE_AUTH ?? [];

@@ -1,5 +1,5 @@
 import type { ContentPart } from '@millrace/client';
-import type { ConversationSnapshot, ConversationStore } from '@millrace/client/conversation';
+import type { AssistantMessage, ConversationSnapshot, ConversationStore } from '@millrace/client/conversation';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../ui/button.tsx';
@@ -8,12 +8,12 @@ import { Announcer } from './announcer.tsx';
 import { type Choice, choiceOf, optionsOf, Pickers, useOffer } from './choices.tsx';
 import { Composer } from './composer.tsx';
 import { ConnectionNotice } from './connection-notice.tsx';
+import { DemonstrationPanel } from './demonstration-panel.tsx';
 import { Failure } from './failure.tsx';
 import { useFollowEnd } from './follow-end.ts';
 import { type MessageActions, MessageList } from './message-list.tsx';
 import { PageMenu } from './page-menu.tsx';
 import { QuestionForms } from './question-form.tsx';
-import { connections } from './service.ts';
 import { ShareDialog } from './share-dialog.tsx';
 import { titleOf } from './sidebar.tsx';
 import { Welcome } from './welcome.tsx';
@@ -104,7 +104,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
       <div className="chat-foot">
         <div className="chat-foot-column">
           <ConnectionNotice connection={connection} />
-          {isBusy && <Demonstration />}
+          {isBusy && <DemonstrationPanel answer={openAnswer(messages)} />}
           <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
             <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>
@@ -113,23 +113,6 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
       <Announcer messages={messages} />
       {isSharing && <ShareDialog threadId={threadId} onClose={() => setIsSharing(false)} />}
     </main>
-  );
-}
-
-/** Shows what Millrace is for: the answer goes on where it was. */
-function Demonstration() {
-  const [cuts, setCuts] = useState(0);
-  const cut = () => {
-    connections.cut();
-    setCuts(cuts + 1);
-  };
-  return (
-    <p className="demonstration">
-      <Button kind="quiet" onClick={cut}>
-        Cut the connection
-      </Button>
-      {cuts > 0 && <span className="field-hint">Cut {cuts === 1 ? 'once' : `${cuts} times`}. Nothing is missing.</span>}
-    </p>
   );
 }
 
@@ -178,6 +161,10 @@ function useEscape(isActive: boolean, work: () => void): void {
     document.addEventListener('keydown', onKeyDown);
     return () => document.removeEventListener('keydown', onKeyDown);
   }, [isActive, onKeyDown]);
+}
+
+function openAnswer(messages: ConversationSnapshot['messages']): AssistantMessage | undefined {
+  return messages.findLast((message) => message.role === 'assistant');
 }
 
 function titled({ title }: ConversationSnapshot): Readonly<Record<string, string>> {
