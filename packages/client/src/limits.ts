@@ -8,7 +8,7 @@ export interface TenantLimits {
   readonly queuedJobs?: number | null;
   /** jobs that run at a time */
   readonly activeJobs?: number | null;
-  /** open streams on one node */
+  /** open streams on all nodes */
   readonly streams?: number | null;
   /** bytes that its jobs and threads take up */
   readonly storedBytes?: number | null;

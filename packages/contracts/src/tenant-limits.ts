@@ -28,7 +28,7 @@ export const limitOverridesSchema = z.strictObject({
     .describe('Requests within a minute, those that watch or cancel aside.'),
   queuedJobs: limitSchema.exactOptional().describe('Unfinished jobs: those that wait and those that run.'),
   activeJobs: limitSchema.exactOptional().describe('Jobs that run at a time, on all workers together.'),
-  streams: limitSchema.exactOptional().describe('Open streams on one node, with requests that wait for an answer.'),
+  streams: limitSchema.exactOptional().describe('Open streams on all nodes, with requests that wait for an answer.'),
   storedBytes: limitSchema
     .exactOptional()
     .describe('Bytes that prompts, answers, records and threads take up in Redis.'),

@@ -56,6 +56,7 @@ export {
   PipelineAnnouncements,
 } from './registry/pipeline-announcements.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
+export { type ShareRequest, StreamShares } from './registry/stream-shares.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
 export { type DayUsage, UsageLedger } from './registry/usage-ledger.ts';
 export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';

@@ -146,7 +146,7 @@ export const apiSettingsSchema = z
     MILLRACE_MAX_STREAMS_PER_TENANT: integer()
       .min(1)
       .default(1000)
-      .describe('Open streams of one tenant on one node, including waiting requests, before its next one gets 429'),
+      .describe('Open streams of one tenant on all nodes, including waiting requests, before its next one gets 429'),
     MILLRACE_MAX_TIMEOUT_MS: milliseconds(1)
       .default(600_000)
       .describe('Longest duration of an attempt, milliseconds; caps timeoutMs and is its default'),

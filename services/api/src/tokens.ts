@@ -17,6 +17,7 @@ export const JOB_CATALOGUE = Symbol('JobCatalogue');
 export const USAGE_LEDGER = Symbol('UsageLedger');
 export const USAGE_SETTLEMENT = Symbol('UsageSettlement');
 export const LIMIT_DIRECTORY = Symbol('LimitDirectory');
+export const STREAM_SHARES = Symbol('StreamShares');
 export const TENANT_SLOTS = Symbol('TenantSlots');
 export const IDEMPOTENCY_KEYS = Symbol('IdempotencyKeys');
 export const THREADS = Symbol('Threads');

@@ -146,6 +146,16 @@ export class KeySpace {
     return `${this.#registry}:workers`;
   }
 
+  /** hash: API node → `<open> <granted>`: the tenant's streams, see `share.lua` */
+  streamSharesOf(tenant: string): string {
+    return `${this.#registry}:tenant:${tenant}:streams`;
+  }
+
+  /** hash: API node → last seen, ms: its shares of streams end with it */
+  get streamNodes(): string {
+    return `${this.#registry}:stream-nodes`;
+  }
+
   /** hash: process → `<seen, ms> <what it tells of itself, JSON>` */
   get reports(): string {
     return `${this.#registry}:reports`;

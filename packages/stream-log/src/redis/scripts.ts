@@ -35,6 +35,7 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     unreserve: [1],
     report: [3],
     survey: [5],
+    share: [2],
   },
   encryption: { rewrap: [1] },
 });

@@ -16,7 +16,6 @@ const LISTED_DAYS = 30;
 export interface TenantRow {
   readonly tenant: string;
   readonly limits: TenantLimits;
-  /** `streams`: on all nodes */
   readonly use: Readonly<Record<LimitName, number>>;
   /** which limits an admin has set */
   readonly overrides: readonly LimitName[];
@@ -47,7 +46,7 @@ export class ListTenants {
   }): Promise<{ items: TenantRow[]; nextCursor: string | null }> {
     const { caller, limit, cursor = '' } = query;
     const today = Math.floor(Date.now() / DAY_MS);
-    const [keys, { processes, tenants }, usage] = await Promise.all([
+    const [keys, { tenants }, usage] = await Promise.all([
       this.credentials.listKeys(),
       this.reports.survey({ watches: false }),
       this.readUsage.run({ caller, from: today, to: today, by: 'tenant' }),
@@ -59,10 +58,9 @@ export class ListTenants {
     const items = await Promise.all(
       names.map(async (tenant): Promise<TenantRow> => {
         const { limits, use } = await this.limitTenant.show(tenant, caller);
-        const streams = processes.reduce((sum, { by }) => sum + (by.tenant[tenant]?.streams ?? 0), 0);
         const { tenant: _, ...used } = usage.find((row) => row.tenant === tenant) ?? NOTHING;
         return {
-          ...{ tenant, limits, use: { ...use, streams: Math.max(streams, use.streams) } },
+          ...{ tenant, limits, use },
           overrides: Object.keys(this.limits.overridesOf(tenant)) as LimitName[],
           today: used,
           keys: keys.filter((key) => key.tenant === tenant).length,

@@ -33,8 +33,8 @@ export class ServiceWatch implements OnApplicationShutdown {
   }
 
   /** @throws TooManyStreams */
-  open(reply: FastifyReply, caller: Caller): void {
-    this.quota.acquire(reply, caller);
+  async open(reply: FastifyReply, caller: Caller): Promise<void> {
+    await this.quota.acquire(reply, caller);
     if (reply.raw.destroyed) return;
     const watcher = new LiveAnswer(reply, () => this.#remove(watcher));
     if (this.readiness.drainSignal.aborted) {

@@ -25,7 +25,7 @@ export class WatchJob {
   /** @throws JobNotFound, AmbiguousId, TooManyStreams */
   async open(reply: FastifyReply, named: NamedJob): Promise<void> {
     const timeline = new Timeline();
-    this.quota.acquire(reply, named.caller);
+    await this.quota.acquire(reply, named.caller);
     let shown = sseFrame('job', await this.inspectJob.run(named, timeline));
     if (reply.raw.destroyed) return;
     const { promise: gone, resolve: leave } = Promise.withResolvers<void>();

@@ -315,14 +315,12 @@ function secondsUntilTomorrow(): number {
   return DAY_SECONDS - (Math.floor(Date.now() / 1_000) % DAY_SECONDS);
 }
 
-/** The caller's tenant has as many open streams on this node as it may have. */
+/** The caller's tenant has as many open streams as it may have. */
 export class TooManyStreams extends Problem {
   constructor(max: number) {
-    super(
-      'RATE_LIMITED',
-      `You have ${max} open streams on this node, the limit (streams); close one, or try again later.`,
-      { headers: limitReached({ name: 'streams', max }, 5) },
-    );
+    super('RATE_LIMITED', `You have ${max} open streams, the limit (streams); close one, or try again later.`, {
+      headers: limitReached({ name: 'streams', max }, 5),
+    });
   }
 }
 

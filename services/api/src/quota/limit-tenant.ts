@@ -31,6 +31,7 @@ export class LimitTenant {
   ) {
     // on each node: one that did not yet know it may have admitted a job with the old limit
     limits.onChanged((tenant) => {
+      streams.limitChanged(tenant);
       ledger.limit(tenant, limits.limitsOf(tenant).tokensPerDay).catch(() => {
         // Redis is away, which its connection logs: the next admission brings the limit
       });
@@ -57,16 +58,17 @@ export class LimitTenant {
   }
 
   async #useOf(tenant: string): Promise<TenantUse> {
-    const [jobs, storedBytes, { used, reserved }, requestsPerMinute, activeJobs] = await Promise.all([
+    const [jobs, storedBytes, { used, reserved }, requestsPerMinute, activeJobs, streams] = await Promise.all([
       this.catalogue.openJobsOf(tenant),
       this.catalogue.storedBytesOf(tenant),
       this.ledger.today(tenant),
       this.requests.usedBy(tenant),
       this.slots.shareOf(tenant),
+      this.streams.openStreamsOf(tenant),
     ]);
     const use: Record<LimitName, number> = {
       ...{ requestsPerMinute, storedBytes, tokensPerDay: used + reserved },
-      ...{ queuedJobs: jobs.open, activeJobs: jobs.active, streams: this.streams.openStreamsOf(tenant) },
+      ...{ queuedJobs: jobs.open, activeJobs: jobs.active, streams },
     };
     return { limits: inOrder({ ...this.limits.limitsOf(tenant), activeJobs }), use: inOrder(use) };
   }

@@ -15,11 +15,6 @@ export class TenantPermits {
     return this.#held.get(tenant) ?? 0;
   }
 
-  /** All tenants that hold some. */
-  get holders(): ReadonlyMap<string, number> {
-    return this.#held;
-  }
-
   /** Gives back a permit that was acquired. */
   release(tenant: string): void {
     const held = (this.#held.get(tenant) ?? 0) - 1;

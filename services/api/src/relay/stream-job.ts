@@ -44,8 +44,8 @@ export class StreamJob {
     begin: (job: JobOutline) => Beginning | null | Promise<Beginning | null>,
   ): Promise<void> {
     const { caller } = named;
-    this.quota.acquire(reply, caller);
-    const job = await this.access.get(named);
+    // side by side, so that the count costs no time
+    const [job] = await Promise.all([this.access.get(named), this.quota.acquire(reply, caller)]);
     const beginning = await begin(job);
     if (beginning === null) return;
     const followed = cancels ? { ...job, onDisconnect: 'cancel' as const } : job;

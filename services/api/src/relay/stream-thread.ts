@@ -52,7 +52,7 @@ export class StreamThread {
       this.relay.sendHead(reply, format);
       return;
     }
-    this.quota.acquire(reply, caller);
+    await this.quota.acquire(reply, caller);
     const lease = new ThreadLease();
     await this.relay.connect(reply, {
       names: { requestId: requestIdOf(reply.request, reply), threadId },

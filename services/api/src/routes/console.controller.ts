@@ -37,9 +37,9 @@ export class ConsoleController {
 
   @Get('now')
   @Requires('service:read')
-  now(@TheCaller() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  async now(@TheCaller() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     negotiate(request.headers.accept, ['text/event-stream']);
-    this.watch.open(reply, caller);
+    return this.watch.open(reply, caller);
   }
 
   @Get('jobs')

@@ -85,7 +85,7 @@ export class DurableStreamsController {
   }
 
   async #poll(reply: FastifyReply, named: NamedJob, query: DurableQuery): Promise<void> {
-    this.quota.acquire(reply, named.caller);
+    await this.quota.acquire(reply, named.caller);
     const gone = new AbortController();
     const leave = () => gone.abort();
     reply.raw.once('close', leave);

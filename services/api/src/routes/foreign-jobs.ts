@@ -75,7 +75,7 @@ export class ForeignJobs {
   async stream(exchange: Exchange, asked: ForeignRequest, format: StreamFormat): Promise<void> {
     const { reply } = exchange;
     const { caller } = asked;
-    this.quota.acquire(reply, caller);
+    await this.quota.acquire(reply, caller);
     using job = await this.create(exchange, asked, { follows: true });
     const { place } = job;
     const stream = { job, place, format, from: null, isCreator: true, credential: caller.credential };
@@ -93,7 +93,7 @@ export class ForeignJobs {
   ): Promise<void> {
     const { reply } = exchange;
     const { caller } = asked;
-    this.quota.acquire(reply, caller);
+    await this.quota.acquire(reply, caller);
     using _held = this.streams.holdWhole();
     using job = await this.create(exchange, asked, { follows: false });
     const { jobId } = job;
@@ -113,7 +113,7 @@ export class ForeignJobs {
     { job, caller, cancels }: { readonly job: JobOutline; readonly caller: Caller; readonly cancels: boolean },
     collectorOf: (job: StreamedJob) => AnswerCollector | Promise<AnswerCollector>,
   ): Promise<void> {
-    this.quota.acquire(reply, caller);
+    await this.quota.acquire(reply, caller);
     using _held = this.streams.holdWhole();
     const { jobId, tenant } = job;
     nameRequest(reply, jobId);

@@ -44,7 +44,7 @@ export class JobsController {
   ): Promise<void> {
     const wanted = this.answer.wantedBy(request);
     const chosenId = chosenRequestId(request);
-    if (staysOpen(wanted)) this.quota.acquire(reply, caller);
+    if (staysOpen(wanted)) await this.quota.acquire(reply, caller);
     using job = await this.createJob.run({
       ...{ caller, body },
       // the answer has a new id already
