@@ -5,12 +5,16 @@ import { KeyDialog } from './key-dialog.tsx';
 import { Shell } from './shell.tsx';
 import { Sidebar } from './sidebar.tsx';
 import { newThreadList, openConversation } from './stores.ts';
-import { WatchPage } from './watch-page.tsx';
+import { OldWatchPage, WatchPage } from './watch-page.tsx';
 
-/** The application of everybody who asks: conversations at `/` and `/c/<thread>`, and what others share at `/watch/<id>#<token>`. */
+/** The application of everybody who asks: conversations at `/` and `/c/<thread>`, and what others share at `/watch/<id>#<token>`. Earlier
+ *  versions gave a job the address `/#<id>`. */
 export function App() {
   const [isWatching, params] = useRoute('/watch/:id');
+  const [path] = useLocation();
+  const [oldLink] = useState(() => location.hash.slice(1));
   if (isWatching) return <WatchPage key={params.id} id={params.id} />;
+  if (path === '/' && oldLink !== '') return <OldWatchPage id={oldLink} />;
   return <Conversations />;
 }
 

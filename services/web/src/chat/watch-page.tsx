@@ -1,58 +1,67 @@
 import { Millrace } from '@millrace/client';
-import { useRef, useState, useSyncExternalStore } from 'react';
-import { Announcer } from './announcer.tsx';
+import { type ConversationStore, createJobStore, type JobStore } from '@millrace/client/conversation';
+import { useState, useSyncExternalStore } from 'react';
+import { Button } from '../ui/button.tsx';
 import { apiKey } from './api-key.ts';
-import { ConnectionNotice } from './connection-notice.tsx';
-import { Failure } from './failure.tsx';
-import { useFollowEnd } from './follow-end.ts';
-import { MessageList } from './message-list.tsx';
-import { PageMenu } from './page-menu.tsx';
+import { KeyDialog } from './key-dialog.tsx';
 import { connections } from './service.ts';
 import { titleOf } from './sidebar.tsx';
 import { openConversation } from './stores.ts';
+import { WatchFrame } from './watch-frame.tsx';
+import { isForJob } from './watch-token.ts';
 
-/** A conversation that somebody shared: one can watch it, and nothing else. The token stands behind the `#`. */
+/** What somebody shared: one can watch it, and nothing else. The token stands behind the `#`; it says whether the id is that of a
+ *  conversation or of a single job. */
 export function WatchPage({ id }: { readonly id: string }) {
-  const [store] = useState(() => openConversation(id, serviceOf(location.hash.slice(1))));
-  const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot);
-  const scroller = useRef<HTMLDivElement>(null);
-  const content = useRef<HTMLDivElement>(null);
-  useFollowEnd(scroller, content);
-  const { state, title, messages, connection, problem } = snapshot;
+  const [token] = useState(() => location.hash.slice(1));
+  return isForJob(token, id) ? <WatchedJob id={id} token={token} /> : <WatchedConversation id={id} token={token} />;
+}
+
+/** A link of an earlier version to a job: its id alone, behind the `#`. The key of this tab opens it. */
+export function OldWatchPage({ id }: { readonly id: string }) {
+  const [isAskingForKey, setIsAskingForKey] = useState(false);
+  const [credential, setCredential] = useState(0);
   return (
-    <main className="chat">
-      <header className="chat-head">
-        <img src="/favicon.svg" alt="Millrace" width="26" height="26" />
-        <h1 className="chat-title">{titleOf({ metadata: title === null ? {} : { title } })}</h1>
-        <span className="badge">Watching</span>
-        <PageMenu />
-      </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className="chat-scroller" ref={scroller} tabIndex={0} aria-label="What was said">
-        <div className="chat-column" ref={content}>
-          {state === 'loading' && <p className="status">Loading…</p>}
-          {(state === 'gone' || problem?.code === 'UNAUTHENTICATED' || problem?.code === 'FORBIDDEN') && (
-            <p className="notice" data-kind="danger" role="alert">
-              This link has expired, was revoked, or leads nowhere. Ask for a new one.
-            </p>
-          )}
-          {problem !== null && problem.code !== 'UNAUTHENTICATED' && problem.code !== 'FORBIDDEN' && (
-            <Failure problem={problem} />
-          )}
-          <MessageList messages={messages} actions={null} isBusy={false} scroller={scroller} />
-        </div>
-      </section>
-      <div className="chat-foot">
-        <div className="chat-foot-column">
-          <ConnectionNotice connection={connection} />
-        </div>
-      </div>
-      <Announcer messages={messages} />
-    </main>
+    <>
+      <WatchedJob key={credential} id={id} token="" onKeyWanted={() => setIsAskingForKey(true)} />
+      {isAskingForKey && (
+        <KeyDialog
+          isOpen
+          onClose={() => setIsAskingForKey(false)}
+          onChange={() => setCredential((count) => count + 1)}
+        />
+      )}
+    </>
   );
 }
 
-/** @param token empty: the key of this tab is used */
+interface WatchedProps {
+  readonly id: string;
+  /** empty: the key of this tab is used */
+  readonly token: string;
+}
+
+function WatchedConversation({ id, token }: WatchedProps) {
+  const [store] = useState<ConversationStore>(() => openConversation(id, serviceOf(token)));
+  const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  const { title } = snapshot;
+  return <WatchFrame {...snapshot} title={titleOf({ metadata: title === null ? {} : { title } })} />;
+}
+
+function WatchedJob({ id, token, onKeyWanted }: WatchedProps & { readonly onKeyWanted?: () => void }) {
+  const [store] = useState<JobStore>(() => createJobStore(serviceOf(token), id));
+  const { state, answer, connection, problem } = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  return (
+    <WatchFrame
+      {...{ state, connection, problem }}
+      title="An answer"
+      messages={state === 'ready' || answer.parts.length > 0 ? [answer] : []}
+    >
+      {onKeyWanted !== undefined && <Button onClick={onKeyWanted}>Enter a key</Button>}
+    </WatchFrame>
+  );
+}
+
 function serviceOf(token: string): Millrace {
   return new Millrace({ apiKey: token === '' ? apiKey : token, fetch: connections.fetch });
 }
