@@ -235,7 +235,12 @@ describe('encrypted threads', () => {
   it('cannot be read once the key of their tenant is destroyed', async () => {
     await using d = new Deployment(connection(server.url));
     const [chat, agent] = [await d.conversation(), await d.agent()];
+    await d.store.put(['n'], 'old', { n: 1 });
     await d.harness.cipher.destroy('default');
+    const { redis, keys, cipher } = d.harness;
+    const later = new RedisStore({ redis, keys, cipher, tenant: 'default', maxBytes: 1_000_000 });
+    expect(await later.search(['n'])).toEqual([]);
+    await expect(later.get(['n'], 'old')).rejects.toMatchObject({ reason: 'destroyed' });
     const destroyed = { code: 'CONTENT_UNREADABLE', reason: 'destroyed' };
     await expect(d.threads.messages(chat, { from: 0, limit: 10 })).rejects.toMatchObject(destroyed);
     await expect(d.checkpoints.readState(agent)).rejects.toMatchObject(destroyed);

@@ -1,21 +1,24 @@
--- put: store and delete items of a tenant's store, all or none.
+-- put: store and delete items of a tenant's store, all or none, unless another attempt owns the thread.
 -- KEYS[1] items: `<namespace>\0\0<key>` → created (16 digits, µs), updated (16 digits), JSON or sealed;
 --         `bytes`: of all together
 -- KEYS[2] index, all of score 0: `<namespace>\0\0<created>\0<key>`                        (same {store:…} hash tag)
--- ARGV[1] max bytes  ARGV[2…] namespace (labels divided by NUL), key, item triples; item '' to delete
--- RETURNS bytes of all items now | -3 over the limit of bytes: nothing is stored
-local max_bytes = tonumber(ARGV[1])
+-- KEYS[3] the thread's record, which has another hash tag: on a cluster KEYS[1] again
+-- ARGV[1] claim of the attempt; '' for none, and on a cluster  ARGV[2] max bytes  ARGV[3…] namespace (labels divided by NUL), key, item triples; item '' to delete
+-- RETURNS bytes of all items now | -1 fenced: another attempt has claimed the thread, or it is gone
+--       | -3 over the limit of bytes: nothing is stored
+local claim, max_bytes = ARGV[1], tonumber(ARGV[2])
+if claim ~= '' and redis.call('HGET', KEYS[3], 'claim') ~= claim then return -1 end
 local time = redis.call('TIME')
 local now = string.format('%010d%06d', time[1], time[2])
 
 local bytes, given = tonumber(redis.call('HGET', KEYS[1], 'bytes') or 0), 0
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   local size = #ARGV[i + 2]
   if size > 0 then given = given + size - redis.call('HSTRLEN', KEYS[1], ARGV[i] .. '\0\0' .. ARGV[i + 1]) end
 end
 if given > 0 and bytes + given > max_bytes then return -3 end
 
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   local namespace, key, content = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local field = namespace .. '\0\0' .. key
   local before = redis.call('HGET', KEYS[1], field)

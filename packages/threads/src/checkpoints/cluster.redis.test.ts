@@ -56,10 +56,14 @@ describe('on a cluster (law 13)', () => {
   it('a tenant’s store lies in one slot', async () => {
     await using harness = new CheckpointHarness(`redis://127.0.0.1:${cluster.ports[0]}`, { cluster: true });
     for (let nth = 0; nth < 10; nth++) {
-      const store = new RedisStore({ ...harness, tenant: `tenant ${nth}`, maxBytes: 10_000 });
+      const ref = harness.newThread();
+      const lease = await harness.claim(ref);
+      const store = new RedisStore({ ...harness, tenant: `tenant ${nth}`, maxBytes: 10_000, lease });
       await store.put(['a', 'b'], 'k', { nth });
       expect(await store.search(['a'])).toMatchObject([{ value: { nth } }]);
       expect(await store.listNamespaces()).toEqual([['a', 'b']]);
+      await harness.claim(ref, 2);
+      await expect(store.put(['a', 'b'], 'k', { nth: -1 })).rejects.toThrow(AttemptFenced);
       await store.erase();
       expect(await store.search([])).toEqual([]);
     }

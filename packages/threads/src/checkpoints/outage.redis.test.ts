@@ -27,7 +27,7 @@ describe('while Redis is away', () => {
     const stop = new AbortController();
     const log = { flushed: async () => 1 };
     const [patient, cancelled] = [savers.forAttempt(lease, log), savers.forAttempt(lease, log, stop.signal)];
-    const store = savers.storeOf('acme', stop.signal);
+    const store = savers.storeOf('acme', { signal: stop.signal });
     const config = { configurable: { thread_id: lease.ref } };
     const put = (saver: typeof patient) => {
       const checkpoint = { ...emptyCheckpoint(), id: uuid6(0), channel_values: { a: 1 }, channel_versions: { a: 1 } };

@@ -104,6 +104,14 @@ export interface Checkpoints {
   close(): Promise<void>;
 }
 
+/** Who uses a tenant's store. */
+export interface StoreUse {
+  /** of an attempt. With Redis, writes throw AttemptFenced once another attempt has claimed its thread, or it is erased */
+  readonly lease?: AttemptLease;
+  /** ends the waiting while Redis is away: its reason is thrown then, and by later writes */
+  readonly signal?: AbortSignal;
+}
+
 /** What LangGraph needs to keep its state, for the worker. */
 export interface Savers {
   /** A saver for one attempt and its thread alone: `thread_id` must be the lease's `ref`.
@@ -111,9 +119,8 @@ export interface Savers {
    *  @param log of the attempt
    *  @param signal ends the waiting while Redis is away: its reason is thrown then */
   forAttempt(lease: AttemptLease, log: AttemptLog, signal?: AbortSignal): BaseCheckpointSaver;
-  /** The long-term memory of a tenant's agents.
-   *  @param signal as above */
-  storeOf(tenant: string, signal?: AbortSignal): BaseStore;
+  /** The long-term memory of a tenant's agents. */
+  storeOf(tenant: string, use?: StoreUse): BaseStore;
   headOf(ref: ThreadRef): Promise<Head | null>;
   /** Deletes what a thread has kept outside Redis, once it is gone from there with its job. */
   forget(ref: ThreadRef): Promise<void>;

@@ -1,10 +1,13 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { type BaseStore, InMemoryStore, InvalidNamespaceError, type Operation } from '@langchain/langgraph-checkpoint';
+import { AttemptFenced } from '@millrace/stream-log';
 import { newKeyPrefix, startRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
 import { usualCipher } from '../testing/test-cipher.ts';
 import { ThreadKeys } from '../thread-keys.ts';
 import { StoreFull } from './errors.ts';
+import type { AttemptLease } from './ports.ts';
 import { RedisStore } from './redis-store.ts';
 
 const server = await startRedis();
@@ -183,5 +186,31 @@ describe('a tenant’s store', () => {
     await expect(items.search(['a'], { filter: { n: { $regex: 'x' } } })).resolves.toEqual([]);
     await items.put(['a'], 'k', { n: 1 });
     await expect(items.search(['a'], { filter: { n: { $regex: 'x' } } })).rejects.toThrow(RangeError);
+  });
+});
+
+describe('the store of an attempt', () => {
+  it('takes nothing more once its thread is claimed by another, or erased, or its signal is aborted', async () => {
+    await using harness = new CheckpointHarness(server.url);
+    const ref = harness.newThread();
+    const of = (lease: AttemptLease, signal?: AbortSignal) =>
+      new RedisStore({ ...harness, tenant: 'acme', maxBytes: 10_000, lease, signal });
+    const first = of(await harness.claim(ref));
+    await first.put(['a'], 'one', { n: 1 });
+    const secondLease = await harness.claim(ref, 2);
+    const second = of(secondLease);
+    await expect(first.put(['a'], 'one', { n: 2 })).rejects.toThrow(AttemptFenced);
+    await expect(first.delete(['a'], 'one')).rejects.toThrow(AttemptFenced);
+    await second.put(['a'], 'two', { n: 2 });
+    expect((await second.search(['a'])).map(({ value }) => value['n'])).toEqual([1, 2]);
+    const stop = new AbortController();
+    const stopped = of(secondLease, stop.signal);
+    stop.abort(new Error('cancelled'));
+    await expect(stopped.put(['a'], 'three', { n: 3 })).rejects.toThrow('cancelled');
+    // as the erasure of a tenant does it: threads first, the store last
+    await harness.redis.del(harness.keys.record(ref));
+    await second.erase();
+    await expect(second.put(['a'], 'late', { n: 4 })).rejects.toThrow(AttemptFenced);
+    expect(await harness.redis.exists(...harness.keys.ofStore('acme'))).toBe(0);
   });
 });

@@ -10,7 +10,9 @@ import {
   type SearchOperation,
   validateNamespace,
 } from '@langchain/langgraph-checkpoint';
+import { jobRef } from '@millrace/contracts';
 import {
+  AttemptFenced,
   type ContentCipher,
   ContentUnreadable,
   PLAIN,
@@ -21,10 +23,12 @@ import {
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
+import { claimOf } from './checkpoint-table.ts';
 import { StoreFull } from './errors.ts';
+import type { AttemptLease } from './ports.ts';
 import { matchesFilter, matchesNamespace } from './store-filters.ts';
 
-const SCRIPTS = { put: [2], page: [2], namespaces: [1] } as const;
+const SCRIPTS = { put: [3], page: [2], namespaces: [1] } as const;
 
 /** Items, or namespaces, that one script reads; puts that one script stores. */
 const BATCH = 200;
@@ -45,7 +49,9 @@ export interface RedisStoreOptions {
   readonly storedBytes?: Pick<StoredBytes, 'keep'> | undefined;
   /** default: nothing is encrypted */
   readonly cipher?: ContentCipher | undefined;
-  /** ends the waiting while Redis is away */
+  /** of the attempt that writes: once another has claimed the thread, or it is erased, nothing more is stored */
+  readonly lease?: AttemptLease | undefined;
+  /** ends the waiting while Redis is away; afterwards nothing is stored */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -69,7 +75,8 @@ export class RedisStore extends BaseStore {
   /** Reads come before writes; of several puts of one key the last one counts.
    *  @throws InvalidNamespaceError
    *  @throws StoreFull nothing of the puts was stored
-   *  @throws ContentUnreadable of an item that was asked for by its key; a search leaves out items that were altered */
+   *  @throws AttemptFenced the attempt has lost its thread
+   *  @throws ContentUnreadable of an item that was asked for by its key; a search leaves out items that nobody can read any more */
   override async batch<Op extends Operation[]>(operations: Op): Promise<OperationResults<Op>> {
     const puts = new Map<string, PutOperation>();
     const results = await Promise.all(
@@ -104,7 +111,7 @@ export class RedisStore extends BaseStore {
   }
 
   async #put(operations: readonly PutOperation[]): Promise<void> {
-    const { tenant, maxBytes, storedBytes } = this.#options;
+    const { tenant, maxBytes, storedBytes, lease } = this.#options;
     const sealer = operations.length > 0 ? await this.#patiently(() => this.#cipher.sealerAtHand()) : null;
     for (let start = 0; start < operations.length; start += BATCH) {
       const args = operations.slice(start, start + BATCH).flatMap(({ namespace, key, value }) => {
@@ -113,10 +120,28 @@ export class RedisStore extends BaseStore {
           sealer === null || json === '' ? json : sealer.sealBytes(Buffer.from(json), aboutItem(namespace, key));
         return [nameOf(namespace), key, item];
       });
-      const bytes = (await this.#patiently(() => this.#run('put', this.#keys, [maxBytes, ...args]))) as number;
+      const bytes = await this.#patiently(() => this.#stored(args));
+      if (bytes === -1) throw new AttemptFenced(jobRef(tenant, lease?.jobId ?? ''));
       if (bytes === -3) throw new StoreFull(tenant, maxBytes);
       await this.#patiently(async () => storedBytes?.keep(tenant, new Map([['store', bytes]]), FOREVER_MS));
     }
+  }
+
+  /** @returns as the script */
+  async #stored(items: readonly (string | Buffer)[]): Promise<number> {
+    const { redis, keys, lease, maxBytes, signal } = this.#options;
+    signal?.throwIfAborted();
+    const claim = claimOf(lease ?? null);
+    const [own] = this.#keys;
+    const record = lease === undefined ? own : keys.record(lease.ref);
+    if (!redis.isCluster) return this.#sent([...this.#keys, record], [claim, maxBytes, ...items]);
+    // no script reaches both slots of a cluster: what comes between the two commands is not noticed
+    if (claim !== '' && (await redis.hget(record, 'claim')) !== claim) return -1;
+    return this.#sent([...this.#keys, own], ['', maxBytes, ...items]);
+  }
+
+  async #sent(keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<number> {
+    return (await this.#run('put', keys, args)) as number;
   }
 
   async #search({ namespacePrefix, filter = {}, limit = 10, offset = 0 }: SearchOperation): Promise<SearchItem[]> {
@@ -154,13 +179,13 @@ export class RedisStore extends BaseStore {
     }
   }
 
-  /** @returns null: it was altered */
+  /** @returns null: it was altered, or its key is destroyed */
   async #found(namespace: string[], key: string, stored: Buffer): Promise<Item | null> {
     try {
       return await this.#open(namespace, key, stored);
     } catch (error) {
       // one item must not end every search of its tenant
-      if (error instanceof ContentUnreadable && error.reason === 'altered') return null;
+      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
       throw error;
     }
   }

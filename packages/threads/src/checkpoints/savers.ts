@@ -4,7 +4,7 @@ import type { ContentCipher, RedisConnection, StoredBytes } from '@millrace/stre
 import type { ThreadKeys } from '../thread-keys.ts';
 import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
-import type { AttemptLease, AttemptLog, Head, Savers } from './ports.ts';
+import type { AttemptLease, AttemptLog, Head, Savers, StoreUse } from './ports.ts';
 import type { Postgres } from './postgres.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { RedisStore } from './redis-store.ts';
@@ -48,9 +48,9 @@ class RedisSavers implements Savers {
     return new RedisSaver(this.table.until(signal), { lease, log });
   }
 
-  storeOf(tenant: string, signal?: AbortSignal): BaseStore {
+  storeOf(tenant: string, use: StoreUse = {}): BaseStore {
     const { redis, keys, limits, storedBytes, cipher } = this.options;
-    return new RedisStore({ redis, keys, tenant, storedBytes, cipher, signal, maxBytes: limits.maxStoreBytes });
+    return new RedisStore({ ...use, redis, keys, tenant, storedBytes, cipher, maxBytes: limits.maxStoreBytes });
   }
 
   headOf(ref: ThreadRef): Promise<Head | null> {

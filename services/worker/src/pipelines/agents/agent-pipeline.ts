@@ -231,7 +231,8 @@ class AgentRun {
       saver.serde = new LenientSerializer(serializer ?? saver.serde);
       own.checkpointer = this.#watched(saver);
     }
-    own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')), this.#signal);
+    const use = { lease, signal: this.#signal };
+    own.store ??= savers.storeOf(lease.ref.slice(0, lease.ref.lastIndexOf('.')), use);
     return own;
   }
 
