@@ -1,4 +1,5 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { type JobRef, jobRef } from '@millrace/contracts';
 import { createLogger, type Logger } from '@millrace/runtime';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { z } from 'zod';
@@ -72,6 +73,21 @@ export class AuditLog implements OnApplicationShutdown {
     this.trail.add(line).catch(() => {
       // Redis is away, which its connection logs: the line is in the log
     });
+  }
+
+  /** Removes from the copy in Redis what names jobs that are to be erased: reasons are free text, and clients choose ids. Must
+   *  be called before the jobs go, so that a failure leaves them to be erased again. */
+  async forgetJobs(refs: readonly JobRef[]): Promise<void> {
+    if (refs.length === 0) return;
+    const erased = new Set<string>(refs);
+    await this.trail.forget(({ tenant, target }) => {
+      return tenant !== null && target !== null && erased.has(jobRef(tenant, target));
+    });
+  }
+
+  /** Removes from the copy in Redis all that was done to a tenant's things. */
+  async forgetTenant(tenant: string): Promise<void> {
+    await this.trail.forget((entry) => entry.tenant === tenant);
   }
 
   onApplicationShutdown(): void {

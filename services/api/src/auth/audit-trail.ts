@@ -26,6 +26,14 @@ export class AuditTrail<Entry extends object> {
       .exec();
   }
 
+  /** Removes entries. A line that comes meanwhile stays. */
+  async forget(concerns: (entry: Entry) => boolean): Promise<void> {
+    const { auditTrail } = this.keys;
+    const lines = await this.redis.lrange(auditTrail, 0, -1);
+    const forgotten = lines.filter((line) => concerns(JSON.parse(line) as Entry));
+    await Promise.all(forgotten.map((line) => this.redis.lrem(auditTrail, 0, line)));
+  }
+
   /** @returns newest first */
   async latest(): Promise<(Entry & { readonly at: string })[]> {
     const lines = await this.redis.lrange(this.keys.auditTrail, 0, -1);

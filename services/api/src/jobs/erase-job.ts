@@ -27,6 +27,7 @@ export class EraseJob {
     // the thread first: it takes from the log what was said
     if (job.threadId === null) await this.exit.endPrivate(job);
     else await this.exit.leave({ ...job, threadId: job.threadId });
+    await this.audit.forgetJobs([job.ref]);
     if (!(await this.erasure.ended(job))) throw new JobRunning();
     await this.queue.forgetErased();
     this.audit.record(named.caller, { action: 'job.erase', tenant: job.tenant, target: job.jobId });

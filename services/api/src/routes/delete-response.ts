@@ -1,5 +1,6 @@
 import { isFinished, JobNotFound } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.ts';
 import { JobFinished, ThreadNotFound, Unavailable } from '../http/problem.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
@@ -17,6 +18,7 @@ export class DeleteResponse {
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(ThreadAccess) private readonly threads: ThreadAccess,
     @Inject(DeleteThread) private readonly deleteThread: DeleteThread,
+    @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
   /** @throws JobNotFound, AmbiguousId */
@@ -25,6 +27,7 @@ export class DeleteResponse {
     if (!isFinished(job.status)) await this.#cancel(named);
     const { jobId, threadId, tenant } = job;
     if (threadId === threadOfResponse(jobId)) await this.#eraseThread({ ...named, threadId, tenant });
+    await this.audit.forgetJobs([job.ref]);
     // a thread takes its jobs with it
     if (!(await this.erasure.ended(job)) && !(await this.#isGone(named))) throw new Unavailable();
   }

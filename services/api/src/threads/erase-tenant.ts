@@ -36,6 +36,7 @@ export class EraseTenant {
       // last: a job that still ran might write to it again
       await this.checkpoints.eraseStore(tenant);
       await this.queue.forgetErased();
+      await this.audit.forgetTenant(tenant);
       this.audit.record(caller, { action: 'tenant.erase', tenant, target: tenant });
       return;
     }

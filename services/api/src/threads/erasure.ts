@@ -2,6 +2,7 @@ import type { JobRef, JobStatus } from '@millrace/contracts';
 import { isFinished, type JobCatalogue, type JobPage, type JobReader } from '@millrace/stream-log';
 import type { Checkpoints, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.ts';
 import { Unavailable } from '../http/problem.ts';
 import { JobQueue } from '../jobs/queue/job-queue.ts';
 import { Cancellation } from '../jobs/steps/cancellation.ts';
@@ -32,6 +33,7 @@ export class Erasure {
     @Inject(ThreadExit) private readonly exit: ThreadExit,
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
   /** Erases a thread, with its jobs and checkpoints.
@@ -59,6 +61,7 @@ export class Erasure {
       const own = open.filter((job) => job.status === status);
       await Promise.all(own.map(({ ref }) => this.cancellation.cancel(ref, by)));
     }
+    await this.audit.forgetJobs(refs);
     await Promise.all(
       jobs.map(async (job, place) => {
         // the thread of its own that an agent's job had

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
+import { eventually } from '@millrace/testing';
+import { ApiHarness, submit, type TestNode } from '../testing/api-harness.ts';
+
+const ADMIN = { 'x-api-key': 'the-secret-of-the-admin' };
+const ACME = { 'x-api-key': 'the-secret-of-acme' };
+const GLOBEX = { 'x-api-key': 'the-secret-of-globex' };
+
+let harness: ApiHarness;
+let node: TestNode;
+beforeAll(async () => {
+  harness = await ApiHarness.start({
+    MILLRACE_AUTH: 'apikey',
+    MILLRACE_API_KEYS:
+      'root:admin:the-secret-of-the-admin,acme:user:the-secret-of-acme,globex:user:the-secret-of-globex',
+  });
+  node = await harness.node();
+}, 60_000);
+afterAll(() => harness?.[Symbol.asyncDispose]());
+
+const trail = async () => (await harness.redis.lrange(harness.keys.auditTrail, 0, -1)).join('\n');
+
+/** A job whose content was revealed for a reason, which is in the trail. It has ended, unless it is in a thread. */
+async function revealed(
+  headers: Record<string, string>,
+  id: string,
+  body: { threadId?: string } = {},
+): Promise<string> {
+  const tenant = headers === ACME ? 'acme' : 'globex';
+  await submit(node, { ...headers, 'x-request-id': id }, { query: 'x', ...body });
+  if (body.threadId === undefined) await harness.answer(id, ['x'], tenant);
+  const reason = `because of ${crypto.randomUUID()}`;
+  const answer = await fetch(`${node.url}/console/jobs/${id}/content?tenant=${tenant}`, {
+    method: 'POST',
+    headers: { ...ADMIN, 'content-type': 'application/json' },
+    body: JSON.stringify({ reason }),
+  });
+  expect(answer.status).toBe(200);
+  await eventually(async () => (await trail()).includes(reason));
+  return reason;
+}
+
+const erase = async (path: string, headers: Record<string, string> = ADMIN) =>
+  (await fetch(`${node.url}${path}`, { method: 'DELETE', headers })).status;
+
+it('of an erased job neither reason nor id stay in Redis, and in the audit log both do', async () => {
+  const [erased, kept] = [await revealed(ACME, 'words-of-the-client'), await revealed(ACME, 'another-job-of-acme')];
+  expect(await erase('/jobs/words-of-the-client/data?tenant=acme')).toBe(204);
+  expect(await trail()).not.toContain(erased);
+  expect(await trail()).not.toContain('words-of-the-client');
+  expect(await trail()).toContain(kept);
+  const told = node.log.filter(({ action }) => action === 'job.reveal').map((line) => line['details']);
+  expect(told).toContainEqual({ reason: erased });
+});
+
+it('of a thread that is deleted nothing that names its jobs stays in Redis', async () => {
+  const thread = 'a-thread';
+  const reason = await revealed(ACME, 'job-of-the-thread', { threadId: thread });
+  expect(await erase(`/threads/${thread}`, ACME)).toBe(204);
+  expect(await trail()).not.toContain(reason);
+  expect(await trail()).not.toContain('job-of-the-thread');
+});
+
+it('of an erased tenant nothing stays in Redis, and of others all does', async () => {
+  const [erased, gone, kept] = [
+    await revealed(ACME, 'first-job-of-acme'),
+    await revealed(ACME, 'expired-job-of-acme'),
+    await revealed(GLOBEX, 'the-job-of-globex'),
+  ];
+  // a record that has expired leaves no job to erase
+  await harness.redis.del(harness.keys.record(jobRef('acme', 'expired-job-of-acme')));
+  expect(await erase('/tenants/acme/data')).toBe(204);
+  for (const word of [erased, gone, 'first-job-of-acme', 'expired-job-of-acme', '"tenant":"acme"']) {
+    expect(await trail()).not.toContain(word);
+  }
+  expect(await trail()).toContain(kept);
+});
