@@ -169,6 +169,9 @@ export class AnswerChanged extends MillraceError {
   }
 }
 
+/** Refusals of the moment: the request took too long, came too early, or there were too many. */
+const PASSING = new Set([408, 425, 429]);
+
 /** Reads a refusal. The body is problem+json from Millrace, or anything from a proxy in between. */
 export async function refusal(response: Response): Promise<RequestRefused> {
   const { status, headers } = response;
@@ -180,7 +183,7 @@ export async function refusal(response: Response): Promise<RequestRefused> {
     requestId: problem.requestId ?? headers.get('x-request-id'),
     errors: problem.errors ?? [],
     retryAfterMs: retryAfterMs(headers.get('retry-after')),
-    retryable: status >= 500 || status === 429,
+    retryable: status >= 500 || PASSING.has(status),
   });
 }
 

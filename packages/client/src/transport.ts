@@ -1,4 +1,4 @@
-import { BadAnswer, ConnectionLost, refusal } from './errors.ts';
+import { BadAnswer, ConnectionLost, InvalidRequest, MillraceError, refusal } from './errors.ts';
 
 /** The part of `fetch` that this client needs. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -39,19 +39,24 @@ export class Transport {
     this.fetch = fetchOption ?? ((url, init) => fetch(url, init));
   }
 
-  /** @throws RequestRefused the server refuses
-   *  @throws ConnectionLost
+  /** @throws RequestRefused the server refuses; InvalidRequest also where the body cannot be sent as JSON
+   *  @throws ConnectionLost the connection failed, or what gives the credential; a MillraceError of that as it is
    *  @throws the signal's reason */
   async send({ method, path, headers: extra, body, signal = null }: Request): Promise<Response> {
     const headers: Record<string, string> = { ...extra };
-    const key = typeof this.apiKey === 'function' ? await this.apiKey() : this.apiKey;
+    const key = await this.#credential(signal);
     if (key !== undefined) headers['authorization'] = `Bearer ${key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
-    const text = body === undefined ? null : JSON.stringify(body);
+    const text = body === undefined ? null : jsonOf(body);
     const init = { method, headers, body: text, signal, cache: 'no-store' } as const;
     const response = await reaching(signal, () => this.fetch(this.baseUrl + path, init));
     if (!response.ok) throw await refusal(response);
     return response;
+  }
+
+  async #credential(signal: AbortSignal | null): Promise<string | undefined> {
+    const { apiKey } = this;
+    return typeof apiKey === 'function' ? reaching(signal, async () => apiKey()) : apiKey;
   }
 
   /** @throws like `send`, and BadAnswer when the body is not JSON */
@@ -66,6 +71,14 @@ export class Transport {
   }
 }
 
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    throw new InvalidRequest('INVALID_REQUEST', 'the body cannot be sent as JSON', { cause });
+  }
+}
+
 /** Runs a network call, and throws ConnectionLost for the many errors that a platform may throw.
  *  @throws the signal's reason when it was aborted */
 export async function reaching<T>(signal: AbortSignal | null | undefined, work: () => Promise<T>): Promise<T> {
@@ -73,6 +86,7 @@ export async function reaching<T>(signal: AbortSignal | null | undefined, work: 
     return await work();
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof MillraceError) throw cause;
     throw new ConnectionLost('the connection failed', { cause });
   }
 }

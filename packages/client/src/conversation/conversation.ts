@@ -1,4 +1,4 @@
-import type { MillraceError } from '../errors.ts';
+import { type MillraceError, NotFound } from '../errors.ts';
 import type { ContentPart } from '../job-view.ts';
 import type { Millrace } from '../millrace.ts';
 import { newRequestId } from '../request-id.ts';
@@ -7,6 +7,7 @@ import { Draft } from './draft.ts';
 import { cancel, Outbox, questionOf } from './outbox.ts';
 import { problemOf } from './problem.ts';
 import { Publisher } from './publisher.ts';
+import { renameThread } from './rename-thread.ts';
 import type { ConversationMessage, ConversationProblem, ConversationSnapshot } from './snapshot.ts';
 import type { ConversationStore, JobOptions } from './store.ts';
 import { textOfContent } from './stored-steps.ts';
@@ -47,11 +48,12 @@ class Conversation implements ConversationStore {
     const onChange = () => this.publisher?.changed();
     this.sync = new ThreadSync(millrace, this.transcript, place, onChange, (error) => this.#fail(error));
     this.outbox = new Outbox(millrace, {
-      threadId: () => this.sync.threadId,
+      threadId: () => this.#sendable(),
       onChange: () => this.publisher.publish(),
       onAccepted: (draft, job) => {
         this.transcript.turn(job.id).look(job);
         if (this.sync.state === 'new') this.#begin(draft);
+        else this.sync.again();
       },
       onRefused: (error) => this.#fail(error),
     });
@@ -146,13 +148,12 @@ class Conversation implements ConversationStore {
     this.title = title;
     this.publisher.publish();
     if (this.sync.state === 'new') return Promise.resolve(true);
-    return this.#attempt(() => this.#storeTitle(title));
+    return this.#attempt(() => renameThread(this.millrace, this.sync.threadId, title));
   }
 
   erase(): Promise<boolean> {
     return this.#attempt(async () => {
       if (this.sync.state !== 'new') await this.millrace.threads.resume(this.sync.threadId).erase();
-      this.transcript.clear();
       this.sync.erased();
     });
   }
@@ -170,13 +171,21 @@ class Conversation implements ConversationStore {
 
   #send(draft: Draft): Promise<boolean> {
     this.problem = null;
+    this.sync.again();
     this.transcript.drafts = [...this.transcript.drafts, draft];
     return this.outbox.send(draft);
   }
 
+  /** @returns the thread to send to
+   *  @throws NotFound it was erased: a message must not make it anew */
+  #sendable(): string {
+    if (this.sync.state === 'gone') throw new NotFound('THREAD_NOT_FOUND', 'the thread was erased, or never was');
+    return this.sync.threadId;
+  }
+
   /** The thread is there: it is followed from its first event. */
   #begin({ content }: Draft): void {
-    this.sync.move(this.sync.threadId, this.publisher.isFollowed);
+    this.sync.move(this.sync.threadId);
     const { titleOf = firstLine } = this.options;
     const title = this.title ?? (content === null ? '' : titleOf(textOfContent(content)));
     if (title === '') return;
@@ -257,6 +266,7 @@ class Conversation implements ConversationStore {
    *  @returns whether it succeeded; what went wrong is the snapshot's problem */
   async #attempt(work: () => Promise<unknown>): Promise<boolean> {
     this.problem = null;
+    this.sync.again();
     try {
       const outcome = await work();
       return outcome !== false;

@@ -1,5 +1,5 @@
 import { MillraceError, NotFound } from '../errors.ts';
-import type { Job, JobReference } from '../job.ts';
+import type { Job } from '../job.ts';
 import type { Millrace } from '../millrace.ts';
 import type { Reconnection } from '../resumed-events.ts';
 import { patiently } from './follow.ts';
@@ -64,9 +64,6 @@ class FollowedJob implements JobStore {
   #stop(): void {
     this.running?.abort();
     this.connection = { state: 'idle' };
-    // the next reading begins where this one ends
-    const reference: JobReference = this.job.toJSON();
-    this.job = this.millrace.jobs.resume(reference);
     this.publisher.changed();
   }
 
@@ -84,6 +81,8 @@ class FollowedJob implements JobStore {
     };
     try {
       await patiently(signal, onReconnect, async () => {
+        // where the reading before came to: a handle reads from its own beginning each time
+        if (this.job.lastEventId !== null) this.job = this.millrace.jobs.resume(this.job.toJSON());
         for await (const event of this.job.events({ signal, onOpen, onReconnect })) {
           this.hasEnded = this.turn.apply(event);
           this.publisher.changed();

@@ -30,7 +30,8 @@ export class Outbox {
     draft.is('sending');
     this.sender.onChange();
     const sent = this.last.then(() => this.#submit(draft));
-    this.last = sent;
+    // what went wrong with one does not hold up the next
+    this.last = sent.catch(() => undefined);
     return sent;
   }
 

@@ -2,6 +2,7 @@ import type { Millrace } from '../millrace.ts';
 import type { ThreadPage, ThreadView } from '../thread-view.ts';
 import { problemOf } from './problem.ts';
 import { Publisher } from './publisher.ts';
+import { renameThread } from './rename-thread.ts';
 import type { ConversationProblem } from './snapshot.ts';
 import type { ThreadListSnapshot, ThreadListStore } from './store.ts';
 
@@ -52,7 +53,7 @@ class ThreadList implements ThreadListStore {
 
   async rename(id: string, title: string): Promise<boolean> {
     return this.#attempt(async () => {
-      await this.millrace.threads.create({ id, metadata: { title } });
+      await renameThread(this.millrace, id, title);
       this.threads = this.threads.map((thread) =>
         thread.id === id ? { ...thread, metadata: { ...thread.metadata, title } } : thread,
       );

@@ -1,5 +1,5 @@
 import { pause } from '../backoff.ts';
-import { type MillraceError, NotFound } from '../errors.ts';
+import type { MillraceError } from '../errors.ts';
 import type { Interrupt, JobView } from '../job-view.ts';
 import type { Millrace } from '../millrace.ts';
 import type { Reconnection } from '../resumed-events.ts';
@@ -30,13 +30,18 @@ export class ThreadSync {
   questions: readonly Interrupt[] = [];
   private contents: ThreadContents;
   private thread: Thread;
-  private running: AbortController | null = null;
+  /** somebody wants it to be followed */
+  private isWanted = false;
+  private isRunning = false;
+  /** ends with what is known of this thread, or with the last who looks */
+  private session = new AbortController();
   private reading: Promise<void> | null = null;
   private isReadDue = false;
-  private readonly ended = new Set<string>();
+  /** jobs whose records are to be read */
+  private readonly due = new Set<string>();
 
   /** @param onChange something has changed
-   *  @param onError the server refuses, and will again */
+   *  @param onError the server refuses, and will again: `again` tries it all the same */
   constructor(
     private readonly millrace: Millrace,
     private readonly transcript: Transcript,
@@ -53,25 +58,37 @@ export class ThreadSync {
     return this.thread.id;
   }
 
-  /** Goes to a thread that exists, and of which everything is known.
-   *  @param wasRunning follow it */
-  move(threadId: string, wasRunning = this.running !== null): void {
-    this.stop();
+  /** Goes to a thread that exists, and of which everything is known. */
+  move(threadId: string): void {
+    this.#halt();
+    this.due.clear();
+    // what runs in the thread before is not this one's to stop
+    if (this.view !== null) this.view = { ...this.view, id: threadId, activeJob: null, interrupts: [] };
     this.thread = this.millrace.threads.resume({ id: threadId, lastEventId: THREAD_START });
     this.contents = new ThreadContents(this.thread, this.transcript.stored);
     this.state = 'ready';
     this.questions = [];
-    if (wasRunning) this.start();
+    this.again();
   }
 
   start(): void {
-    if (this.running !== null || this.state === 'new' || this.state === 'gone') return;
-    const running = new AbortController();
-    this.running = running;
+    this.isWanted = true;
+    this.again();
+  }
+
+  /** Follows the thread, if that is wanted and a refusal has ended it. */
+  again(): void {
+    if (!this.isWanted || this.isRunning || this.state === 'new' || this.state === 'gone') return;
+    this.isRunning = true;
     this.connection = { state: 'connecting' };
     this.onChange();
-    void this.#watchPositions(running.signal);
-    void this.#during(running.signal, async (signal) => {
+    const { signal } = this.session;
+    void this.#watchPositions(signal);
+    const refused = (error: MillraceError) => {
+      this.#halt();
+      this.#refused(error);
+    };
+    void during(signal, refused, async () => {
       const onOpen = () => {
         this.connection = { state: 'connected' };
         // without a cursor the stream begins now: what was before is read
@@ -79,14 +96,24 @@ export class ThreadSync {
         this.onChange();
       };
       const onReconnect = (reconnection: Reconnection) => this.#reconnecting(reconnection);
-      await follow(() => this.#resumed(), { onOpen, onReconnect, onEvent: (event) => this.#take(event) }, signal);
+      const onEvent = (event: ThreadEvent) => {
+        // one that was on its way when this ended
+        if (!signal.aborted) this.#take(event);
+      };
+      await follow(() => this.#resumed(), { onOpen, onReconnect, onEvent }, signal);
       this.#gone();
     });
   }
 
   stop(): void {
-    this.running?.abort();
-    this.running = null;
+    this.isWanted = false;
+    this.#halt();
+  }
+
+  #halt(): void {
+    this.session.abort();
+    this.session = new AbortController();
+    this.isRunning = false;
     this.reading = null;
     this.isReadDue = false;
     this.connection = { state: 'idle' };
@@ -97,8 +124,9 @@ export class ThreadSync {
   read(): Promise<void> {
     this.isReadDue = true;
     if (this.reading !== null) return this.reading;
-    const { signal } = this.running ?? new AbortController();
-    const reading = this.#during(signal, async () => {
+    const { signal } = this.session;
+    const refused = (error: MillraceError) => this.#refused(error);
+    const reading = during(signal, refused, async () => {
       while (this.isReadDue) {
         this.isReadDue = false;
         await patiently(
@@ -118,19 +146,19 @@ export class ThreadSync {
   /** Forgets what is known, and begins anew. */
   async reload(): Promise<void> {
     if (this.state === 'new') return;
-    const wasRunning = this.running !== null;
-    this.stop();
+    this.#halt();
+    this.due.clear();
     this.transcript.clear();
     this.thread = this.millrace.threads.resume(this.threadId);
     this.contents = new ThreadContents(this.thread);
     this.state = 'loading';
-    if (wasRunning) this.start();
+    this.again();
     await this.read();
   }
 
   erased(): void {
-    this.stop();
     this.#gone();
+    this.transcript.drafts = [];
   }
 
   /** A handle from where the one before came to. */
@@ -141,20 +169,19 @@ export class ThreadSync {
 
   async #readOnce(signal: AbortSignal): Promise<void> {
     const isFirst = this.state !== 'ready';
-    const ended = [...this.ended];
+    const due = [...this.due];
     const [view, messages, records] = await Promise.all([
       this.thread.get({ signal }),
       this.contents.read({ signal }),
-      isFirst ? this.#jobs(signal) : Promise.all(ended.map((id) => this.#job(id, signal))),
+      isFirst ? this.#jobs(signal) : Promise.all(due.map((id) => this.#job(id, signal))),
     ]);
     signal.throwIfAborted();
     this.view = view;
     this.transcript.store(messages);
     for (const record of records.toReversed()) if (record !== null) this.transcript.turn(record.id).look(record);
-    for (const id of ended) {
-      this.ended.delete(id);
-      const turn = this.transcript.turn(id);
-      turn.isUndone = turn.cancelledBy === 'thread' && !this.transcript.isStored(id);
+    for (const [place, id] of due.entries()) {
+      this.due.delete(id);
+      this.transcript.settle(id, isFirst || records[place] !== null);
     }
     if (view.activeJob === null) this.questions = view.interrupts;
     this.state = 'ready';
@@ -185,7 +212,7 @@ export class ThreadSync {
     this.onChange();
     if (type === 'reset' && event.id.endsWith('/0-0')) {
       // events were lost: what there still is comes again
-      this.transcript.turns.clear();
+      for (const id of this.transcript.restart()) this.due.add(id);
       void this.read();
       return;
     }
@@ -194,16 +221,16 @@ export class ThreadSync {
     if (type === 'started') this.questions = [];
     if (hasEnded) {
       this.questions = turn.questions;
-      this.ended.add(jobId);
+      this.due.add(jobId);
       void this.read();
     } else if (type === 'started') void this.#findQuestion(jobId);
   }
 
   /** A job that another device has sent: its worker stores the question soon after it has begun. */
   async #findQuestion(jobId: string): Promise<void> {
-    const signal = this.running?.signal ?? null;
+    const { signal } = this.session;
     for (let search = 1; search <= MAX_SEARCHES; search += 1) {
-      if (signal?.aborted || this.transcript.hasQuestion(jobId)) return;
+      if (signal.aborted || this.transcript.hasQuestion(jobId)) return;
       await this.read();
       if (this.transcript.hasQuestion(jobId) || !this.transcript.turn(jobId).isOpen) return;
       try {
@@ -221,42 +248,58 @@ export class ThreadSync {
     this.onChange();
   }
 
-  /** Runs what ends with `stop`. */
-  async #during(signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    try {
-      await work(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.stop();
-      if (error instanceof NotFound) this.#gone();
-      else {
-        if (this.state === 'loading') this.state = 'failed';
-        this.onError(error as MillraceError);
-      }
+  #refused(error: MillraceError): void {
+    if (error.code === 'THREAD_NOT_FOUND') {
+      this.#gone();
+      return;
     }
+    if (this.state === 'loading') this.state = 'failed';
+    this.onError(error);
   }
 
+  /** Nothing of an erased thread is shown any longer. */
   #gone(): void {
+    this.#halt();
     this.state = 'gone';
-    this.connection = { state: 'idle' };
+    this.view = null;
+    this.questions = [];
+    this.due.clear();
+    this.transcript.erase();
     this.onChange();
   }
 
   async #watchPositions(signal: AbortSignal): Promise<void> {
-    const look = async () => {
-      const queued = [...this.transcript.turns.values()].filter((turn) => turn.status === 'queued' && !turn.isUndone);
-      for (const turn of queued.slice(0, POSITIONS)) {
-        try {
-          turn.look(await this.#job(turn.id, signal));
-        } catch {
-          // the next time may succeed
-          return;
-        }
+    try {
+      for (;;) {
+        await pause(POSITION_MS, signal);
+        await this.#lookAtQueue(signal);
       }
-      if (queued.length > 0) this.onChange();
-    };
-    const timer = setInterval(() => void look(), POSITION_MS);
-    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+    } catch {
+      // nobody follows any more
+    }
+  }
+
+  async #lookAtQueue(signal: AbortSignal): Promise<void> {
+    const queued = [...this.transcript.turns.values()].filter((turn) => turn.status === 'queued' && !turn.isUndone);
+    try {
+      for (const turn of queued.slice(0, POSITIONS)) turn.look(await this.#job(turn.id, signal));
+    } catch {
+      // the next time may succeed
+    }
+    if (queued.length > 0) this.onChange();
+  }
+}
+
+/** Runs what ends with a signal, and tells why it has ended otherwise. */
+async function during(
+  signal: AbortSignal,
+  refused: (error: MillraceError) => void,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) refused(error as MillraceError);
   }
 }
 

@@ -94,4 +94,27 @@ describe('a transcript', () => {
     expect(transcript.messages().map(({ id }) => id)).toEqual(['a-asked-q', 'waiting']);
     expect(transcript.messages()[1]).toMatchObject({ status: 'queued', queuePosition: 3 });
   });
+
+  it('knows how an answer was asked after its events were lost, and asks for the records of what had not ended', () => {
+    const transcript = new Transcript();
+    const record = (id: string, status: JobView['status']) =>
+      ({
+        id,
+        status,
+        pipeline: 'asking',
+        model: 'openai:m',
+        interrupts: [],
+        createdAt: '2026-01-01',
+      }) as unknown as JobView;
+    transcript.turn('ended').look(record('ended', 'completed'));
+    transcript.turn('open').look(record('open', 'active'));
+    for (const id of ['ended', 'open', 'unseen']) transcript.turn(id).apply(STARTED);
+    transcript.turn('ended').apply({ id: '1-2', type: 'cancelled', data: { by: 'owner' } } as JobEvent);
+    expect(transcript.restart()).toEqual(['open', 'unseen']);
+    const known = [...transcript.turns.values()].map(({ id, record: kept }) => [id, kept?.pipeline, kept?.model]);
+    expect(known).toEqual(['ended', 'open'].map((id) => [id, 'asking', 'openai:m']));
+    // its record is gone, too: nothing more will come of it
+    transcript.settle('open', false);
+    expect([...transcript.turns.keys()]).toEqual(['ended']);
+  });
 });

@@ -55,6 +55,37 @@ export class Transcript {
     this.turns.clear();
   }
 
+  /** Forgets what was said and sent; what the server does not have yet is taken back, and stays to be seen. */
+  erase(): void {
+    this.clear();
+    this.firstIds.clear();
+    for (const { state, stop } of this.drafts) if (state === 'sending' || state === 'waiting') stop.abort();
+    this.drafts = this.drafts.filter(({ state }) => state !== 'sent');
+  }
+
+  /** Forgets what jobs have said, since it comes again; their records tell how they were asked.
+   *  @returns the jobs whose records may say something else by now */
+  restart(): readonly string[] {
+    const before = [...this.turns.values()];
+    this.turns.clear();
+    for (const { id, record, isUndone } of before) {
+      if (record === null) continue;
+      const turn = this.turn(id);
+      turn.look(record);
+      turn.isUndone = isUndone;
+    }
+    return before.filter(({ record, isOpen }) => record === null || isOpen).map(({ id }) => id);
+  }
+
+  /** Judges a job whose record was asked for.
+   *  @param isThere false: it is gone, and what it would say does not come */
+  settle(jobId: string, isThere: boolean): void {
+    const turn = this.turns.get(jobId);
+    if (turn === undefined) return;
+    if (!isThere && !turn.isLive && turn.isOpen) this.turns.delete(jobId);
+    else turn.isUndone = turn.cancelledBy === 'thread' && !this.isStored(jobId);
+  }
+
   /** Oldest first. A message that has not changed is the same object as before. */
   messages(): readonly ConversationMessage[] {
     const messages: ConversationMessage[] = [];
