@@ -8,6 +8,9 @@ const inChromium = hasChromium ? describe : describe.skip;
 
 const MAIL_TO_ANN = { toolCall: { id: 'c1', name: 'mail', arguments: '{"to":"ann"}' } };
 
+/** A picture, as PNG in base64. */
+const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
 inChromium('the page, with agents and attachments', () => {
   let harness: PageHarness;
   beforeAll(async () => {
@@ -106,18 +109,14 @@ inChromium('the page, with agents and attachments', () => {
       const page = await harness.open();
       await page.getByRole('combobox', { name: 'Model' }).click();
       await page.getByRole('option', { name: 'gpt-other' }).click();
-      const pixel = Buffer.from(
-        'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-        'base64',
-      );
       await page
         .getByLabel('Files to attach')
-        .setInputFiles([{ name: 'pixel.png', mimeType: 'image/png', buffer: pixel }]);
+        .setInputFiles([{ name: 'pixel.png', mimeType: 'image/png', buffer: Buffer.from(PIXEL, 'base64') }]);
       await page.getByRole('list', { name: 'Attachments' }).getByText('pixel.png').waitFor();
       await ask(page, 'What is this?');
       const { body } = await gate.request;
       expect(body).toMatchObject({ model: 'gpt-other' });
-      expect(JSON.stringify(body.messages)).toContain(pixel.toString('base64'));
+      expect(JSON.stringify(body.messages)).toContain(PIXEL);
       await gate.say('A pixel.');
       await gate.finish();
       await ends(page);
@@ -126,6 +125,39 @@ inChromium('the page, with agents and attachments', () => {
         .getByLabel('Files to attach')
         .setInputFiles([{ name: 'big.bin', mimeType: 'application/x', buffer: Buffer.alloc(900_000) }]);
       await page.getByRole('alert').filter({ hasText: '900 kB' }).filter({ hasText: '700 kB' }).waitFor();
+      expect(harness.complaints).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'takes a picture that is pasted, and a file that is dropped',
+    async () => {
+      const gate = harness.model.gated({ to: 'And these?' });
+      const context = await harness.newContext();
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: harness.url });
+      const page = await harness.open();
+      const attachments = page.getByRole('list', { name: 'Attachments' });
+      await page.evaluate(`(async () => {
+        const bytes = Uint8Array.from(atob('${PIXEL}'), (char) => char.charCodeAt(0));
+        await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })]);
+      })()`);
+      await page.getByLabel('Your question').focus();
+      await page.keyboard.press('Control+V');
+      await attachments.getByText('image.png').waitFor();
+      await page.evaluate(`(() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(['some notes'], 'notes.txt', { type: 'text/plain' }));
+        document.querySelector('.composer').dispatchEvent(
+          new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      })()`);
+      await attachments.getByText('notes.txt').waitFor();
+      await ask(page, 'And these?');
+      const sent = JSON.stringify((await gate.request).body.messages);
+      expect(sent).toContain('data:image/png;base64,iVBORw0KGgo');
+      expect(sent).toContain(Buffer.from('some notes').toString('base64'));
+      await gate.finish();
+      await questions(page).getByText('notes.txt').waitFor();
       expect(harness.complaints).toEqual([]);
     },
     TIMEOUT_MS,

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { hasChromium } from './chromium.ts';
-import { answerOf, ask, ends, PageHarness, shows } from './page-harness.ts';
+import { eventually, spawnService } from '@millrace/testing';
+import type { Page } from 'playwright-core';
+import { hasChromium, launchChromium } from './chromium.ts';
+import { answerOf, ask, ends, PageHarness, shows, WEB_ROOT } from './page-harness.ts';
+import { SystemHarness } from './system-harness.ts';
 
 const TIMEOUT_MS = 60_000;
 const KEY = 'a-key-of-the-managers';
+/** Notes when the page says that its connection is lost, by the clock of this machine. */
+const NOTE_NOTICES = `window.noticedAt = [];
+  new MutationObserver(() => window.noticedAt.push(Date.now())).observe(
+    document.querySelector('.connection'), { attributeFilter: ['data-shown'] });`;
 const inChromium = hasChromium ? describe : describe.skip;
 
 inChromium('the page, when something breaks', () => {
@@ -58,6 +65,57 @@ inChromium('the page, when something breaks', () => {
   );
 });
 
+async function giveKey(page: Page): Promise<void> {
+  const dialog = page.getByRole('dialog', { name: 'API key' });
+  await dialog.getByLabel('API key or JSON Web Token').fill(KEY);
+  await dialog.getByRole('button', { name: 'Use this key' }).click();
+}
+
+async function makeLink(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Share' }).click();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  return page.getByRole('textbox', { name: 'Link' }).inputValue();
+}
+
+inChromium('the page, behind nginx', () => {
+  it(
+    'goes on when the node of its stream is killed, and says nothing of it for two seconds',
+    async () => {
+      await using system = await SystemHarness.start({ env: { MILLRACE_WEB_ROOT: WEB_ROOT } });
+      await using browser = await launchChromium();
+      const page = await browser.newPage();
+      await page.goto(system.url);
+      const gate = system.model.gated();
+      await ask(page, 'Why?');
+      await gate.say('one');
+      await shows(page, 'one');
+      await page.evaluate(NOTE_NOTICES);
+      let said = 'one';
+      const killedAt: number[] = [];
+      // one after the other: the stream is on one of them
+      for (const [index, node] of [...system.apis].entries()) {
+        killedAt.push(Date.now());
+        await node.kill();
+        await gate.say(`, ${index}`);
+        said += `, ${index}`;
+        await shows(page, said);
+        const successor = await spawnService('api', { ...system.envOf('api'), PORT: String(node.port) });
+        system.apis.splice(index, 1, successor);
+        await eventually(async () => (await fetch(`${successor.url}/readyz`)).ok);
+      }
+      await gate.finish();
+      await ends(page);
+      await shows(page, said);
+      const noticedAt = (await page.evaluate('window.noticedAt')) as number[];
+      for (const at of noticedAt) {
+        const before = killedAt.filter((kill) => kill <= at).at(-1) ?? 0;
+        expect(at - before).toBeGreaterThanOrEqual(2_000);
+      }
+    },
+    TIMEOUT_MS * 2,
+  );
+});
+
 inChromium('the page, where keys are asked for', () => {
   let harness: PageHarness;
   beforeAll(async () => {
@@ -70,16 +128,12 @@ inChromium('the page, where keys are asked for', () => {
     'asks for a key, and shares a conversation by a link with which one can watch it live and nothing else',
     async () => {
       const page = await harness.open();
-      const dialog = page.getByRole('dialog', { name: 'API key' });
-      await dialog.getByLabel('API key or JSON Web Token').fill(KEY);
-      await dialog.getByRole('button', { name: 'Use this key' }).click();
+      await giveKey(page);
       await page.getByText('No conversations yet.').waitFor();
       harness.model.answer(['Shared words.'], { to: 'First?' });
       await ask(page, 'First?');
       await ends(page);
-      await page.getByRole('button', { name: 'Share' }).click();
-      await page.getByRole('button', { name: 'Make a link' }).click();
-      const link = await page.getByRole('textbox', { name: 'Link' }).inputValue();
+      const link = await makeLink(page);
       await page.getByRole('button', { name: 'Done' }).click();
       const token = new URL(link).hash.slice(1);
       expect(token.length).toBeGreaterThan(16);
@@ -99,12 +153,41 @@ inChromium('the page, where keys are asked for', () => {
       await ends(watcher);
       expect(asked.filter((url) => url.includes(token))).toEqual([]);
 
-      await page.getByRole('button', { name: 'Share' }).waitFor();
-      const revoked = await fetch(`${harness.url}/tokens/${token.split('.')[0]}`, { method: 'DELETE' });
-      expect(revoked.status).toBe(401);
       await watcher.goto(`${harness.url}/watch/another-thread#${token}`);
       await watcher.reload();
       await watcher.getByRole('alert').waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'revokes a link that was made by mistake: those who watch see nothing more',
+    async () => {
+      const page = await harness.open();
+      await giveKey(page);
+      harness.model.answer(['Words.'], { to: 'A mistake?' });
+      await ask(page, 'A mistake?');
+      await ends(page);
+      const link = await makeLink(page);
+      await using stranger = await harness.browser.newContext();
+      const watcher = await stranger.newPage();
+      await watcher.goto(link);
+      await shows(watcher, 'Words.');
+      await page.getByRole('button', { name: 'Revoke' }).click();
+      await page.getByRole('button', { name: 'Make a link' }).waitFor();
+      const late = await stranger.newPage();
+      await late.goto(link);
+      await late.getByRole('alert').filter({ hasText: 'was revoked' }).waitFor();
+      expect(await late.getByRole('article').count()).toBe(0);
+      const gate = harness.model.gated({ to: 'A secret?' });
+      await page.keyboard.press('Escape');
+      await ask(page, 'A secret?');
+      await gate.say('Secret words.');
+      await shows(page, 'Secret words.');
+      await gate.finish();
+      await ends(page);
+      await watcher.getByRole('alert').filter({ hasText: 'was revoked' }).waitFor();
+      expect(await watcher.getByText('Secret words.').count()).toBe(0);
     },
     TIMEOUT_MS,
   );

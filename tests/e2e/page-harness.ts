@@ -13,7 +13,8 @@ import {
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { complaintsOf, launchChromium } from './chromium.ts';
 
-const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));
+/** The built page. */
+export const WEB_ROOT = fileURLToPath(new URL('../../services/web/dist', import.meta.url));
 
 /** The built page in a real browser, with one API node and one worker behind a network that can fail. */
 export class PageHarness implements AsyncDisposable {
