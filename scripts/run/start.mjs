@@ -10,7 +10,7 @@ import path from 'node:path';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { ensureRunningDependencies } from '../setup/dependencies.mjs';
 import { Problem, runScript } from '../setup/problem.mjs';
-import { inProject, stateDirectory } from '../setup/project.mjs';
+import { builtFile, inProject, isClone, stateDirectory } from '../setup/project.mjs';
 import { banner, publicUrl } from './banner.mjs';
 import { apiEnvironment, bareEnvironment, workerEnvironment } from './child-environments.mjs';
 import { assertPortIsFree, freePort } from './free-port.mjs';
@@ -97,7 +97,7 @@ async function startRedis(program) {
 async function startSimulatedModel() {
   const modelPort = await freePort();
   const args = [
-    inProject('packages/simulated-model/dist/demo-model.js'),
+    builtFile('@millrace/simulated-model', 'demo-model.js'),
     '--port',
     String(modelPort),
     '--host',
@@ -119,7 +119,7 @@ async function startWorker(settings, defaults = {}) {
     {
       name: 'worker',
       command: process.execPath,
-      args: ['--enable-source-maps', '--min-semi-space-size=16', inProject('services/worker/dist/main.js')],
+      args: ['--enable-source-maps', '--min-semi-space-size=16', builtFile('@millrace/worker', 'main.js')],
       env: {
         ...defaults,
         ...workerEnvironment(),
@@ -148,14 +148,14 @@ async function startWorkers(settings) {
 async function startApi(settings) {
   // nobody stands before it who would have to notice that it stops
   const defaults = { MILLRACE_LINGER_MS: '0' };
-  const webRoot = process.env['MILLRACE_WEB_ROOT'] || inProject('services/web/dist');
+  const webRoot = process.env['MILLRACE_WEB_ROOT'] || inProject(isClone ? 'services/web/dist' : 'web');
   const own = { HOST: host, PORT: String(port), MILLRACE_WEB_ROOT: webRoot };
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   const api = await startChild(
     {
       name: 'api',
       command: process.execPath,
-      args: ['--enable-source-maps', inProject('services/api/dist/main.js')],
+      args: ['--enable-source-maps', builtFile('@millrace/api', 'main.js')],
       env: { ...defaults, ...demonstration(), ...apiEnvironment(), NODE_ENV: 'production', ...own, ...settings },
     },
     (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
@@ -177,7 +177,10 @@ async function startAll() {
   const startedAt = Date.now();
   const redisUrl = program === null ? process.env['REDIS_URL'] : await startRedis(program);
   const graphs = graphFiles(process.env, inProject('.'));
-  const model = chooseModel({ ...(await graphVariables(graphs)), ...process.env });
+  const model = chooseModel(
+    { ...(await graphVariables(graphs)), ...process.env },
+    isClone ? 'npm start' : 'npx millrace dev',
+  );
   const modelSettings = model.simulated ? await startSimulatedModel() : {};
   const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name

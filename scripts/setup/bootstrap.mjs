@@ -14,7 +14,7 @@ import { isReExecuted, projectEnvironment, reExecuteOnPinnedNode, runsOnPinnedNo
 import { ensurePostgres } from './postgres-program.mjs';
 import { runScript } from './problem.mjs';
 import { step } from './progress.mjs';
-import { inProject, projectRoot } from './project.mjs';
+import { inProject, isClone, projectRoot } from './project.mjs';
 import { ensureRedis } from './redis-program.mjs';
 import { runCommand } from './run-command.mjs';
 
@@ -24,6 +24,8 @@ import { runCommand } from './run-command.mjs';
  * @param {(root: string) => Promise<{ outcome: string }>} ensure which dependencies: all, or what `npm start` needs
  */
 export async function bootstrapNode(ensure = ensureAllDependencies) {
+  // a package is installed whole, and its `engines` say which Node
+  if (!isClone) return;
   // The re-executed script finds what its parent has just made sure of and said.
   if (!isReExecuted()) await step('dependencies', () => ensure(projectRoot));
   if (!runsOnPinnedNode()) await reExecuteOnPinnedNode();
@@ -34,7 +36,7 @@ export async function bootstrapNode(ensure = ensureAllDependencies) {
  * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` says where Redis is
  */
 export async function bootstrapForStart() {
-  await step('build', () => ensureBuild(...runningWorkspaces));
+  if (isClone) await step('build', () => ensureBuild(...runningWorkspaces));
   if (process.env['REDIS_URL']) return null;
   const { program } = await step('redis', ensureRedis);
   return program;

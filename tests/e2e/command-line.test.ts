@@ -139,6 +139,12 @@ describe('millrace run', () => {
     expect((await millrace(['watch', '--events', idIn(command.err)])).code).toBe(7);
   });
 
+  it('says which Node it needs', async () => {
+    const older = 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"20.20.2"})';
+    const running = promisify(execFile)(process.execPath, ['--import', older, PROGRAM, 'jobs']);
+    await expect(running).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching('needs Node 22.12') });
+  });
+
   it('a failed job, and each refusal, has its own exit', async () => {
     system.model.failNext(1, { status: 400, message: 'no' });
     const ends = {

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { Child, eventually, freePort, readSse } from '@millrace/testing';
+import { Child, eventually, freePort } from '@millrace/testing';
+import { agentThatSays, askGreeter as ask, GREETER } from './agent-project.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../services/cli/bin/millrace.js', import.meta.url));
 const TIMEOUT_MS = 240_000;
@@ -12,24 +13,11 @@ const START_MS = 120_000;
 let project: string;
 beforeEach(async () => {
   project = await mkdtemp(fileURLToPath(new URL('./dev-project-', import.meta.url)));
-  await writeFile(join(project, 'langgraph.json'), '{"graphs":{"greeter":"./agent.ts:graph"}}');
+  await writeFile(join(project, 'langgraph.json'), GREETER);
 });
 afterEach(() => rm(project, { recursive: true, force: true }));
 
-const agentThatSays = (words: string) => `
-import { AIMessage } from '@langchain/core/messages';
-import { MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
-const greet = async () => ({ messages: [new AIMessage('${words}')] });
-export const graph = new StateGraph(MessagesAnnotation).addNode('greet', greet).addEdge(START, 'greet').compile();
-`;
-
 const write = (text: string) => writeFile(join(project, 'agent.ts'), text);
-
-async function ask(url: string): Promise<string> {
-  await using stream = await readSse(`${url}/jobs`, { body: { query: 'Hello', pipeline: 'greeter' } });
-  await stream.collect();
-  return stream.text();
-}
 
 it(
   '`millrace dev` serves a fresh agent, reads it anew when it changes, and survives a mistake in it',

@@ -14,8 +14,10 @@ interface DevOptions {
   readonly verbose?: true;
 }
 
-/** What starts everything, in the checkout that this program belongs to. */
-const START = fileURLToPath(new URL('../../../../scripts/run/start.mjs', import.meta.url));
+/** What starts everything: carried by the package, or in the clone that this program belongs to. */
+const START = ['../../scripts/run/start.mjs', '../../../../scripts/run/start.mjs']
+  .map((file) => fileURLToPath(new URL(file, import.meta.url)))
+  .find((file) => existsSync(file));
 
 /** An editor writes several files at once. */
 const SETTLED_MS = 150;
@@ -33,7 +35,8 @@ export function addDev(program: Command, terminal: Terminal): void {
 }
 
 async function dev(terminal: Terminal, name: string, { port, verbose }: DevOptions): Promise<void> {
-  if (!existsSync(START)) throw new Exit(EXIT.usage, 'dev runs from a checkout of Millrace: npx millrace dev, there');
+  if (START === undefined)
+    throw new Exit(EXIT.usage, 'this package was made without what dev starts: npm pack makes a whole one');
   const file = resolve(name);
   if (!existsSync(file)) throw new Exit(EXIT.usage, `${file} is not there: name the langgraph.json of your agents`);
   const folder = dirname(file);
