@@ -36,10 +36,15 @@ export async function* liveEvents(path: string, signal: AbortSignal): AsyncGener
   if (answer.body === null) return;
   const events = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
   const reader = events.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield { event: value.event ?? 'message', data: JSON.parse(value.data) as unknown };
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield { event: value.event ?? 'message', data: JSON.parse(value.data) as unknown };
+    }
+  } finally {
+    // whoever stops reading gives the connection back; an aborted or broken one has nothing to give
+    await reader.cancel().catch(() => {});
   }
 }
 
