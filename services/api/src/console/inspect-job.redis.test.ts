@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
+import { Readiness } from '../health/readiness.ts';
 import { ApiHarness, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
 import type { JobInspection } from './inspect-job.ts';
 
@@ -144,6 +146,30 @@ describe('a job in the console', () => {
   });
 });
 
+describe('a job that is watched', () => {
+  it('and has ended ends the answer, also when its log has expired', async () => {
+    const id = await submit(node, ACME);
+    await harness.answer(id, ['x'], 'acme');
+    await harness.redis.del(harness.keys.log(jobRef('acme', id)));
+    const answer = await fetch(`${node.url}/console/jobs/${id}?tenant=acme`, {
+      headers: { ...ADMIN, accept: 'text/event-stream' },
+      signal: AbortSignal.timeout(20_000),
+    });
+    expect(await answer.text()).toContain('"logExpired":true');
+  }, 30_000);
+
+  it('on a node that began to drain while the job was read ends at once', async () => {
+    const leaving = await harness.node();
+    const id = await submit(node, ACME);
+    leaving.api.nest.get(Readiness).drain();
+    const answer = await fetch(`${leaving.url}/console/jobs/${id}?tenant=acme`, {
+      headers: { ...ADMIN, accept: 'text/event-stream' },
+      signal: AbortSignal.timeout(20_000),
+    });
+    expect(await answer.text()).toContain(id);
+  }, 30_000);
+});
+
 describe('finding jobs', () => {
   it('by id finds those of all tenants, for a manager the own', async () => {
     const id = crypto.randomUUID();
@@ -199,6 +225,14 @@ describe('the tenants', () => {
       cursor = page.nextCursor;
     }
     expect(pages).toEqual(['acme', 'globex', 'root']);
+    await fetch(`${node.url}/tenants/acme/limits`, {
+      method: 'PUT',
+      headers: { ...ADMIN, 'content-type': 'application/json' },
+      body: JSON.stringify({ requestsPerMinute: 1_000 }),
+    });
+    // who may ask as often as wanted has others wait: this reads more than one key
+    const counted = await fetch(`${node.url}/console/tenants`, { headers: MANAGER });
+    expect(counted.headers.get('ratelimit')).toMatch(/^"requestsPerMinute"/);
     expect((await get<Page>('/console/tenants', MANAGER)).items.map(({ tenant }) => tenant)).toEqual(['acme']);
   }, 30_000);
 });

@@ -32,6 +32,11 @@ export class WatchJob {
     const watcher = new LiveAnswer(reply, leave);
     const { drainSignal } = this.readiness;
     const drain = () => watcher.end();
+    if (drainSignal.aborted) {
+      // it began while the job was read, and will not be told of again
+      watcher.end(shown);
+      return;
+    }
     drainSignal.addEventListener('abort', drain, { once: true });
     this.deadlines.add(watcher, named.caller.credential);
     watcher.send(shown);
@@ -45,8 +50,9 @@ export class WatchJob {
       if (look === 'gone') watcher.end();
       if (typeof look === 'string') return;
       const frame = sseFrame('job', look);
-      // afterwards nothing but its readers can change; a slow reader may have missed the last state
-      if (look.job.finishedAt !== null && timeline.newest === look.job.lastEventId) watcher.end(frame);
+      // Afterwards nothing but its readers can change. Its log was read after its end, or has expired; a slow reader may have
+      // missed the last state.
+      if (look.job.finishedAt !== null) watcher.end(frame);
       else if (!frame.equals(shown)) watcher.send(frame);
       shown = frame;
     }, LOOK_MS);

@@ -81,7 +81,7 @@ export class ConsoleController {
   }
 
   @Get('tenants')
-  @Requires('limits:read')
+  @Requires('usage:read')
   tenants(
     @Query(new ZodPipe(tenantsQuerySchema)) query: z.output<typeof tenantsQuerySchema>,
     @TheCaller() caller: Caller,
