@@ -17,7 +17,7 @@ const RICH = [
 inChromium('the page, for everybody', () => {
   let harness: PageHarness;
   beforeAll(async () => {
-    harness = await PageHarness.start();
+    harness = await PageHarness.start({ MILLRACE_DEMONSTRATION: 'kill-worker' });
   }, TIMEOUT_MS);
   afterAll(() => harness?.[Symbol.asyncDispose](), TIMEOUT_MS);
 
@@ -48,6 +48,7 @@ inChromium('the page, for everybody', () => {
       await ask(page, 'Slow?');
       await gate.say('half');
       await shows(page, 'half');
+      await page.getByRole('button', { name: 'Kill the worker' }).waitFor();
       await isFine(page);
       await gate.finish();
       await ends(page);
