@@ -157,6 +157,29 @@ inChromium('the console, in Chromium', () => {
   );
 
   it(
+    'shows an admin the queues in a tab of their own, and asks no other host',
+    async () => {
+      const [id = ''] = await flood('globex', 1);
+      const page = await open();
+      const hosts = new Set<string>();
+      context.on('request', (request) => hosts.add(new URL(request.url()).host));
+      const opening = context.waitForEvent('page');
+      await page.getByRole('button', { name: 'Look at the queues' }).click();
+      const board = await opening;
+      await board.waitForURL('**/console/queues/');
+      await board.getByRole('link', { name: /^jobs/i }).first().click();
+      await board.getByText(id).first().waitFor();
+      expect(await board.content()).not.toContain('the-prompt-that-nobody-may-see');
+      expect([...hosts]).toEqual([new URL(system.url).host]);
+      expect(complaints).toEqual([]);
+      // the session is gone, or has ended
+      await context.clearCookies();
+      expect((await board.reload())?.status()).toBe(401);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'pauses and resumes the queue, and drains a worker',
     async () => {
       const page = await open();

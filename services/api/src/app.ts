@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { appModule } from './app.module.ts';
 import { type Authenticator, authenticateBeforeBodies } from './auth/authenticator.ts';
+import { installQueueBoard } from './console/queue-board.ts';
 import { announceDemonstration, DemonstrationModule } from './demonstration/demonstration.module.ts';
 import { Metrics } from './health/metrics.ts';
 import { Readiness } from './health/readiness.ts';
@@ -82,6 +83,7 @@ export async function createApp(
   });
   if (settings.MILLRACE_CORS_ORIGINS.length > 0) nest.enableCors(corsOptions(settings.MILLRACE_CORS_ORIGINS));
   await installDocs(nest);
+  await installQueueBoard(nest);
   if (settings.MILLRACE_WEB_ROOT !== undefined) await installWebPage(nest, settings.MILLRACE_WEB_ROOT);
 
   const { MILLRACE_DRAIN_MS: drainMs, MILLRACE_LINGER_MS: lingerMs } = settings;

@@ -74,6 +74,13 @@ export class CredentialDirectory implements Revocations, OnApplicationShutdown {
     return known;
   }
 
+  /** @returns whether there is an issued key with this id, also one that another node made a moment ago */
+  async hasKey(id: string): Promise<boolean> {
+    const find = ({ byDigest }: Copy) => [...byDigest.values()].find((key) => key.id === id);
+    const key = (this.#copy && find(this.#copy)) ?? find(await this.#current());
+    return key !== undefined && (key.expiresAt === null || key.expiresAt > Date.now());
+  }
+
   async isRevoked(tokenId: string): Promise<boolean> {
     return (this.#copy ?? (await this.#current())).revokedTokens.has(tokenId);
   }

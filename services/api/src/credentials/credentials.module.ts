@@ -9,6 +9,7 @@ import { HealthModule } from '../health/health.module.ts';
 import { type ApiSettings, needsCredentials } from '../settings.ts';
 import { AUTHENTICATOR, LOGGER, REVOCATIONS, SETTINGS } from '../tokens.ts';
 import { AuthFailures } from './auth-failures.ts';
+import { ConsoleSessions } from './console-sessions.ts';
 import { AnonymousAuthenticator, CredentialAuthenticator } from './credential-authenticator.ts';
 import { CredentialDirectory } from './credential-directory.ts';
 import { IssuedKeys } from './issued-keys.ts';
@@ -37,7 +38,7 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
     module: CredentialsModule,
     imports: [HealthModule],
     providers: [
-      ...[AuditTrail, AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens],
+      ...[AuditTrail, AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens, ConsoleSessions],
       { provide: ISSUER_KEYS, inject: [SETTINGS, LOGGER], useFactory: issuerKeysOf },
       {
         provide: AUTHENTICATOR,
@@ -47,7 +48,16 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
       { provide: REVOCATIONS, useExisting: CredentialDirectory },
       { provide: APP_GUARD, useClass: AccessGuard },
     ],
-    exports: [AUTHENTICATOR, REVOCATIONS, AuditTrail, AuditLog, CredentialDirectory, IssuedKeys, Tokens],
+    exports: [
+      AUTHENTICATOR,
+      REVOCATIONS,
+      AuditTrail,
+      AuditLog,
+      CredentialDirectory,
+      IssuedKeys,
+      Tokens,
+      ConsoleSessions,
+    ],
   };
 }
 

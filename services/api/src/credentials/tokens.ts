@@ -1,6 +1,6 @@
-import { createSecretKey, hkdfSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import type { Permission } from '../auth/permissions.ts';
@@ -9,10 +9,11 @@ import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
 import { CredentialDirectory } from './credential-directory.ts';
 import type { CredentialSource } from './credential-source.ts';
+import { SigningKey } from './signing-key.ts';
+import { ALGORITHM, verifiedClaims } from './verified-claims.ts';
 
 /** Tells tokens from all other secrets. Only they may stand in a URL. */
 const PREFIX = 'mrt_';
-const ALGORITHM = 'HS256';
 /** Signed into each token: nothing else that the secret may sign is one. */
 const TYPE = 'millrace-token+jwt';
 
@@ -61,12 +62,14 @@ const claimsSchema = z.object({
  *  is revoked. @see PROTOCOL.md §11 */
 @Injectable()
 export class Tokens implements CredentialSource {
-  #key: Promise<KeyObject> | null = null;
+  readonly #key: SigningKey;
 
   constructor(
     @Inject(CredentialDirectory) private readonly directory: CredentialDirectory,
-    @Inject(SETTINGS) private readonly settings: ApiSettings,
-  ) {}
+    @Inject(SETTINGS) settings: ApiSettings,
+  ) {
+    this.#key = new SigningKey(directory, settings);
+  }
 
   /** @returns whether a secret has the form of a token */
   static isToken(secret: string): boolean {
@@ -75,7 +78,8 @@ export class Tokens implements CredentialSource {
 
   async find(secret: string): Promise<Caller | null> {
     if (!Tokens.isToken(secret)) return null;
-    const claims = await this.#verified(secret.slice(PREFIX.length));
+    const options = { key: await this.#key.get(), type: TYPE, schema: claimsSchema };
+    const claims = await verifiedClaims(secret.slice(PREFIX.length), options);
     if (claims === null || (await this.directory.isRevoked(credentialId(claims.sub, claims.jti)))) return null;
     return {
       tenant: claims.sub,
@@ -95,7 +99,7 @@ export class Tokens implements CredentialSource {
       .setJti(id)
       .setSubject(tenant)
       .setExpirationTime(expiresAt)
-      .sign(await this.#signingKey());
+      .sign(await this.#key.get());
     return { id, token: `${PREFIX}${signed}`, expiresAt: expiresAt * 1_000 };
   }
 
@@ -107,36 +111,9 @@ export class Tokens implements CredentialSource {
     if (this.directory.revokedWith(credentialId(tenant, '')) >= MAX_REVOKED) throw new TooManyRevocations(MAX_REVOKED);
     await this.directory.revokeToken(known, Date.now() + MAX_TOKEN_SECONDS * 1_000);
   }
-
-  async #verified(signed: string): Promise<z.output<typeof claimsSchema> | null> {
-    const key = await this.#signingKey();
-    try {
-      const { payload } = await jwtVerify(signed, key, { algorithms: [ALGORITHM], typ: TYPE });
-      // a newer version may give rights that this one does not know
-      return claimsSchema.safeParse(payload).data ?? null;
-    } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
-    }
-  }
-
-  #signingKey(): Promise<KeyObject> {
-    this.#key ??= this.#loadKey().catch((error: unknown) => {
-      this.#key = null;
-      throw error;
-    });
-    return this.#key;
-  }
-
-  async #loadKey(): Promise<KeyObject> {
-    const { MILLRACE_TOKEN_SECRET: given } = this.settings;
-    const secret = given ?? (await this.directory.tokenSecret(() => randomBytes(32).toString('base64url')));
-    // deployments that share a secret must not take each other's tokens
-    return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', this.settings.MILLRACE_KEY_PREFIX, 32)));
-  }
 }
 
 /** With its tenant, so that nobody ends a token of another one. */
-function credentialId(tenant: string, tokenId: string): string {
+export function credentialId(tenant: string, tokenId: string): string {
   return `${tenant}/${tokenId}`;
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
+import { QueueBoard } from '../console/queue-board.ts';
+import { credentialIdSchema } from './access-requests.ts';
 import { ConsoleController } from './console.controller.ts';
 import { findJobsQuerySchema, revealSchema, tenantsQuerySchema } from './console-requests.ts';
+import { ConsoleSessionController } from './console-session.controller.ts';
 import { operationOf } from './openapi/access.ts';
 import { everyAnswer, json, liveStream, problems } from './openapi/responses.ts';
 import { eventId, requestId } from './openapi/schemas.ts';
@@ -98,6 +101,42 @@ export const consolePaths: ZodOpenApiPathsObject = {
         'An event `service` each second with the whole state, for the console of the same release: its form may change. ' +
         'docs/console.md explains each figure. `unavailable` while Redis does not answer.',
       responses: { 200: liveStream, ...problems('INVALID_REQUEST', 'RATE_LIMITED') },
+    }),
+  },
+  '/console/queues': {
+    get: operationOf(QueueBoard, 'admit', {
+      operationId: 'showQueues',
+      tags,
+      summary: 'Look at the queues of BullMQ, in a browser',
+      description:
+        'Bull Board, which may look and change nothing. A browser needs the cookie of `POST /console/session`.',
+      responses: {
+        200: { description: 'The page.', headers: z.object(everyAnswer), content: { 'text/html': {} } },
+        ...problems('INVALID_REQUEST'),
+      },
+    }),
+  },
+  '/console/session': {
+    post: operationOf(ConsoleSessionController, 'open', {
+      operationId: 'openConsoleSession',
+      tags,
+      summary: 'Let this browser look at the queues',
+      description:
+        'Sets a cookie that opens `/console/queues` alone, for 15 minutes at most. It ends with the credential of the request.',
+      responses: {
+        201: json('The session.', z.object({ id: credentialIdSchema, expiresAt: time })),
+        ...problems('INVALID_REQUEST'),
+      },
+    }),
+  },
+  '/console/session/{id}': {
+    delete: operationOf(ConsoleSessionController, 'end', {
+      operationId: 'endConsoleSession',
+      tags,
+      summary: 'End a session',
+      description: 'It holds on no node after 2 s. Also if there is none.',
+      requestParams: { path: z.object({ id: credentialIdSchema }) },
+      responses: { ...done('It has ended.'), ...problems('INVALID_REQUEST') },
     }),
   },
   '/console/caller': {

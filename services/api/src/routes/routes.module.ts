@@ -10,6 +10,7 @@ import { AiSdkController } from './ai-sdk.controller.ts';
 import { AnthropicController } from './anthropic.controller.ts';
 import { Chats } from './chats.ts';
 import { ConsoleController } from './console.controller.ts';
+import { ConsoleSessionController } from './console-session.controller.ts';
 import { CreationAnswer } from './creation-answer.ts';
 import { DeleteResponse } from './delete-response.ts';
 import { DurableStreamsController } from './durable-streams.controller.ts';
@@ -71,6 +72,7 @@ import { WorkersController } from './workers.controller.ts';
       UsageController,
       WorkersController,
       ConsoleController,
+      ConsoleSessionController,
     ],
   ],
   providers: [

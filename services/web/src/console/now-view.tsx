@@ -7,6 +7,7 @@ import { CancelMany } from './cancel-many.tsx';
 import { count, duration } from './format.ts';
 import { useHistory } from './history.ts';
 import { Outcome, Table, Tile } from './parts.tsx';
+import { QueuesLink } from './queues-link.tsx';
 import { type RunAction, useAction } from './use-action.ts';
 import { useLive } from './use-live.ts';
 import type { Dimension, ServiceView } from './views.ts';
@@ -95,6 +96,7 @@ function Actions({ view, run }: { view: ServiceView; run: RunAction }) {
         <Button onClick={() => setAsking('pause')}>Pause the queue</Button>
       )}
       <Button onClick={() => setAsking('cancel')}>Cancel many jobs</Button>
+      <QueuesLink run={run} />
       <ConfirmDialog
         title="Pause the queue?"
         action="Pause"

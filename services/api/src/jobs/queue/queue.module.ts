@@ -6,6 +6,7 @@ import { Module } from '@nestjs/common';
 import { HealthModule } from '../../health/health.module.ts';
 import { KEYS, REDIS_FACTORY } from '../../tokens.ts';
 import { JobQueue } from './job-queue.ts';
+import { ShownQueues } from './shown-queues.ts';
 import { WebhookQueue } from './webhook-queue.ts';
 
 /** The producer of the queue: the only part of the API that knows BullMQ. */
@@ -22,7 +23,7 @@ import { WebhookQueue } from './webhook-queue.ts';
       }),
     }),
   ],
-  providers: [JobQueue, WebhookQueue],
-  exports: [JobQueue],
+  providers: [JobQueue, WebhookQueue, ShownQueues],
+  exports: [JobQueue, ShownQueues],
 })
 export class QueueModule {}

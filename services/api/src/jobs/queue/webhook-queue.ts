@@ -18,7 +18,7 @@ const TRIES = 12;
 @Injectable()
 export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdown {
   /** null: this deployment sends no webhooks */
-  #queue: Queue | null = null;
+  readonly queue: Queue | null;
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> = Promise.resolve();
 
@@ -27,25 +27,30 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(KEYS) private readonly keys: KeySpace,
     @Inject(WEBHOOK_JOBS) private readonly jobs: WebhookJobs,
     @Inject(JOB_READER) private readonly reader: JobReader,
-    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(SETTINGS) { MILLRACE_WEBHOOK_SECRET: secret }: ApiSettings,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.queue = secret === undefined ? null : this.#open();
+  }
 
   onApplicationBootstrap(): void {
-    if (this.settings.MILLRACE_WEBHOOK_SECRET === undefined) return;
-    this.#queue = new Queue(WEBHOOK_QUEUE_NAME, {
-      connection: this.redis.connect('queue'),
-      prefix: this.keys.queuePrefix,
-      ...PRODUCER_OPTIONS,
-    });
-    this.#queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
-    this.#schedule(this.#queue);
+    if (this.queue !== null) this.#schedule(this.queue);
   }
 
   async onApplicationShutdown(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#looking;
-    await this.#queue?.close();
+    await this.queue?.close();
+  }
+
+  #open(): Queue {
+    const queue = new Queue(WEBHOOK_QUEUE_NAME, {
+      connection: this.redis.connect('queue'),
+      prefix: this.keys.queuePrefix,
+      ...PRODUCER_OPTIONS,
+    });
+    queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
+    return queue;
   }
 
   #schedule(queue: Queue): void {
