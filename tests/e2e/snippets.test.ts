@@ -1,38 +1,18 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Child, freePort } from '@millrace/testing';
+import { allSnippets, fateOf, type Snippet } from '../../scripts/docs/snippets.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PAGES = ['README.md', 'docs/protocols.md', 'docs/threads.md'];
 /** Where the pages say that `npm start` answers. */
 const DOCUMENTED = /\b(http:\/\/)?localhost:8080\b/g;
 
-interface Snippet {
-  /** where it stands, as `README.md:12` */
-  readonly at: string;
-  readonly language: string;
-  readonly code: string;
-}
-
-/** The fenced blocks of a page. */
-async function snippetsOf(page: string): Promise<Snippet[]> {
-  const text = await readFile(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: code = '', index }) => ({
-    at: `${page}:${text.slice(0, index).split('\n').length}`,
-    language,
-    code,
-  }));
-}
-
-const isProgram = ({ language, code }: Snippet) =>
-  ['js', 'ts'].includes(language) && /^import .* from '[@\w/-]+';$/m.test(code) && !code.includes('@millrace/');
-const isCurl = ({ language, code }: Snippet) => language === 'sh' && /^curl /m.test(code);
-
-const snippets = (await Promise.all(PAGES.map(snippetsOf))).flat();
-const programs = snippets.filter(isProgram);
+const snippets = allSnippets();
+const programs = snippets.filter((snippet) => fateOf(snippet) === 'program');
+const curls = snippets.filter((snippet) => fateOf(snippet) === 'curl');
 
 let url: string;
 let millrace: Child;
@@ -80,14 +60,41 @@ describe('against npm start, and changed in the address alone', () => {
     expect((await answers.get(at))?.length).toBeGreaterThan(20);
   });
 
-  it.each(snippets.filter(isCurl).map(({ at, code }) => [at, code]))('curl at %s is answered', async (_, code) => {
+  it.each(curls.map(({ at, code }) => [at, code]))('curl at %s is answered', async (_, code) => {
     const commands = code
       .replaceAll('\\\n', ' ')
       .split('\n')
-      .filter((line) => /^curl .*localhost:8080/.test(line));
+      .filter((line) => /^curl .*(localhost:8080|\$MILLRACE)/.test(line));
     for (const command of commands) {
       const asked = command.replace(/^curl/, 'curl --silent --show-error --fail-with-body').replace(DOCUMENTED, url);
-      expect(await output('bash', ['-c', asked], { ID: await newJob() })).not.toBe('');
+      expect(await output('bash', ['-c', asked], { ID: await newJob(), MILLRACE: url })).not.toBe('');
     }
   });
+});
+
+describe('with the declarations that a comment gives', () => {
+  it('the parts of programs have no type errors', async () => {
+    await mkdir(join(ROOT, '.millrace'), { recursive: true });
+    const folder = await mkdtemp(join(ROOT, '.millrace/snippets-'));
+    try {
+      for (const { at, language, given, code } of snippets.filter((snippet) => fateOf(snippet) === 'typed')) {
+        const extension = language === 'js' ? 'mts' : language;
+        await writeFile(join(folder, `${at.replaceAll(/\W/g, '-')}.${extension}`), `${given}\n${code}\nexport {};\n`);
+      }
+      const lib = ['es2024', 'esnext.disposable', 'dom', 'dom.iterable'];
+      const compilerOptions = { jsx: 'react-jsx', lib, customConditions: [] };
+      const config = { extends: join(ROOT, 'tsconfig.base.json'), compilerOptions };
+      // what is written in JavaScript has not said that a value may be missing
+      const kinds = { typescript: ['*.ts', '*.tsx'], javascript: ['*.mts'] };
+      for (const [kind, include] of Object.entries(kinds)) {
+        const isStrict = kind === 'typescript';
+        const strict = { ...compilerOptions, strict: isStrict, exactOptionalPropertyTypes: isStrict };
+        const file = join(folder, `${kind}.json`);
+        await writeFile(file, JSON.stringify({ ...config, compilerOptions: strict, include }));
+        await output(join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', file]);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 120_000);
 });
