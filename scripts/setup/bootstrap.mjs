@@ -76,11 +76,11 @@ async function ensurePrograms() {
   return { redis, nginx };
 }
 
-/** Installs what the examples need, each from its own lock file. */
+/** Installs what the examples and the documentation's site need, each from its own lock file. */
 async function ensureExamples() {
   const outcomes = new Set();
-  for (const example of ['agents', 'chat-express', 'chat-nextjs']) {
-    const { outcome } = await ensureAllDependencies(inProject(`examples/${example}`));
+  for (const folder of ['examples/agents', 'examples/chat-express', 'examples/chat-nextjs', 'docs/site']) {
+    const { outcome } = await ensureAllDependencies(inProject(folder));
     outcomes.add(outcome);
   }
   return { outcome: [...outcomes].join(', ') };

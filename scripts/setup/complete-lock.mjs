@@ -76,6 +76,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     for (const name of [
       'package-lock.json',
       'bench/src/peers/langgraph/package-lock.json',
+      'docs/site/package-lock.json',
       'examples/agents/package-lock.json',
       'examples/chat-express/package-lock.json',
       'examples/chat-nextjs/package-lock.json',
