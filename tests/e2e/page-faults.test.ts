@@ -153,6 +153,11 @@ inChromium('the page, where keys are asked for', () => {
       await ends(watcher);
       expect(asked.filter((url) => url.includes(token))).toEqual([]);
 
+      // a link that leads nowhere, then one that works, opened in the same tab
+      await watcher.goto(`${link.slice(0, link.indexOf('#'))}#not-a-token`);
+      await watcher.getByRole('alert').waitFor();
+      await watcher.goto(link);
+      await shows(watcher, 'Live');
       await watcher.goto(`${harness.url}/watch/another-thread#${token}`);
       await watcher.reload();
       await watcher.getByRole('alert').waitFor();

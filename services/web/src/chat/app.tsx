@@ -12,10 +12,16 @@ import { OldWatchPage, WatchPage } from './watch-page.tsx';
 export function App() {
   const [isWatching, params] = useRoute('/watch/:id');
   const [path] = useLocation();
-  const [oldLink] = useState(() => location.hash.slice(1));
-  if (isWatching) return <WatchPage key={params.id} id={params.id} />;
-  if (path === '/' && oldLink !== '') return <OldWatchPage id={oldLink} />;
+  // a link that is opened in the tab of another one may differ behind the `#` alone, and the page stays
+  const hash = useSyncExternalStore(onHashChange, () => location.hash.slice(1));
+  if (isWatching) return <WatchPage key={`${params.id}#${hash}`} id={params.id} token={hash} />;
+  if (path === '/' && hash !== '') return <OldWatchPage key={hash} id={hash} />;
   return <Conversations />;
+}
+
+function onHashChange(listener: () => void): () => void {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
 }
 
 function Conversations() {

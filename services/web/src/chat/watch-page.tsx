@@ -10,10 +10,9 @@ import { openConversation } from './stores.ts';
 import { WatchFrame } from './watch-frame.tsx';
 import { isForJob } from './watch-token.ts';
 
-/** What somebody shared: one can watch it, and nothing else. The token stands behind the `#`; it says whether the id is that of a
- *  conversation or of a single job. */
-export function WatchPage({ id }: { readonly id: string }) {
-  const [token] = useState(() => location.hash.slice(1));
+/** What somebody shared: one can watch it, and nothing else. The token says whether the id is that of a conversation or of a
+ *  single job. */
+export function WatchPage({ id, token }: WatchedProps) {
   return isForJob(token, id) ? <WatchedJob id={id} token={token} /> : <WatchedConversation id={id} token={token} />;
 }
 
