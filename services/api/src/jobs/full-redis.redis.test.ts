@@ -114,7 +114,7 @@ describe('a request that is refused (PROTOCOL §2)', () => {
   it('leaves nothing behind, whatever it contains', async () => {
     const node = await harness.node({ MILLRACE_MAX_JOBS_PER_TENANT: '1' });
     const known = await submit(node, as('alice'));
-    const everything = async () => (await harness.redis.keys(`*${harness.prefix}*`)).sort();
+    const everything = () => harness.storedKeys();
     const before = await everything();
     const sent: [body: object, headers: Record<string, string>, status: number][] = [
       [{ query: 'hi' }, {}, 429],

@@ -55,8 +55,7 @@ async function answer(of: Turns, body: object, headers: Record<string, string> =
 }
 
 const isRefused = (status: number, code: string, ...pointers: string[]) => ({ status, code, pointers });
-const keysOf = async () =>
-  (await harness.redis.keys(`*${harness.prefix}*`)).filter((key) => !key.includes('write-probe')).sort();
+const keysOf = () => harness.storedKeys();
 
 describe('the answer to a question (PROTOCOL §2)', () => {
   it.each(['chat', 'other', 'nobody'])('must be for the agent that asked, not for %s', async (pipeline) => {

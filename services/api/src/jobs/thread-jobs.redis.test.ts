@@ -23,8 +23,7 @@ const endOf = async (id: string) => {
   await stream.ended;
   return stream.terminal();
 };
-const keysOf = async () =>
-  (await harness.redis.keys(`*${harness.prefix}*`)).filter((key) => !key.includes('write-probe'));
+const keysOf = () => harness.storedKeys();
 
 describe('a job of a thread (PROTOCOL §2)', () => {
   it('makes the thread, has the turn, and says so', async () => {

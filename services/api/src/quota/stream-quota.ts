@@ -44,6 +44,8 @@ export class StreamQuota implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   onApplicationBootstrap(): void {
+    // not awaited: a node may start before its Redis
+    void this.#beat();
     this.#timers.push(
       setInterval(() => void this.#beat(), StreamShares.BEAT_MS),
       setInterval(() => this.#tell(), TELL_MS),

@@ -195,9 +195,9 @@ describe('OpenAI Responses', () => {
     ['a built-in tool', { tools: [{ type: 'web_search' }] }, { status: 400, param: 'tools[0].type' }],
     ['an unknown previous response', { previous_response_id: 'x' }, { status: 400, param: 'previous_response_id' }],
   ])('are refused in OpenAI’s words: %s', async (_, body, error) => {
-    const keys = await harness.redis.dbsize();
+    const keys = await harness.storedKeys();
     await expect(client.responses.create({ input: 'x', ...body })).rejects.toMatchObject(error);
-    expect(await harness.redis.dbsize()).toBe(keys);
+    expect(await harness.storedKeys()).toEqual(keys);
   });
 
   it('that were not stored cannot be continued', async () => {

@@ -71,6 +71,12 @@ export class ApiHarness implements AsyncDisposable {
     return { url: await api.listen(), api, log };
   }
 
+  /** @returns the keys of this deployment, but not those that nodes write by themselves, and a moment after a stream has ended */
+  async storedKeys(): Promise<string[]> {
+    const keys = await this.redis.keys(`*${this.prefix}*`);
+    return keys.filter((key) => !/:write-probe$|:stream-nodes$|:streams$/.test(key)).sort();
+  }
+
   /** Begins an attempt of a job, as a worker does. */
   async begin(jobId: string, tenant = 'default'): Promise<AttemptWriter> {
     // a worker asks the thread first; this one may take a job as often as a test likes

@@ -143,7 +143,7 @@ describe('fields for agents (PROTOCOL §2)', () => {
   });
 
   it('leave nothing in Redis where they are refused', async () => {
-    const names = async () => (await harness.redis.keys(`*${harness.prefix}*`)).sort();
+    const names = () => harness.storedKeys();
     const before = await names();
     await post(node, { pipeline: 'writer', input: {}, threadId: 't1' }, { 'idempotency-key': 'k1' });
     expect(await names()).toEqual(before);
