@@ -3,6 +3,12 @@ import { eventually } from '@millrace/testing';
 import { hasChromium } from './chromium.ts';
 import { ask, ends, PageHarness, questions } from './page-harness.ts';
 
+/** What of an element these tests use: they are checked without the types of a browser. */
+interface Scroller {
+  readonly scrollTop: number;
+  scrollTo(x: number, y: number): void;
+}
+
 const TIMEOUT_MS = 120_000;
 const inChromium = hasChromium ? describe : describe.skip;
 
@@ -50,7 +56,7 @@ inChromium('the page, while much happens', () => {
       expect(await moved()).toBeLessThan(0.01);
       // it would be seen
       await page.evaluate("document.querySelector('.chat-scroller').style.paddingTop = '100px'");
-      await page.getByLabel('What was said').evaluate((element) => element.scrollTo(0, 0));
+      await page.getByLabel('What was said').evaluate((element) => (element as unknown as Scroller).scrollTo(0, 0));
       await page.evaluate("document.querySelector('.chat-scroller').style.paddingTop = '300px'");
       await eventually(async () => (await moved()) > 0.01);
     },
@@ -68,7 +74,7 @@ inChromium('the page, while much happens', () => {
       const scroller = page.getByLabel('What was said');
       await scroller.hover();
       await page.mouse.wheel(0, -400);
-      const top = () => scroller.evaluate((element) => element.scrollTop);
+      const top = () => scroller.evaluate((element) => (element as unknown as Scroller).scrollTop);
       await eventually(async () => {
         const before = await top();
         return before > 0 && before === (await page.waitForTimeout(200).then(top));
