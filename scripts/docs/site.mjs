@@ -1,27 +1,19 @@
 /**
- * `npm run docs:site`: builds the Markdown pages as a static site in docs/site/dist. A link or an anchor that leads nowhere fails it.
- *
- *   npm run docs:site -- --base /millrace/         for a site that does not begin at its host's root
- *   npm run docs:site -- --serve --port 4173       also shows it, until Ctrl-C
+ * `npm run docs:site`: builds the Markdown pages as a static site, with the project's own Node. @see build-site.mjs
  */
-import { parseArgs } from 'node:util';
-import { ensureAllDependencies } from '../setup/dependencies.mjs';
+
+import { runNode } from '../run/run-node.mjs';
+import { bootstrapNode } from '../setup/bootstrap.mjs';
+import { projectEnvironment } from '../setup/pinned-node.mjs';
 import { runScript } from '../setup/problem.mjs';
-import { step } from '../setup/progress.mjs';
 import { inProject } from '../setup/project.mjs';
 
-const folder = inProject('docs/site');
-
-await runScript(async () => {
-  const { values } = parseArgs({
-    options: {
-      base: { type: 'string', default: '/' },
-      serve: { type: 'boolean', default: false },
-      port: { type: 'string', default: '4173' },
-    },
-  });
-  await step('dependencies', () => ensureAllDependencies(folder));
-  const { build, serve } = await import(inProject('docs/site/node_modules/vitepress/dist/node/index.js'));
-  await build(folder, { base: values.base });
-  if (values.serve) await serve({ root: folder, base: values.base, port: Number(values.port) });
-});
+await runScript(() =>
+  runNode(async () => {
+    await bootstrapNode();
+    return {
+      args: [inProject('scripts/docs/build-site.mjs'), ...process.argv.slice(2)],
+      env: projectEnvironment(),
+    };
+  }),
+);

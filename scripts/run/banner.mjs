@@ -9,6 +9,7 @@ export function banner({ url, model, redis, logs, startedInMs }) {
 ${bold('Millrace')} answers at ${bold(url)} ${dim(`(ready in ${formatSeconds(startedInMs)})`)}
 
   page    ${url}/
+  console ${url}/console
   API     ${url}/docs
   model   ${model}
   redis   ${redis}

@@ -11,6 +11,11 @@ describe('banner', () => {
     );
   });
 
+  it('names the page, the console and the reference', () => {
+    const text = banner({ ...facts, model: 'OpenAI' });
+    for (const path of ['/', '/console', '/docs']) expect(text).toContain(`http://localhost:8080${path}\n`);
+  });
+
   it('says plainly that answers are simulated, and how to get real ones', () => {
     const text = banner({ ...facts, model: chooseModel({}).describedAs });
     expect(text).toContain('SIMULATED');
