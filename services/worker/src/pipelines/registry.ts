@@ -14,7 +14,8 @@ interface RunContext {
 /** A pipeline bound to its worker's models. */
 export interface RunnablePipeline {
   readonly kind?: Pipeline['kind'];
-  run(input: PipelineInput, context: RunContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: as pipelines return it
+  run(input: PipelineInput, context: RunContext): AsyncGenerator<PipelineEvent, PipelineResult | void, void>;
 }
 
 /** Two pipelines of one worker have the same name. */

@@ -20,6 +20,14 @@ const listened = definePipeline({
   },
 });
 
+// what authors write first must type-check: one that returns nothing
+definePipeline({
+  name: 'silent',
+  async *run() {
+    yield { type: 'text', data: { text: 'Hi' } };
+  },
+});
+
 let model: SimulatedModel;
 let registry: PipelineRegistry;
 beforeAll(async () => {

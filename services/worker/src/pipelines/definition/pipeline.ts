@@ -108,7 +108,8 @@ export interface Pipeline {
   readonly kind?: 'agent';
   /** what `GET /pipelines` shows of it */
   readonly info?: Omit<PipelineInfo, 'name' | 'kind'>;
-  run(input: PipelineInput, context: PipelineContext): AsyncGenerator<PipelineEvent, PipelineResult | undefined, void>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: a generator that returns nothing is a pipeline, too
+  run(input: PipelineInput, context: PipelineContext): AsyncGenerator<PipelineEvent, PipelineResult | void, void>;
 }
 
 /** The default export of a pipeline module: `export default definePipeline({ name, async *run(input, context) { … } })`.
