@@ -122,22 +122,32 @@ describe('master keys', () => {
     );
   }, 180_000);
 
-  it('give way to a key management service, and come back, under traffic', async () => {
-    await using kms = new Kms();
-    const own = masterKey('own');
-    await using system = await SystemHarness.start({
-      env: { MILLRACE_ENCRYPTION_KEYS: own, MILLRACE_SWEEP_MS: '1000', KMS_PORT: await kms.start() },
-    });
-    const withKms = (...keys: string[]) => ({
-      MILLRACE_ENCRYPTION_KEYS: keys.join(),
-      MILLRACE_ENCRYPTION_KMS: KMS_MODULE,
-    });
-    await changeKeys(system, [withKms(own, 'kms'), withKms('kms', own), withKms()], 'own');
-    const { asked } = kms;
-    expect(asked).toBeGreaterThan(0);
-    const back = [withKms('kms', own), withKms(own, 'kms')];
-    await changeKeys(system, [...back, { ...withKms(own), MILLRACE_ENCRYPTION_KMS: '' }], 'kms');
-  }, 300_000);
+  const own = masterKey('own');
+  const withKms = (...keys: string[]) => ({
+    MILLRACE_ENCRYPTION_KEYS: keys.join(),
+    MILLRACE_ENCRYPTION_KMS: KMS_MODULE,
+  });
+  const withoutKms = { MILLRACE_ENCRYPTION_KEYS: own, MILLRACE_ENCRYPTION_KMS: '' };
+  it.each([
+    ['give way to a key management service', withoutKms, [withKms(own, 'kms'), withKms('kms', own), withKms()], 'own'],
+    [
+      'take the place of a key management service',
+      withKms(),
+      [withKms('kms', own), withKms(own, 'kms'), withoutKms],
+      'kms',
+    ],
+  ])(
+    '%s, under traffic',
+    async (_, before, steps, old) => {
+      await using kms = new Kms();
+      await using system = await SystemHarness.start({
+        env: { ...before, MILLRACE_SWEEP_MS: '1000', KMS_PORT: await kms.start() },
+      });
+      await changeKeys(system, steps, old);
+      expect(kms.asked).toBeGreaterThan(0);
+    },
+    300_000,
+  );
 
   it('that are missing, or are others, keep a service from starting, by name', async () => {
     await using system = await SystemHarness.start({

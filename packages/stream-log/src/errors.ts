@@ -101,3 +101,10 @@ export class ContentUnreadable extends StreamLogError {
     super(message);
   }
 }
+
+/** For what goes on without words that were altered, or whose key is destroyed. What is `unavailable` may come back.
+ *  @throws the error, if it is another */
+export function nullIfLost(error: unknown): null {
+  if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
+  throw error;
+}

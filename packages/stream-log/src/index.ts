@@ -27,7 +27,7 @@ export type { EventBatch } from './log/event-batch.ts';
 export { type CancelOutcome, JobCanceller } from './log/job-canceller.ts';
 export { JobEraser } from './log/job-eraser.ts';
 export { JobOpener } from './log/job-opener.ts';
-export { type AttemptPage, JobReader } from './log/job-reader.ts';
+export { type AttemptPage, JobReader, type ReadableEvent } from './log/job-reader.ts';
 export { UNREADABLE, viewOf } from './log/job-view.ts';
 export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';

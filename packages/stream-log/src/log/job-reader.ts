@@ -10,7 +10,7 @@ import {
 } from '@millrace/contracts';
 import { type ContentCipher, PLAIN, type PlaceCipher } from '../encryption/content-cipher.ts';
 import { isSealed } from '../encryption/place-key.ts';
-import { ContentUnreadable, LogExpired } from '../errors.ts';
+import { ContentUnreadable, LogExpired, nullIfLost } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import { Semaphore } from '../redis/semaphore.ts';
@@ -48,6 +48,16 @@ export interface JobTraits {
   /** how often the job has lost its worker */
   readonly losses: number;
 }
+
+interface PageLimits {
+  readonly events?: number;
+  readonly bytes?: number;
+}
+
+/** An event, or what is known of one that nobody can read any more: its `data` is null. */
+export type ReadableEvent = Omit<StoredEvent, 'data'> & { readonly data: string | null };
+
+type ReadablePage = Omit<LogPage, 'events'> & { readonly events: readonly ReadableEvent[] };
 
 /** How far a job has come. */
 export interface LogHead {
@@ -119,18 +129,32 @@ export class JobReader {
   /** Reads what comes after an event. Its cost grows with what is read, not with the log.
    *  @param limits of one page; at least one event is read, whatever its size
    *  @throws ContentUnreadable */
-  async page(ref: JobRef, after: EventId, limits: { events?: number; bytes?: number } = {}): Promise<LogPage> {
+  async page(ref: JobRef, after: EventId, limits: PageLimits = {}): Promise<LogPage> {
+    const { events, full } = await this.#storedPage(ref, after, limits);
+    const isAnySealed = events.some(({ data }) => isSealed(data));
+    return { events: isAnySealed ? await openEvents(this.contentsOf(ref), events) : events, full };
+  }
+
+  /** As {@link page}, also if some of it was altered or its key is destroyed: of such an event `data` is null.
+   *  @throws ContentUnreadable `unavailable` */
+  async readablePage(ref: JobRef, after: EventId): Promise<ReadablePage> {
+    const { events, full } = await this.#storedPage(ref, after);
+    const contents = this.contentsOf(ref);
+    const opened = events.map(async (event): Promise<ReadableEvent> => {
+      const data = await contents.open(event.data, aboutEvent(event.id, event.type)).catch(nullIfLost);
+      return { ...event, data };
+    });
+    return { events: await Promise.all(opened), full };
+  }
+
+  async #storedPage(ref: JobRef, after: EventId, limits: PageLimits = {}): Promise<LogPage> {
     const { events: maxEvents = PAGE_EVENTS, bytes: maxBytes = PAGE_BYTES } = limits;
     // no id is smaller than LOG_START, so there is nothing to exclude
     const start = after === LOG_START ? '-' : `(${after}`;
     const args = [start, maxEvents, maxBytes];
     const reply = await this.#pageReads.withPermit(() => this.#run('page', [this.keys.log(ref)], args));
     const [full, lines] = reply as PageReply;
-    return { events: await this.#opened(ref, parseLines(lines)), full: full === 1 };
-  }
-
-  #opened(ref: JobRef, events: StoredEvent[]): StoredEvent[] | Promise<StoredEvent[]> {
-    return events.some(({ data }) => isSealed(data)) ? openEvents(this.contentsOf(ref), events) : events;
+    return { events: parseLines(lines), full: full === 1 };
   }
 
   /** Reads the events of a job's present attempt, page by page, up to the last one that the outline names. They hold

@@ -1,5 +1,5 @@
 import type { SaidMessage } from '@millrace/contracts';
-import { ContentUnreadable, LogExpired } from '../errors.ts';
+import { LogExpired, nullIfLost } from '../errors.ts';
 import type { JobReader } from './job-reader.ts';
 import { MessagesJson } from './messages-json.ts';
 import type { JobOutline } from './record.ts';
@@ -18,9 +18,7 @@ export async function saidBy(
   try {
     for await (const { events } of reader.attempt(job)) json += messages.add(events);
   } catch (error) {
-    if (error instanceof LogExpired) return null;
-    if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
-    throw error;
+    return error instanceof LogExpired ? null : nullIfLost(error);
   }
   return JSON.parse(json + messages.end()) as SaidMessage[];
 }

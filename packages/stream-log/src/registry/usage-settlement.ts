@@ -7,7 +7,7 @@ import {
   saidBytes,
   tenantOf,
 } from '@millrace/contracts';
-import { ContentUnreadable } from '../errors.ts';
+import { ContentUnreadable, nullIfLost } from '../errors.ts';
 import type { JobReader } from '../log/job-reader.ts';
 import { isFinished, type JobOutline } from '../log/record.ts';
 import type { UsageLedger } from './usage-ledger.ts';
@@ -100,6 +100,7 @@ export class UsageSettlement {
     let bytes = 0;
     let after = eventId(attempt, 0);
     for (;;) {
+      // what nobody can read any more counts nothing
       const page = await this.reader.page(ref, after).catch(nullIfLost);
       if (page === null) return bytes;
       const { events, full } = page;
@@ -110,10 +111,4 @@ export class UsageSettlement {
       after = last.id;
     }
   }
-}
-
-/** What was altered, or whose key is destroyed, counts nothing. */
-function nullIfLost(error: unknown): null {
-  if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return null;
-  throw error;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef } from '@millrace/contracts';
 import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { Readiness } from '../health/readiness.ts';
-import { ApiHarness, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import type { JobInspection } from './inspect-job.ts';
 
 const ADMIN = { 'x-api-key': 'the-secret-of-the-admin' };
@@ -68,6 +68,26 @@ describe('a job in the console', () => {
       ...{ lastEventId: seen.timeline.at(-1)?.to, bytes: { log: expect.any(Number), request: 0 } },
     });
     expect(seen).toMatchObject({ traceUrl: `https://traces.example/${TRACE}`, omitted: 0, logExpired: false });
+  });
+
+  it('shows that an event can no longer be read, and the others', async () => {
+    const keys = `m1:${Buffer.alloc(32, 'k').toString('base64')}`;
+    await using own = new ApiHarness(redis.url, { MILLRACE_ENCRYPTION_KEYS: keys, MILLRACE_ENCRYPTION: 'open' });
+    const reading = await own.node();
+    const id = await submit(reading);
+    await own.answer(id, ['a', 'b']);
+    const key = own.keys.log(refOf(id));
+    const log = await own.redis.xrange(key, '-', '+');
+    await own.redis.del(key);
+    for (const [event, [type = '', data = '']] of log) {
+      // in a key that was destroyed
+      await own.redis.xadd(key, event, type, type === 'text' ? `~goneGone${'A'.repeat(60)}` : data);
+    }
+    const answer = await fetch(`${reading.url}/console/jobs/${id}`);
+    expect(answer.status).toBe(200);
+    const { timeline } = (await answer.json()) as JobInspection;
+    expect(timeline.map(({ type }) => type)).toEqual(expect.arrayContaining(['accepted', 'text', 'done']));
+    for (const { type, facts } of timeline) expect(facts['unreadable']).toBe(type === 'text' ? true : undefined);
   });
 
   it('says how many read it, and on which node', async () => {

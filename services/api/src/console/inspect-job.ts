@@ -82,7 +82,8 @@ export class InspectJob {
   ) {}
 
   /** @param timeline what an earlier look has read already
-   *  @throws JobNotFound, AmbiguousId */
+   *  @throws JobNotFound, AmbiguousId
+   *  @throws ContentUnreadable `unavailable` */
   async run(named: NamedJob, timeline = new Timeline()): Promise<JobInspection> {
     const job = await this.access.get(named);
     const [, readers, traits, audit] = await Promise.all([
@@ -113,7 +114,7 @@ export class InspectJob {
 
   async #read({ ref }: JobOutline, timeline: Timeline): Promise<void> {
     for (;;) {
-      const { events, full } = await this.reader.page(ref, timeline.newest ?? LOG_START);
+      const { events, full } = await this.reader.readablePage(ref, timeline.newest ?? LOG_START);
       timeline.add(events);
       if (!full) return;
     }

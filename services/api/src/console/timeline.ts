@@ -1,4 +1,5 @@
-import type { EventId, StoredEvent } from '@millrace/contracts';
+import type { EventId } from '@millrace/contracts';
+import type { ReadableEvent } from '@millrace/stream-log';
 
 /** The most entries that are shown of a log: the first and the last of them. */
 const MAX_ENTRIES = 300;
@@ -42,8 +43,8 @@ export class Timeline {
   #omitted = 0;
   #newest: EventId | null = null;
 
-  /** @param events what follows in the log */
-  add(events: readonly StoredEvent[]): void {
+  /** @param events what follows in the log. Of one that cannot be read `data` is null */
+  add(events: readonly ReadableEvent[]): void {
     for (const event of events) this.#add(event);
   }
 
@@ -56,16 +57,24 @@ export class Timeline {
     return { entries: [...this.#first, ...this.#last], omitted: this.#omitted };
   }
 
-  #add({ id, type, data }: StoredEvent): void {
+  #add({ id, type, data }: ReadableEvent): void {
     this.#newest = id;
-    const bytes = Buffer.byteLength(data);
+    const bytes = Buffer.byteLength(data ?? '');
     const list = this.#last.length > 0 ? this.#last : this.#first;
     const before = list.at(-1);
-    if (before?.type === type && DELTAS.has(type)) {
+    const isRun = data !== null && before?.facts['unreadable'] !== true;
+    if (before?.type === type && DELTAS.has(type) && isRun) {
       list[list.length - 1] = { ...before, to: id, count: before.count + 1, bytes: before.bytes + bytes };
       return;
     }
-    const entry = { type, from: id, to: id, count: 1, bytes, facts: factsOf(type, data) };
+    const entry = {
+      type,
+      from: id,
+      to: id,
+      count: 1,
+      bytes,
+      facts: data === null ? { unreadable: true } : factsOf(type, data),
+    };
     if (this.#first.length < MAX_ENTRIES / 2) this.#first.push(entry);
     else this.#last.push(entry);
     if (this.#last.length > MAX_ENTRIES) {
