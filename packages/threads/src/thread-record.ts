@@ -114,10 +114,8 @@ export function threadView(thread: ThreadRecord): ThreadView {
   return listedView(requireReadable(thread));
 }
 
-/** As {@link threadView}, for a list: one whose content was altered is in it, without metadata and questions.
- *  @throws ContentUnreadable `unavailable` */
+/** As {@link threadView}, for a list: one whose content cannot be read is in it, without metadata and questions. */
 export function listedView(thread: ThreadRecord): ThreadView {
-  if (thread.unreadable?.reason === 'unavailable') throw thread.unreadable;
   return {
     id: thread.threadId,
     status: thread.status,

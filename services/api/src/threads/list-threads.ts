@@ -1,5 +1,5 @@
 import type { ThreadView } from '@millrace/contracts';
-import { listedView, type ThreadCatalogue, type ThreadPage } from '@millrace/threads';
+import { listedView, type ThreadCatalogue, type ThreadPage, type ThreadRecord } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { listedTenant } from '../auth/listed-tenant.ts';
@@ -33,15 +33,19 @@ export class ListThreads {
     @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
   ) {}
 
-  /** @throws InvalidCursor, Forbidden, ContentUnreadable */
+  /** @throws InvalidCursor, Forbidden
+   *  @throws ContentUnreadable `unavailable`, of one tenant: its threads would seem to have no titles. A list of all tenants goes on */
   async run({ caller, limit, cursor, tenant, search }: ListThreadsQuery): Promise<ThreadList> {
     const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
     const page = await (search === undefined
       ? this.catalogue.list(scope, { limit, cursor: place })
       : this.#search(scope, search.toLowerCase(), { limit, cursor: place }));
+    const threads = await this.access.settledPage(page.threads);
+    const unavailable = threads.find(({ unreadable }) => unreadable?.reason === 'unavailable')?.unreadable;
+    if (scope !== null && unavailable) throw unavailable;
     return {
-      items: (await this.access.settledPage(page.threads)).map(listedView),
+      items: threads.map(listedView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
     };
   }
@@ -51,17 +55,22 @@ export class ListThreads {
     title: string,
     { limit, cursor }: { limit: number; cursor: string | undefined },
   ): Promise<ThreadPage> {
-    const found: ThreadPage['threads'][number][] = [];
+    const found: ThreadRecord[] = [];
     let next = cursor ?? null;
     for (let searched = 0; searched < MAX_SEARCHED && found.length < limit; ) {
       // no more than may be found: the cursor is where the last page ended
       const pageSize = limit - found.length;
       const page = await this.catalogue.list(scope, { limit: pageSize, cursor: next ?? undefined });
-      found.push(...page.threads.filter(({ metadata }) => metadata['title']?.toLowerCase().includes(title)));
+      found.push(...page.threads.filter((thread) => mayHaveTitle(thread, title)));
       next = page.nextCursor;
       if (next === null) break;
       searched += pageSize;
     }
     return { threads: found, nextCursor: next };
   }
+}
+
+/** One that cannot be read may be the one that is looked for: it must not vanish from a search. */
+function mayHaveTitle({ metadata, unreadable }: ThreadRecord, title: string): boolean {
+  return unreadable !== null || metadata['title']?.toLowerCase().includes(title) === true;
 }

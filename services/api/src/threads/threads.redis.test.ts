@@ -516,3 +516,41 @@ describe('GET /pipelines (PROTOCOL §5)', () => {
     });
   });
 });
+
+describe('threads whose key cannot be had', () => {
+  it('are in a list of all tenants without their words, and not lost to a search', async () => {
+    const secrets = Object.entries({ a: 'user', b: 'user', admin: 'admin' }).map(
+      ([tenant, role]) => `${tenant}:${role}:${SECRETS[tenant as keyof typeof SECRETS]}`,
+    );
+    await using own = await ApiHarness.start({
+      MILLRACE_AUTH: 'apikey',
+      MILLRACE_API_KEYS: secrets.join(),
+      MILLRACE_ENCRYPTION_KEYS: `m1:${Buffer.alloc(32, 'k').toString('base64')}`,
+    });
+    const [first, later] = [await own.node(), await own.node()];
+    const [mine, theirs] = [newId(), newId()];
+    for (const [id, key] of [
+      [mine, SECRETS.a],
+      [theirs, SECRETS.b],
+    ] as const) {
+      expect((await call('POST', '/threads', { id, metadata: { title: 'Herons' } }, key, first)).status).toBe(201);
+    }
+    // the other node has not met this tenant yet
+    const stored = (await own.redis.hget(own.keys.dataKeys, 'b')) ?? '';
+    await own.redis.hset(own.keys.dataKeys, 'b', stored.replace(' m1 ', ' lost '));
+    const titles = async (path: string, key: string) => {
+      const { items } = await json<Page<ThreadView>>(call('GET', path, undefined, key, later));
+      return new Map(items.map(({ id, metadata }) => [id, metadata]));
+    };
+    const shown = new Map([
+      [theirs, {}],
+      [mine, { title: 'Herons' }],
+    ]);
+    expect(await titles('/threads', SECRETS.admin)).toEqual(shown);
+    expect(await titles('/threads?search=heron', SECRETS.admin)).toEqual(shown);
+    expect(await titles('/threads?search=heron', SECRETS.a)).toEqual(new Map([[mine, { title: 'Herons' }]]));
+    for (const path of ['/threads', '/threads?search=heron']) {
+      expect(await refusal(call('GET', path, undefined, SECRETS.b, later))).toEqual([503, 'UNAVAILABLE']);
+    }
+  });
+});
