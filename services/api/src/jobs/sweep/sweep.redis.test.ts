@@ -51,6 +51,19 @@ describe('the sweep (law 15)', () => {
     expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
+  it('goes on past a job whose thread cannot be read', async () => {
+    const node = await harness.node();
+    const stuck = await submit(node, {}, { query: 'Hi', threadId: 'broken' });
+    const lost = await submit(node);
+    await Promise.all([lose(stuck), lose(lost), age(stuck), age(lost)]);
+    const keys = await harness.redis.keys(`*${harness.prefix}*broken*`);
+    expect(keys).not.toEqual([]);
+    for (const key of keys) await harness.redis.set(key, 'not what it was');
+    await node.api.nest.get(Sweep).sweep();
+    expect(await harness.redis.exists(entryOf(lost))).toBe(1);
+    await harness.redis.del(...keys);
+  });
+
   it('queues a running job without a queue entry, unless it still makes progress', async () => {
     const node = await harness.node();
     const id = await submit(node);

@@ -158,13 +158,17 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   async #sweepPage(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
     const jobs = await this.reader.outlines(refs);
     const open: JobOutline[] = [];
-    await Promise.all(
+    const outcomes = await Promise.allSettled(
       jobs.map(async (job, place) => {
         if (job === null) await this.#dropAdmission(refs[place]);
         else if (isFinished(job.status)) await this.#retire(job);
         else open.push(job);
       }),
     );
+    // left to the next sweep: a tenant's key that cannot be had must not hold up the others
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') this.logger.debug({ err: outcome.reason }, 'job not swept');
+    }
     await this.catalogue.account(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
     return this.#requeue(open, adrift);
   }

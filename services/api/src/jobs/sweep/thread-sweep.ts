@@ -38,7 +38,7 @@ export class ThreadSweep {
       }),
     );
     const settled = await Promise.all(
-      jobs.map(async (job) => !mayWait(job) || (!waiting.has(job.ref) && (await this.#enter(job)))),
+      jobs.map(async (job) => !mayWait(job) || (!waiting.has(job.ref) && (await this.#mayEnter(job)))),
     );
     return jobs.filter((_, place) => settled[place]);
   }
@@ -83,6 +83,16 @@ export class ThreadSweep {
     } catch (error) {
       this.logger.debug({ thread: ref, err: error }, 'thread not mended');
       return null;
+    }
+  }
+
+  /** As {@link #enter}. What cannot be had now, such as its tenant's key, is left to the next sweep: others must not wait for it. */
+  async #mayEnter(job: JobOutline): Promise<boolean> {
+    try {
+      return await this.#enter(job);
+    } catch (error) {
+      this.logger.debug({ requestId: job.jobId, tenant: job.tenant, err: error }, 'not entered into its thread');
+      return false;
     }
   }
 
