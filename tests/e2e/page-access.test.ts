@@ -11,7 +11,7 @@ const inChromium = hasChromium ? describe : describe.skip;
 const RICH = [
   '# A heading\n\nA [link](https://example.com), `code`, **bold**.\n\n',
   '| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n',
-  '```js\nconst answer = 42; // a comment\n```\n\n> quoted\n\n$$e = mc^2$$\n',
+  '```js\nconst answer = 42; // a comment\n```\n\n> quoted\n\n$$e = mc^2$$\n\n\\[\na^2 + b^2 = c^2\n\\]\n',
 ];
 
 inChromium('the page, for everybody', () => {
@@ -41,7 +41,7 @@ inChromium('the page, for everybody', () => {
       await isFine(page);
       await ask(page, 'Rich?');
       await ends(page);
-      await page.locator('.katex').first().waitFor();
+      await page.locator('.katex').nth(1).waitFor();
       await page.locator('.hljs-keyword').waitFor();
       await isFine(page);
       const gate = harness.model.gated();

@@ -40,6 +40,8 @@ const ATTACKS: Readonly<Record<string, string>> = {
   'formula with a link': '$$\\href{javascript:window.hit=1}{x}$$ $$\\url{javascript:window.hit=1}$$',
   'formula with a picture': `$$\\includegraphics{${ELSEWHERE}/k.png}$$`,
   'formula with HTML': '$$\\htmlData{x=1}{y} \\htmlStyle{position:fixed}{z} \\htmlId{root}{z}$$',
+  'formula in brackets with a link':
+    '\\(\\href{javascript:window.hit=1}{x}\\)\n\n\\[\n\\url{javascript:window.hit=1}\n\\]',
   'formula that grows': '$$\\def\\a{\\a\\a}\\a$$',
   'language of code': '```"><script>window.hit=1</script>\nx\n```',
   'mermaid diagram':
@@ -97,7 +99,7 @@ inChromium('the page, with a model that attacks its reader', () => {
       await ask(page, name);
       await ends(page);
       await page.locator('.markdown').last().getByText('The end.').waitFor();
-      if (attack.includes('$$')) await page.locator('.katex, .katex-error').first().waitFor();
+      if (attack.includes('$$') || attack.includes('\\(')) await page.locator('.katex, .katex-error').first().waitFor();
       expect(await dangers()).toEqual([]);
       for (const link of await page.locator('.markdown a').all()) await link.hover();
       await page.reload();

@@ -1,6 +1,7 @@
 import { type ComponentProps, isValidElement, type ReactNode, useEffect, useState } from 'react';
 import { defaultRehypePlugins, Streamdown, type StreamdownProps } from 'streamdown';
 import { CodeBlock } from './code-block.tsx';
+import { withDollarFormulas } from './formulas.ts';
 import { isMisleading, safeLink } from './safe-links.ts';
 import { withVisibleControls } from './visible-controls.ts';
 
@@ -18,7 +19,8 @@ const COMPONENTS = { a: Link, img: Picture, pre: Preformatted, inlineCode: Inlin
 
 /** What a model says, as Markdown. It makes no request: a picture is a link, and nothing else loads anything. */
 export default function Markdown({ text, isStreaming }: MarkdownProps) {
-  const math = useMath(text);
+  const shown = withDollarFormulas(withVisibleControls(text));
+  const math = useMath(shown);
   return (
     <Streamdown
       className="markdown"
@@ -33,7 +35,7 @@ export default function Markdown({ text, isStreaming }: MarkdownProps) {
       components={COMPONENTS}
       {...(math === null ? {} : { plugins: { math } })}
     >
-      {withVisibleControls(text)}
+      {shown}
     </Streamdown>
   );
 }
