@@ -23,11 +23,24 @@ export function allSnippets() {
  * @returns {Snippet[]}
  */
 export function snippetsOf(page, text) {
-  const blocks = text.matchAll(/(?:^<!-- (given|not run): ([^\n]*) -->\n)?^```(\w*)[^\n]*\n(.*?)^```$/gms);
-  return [...blocks].map(([block, mark, words, language = '', code = '']) => {
-    const line = text.slice(0, text.indexOf(block)).split('\n').length;
-    return { at: `${page}:${line}`, language, code, ...(mark && { [mark === 'given' ? 'given' : 'notRun']: words }) };
-  });
+  const lines = text.split('\n');
+  /** @type {Snippet[]} */
+  const snippets = [];
+  for (let first = 0; first < lines.length; first += 1) {
+    const language = /^```(\w*)/.exec(lines[first] ?? '')?.[1];
+    if (language === undefined) continue;
+    const last = lines.indexOf('```', first + 1);
+    if (last === -1) break;
+    const [, mark, words] = /^<!-- (given|not run): (.*) -->$/.exec(lines[first - 1] ?? '') ?? [];
+    const code = lines
+      .slice(first + 1, last)
+      .map((line) => `${line}\n`)
+      .join('');
+    const at = `${page}:${mark === undefined ? first + 1 : first}`;
+    snippets.push({ at, language, code, ...(mark && { [mark === 'given' ? 'given' : 'notRun']: words }) });
+    first = last;
+  }
+  return snippets;
 }
 
 /**

@@ -4,7 +4,6 @@ import { ContentUnreadable } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 import type { KeyWrapper } from './master-keys.ts';
-import { KEY_ID_LENGTH } from './place-key.ts';
 
 /** Data keys that a process has in memory; the one that was used longest ago goes first. */
 const MOST_CACHED = 10_000;
@@ -23,7 +22,8 @@ const KEY_BYTES = 32;
 /** Data keys of one master key that must fail before the master key is held to be another: one may have been altered. */
 const MOST_TRIED = 3;
 
-const STORED_KEY = new RegExp(`^([\\w-]{${KEY_ID_LENGTH}}) ([\\w-]{1,32}) ([A-Za-z0-9+/]+={0,2})$`);
+/** `<id of the data key> <id of the master key> <wrapped, base64>` */
+const STORED_KEY = /^([\w-]{8}) ([\w-]{1,32}) ([A-Za-z0-9+/]+={0,2})$/;
 
 /** The key that seals what a tenant's words are in. */
 export interface TenantKey {

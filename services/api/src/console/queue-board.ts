@@ -7,7 +7,7 @@ import { accessOf, Requires } from '../auth/access.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Caller } from '../auth/caller.ts';
 import { ConsoleSessions } from '../credentials/console-sessions.ts';
-import { Forbidden, Unauthenticated } from '../http/problem.ts';
+import { Forbidden } from '../http/problem.ts';
 import { ShownQueues } from '../jobs/queue/shown-queues.ts';
 import { AUTHENTICATOR } from '../tokens.ts';
 import { QUEUES_PATH, sessionSecretOf } from './session-cookie.ts';
@@ -25,8 +25,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Fonts of another host, which the policy would refuse. */
-const FOREIGN_LINKS = /<link[^>]+href="(?:https?:)?\/\/[^>]*>/g;
+const LINKS = /<link [^<>]*>/g;
 
 /** Bull Board without the routes that change something: what it removed or retried would bypass the log (law 1). */
 class ReadingAdapter extends FastifyAdapter {
@@ -58,8 +57,8 @@ export class QueueBoard {
     // browsers send it for pages of the same site, too
     const { 'sec-fetch-site': site = 'none' } = request.headers;
     const caller = site === 'none' || site === 'same-origin' ? await this.sessions.find(secret) : null;
-    if (caller === null) throw new Unauthenticated();
-    return caller;
+    // without a session it is a request like any other, which perhaps needs no credential
+    return caller ?? this.authenticator.authenticate(request);
   }
 }
 
@@ -86,11 +85,16 @@ export async function installQueueBoard(nest: NestFastifyApplication): Promise<v
       });
       scope.addHook('onSend', async (_request, reply: FastifyReply, body) => {
         const isPage = typeof body === 'string' && String(reply.getHeader('content-type')).startsWith('text/html');
-        return isPage ? body.replaceAll(FOREIGN_LINKS, '') : body;
+        return isPage ? body.replaceAll(LINKS, (link) => (isForeign(link) ? '' : link)) : body;
       });
       scope.register(serverAdapter.registerPlugin());
       done();
     },
     { prefix: QUEUES_PATH },
   );
+}
+
+/** Whether it loads something of another host, such as a font: the policy would refuse it. */
+function isForeign(link: string): boolean {
+  return link.includes('href="//') || link.includes('href="http');
 }
