@@ -68,7 +68,7 @@ export class ConsoleSessions {
     const claims = await verifiedClaims(secret, { key: await this.#key.get(), type: TYPE, schema: claimsSchema });
     if (claims === null) return null;
     const { jti, sub: tenant, role, person: subject, key, exp } = claims;
-    const id = credentialId(tenant, jti);
+    const id = sessionId(tenant, jti);
     if (await this.directory.isRevoked(id)) return null;
     if (key !== null && !(await this.directory.hasKey(key))) return null;
     const credential = { id, expiresAt: exp * 1_000 };
@@ -77,6 +77,11 @@ export class ConsoleSessions {
 
   /** Ends a session of a tenant, on all nodes. Harmless if there is none. */
   async end(tenant: string, id: string): Promise<void> {
-    await this.directory.revokeToken(credentialId(tenant, id), Date.now() + SESSION_SECONDS * 1_000);
+    await this.directory.revokeToken(sessionId(tenant, id), Date.now() + SESSION_SECONDS * 1_000);
   }
+}
+
+/** No token has such an id: to end one never changes how long the other is revoked. */
+function sessionId(tenant: string, id: string): string {
+  return credentialId(`console:${tenant}`, id);
 }
