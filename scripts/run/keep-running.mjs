@@ -72,6 +72,8 @@ export class KeptChild extends EventEmitter {
 
   /** Kills the child as a crash would, and starts it again. However often that happens, it is not given up. */
   strike() {
+    // it is down already, and comes back
+    if (this.#child.ended !== null) return;
     this.#isStruck = true;
     this.#child.kill();
   }

@@ -140,12 +140,20 @@ async function startWorker(settings, defaults = {}) {
  * @param {NodeJS.ProcessEnv} settings
  */
 async function startWorkers(settings) {
-  if (settings['MILLRACE_GRAPHS'] || process.env['MILLRACE_PIPELINES']) return [await startWorker(settings)];
+  if (runsOwnCode(settings)) return [await startWorker(settings)];
   return await Promise.all((hasRoomForTwo ? [1, 2] : [1]).map(() => startWorker(settings, soonMissed)));
 }
 
 /** @param {NodeJS.ProcessEnv} settings */
-async function startApi(settings) {
+function runsOwnCode(settings) {
+  return Boolean(settings['MILLRACE_GRAPHS'] || process.env['MILLRACE_PIPELINES']);
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} settings
+ * @param {NodeJS.ProcessEnv} workerSettings
+ */
+async function startApi(settings, workerSettings) {
   // nobody stands before it who would have to notice that it stops
   const defaults = { MILLRACE_LINGER_MS: '0' };
   const webRoot = process.env['MILLRACE_WEB_ROOT'] || inProject(isClone ? 'services/web/dist' : 'web');
@@ -156,18 +164,30 @@ async function startApi(settings) {
       name: 'api',
       command: process.execPath,
       args: ['--enable-source-maps', builtFile('@millrace/api', 'main.js')],
-      env: { ...defaults, ...demonstration(), ...apiEnvironment(), NODE_ENV: 'production', ...own, ...settings },
+      env: {
+        ...defaults,
+        ...demonstration(workerSettings),
+        ...apiEnvironment(),
+        NODE_ENV: 'production',
+        ...own,
+        ...settings,
+      },
     },
     (_, signal) => httpReady(`${publicUrl(reachable, port).replace('localhost', '127.0.0.1')}/readyz`, signal),
   );
   api.on('line', (line) => killer.obey(line));
 }
 
-/** The killer needs lines of level `info`, and nobody else's machine may be served. */
-function demonstration() {
+/**
+ * The killer needs lines of level `info` and a second worker, and nobody else's machine or jobs may be served.
+ * @param {NodeJS.ProcessEnv} settings
+ */
+function demonstration(settings) {
   const level = process.env['MILLRACE_LOG_LEVEL'] || 'info';
-  const isOurs = ['127.0.0.1', '::1', 'localhost'].includes(host);
-  return isOurs && ['info', 'debug', 'trace'].includes(level) ? { MILLRACE_DEMONSTRATION: 'kill-worker' } : {};
+  const isOurs = ['127.0.0.1', '::1', 'localhost'].includes(host) && !process.env['MILLRACE_AUTH'];
+  return isOurs && hasRoomForTwo && !runsOwnCode(settings) && ['info', 'debug', 'trace'].includes(level)
+    ? { MILLRACE_DEMONSTRATION: 'kill-worker' }
+    : {};
 }
 
 async function startAll() {
@@ -185,7 +205,10 @@ async function startAll() {
   const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name
   const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
-  const [workers] = await Promise.all([startWorkers(workerSettings), startApi({ REDIS_URL: redisUrl, ...anyModel })]);
+  const [workers] = await Promise.all([
+    startWorkers(workerSettings),
+    startApi({ REDIS_URL: redisUrl, ...anyModel }, workerSettings),
+  ]);
   reloadOnRequest(workers, workerSettings);
   console.log(
     banner({

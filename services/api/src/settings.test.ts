@@ -101,6 +101,9 @@ describe('the settings of the API', () => {
     const open = { HOST: '0.0.0.0', MILLRACE_AUTH: 'none' };
     expect(load(open).MILLRACE_DEMONSTRATION).toBeUndefined();
     expect(() => load({ ...open, ...demonstration })).toThrow(/MILLRACE_DEMONSTRATION.*must not be set/s);
+    // behind a proxy on the same machine, whoever has a key could kill what others wait for
+    const keys = { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: 'alice:user:hunter22-hunter22' };
+    expect(() => load({ ...keys, ...demonstration })).toThrow(/MILLRACE_DEMONSTRATION.*must not be set/s);
   });
 
   it('accept names and addresses as hosts, without a port', () => {

@@ -204,7 +204,7 @@ export const apiSettingsSchema = z
       .enum(['kill-worker'])
       .optional()
       .describe(
-        'Given by `npm start` alone, which obeys: its page then has a button that kills the worker of an answer. Only with a loopback HOST',
+        'Given by `npm start` alone, which obeys: its page then has a button that kills the worker of an answer. Only with a loopback HOST, and without keys',
       ),
   })
   .check(recordOutlivesLog)
@@ -217,11 +217,12 @@ export const apiSettingsSchema = z
         message: `must be set when HOST is not loopback: everybody who reaches ${settings.HOST} would be admin`,
       });
     }
-    if (settings.MILLRACE_DEMONSTRATION !== undefined && !LOOPBACK.has(settings.HOST)) {
+    if (settings.MILLRACE_DEMONSTRATION !== undefined && (!LOOPBACK.has(settings.HOST) || needsCredentials(settings))) {
       context.addIssue({
         code: 'custom',
         path: ['MILLRACE_DEMONSTRATION'],
-        message: 'must not be set when HOST is not loopback: it is for trying out on one machine',
+        message:
+          'must not be set when HOST is not loopback, or with MILLRACE_AUTH: it is for trying out on one machine',
       });
     }
     const kinds = settings.MILLRACE_AUTH ?? [];

@@ -14,7 +14,9 @@ export class KillWorker {
 
   /** @throws JobNotFound, AmbiguousId */
   async run(named: NamedJob): Promise<void> {
-    const { jobId, tenant } = await this.access.get(named);
+    const { jobId, tenant, status } = await this.access.get(named);
+    // its worker may be running another job by now
+    if (status !== 'active') return;
     // scripts/run/worker-killer.mjs waits for these words
     this.logger.info({ requestId: jobId, tenant }, 'kill the worker');
   }
