@@ -56,7 +56,7 @@ export class Transport {
 
   async #credential(signal: AbortSignal | null): Promise<string | undefined> {
     const { apiKey } = this;
-    return typeof apiKey === 'function' ? reaching(signal, async () => apiKey()) : apiKey;
+    return typeof apiKey === 'function' ? reaching(signal, () => unlessAborted(signal, async () => apiKey())) : apiKey;
   }
 
   /** @throws like `send`, and BadAnswer when the body is not JSON */
@@ -69,6 +69,19 @@ export class Transport {
       throw new BadAnswer('the answer is not JSON', { status: response.status, cause });
     }
   }
+}
+
+/** Waits for what knows nothing of the signal, until the signal aborts. */
+async function unlessAborted<T>(signal: AbortSignal | null, work: () => Promise<T>): Promise<T> {
+  if (signal === null) return work();
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function jsonOf(body: unknown): string {
