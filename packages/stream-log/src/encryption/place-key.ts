@@ -19,7 +19,7 @@ const SEALED = '~';
 const SEALED_CODE = SEALED.charCodeAt(0);
 
 /** Characters of a data key's id. */
-export const KEY_ID_LENGTH = 8;
+const KEY_ID_LENGTH = 8;
 const HEAD_LENGTH = 1 + KEY_ID_LENGTH;
 
 /** Random bytes for the next nonces: a call for each would cost as much as sealing a token. */
