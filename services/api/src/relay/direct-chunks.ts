@@ -13,10 +13,12 @@ export class DirectChunks {
   #last: { readonly bytes: Buffer; readonly chunk: Buffer } | null = null;
 
   /** The socket that takes the chunks of a response whose head is out.
-   *  @returns null if the body must go through the response: it has no chunks (HTTP/1.0), or an earlier response still
-   *    owns the connection */
+   *  @returns null if the body must go through the response: it has no chunks (HTTP/1.0), an earlier response still owns the
+   *    connection, or it has not yet handed over what was written, which chunks would overtake */
   socketOf(response: ServerResponse): Socket | null {
-    return response.chunkedEncoding === true ? response.socket : null;
+    const { chunkedEncoding, socket } = response;
+    if (chunkedEncoding !== true || socket === null) return null;
+    return response.writableLength === socket.writableLength ? socket : null;
   }
 
   /** @param bytes at least one: an empty chunk ends the body

@@ -23,12 +23,13 @@ let chunks: DirectChunks;
 const sockets = new Set<Socket>();
 
 beforeEach(async () => {
-  [rooms, bodies, asked, chunks] = [0, [], deferred(), new DirectChunks()];
+  [rooms, bodies, asked, chunks, holdsBack] = [0, [], deferred(), new DirectChunks(), false];
   server = createServer((request, response) => {
     const body = new ResponseBody(response, chunks, () => {
       rooms += 1;
     });
     response.on('close', () => body.release());
+    if (holdsBack) response.cork();
     body.begin({ 'Content-Type': 'text/plain', 'X-Path': request.url }, OPENING);
     bodies.push(body);
     asked.resolve();
@@ -42,6 +43,9 @@ afterEach(() => {
   server.closeAllConnections();
   server.close();
 });
+
+/** Whether a response holds back what is written, as those of some versions of Node do until the next tick. */
+let holdsBack = false;
 
 /** Sends requests as they are. @returns the connection, and what has come on it so far */
 function send(text: string): { readonly socket: Socket; readonly read: () => string } {
@@ -78,6 +82,18 @@ describe('the body of a response', () => {
     await eventually(() => read().endsWith('0\r\n\r\n'));
     const [, chunks] = read().split(/(?<=\r\n\r\n)([\s\S]*)/);
     expect(chunks).toBe('c\r\nretry: 1000\n\r\na\r\ndata: \xc3\xa9\n\n\r\n3\r\nbye\r\n0\r\n\r\n');
+  });
+
+  it('comes after its head, also where the response holds back what is written', async () => {
+    holdsBack = true;
+    const { read } = send(getOf('/'));
+    const body = await bodyOf(0);
+    body.write(Buffer.from('abc'));
+    body.end(Buffer.from('bye'));
+    await eventually(() => read().endsWith('0\r\n\r\n'));
+    expect(read()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    const [, chunks] = read().split(/(?<=\r\n\r\n)([\s\S]*)/);
+    expect(chunks).toBe('c\r\nretry: 1000\n\r\n3\r\nabc\r\n3\r\nbye\r\n0\r\n\r\n');
   });
 
   it('is what was written, whatever the sizes and however it is read (property)', async () => {

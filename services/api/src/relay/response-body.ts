@@ -41,6 +41,8 @@ export class ResponseBody {
     this.begun = true;
     if (opening === null) response.flushHeaders();
     else response.write(opening);
+    // Node from 24.22 on keeps the first chunk, and the head with it, until the next tick
+    while (response.writableCorked > 0) response.uncork();
     this.#socket = this.#chunks.socketOf(response);
   }
 
