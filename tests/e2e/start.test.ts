@@ -158,6 +158,7 @@ describe('npm start', () => {
       const workers = await workersOf(millrace);
       return workers.length === 2 && workers;
     });
-    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    // the second death may be that of the first one's successor
+    expect(after.filter((pid) => before.includes(pid)).length).toBeLessThan(2);
   });
 });
