@@ -51,22 +51,6 @@ describe('the sweep (law 15)', () => {
     expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
   });
 
-  it('goes on past a job whose thread cannot be read', async () => {
-    const node = await harness.node();
-    const stuck = await submit(node, {}, { query: 'Hi', threadId: 'broken' });
-    const lost = await submit(node);
-    await Promise.all([lose(stuck), lose(lost), age(stuck), age(lost)]);
-    const keys = await harness.redis.keys(`*${harness.prefix}*broken*`);
-    expect(keys).not.toEqual([]);
-    for (const key of keys) await harness.redis.set(key, 'not what it was');
-    await node.api.nest.get(Sweep).sweep();
-    expect(await harness.redis.exists(entryOf(lost))).toBe(1);
-    // the other is taken up as soon as it can be
-    await harness.redis.del(...keys);
-    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
-    expect(await harness.redis.exists(entryOf(stuck))).toBe(1);
-  });
-
   it('queues a running job without a queue entry, unless it still makes progress', async () => {
     const node = await harness.node();
     const id = await submit(node);
@@ -238,5 +222,23 @@ describe('a job that index and queue have lost, while its record remains (law 15
     expect(node.log.filter(({ msg, requestId }) => requestId === id && msg === 'queued again')).toEqual([]);
     const { items } = (await (await fetch(`${node.url}/jobs`)).json()) as { items: { id: string }[] };
     expect(items.map((job) => job.id)).toContain(id);
+  });
+});
+
+describe('the sweep beside what cannot be read', () => {
+  it('goes on past a job whose thread cannot be read', async () => {
+    const node = await harness.node();
+    const stuck = await submit(node, {}, { query: 'Hi', threadId: 'broken' });
+    const lost = await submit(node);
+    await Promise.all([lose(stuck), lose(lost), age(stuck), age(lost)]);
+    const keys = await harness.redis.keys(`*${harness.prefix}*broken*`);
+    expect(keys).not.toEqual([]);
+    for (const key of keys) await harness.redis.set(key, 'not what it was');
+    await node.api.nest.get(Sweep).sweep();
+    expect(await harness.redis.exists(entryOf(lost))).toBe(1);
+    // the other is taken up as soon as it can be
+    await harness.redis.del(...keys);
+    expect(await node.api.nest.get(Sweep).sweep()).toBe(1);
+    expect(await harness.redis.exists(entryOf(stuck))).toBe(1);
   });
 });
