@@ -54,6 +54,16 @@ it('of an erased job neither reason nor id stay in Redis, and in the audit log b
   expect(told).toContainEqual({ reason: erased });
 });
 
+it('an erased response is in the audit log, and a line of the copy that nobody can read stops nothing', async () => {
+  const id = 'a-response-of-acme';
+  await submit(node, { ...ACME, 'x-request-id': id }, { query: 'x' });
+  await harness.answer(id, ['x'], 'acme');
+  await harness.redis.lpush(harness.keys.auditTrail, 'no JSON');
+  expect(await erase(`/v1/responses/${id}`, ACME)).toBe(200);
+  expect(node.log).toContainEqual(expect.objectContaining({ action: 'job.erase', tenant: 'acme', target: id }));
+  expect(await trail()).not.toContain('no JSON');
+});
+
 it('of a thread that is deleted nothing that names its jobs stays in Redis', async () => {
   const thread = 'a-thread';
   const reason = await revealed(ACME, 'job-of-the-thread', { threadId: thread });
@@ -75,4 +85,10 @@ it('of an erased tenant nothing stays in Redis, and of others all does', async (
     expect(await trail()).not.toContain(word);
   }
   expect(await trail()).toContain(kept);
+});
+
+it('who erases a tenant is in the audit log also if that fails half-way', async () => {
+  await harness.redis.set(harness.keys.jobsOf('initech'), 'no list of jobs');
+  expect(await erase('/tenants/initech/data')).toBeGreaterThanOrEqual(500);
+  expect(node.log).toContainEqual(expect.objectContaining({ action: 'tenant.erase', target: 'initech' }));
 });

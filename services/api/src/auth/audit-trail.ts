@@ -26,17 +26,29 @@ export class AuditTrail<Entry extends object> {
       .exec();
   }
 
-  /** Removes entries. A line that comes meanwhile stays. */
+  /** Removes entries, and what nobody can read. A line that comes meanwhile stays. */
   async forget(concerns: (entry: Entry) => boolean): Promise<void> {
     const { auditTrail } = this.keys;
     const lines = await this.redis.lrange(auditTrail, 0, -1);
-    const forgotten = lines.filter((line) => concerns(JSON.parse(line) as Entry));
+    const forgotten = lines.filter((line) => {
+      const entry = parsed<Entry>(line);
+      return entry === null || concerns(entry);
+    });
     await Promise.all(forgotten.map((line) => this.redis.lrem(auditTrail, 0, line)));
   }
 
   /** @returns newest first */
   async latest(): Promise<(Entry & { readonly at: string })[]> {
     const lines = await this.redis.lrange(this.keys.auditTrail, 0, -1);
-    return lines.map((line) => JSON.parse(line) as Entry & { readonly at: string });
+    return lines.map((line) => parsed<Entry>(line)).filter((entry) => entry !== null);
+  }
+}
+
+/** @returns null: it was altered, and must not keep the others from being read or erased */
+function parsed<Entry>(line: string): (Entry & { readonly at: string }) | null {
+  try {
+    return JSON.parse(line) as Entry & { readonly at: string };
+  } catch {
+    return null;
   }
 }

@@ -29,7 +29,7 @@ export class EraseJob {
     else await this.exit.leave({ ...job, threadId: job.threadId });
     await this.audit.forgetJobs([job.ref]);
     if (!(await this.erasure.ended(job))) throw new JobRunning();
-    await this.queue.forgetErased();
     this.audit.record(named.caller, { action: 'job.erase', tenant: job.tenant, target: job.jobId });
+    await this.queue.forgetErased();
   }
 }

@@ -28,8 +28,12 @@ export class DeleteResponse {
     const { jobId, threadId, tenant } = job;
     if (threadId === threadOfResponse(jobId)) await this.#eraseThread({ ...named, threadId, tenant });
     await this.audit.forgetJobs([job.ref]);
+    if (await this.erasure.ended(job)) {
+      this.audit.record(named.caller, { action: 'job.erase', tenant, target: jobId });
+      return;
+    }
     // a thread takes its jobs with it
-    if (!(await this.erasure.ended(job)) && !(await this.#isGone(named))) throw new Unavailable();
+    if (!(await this.#isGone(named))) throw new Unavailable();
   }
 
   async #isGone(named: NamedJob): Promise<boolean> {

@@ -17,7 +17,8 @@ export class DeleteThread {
   async run(named: NamedThread): Promise<void> {
     const thread = await this.access.get(named);
     const { tenant, threadId } = thread;
-    await this.erasure.thread(thread, tenant === named.caller.tenant ? 'owner' : 'admin');
+    // before anything is lost: what follows may fail half-way
     this.audit.record(named.caller, { action: 'thread.delete', tenant, target: threadId });
+    await this.erasure.thread(thread, tenant === named.caller.tenant ? 'owner' : 'admin');
   }
 }

@@ -28,6 +28,8 @@ export class EraseTenant {
    *  @throws Unavailable new jobs came all the time: withdraw the tenant's keys first */
   async run(tenant: string, caller: Caller): Promise<void> {
     const by = tenant === caller.tenant ? 'owner' : 'admin';
+    // before anything is lost: what follows may fail half-way
+    this.audit.record(caller, { action: 'tenant.erase', tenant, target: tenant });
     // first: a job that comes meanwhile then has a key that stays
     await this.cipher.destroy(tenant);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -37,7 +39,6 @@ export class EraseTenant {
       await this.checkpoints.eraseStore(tenant);
       await this.queue.forgetErased();
       await this.audit.forgetTenant(tenant);
-      this.audit.record(caller, { action: 'tenant.erase', tenant, target: tenant });
       return;
     }
     throw new Unavailable();
