@@ -30,3 +30,15 @@ it('a share that was granted in advance costs no question, but never passes a lo
   expect(questions).toBe(1);
   expect(await streams.tryOpen(3)).toBe(false);
 });
+
+it('without a limit nothing is asked, and what is open is told', async () => {
+  const told: [open: number, wanted: number][] = [];
+  const streams = new TenantStreams(async (open, wanted) => {
+    told.push([open, wanted]);
+    return open + wanted;
+  });
+  expect(await Promise.all([streams.tryOpen(null), streams.tryOpen(null)])).toEqual([true, true]);
+  expect(told).toEqual([]);
+  await streams.tell();
+  expect(told).toEqual([[2, 0]]);
+});

@@ -27,8 +27,14 @@ export class TenantStreams {
   /** @param max the limit on all nodes, which may have been lowered since the share was granted; null: none
    *  @returns false: the tenant has as many streams as it may */
   async tryOpen(max: number | null): Promise<boolean> {
+    if (max === null) {
+      // nothing to ask for: the others are told soon
+      this.#open += 1;
+      this.#isStale = true;
+      return true;
+    }
     // while a question is out, the old share no longer holds
-    if (!this.#isAsking && this.#open < Math.min(this.#share, max ?? this.#share)) {
+    if (!this.#isAsking && this.#open < Math.min(this.#share, max)) {
       this.#open += 1;
       this.#isStale = true;
       return true;
