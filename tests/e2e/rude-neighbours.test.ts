@@ -86,7 +86,7 @@ describe('six answers beside an agent that', () => {
     guiltyEnded.resolve();
     for (const [place, stream] of innocents.entries()) {
       await stream.collect();
-      expect(stream.terminal()?.event).toBe('done');
+      expect(stream.terminal()).toMatchObject({ event: 'done' });
       expect(stream.text()).toBe(`${texts[place]}whole`);
       const { attempt } = await system.job(idOf(stream));
       if (end !== 'WORKER_LOST') expect(attempt).toBe(1);

@@ -172,6 +172,17 @@ describe('the other calls', () => {
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer first', 'Bearer second']);
   });
 
+  it('wait for a key no longer than for an answer: an abort ends both', async () => {
+    await using server = await ScriptedServer.start(log);
+    const client = new Millrace({ baseUrl: server.url, apiKey: () => new Promise<string>(() => undefined) });
+    const stop = new AbortController();
+    const asked = client.usage({ by: 'model' }, { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(asked).rejects.toThrow('enough');
+    await expect(client.usage({ by: 'model' }, { signal: stop.signal })).rejects.toThrow('enough');
+    expect(server.seen).toEqual([]);
+  });
+
   it.each([
     [401, 'AccessDenied'],
     [403, 'AccessDenied'],

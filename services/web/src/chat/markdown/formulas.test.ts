@@ -33,15 +33,9 @@ describe('withDollarFormulas', () => {
   });
 
   it('takes linear time for what never closes', () => {
-    for (const part of ['\\(', '`\\[', '\\(\n', '``` \\(', '\n\\[a\\]', '\\[a\\] ', '` `` \\(']) {
-      const [short, long] = [5_000, 50_000].map((times) => {
-        const text = part.repeat(times);
-        const since = performance.now();
-        withDollarFormulas(text);
-        return performance.now() - since;
-      }) as [number, number];
-      // ten times as long: quadratic would be a hundred times
-      expect(long).toBeLessThan(40 * short + 200);
-    }
+    const begun = performance.now();
+    for (const part of ['\\(', '`\\[', '\\(\n', '``` \\(', '\n\\[a\\]', '\\[a\\] ', '` `` \\('])
+      withDollarFormulas(part.repeat(100_000));
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });
