@@ -48,6 +48,12 @@ describe('a search of logs', () => {
     expect(found[1]?.excerpt.length).toBeLessThan(300);
   });
 
+  it('finds a secret whole that has an underscore here and there', async () => {
+    const secret = 'abcdefghij_klmnopqrst_uvwxyz01234_56789abcd';
+    expect(secretCanary('key', `mrk_${secret}`)).toBe(`mrk_${secret}`);
+    expect(canariesIn(folder)).toEqual([{ kind: 'key', parts: [secret] }]);
+  });
+
   it('finds nothing where nothing was sent', async () => {
     writeFileSync(join(folder, 'x.log'), 'a line\n');
     expect(await searchLogs(folder, canariesIn(folder))).toEqual([]);
