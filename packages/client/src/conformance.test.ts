@@ -45,7 +45,11 @@ describe('this client, judged by the kit', () => {
   it('passes a cut at every byte', async () => {
     const cuts = SCENARIOS.map(({ name }) => name).filter((name) => !others.includes(name));
     expect(cuts.length).toBeGreaterThan(300);
-    const judgements = await Promise.all(cuts.map(run));
+    const judgements: unknown[] = [];
+    // server and clients are one process: all at once, a busy machine answers none in time
+    for (let at = 0; at < cuts.length; at += 25)
+      judgements.push(...(await Promise.all(cuts.slice(at, at + 25).map(run))));
+    expect(judgements).toHaveLength(cuts.length);
     expect(judgements.filter((judgement) => !(judgement as { passed: boolean }).passed)).toEqual([]);
   });
 
