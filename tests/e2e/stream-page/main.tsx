@@ -17,7 +17,8 @@ function Conversation() {
     void stream.submit({ messages: [{ type: 'human', content }] });
     event.currentTarget.reset();
   };
-  const approve = () => void stream.respond({ decisions: [{ type: 'approve' }] });
+  // by its id: without one, the client knows the question only when the stream has told it again
+  const approve = () => void stream.respond({ decisions: [{ type: 'approve' }] }, { interruptId: interrupt?.id ?? '' });
 
   return (
     <main data-status={status}>
