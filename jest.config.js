@@ -11,6 +11,7 @@ const common = {
 };
 
 export default {
+  reporters: ['default', '<rootDir>/tests/retried-tests.mjs'],
   projects: [
     {
       ...common,
