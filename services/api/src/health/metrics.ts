@@ -1,3 +1,4 @@
+import type { ProblemCode } from '@millrace/contracts';
 import { metricsRegistry } from '@millrace/runtime';
 import { RecentActivity } from '@millrace/stream-log';
 import { Injectable } from '@nestjs/common';
@@ -44,6 +45,12 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  readonly #problems = new Counter({
+    name: 'millrace_problems_total',
+    help: 'Requests answered with an error, by its code (PROTOCOL.md §7)',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
   readonly #localCounts = new Counter({
     name: 'millrace_requests_counted_locally_total',
     help: 'Requests that this node counted alone for the limit of a minute, because Redis did not',
@@ -84,6 +91,10 @@ export class Metrics {
 
   authFailed(reason: 'wrong' | 'missing'): void {
     this.#authFailures.inc({ reason });
+  }
+
+  answeredWith(problem: ProblemCode): void {
+    this.#problems.inc({ code: problem });
   }
 
   countedLocally(): void {

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.ts';
 import { Metrics } from '../health/metrics.ts';
 import { Readiness } from '../health/readiness.ts';
+import { ServiceMetrics } from '../health/service-metrics.ts';
 import type { ApiSettings } from '../settings.ts';
 import { SETTINGS } from '../tokens.ts';
 
@@ -14,6 +15,7 @@ export class HealthController {
   constructor(
     @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(ServiceMetrics) private readonly service: ServiceMetrics,
     @Inject(SETTINGS) private readonly settings: Pick<ApiSettings, 'MILLRACE_HEARTBEAT_MS'>,
   ) {}
 
@@ -31,7 +33,9 @@ export class HealthController {
 
   @Get('metrics')
   async prometheus(@Res() reply: FastifyReply): Promise<void> {
-    void reply.type(this.metrics.registry.contentType).send(await this.metrics.registry.metrics());
+    const { registry } = this.metrics;
+    const [ofNode, ofService] = await Promise.all([registry.metrics(), this.service.text()]);
+    void reply.type(registry.contentType).send(`${ofNode}${ofService}`);
   }
 
   /** How this request has reached the node: what stands between shows itself there. */

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type FairQueue, NO_SHARE, type ProcessReport, ProcessReports } from '@millrace/stream-log';
+import { eventually } from '@millrace/testing';
+import { ApiHarness, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { FAIR_QUEUE } from '../tokens.ts';
+
+let harness: ApiHarness;
+let node: TestNode;
+beforeAll(async () => {
+  harness = await ApiHarness.start();
+  node = await harness.node();
+});
+afterAll(() => harness?.[Symbol.asyncDispose]());
+
+/** The value of each series, by its name and labels as they are written, without the service. */
+async function scrape(): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`${node.url}/metrics`)).text();
+  const samples = text.split('\n').flatMap((line): [string, number][] => {
+    const [, name = '', labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+    const own = labels.split(',').filter((label) => label !== 'service="api"');
+    return name === '' ? [] : [[own.join() === '' ? name : `${name}{${own.join()}}`, Number(value)]];
+  });
+  return new Map(samples);
+}
+
+/** A process that only reports. */
+function report(reports: ProcessReports, id: string, told: Partial<ProcessReport>) {
+  const startedAt = Date.now();
+  const by = { tenant: {}, model: {}, pipeline: {} };
+  const whole = { kind: 'worker' as const, version: '1', host: 'h', startedAt, state: 'running' as const, slots: 0 };
+  return reports.report(id, { ...whole, total: NO_SHARE, by, quiet: [], ...told });
+}
+
+describe('GET /metrics', () => {
+  it('tells of the whole service: jobs, the oldest wait, slots, processes', async () => {
+    const before = Date.now();
+    const active = await submit(node);
+    await submit(node);
+    await submit(node);
+    await node.api.nest.get<FairQueue>(FAIR_QUEUE).markStarted(refOf(active));
+    const reports = new ProcessReports(harness.redis, harness.keys);
+    await report(reports, 'one', { slots: 50, total: { ...NO_SHARE, running: 1 } });
+    await report(reports, 'other', { slots: 30 });
+    await report(reports, 'leaving', { slots: 20, state: 'stopping', total: { ...NO_SHARE, running: 2 } });
+    await eventually(async () => {
+      const values = await scrape();
+      return (
+        values.get('millrace_processes{kind="worker"}') === 3 && values.get('millrace_processes{kind="api"}') === 1
+      );
+    });
+    const values = await scrape();
+    expect(values.get('millrace_jobs{state="queued"}')).toBe(2);
+    expect(values.get('millrace_jobs{state="active"}')).toBe(1);
+    expect(values.get('millrace_slots{state="all"}')).toBe(80);
+    expect(values.get('millrace_slots{state="used"}')).toBe(3);
+    const wait = values.get('millrace_queue_oldest_wait_seconds') ?? Number.NaN;
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThanOrEqual((Date.now() - before) / 1_000 + 1);
+  });
+
+  it('counts refusals by code, whoever refuses: a handler, the parser, the router', async () => {
+    await fetch(`${node.url}/jobs/nobody`).then((answer) => answer.text());
+    await fetch(`${node.url}/jobs/nobody`).then((answer) => answer.text());
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${node.url}/jobs`, { method: 'POST', body: '{', headers }).then((answer) => answer.text());
+    await fetch(`${node.url}/no-such-path`).then((answer) => answer.text());
+    const values = await scrape();
+    expect(values.get('millrace_problems_total{code="JOB_NOT_FOUND"}')).toBe(2);
+    expect(values.get('millrace_problems_total{code="INVALID_REQUEST"}')).toBe(2);
+  });
+
+  it('answers without those of the service while Redis does not', async () => {
+    const { redis } = harness;
+    await redis.call('CLIENT', 'PAUSE', '4000', 'ALL');
+    await eventually(async () => {
+      const values = await scrape();
+      return values.has('millrace_open_streams') && !values.has('millrace_jobs{state="queued"}');
+    });
+    await eventually(async () => (await scrape()).has('millrace_jobs{state="queued"}'));
+  });
+});
