@@ -41,6 +41,7 @@ export {
   type RunScripts,
   Scripts,
   type ScriptTable,
+  timeScripts,
 } from './redis/define-scripts.ts';
 export { KeySpace } from './redis/keys.ts';
 export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';

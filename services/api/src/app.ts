@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { redisFactory as connectTo, type Logger } from '@millrace/runtime';
+import { redisFactory as connectTo, type Logger, scriptLatency } from '@millrace/runtime';
+import { type RedisConnection, timeScripts } from '@millrace/stream-log';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -22,7 +23,7 @@ import { installRequestMetrics } from './server/request-metrics.ts';
 import { StalledReaders } from './server/stalled-readers.ts';
 import { installWebPage } from './server/web-page.ts';
 import type { ApiSettings } from './settings.ts';
-import { AUTHENTICATOR } from './tokens.ts';
+import { AUTHENTICATOR, REDIS } from './tokens.ts';
 
 /** How long running requests get before a node closes, milliseconds. With Redis down, they are answered within 2 s. */
 const ANSWER_MS = 2_500;
@@ -77,6 +78,7 @@ export async function createApp(
   authenticateBeforeBodies(fastify, nest.get(AUTHENTICATOR));
   const metrics = nest.get(Metrics);
   installRequestMetrics(fastify, metrics);
+  timeScripts(nest.get<RedisConnection>(REDIS), scriptLatency(metrics.registry));
   limitConnections(fastify, {
     max: settings.MILLRACE_MAX_CONNECTIONS ?? defaultMaxConnections(),
     dropped: (reason) => metrics.connectionDropped(reason),

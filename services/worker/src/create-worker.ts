@@ -1,11 +1,14 @@
 import 'reflect-metadata';
 import type { AttemptHook } from '@millrace/contracts';
-import type { Logger } from '@millrace/runtime';
+import { type Logger, scriptLatency } from '@millrace/runtime';
+import { type RedisConnection, timeScripts } from '@millrace/stream-log';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { JobRunner } from './attempt/job-runner.ts';
+import { WorkerMetrics } from './attempt/metrics.ts';
 import { JobConsumer } from './queue/job-consumer.ts';
 import type { WorkerSettings } from './settings.ts';
+import { COMMANDS } from './tokens.ts';
 import { workerModule } from './worker.module.ts';
 
 export interface RunningWorker extends Pick<JobRunner, 'blame' | 'accused'> {
@@ -33,7 +36,11 @@ export async function createWorker(
   );
   const { MILLRACE_WORKER_HEALTH_PORT: port, HOST: host } = settings;
   if (port === undefined) await app.init();
-  else await app.listen(port, host);
+  else {
+    // without a port nobody reads it
+    timeScripts(app.get<RedisConnection>(COMMANDS), scriptLatency(app.get(WorkerMetrics).registry));
+    await app.listen(port, host);
+  }
   const [runner, consumer] = [app.get(JobRunner), app.get(JobConsumer)];
   return {
     healthUrl: port === undefined ? null : await app.getUrl(),

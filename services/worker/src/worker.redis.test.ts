@@ -427,6 +427,7 @@ describe('readiness', () => {
     });
     expect(metrics).toContain('millrace_worker_jobs_total{outcome="completed",service="worker"} 1');
     expect(metrics).toContain('millrace_worker_active_jobs{service="worker"} 0');
+    expect(metrics).toMatch(/^millrace_redis_script_seconds_count\{.*script="append".*\} [1-9]/m);
   });
 
   it('is kept while every slot is busy', async () => {

@@ -9,6 +9,24 @@ type Argument = string | number | Buffer;
 /** What each script of a folder needs: its number of keys, then the fragments of `lua/shared` that it calls. */
 export type ScriptTable<Name extends string> = Readonly<Record<Name, readonly [keys: number, ...fragments: string[]]>>;
 
+/** Told how long a call took, from sending to its reply, failed ones too.
+ *  @param script its name, after that of its folder unless it is a job's or the registry's */
+export type ScriptObserver = (script: string, durationMs: number) => void;
+
+/** Who is told, by connection. In an object, because scripts are defined before and after. */
+const observed = new WeakMap<RedisConnection, { observer: ScriptObserver | null }>();
+
+/** Times every call of a script on a connection, from now on. */
+export function timeScripts(redis: RedisConnection, observer: ScriptObserver): void {
+  timingOf(redis).observer = observer;
+}
+
+function timingOf(redis: RedisConnection): { observer: ScriptObserver | null } {
+  const timing = observed.get(redis) ?? { observer: null };
+  observed.set(redis, timing);
+  return timing;
+}
+
 /** Runs a script by its digest; ioredis sends the source where the server does not know it (SCRIPT FLUSH, fail-over).
  *  @returns the script's reply, as its header says */
 export interface RunScripts<Name extends string> {
@@ -26,6 +44,8 @@ export class Scripts<const F extends Folders> {
   readonly #scripts: readonly { name: NameIn<F>; command: string; numberOfKeys: number; lua: string }[];
   readonly #commands: Readonly<Record<NameIn<F>, string>>;
   readonly #bytesCommands: Readonly<Record<NameIn<F>, string>>;
+  /** names without that of the package, for whoever times them */
+  readonly #labels: Readonly<Record<NameIn<F>, string>>;
 
   /** @param lua the folder `lua/` of a package, with a slash at its end
    *  @param namespace of the package, which keeps its scripts apart from others on the same connection
@@ -46,19 +66,31 @@ export class Scripts<const F extends Folders> {
       NameIn<F>,
       string
     >;
+    const labels = commands.map(([name, command]) => [name, command.slice(command.indexOf(':') + 1)] as const);
+    this.#labels = Object.fromEntries(labels) as Record<NameIn<F>, string>;
   }
 
   /** Defines the scripts on a connection. */
   on(redis: RedisConnection): RunScripts<NameIn<F>> {
     for (const { command, numberOfKeys, lua } of this.#scripts) redis.defineCommand(command, { numberOfKeys, lua });
     const commands = redis as unknown as Record<string, (...args: Argument[]) => Promise<unknown>>;
+    const timing = timingOf(redis);
     // no promise of its own around that of the command: every token takes this path
     const runBy =
       (named: Readonly<Record<NameIn<F>, string>>) =>
-      (name: NameIn<F>, keys: readonly string[], args: readonly Argument[]) =>
-        commands[named[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
+      (name: NameIn<F>, keys: readonly string[], args: readonly Argument[]) => {
+        const reply = commands[named[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
+        if (timing.observer !== null) time(reply, this.#labels[name], timing.observer);
+        return reply;
+      };
     return Object.assign(runBy(this.#commands), { bytes: runBy(this.#bytesCommands) });
   }
+}
+
+function time(reply: Promise<unknown>, script: string, observer: ScriptObserver): void {
+  const sentAt = performance.now();
+  const ended = () => observer(script, performance.now() - sentAt);
+  reply.then(ended, ended);
 }
 
 /** Reads a reply of the form `{outcome, name, value, …}`.

@@ -69,6 +69,15 @@ describe('GET /metrics', () => {
     expect(values.get('millrace_problems_total{code="INVALID_REQUEST"}')).toBe(2);
   });
 
+  it('times each script, by its name', async () => {
+    await submit(node, {}, { query: 'x', threadId: 'a-thread' });
+    const values = await scrape();
+    for (const script of ['open', 'admit', 'thread:enter']) {
+      const count = values.get(`millrace_redis_script_seconds_count{script="${script}"}`);
+      expect([script, count]).toEqual([script, expect.any(Number)]);
+    }
+  });
+
   it('answers without those of the service while Redis does not', async () => {
     const { redis } = harness;
     await redis.call('CLIENT', 'PAUSE', '4000', 'ALL');
