@@ -33,6 +33,7 @@ export const sidebarPages = [
       'docs/encryption.md',
       'docs/security.md',
       'docs/console.md',
+      'docs/metrics.md',
       'docs/usage.md',
       'docs/command-line.md',
     ],
