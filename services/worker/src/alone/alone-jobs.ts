@@ -10,7 +10,7 @@ export interface AloneJobsPorts {
   readonly hooks: readonly AttemptHook[];
   readonly metrics: Pick<
     WorkerMetrics,
-    'jobs' | 'activeJobs' | 'countTokens' | 'events' | 'retries' | 'firstTokenSeconds'
+    'jobs' | 'activeJobs' | 'countTokens' | 'tookOver' | 'failed' | 'events' | 'retries' | 'firstTokenSeconds'
   >;
   readonly logger: Logger;
   /** processes at a time */
@@ -72,10 +72,12 @@ export class AloneJobs {
     const { hooks, metrics } = this.ports;
     const attempt = await began;
     if (attempt !== null) {
+      if (attempt.attempt > 1) metrics.tookOver(attempt);
       const run = async (): Promise<AttemptResult> => (await ended).attempt ?? NOTHING_RAN;
       const onHookError = (error: unknown) => logger.warn({ err: error }, 'attempt hook failed');
-      const { usage } = await aroundAttempt({ hooks, attempt, run, onHookError });
+      const { usage, code } = await aroundAttempt({ hooks, attempt, run, onHookError });
       metrics.countTokens(attempt, usage);
+      if (code !== undefined) metrics.failed(code);
     }
     return (await ended).pickUp;
   }

@@ -71,6 +71,8 @@ describe('an attempt', () => {
     );
     expect(await running.run()).toMatchObject({ outcome: 'failed', code: 'QUOTA_EXCEEDED' });
     expect(writer.calls.at(-1)).toBe('fail QUOTA_EXCEEDED');
+    const counted = await running.ports.metrics.registry.getSingleMetricAsString('millrace_worker_failures_total');
+    expect(counted).toMatch(/code="QUOTA_EXCEEDED".* 1$/m);
     // 1,024 are expected of an answer without "maxTokens", and 100 are said at a time
     expect(reserved).toEqual([2_100, 4_300, 8_700]);
   });

@@ -356,6 +356,7 @@ export class Attempt {
     const durationMs = Math.round(this.#durationMs());
     logger.info({ outcome, durationMs, ...details, ...(code === undefined ? {} : { code }) }, outcome);
     metrics.countTokens(this.info, this.usage);
+    if (outcome === 'failed' && code !== undefined) metrics.failed(code);
     this.note();
     return { outcome, usage, ...(code === undefined ? {} : { code }) };
   }

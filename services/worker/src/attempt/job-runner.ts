@@ -225,7 +225,7 @@ export class JobRunner {
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
     this.#hint(fairQueue.markStarted(ref));
-    if (begun.attempt > 1) this.ports.metrics.recent.takeOver(attempt.info);
+    if (begun.attempt > 1) this.ports.metrics.tookOver(attempt.info);
     if (this.#draining !== null) attempt.drain(this.#draining);
     const stop = () => attempt.stop(this.#draining ?? new WorkerStopping());
     // this worker lost the job and picked it up again: the cancel listener knows only the newer attempt

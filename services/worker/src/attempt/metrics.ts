@@ -1,4 +1,4 @@
-import type { AttemptUsage, ModelUsage } from '@millrace/contracts';
+import type { AttemptUsage, ModelUsage, StreamErrorCode } from '@millrace/contracts';
 import { metricsRegistry } from '@millrace/runtime';
 import { RecentActivity } from '@millrace/stream-log';
 import { Counter, Gauge, Histogram } from 'prom-client';
@@ -34,6 +34,17 @@ export class WorkerMetrics {
     help: 'Jobs running now.',
     registers: [this.registry],
   });
+  readonly #takeOvers = new Counter({
+    name: 'millrace_worker_take_overs_total',
+    help: 'Attempts after the first of their job.',
+    registers: [this.registry],
+  });
+  readonly #failures = new Counter<'code'>({
+    name: 'millrace_worker_failures_total',
+    help: 'Attempts that ended in an error, by its code.',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
   readonly events = new Counter<'type'>({
     name: 'millrace_worker_events_total',
     help: 'Events that pipelines yielded, before merging, by type.',
@@ -63,6 +74,15 @@ export class WorkerMetrics {
       labelNames: ['kind', 'model', 'pipeline', ...(namesTenants ? (['tenant'] as const) : [])],
       registers: [this.registry],
     });
+  }
+
+  tookOver(owner: TokenOwner): void {
+    this.#takeOvers.inc();
+    this.recent.takeOver(owner);
+  }
+
+  failed(code: StreamErrorCode): void {
+    this.#failures.inc({ code });
   }
 
   /** @param usage of an attempt; null for none */
