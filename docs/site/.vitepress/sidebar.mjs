@@ -34,6 +34,7 @@ export const sidebarPages = [
       'docs/security.md',
       'docs/console.md',
       'docs/metrics.md',
+      'docs/runbook.md',
       'docs/usage.md',
       'docs/command-line.md',
     ],
