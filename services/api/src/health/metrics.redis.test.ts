@@ -49,8 +49,8 @@ describe('GET /metrics', () => {
       );
     });
     const values = await scrape();
-    expect(values.get('millrace_jobs{state="queued"}')).toBe(2);
-    expect(values.get('millrace_jobs{state="active"}')).toBe(1);
+    expect(values.get('millrace_open_jobs{state="queued"}')).toBe(2);
+    expect(values.get('millrace_open_jobs{state="active"}')).toBe(1);
     expect(values.get('millrace_slots{state="all"}')).toBe(80);
     expect(values.get('millrace_slots{state="used"}')).toBe(3);
     const wait = values.get('millrace_queue_oldest_wait_seconds') ?? Number.NaN;
@@ -83,8 +83,8 @@ describe('GET /metrics', () => {
     await redis.call('CLIENT', 'PAUSE', '4000', 'ALL');
     await eventually(async () => {
       const values = await scrape();
-      return values.has('millrace_open_streams') && !values.has('millrace_jobs{state="queued"}');
+      return values.has('millrace_open_streams') && !values.has('millrace_open_jobs{state="queued"}');
     });
-    await eventually(async () => (await scrape()).has('millrace_jobs{state="queued"}'));
+    await eventually(async () => (await scrape()).has('millrace_open_jobs{state="queued"}'));
   });
 });

@@ -15,7 +15,7 @@ const PATIENCE_MS = 2_000;
 export class ServiceMetrics {
   readonly #registry = new Registry();
   readonly #jobs = new Gauge({
-    name: 'millrace_jobs',
+    name: 'millrace_open_jobs',
     help: 'Unfinished jobs of the whole service; state: queued or active',
     labelNames: ['state'],
     registers: [this.#registry],
