@@ -1,10 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
 import { AttemptFenced, type ContentCipher, PLAIN, type RedisConnection, type StoredBytes } from '@millrace/stream-log';
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
 import { CheckpointCipher, type CheckpointSealer, placeOf } from './checkpoint-cipher.ts';
-import { CheckpointsTooLarge } from './errors.ts';
+import { CheckpointsTooLarge, ClaimUnknown } from './errors.ts';
 import type { PieceDigest } from './pieces.ts';
 import type { AttemptLease } from './ports.ts';
 import { jsonOf, namesIn, type StoredCheckpoint, type StoredWrite, writeBytes } from './stored-checkpoint.ts';
@@ -22,6 +23,9 @@ const SCRIPTS = {
 
 /** After every name, in the order of bytes. */
 const LAST = '\u{10ffff}';
+
+/** How long Redis may take to say whose a thread is while a transaction of the database waits for it, milliseconds. */
+const CLAIM_WITHIN_MS = 5_000;
 
 /** Names read at a time while a thread's checkpoints are listed. */
 const PAGE = 50;
@@ -150,6 +154,26 @@ export class CheckpointTable {
     const [claim, head] = await this.#patiently(() => this.#options.redis.hmget(record, 'claim', 'head'));
     const isOld = parent.namespace === '' && (head ?? '') !== (parent.id ?? '');
     this.#check(claim !== claimOf(lease) || isOld ? -1 : 1, ref, lease);
+  }
+
+  /** Looks whether an attempt has its thread still. Does not wait while Redis is away.
+   *  @throws AttemptFenced it has not
+   *  @throws ClaimUnknown Redis does not answer */
+  async requireClaim(lease: AttemptLease): Promise<void> {
+    const answered = new AbortController();
+    const late = delay(CLAIM_WITHIN_MS, null, { signal: answered.signal }).then(
+      () => Promise.reject(new ClaimUnknown(null)),
+      () => null,
+    );
+    const asked = this.#options.redis.hget(this.#options.keys.record(lease.ref), 'claim').catch((error: unknown) => {
+      throw new ClaimUnknown(error);
+    });
+    try {
+      const claim = await Promise.race([asked, late]);
+      this.#check(claim === claimOf(lease) ? 1 : -1, lease.ref, lease);
+    } finally {
+      answered.abort();
+    }
   }
 
   /** Stores what a task has written at a checkpoint, in one script.

@@ -35,3 +35,12 @@ export class CheckpointLost extends Error {
     this.name = new.target.name;
   }
 }
+
+/** Redis does not say now whether a thread is still an attempt's. */
+export class ClaimUnknown extends Error {
+  readonly code = 'CLAIM_UNKNOWN';
+  constructor(cause: unknown) {
+    super('Redis does not say which attempt has the thread', { cause });
+    this.name = new.target.name;
+  }
+}

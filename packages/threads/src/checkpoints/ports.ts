@@ -97,16 +97,17 @@ export interface Checkpoints {
    *  @param checkpointId default: the head
    *  @returns the head of the copy; null: there is nothing to copy */
   copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
-  /** Deletes every checkpoint of a thread. */
+  /** Deletes every checkpoint of a thread. An attempt must not have it any more: one that has might still write. */
   erase(ref: ThreadRef): Promise<void>;
-  /** Deletes the long-term memory of a tenant's agents. May be repeated. */
+  /** Deletes the long-term memory of a tenant's agents, whose threads must be erased before: they might still write. May be
+   *  repeated. */
   eraseStore(tenant: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Who uses a tenant's store. */
 export interface StoreUse {
-  /** of an attempt. With Redis, writes throw AttemptFenced once another attempt has claimed its thread, or it is erased */
+  /** of an attempt: writes throw AttemptFenced once another attempt has claimed its thread, or it is erased */
   readonly lease?: AttemptLease;
   /** ends the waiting while Redis is away: its reason is thrown then, and by later writes */
   readonly signal?: AbortSignal;

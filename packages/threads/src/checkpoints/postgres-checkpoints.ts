@@ -6,7 +6,7 @@ import { Postgres } from './postgres.ts';
 import { type Content, RedisCheckpoints } from './redis-checkpoints.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { configOf } from './saver-config.ts';
-import { TenantStore } from './tenant-store.ts';
+import { storeSubject, TenantStore } from './tenant-store.ts';
 
 /** Items of a store that are deleted at a time. */
 const STORE_PAGE = 100;
@@ -33,6 +33,7 @@ export class PostgresCheckpoints extends RedisCheckpoints {
 
   override async eraseStore(tenant: string): Promise<void> {
     const store = new TenantStore(this.#postgres.store, tenant);
+    await this.#postgres.writersDone(storeSubject(tenant));
     for (;;) {
       const items = await store.search([], { limit: STORE_PAGE });
       if (items.length === 0) return;

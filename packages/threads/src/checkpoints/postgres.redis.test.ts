@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AIMessage, type BaseMessage, HumanMessage } from '@langchain/core/messages';
 import {
@@ -10,13 +11,16 @@ import {
   StateGraph,
   StateSchema,
 } from '@langchain/langgraph';
-import { type BaseCheckpointSaver, emptyCheckpoint } from '@langchain/langgraph-checkpoint';
+import { type BaseCheckpointSaver, emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
 import { eventually, startPostgres, startRedis } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import pg from 'pg';
 import { openCheckpoints } from '../open-checkpoints.ts';
 import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
 import { ThreadHarness } from '../testing/thread-harness.ts';
+import { claimOf } from './checkpoint-table.ts';
 import type { CheckpointView, StateMessage } from './ports.ts';
 import { Postgres } from './postgres.ts';
 import { RedisSaver } from './redis-saver.ts';
@@ -38,12 +42,47 @@ const [savers, checkpoints, postgres] = await Promise.all([
 ]);
 
 afterAll(async () => {
-  await Promise.all([savers.close(), checkpoints.close(), postgres.close()]);
+  await Promise.all([savers.close(), checkpoints.close(), postgres.close(), database.end()]);
   await harness[Symbol.asyncDispose]();
   await threads[Symbol.asyncDispose]();
   await server.stop();
   await redis.stop();
 });
+
+const database = new pg.Pool({ connectionString: server.url, max: 2 });
+// the database is restarted meanwhile
+database.on('error', () => undefined);
+
+/** How many rows the tables of checkpoints have of a thread. */
+async function rowsOf(ref: ThreadRef): Promise<number> {
+  const counts = ['checkpoints', 'checkpoint_blobs', 'checkpoint_writes'].map(async (table) => {
+    const { rows } = await database.query(`SELECT count(*) FROM ${table} WHERE thread_id = $1`, [ref]);
+    return Number(rows[0].count);
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+/** Inserts a row and neither commits nor rolls back: whoever inserts the same one waits until it is disposed of. */
+async function inTheWay(table: string, row: Record<string, string>): Promise<AsyncDisposable> {
+  const client = await database.connect();
+  await client.query('BEGIN');
+  const columns = Object.keys(row);
+  const places = columns.map((_, place) => `$${place + 1}`);
+  await client.query(`INSERT INTO ${table} (${columns}) VALUES (${places})`, Object.values(row));
+  return { [Symbol.asyncDispose]: () => client.query('ROLLBACK').then(() => client.release()) };
+}
+
+/** @returns how many connections wait for another one's lock */
+async function waiting(): Promise<number> {
+  const { rows } = await database.query(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
+  return Number(rows[0].count);
+}
+
+/** As the API erases a thread: no attempt has it any more, then its checkpoints go. */
+async function erase(ref: ThreadRef): Promise<void> {
+  await harness.redis.del(keys.record(ref));
+  await checkpoints.erase(ref);
+}
 
 const of = (ref: ThreadRef) => ({ configurable: { thread_id: ref } });
 const log = { flushed: async () => 7 };
@@ -60,6 +99,8 @@ function steps(checkpointer: BaseCheckpointSaver, runner: string) {
     .addEdge('two', 'three')
     .compile({ checkpointer });
 }
+
+const metadata = { source: 'loop', step: 1, parents: {} } as const;
 
 const question = { messages: [new HumanMessage({ id: 'q', content: 'go' })] };
 
@@ -176,6 +217,89 @@ describe('checkpoints in PostgreSQL', () => {
     expect(await postgres.saver().getTuple(of(ref))).toBeUndefined();
   });
 
+  it('are not written by an agent that goes on after the erasure of its thread', async () => {
+    const ref = harness.newThread();
+    const saver = savers.forAttempt(await harness.claim(ref), log);
+    const first = await saver.put(of(ref), emptyCheckpoint(), metadata, {});
+    const { serde } = saver;
+    const [stuck, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let writers = 0;
+    // past every look at Redis, and before the first word to the database
+    saver.serde = {
+      dumpsTyped: async (value) => {
+        if (value === 'late' && ++writers === 2) stuck.resolve();
+        await free.promise;
+        return serde.dumpsTyped(value);
+      },
+      loadsTyped: (type, bytes) => serde.loadsTyped(type, bytes),
+    };
+    const late = { ...emptyCheckpoint(), id: uuid6(0), channel_values: { a: 'late' }, channel_versions: { a: 1 } };
+    const written = Promise.allSettled([
+      saver.put(first, late, metadata, { a: 1 }),
+      saver.putWrites(first, [['a', 'late']], 'task'),
+    ]);
+    await stuck.promise;
+    await erase(ref);
+    free.resolve();
+    for (const result of await written) expect(result).toMatchObject({ reason: expect.any(AttemptFenced) });
+    expect(await rowsOf(ref)).toBe(0);
+  });
+
+  it('that are just being written are waited for by an erasure', async () => {
+    const ref = harness.newThread();
+    const saver = savers.forAttempt(await harness.claim(ref), log);
+    const row = { thread_id: ref, checkpoint_ns: '', channel: 'a', version: '1', type: 'json' };
+    const before = await waiting();
+    const other = await inTheWay('checkpoint_blobs', row);
+    const late = { ...emptyCheckpoint(), id: uuid6(0), channel_values: { a: 'late' }, channel_versions: { a: 1 } };
+    const written = saver.put(of(ref), late, metadata, { a: 1 }).catch((error: unknown) => error);
+    await eventually(async () => (await waiting()) === before + 1);
+    const erased = erase(ref);
+    await Promise.race([erased, eventually(async () => (await waiting()) === before + 2)]);
+    await other[Symbol.asyncDispose]();
+    await erased;
+    expect(await rowsOf(ref)).toBe(0);
+    expect(await written).toBeInstanceOf(AttemptFenced);
+    expect(await rowsOf(ref)).toBe(0);
+  });
+
+  it('wait while Redis is away, and hold up nobody in the database meanwhile', async () => {
+    await using away = await startRedis();
+    const connection = new Redis(away.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    connection.on('error', () => undefined);
+    const patient = await openSavers({ checkpoints: server.url, redis: connection, keys, limits });
+    try {
+      const ref = harness.newThread();
+      const lease = { ref, jobId: 'job', attempt: 1, leaseToken: 'token' };
+      await connection.hset(keys.record(ref), 'claim', claimOf(lease));
+      const saver = patient.forAttempt(lease, log);
+      const { serde } = saver;
+      const [stuck, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      saver.serde = {
+        dumpsTyped: async (value) => {
+          stuck.resolve();
+          await free.promise;
+          return serde.dumpsTyped(value);
+        },
+        loadsTyped: (type, bytes) => serde.loadsTyped(type, bytes),
+      };
+      const checkpoint = { ...emptyCheckpoint(), channel_values: { a: 1 }, channel_versions: { a: 1 } };
+      const written = saver.put(of(ref), checkpoint, metadata, { a: 1 });
+      await stuck.promise;
+      await away.kill();
+      free.resolve();
+      // an eraser may go on although the writer cannot ask Redis
+      await postgres.saver().deleteThread(ref);
+      await away.start();
+      await written;
+      expect(await rowsOf(ref)).toBe(2);
+      expect((await patient.headOf(ref))?.checkpointId).toBe(checkpoint.id);
+    } finally {
+      await patient.close();
+      connection.disconnect();
+    }
+  });
+
   it('are left behind by a job that is rolled back: its thread goes on from before', async () => {
     const ref = threads.newRef();
     const run = async (jobId: string, input: typeof question) => {
@@ -269,5 +393,41 @@ describe('a tenant’s store in PostgreSQL', () => {
     await mine.delete(['users', 'anna'], 'a');
     expect(await mine.get(['users', 'anna'], 'a')).toBeNull();
     expect(await other.get(['users', 'anna'], 'a')).toMatchObject({ value: { stars: 0 } });
+  });
+
+  it('takes nothing from an attempt whose thread is claimed by another, or erased, or whose signal is aborted', async () => {
+    const ref = harness.newThread();
+    const first = savers.storeOf('fenced', { lease: await harness.claim(ref, 1) });
+    await first.put(['a'], 'one', { n: 1 });
+    const lease = await harness.claim(ref, 2);
+    const second = savers.storeOf('fenced', { lease });
+    await expect(first.put(['a'], 'one', { n: 2 })).rejects.toThrow(AttemptFenced);
+    await expect(first.delete(['a'], 'one')).rejects.toThrow(AttemptFenced);
+    await second.put(['a'], 'two', { n: 2 });
+    expect((await second.search(['a'])).map(({ value }) => value['n']).sort()).toEqual([1, 2]);
+    const stop = new AbortController();
+    const stopped = savers.storeOf('fenced', { lease, signal: stop.signal });
+    stop.abort(new Error('cancelled'));
+    await expect(stopped.put(['a'], 'three', { n: 3 })).rejects.toThrow('cancelled');
+    await erase(ref);
+    await checkpoints.eraseStore('fenced');
+    await expect(second.put(['a'], 'late', { n: 4 })).rejects.toThrow(AttemptFenced);
+    expect(await savers.storeOf('fenced').search([])).toEqual([]);
+  });
+
+  it('is erased with what is just being written to it', async () => {
+    const ref = harness.newThread();
+    const store = savers.storeOf('erased', { lease: await harness.claim(ref) });
+    const before = await waiting();
+    const namespace = `tenant-${hash('sha256', 'erased')}:a`;
+    const other = await inTheWay('store', { namespace_path: namespace, key: 'late', value: '{}' });
+    const written = store.put(['a'], 'late', { n: 1 });
+    await eventually(async () => (await waiting()) === before + 1);
+    await erase(ref);
+    const erased = checkpoints.eraseStore('erased');
+    await Promise.race([erased, eventually(async () => (await waiting()) === before + 2)]);
+    await other[Symbol.asyncDispose]();
+    await Promise.all([erased, written]);
+    expect(await savers.storeOf('erased').search([])).toEqual([]);
   });
 });

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { PostgresStore } from '@langchain/langgraph-checkpoint-postgres/store';
 import pg from 'pg';
+import { FencedStore } from './fenced-store.ts';
+import { fencedPool, untilKnown, type WriteFence, writersDone } from './postgres-fence.ts';
 
 /** Number of the lock under which one process at a time makes the tables; of no other use. */
 const SETUP_LOCK = 7_155_223;
@@ -41,9 +43,20 @@ export class Postgres {
     }
   }
 
-  /** A saver on the shared connections. */
-  saver(): BaseCheckpointSaver {
-    return new UniqueVersions(this.#pool);
+  /** A saver on the shared connections.
+   *  @param fence of the attempt that writes, whose subject is the thread */
+  saver(fence?: WriteFence): BaseCheckpointSaver {
+    return fence === undefined ? new UniqueVersions(this.#pool) : new FencedSaver(this.#pool, fence);
+  }
+
+  /** The store for one attempt. */
+  storeBehind(fence: WriteFence): BaseStore {
+    return new FencedStore(this.store, this.#pool, fence);
+  }
+
+  /** Waits for the attempts that write to a subject and were let through before now. */
+  writersDone(subject: string): Promise<void> {
+    return writersDone(this.#pool, subject);
   }
 
   async close(): Promise<void> {
@@ -79,7 +92,38 @@ class CalmClient extends pg.Client {
 /** LangGraph's saver keeps the first value that it is given for a version of a channel. A step that runs again, after a crash or
  *  a roll-back, must not meet the value of the run before: no version is given twice. */
 class UniqueVersions extends PostgresSaver {
+  readonly #pool: pg.Pool;
+
+  constructor(pool: pg.Pool) {
+    super(pool);
+    this.#pool = pool;
+  }
+
   override getNextVersion(current: number | undefined): number {
     return Math.floor(current ?? 0) + 1 + Math.floor(Math.random() * 1e9) / 1e9;
+  }
+
+  /** To be called once no attempt has the thread: nothing is written to it then, nor later. */
+  override async deleteThread(threadId: string): Promise<void> {
+    await writersDone(this.#pool, threadId);
+    await super.deleteThread(threadId);
+  }
+}
+
+/** The saver of one attempt. */
+class FencedSaver extends UniqueVersions {
+  constructor(
+    pool: pg.Pool,
+    readonly fence: WriteFence,
+  ) {
+    super(fencedPool(pool, fence));
+  }
+
+  override put(...checkpoint: Parameters<PostgresSaver['put']>): ReturnType<PostgresSaver['put']> {
+    return untilKnown(() => super.put(...checkpoint), this.fence);
+  }
+
+  override putWrites(...writes: Parameters<PostgresSaver['putWrites']>): Promise<void> {
+    return untilKnown(() => super.putWrites(...writes), this.fence);
   }
 }

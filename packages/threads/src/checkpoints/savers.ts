@@ -6,9 +6,10 @@ import { type CheckpointLimits, CheckpointTable } from './checkpoint-table.ts';
 import { headIn } from './head.ts';
 import type { AttemptLease, AttemptLog, Head, Savers, StoreUse } from './ports.ts';
 import type { Postgres } from './postgres.ts';
+import type { WriteFence } from './postgres-fence.ts';
 import { RedisSaver } from './redis-saver.ts';
 import { RedisStore } from './redis-store.ts';
-import { TenantStore } from './tenant-store.ts';
+import { storeSubject, TenantStore } from './tenant-store.ts';
 
 export { CheckpointsTooLarge, StoreFull, WrongThread } from './errors.ts';
 export { RedisSaver } from './redis-saver.ts';
@@ -76,11 +77,14 @@ class PostgresSavers extends RedisSavers {
   }
 
   override forAttempt(lease: AttemptLease, log: AttemptLog, signal?: AbortSignal): BaseCheckpointSaver {
-    return new RedisSaver(this.table.until(signal), { lease, log }, this.postgres.saver());
+    const content = this.postgres.saver(this.#fence(lease.ref, lease, signal));
+    return new RedisSaver(this.table.until(signal), { lease, log }, content);
   }
 
-  override storeOf(tenant: string): BaseStore {
-    return new TenantStore(this.postgres.store, tenant);
+  override storeOf(tenant: string, { lease, signal }: StoreUse = {}): BaseStore {
+    const { postgres } = this;
+    if (lease === undefined) return new TenantStore(postgres.store, tenant);
+    return new TenantStore(postgres.storeBehind(this.#fence(storeSubject(tenant), lease, signal)), tenant);
   }
 
   override forget(ref: ThreadRef): Promise<void> {
@@ -89,5 +93,9 @@ class PostgresSavers extends RedisSavers {
 
   override async close(): Promise<void> {
     await this.postgres.close();
+  }
+
+  #fence(subject: string, lease: AttemptLease, signal: AbortSignal | undefined): WriteFence {
+    return { subject, signal, check: () => this.table.requireClaim(lease) };
   }
 }

@@ -7,6 +7,11 @@ import {
   type OperationResults,
 } from '@langchain/langgraph-checkpoint';
 
+/** Names a tenant's store for those who write to it and erase it. No thread has this name. */
+export function storeSubject(tenant: string): string {
+  return `store\0${tenant}`;
+}
+
 /** One tenant's part of a store that all share: its items are below a namespace of its own. */
 export class TenantStore extends BaseStore {
   readonly #root: string;
