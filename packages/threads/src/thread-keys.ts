@@ -110,9 +110,11 @@ export class ThreadKeys {
     return checkpointIndex.slice(beginning, -'}:checkpoint-index'.length) as ThreadRef;
   }
 
-  /** KEYS of the scripts of a tenant's store: hash of items, sorted set of their names */
-  ofStore(tenant: string): [items: string, index: string] {
-    return [`${this.#prefix}:{store:${tenant}}:items`, `${this.#prefix}:{store:${tenant}}:index`];
+  /** KEYS of a tenant's store: hash of items; sorted set of their names; on a cluster, while agents write to it, a string: the token
+   *  that goes with its erasure */
+  ofStore(tenant: string): [items: string, index: string, epoch: string] {
+    const names = ['items', 'index', 'epoch'] as const;
+    return names.map((name) => `${this.#prefix}:{store:${tenant}}:${name}`) as [string, string, string];
   }
 
   /** KEYS of the scripts that add and remove a thread's hints */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import { AttemptFenced } from '@millrace/stream-log';
 import { startRedisCluster, type TestRedisCluster } from '@millrace/testing';
+import type { RedisKey } from 'ioredis';
 import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
 import { RedisCheckpoints } from './redis-checkpoints.ts';
 import { RedisStore } from './redis-store.ts';
@@ -67,5 +68,25 @@ describe('on a cluster (law 13)', () => {
       await store.erase();
       expect(await store.search([])).toEqual([]);
     }
+  });
+
+  it('a store takes nothing from an attempt whose tenant is erased while it writes', async () => {
+    await using harness = new CheckpointHarness(`redis://127.0.0.1:${cluster.ports[0]}`, { cluster: true });
+    const { redis, keys } = harness;
+    const ref = harness.newThread();
+    const store = new RedisStore({ ...harness, tenant: 'acme', maxBytes: 10_000, lease: await harness.claim(ref) });
+    await store.put(['a'], 'k', { nth: 0 });
+    const hget = redis.hget.bind(redis);
+    let reads = 0;
+    // threads first, the store last: after the attempt has read that the thread is its own
+    redis.hget = async (key: RedisKey, field: string | Buffer) => {
+      const found = await hget(key, field);
+      if (key !== keys.record(ref) || ++reads > 1) return found;
+      await redis.del(keys.record(ref));
+      await harness.table.eraseStore('acme');
+      return found;
+    };
+    await expect(store.put(['a'], 'k', { nth: 1 })).rejects.toThrow(AttemptFenced);
+    expect(await redis.exists(...keys.ofStore('acme'))).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   BaseStore,
   type GetOperation,
@@ -28,10 +29,13 @@ import { StoreFull } from './errors.ts';
 import type { AttemptLease } from './ports.ts';
 import { matchesFilter, matchesNamespace } from './store-filters.ts';
 
-const SCRIPTS = { put: [3], page: [2], namespaces: [1] } as const;
+const SCRIPTS = { put: [4], page: [2], namespaces: [1] } as const;
 
 /** Items, or namespaces, that one script reads; puts that one script stores. */
 const BATCH = 200;
+
+/** How long a store's epoch lasts on a cluster, milliseconds. A put that takes longer looks at its claim again. */
+const EPOCH_MS = 60_000;
 
 /** How long the count of what does not expire is kept, milliseconds. */
 const FOREVER_MS = 10 * 365 * 86_400_000;
@@ -61,7 +65,7 @@ export interface RedisStoreOptions {
 export class RedisStore extends BaseStore {
   readonly #options: RedisStoreOptions;
   readonly #run: RunScript<keyof typeof SCRIPTS>;
-  readonly #keys: readonly [items: string, index: string];
+  readonly #keys: readonly [items: string, index: string, epoch: string];
   readonly #cipher: PlaceCipher;
 
   constructor(options: RedisStoreOptions) {
@@ -127,17 +131,30 @@ export class RedisStore extends BaseStore {
     }
   }
 
-  /** @returns as the script */
+  /** @returns as the script, but not -2 */
   async #stored(items: readonly (string | Buffer)[]): Promise<number> {
     const { redis, keys, lease, maxBytes, signal } = this.#options;
     signal?.throwIfAborted();
     const claim = claimOf(lease ?? null);
     const [own] = this.#keys;
     const record = lease === undefined ? own : keys.record(lease.ref);
-    if (!redis.isCluster) return this.#sent([...this.#keys, record], [claim, maxBytes, ...items]);
-    // no script reaches both slots of a cluster: what comes between the two commands is not noticed
-    if (claim !== '' && (await redis.hget(record, 'claim')) !== claim) return -1;
-    return this.#sent([...this.#keys, own], ['', maxBytes, ...items]);
+    if (!redis.isCluster) return this.#sent([...this.#keys, record], [claim, '', maxBytes, ...items]);
+    if (claim === '') return this.#sent([...this.#keys, own], ['', '', maxBytes, ...items]);
+    // no script reaches both slots of a cluster: an erasure between two commands ends the epoch
+    const epoch = await this.#epoch();
+    if ((await redis.hget(record, 'claim')) !== claim) {
+      // nothing of it may stay with an erased tenant; whoever writes meanwhile begins another
+      await redis.del(this.#keys[2]);
+      return -1;
+    }
+    const bytes = await this.#sent([...this.#keys, own], ['', epoch, maxBytes, ...items]);
+    return bytes === -2 ? this.#stored(items) : bytes;
+  }
+
+  /** @returns the token of the time until the store is erased, or a minute is over */
+  async #epoch(): Promise<string> {
+    const begun = randomUUID();
+    return (await this.#options.redis.set(this.#keys[2], begun, 'PX', EPOCH_MS, 'NX', 'GET')) ?? begun;
   }
 
   async #sent(keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<number> {
@@ -165,7 +182,7 @@ export class RedisStore extends BaseStore {
     const beginning = prefix === '' ? '' : `${prefix}\0`;
     for (let after = ''; ; ) {
       const page = (await this.#patiently(() =>
-        this.#run.bytes('page', this.#keys, [beginning, after, BATCH]),
+        this.#run.bytes('page', this.#keys.slice(0, 2), [beginning, after, BATCH]),
       )) as readonly Buffer[];
       for (let i = 0; i + 1 < page.length; i += 2) {
         const [name, stored] = [String(page[i]), page[i + 1]];
@@ -202,7 +219,7 @@ export class RedisStore extends BaseStore {
     const found = new Map<string, string[]>();
     for (let after = ''; ; ) {
       const page = (await this.#patiently(() =>
-        this.#run('namespaces', this.#keys.slice(1), [after, BATCH]),
+        this.#run('namespaces', this.#keys.slice(1, 2), [after, BATCH]),
       )) as readonly string[];
       for (const name of page) {
         const labels = name.split('\0');
