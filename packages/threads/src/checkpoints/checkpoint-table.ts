@@ -8,6 +8,7 @@ import { CheckpointCipher, type CheckpointSealer, placeOf } from './checkpoint-c
 import { CheckpointsTooLarge, ClaimUnknown } from './errors.ts';
 import type { PieceDigest } from './pieces.ts';
 import type { AttemptLease } from './ports.ts';
+import { countStore } from './store-bytes.ts';
 import { jsonOf, namesIn, type StoredCheckpoint, type StoredWrite, writeBytes } from './stored-checkpoint.ts';
 
 const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
@@ -47,7 +48,7 @@ export interface CheckpointTableOptions {
   readonly keys: ThreadKeys;
   readonly limits: CheckpointLimits;
   /** counts what tenants have in their stores */
-  readonly storedBytes?: StoredBytes | undefined;
+  readonly storedBytes?: Pick<StoredBytes, 'keep'> | undefined;
   /** default: nothing is encrypted */
   readonly cipher?: ContentCipher | undefined;
   /** whether to wait while Redis is away, as a worker does; otherwise its error is passed on at once */
@@ -279,9 +280,8 @@ export class CheckpointTable {
 
   /** Deletes the store of a tenant, which has its keys beside. */
   async eraseStore(tenant: string): Promise<void> {
-    const { redis, keys, storedBytes } = this.#options;
-    await redis.unlink(...keys.ofStore(tenant));
-    await storedBytes?.keep(tenant, new Map([['store', 0]]), 0);
+    await this.#options.redis.unlink(...this.#options.keys.ofStore(tenant));
+    await countStore({ ...this.#options, tenant }, 0);
   }
 
   /** Keeps a checkpoint from being pruned for a time.

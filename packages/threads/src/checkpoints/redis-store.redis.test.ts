@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { type BaseStore, InMemoryStore, InvalidNamespaceError, type Operation } from '@langchain/langgraph-checkpoint';
-import { AttemptFenced } from '@millrace/stream-log';
+import { AttemptFenced, KeySpace, StoredBytes } from '@millrace/stream-log';
 import { newKeyPrefix, startRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { CheckpointHarness } from '../testing/checkpoint-harness.ts';
 import { usualCipher } from '../testing/test-cipher.ts';
 import { ThreadKeys } from '../thread-keys.ts';
+import { CheckpointTable } from './checkpoint-table.ts';
 import { StoreFull } from './errors.ts';
 import type { AttemptLease } from './ports.ts';
 import { RedisStore } from './redis-store.ts';
@@ -174,6 +175,40 @@ describe('a tenant’s store', () => {
       ['acme', [['store', bytes]]],
       ['acme', [['store', 0]]],
     ]);
+  });
+
+  it('counts nothing for its tenant when it is erased before its put is counted', async () => {
+    const [keys, jobKeys] = [new ThreadKeys(newKeyPrefix()), new KeySpace(newKeyPrefix())];
+    const storedBytes = new StoredBytes(redis, jobKeys);
+    const limits = { kept: 1, retentionMs: 600_000, maxBytes: 10_000 };
+    const table = new CheckpointTable({ redis, keys, limits, storedBytes });
+    let counts = 0;
+    const late: Pick<StoredBytes, 'keep'> = {
+      keep: async (...counted) => {
+        if (++counts === 1) await table.eraseStore('acme');
+        return storedBytes.keep(...counted);
+      },
+    };
+    const items = new RedisStore({ redis, keys, tenant: 'acme', maxBytes: 10_000, storedBytes: late });
+    await items.put(['n'], 'a', { text: 'x' });
+    expect(await redis.exists(...keys.ofStore('acme'), jobKeys.storedBytesOf('acme'))).toBe(0);
+  });
+
+  it('counts what is put while its erasure is being counted', async () => {
+    const [keys, jobKeys] = [new ThreadKeys(newKeyPrefix()), new KeySpace(newKeyPrefix())];
+    const storedBytes = new StoredBytes(redis, jobKeys);
+    const items = new RedisStore({ redis, keys, tenant: 'acme', maxBytes: 10_000, storedBytes });
+    let counts = 0;
+    const late: Pick<StoredBytes, 'keep'> = {
+      keep: async (...counted) => {
+        if (++counts === 1) await items.put(['n'], 'a', { text: 'x' });
+        return storedBytes.keep(...counted);
+      },
+    };
+    const limits = { kept: 1, retentionMs: 600_000, maxBytes: 10_000 };
+    await new CheckpointTable({ redis, keys, limits, storedBytes: late }).eraseStore('acme');
+    expect(await redis.hget(jobKeys.storedBytesOf('acme'), 'store')).toBe(String(await items.bytes()));
+    expect(await items.bytes()).toBeGreaterThan(0);
   });
 
   it('refuses names that it cannot tell apart', async () => {

@@ -27,6 +27,7 @@ import type { ThreadKeys } from '../thread-keys.ts';
 import { claimOf } from './checkpoint-table.ts';
 import { StoreFull } from './errors.ts';
 import type { AttemptLease } from './ports.ts';
+import { countStore } from './store-bytes.ts';
 import { matchesFilter, matchesNamespace } from './store-filters.ts';
 
 const SCRIPTS = { put: [4], page: [2], namespaces: [1] } as const;
@@ -36,9 +37,6 @@ const BATCH = 200;
 
 /** How long a store's epoch lasts on a cluster, milliseconds. A put that takes longer looks at its claim again. */
 const EPOCH_MS = 60_000;
-
-/** How long the count of what does not expire is kept, milliseconds. */
-const FOREVER_MS = 10 * 365 * 86_400_000;
 
 const MOST_KEY_CHARACTERS = 1_024;
 const MOST_LABELS = 32;
@@ -115,7 +113,7 @@ export class RedisStore extends BaseStore {
   }
 
   async #put(operations: readonly PutOperation[]): Promise<void> {
-    const { tenant, maxBytes, storedBytes, lease } = this.#options;
+    const { tenant, maxBytes, lease } = this.#options;
     const sealer = operations.length > 0 ? await this.#patiently(() => this.#cipher.sealerAtHand()) : null;
     for (let start = 0; start < operations.length; start += BATCH) {
       const args = operations.slice(start, start + BATCH).flatMap(({ namespace, key, value }) => {
@@ -127,7 +125,7 @@ export class RedisStore extends BaseStore {
       const bytes = await this.#patiently(() => this.#stored(args));
       if (bytes === -1) throw new AttemptFenced(jobRef(tenant, lease?.jobId ?? ''));
       if (bytes === -3) throw new StoreFull(tenant, maxBytes);
-      await this.#patiently(async () => storedBytes?.keep(tenant, new Map([['store', bytes]]), FOREVER_MS));
+      await this.#patiently(() => countStore(this.#options, bytes));
     }
   }
 
