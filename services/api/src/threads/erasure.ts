@@ -1,4 +1,4 @@
-import type { JobRef, JobStatus } from '@millrace/contracts';
+import type { JobRef } from '@millrace/contracts';
 import { isFinished, type JobCatalogue, type JobPage, type JobReader } from '@millrace/stream-log';
 import type { Checkpoints, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
@@ -6,7 +6,7 @@ import { AuditLog } from '../auth/audit-log.ts';
 import { Unavailable } from '../http/problem.ts';
 import { JobQueue } from '../jobs/queue/job-queue.ts';
 import { Cancellation } from '../jobs/steps/cancellation.ts';
-import { type ErasableJob, JobErasure } from '../jobs/steps/job-erasure.ts';
+import { JobErasure } from '../jobs/steps/job-erasure.ts';
 import { ThreadExit } from '../jobs/steps/thread-exit.ts';
 import { CHECKPOINTS, JOB_CATALOGUE, JOB_READER, THREADS } from '../tokens.ts';
 
@@ -51,26 +51,36 @@ export class Erasure {
     throw new Unavailable();
   }
 
-  /** Erases the jobs that are listed now. Those that wait go first: none of them may get the turn that a running one gives up.
+  /** Erases the jobs that are listed now, a slice at a time: others use the connection, too. Those that wait go first: none of them
+   *  may get the turn that a running one gives up.
    *  @returns how many there were */
   async jobs(selection: JobSelection, by: 'owner' | 'admin'): Promise<number> {
     const refs = await this.#listed(selection);
-    const jobs = await this.reader.outlines(refs);
-    const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
-    for (const status of ['queued', 'active']) {
-      const own = open.filter((job) => job.status === status);
-      await Promise.all(own.map(({ ref }) => this.cancellation.cancel(ref, by)));
+    const active: JobRef[] = [];
+    for (const slice of slices(refs)) {
+      const jobs = (await this.reader.outlines(slice)).filter((job) => job !== null);
+      active.push(...jobs.filter(({ status }) => status === 'active').map(({ ref }) => ref));
+      const queued = jobs.filter(({ status }) => status === 'queued');
+      await Promise.all(queued.map(({ ref }) => this.cancellation.cancel(ref, by)));
     }
+    for (const slice of slices(active)) await Promise.all(slice.map((ref) => this.cancellation.cancel(ref, by)));
     await this.audit.forgetJobs(refs);
+    for (const slice of slices(refs)) await this.#erase(slice, selection.threadId ?? null);
+    return refs.length;
+  }
+
+  /** @param threadId of those whose record is gone */
+  async #erase(refs: readonly JobRef[], threadId: string | null): Promise<void> {
+    const jobs = await this.reader.outlines(refs);
     await Promise.all(
-      jobs.map(async (job, place) => {
+      refs.map(async (ref, place) => {
+        const job = jobs[place] ?? null;
         // the thread of its own that an agent's job had
-        if (job !== null && job.threadId === null) await this.exit.endPrivate({ ...job, status: endOf(job.status) });
-        const erasable = job ?? goneJob(refs[place], selection.threadId ?? null);
-        if (erasable !== null) await this.erasure.ended(erasable);
+        if (job !== null && job.threadId === null && isFinished(job.status)) await this.exit.endPrivate(job);
+        // without a record: what else is known of it goes, too
+        await this.erasure.ended(job ?? { ref, threadId, idempotencyDigest: null });
       }),
     );
-    return refs.length;
   }
 
   async #listed(selection: JobSelection): Promise<JobRef[]> {
@@ -85,12 +95,6 @@ export class Erasure {
   }
 }
 
-/** An open job was cancelled meanwhile. */
-function endOf(status: JobStatus): JobStatus {
-  return isFinished(status) ? status : 'cancelled';
-}
-
-/** A listed job without a record: what else is known of it goes, too. */
-function goneJob(ref: JobRef | undefined, threadId: string | null): ErasableJob | null {
-  return ref === undefined ? null : { ref, threadId, idempotencyDigest: null };
+function* slices(refs: readonly JobRef[]): Generator<readonly JobRef[]> {
+  for (let start = 0; start < refs.length; start += BATCH) yield refs.slice(start, start + BATCH);
 }
