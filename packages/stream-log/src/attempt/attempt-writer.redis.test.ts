@@ -161,7 +161,7 @@ describe('a writer', () => {
     await d.loseAfter(id, '1-2');
     say(writer, 'd');
     await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
-    expect(await writer.release('log-lost')).toBe(true);
+    expect(await writer.release('log-lost')).toBe('released');
     const heir = await d.begin(id);
     say(heir, 'abcd');
     await heir.done(DONE);
@@ -182,7 +182,7 @@ describe('a writer', () => {
     await d.redis.del(d.keys.log(id));
     say(next, 'second');
     await expect(next.flush()).rejects.toMatchObject({ code: 'LOG_LOST' });
-    expect(await next.release('log-lost')).toBe(true);
+    expect(await next.release('log-lost')).toBe('released');
     const heir = await d.begin(id);
     say(heir, 'whole');
     await heir.done(DONE);
@@ -195,7 +195,7 @@ describe('a writer', () => {
     const writer = await d.begin(id);
     say(writer, 'half');
     await writer.flush();
-    expect(await writer.release('handover')).toBe(true);
+    expect(await writer.release('handover')).toBe('released');
     expect((await d.reader.outline(id))?.status).toBe('queued');
     say(writer, 'late');
     await d.begin(id);

@@ -137,15 +137,20 @@ export class AttemptWriter {
   /** Gives the job back, so that the next attempt starts the answer afresh. Keeps the attempt's usage in any case.
    *  @param reason `worker-lost` counts as a loss of its worker
    *  @param usage of this attempt; null when it is not known
-   *  @returns false when there is nothing to run again: the job has ended, or its record is gone */
-  async release(reason: 'handover' | 'log-lost' | 'worker-lost', usage: AttemptUsage | null = null): Promise<boolean> {
+   *  @returns `fenced`: a newer attempt owns the job; `ended`: it has ended, or its record is gone */
+  async release(
+    reason: 'handover' | 'log-lost' | 'worker-lost',
+    usage: AttemptUsage | null = null,
+  ): Promise<'released' | 'fenced' | 'ended'> {
     const { run, keys, limits, leaseToken } = this.#options;
     this.abort(new AttemptFenced(this.ref));
     await this.#idle();
     const used = usage === null ? '' : JSON.stringify(usage);
     const args = [this.attempt, leaseToken, reason, used, limits.unfinishedRetentionMs];
     const recordAndLog = [keys.record(this.ref), keys.log(this.ref)];
-    return (await retryWhileUnavailable(() => run('release', recordAndLog, args))) === 1;
+    const reply = await retryWhileUnavailable(() => run('release', recordAndLog, args));
+    if (reply === 1) return 'released';
+    return reply === -1 ? 'fenced' : 'ended';
   }
 
   /** Keeps the usage of an attempt that can neither close nor release its job: it was cancelled or superseded. */

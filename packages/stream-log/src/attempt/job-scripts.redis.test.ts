@@ -129,7 +129,7 @@ describe('a job that loses its worker', () => {
     for (let attempt = 1; attempt <= 5; attempt++) {
       const begun = await d.starter.begin(id, `r${attempt}`);
       if (begun.kind !== 'begun') throw new Error(begun.kind);
-      expect(await begun.writer.release('handover')).toBe(true);
+      expect(await begun.writer.release('handover')).toBe('released');
     }
   });
 
@@ -349,7 +349,7 @@ describe('the fence (law 2)', () => {
     expect(second.attempt).toBe(first.attempt);
     say(first, 'lost');
     await expect(first.flush()).rejects.toMatchObject({ code: 'ATTEMPT_FENCED' });
-    expect(await first.release('log-lost')).toBe(false);
+    expect(await first.release('log-lost')).toBe('fenced');
     await expect(first.done(DONE)).rejects.toThrow();
     say(second, 'kept');
     await second.done(DONE);
@@ -393,7 +393,7 @@ describe('what attempts use', () => {
     for (const each of [cancelled, late]) await d.canceller.cancel(each, 'owner');
     await writers[0].recordUsage(usage(5, 50));
     // a hand-over that comes too late for the job still counts
-    expect(await writers[1].release('handover', usage(6, 60))).toBe(false);
+    expect(await writers[1].release('handover', usage(6, 60))).toBe('ended');
     expect(await usageOf(d, cancelled)).toEqual([[1, usage(5, 50)]]);
     expect(await usageOf(d, late)).toEqual([[1, usage(6, 60)]]);
   });

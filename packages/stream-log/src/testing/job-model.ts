@@ -167,17 +167,21 @@ export class JobModel {
   }
 
   /** @returns whether the job is to run again */
-  release({ attempt, leaseToken }: Claim, reason: 'handover' | 'log-lost' | 'worker-lost'): boolean {
+  release(
+    { attempt, leaseToken }: Claim,
+    reason: 'handover' | 'log-lost' | 'worker-lost',
+  ): 'released' | 'fenced' | 'ended' {
     const { job } = this;
-    if (job === null || this.finished || job.attempt > attempt) return false;
-    if (job.attempt === attempt && job.leaseToken !== leaseToken) return false;
+    if (job === null || this.finished) return 'ended';
+    if (job.attempt > attempt) return 'fenced';
+    if (job.attempt === attempt && job.leaseToken !== leaseToken) return 'fenced';
     // Redis lost the attempt itself: its number is spent
     if (job.attempt < attempt) Object.assign(job, { attempt, seq: 0, owesReset: true });
     if (reason === 'worker-lost' && job.status === 'active') job.losses += 1;
     if (reason === 'log-lost') job.owesReset = true;
     Object.assign(job, { status: 'queued', released: reason });
     this.#renew();
-    return true;
+    return 'released';
   }
 
   page(after: EventId, limits: { events: number; bytes: number }): { events: StoredEvent[]; full: boolean } {

@@ -70,7 +70,7 @@ describe('a full Redis (law 16)', () => {
     if (writers[1] !== undefined) await finish(writers[1]);
     const ended = (await (await call(node, 'GET', `/jobs/${ending}`, 'bob')).json()) as JobView;
     expect(ended).toMatchObject({ status: 'completed', text: 'half' });
-    expect(await writers[2]?.release('handover')).toBe(true);
+    expect(await writers[2]?.release('handover')).toBe('released');
     const again = (await (await call(node, 'GET', `/jobs/${released}`, 'bob')).json()) as JobView;
     expect(again.status).toBe('queued');
   });

@@ -335,8 +335,9 @@ export class Attempt {
   }
 
   async #release(reason: 'handover' | 'log-lost' | 'worker-lost'): Promise<AttemptResult> {
-    const continues = await this.begun.writer.release(reason, this.usage);
-    return this.#ended(continues ? (reason === 'log-lost' ? reason : 'handed-over') : 'void');
+    const released = await this.begun.writer.release(reason, this.usage);
+    if (released === 'released') return this.#ended(reason === 'log-lost' ? reason : 'handed-over');
+    return this.#ended(released === 'fenced' ? released : 'void');
   }
 
   /** Somebody else has ended the job or owns it: only the usage is left to store. */

@@ -14,7 +14,8 @@ import {
   type AttemptStarter,
   type Begun,
   type FairQueue,
-  StreamLogError,
+  JobClosed,
+  LogLost,
   type TenantSlots,
   UNREADABLE,
   type UsageLedger,
@@ -253,8 +254,13 @@ export class JobRunner {
       await writer.fail(UNCLAIMED[reason]);
       return 'failed';
     } catch (error) {
-      if (error instanceof StreamLogError) return error instanceof AttemptFenced ? 'fenced' : 'void';
-      throw error;
+      if (error instanceof AttemptFenced) return 'fenced';
+      if (error instanceof JobClosed) return 'void';
+      if (!(error instanceof LogLost)) throw error;
+      // it is still to be ended: by the next attempt
+      const released = await writer.release('log-lost');
+      if (released === 'released') return 'log-lost';
+      return released === 'fenced' ? released : 'void';
     }
   }
 

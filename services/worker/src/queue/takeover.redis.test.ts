@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobRef, logLimits, QUEUE_NAME } from '@millrace/contracts';
+import { idOf, type JobRef, logLimits, QUEUE_NAME } from '@millrace/contracts';
 import { startModel } from '@millrace/simulated-model';
-import { AttemptStarter } from '@millrace/stream-log';
+import { AttemptStarter, FairQueue } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -151,6 +151,25 @@ describe('a worker that was taken for dead', () => {
       ['reset', { attempt: 2 }],
       ['started', {}],
     ]);
+  });
+
+  it('leaves the job in the lists of the open ones when it hands over what is no longer its own', async () => {
+    await using model = await startModel();
+    await using harness = new WorkerHarness(redis.url, model.baseUrl);
+    const { keys } = harness;
+    const gate = model.gated();
+    const ending = await harness.worker({ MILLRACE_WORKER_GRACE_MS: '50' });
+    const id = await harness.submit();
+    const fairQueue = new FairQueue(harness.redis, keys, logLimits(harness.settings()));
+    const noLimits = { maxQueued: 9, maxOpenPerTenant: 9, maxStoredBytesPerTenant: 1e9 };
+    await fairQueue.admit({ ref: id, keptBytes: 0, requestBytes: 0 }, noLimits);
+    await harness.store(id, gate, 'old');
+    // another worker has begun, and this one has not heard of it
+    await harness.redis.hset(keys.record(id), 'attempt', 2, 'leaseToken', 'another');
+    await ending.close();
+    expect(harness.log).toContainEqual(expect.objectContaining({ requestId: idOf(id), msg: 'fenced' }));
+    expect(await harness.redis.zscore(keys.openJobs, id)).not.toBeNull();
+    expect(await harness.reader.outline(id)).toMatchObject({ status: 'active', attempt: 2 });
   });
 
   it('keeps its hold on the job when it is the one that takes it over', async () => {
