@@ -14,7 +14,7 @@ import {
 import { type BaseCheckpointSaver, emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { AttemptFenced } from '@millrace/stream-log';
-import { eventually, startPostgres, startRedis } from '@millrace/testing';
+import { eventually, startFaultProxy, startPostgres, startRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { openCheckpoints } from '../open-checkpoints.ts';
@@ -430,4 +430,25 @@ describe('a tenant’s store in PostgreSQL', () => {
     await Promise.all([erased, written]);
     expect(await savers.storeOf('erased').search([])).toEqual([]);
   });
+});
+
+describe('a PostgreSQL that hangs', () => {
+  it('fails what it is asked in time, and is used again as soon as it answers', async () => {
+    const url = new URL(server.url);
+    await using proxy = await startFaultProxy({ target: Number(url.port) });
+    url.port = String(proxy.port);
+    const behind = await Postgres.open(url.href);
+    const ask = () => [behind.saver().getTuple(of(harness.newThread())), behind.store.get(['a'], 'k')];
+    try {
+      await Promise.all(ask());
+      proxy.blackhole(true);
+      const replies = await Promise.allSettled([...ask(), behind.saver().deleteThread(harness.newThread())]);
+      expect(replies.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+      proxy.heal();
+      // none of them gets a connection that is dead
+      expect(await Promise.all(ask())).toEqual([undefined, null]);
+    } finally {
+      await behind.close();
+    }
+  }, 90_000);
 });

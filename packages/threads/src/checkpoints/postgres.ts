@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
@@ -13,13 +14,23 @@ const SETUP_LOCK = 7_155_223;
 const SETUP_TRIES = 5;
 const SETUP_PAUSE_MS = 500;
 
+/** How long to wait for a connection: one that is made, or one that others use, milliseconds. */
+const CONNECTION_MS = 10_000;
+
+/** How long the database may be silent before a connection is given up, milliseconds: longer than a pool keeps one that nobody
+ *  uses. */
+const SILENCE_MS = 15_000;
+
 /** LangGraph's own savers and store on one PostgreSQL database. Imported only where MILLRACE_CHECKPOINTS names one. */
 export class Postgres {
   readonly store: PostgresStore;
   readonly #pool: pg.Pool;
 
   private constructor(url: string) {
-    const connectionOptions = { connectionString: url, Client: CalmClient };
+    const connectionOptions = {
+      ...{ connectionString: url, Client: CalmClient },
+      connectionTimeoutMillis: CONNECTION_MS,
+    };
     this.#pool = new pg.Pool(connectionOptions);
     this.store = new PostgresStore({ connectionOptions });
   }
@@ -77,8 +88,19 @@ export class Postgres {
 }
 
 /** A connection that breaks while nobody waits for it ends the process, where its pool has no listener for that; the pool of
- *  LangGraph's store lets nobody add one. It needs none: it takes a new connection for the next query. */
+ *  LangGraph's store lets nobody add one. It needs none: it takes a new connection for the next query.
+ *
+ *  One whose database has fallen silent is broken off, with all that waits for it. pg's own `query_timeout` would give it back to the
+ *  pool, where the next query would wait as long. */
 class CalmClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.once('connect', () => {
+      const { stream } = this.connection;
+      if (stream instanceof Socket) stream.setTimeout(SILENCE_MS, () => stream.destroy());
+    });
+  }
+
   override emit(event: string, ...values: unknown[]): boolean {
     try {
       return super.emit(event as 'error', ...(values as [Error]));

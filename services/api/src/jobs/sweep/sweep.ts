@@ -48,7 +48,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   #adrift: ReadonlyMap<JobRef, EventId> = new Map();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
-  /** what a key management service may hold up, each once at a time: the sweep does not wait for it */
+  /** what a key management service or PostgreSQL may hold up, each once at a time: the sweep does not wait for it */
   readonly #beside = new Map<() => Promise<unknown>, Promise<void>>();
   readonly #stop = new AbortController();
 
@@ -111,7 +111,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.fairQueue.pruneStale();
     this.#runBeside(this.#settleUsage);
     this.#runBeside(this.#rotate);
-    await this.#purgeExpired();
+    this.#runBeside(this.#purgeThreads);
+    await this.#purgeExpired(this.catalogue);
     return requeued;
   }
 
@@ -131,12 +132,12 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#beside.set(task, run);
   }
 
-  /** Removes jobs and threads from the lists whose record has expired. */
-  async #purgeExpired(): Promise<void> {
-    for (const list of [this.catalogue, this.threads]) {
-      let due = PURGE_BATCH;
-      while (due === PURGE_BATCH && !this.#stopped) due = await list.purgeExpired(PURGE_BATCH);
-    }
+  readonly #purgeThreads = () => this.#purgeExpired(this.threads);
+
+  /** Removes from the lists what has expired. */
+  async #purgeExpired(list: Pick<ThreadSweep, 'purgeExpired'>): Promise<void> {
+    let due = PURGE_BATCH;
+    while (due === PURGE_BATCH && !this.#stopped) due = await list.purgeExpired(PURGE_BATCH);
   }
 
   // jitter keeps nodes from sweeping in step; it only shortens, because timers have an upper bound
