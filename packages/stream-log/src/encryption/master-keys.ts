@@ -10,6 +10,8 @@ export interface KeyWrapper {
   unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
+type Question = (kms: KeyWrapper) => Promise<Uint8Array>;
+
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -17,6 +19,12 @@ const TAG_BYTES = 16;
 /** How long a key management service may take for one key, and how often it is asked again, milliseconds. */
 const KMS_ANSWER_MS = 3_000;
 const KMS_PAUSES_MS = [250];
+
+/** A question that takes this long and fails had no answer, milliseconds. */
+const KMS_SILENT_MS = 1_000;
+
+/** Questions in a row without an answer after which it is not this tenant's key alone. */
+const KMS_MOST_UNANSWERED = 3;
 
 /** A master key of the settings. */
 export class MasterKey implements KeyWrapper {
@@ -50,10 +58,18 @@ export class MasterKey implements KeyWrapper {
   }
 }
 
-/** A module with the functions `wrap` and `unwrap`, which ask a key management service. */
+/** A module with the functions `wrap` and `unwrap`, which ask a key management service.
+ *
+ *  Who asks for many keys of a service that hangs must not wait for each: once a question of a tenant, or some in a row of any, had
+ *  no answer, the next fail at once. One at a time is asked all the same, and its answer ends that. */
 export class KmsModule implements KeyWrapper {
   readonly #path: string;
   #loaded: Promise<KeyWrapper> | null = null;
+  /** tenants whose last question had no answer */
+  readonly #silentFor = new Set<string>();
+  /** questions in a row that had none */
+  #unanswered = 0;
+  #isProbing = false;
 
   /** @param path relative to the working directory */
   constructor(path: string) {
@@ -67,24 +83,58 @@ export class KmsModule implements KeyWrapper {
   }
 
   wrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
-    return this.#ask((kms) => kms.wrap(tenant, bytes));
+    return this.#ask(tenant, (kms) => kms.wrap(tenant, bytes));
   }
 
   unwrap(tenant: string, bytes: Uint8Array): Promise<Uint8Array> {
-    return this.#ask((kms) => kms.unwrap(tenant, bytes));
+    return this.#ask(tenant, (kms) => kms.unwrap(tenant, bytes));
   }
 
-  async #ask(question: (kms: KeyWrapper) => Promise<Uint8Array>): Promise<Uint8Array> {
+  async #ask(tenant: string, question: Question): Promise<Uint8Array> {
     const kms = await this.load();
+    if (!this.#silentFor.has(tenant) && this.#unanswered < KMS_MOST_UNANSWERED) {
+      return this.#tried(tenant, () => question(kms), KMS_PAUSES_MS);
+    }
+    if (!this.#isProbing) {
+      this.#isProbing = true;
+      this.#tried(tenant, () => question(kms), [])
+        .catch(() => undefined) // it is as silent as before
+        .finally(() => {
+          this.#isProbing = false;
+        });
+    }
+    throw new Error('the key management service has not answered of late');
+  }
+
+  async #tried(tenant: string, question: () => Promise<Uint8Array>, pauses: readonly number[]): Promise<Uint8Array> {
     for (let tries = 0; ; tries += 1) {
+      const askedAt = performance.now();
       try {
-        return Buffer.from(await inTime(question(kms)));
+        const answer = Buffer.from(await inTime(question()));
+        this.#hear(tenant);
+        return answer;
       } catch (error) {
-        const pause = KMS_PAUSES_MS[tries];
-        if (pause === undefined) throw error;
-        await new Promise((done) => setTimeout(done, pause));
+        const pause = pauses[tries];
+        if (pause !== undefined) {
+          await new Promise((done) => setTimeout(done, pause));
+          continue;
+        }
+        // a quick refusal is an answer
+        if (performance.now() - askedAt < KMS_SILENT_MS) this.#hear(tenant);
+        else this.#missAnswer(tenant);
+        throw error;
       }
     }
+  }
+
+  #hear(tenant: string): void {
+    this.#silentFor.delete(tenant);
+    this.#unanswered = 0;
+  }
+
+  #missAnswer(tenant: string): void {
+    this.#silentFor.add(tenant);
+    this.#unanswered += 1;
   }
 
   async #import(): Promise<KeyWrapper> {
