@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobRef, jobRef } from '@millrace/contracts';
-import type { UsageLedger } from '@millrace/stream-log';
+import { type JobRef, jobRef, ModelPrices } from '@millrace/contracts';
+import { type UsageLedger, usageOfAttempt } from '@millrace/stream-log';
+import { eventually } from '@millrace/testing';
 import { ApiHarness, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { USAGE_LEDGER } from '../tokens.ts';
 import type { UsageItem } from './read-usage.ts';
@@ -142,5 +144,27 @@ describe('GET /usage', () => {
     ]);
     expect(await harness.redis.hexists(harness.keys.usageOf('one'), jobRef('one', id) as JobRef)).toBe(0);
     expect(await harness.redis.zscore(harness.keys.unsettledJobs, jobRef('one', id))).toBeNull();
+  });
+
+  it('counts what the worker of an erased answer reports just after, and counts it once', async () => {
+    const sum = async () => (await usage('', keyOf('two')))[0];
+    const before = await sum();
+    const id = await submit(node, keyOf('two', 'user'), { query: 'a prompt of 24 letters..', threadId: 'erased' });
+    const writer = await harness.begin(id, 'two');
+    await say(writer, ['eight...']);
+    const erasing = fetch(`${node.url}/threads/erased`, { method: 'DELETE', headers: keyOf('two') });
+    // as long as a worker takes to hear of its cancel and to end the call of its model
+    await eventually(async () => (await harness.reader.outline(jobRef('two', id)))?.status !== 'active');
+    await delay(100);
+    const used = { inputTokens: 70, outputTokens: 110 };
+    await writer.recordUsage(used);
+    expect((await erasing).status).toBe(204);
+    const attempts = { 1: usageOfAttempt(used, { model: 'openai:gpt-4o-mini', prices: new ModelPrices(PRICES) }) };
+    await node.api.nest.get<UsageLedger>(USAGE_LEDGER).meter(jobRef('two', id), { attempts });
+    const after = await sum();
+    expect([after?.jobs, after?.inputTokens, after?.outputTokens, after?.estimatedTokens]).toEqual([
+      ...[(before?.jobs ?? 0) + 1, (before?.inputTokens ?? 0) + 70, (before?.outputTokens ?? 0) + 110],
+      before?.estimatedTokens ?? 0,
+    ]);
   });
 });

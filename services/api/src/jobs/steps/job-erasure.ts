@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import {
   type AbandonedJobs,
@@ -20,6 +21,13 @@ import {
   USAGE_SETTLEMENT,
 } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
+
+/** How long to wait for the worker of a cancelled job to report what it has used, and how often to look, milliseconds. */
+const REPORT_MS = 1_000;
+const LOOK_MS = 50;
+
+/** A worker that has not reported this long after the cancel is gone, milliseconds. */
+const REPORTED_MS = 5_000;
 
 /** What must be known of a job to erase it. */
 export interface ErasableJob {
@@ -55,7 +63,7 @@ export class JobErasure {
   async ended(job: ErasableJob): Promise<boolean> {
     // what it has used stays in the ledger, and can be learned from its record and log only
     const outline = await this.reader.outline(job.ref);
-    if (outline !== null && isFinished(outline.status)) await this.#settle(outline);
+    if (outline !== null && isFinished(outline.status)) await this.#settle(await this.#reported(outline));
     if (!(await this.eraser.eraseEnded(job.ref))) return false;
     await Promise.all([
       this.#eraseTraces(job),
@@ -64,6 +72,20 @@ export class JobErasure {
       this.queue.erase(job.ref),
     ]);
     return true;
+  }
+
+  /** Waits for the last attempt of a job that was just cancelled to report: once the job is erased, an estimate could not be put
+   *  right. */
+  async #reported(job: JobOutline): Promise<JobOutline> {
+    const { ref, status, attempt, finishedAt } = job;
+    if (status !== 'cancelled' || attempt === 0 || Date.now() - (finishedAt ?? 0) > REPORTED_MS) return job;
+    const deadline = performance.now() + REPORT_MS;
+    let latest = job;
+    while (!latest.attemptUsage.has(attempt) && performance.now() < deadline) {
+      await delay(LOOK_MS);
+      latest = (await this.reader.outline(ref)) ?? latest;
+    }
+    return latest;
   }
 
   /** What cannot be decrypted now must not keep a job from being erased: an estimate is lost, if there was to be one. */
