@@ -45,6 +45,7 @@ export {
 } from './redis/define-scripts.ts';
 export { KeySpace } from './redis/keys.ts';
 export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
+export { scriptsOf } from './redis/scripts.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { jobRef } from '@millrace/contracts';
+import type { FairQueue, JobEraser } from '@millrace/stream-log';
 import { eventually } from '@millrace/testing';
+import { Sweep } from '../jobs/sweep/sweep.ts';
 import { ApiHarness, submit, type TestNode } from '../testing/api-harness.ts';
+import { FAIR_QUEUE, JOB_ERASER } from '../tokens.ts';
+import { AuditLog } from './audit-log.ts';
+import { LASTING } from './caller.ts';
+import { ROLE_PERMISSIONS } from './permissions.ts';
 
 const ADMIN = { 'x-api-key': 'the-secret-of-the-admin' };
 const ACME = { 'x-api-key': 'the-secret-of-acme' };
@@ -91,4 +97,63 @@ it('who erases a tenant is in the audit log also if that fails half-way', async 
   await harness.redis.set(harness.keys.jobsOf('initech'), 'no list of jobs');
   expect(await erase('/tenants/initech/data')).toBeGreaterThanOrEqual(500);
   expect(node.log).toContainEqual(expect.objectContaining({ action: 'tenant.erase', target: 'initech' }));
+});
+
+const ROOT = {
+  ...{ tenant: 'root', role: 'admin', subject: null, scope: null },
+  ...{ permissions: ROLE_PERMISSIONS.admin, credential: LASTING },
+} as const;
+
+/** Writes down the cancel of a job of acme, as a node that was slow to do so. */
+function noteCancel(id: string): void {
+  const audit = node.api.nest.get(AuditLog);
+  audit.record(ROOT, { action: 'job.cancel', tenant: 'acme', target: id, threadId: null });
+}
+
+it('a line that comes while its job is erased, or later, does not stay in Redis', async () => {
+  const id = 'erased-meanwhile-of-acme';
+  await revealed(ACME, id);
+  const eraser = node.api.nest.get<JobEraser>(JOB_ERASER);
+  const { eraseEnded } = eraser;
+  let meanwhile = false;
+  eraser.eraseEnded = async (ref) => {
+    noteCancel(id);
+    meanwhile = await eventually(async () => (await trail()).includes(id));
+    return eraseEnded.call(eraser, ref);
+  };
+  try {
+    expect(await erase(`/jobs/${id}/data?tenant=acme`)).toBe(204);
+  } finally {
+    eraser.eraseEnded = eraseEnded;
+  }
+  expect(meanwhile).toBe(true);
+  expect(await trail()).not.toContain(id);
+
+  noteCancel(id);
+  // what is written down after it is there
+  const reason = await revealed(ACME, 'another-later-job');
+  expect(await trail()).toContain(reason);
+  expect(await trail()).not.toContain(id);
+});
+
+it('of a thread that is deleted nothing stays of a job that had expired before', async () => {
+  const threadId = 'an-old-thread';
+  const reason = await revealed(ACME, 'an-old-job-of-acme', { threadId });
+  const ref = jobRef('acme', 'an-old-job-of-acme');
+  expect(await erase('/jobs/an-old-job-of-acme', ACME)).toBe(200);
+  await harness.redis.del(harness.keys.record(ref));
+  await node.api.nest.get<FairQueue>(FAIR_QUEUE).dropAdmission(ref, threadId);
+  expect(await trail()).toContain(reason);
+  expect(await erase(`/threads/${threadId}`, ACME)).toBe(204);
+  expect(await trail()).not.toContain(reason);
+});
+
+it('lines stay in Redis for a week', async () => {
+  const { auditTrail } = harness.keys;
+  const line = (days: number) =>
+    JSON.stringify({ at: new Date(Date.now() - days * 86_400_000).toISOString(), action: 'queue.pause', days });
+  const [young, ...old] = [line(6.9), line(7.1), line(100)] as const;
+  await harness.redis.rpush(auditTrail, young, ...old);
+  await node.api.nest.get(Sweep).sweep();
+  expect(await harness.redis.lindex(auditTrail, -1)).toBe(young);
 });

@@ -38,11 +38,15 @@ const auditEntrySchema = z.object({
   tenant: z.string().nullable(),
   /** the key, token, job, thread or worker; null: several */
   target: z.string().nullable(),
+  /** of a job: the thread that it is in */
+  threadId: z.string().nullable().optional(),
   /** facts that are no content: counts, roles, names of limits */
   details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
 });
 export type AuditEntry = z.output<typeof auditEntrySchema>;
 
+/** Name a job that is there. */
+const OF_JOBS: ReadonlySet<AuditEntry['action']> = new Set(['job.cancel', 'job.reveal']);
 const ERASES: ReadonlySet<AuditEntry['action']> = new Set(['job.erase', 'thread.delete', 'tenant.erase']);
 
 /** Writes down who changes access, cancels what is another tenant's, or erases: among the other lines of the log, set apart by
@@ -70,19 +74,26 @@ export class AuditLog implements OnApplicationShutdown {
     this.#logger.info(line, entry.action);
     // nothing of what was erased stays in Redis, not even its id
     if (ERASES.has(entry.action)) return;
-    this.trail.add(line).catch(() => {
+    const { tenant: owner, target } = line;
+    const job = OF_JOBS.has(entry.action) && owner !== null && target !== null ? jobRef(owner, target) : null;
+    this.trail.add(line, job).catch(() => {
       // Redis is away, which its connection logs: the line is in the log
     });
   }
 
   /** Removes from the copy in Redis what names jobs that are to be erased: reasons are free text, and clients choose ids. Must
-   *  be called before the jobs go, so that a failure leaves them to be erased again. */
+   *  be called before the jobs go, so that a failure leaves them to be erased again, and after that, for what came meanwhile. */
   async forgetJobs(refs: readonly JobRef[]): Promise<void> {
     if (refs.length === 0) return;
     const erased = new Set<string>(refs);
     await this.trail.forget(({ tenant, target }) => {
       return tenant !== null && target !== null && erased.has(jobRef(tenant, target));
     });
+  }
+
+  /** As {@link forgetJobs}, for all jobs that were ever in a thread. */
+  async forgetThread({ tenant, threadId }: { readonly tenant: string; readonly threadId: string }): Promise<void> {
+    await this.trail.forget((entry) => entry.tenant === tenant && entry.threadId === threadId);
   }
 
   /** Removes from the copy in Redis all that was done to a tenant's things. */

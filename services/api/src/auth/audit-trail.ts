@@ -1,10 +1,11 @@
-import type { KeySpace, RedisConnection } from '@millrace/stream-log';
+import { type JobRef, tenantOf } from '@millrace/contracts';
+import { type KeySpace, type RedisConnection, scriptsOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { KEYS, REDIS } from '../tokens.ts';
 
 /** Entries that are kept. */
 const MAX_ENTRIES = 500;
-/** How long they are kept after the last one, seconds. */
+/** How long they are kept, seconds. */
 const KEPT_SECONDS = 7 * 24 * 3_600;
 
 /** The latest lines of the audit log of all nodes, kept in Redis so that the console finds them. The log itself is complete;
@@ -13,17 +14,27 @@ const KEPT_SECONDS = 7 * 24 * 3_600;
 export class AuditTrail<Entry extends object> {
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
-    @Inject(KEYS) private readonly keys: Pick<KeySpace, 'auditTrail'>,
+    @Inject(KEYS) private readonly keys: Pick<KeySpace, 'auditTrail' | 'jobsOf'>,
   ) {}
 
-  async add(entry: Entry): Promise<void> {
+  /** @param job that the entry names: if it is not listed, it was erased meanwhile, and nothing of it is kept */
+  async add(entry: Entry, job: JobRef | null = null): Promise<void> {
+    const line = JSON.stringify({ at: new Date().toISOString(), ...entry });
+    const keys = [this.keys.auditTrail, this.keys.jobsOf(job === null ? '' : tenantOf(job))];
+    await scriptsOf(this.redis)('note', keys, [line, job ?? '', MAX_ENTRIES, KEPT_SECONDS]);
+  }
+
+  /** Removes entries that were kept for their time. */
+  async trim(): Promise<void> {
     const { auditTrail } = this.keys;
-    await this.redis
-      .multi()
-      .lpush(auditTrail, JSON.stringify({ at: new Date().toISOString(), ...entry }))
-      .ltrim(auditTrail, 0, MAX_ENTRIES - 1)
-      .expire(auditTrail, KEPT_SECONDS)
-      .exec();
+    const oldest = new Date(Date.now() - KEPT_SECONDS * 1_000).toISOString();
+    for (let line = await this.redis.lindex(auditTrail, -1); line !== null; ) {
+      const entry = parsed<Entry>(line);
+      if (entry !== null && entry.at > oldest) return;
+      // by its text: another node may have removed it
+      await this.redis.lrem(auditTrail, -1, line);
+      line = await this.redis.lindex(auditTrail, -1);
+    }
   }
 
   /** Removes entries, and what nobody can read. A line that comes meanwhile stays. */

@@ -22,9 +22,9 @@ export class RevealContent {
 
   /** @throws JobNotFound, AmbiguousId */
   async run(named: NamedJob, { reason, after }: { reason: string; after?: EventId | undefined }): Promise<Revealed> {
-    const { ref, tenant, jobId } = await this.access.get(named);
+    const { ref, tenant, jobId, threadId } = await this.access.get(named);
     // before anything is read: a line too many is better than one too few
-    this.audit.record(named.caller, { action: 'job.reveal', tenant, target: jobId, details: { reason } });
+    this.audit.record(named.caller, { action: 'job.reveal', tenant, target: jobId, threadId, details: { reason } });
     const { events, full } = await this.reader.page(ref, after ?? LOG_START);
     return { items: events.map(itemOf), nextCursor: full ? (events.at(-1)?.id ?? null) : null };
   }

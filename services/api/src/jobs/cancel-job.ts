@@ -23,7 +23,8 @@ export class CancelJob {
     if (outcome.kind === 'not-found') throw new JobNotFound(job.jobId);
     if (outcome.kind === 'finished') throw new JobFinished();
     if (by === 'admin') {
-      this.audit.record(named.caller, { action: 'job.cancel', tenant: job.tenant, target: job.jobId });
+      const { tenant, jobId, threadId } = job;
+      this.audit.record(named.caller, { action: 'job.cancel', tenant, target: jobId, threadId });
     }
     // the cancel returns what has changed since the record was read
     const { keptBytes: _, ...end } = outcome.end;

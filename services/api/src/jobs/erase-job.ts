@@ -29,7 +29,9 @@ export class EraseJob {
     else await this.exit.leave({ ...job, threadId: job.threadId });
     await this.audit.forgetJobs([job.ref]);
     if (!(await this.erasure.ended(job))) throw new JobRunning();
-    this.audit.record(named.caller, { action: 'job.erase', tenant: job.tenant, target: job.jobId });
+    await this.audit.forgetJobs([job.ref]);
+    const { tenant, jobId, threadId } = job;
+    this.audit.record(named.caller, { action: 'job.erase', tenant, target: jobId, threadId });
     await this.queue.forgetErased();
   }
 }

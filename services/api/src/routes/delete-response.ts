@@ -28,8 +28,10 @@ export class DeleteResponse {
     const { jobId, threadId, tenant } = job;
     if (threadId === threadOfResponse(jobId)) await this.#eraseThread({ ...named, threadId, tenant });
     await this.audit.forgetJobs([job.ref]);
-    if (await this.erasure.ended(job)) {
-      this.audit.record(named.caller, { action: 'job.erase', tenant, target: jobId });
+    const isErased = await this.erasure.ended(job);
+    await this.audit.forgetJobs([job.ref]);
+    if (isErased) {
+      this.audit.record(named.caller, { action: 'job.erase', tenant, target: jobId, threadId });
       return;
     }
     // a thread takes its jobs with it

@@ -40,11 +40,13 @@ export class Erasure {
    *  @throws Unavailable new jobs came all the time */
   async thread({ ref, tenant, threadId }: ThreadRecord, by: 'owner' | 'admin'): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      await this.audit.forgetThread({ tenant, threadId });
       await this.jobs({ tenant, threadId }, by);
       // before the thread: a new one of this id must not lose its own
       await this.checkpoints.erase(ref);
       if (await this.threads.erase(ref)) {
         await this.queue.forgetErased();
+        await this.audit.forgetThread({ tenant, threadId });
         return;
       }
     }
@@ -66,6 +68,7 @@ export class Erasure {
     for (const slice of slices(active)) await Promise.all(slice.map((ref) => this.cancellation.cancel(ref, by)));
     await this.audit.forgetJobs(refs);
     for (const slice of slices(refs)) await this.#erase(slice, selection.threadId ?? null);
+    await this.audit.forgetJobs(refs);
     return refs.length;
   }
 

@@ -12,6 +12,8 @@ import {
   type UsageSettlement,
 } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { AuditEntry } from '../../auth/audit-log.ts';
+import { AuditTrail } from '../../auth/audit-trail.ts';
 import type { ApiSettings } from '../../settings.ts';
 import {
   FAIR_QUEUE,
@@ -64,6 +66,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(MasterKeyRotation) private readonly rotation: MasterKeyRotation,
+    @Inject(AuditTrail) private readonly trail: AuditTrail<AuditEntry>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
@@ -113,6 +116,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#runBeside(this.#rotate);
     this.#runBeside(this.#purgeThreads);
     await this.#purgeExpired(this.catalogue);
+    await this.trail.trim();
     return requeued;
   }
 
