@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Millrace } from '@millrace/client';
+import { Millrace, newRequestId } from '@millrace/client';
 import {
   type AssistantMessage,
   type ConversationOptions,
@@ -8,6 +8,8 @@ import {
   createThreadList,
   type JobSnapshot,
   type JobStore,
+  type ThreadListSnapshot,
+  type ThreadListStore,
 } from '@millrace/client/conversation';
 import { eventually } from '@millrace/testing';
 import { SystemHarness } from './system-harness.ts';
@@ -33,11 +35,16 @@ class Way {
   readonly seen: string[] = [];
   /** of streams */
   private open: AbortController[] = [];
-  readonly fetch = (url: string, init: RequestInit): Promise<Response> => {
+  /** what is kept back, and whether on its way there, or back */
+  private keeps = { what: /^$/, isAnswer: false };
+  private kept: (() => void)[] = [];
+  private busy = 0;
+  readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     const asked = `${init.method} ${new URL(url).pathname}`;
     this.seen.push(asked);
     const { status } = this;
-    if (this.refuses.test(asked)) return Promise.resolve(new Response(null, { status }));
+    if (this.refuses.test(asked)) return new Response(null, { status });
+    if (this.keeps.what.test(asked)) return this.#keepBack(url, init);
     if (!asked.endsWith('/stream')) return fetch(url, init);
     const cut = new AbortController();
     this.open.push(cut);
@@ -51,8 +58,38 @@ class Way {
     for (const cut of this.open.splice(0)) cut.abort();
   }
 
+  /** From now on keeps back requests, or only the answers to them. */
+  keep(what: RegExp, part: 'request' | 'answer'): void {
+    this.keeps = { what, isAnswer: part === 'answer' };
+  }
+
   letThrough(): void {
     this.refuses = /^$/;
+    this.keeps = { what: /^$/, isAnswer: false };
+    for (const go of this.kept.splice(0)) go();
+  }
+
+  get isKeeping(): boolean {
+    return this.kept.length > 0;
+  }
+
+  /** Something that was kept back has not been answered yet. */
+  get isBusy(): boolean {
+    return this.busy > 0;
+  }
+
+  async #keepBack(url: string, init: RequestInit): Promise<Response> {
+    this.busy += 1;
+    try {
+      const answer = this.keeps.isAnswer ? await fetch(url, init) : null;
+      await new Promise<void>((resolve, reject) => {
+        this.kept.push(resolve);
+        init.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+      });
+      return answer ?? (await fetch(url, init));
+    } finally {
+      this.busy -= 1;
+    }
   }
 }
 
@@ -205,6 +242,197 @@ describe('a conversation whose thread was erased', () => {
   });
 });
 
+describe('a conversation that is erased while something of it is on its way', () => {
+  const service = () => new Millrace({ baseUrl: system.url });
+
+  async function leavesNothing(page: ConversationViewer): Promise<void> {
+    expect(page.now).toMatchObject({ state: 'gone', messages: [] });
+    const { threadId } = page.now;
+    await expect(service().threads.resume(threadId).get()).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND' });
+    expect((await service().jobs.list({ threadId })).items).toEqual([]);
+  }
+
+  it.each(['request', 'answer'] as const)('leaves nothing of a first question whose %s is late', async (part) => {
+    const way = new Way();
+    system.model.answer(['Late.'], { to: `Late ${part}` });
+    const page = device({}, way);
+    way.keep(/^POST \/jobs$/, part);
+    const sent = page.store.send(`Late ${part}`);
+    await eventually(() => way.isKeeping);
+    const next = page.store.send('And one more');
+    const erased = page.store.erase();
+    way.letThrough();
+    expect(await Promise.all([erased, next])).toEqual([true, false]);
+    await sent;
+    await leavesNothing(page);
+  });
+
+  it('leaves nothing where the server says nothing at all', async () => {
+    const way = new Way();
+    system.model.answer(['Silent.'], { to: 'Silence' });
+    const page = device({}, way);
+    way.keep(/^POST \/jobs$/, 'answer');
+    const sent = page.store.send('Silence');
+    await eventually(() => way.isKeeping);
+    expect(await page.store.erase()).toBe(true);
+    expect(await sent).toBe(false);
+    await leavesNothing(page);
+  });
+
+  it('is not made again by its title', async () => {
+    const way = new Way();
+    system.model.answer(['Hello.'], { to: 'Title' });
+    const page = device({}, way);
+    way.keep(/^POST \/threads$/, 'request');
+    await page.store.send('Title');
+    await eventually(() => way.isKeeping);
+    const erased = page.store.erase();
+    const isHasty = () => page.now.state === 'gone';
+    await eventually(isHasty, { timeoutMs: 500 }).catch(() => undefined);
+    way.letThrough();
+    expect(await erased).toBe(true);
+    await eventually(() => !way.isBusy);
+    await leavesNothing(page);
+  });
+
+  it('takes no other question meanwhile', async () => {
+    const way = new Way();
+    system.model.answer(['Hello.'], { to: 'One' });
+    const page = device({}, way);
+    await page.store.send('One');
+    await page.untilSettled();
+    way.keep(/^DELETE/, 'answer');
+    const erased = page.store.erase();
+    await eventually(() => way.isKeeping);
+    expect(await page.store.send('Two')).toBe(false);
+    way.letThrough();
+    expect(await erased).toBe(true);
+    await leavesNothing(page);
+  });
+});
+
+describe('a conversation that is renamed', () => {
+  const titleOf = async (id: string) =>
+    (await new Millrace({ baseUrl: system.url }).threads.resume(id).get()).metadata['title'];
+
+  async function conversation(way: Way): Promise<ConversationViewer> {
+    system.model.answer(['Hello.'], { to: 'Name' });
+    const page = device({}, way);
+    await page.store.send('Name');
+    await page.untilSettled();
+    return page;
+  }
+
+  it('has the last of two names, whichever arrives first', async () => {
+    const way = new Way();
+    const page = await conversation(way);
+    way.keep(/^POST \/threads$/, 'request');
+    const first = page.store.rename('First');
+    await eventually(() => way.isKeeping);
+    way.keep(/^$/, 'request');
+    const second = page.store.rename('Second');
+    const isOvertaken = async () => (await titleOf(page.now.threadId)) === 'Second';
+    await eventually(isOvertaken, { timeoutMs: 500 }).catch(() => undefined);
+    way.letThrough();
+    expect(await Promise.all([first, second])).toEqual([true, true]);
+    expect([page.now.title, await titleOf(page.now.threadId)]).toEqual(['Second', 'Second']);
+  });
+
+  it('shows the name that it has, also after one that was refused, and one that another device gives', async () => {
+    const way = new Way();
+    const page = await conversation(way);
+    way.refuse(/^POST \/threads$/, 403);
+    expect(await page.store.rename('Refused')).toBe(false);
+    expect(page.now.title).toBe('Name');
+    way.letThrough();
+    expect(await page.store.rename('Mine')).toBe(true);
+    const other = device({ threadId: page.now.threadId });
+    await other.until(({ title }) => title === 'Mine');
+    expect(await other.store.rename('Theirs')).toBe(true);
+    await page.store.reload();
+    await page.until(({ title }) => title === 'Theirs');
+    // there and back: what is shown meanwhile is what was said last
+    await Promise.all([page.store.rename('Elsewhere'), page.store.rename('Theirs')]);
+    await page.store.reload();
+    await page.until(({ state }) => state === 'ready');
+    expect([page.now.title, await titleOf(page.now.threadId)]).toEqual(['Theirs', 'Theirs']);
+  });
+
+  it('has the last of two names in the list, too', async () => {
+    const way = new Way();
+    const { threadId } = (await conversation(new Way())).now;
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    using list = new Viewer<ThreadListSnapshot, ThreadListStore>(createThreadList(millrace));
+    await list.until(({ state }) => state === 'ready');
+    way.keep(/^POST \/threads$/, 'request');
+    const first = list.store.rename(threadId, 'First');
+    await eventually(() => way.isKeeping);
+    way.keep(/^$/, 'request');
+    const second = list.store.rename(threadId, 'Second');
+    const isOvertaken = async () => (await titleOf(threadId)) === 'Second';
+    await eventually(isOvertaken, { timeoutMs: 500 }).catch(() => undefined);
+    way.letThrough();
+    expect(await Promise.all([first, second])).toEqual([true, true]);
+    const shown = list.now.threads.find(({ id }) => id === threadId)?.metadata['title'];
+    expect([shown, await titleOf(threadId)]).toEqual(['Second', 'Second']);
+  });
+});
+
+describe('a conversation whose page makes up its id', () => {
+  it('is new, and its thread is made with the first question', async () => {
+    const gate = system.model.gated({ to: 'Made up' });
+    const threadId = newRequestId();
+    const page = device({ threadId });
+    await page.until(({ state }) => state === 'new');
+    expect(page.now).toMatchObject({ threadId, messages: [], problem: null, connection: { state: 'idle' } });
+    await page.store.rename('My title');
+    expect(page.now.title).toBe('My title');
+    expect(await page.store.send('Made up')).toBe(true);
+    await gate.say('a');
+    await page.untilLines('user Made up', 'assistant a');
+    const other = device({ threadId });
+    await other.untilLines('user Made up', 'assistant a');
+    await gate.finish();
+    await page.untilSettled();
+    expect(page.now).toMatchObject({ state: 'ready', threadId, title: 'My title' });
+    await other.until(({ title }) => title === 'My title');
+    expect(await page.store.erase()).toBe(true);
+    await other.until(({ state }) => state === 'gone');
+    expect(await other.store.send('Again')).toBe(false);
+  });
+
+  it.each(['request', 'answer'] as const)('takes a question before it knows, whichever %s is late', async (part) => {
+    const way = new Way();
+    system.model.answer(['Early.'], { to: `Early ${part}` }).answer(['Later.'], { to: `Later ${part}` });
+    const threadId = newRequestId();
+    way.keep(/^GET/, part);
+    const page = device({ threadId }, way);
+    const sent = page.store.send(`Early ${part}`);
+    expect(page.now).toMatchObject({ activity: 'sending', messages: [{ state: 'sending' }] });
+    await eventually(() => way.isKeeping);
+    way.letThrough();
+    expect(await sent).toBe(true);
+    await page.untilLines(`user Early ${part}`, 'assistant Early.');
+    await page.untilSettled();
+    expect(page.now).toMatchObject({ state: 'ready', title: `Early ${part}`, problem: null });
+    // one that nobody looks at
+    const script = createConversation(new Millrace({ baseUrl: system.url }), { threadId });
+    expect(await script.send(`Later ${part}`)).toBe(true);
+    await page.until((snapshot) => ConversationViewer.lines(snapshot).at(-1) === 'assistant Later.');
+    expect(page.now.title).toBe(`Early ${part}`);
+  });
+
+  it('may be a thread by the time that it is loaded again', async () => {
+    system.model.answer(['There.'], { to: 'Elsewhere' });
+    const threadId = newRequestId();
+    const page = device({ threadId });
+    await page.until(({ state }) => state === 'new');
+    await device({ threadId }).store.send('Elsewhere');
+    await page.store.reload();
+    await page.untilLines('user Elsewhere', 'assistant There.');
+  });
+});
+
 describe('a conversation that has gone on', () => {
   it('stops what is on its way there, not what runs in the thread before', async () => {
     const way = new Way();
@@ -243,6 +471,30 @@ describe('a job that is followed', () => {
     // so many that the reading has failed, and another one begun
     await eventually(() => way.seen.filter((path) => path.endsWith('/stream')).length > 4, { timeoutMs: 20_000 });
     way.letThrough();
+    await gate.say('b');
+    await gate.finish();
+    const { answer } = await viewer.until((snapshot) => snapshot.answer.status === 'completed');
+    expect(answer.parts).toEqual([{ type: 'text', text: 'ab' }]);
+  });
+
+  it('follows again when a person loads it again, after a refusal', async () => {
+    const way = new Way();
+    const gate = system.model.gated({ to: 'Refused' });
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    const { id } = await millrace.jobs.submit({ query: 'Refused' });
+    const viewer = new Viewer<JobSnapshot, JobStore>(createJobStore(millrace, id));
+    open.push(viewer);
+    const text = ({ answer }: JobSnapshot) => answer.parts.map((part) => ('text' in part ? part.text : '')).join('');
+    await gate.say('a');
+    await viewer.until((snapshot) => text(snapshot) === 'a');
+    way.refuse(/stream$/, 403);
+    await viewer.until(({ state }) => state === 'failed');
+    viewer.store.reload();
+    await viewer.until(({ state }) => state === 'failed');
+    expect(viewer.now.problem).toMatchObject({ code: 'BAD_ANSWER' });
+    way.letThrough();
+    viewer.store.reload();
+    await viewer.until(({ state, problem }) => state === 'ready' && problem === null);
     await gate.say('b');
     await gate.finish();
     const { answer } = await viewer.until((snapshot) => snapshot.answer.status === 'completed');

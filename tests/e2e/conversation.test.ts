@@ -186,7 +186,7 @@ describe('a conversation', () => {
   });
 
   it('is gone when nobody has such a thread, and once it is erased', async () => {
-    const none = device({ threadId: 'never-made' });
+    const none = device({ threadId: 'never-made', mustExist: true });
     await none.until(({ state }) => state === 'gone');
     system.model.answer(['Hello.'], { to: 'Hi' });
     const [phone, laptop] = [device(), device()];

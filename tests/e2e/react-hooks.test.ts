@@ -92,6 +92,19 @@ inChromium('the hooks of the SDK, in Chromium, through nginx, in StrictMode', ()
     expect(complaints).toEqual([]);
   });
 
+  it('useThread makes the thread of an id that the page has made up', async () => {
+    system.model.answer(['Hello.'], { to: 'Hi' });
+    const page = await open('thread=made-up-by-the-page');
+    await page.locator('main[data-state="new"]').waitFor();
+    await ask(page, 'Hi');
+    await shows(page, 'user: Hi', 'assistant: Hello.');
+    const again = await open('thread=made-up-by-the-page');
+    await shows(again, 'user: Hi', 'assistant: Hello.');
+    expect(await again.locator('h1').textContent()).toBe('Hi');
+    // that there was no such thread is what a browser writes down by itself
+    expect(complaints.filter((each) => !each.includes('404'))).toEqual([]);
+  });
+
   it('useThread leaves with its component, and goes on where it was', async () => {
     const gate = system.model.gated({ to: 'Go on' });
     const page = await open();

@@ -1,24 +1,31 @@
+import { pause } from '../backoff.ts';
 import { type MillraceError, NotFound } from '../errors.ts';
 import type { ContentPart } from '../job-view.ts';
 import type { Millrace } from '../millrace.ts';
 import { newRequestId } from '../request-id.ts';
+import type { WatchOptions } from '../resumed-events.ts';
 import type { ForkOptions } from '../thread-view.ts';
 import { Draft } from './draft.ts';
+import { GivenTitle } from './given-title.ts';
 import { cancel, Outbox, questionOf } from './outbox.ts';
 import { problemOf } from './problem.ts';
 import { Publisher } from './publisher.ts';
-import { renameThread } from './rename-thread.ts';
 import type { ConversationMessage, ConversationProblem, ConversationSnapshot } from './snapshot.ts';
 import type { ConversationStore, JobOptions } from './store.ts';
 import { textOfContent } from './stored-steps.ts';
+import { eraseThread, nameThread, renameThread } from './thread-changes.ts';
 import { ThreadSync } from './thread-sync.ts';
 import { Transcript } from './transcript.ts';
 
 const MAX_TITLE = 80;
+/** How long what is on its way may take before it is taken back, milliseconds. */
+const ANSWER_MS = 5000;
 
 export interface ConversationOptions {
-  /** a thread that exists; left out: a new one, which is made with the first message */
+  /** a thread that exists, or will with the first message; left out: a new one */
   readonly threadId?: string;
+  /** the thread is `gone` where it does not exist, and no message makes it: for an address that others gave. Default: false */
+  readonly mustExist?: boolean;
   /** how messages are to be answered, unless they say otherwise */
   readonly job?: JobOptions;
   /** the title of a new thread; default: the first line of the first question */
@@ -36,19 +43,19 @@ class Conversation implements ConversationStore {
   private readonly outbox: Outbox;
   private readonly publisher: Publisher<ConversationSnapshot>;
   private problem: ConversationProblem | null = null;
-  /** given here, and not known to be stored */
-  private title: string | null = null;
+  private readonly title = new GivenTitle();
+  private isErasing = false;
 
   constructor(
     private readonly millrace: Millrace,
     private readonly options: ConversationOptions,
   ) {
-    const { threadId = newRequestId() } = options;
-    const place = { threadId, isNew: options.threadId === undefined };
+    const { threadId = newRequestId(), mustExist = false } = options;
+    const place = { threadId, isNew: options.threadId === undefined, mustExist };
     const onChange = () => this.publisher?.changed();
     this.sync = new ThreadSync(millrace, this.transcript, place, onChange, (error) => this.#fail(error));
     this.outbox = new Outbox(millrace, {
-      threadId: () => this.#sendable(),
+      threadId: (waiting) => this.#sendable(waiting),
       onChange: () => this.publisher.publish(),
       onAccepted: (draft, job) => {
         this.transcript.turn(job.id).look(job);
@@ -80,7 +87,7 @@ class Conversation implements ConversationStore {
   }
 
   stop(jobId?: string): Promise<boolean> {
-    const unsent = this.transcript.drafts.filter(({ state }) => state === 'sending' || state === 'waiting');
+    const { unsent } = this.transcript;
     const open = [...this.transcript.turns.values()].filter((turn) => turn.isOpen && !turn.isUndone);
     const id = jobId ?? (open.find(({ status }) => status === 'active') ?? open[0])?.id ?? this.sync.view?.activeJob;
     if (id === undefined || id === null) {
@@ -145,16 +152,25 @@ class Conversation implements ConversationStore {
   }
 
   rename(title: string): Promise<boolean> {
-    this.title = title;
+    this.title.now = title;
     this.publisher.publish();
-    if (this.sync.state === 'new') return Promise.resolve(true);
-    return this.#attempt(() => renameThread(this.millrace, this.sync.threadId, title));
+    return this.#attempt(async () => {
+      await this.sync.look({});
+      // otherwise it goes with the first message
+      if (this.sync.state !== 'new') await this.#name(title, renameThread);
+    });
   }
 
   erase(): Promise<boolean> {
     return this.#attempt(async () => {
-      if (this.sync.state !== 'new') await this.millrace.threads.resume(this.sync.threadId).erase();
-      this.sync.erased();
+      this.isErasing = true;
+      try {
+        await this.#quiet();
+        await eraseThread(this.millrace, this.sync.threadId);
+        this.sync.erased();
+      } finally {
+        this.isErasing = false;
+      }
     });
   }
 
@@ -178,23 +194,44 @@ class Conversation implements ConversationStore {
 
   /** @returns the thread to send to
    *  @throws NotFound it was erased: a message must not make it anew */
-  #sendable(): string {
-    if (this.sync.state === 'gone') throw new NotFound('THREAD_NOT_FOUND', 'the thread was erased, or never was');
+  async #sendable(waiting: WatchOptions): Promise<string> {
+    if (!this.isErasing) await this.sync.look(waiting);
+    if (this.sync.state === 'gone' || this.isErasing)
+      throw new NotFound('THREAD_NOT_FOUND', 'the thread was erased, or never was');
     return this.sync.threadId;
+  }
+
+  /** Waits for what is on its way, and takes back the rest: what the server takes later would make an erased thread again. */
+  async #quiet(): Promise<void> {
+    const { unsent } = this.transcript;
+    const [first, ...later] = unsent;
+    for (const { stop } of later) stop.abort();
+    // nobody can say whether the server still takes what is aborted: one that it has not answered yet is waited for
+    if (first?.state === 'waiting') first.stop.abort();
+    const isQuiet = Promise.all([this.outbox.idle(), this.title.idle()]);
+    const late = new AbortController();
+    await Promise.race([isQuiet, pause(ANSWER_MS, late.signal)]);
+    late.abort();
+    for (const { stop } of unsent) stop.abort();
+    await this.outbox.idle();
   }
 
   /** The thread is there: it is followed from its first event. */
   #begin({ content }: Draft): void {
     this.sync.move(this.sync.threadId);
     const { titleOf = firstLine } = this.options;
-    const title = this.title ?? (content === null ? '' : titleOf(textOfContent(content)));
-    if (title === '') return;
-    this.title = title;
-    void this.#attempt(() => this.#storeTitle(title));
+    const title = this.title.now ?? (content === null ? '' : titleOf(textOfContent(content)));
+    if (title === '' || this.isErasing) return;
+    this.title.now = title;
+    void this.#attempt(() => this.#name(title, nameThread));
   }
 
-  async #storeTitle(title: string): Promise<void> {
-    await this.millrace.threads.create({ id: this.sync.threadId, metadata: { title } });
+  /** Gives the thread a title, after those that were given before. */
+  #name(title: string, give: typeof nameThread): Promise<void> {
+    return this.title.store(async () => {
+      await give(this.millrace, this.sync.threadId, title);
+      this.sync.named(title);
+    });
   }
 
   /** Goes on in a thread that has everything before a message. */
@@ -281,8 +318,8 @@ class Conversation implements ConversationStore {
   #draw(former: ConversationSnapshot): ConversationSnapshot {
     const { sync, transcript, problem } = this;
     const stored = sync.view?.metadata ?? NO_METADATA;
-    if (stored['title'] === this.title) this.title = null;
-    const metadata = same(former.metadata, this.title === null ? stored : { ...stored, title: this.title });
+    const title = this.title.over(stored['title']);
+    const metadata = same(former.metadata, title === null ? stored : { ...stored, title });
     const messages = transcript.messages();
     const activity = this.#activity();
     const isSame =
@@ -302,8 +339,7 @@ class Conversation implements ConversationStore {
     const open = [...this.transcript.turns.values()].filter((turn) => turn.isOpen && !turn.isUndone);
     if (open.some(({ status }) => status === 'active')) return 'running';
     if (open.length > 0) return 'queued';
-    const isSending = this.transcript.drafts.some(({ state }) => state === 'sending' || state === 'waiting');
-    return isSending ? 'sending' : 'idle';
+    return this.transcript.unsent.length > 0 ? 'sending' : 'idle';
   }
 }
 

@@ -39,6 +39,13 @@ class FollowedJob implements JobStore {
   readonly subscribe: JobStore['subscribe'];
   readonly getSnapshot: JobStore['getSnapshot'];
 
+  reload(): void {
+    if (this.state === 'gone') this.state = 'failed';
+    this.#stop();
+    if (this.publisher.isFollowed) this.#start();
+    this.publisher.publish();
+  }
+
   async stop(): Promise<boolean> {
     this.problem = null;
     try {
@@ -54,6 +61,7 @@ class FollowedJob implements JobStore {
 
   #start(): void {
     if (this.hasEnded || this.state === 'gone') return;
+    if (this.state === 'failed') [this.state, this.problem] = ['loading', null];
     const running = new AbortController();
     this.running = running;
     this.connection = { state: 'connecting' };

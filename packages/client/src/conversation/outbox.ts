@@ -1,12 +1,16 @@
 import { Conflict, type MillraceError } from '../errors.ts';
 import type { ContentPart, JobView, NewJob } from '../job-view.ts';
 import type { Millrace } from '../millrace.ts';
+import type { WatchOptions } from '../resumed-events.ts';
 import { Draft } from './draft.ts';
+import { InOrder } from './in-order.ts';
 import { problemOf } from './problem.ts';
 
 /** What an outbox needs of the conversation that it sends for. */
 export interface Sender {
-  readonly threadId: () => string;
+  /** @returns the thread to send to
+   *  @throws MillraceError there is none */
+  readonly threadId: (options: WatchOptions) => Promise<string>;
   /** something has changed that a person must see at once */
   readonly onChange: () => void;
   /** the server has the job */
@@ -17,7 +21,7 @@ export interface Sender {
 
 /** Sends one thing after the other, so that the order is that of the person. */
 export class Outbox {
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly queue = new InOrder();
 
   constructor(
     private readonly millrace: Millrace,
@@ -29,10 +33,12 @@ export class Outbox {
     draft.stop = new AbortController();
     draft.is('sending');
     this.sender.onChange();
-    const sent = this.last.then(() => this.#submit(draft));
-    // what went wrong with one does not hold up the next
-    this.last = sent.catch(() => undefined);
-    return sent;
+    return this.queue.run(() => this.#submit(draft));
+  }
+
+  /** Waits until nothing is on its way. */
+  idle(): Promise<void> {
+    return this.queue.idle();
   }
 
   async #submit(draft: Draft): Promise<boolean> {
@@ -43,8 +49,9 @@ export class Outbox {
     };
     try {
       signal.throwIfAborted();
-      const job = { ...draft.job, threadId: this.sender.threadId() };
-      const record = await this.millrace.jobs.submit(job, { requestId: draft.requestId, signal, onReconnect });
+      const options = { signal, onReconnect };
+      const job = { ...draft.job, threadId: await this.sender.threadId(options) };
+      const record = await this.millrace.jobs.submit(job, { ...options, requestId: draft.requestId });
       draft.jobId = record.id;
       draft.is('sent');
       this.sender.onAccepted(draft, record);

@@ -55,6 +55,8 @@ export interface ConversationStore extends Store<ConversationSnapshot> {
 export interface JobStore extends Store<JobSnapshot> {
   /** Cancels the job. */
   stop(): Promise<boolean>;
+  /** Reads on where a refusal has ended it. */
+  reload(): void;
 }
 
 /** What a list of threads shows at one moment. */

@@ -1,10 +1,11 @@
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage, ThreadView } from '../thread-view.ts';
+import { InOrder } from './in-order.ts';
 import { problemOf } from './problem.ts';
 import { Publisher } from './publisher.ts';
-import { renameThread } from './rename-thread.ts';
 import type { ConversationProblem } from './snapshot.ts';
 import type { ThreadListSnapshot, ThreadListStore } from './store.ts';
+import { renameThread } from './thread-changes.ts';
 
 /** How many threads a page of the list has. */
 const PAGE_SIZE = 30;
@@ -25,6 +26,7 @@ class ThreadList implements ThreadListStore {
   private problem: ConversationProblem | null = null;
   /** the reading of the moment: an older one that comes later is void */
   private reading: AbortController | null = null;
+  private readonly names = new InOrder();
   private readonly publisher: Publisher<ThreadListSnapshot>;
 
   constructor(private readonly millrace: Millrace) {
@@ -53,7 +55,7 @@ class ThreadList implements ThreadListStore {
 
   async rename(id: string, title: string): Promise<boolean> {
     return this.#attempt(async () => {
-      await renameThread(this.millrace, id, title);
+      await this.names.run(() => renameThread(this.millrace, id, title));
       this.threads = this.threads.map((thread) =>
         thread.id === id ? { ...thread, metadata: { ...thread.metadata, title } } : thread,
       );

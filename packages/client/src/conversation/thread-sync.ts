@@ -2,7 +2,7 @@ import { pause } from '../backoff.ts';
 import type { MillraceError } from '../errors.ts';
 import type { Interrupt, JobView } from '../job-view.ts';
 import type { Millrace } from '../millrace.ts';
-import type { Reconnection } from '../resumed-events.ts';
+import type { Reconnection, WatchOptions } from '../resumed-events.ts';
 import type { Thread, ThreadEvent } from '../thread.ts';
 import type { ThreadView } from '../thread-view.ts';
 import { follow, patiently } from './follow.ts';
@@ -30,6 +30,8 @@ export class ThreadSync {
   questions: readonly Interrupt[] = [];
   private contents: ThreadContents;
   private thread: Thread;
+  /** nobody has seen it yet: where it is not found, it is to be made */
+  private mayBeNew: boolean;
   /** somebody wants it to be followed */
   private isWanted = false;
   private isRunning = false;
@@ -45,11 +47,12 @@ export class ThreadSync {
   constructor(
     private readonly millrace: Millrace,
     private readonly transcript: Transcript,
-    place: { readonly threadId: string; readonly isNew: boolean },
+    place: { readonly threadId: string; readonly isNew: boolean; readonly mustExist: boolean },
     private readonly onChange: () => void,
     private readonly onError: (error: MillraceError) => void,
   ) {
     this.state = place.isNew ? 'new' : 'loading';
+    this.mayBeNew = !place.isNew && !place.mustExist;
     this.thread = millrace.threads.resume(place.threadId);
     this.contents = new ThreadContents(this.thread);
   }
@@ -67,6 +70,7 @@ export class ThreadSync {
     this.thread = this.millrace.threads.resume({ id: threadId, lastEventId: THREAD_START });
     this.contents = new ThreadContents(this.thread, this.transcript.stored);
     this.state = 'ready';
+    this.mayBeNew = false;
     this.questions = [];
     this.again();
   }
@@ -91,6 +95,7 @@ export class ThreadSync {
     void during(signal, refused, async () => {
       const onOpen = () => {
         this.connection = { state: 'connected' };
+        this.mayBeNew = false;
         // without a cursor the stream begins now: what was before is read
         if (this.state !== 'ready' || this.thread.lastEventId === null) void this.read();
         this.onChange();
@@ -143,9 +148,29 @@ export class ThreadSync {
     return reading;
   }
 
+  /** Finds out whether the thread is there, for a message that may be the first.
+   *  @throws the signal's reason */
+  async look({ signal = new AbortController().signal, onReconnect = () => undefined }: WatchOptions): Promise<void> {
+    if (this.state !== 'loading' || !this.mayBeNew) return;
+    try {
+      await patiently(signal, onReconnect, () => this.thread.get({ signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      if ((error as MillraceError).code === 'THREAD_NOT_FOUND' && this.mayBeNew) this.#isNew();
+      // any other refusal is that of the message, too
+    }
+  }
+
+  /** Takes the title that the thread has been given. */
+  named(title: string): void {
+    if (this.view !== null) this.view = { ...this.view, metadata: { ...this.view.metadata, title } };
+    // what is being read may be older
+    if (this.reading !== null) this.isReadDue = true;
+  }
+
   /** Forgets what is known, and begins anew. */
   async reload(): Promise<void> {
-    if (this.state === 'new') return;
+    if (this.state === 'new' && !this.mayBeNew) return;
     this.#halt();
     this.due.clear();
     this.transcript.clear();
@@ -177,6 +202,7 @@ export class ThreadSync {
     ]);
     signal.throwIfAborted();
     this.view = view;
+    this.mayBeNew = false;
     this.transcript.store(messages);
     for (const record of records.toReversed()) if (record !== null) this.transcript.turn(record.id).look(record);
     for (const [place, id] of due.entries()) {
@@ -250,11 +276,19 @@ export class ThreadSync {
 
   #refused(error: MillraceError): void {
     if (error.code === 'THREAD_NOT_FOUND') {
-      this.#gone();
+      if (this.mayBeNew) this.#isNew();
+      else this.#gone();
       return;
     }
     if (this.state === 'loading') this.state = 'failed';
     this.onError(error);
+  }
+
+  /** There is nothing to follow before the first message. */
+  #isNew(): void {
+    this.#halt();
+    this.state = 'new';
+    this.onChange();
   }
 
   /** Nothing of an erased thread is shown any longer. */

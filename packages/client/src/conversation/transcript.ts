@@ -22,6 +22,11 @@ export class Transcript {
     return turn;
   }
 
+  /** What the server does not have yet. */
+  get unsent(): readonly Draft[] {
+    return this.drafts.filter(({ state }) => state === 'sending' || state === 'waiting');
+  }
+
   isStored(jobId: string): boolean {
     return this.stored.some((message) => message.jobId === jobId);
   }
@@ -59,7 +64,7 @@ export class Transcript {
   erase(): void {
     this.clear();
     this.firstIds.clear();
-    for (const { state, stop } of this.drafts) if (state === 'sending' || state === 'waiting') stop.abort();
+    for (const { stop } of this.unsent) stop.abort();
     this.drafts = this.drafts.filter(({ state }) => state !== 'sent');
   }
 

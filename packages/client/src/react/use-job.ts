@@ -7,7 +7,7 @@ import { useMillrace } from './client-context.ts';
 import { useStore } from './use-store.ts';
 
 /** What a job shows, and what can be done with it. */
-export type UsedJob = JobSnapshot & Pick<JobStore, 'stop'>;
+export type UsedJob = JobSnapshot & Pick<JobStore, 'stop' | 'reload'>;
 
 /** One job, drawn anew whenever something of it changes, from its first event. Leaving the page detaches: the job continues.
  *  @param job what `jobs.create` gave, or an id
@@ -18,6 +18,6 @@ export function useJob(job: Job | string): UsedJob {
   const id = typeof job === 'string' ? job : job.id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: two handles of one job are the same job
   const store = useMemo(() => createJobStore(client, job), [client, id]);
-  const stop = useMemo(() => () => store.stop(), [store]);
-  return { ...useStore(store), stop };
+  const actions = useMemo(() => ({ stop: () => store.stop(), reload: () => store.reload() }), [store]);
+  return { ...useStore(store), ...actions };
 }

@@ -13,8 +13,9 @@ export type UsedThread = ConversationSnapshot & Actions;
 
 /** A conversation, drawn anew whenever something in it changes. It is followed while a component shows it; all that show the same
  *  thread share one stream.
- *  @param threadId left out: a new conversation, whose thread is made with the first message; the snapshot's `threadId` is its
- *    id, and stays with this conversation when it is passed later. For another new one, give the component another `key`
+ *  @param threadId a thread, or an id that the page has made up: its thread is made with the first message. Left out: a new
+ *    conversation; the snapshot's `threadId` is its id, and stays with this conversation when it is passed later. For another new
+ *    one, give the component another `key`
  *  @param options taken when the conversation is first shown
  *  @example
  *  const { messages, activity, send, stop } = useThread(threadId); */

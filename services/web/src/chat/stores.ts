@@ -6,9 +6,9 @@ import {
 } from '@millrace/client/conversation';
 import { millrace } from './service.ts';
 
-/** @param threadId null: a new conversation */
+/** @param threadId null: a new conversation; a thread that was erased is not made again */
 export function openConversation(threadId: string | null, service = millrace): ConversationStore {
-  return createConversation(service, threadId === null ? {} : { threadId });
+  return createConversation(service, threadId === null ? {} : { threadId, mustExist: true });
 }
 
 /** The conversations of this tab's credential. */
