@@ -1,11 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { bytesOf, SCENARIOS, type Scenario, type Step } from './scenarios.ts';
 
-/** Of the runs; a client whose clock for silence is longer waits in vain. */
-const HEARTBEAT_MS = 100;
+const HEARTBEAT_MS = 15_000;
+/** Of runs that are silent or slow. The others leave a busy client its time. */
+const SHORT_HEARTBEAT_MS = 100;
 const JOB_ID = 'conformance-job-1';
+const THREAD_ID = 'conformance-thread';
+/** Where the thread stands before its scenario: the end of an earlier job. */
+const THREAD_NOW = 'earlier-job-00001/1-5';
 /** at a time: a run is over when its client has reported */
 const MAX_RUNS = 10_000;
 
@@ -15,9 +20,12 @@ export interface ScenarioRun {
   readonly url: string;
   /** where to report what it made of the run */
   readonly report: string;
-  /** whether it makes the job, or follows one that is there */
+  /** whether it makes the job, follows one that is there, or watches a thread */
   readonly start: Scenario['start'];
   readonly jobId: string;
+  readonly threadId: string;
+  /** the event after which it begins; null: without a cursor */
+  readonly lastEventId: string | null;
   /** of the job that it makes */
   readonly query: string;
   readonly heartbeatMs: number;
@@ -30,8 +38,10 @@ interface Run {
   readonly faults: string[];
   jobId: string;
   body: string | null;
-  /** how many events of the log have gone out whole */
+  /** how many events of the log have gone out whole, or were there before */
   sent: number;
+  /** the client has a place to come back to, also when it has seen no event */
+  hasPlace: boolean;
   /** no request may come before: ms since the epoch */
   notBefore: number;
   requests: number;
@@ -88,12 +98,15 @@ export class ConformanceServer implements AsyncDisposable {
     if (scenario === undefined || this.#runs.size >= MAX_RUNS) return void response.writeHead(404).end();
     this.#begun += 1;
     const id = String(this.#begun);
-    const fresh = { faults: [], jobId: JOB_ID, body: null, sent: 0, notBefore: 0, requests: 0 };
+    const { start, log, lastEventId = null, steps } = scenario;
+    const isSlow = steps.some(({ silentAfter, gapMs }) => silentAfter !== undefined || gapMs !== undefined);
+    const place = { sent: log.findIndex(({ id }) => id === lastEventId) + 1, hasPlace: lastEventId !== null };
+    const fresh = { faults: [], jobId: JOB_ID, body: null, notBefore: 0, requests: 0, ...place };
     this.#runs.set(id, { scenario, steps: [...scenario.steps], ...fresh });
     const url = `${this.url}/runs/${id}`;
-    const { start } = scenario;
     const told: ScenarioRun = {
-      ...{ url, report: `${url}/report`, start, jobId: JOB_ID, query: 'Why?', heartbeatMs: HEARTBEAT_MS },
+      ...{ url, report: `${url}/report`, start, jobId: JOB_ID, threadId: THREAD_ID, lastEventId },
+      ...{ query: 'Why?', heartbeatMs: isSlow ? SHORT_HEARTBEAT_MS : HEARTBEAT_MS },
     };
     json(response, 201, told);
   }
@@ -103,20 +116,30 @@ export class ConformanceServer implements AsyncDisposable {
     checkRequest(run, request, body);
     const step = run.steps.shift() ?? {};
     if (step.lost === true) return void request.socket.destroy();
-    response.setHeader('x-request-id', run.jobId);
+    if (run.scenario.start !== 'watch') response.setHeader('x-request-id', run.jobId);
     if (step.status !== undefined) {
       run.notBefore = Date.now() + 1000 * Number(step.headers?.['retry-after'] ?? 0);
-      response.writeHead(step.status, { 'content-type': 'application/problem+json', ...step.headers });
-      return void response.end(JSON.stringify({ status: step.status, code: step.code }));
+      refuse(response, step.status, step.code, step.headers);
+      return;
     }
     void stream(run, step, request.headers['last-event-id'], response);
   }
 }
 
 async function stream(run: Run, step: Step, cursor: unknown, response: ServerResponse): Promise<void> {
-  const { log } = run.scenario;
+  const { log, start } = run.scenario;
   const seen = log.findIndex(({ id }) => id === cursor) + 1;
-  if (seen === log.length) return void response.writeHead(204).end();
+  if (seen === log.length) {
+    // a job has ended; a thread goes on until somebody erases it
+    if (start === 'watch') refuse(response, 404, 'THREAD_NOT_FOUND');
+    else response.writeHead(204).end();
+    return;
+  }
+  if (start === 'watch') {
+    // who leaves because of the silence may have seen nothing
+    run.hasPlace ||= step.silentAfter === undefined;
+    if (cursor === undefined) response.setHeader('last-event-id', THREAD_NOW);
+  }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' });
   const from = Math.max(0, seen - (step.repeats ?? 0));
   const to = step.silentAfter === undefined ? log.length : from + step.silentAfter;
@@ -128,8 +151,8 @@ async function stream(run: Run, step: Step, cursor: unknown, response: ServerRes
   const size = step.pieces ?? Math.max(1, bytes.length);
   for (let at = 0; at < bytes.length; at += size) {
     response.write(bytes.subarray(at, at + size));
-    // a turn of the event loop each: otherwise the socket joins them
-    if (step.pieces !== undefined) await new Promise(setImmediate);
+    // a turn of the event loop each, at least: otherwise the socket joins them
+    if (step.pieces !== undefined) await (step.gapMs === undefined ? setImmediate() : setTimeout(step.gapMs));
   }
   if (step.silentAfter !== undefined) return;
   // not before what was written has left
@@ -142,15 +165,20 @@ function checkRequest(run: Run, { method, url = '', headers }: IncomingMessage, 
   if (Date.now() < run.notBefore) faults.push('a request came before Retry-After allows it');
   if (method === 'POST') {
     const id = String(headers['x-request-id']);
-    if (scenario.start === 'resume') faults.push('the job was to be resumed, not created');
+    if (scenario.start !== 'create') faults.push('no job was to be created');
     if (!/^[A-Za-z0-9_-]{16,64}$/.test(id)) faults.push('POST /jobs has no request id of its own');
     if (run.body !== null && (run.jobId !== id || run.body !== body)) faults.push('a repeated POST is not the same');
     [run.jobId, run.body] = [id, body];
     return;
   }
-  if (!url.endsWith(`/jobs/${run.jobId}/stream`)) faults.push(`${method} ${url} is not the stream of the job`);
+  const path = scenario.start === 'watch' ? `/threads/${THREAD_ID}/stream` : `/jobs/${run.jobId}/stream`;
+  if (!url.endsWith(path)) faults.push(`${method} ${url} is not ${path}`);
   const cursor = headers['last-event-id'];
-  if (cursor === undefined || cursor === '') return;
+  if (cursor === undefined || cursor === '') {
+    if (run.hasPlace) faults.push('a request has no cursor, and there was one');
+    return;
+  }
+  if (scenario.start === 'watch' && cursor === THREAD_NOW) return;
   const at = scenario.log.findIndex(({ id }) => id === cursor) + 1;
   if (at === 0) faults.push(`the cursor ${cursor} is not the id of an event`);
   if (at > run.sent) faults.push(`the cursor ${cursor} is beyond what was sent`);
@@ -163,6 +191,11 @@ function judge({ scenario, faults, requests, steps }: Run, report: string) {
   if (end !== scenario.end) found.push(`the end is ${String(end)}, not ${scenario.end}`);
   if (steps.length > 0) found.push(`the client left after ${requests} requests`);
   return { scenario: scenario.name, passed: found.length === 0, faults: found };
+}
+
+function refuse(response: ServerResponse, status: number, code?: string, headers: Step['headers'] = {}): void {
+  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers });
+  response.end(JSON.stringify({ status, code }));
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -23,6 +23,8 @@ export interface Step {
   readonly lineEnd?: '\n' | '\r\n' | '\r';
   /** bytes at a time; default: all at once */
   readonly pieces?: number;
+  /** between two of them, milliseconds; default: none */
+  readonly gapMs?: number;
   /** so many events before the cursor come again */
   readonly repeats?: number;
   /** comes before the first event */
@@ -33,12 +35,16 @@ export interface Scenario {
   readonly name: string;
   /** what a client must do in it */
   readonly rule: string;
-  /** whether the client creates the job, or resumes it by its id */
-  readonly start: 'create' | 'resume';
+  /** whether the client creates the job, resumes it by its id, or watches a thread */
+  readonly start: 'create' | 'resume' | 'watch';
+  /** the event after which the client begins; left out: without a cursor */
+  readonly lastEventId?: string;
   readonly log: readonly WireEvent[];
   readonly steps: readonly Step[];
+  /** of a thread: that of its jobs, one after the other */
   readonly text: string;
-  readonly end: 'done' | 'error' | 'cancelled' | 'refused';
+  /** `over`: nothing comes any more (204); `gone`: the thread that was watched is not there any longer */
+  readonly end: 'done' | 'error' | 'cancelled' | 'refused' | 'over' | 'gone';
 }
 
 const DONE = {
@@ -84,12 +90,99 @@ const cuts = [...bytesOf(LOG).keys()].flatMap((cutAt): Scenario[] => [
   },
 ]);
 
+/** An event of a job in a thread. */
+const of = (job: string, events: readonly WireEvent[]) =>
+  events.map((event) => ({ ...event, id: `${job}/${event.id}` }));
+const [FIRST, SECOND] = ['conformance-job-1', 'conformance-job-2'] as const;
+const inThread = (job: string, text: string): WireEvent[] =>
+  of(job, [...opening(1), { id: '1-2', data: { text } }, { id: '1-3', ...DONE }]);
+const THREAD: readonly WireEvent[] = [...inThread(FIRST, 'Grün'), ...inThread(SECOND, ' 🌅')];
+const watched = { start: 'watch', log: THREAD, text: 'Grün 🌅', end: 'gone' } as const;
+
+const threadCuts = [...bytesOf(THREAD).keys()].map(
+  (cutAt): Scenario => ({
+    ...watched,
+    name: `thread-cut-at-byte-${cutAt}`,
+    rule: 'A body is resumed after the last whole event, or where the answer says that the stream begins.',
+    steps: [{ cutAt, breaksOff: cutAt % 2 === 1 }],
+  }),
+);
+
+const THREADS: readonly Scenario[] = [
+  { ...watched, name: 'thread', rule: 'A thread is watched, job after job, until it is gone (404).', steps: [] },
+  ...threadCuts,
+  {
+    ...watched,
+    name: 'thread-after-an-event',
+    rule: 'A thread is watched after an event of one of its jobs.',
+    lastEventId: `${FIRST}/1-3`,
+    text: ' 🌅',
+    steps: [{ cutAt: 30 }],
+  },
+  {
+    ...watched,
+    name: 'thread-cut-again-and-again',
+    rule: 'Every cut is resumed after the last whole event, also where no event came in between.',
+    steps: [0, 9, 150, 0, 200].map((cutAt) => ({ cutAt })),
+  },
+  {
+    ...watched,
+    name: 'thread-unavailable-on-return',
+    rule: '429, 502 and 503 on the way back are passing; Retry-After is obeyed.',
+    steps: [{ cutAt: 200 }, { status: 502 }, { status: 503, headers: { 'retry-after': '1' } }, { status: 429 }],
+  },
+  {
+    ...watched,
+    name: 'thread-half-open',
+    rule: 'A connection that is silent for longer than its heartbeats is lost.',
+    steps: [{ silentAfter: 0 }, { silentAfter: 3 }],
+  },
+  {
+    ...watched,
+    name: 'thread-repeated-events',
+    rule: 'Events that come again do not double text.',
+    steps: [{ cutAt: bytesOf(THREAD.slice(0, 3)).length }, { repeats: 2 }],
+  },
+  {
+    ...watched,
+    name: 'thread-reset',
+    rule: 'A reset voids what its own job has said, and nothing else.',
+    log: [
+      ...inThread(FIRST, 'Grün'),
+      ...of(SECOND, [
+        ...opening(1),
+        { id: '1-2', data: { text: 'not this' } },
+        RESET(2, 'worker-lost'),
+        { id: '2-2', data: { text: ' 🌅' } },
+        { id: '2-3', ...DONE },
+      ]),
+    ],
+    steps: [],
+  },
+  {
+    ...watched,
+    name: 'thread-log-lost',
+    rule: 'A reset of id 0-0 voids everything of the thread; what there is follows.',
+    log: [...inThread('conformance-job-0', 'lost'), ...of('conformance-job-0', [RESET(0, 'log-lost')]), ...THREAD],
+    steps: [{ cutAt: 200 }],
+  },
+  {
+    ...watched,
+    name: 'unknown-thread',
+    rule: '404 is final.',
+    text: '',
+    end: 'refused',
+    steps: [{ status: 404, code: 'THREAD_NOT_FOUND' }],
+  },
+];
+
 const forms: readonly [name: string, rule: string, step: Step][] = [
   ['crlf', 'Lines may end with CRLF.', { lineEnd: '\r\n' }],
   ['cr', 'Lines may end with CR.', { lineEnd: '\r' }],
   ['byte-order-mark', 'A byte order mark at the beginning is ignored.', { prefix: '\ufeff' }],
   ['single-bytes', 'Bytes may arrive one by one, also within a character.', { pieces: 1 }],
   ['single-bytes-crlf', 'CR and LF may arrive apart.', { pieces: 1, lineEnd: '\r\n' }],
+  ['slow-proxy', 'Bytes may come slowly, as long as they come.', { pieces: 20, gapMs: 20 }],
   ['heartbeats', 'Comments are ignored.', { prefix: ': hb\n: hb\n' }],
   ['unknown-fields', 'Unknown fields are ignored.', { prefix: 'colour: red\n' }],
   ['unknown-events', 'Unknown events are ignored.', { prefix: 'id: 0-1\nevent: weather\ndata: {"text":"rain"}\n\n' }],
@@ -101,6 +194,36 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...whole, name: 'resume-by-id', rule: 'A job is read by its id from the beginning.', start: 'resume', steps: [] },
   ...forms.map(([name, rule, step]): Scenario => ({ ...whole, name, rule, steps: [step] })),
   ...cuts,
+  ...THREADS,
+  {
+    ...whole,
+    name: 'after-an-event',
+    rule: 'A job is read after an event that a reader remembers.',
+    start: 'resume',
+    lastEventId: '1-3',
+    text: WORDS.slice(2).join(''),
+    steps: [{ cutAt: 30 }],
+  },
+  {
+    ...whole,
+    name: 'over',
+    rule: '204 means that the job has ended, and that nothing comes any more.',
+    start: 'resume',
+    lastEventId: '1-9',
+    text: '',
+    end: 'over',
+    steps: [],
+  },
+  {
+    ...whole,
+    name: 'over-after-an-outage',
+    rule: '204 may come after a lost answer.',
+    start: 'resume',
+    lastEventId: '1-9',
+    text: '',
+    end: 'over',
+    steps: [{ lost: true }, { status: 503 }],
+  },
   {
     ...whole,
     name: 'cut-again-and-again',
