@@ -79,7 +79,8 @@ async function ensurePrograms() {
 /** Installs what the examples and the documentation's site need, each from its own lock file. */
 async function ensureExamples() {
   const outcomes = new Set();
-  for (const folder of ['examples/agents', 'examples/chat-express', 'examples/chat-nextjs', 'docs/site']) {
+  const examples = ['agents', 'chat-express', 'chat-nextjs', 'chat-react'].map((name) => `examples/${name}`);
+  for (const folder of [...examples, 'docs/site']) {
     const { outcome } = await ensureAllDependencies(inProject(folder));
     outcomes.add(outcome);
   }

@@ -80,6 +80,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       'examples/agents/package-lock.json',
       'examples/chat-express/package-lock.json',
       'examples/chat-nextjs/package-lock.json',
+      'examples/chat-react/package-lock.json',
     ]) {
       const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
       const missing = missingPlatforms(lock.packages);

@@ -13,11 +13,13 @@ const TIMEOUT_MS = 60_000;
 const parts = new AsyncDisposableStack();
 let system: SystemHarness;
 let nextPort: string;
+let vitePort: string;
 beforeAll(async () => {
   nextPort = String(await freePort());
+  vitePort = String(await freePort());
   const env = {
     MILLRACE_WEB_ROOT: folder('chat-html'),
-    MILLRACE_CORS_ORIGINS: `http://127.0.0.1:${nextPort}`,
+    MILLRACE_CORS_ORIGINS: [nextPort, vitePort].map((port) => `http://127.0.0.1:${port}`).join(','),
     OPENAI_API_KEY: 'simulated',
   };
   system = parts.use(await SystemHarness.start({ env }));
@@ -231,6 +233,61 @@ inChromium('the example', () => {
       system.model.answer(['better'], { to: 'next fails' });
       await button('Try again').click();
       await shows('next fails', 'better');
+    });
+  });
+
+  describe('chat-react', () => {
+    let network: FaultProxy;
+    let url: string;
+    beforeAll(async () => {
+      const cwd = folder('chat-react');
+      network = parts.use(await startFaultProxy({ target: Number(new URL(system.url).port) }));
+      const { PATH, HOME } = process.env;
+      const env = { PATH, HOME, VITE_MILLRACE_URL: `http://127.0.0.1:${network.port}` };
+      await promisify(execFile)('npm', ['run', 'build'], { cwd, env });
+      const args = ['node_modules/vite/bin/vite.js', '--host', '127.0.0.1', '--port', vitePort, '--strictPort'];
+      const server = parts.use(await Child.start({ command: process.execPath, args, cwd, env }));
+      await server.line((line) => line.includes('ready in'));
+      url = `http://127.0.0.1:${vitePort}`;
+    }, 240_000);
+
+    it('streams, goes on after a reload, and stops', async () => {
+      await page.goto(url);
+      await showsAChat('react');
+    });
+
+    it('goes on after a lost connection, and in a second tab', async () => {
+      await page.goto(url);
+      const gate = system.model.gated({ to: 'react cut' });
+      await ask('react cut');
+      await gate.say('half');
+      await shows('react cut', 'half');
+      network.reset();
+      await gate.say(' and half');
+      await shows('react cut', 'half and half');
+      const first = page;
+      page = await context.newPage();
+      await page.goto(first.url());
+      await shows('react cut', 'half and half');
+      await gate.say(' again');
+      await gate.finish();
+      for (page of [page, first]) await shows('react cut', 'half and half again');
+    });
+
+    it('says what went wrong, and asks again', async () => {
+      await page.goto(url);
+      const gate = system.model.gated({ to: 'react fails' });
+      await ask('react fails');
+      await gate.say('half');
+      await shows('react fails', 'half');
+      void gate.step({ reset: true });
+      await page.getByRole('alert').filter({ hasText: /model/i }).waitFor();
+      system.model.answer(['better'], { to: 'react fails' });
+      await button('Try again').click();
+      await shows('react fails', 'better');
+      await button('Ask').waitFor();
+      await page.reload();
+      await shows('react fails', 'better');
     });
   });
 });
