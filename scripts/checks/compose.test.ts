@@ -13,9 +13,16 @@ interface Service {
   readonly ports?: readonly string[];
 }
 
-const { services } = parse(readFileSync(inProject('docker-compose.yml'), 'utf8'), { merge: true }) as {
-  services: Readonly<Record<string, Service>>;
-};
+interface Composition {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly networks: object;
+  readonly volumes: object;
+}
+
+const compositionIn = (file: string): Composition =>
+  parse(readFileSync(inProject(file), 'utf8'), { merge: true }) as Composition;
+
+const { services, networks, volumes } = compositionIn('docker-compose.yml');
 
 /** What the image sets or the compose file decides by itself. */
 const OWN = new Set(['MILLRACE_WEB_ROOT', 'MILLRACE_WORKER_HEALTH_PORT', 'PORT', 'HOST']);
@@ -49,5 +56,19 @@ describe('docker compose', () => {
 
   it('runs a Redis that never makes room by dropping a key (BullMQ: noeviction)', () => {
     expect(JSON.stringify(services['redis'])).toMatch(/--maxmemory-policy[", ]+noeviction/);
+  });
+});
+
+describe('examples/compose-caddy', () => {
+  const example = compositionIn('examples/compose-caddy/compose.yaml');
+
+  it('has Caddy in place of nginx, and everything else as it is', () => {
+    const { caddy, ...others } = example.services;
+    const { nginx, ...ours } = services;
+    const extended = (service: string) => ({ extends: { file: '../../docker-compose.yml', service } });
+    expect(others).toEqual(Object.fromEntries(Object.keys(ours).map((name) => [name, extended(name)])));
+    expect(example).toMatchObject({ networks, volumes });
+    for (const port of caddy?.ports ?? []) expect(port).toMatch(/^\$\{BIND:-127\.0\.0\.1\}:/);
+    expect(nginx).toBeDefined();
   });
 });

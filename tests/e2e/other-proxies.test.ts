@@ -8,6 +8,7 @@ import { MillraceCommand } from './millrace-command.ts';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const CADDY = fileURLToPath(new URL('../../infra/caddy/Caddyfile', import.meta.url));
+const CADDY_OF_COMPOSE = fileURLToPath(new URL('../../examples/compose-caddy/Caddyfile', import.meta.url));
 const HAPROXY = fileURLToPath(new URL('../../infra/haproxy/haproxy.cfg', import.meta.url));
 const TOKENS = Array.from({ length: 20 }, (_, nth) => `t${nth} `);
 const PACE_MS = 60;
@@ -53,25 +54,37 @@ async function start(
   return url;
 }
 
+const caddy = (config: string, envFor: (port: number) => Record<string, string>) =>
+  start('caddy', ['run', '--adapter', 'caddyfile', '--config', config], envFor);
 const node = (index: number) => new URL(system.node(index)).host;
 
 describe.each([
   {
-    name: 'Caddy',
+    name: 'Caddy, as infra/ has it',
     begin: () =>
-      start('caddy', ['run', '--adapter', 'caddyfile', '--config', CADDY], (port) => ({
+      caddy(CADDY, (port) => ({
         MILLRACE_SITE: `http://127.0.0.1:${port}`,
         MILLRACE_API_NODES: `${node(0)} ${node(1)}`,
       })),
   },
   {
-    name: 'HAProxy',
+    name: 'Caddy, as examples/compose-caddy has it',
+    begin: () =>
+      caddy(CADDY_OF_COMPOSE, (port) => ({
+        MILLRACE_SITE: `http://127.0.0.1:${port}`,
+        // an address stands for a name that leads to it; of a name, every node has the same port
+        MILLRACE_API: new URL(system.node(0)).hostname,
+        MILLRACE_API_PORT: new URL(system.node(0)).port,
+      })),
+  },
+  {
+    name: 'HAProxy, as infra/ has it',
     begin: () =>
       start('haproxy', ['-db', '-f', HAPROXY], (port) => ({
         ...{ MILLRACE_LISTEN: `127.0.0.1:${port}`, MILLRACE_NODE_1: node(0), MILLRACE_NODE_2: node(1) },
       })),
   },
-])('behind $name, as infra/ has it', ({ name, begin }) => {
+])('behind $name', ({ name, begin }) => {
   let url: string;
   beforeAll(async () => {
     url = await begin();
