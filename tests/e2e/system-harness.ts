@@ -12,11 +12,12 @@ import {
   spawnService,
   startFaultProxy,
   startNginx,
-  startRedis,
+  startRedisProcess,
   type TestNginx,
   type TestRedis,
 } from '@millrace/testing';
 import { type ProxyOptions, proxyFiles, UNLIMITED } from '../../infra/nginx/render.mjs';
+import { RedisUsers } from './redis-users.ts';
 
 /** As long as docker-compose.yml gives the slowest service. */
 const RESTART_MS = 45_000;
@@ -26,7 +27,7 @@ export interface SystemHarnessOptions {
   /** let the network between Redis and the services fail: {@link SystemHarness.network} */
   readonly faulty?: boolean;
   /** the caller's Redis, such as a cluster, which the caller closes; the system starts its own when left out */
-  readonly redis?: { readonly url: string };
+  readonly redis?: { readonly url: string; readonly users?: RedisUsers };
   /** number of API processes, and of workers; 2 when left out */
   readonly processes?: number;
 }
@@ -43,7 +44,8 @@ export interface CreateOptions {
   readonly at?: string;
 }
 
-/** The built system as it is deployed: two API processes, two workers, nginx and Redis; only the model is simulated. */
+/** The built system as it is deployed: two API processes, two workers, nginx and Redis, where they have the rights of
+ *  infra/redis; only the model is simulated. */
 export class SystemHarness implements AsyncDisposable {
   private constructor(
     readonly model: SimulatedModel,
@@ -52,6 +54,7 @@ export class SystemHarness implements AsyncDisposable {
     readonly workers: SpawnedService[],
     readonly proxy: TestNginx,
     readonly env: Readonly<Record<string, string>>,
+    private readonly users: RedisUsers | undefined,
     private readonly ways: RedisNetwork | null,
     private readonly parts: AsyncDisposableStack,
   ) {}
@@ -61,11 +64,13 @@ export class SystemHarness implements AsyncDisposable {
     const { env = {}, faulty = false, redis, processes = 2 } = options;
     await using parts = new AsyncDisposableStack();
     const model = parts.use(await startModel());
-    const own = redis === undefined ? parts.use(await startRedis({ kind: 'process' })) : null;
+    const prefix = env['MILLRACE_KEY_PREFIX'] ?? newKeyPrefix();
+    const users = redis === undefined ? parts.use(await RedisUsers.of(prefix)) : redis.users;
+    const own = redis === undefined ? parts.use(await startRedisProcess(users?.serverArgs)) : null;
     const ways = faulty && own !== null ? { api: await wayTo(own, parts), worker: await wayTo(own, parts) } : null;
     const all = {
       REDIS_URL: own?.url ?? redis?.url ?? '',
-      MILLRACE_KEY_PREFIX: newKeyPrefix(),
+      MILLRACE_KEY_PREFIX: users?.keyPrefix ?? prefix,
       OPENAI_BASE_URL: model.baseUrl,
       OPENAI_API_KEY: canary('the model server’s key'),
       MILLRACE_MAX_JOBS_PER_TENANT: '100000',
@@ -79,12 +84,12 @@ export class SystemHarness implements AsyncDisposable {
     // read at the end: a restart replaces them
     parts.defer(() => endAll([...apis, ...workers]));
     await spawnAll([
-      ...spawning(apis, processes, 'api', through(ways, 'api', all)),
-      ...spawning(workers, processes, 'worker', through(ways, 'worker', all)),
+      ...spawning(apis, processes, 'api', asDeployed(users, ways, 'api', all)),
+      ...spawning(workers, processes, 'worker', asDeployed(users, ways, 'worker', all)),
     ]);
     // a test's whole load comes from one address
     const proxy = parts.use(await startProxy(apis, { limits: UNLIMITED }));
-    return new SystemHarness(model, own, apis, workers, proxy, all, ways, parts.move());
+    return new SystemHarness(model, own, apis, workers, proxy, all, users, ways, parts.move());
   }
 
   /** The system's own Redis. */
@@ -101,7 +106,7 @@ export class SystemHarness implements AsyncDisposable {
 
   /** The environment of a further service of a kind. */
   envOf(name: ServiceName): Readonly<Record<string, string>> {
-    return through(this.ways, name, this.env);
+    return asDeployed(this.users, this.ways, name, this.env);
   }
 
   /** the URL for clients: through nginx */
@@ -209,8 +214,15 @@ function encryption({ MILLRACE_CHECKPOINTS: checkpoints = 'redis' }: Readonly<Re
   return { MILLRACE_ENCRYPTION_KEYS: `test:${Buffer.alloc(32, 'test').toString('base64')}` };
 }
 
-function through(ways: RedisNetwork | null, name: ServiceName, env: Readonly<Record<string, string>>) {
-  return ways === null ? env : { ...env, REDIS_URL: `redis://127.0.0.1:${ways[name].port}` };
+/** What differs between the kinds of services: their user of Redis, and their way to it. */
+function asDeployed(
+  users: RedisUsers | undefined,
+  ways: RedisNetwork | null,
+  name: ServiceName,
+  env: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const url = ways === null ? (env['REDIS_URL'] ?? '') : `redis://127.0.0.1:${ways[name].port}`;
+  return { ...env, REDIS_URL: users?.urlOf(name, url) ?? url };
 }
 
 /** Starts services in parallel; each joins its kind's list once it is ready, even if another does not start.

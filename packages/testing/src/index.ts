@@ -30,6 +30,7 @@ export { type NginxOptions, startNginx, type TestNginx } from './process/start-n
 export { startPostgres, type TestPostgres } from './process/start-postgres.ts';
 export { Random } from './random.ts';
 export { MessageLoss } from './redis/message-loss.ts';
+export { startRedisProcess } from './redis/redis-process.ts';
 export { severReplication, untilPromoted } from './redis/replication.ts';
 export { newKeyPrefix, type RedisKind, startRedis } from './redis/start-redis.ts';
 export {

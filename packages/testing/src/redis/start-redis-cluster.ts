@@ -13,6 +13,8 @@ export interface RedisClusterOptions {
   readonly replicasPerMaster?: number;
   /** after this long without an answer a node counts as lost, milliseconds */
   readonly nodeTimeoutMs?: number;
+  /** further arguments of each `redis-server` */
+  readonly serverArgs?: readonly string[];
 }
 
 /** A master at the start, and its first replica. */
@@ -38,9 +40,9 @@ export interface TestRedisCluster extends AsyncDisposable {
 
 /** Starts a cluster whose masters share the slots evenly; settles when it accepts commands. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<TestRedisCluster> {
-  const { masters: masterCount = 3, replicasPerMaster = 0, nodeTimeoutMs = 2_000 } = options;
+  const { masters: masterCount = 3, replicasPerMaster = 0, nodeTimeoutMs = 2_000, serverArgs = [] } = options;
   const nodes = await Promise.all(
-    Array.from({ length: masterCount * (1 + replicasPerMaster) }, () => startNode(nodeTimeoutMs)),
+    Array.from({ length: masterCount * (1 + replicasPerMaster) }, () => startNode(nodeTimeoutMs, serverArgs)),
   );
   const masters = nodes.slice(0, masterCount);
   const replicas = nodes.slice(masterCount);
@@ -84,12 +86,13 @@ interface Node {
   readonly busPort: number;
 }
 
-async function startNode(nodeTimeoutMs: number): Promise<Node> {
+async function startNode(nodeTimeoutMs: number, serverArgs: readonly string[]): Promise<Node> {
   // the default, port + 10000, may be beyond the last port
   const busPort = await freePort();
   const redis = await startRedisProcess([
     ...['--cluster-enabled', 'yes', '--cluster-port', String(busPort)],
     ...['--cluster-node-timeout', String(nodeTimeoutMs), '--cluster-config-file', 'nodes.conf'],
+    ...serverArgs,
   ]);
   return { redis, busPort };
 }

@@ -10,6 +10,7 @@ import { jsonOption } from './answering.ts';
 
 interface DoctorOptions {
   readonly redis?: string;
+  readonly keyPrefix: string;
   readonly node?: readonly string[];
   readonly quick?: true;
   readonly json?: true;
@@ -22,20 +23,28 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     .command('doctor')
     .description('find what is wrong with Redis, the nodes and the proxy between, and the line that mends it')
     .option('-r, --redis <url>', 'the Redis of the service (default: REDIS_URL, if set)', process.env['REDIS_URL'])
+    .option(
+      '--key-prefix <prefix>',
+      'how the names of its keys begin (default: MILLRACE_KEY_PREFIX, or millrace)',
+      process.env['MILLRACE_KEY_PREFIX'] || 'millrace',
+    )
     .option('-n, --node <url...>', 'each API node, as the proxy reaches it')
     .option('-q, --quick', 'do not wait for a heartbeat, which shows the time-outs')
     .addOption(jsonOption())
     .action(withService(terminal, doctor));
 }
 
-async function doctor({ service, terminal }: Context, { redis, node = [], quick, json }: DoctorOptions): Promise<void> {
+async function doctor(
+  { service, terminal }: Context,
+  { redis, keyPrefix, node = [], quick, json }: DoctorOptions,
+): Promise<void> {
   const findings: Finding[] = [];
   const say = (found: readonly Finding[]) => {
     findings.push(...found);
     for (const finding of found) show(terminal, finding, json ?? false);
   };
   if (redis === undefined) terminal.note('no --redis and no REDIS_URL: Redis is not looked at');
-  else say(await examineRedis(redis));
+  else say(await examineRedis(redis, keyPrefix));
   for (const url of [service.url, ...node]) say(await examineNode(url.replace(/\/$/, '')));
   if (!quick) terminal.note('holding a quiet stream until its first heartbeat …');
   say(await examineStream(service, { whole: !quick }));

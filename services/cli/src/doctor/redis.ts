@@ -10,8 +10,9 @@ const MAX_SKEW_MS = 1000;
 const OLDEST_MAJOR = 7;
 
 /** What Millrace needs of a Redis: that it forgets nothing, answers quickly, and agrees about the time.
- *  @param url as in REDIS_URL; of a cluster, any node */
-export async function examineRedis(url: string): Promise<Finding[]> {
+ *  @param url as in REDIS_URL; of a cluster, any node
+ *  @param keyPrefix as in MILLRACE_KEY_PREFIX: rights may end with it */
+export async function examineRedis(url: string, keyPrefix: string): Promise<Finding[]> {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
@@ -31,7 +32,7 @@ export async function examineRedis(url: string): Promise<Finding[]> {
       evictionOf(info),
       ...persistenceOf(info),
       memoryOf(info),
-      await rightsOf(redis),
+      await rightsOf(redis, keyPrefix),
       await latencyOf(redis),
       await clockOf(redis),
     ];
@@ -119,34 +120,43 @@ function memoryOf(info: Info): Finding {
 }
 
 /** Redis checks the rights of a command before it looks at its arguments: a name that nobody has tells them without doing harm. */
-async function rightsOf(redis: Redis): Promise<Finding> {
+async function rightsOf(redis: Redis, keyPrefix: string): Promise<Finding> {
   const about = 'redis: rights';
   const user = await redis.call('ACL', 'WHOAMI').catch(() => null);
   const who = typeof user === 'string' ? user : 'unknown';
   const missing: string[] = [];
-  for (const [command, ...args] of NEEDED) {
+  for (const [command, ...args] of neededWith(keyPrefix)) {
     const answer = await redis.call(command, ...args).catch((error: unknown) => error);
-    if (answer instanceof Error && answer.message.startsWith('NOPERM')) missing.push(command);
+    if (answer instanceof Error && answer.message.startsWith('NOPERM'))
+      missing.push(command === 'EVAL' ? command : `${command} ${args[0]}`);
   }
   if (missing.length === 0) return ok(about, `user ${plainLine(who)}`);
   return fault(
     about,
     `the user ${plainLine(who)} may not ${missing.join(', ')}`,
-    `ACL SETUSER ${plainLine(who)} ~* &* +@all -@dangerous +info`,
+    [
+      '# is the prefix that of the service? --key-prefix, or MILLRACE_KEY_PREFIX. The least rights: infra/redis/millrace.acl.template',
+      `ACL SETUSER ${plainLine(who)} ~${keyPrefix}:* ~{${keyPrefix}:* &${keyPrefix}:* +@all -@dangerous +info`,
+    ].join('\n'),
   );
 }
 
-const PROBE = '{millrace-doctor}:probe';
-
-/** A command of each kind that is used, on a key that nobody has. */
-const NEEDED: readonly (readonly [string, ...string[]])[] = [
-  ['EVAL', 'return 1', '0'],
-  ['XRANGE', PROBE, '-', '+', 'COUNT', '1'],
-  ['HGETALL', PROBE],
-  ['ZRANGE', PROBE, '0', '0'],
-  ['DEL', PROBE],
-  ['PUBLISH', PROBE, ''],
-];
+/** A command of each kind that API and workers use, in each part of the keys that both share, on names that nobody has.
+ *  @see infra/redis/millrace.acl.template */
+function neededWith(prefix: string): readonly (readonly [string, ...string[]])[] {
+  const record = `${prefix}:{~doctor}:record`;
+  return [
+    ['EVAL', 'return 1', '1', record],
+    ['XRANGE', `${prefix}:{~doctor}:log`, '-', '+', 'COUNT', '1'],
+    ['HGETALL', record],
+    ['DEL', record],
+    ['ZRANGE', `{${prefix}:registry}:~doctor`, '0', '0'],
+    ['ZRANGE', `{${prefix}:threads}:~doctor`, '0', '0'],
+    ['HGET', `{${prefix}:encryption}:data-keys`, '~doctor'],
+    ['ZRANGE', `{${prefix}:queue}:~doctor`, '0', '0'],
+    ['PUBLISH', `${prefix}:{~doctor}:live`, ''],
+  ];
+}
 
 async function latencyOf(redis: Redis): Promise<Finding> {
   const about = 'redis: latency';
