@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef } from '@millrace/contracts';
+import { FairQueue, KeySpace } from '@millrace/stream-log';
 import { eventually, startRedisCluster, type TestRedis, wordsIn } from '@millrace/testing';
+import { Cluster, Redis } from 'ioredis';
 import { SystemHarness } from './system-harness.ts';
 
 const GRAPHS = fileURLToPath(new URL('counting-agent/langgraph.json', import.meta.url));
@@ -60,6 +63,21 @@ describe.each(['one server', 'a cluster'])('on %s', (place) => {
     return found.flat();
   }
 
+  /** A client's own names for a job, of which Redis keeps the id. */
+  const named = (name: string) => ({ 'x-request-id': canary(name), 'idempotency-key': canary(`${name}Key`) });
+
+  /** Waits for the end of a job, and removes its record and what lists it, as its expiry and the sweep do. */
+  async function expired(id: string): Promise<void> {
+    await ended(id);
+    const [{ url = '' } = {}] = servers;
+    const redis = place === 'a cluster' ? new Cluster([url]) : new Redis(url);
+    const keys = new KeySpace(system.env['MILLRACE_KEY_PREFIX'] ?? '');
+    const limits = { logRetentionMs: 1, recordRetentionMs: 1, unfinishedRetentionMs: 1 };
+    await redis.unlink(...keys.ofJob(jobRef('own', id)));
+    await new FairQueue(redis, keys, limits).dropAdmission(jobRef('own', id), null);
+    redis.disconnect();
+  }
+
   it('the data of a job are gone when the answer comes, and it is not erased while it runs', async () => {
     system.model.answer([canary('Said')], { to: canary('Asked') });
     const body = { query: canary('Asked'), metadata: { note: canary('Noted') } };
@@ -90,10 +108,12 @@ describe.each(['one server', 'a cluster'])('on %s', (place) => {
 
   it('of a tenant nothing is left but sums, whatever runs, and of others everything', async () => {
     const threadId = `${canary('Thread')}`;
+    system.model.answer(['expires'], { to: 'a job that expires' });
     for (const name of ['First', 'Second', 'Alone']) system.model.answer([canary(`${name}Said`)], { to: canary(name) });
     await ended(await create({ query: canary('First'), threadId }));
     await ended(await create({ query: canary('Alone'), metadata: { a: canary('Meta') } }));
     await ended(await create({ pipeline: 'counting', threadId: 'a-counting-one', input: {} }));
+    await expired(await create({ query: 'a job that expires' }, SECRETS.own, named('Expired')));
     const theirs = await create({ query: canary('Alone') }, SECRETS.other);
     await ended(theirs, SECRETS.other);
     const gate = system.model.gated({ to: canary('Running') });
@@ -108,7 +128,18 @@ describe.each(['one server', 'a cluster'])('on %s', (place) => {
     expect((await ask('/tenants/own/data', { method: 'DELETE' })).status).toBe(403);
     const erased = await ask('/tenants/own/data', { method: 'DELETE' }, SECRETS.admin);
     expect([erased.status, await erased.text()]).toEqual([204, '']);
-    const names = ['Thread', 'First', 'FirstSaid', 'Second', 'AloneSaid', 'Meta', 'Running', 'RunningSaid', 'Later'];
+    const names = [
+      'Expired',
+      'Thread',
+      'First',
+      'FirstSaid',
+      'Second',
+      'AloneSaid',
+      'Meta',
+      'Running',
+      'RunningSaid',
+      'Later',
+    ];
     const others = new Set(['AloneSaid']);
     for (const name of names.filter((each) => !others.has(each))) {
       expect([name, await remains(canary(name))]).toEqual([name, []]);

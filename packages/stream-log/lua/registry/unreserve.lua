@@ -1,4 +1,4 @@
--- unreserve: delete an idempotency key whose request was refused, unless it stands for another job.
+-- unreserve: delete an idempotency key whose request was refused, or whose job is erased, unless it stands for another job.
 -- KEYS[1] the key
 -- ARGV[1] job id that it was reserved for
 -- RETURNS 1 deleted | 0 it stands for another job, or is gone

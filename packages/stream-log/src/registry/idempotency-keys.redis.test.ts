@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startRedis, type TestRedis } from '@millrace/testing';
+import { startRedis, startRedisCluster, type TestRedis } from '@millrace/testing';
 import { LogHarness } from '../testing/log-harness.ts';
 import { digestOf, IdempotencyKeys } from './idempotency-keys.ts';
 
@@ -30,4 +30,25 @@ describe('idempotency keys', () => {
     await keys.unreserve('a', digestOf('a', 'key'), 'mine');
     expect(await keys.find('a', 'key')).toBeNull();
   });
+
+  it.each(['one server', 'a cluster'])(
+    'of an erased tenant go, but not those of jobs that came meanwhile, on %s',
+    async (place) => {
+      await using cluster = place === 'a cluster' ? await startRedisCluster() : null;
+      await using d = cluster === null ? LogHarness.single(server.url) : LogHarness.cluster(cluster.ports);
+      const keys = new IdempotencyKeys(d.redis, d.keys, d.limits);
+      const tenants = ['own', 'own:idempotency', 'own*', 'o'];
+      for (const tenant of tenants) {
+        for (let nth = 0; nth < 20; nth += 1) await keys.reserve(tenant, `key ${nth}`, `gone-${nth}`);
+      }
+      await keys.reserve('own', 'key of a new job', 'new');
+      await d.redis.zadd(d.keys.jobsOf('own'), 1, 'own.new');
+      await keys.forgetTenant('own');
+      const left = (tenant: string) =>
+        Promise.all(Array.from({ length: 20 }, (_, nth) => keys.find(tenant, `key ${nth}`)));
+      expect(new Set(await left('own'))).toEqual(new Set([null]));
+      for (const other of tenants.slice(1)) expect(await left(other)).not.toContain(null);
+      expect(await keys.find('own', 'key of a new job')).toBe('new');
+    },
+  );
 });

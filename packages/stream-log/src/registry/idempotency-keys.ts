@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { MAX_DELAY_MS } from '@millrace/contracts';
+import { jobRef, MAX_DELAY_MS } from '@millrace/contracts';
 import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
+
+/** Keys that Redis looks at in one step of a scan. */
+const SCANNED = 1_000;
+
+/** Of a SHA-256 in base64url. */
+const DIGEST_CHARACTERS = 43;
 
 /** Which job id a tenant's idempotency key stands for. */
 export class IdempotencyKeys {
@@ -44,6 +50,30 @@ export class IdempotencyKeys {
    *  @param digest of the key, see {@link digestOf} */
   async unreserve(tenant: string, digest: string, jobId: string): Promise<void> {
     await this.#run('unreserve', [this.keys.idempotency(tenant, digest)], [jobId]);
+  }
+
+  /** Deletes the keys of a tenant whose jobs are not listed any more: when records expire, nobody else knows their keys. Scans all
+   *  of Redis. */
+  async forgetTenant(tenant: string): Promise<void> {
+    const { redis } = this;
+    const [beginning = '', end = ''] = this.keys.idempotency(tenant, '\0').split('\0');
+    const match = `${beginning.replaceAll(/[*?[\]^\\]/g, '\\$&')}*${end}`;
+    for (const node of 'nodes' in redis ? redis.nodes('master') : [redis]) {
+      for await (const page of node.scanStream({ match, count: SCANNED })) {
+        const digests = (page as string[]).map((name) => name.slice(beginning.length, -end.length));
+        // another tenant's name may go on with what follows this one's
+        const own = digests.filter((digest) => digest.length === DIGEST_CHARACTERS);
+        await Promise.all(own.map((digest) => this.#forget(tenant, digest)));
+      }
+    }
+  }
+
+  /** What stands for a job that is listed was sent after the erasure had seen the list. */
+  async #forget(tenant: string, digest: string): Promise<void> {
+    const jobId = await this.redis.get(this.keys.idempotency(tenant, digest));
+    if (jobId === null) return;
+    const isListed = await this.redis.zscore(this.keys.jobsOf(tenant), jobRef(tenant, jobId));
+    if (isListed === null) await this.unreserve(tenant, digest, jobId);
   }
 
   #name(tenant: string, key: string): string {

@@ -1,11 +1,11 @@
-import type { ContentCipher } from '@millrace/stream-log';
+import type { ContentCipher, IdempotencyKeys } from '@millrace/stream-log';
 import type { Checkpoints, ThreadCatalogue, ThreadPage } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.ts';
 import type { Caller } from '../auth/caller.ts';
 import { Unavailable } from '../http/problem.ts';
 import { JobQueue } from '../jobs/queue/job-queue.ts';
-import { CHECKPOINTS, CONTENT_CIPHER, THREAD_CATALOGUE } from '../tokens.ts';
+import { CHECKPOINTS, CONTENT_CIPHER, IDEMPOTENCY_KEYS, THREAD_CATALOGUE } from '../tokens.ts';
 import { Erasure } from './erasure.ts';
 
 const BATCH = 100;
@@ -19,6 +19,7 @@ export class EraseTenant {
     @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
     @Inject(Erasure) private readonly erasure: Erasure,
+    @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
     @Inject(AuditLog) private readonly audit: AuditLog,
@@ -37,6 +38,7 @@ export class EraseTenant {
       if (erased > 0) continue;
       // last: a job that still ran might write to it again
       await this.checkpoints.eraseStore(tenant);
+      await this.idempotencyKeys.forgetTenant(tenant);
       await this.queue.forgetErased();
       await this.audit.forgetTenant(tenant);
       return;

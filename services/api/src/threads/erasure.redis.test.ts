@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef } from '@millrace/contracts';
+import type { FairQueue, JobEraser } from '@millrace/stream-log';
 import type { Command, Redis } from 'ioredis';
 import { ApiHarness, submit, type TestNode } from '../testing/api-harness.ts';
-import { REDIS } from '../tokens.ts';
+import { FAIR_QUEUE, JOB_ERASER, REDIS } from '../tokens.ts';
 
 const SECRETS = { own: 'the-secret-of-one-tenant', other: 'the-secret-of-another', admin: 'the-secret-of-the-admin' };
 const MANY = 2_000;
@@ -74,5 +75,35 @@ describe('DELETE /tenants/:tenant/data', () => {
     const records = await Promise.all(refs.map((ref) => harness.redis.exists(...harness.keys.ofJob(ref))));
     expect(new Set(records)).toEqual(new Set([0]));
     expect(await harness.redis.exists(harness.keys.jobsOf('own'))).toBe(0);
+  });
+
+  it('leaves no idempotency key of a job that has expired', async () => {
+    const { redis, keys } = harness;
+    const id = await submit(node, { 'x-api-key': SECRETS.own, 'idempotency-key': 'of a job that expires' });
+    await harness.answer(id, ['an answer'], 'own');
+    const ref = jobRef('own', id);
+    await redis.del(...keys.ofJob(ref));
+    await node.api.nest.get<FairQueue>(FAIR_QUEUE).dropAdmission(ref, null);
+    const names = () => redis.keys(`${harness.prefix}:{own:idempotency:*`);
+    expect(await names()).toHaveLength(1);
+    expect((await call('/tenants/own/data', SECRETS.admin, 'DELETE')).status).toBe(204);
+    expect(await names()).toEqual([]);
+  });
+
+  it('forgets the idempotency key of a job before its record, which alone knows it', async () => {
+    const { redis, keys } = harness;
+    const id = await submit(node, { 'x-api-key': SECRETS.own, 'idempotency-key': 'of a job half erased' });
+    await harness.answer(id, ['an answer'], 'own');
+    const eraser = node.api.nest.get<JobEraser>(JOB_ERASER);
+    const eraseEnded = eraser.eraseEnded.bind(eraser);
+    eraser.eraseEnded = async (ref) => {
+      await eraseEnded(ref);
+      throw new Error('the node dies');
+    };
+    expect((await call('/tenants/own/data', SECRETS.admin, 'DELETE')).status).toBe(500);
+    eraser.eraseEnded = eraseEnded;
+    expect(await redis.exists(keys.record(jobRef('own', id)))).toBe(0);
+    expect(await redis.keys(`${harness.prefix}:{own:idempotency:*`)).toEqual([]);
+    expect((await call('/tenants/own/data', SECRETS.admin, 'DELETE')).status).toBe(204);
   });
 });

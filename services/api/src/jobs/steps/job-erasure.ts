@@ -36,8 +36,9 @@ export interface ErasableJob {
   readonly idempotencyDigest: string | null;
 }
 
-/** Erases jobs: record, log, and what registry, queue and idempotency keys know of them. The record goes first: what a crash
- *  leaves of the others, the sweep drops. */
+/** Erases jobs: record, log, and what registry, queue and idempotency keys know of them. The record goes before what names the job in
+ *  registry and queue: what a crash leaves of that, the sweep drops. The idempotency key goes before the record, which alone knows
+ *  it; one whose record has expired is left to its own expiry, or the erasure of its tenant. */
 @Injectable()
 export class JobErasure {
   constructor(
@@ -63,7 +64,10 @@ export class JobErasure {
   async ended(job: ErasableJob): Promise<boolean> {
     // what it has used stays in the ledger, and can be learned from its record and log only
     const outline = await this.reader.outline(job.ref);
-    if (outline !== null && isFinished(outline.status)) await this.#settle(await this.#reported(outline));
+    if (outline !== null && isFinished(outline.status)) {
+      await this.#settle(await this.#reported(outline));
+      await this.#unreserve(outline);
+    }
     if (!(await this.eraser.eraseEnded(job.ref))) return false;
     await Promise.all([
       this.#eraseTraces(job),
@@ -97,10 +101,12 @@ export class JobErasure {
     }
   }
 
-  async #eraseTraces({ ref, threadId, idempotencyDigest: digest }: ErasableJob): Promise<void> {
-    await Promise.all([
-      this.fairQueue.dropAdmission(ref, threadId),
-      digest === null ? null : this.idempotencyKeys.unreserve(tenantOf(ref), digest, idOf(ref)),
-    ]);
+  /** The idempotency key once more: the same request, sent again meanwhile, may have reserved it. */
+  async #eraseTraces(job: ErasableJob): Promise<void> {
+    await Promise.all([this.fairQueue.dropAdmission(job.ref, job.threadId), this.#unreserve(job)]);
+  }
+
+  async #unreserve({ ref, idempotencyDigest: digest }: ErasableJob): Promise<void> {
+    if (digest !== null) await this.idempotencyKeys.unreserve(tenantOf(ref), digest, idOf(ref));
   }
 }
