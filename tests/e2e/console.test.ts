@@ -179,6 +179,31 @@ inChromium('the console, in Chromium', () => {
     TIMEOUT_MS,
   );
 
+  it.each([
+    ['tab with the queues', async (_: Page, board: Page) => board.close()],
+    ['console', async (page: Page) => page.goto('about:blank')],
+  ])(
+    'ends the session of the queues with the %s',
+    async (_, leave) => {
+      const page = await open();
+      const opening = context.waitForEvent('page');
+      await page.getByRole('button', { name: 'Look at the queues' }).click();
+      const board = await opening;
+      await board.waitForURL('**/console/queues/');
+      const [session] = await context.cookies(`${system.url}/console/queues`);
+      const headers = { cookie: `${session?.name}=${session?.value}` };
+      const status = async () => {
+        const answer = await fetch(`${system.url}/console/queues`, { headers });
+        await answer.text();
+        return answer.status;
+      };
+      expect(await status()).toBe(200);
+      await leave(page, board);
+      await eventually(async () => (await status()) === 401, PATIENT);
+    },
+    TIMEOUT_MS,
+  );
+
   it(
     'pauses and resumes the queue, and drains a worker',
     async () => {

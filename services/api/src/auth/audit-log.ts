@@ -15,6 +15,8 @@ const auditEntrySchema = z.object({
     'key.delete',
     'token.create',
     'token.revoke',
+    'session.open',
+    'session.end',
     'job.cancel',
     'jobs.cancel',
     'job.reveal',
@@ -36,7 +38,7 @@ const auditEntrySchema = z.object({
   }),
   /** of what was changed */
   tenant: z.string().nullable(),
-  /** the key, token, job, thread or worker; null: several */
+  /** the key, token, session, job, thread or worker; null: several */
   target: z.string().nullable(),
   /** of a job: the thread that it is in */
   threadId: z.string().nullable().optional(),

@@ -121,7 +121,7 @@ describe('the queues in a browser', () => {
 describe('the session', () => {
   it('is a cookie that no script reads, for one path, and for no other site', async () => {
     const { attributes, cookie, expiresAt } = await sessionOf(KEY.admin);
-    expect(attributes).toMatch(/^Path=\/console\/queues; Max-Age=\d+; HttpOnly; SameSite=Strict$/);
+    expect(attributes).toMatch(/^Max-Age=\d+; Path=\/console\/queues; HttpOnly; SameSite=Strict$/);
     expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(900_000);
     expect((await sessionOf(KEY.admin, { 'x-forwarded-proto': 'https' })).attributes).toContain('; Secure');
     expect(await statusOf(BOARD, { cookie, 'sec-fetch-site': 'cross-site' })).toBe(401);
@@ -165,6 +165,17 @@ describe('the session', () => {
     await ask(`/keys/${made.id}`, as(KEY.admin), node, 'DELETE');
     expect(await statusOf(BOARD, { cookie: own.cookie })).toBe(401);
     await eventually(async () => (await statusOf(BOARD, { cookie: own.cookie }, second)) === 401);
+  });
+
+  it('is in the audit log, when it is opened and when it is ended', async () => {
+    const { id } = await sessionOf(KEY.admin);
+    expect(await statusOf(`/console/session/${id}`, as(KEY.admin), node, 'DELETE')).toBe(204);
+    const lines = node.log.filter(({ audit, target }) => audit === true && target === id);
+    const by = { tenant: 'own', role: 'admin', subject: null, credential: null };
+    expect(lines).toMatchObject([
+      { action: 'session.open', tenant: 'own', by },
+      { action: 'session.end', tenant: 'own', by },
+    ]);
   });
 
   it('has no id that a token has: ending one does not shorten how long the other is revoked', async () => {

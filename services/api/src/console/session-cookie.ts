@@ -1,3 +1,4 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyRequest } from 'fastify';
 
 /** The only path where a session counts, and to which browsers send it. */
@@ -9,16 +10,14 @@ export function sessionCookie(
   request: FastifyRequest,
   { secret, expiresAt }: { secret: string; expiresAt: number },
 ): string {
-  const seconds = Math.max(0, Math.floor((expiresAt - Date.now()) / 1_000));
-  const secure = request.protocol === 'https' ? '; Secure' : '';
-  return `${NAME}=${secret}; Path=${QUEUES_PATH}; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+  return stringifySetCookie({
+    ...{ name: NAME, value: secret, path: QUEUES_PATH },
+    maxAge: Math.max(0, Math.floor((expiresAt - Date.now()) / 1_000)),
+    ...{ httpOnly: true, sameSite: 'strict', secure: request.protocol === 'https' },
+  });
 }
 
 /** @returns null: the request has none */
 export function sessionSecretOf({ headers }: FastifyRequest): string | null {
-  for (const pair of (headers.cookie ?? '').split(';')) {
-    const [name, value = ''] = pair.trim().split('=', 2);
-    if (name === NAME && value !== '') return value;
-  }
-  return null;
+  return parseCookie(headers.cookie ?? '')[NAME] || null;
 }
