@@ -5,7 +5,8 @@
 -- RETURNS 1 it may go on | 0 the limit is reached
 local ref, tokens = ARGV[1], tonumber(ARGV[2])
 local entry = read_entry(KEYS[1], ref)
-if not entry then return 1 end
+-- what is reserved for a job that has ended would never be given back
+if not entry or entry.ended then return 1 end
 local day_key = KEYS[1] .. ':' .. entry.day
 local used, reserved, limit = unpack(redis.call('HMGET', day_key, 'used', 'reserved', 'limit'))
 local more = tokens - entry.reserved

@@ -111,11 +111,11 @@ export class AttemptStarter {
    *  @throws ContentUnreadable `unavailable` */
   async #haveKeys(ref: JobRef): Promise<void> {
     const { cipher } = this;
-    await cipher.warm(tenantOf(ref));
+    await retryWhileUnavailable(async () => cipher.warm(tenantOf(ref)));
     if (!cipher.lacksKeyOf(tenantOf(ref))) return;
     // a plain job, from before encryption was turned on; one that is gone must not leave a key
     const isThere = await retryWhileUnavailable(() => this.redis.exists(this.keys.record(ref)));
-    if (isThere === 1) await contentsOf(cipher, ref).sealerAtHand();
+    if (isThere === 1) await retryWhileUnavailable(() => contentsOf(cipher, ref).sealerAtHand());
   }
 
   async #readable(

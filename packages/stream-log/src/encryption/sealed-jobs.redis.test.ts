@@ -168,6 +168,20 @@ describe('a job with encryption', () => {
   });
 });
 
+describe('a worker', () => {
+  it('has a key at hand although Redis was away when it asked for it', async () => {
+    const masterKeys = wrappers();
+    await using d = LogHarness.single(server.url, {}, masterKeys);
+    const ref = await wordyJob(d);
+    const cipher = d.cipherWith(masterKeys);
+    const warm = cipher.warm.bind(cipher);
+    let asked = 0;
+    cipher.warm = (tenant) => (asked++ === 0 ? Promise.reject(new Error('Connection is closed.')) : warm(tenant));
+    const begun = await new AttemptStarter(d.redis, d.keys, d.limits, cipher).begin(ref, newRequestId());
+    expect([begun.kind, asked]).toEqual(['begun', 2]);
+  });
+});
+
 describe('a job from before encryption', () => {
   it('stays readable, and goes on encrypted', async () => {
     await using plain = LogHarness.single(server.url);

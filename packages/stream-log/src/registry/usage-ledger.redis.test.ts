@@ -154,6 +154,19 @@ describe.each(['server', 'cluster'])('the ledger on a %s', (kind) => {
     expect(await books.sums()).toMatchObject([{ jobs: 1, attempts: 2, inputTokens: 8, outputTokens: 10 }]);
   });
 
+  it('is swept to its end past a job that stays unsettled: its record says that it runs', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const [stuck, other] = [await books.job(), await books.job()];
+    for (const ref of [stuck, other]) await d.begin(ref);
+    await d.canceller.cancel(other, 'owner');
+    for (const ref of [stuck, other]) {
+      await books.fairQueue.retire({ ref, keptBytes: 1, usage: { total: 'unknown', attempts: {} } });
+    }
+    expect(await books.settlement.sweep(1, { olderThanMs: -60_000 })).toBe(1);
+    expect(await books.ledger.unsettled(-60_000, 10)).toEqual([stuck]);
+  });
+
   it('keeps the sums of a job that is gone, and nothing else of it', async () => {
     await using d = harness();
     const books = new Books(d, { ...d.limits, recordRetentionMs: 0, logRetentionMs: 0 });
@@ -213,6 +226,16 @@ describe.each(['server', 'cluster'])('the tokens of a day on a %s', (kind) => {
     // it may yet turn out to have used it
     expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 100 });
     while ((await books.catalogue.purgeExpired(10)) > 0);
+    expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 0 });
+  });
+
+  it('are not reserved for a job that has ended: nobody would give them back', async () => {
+    await using d = harness();
+    const books = new Books(d);
+    const { ref } = await asking(books, 100, 1_000);
+    await books.fairQueue.retire({ ref, keptBytes: 1, usage: reportOf({ 1: used(20, 5) }, 1) });
+    // a worker that does not know it yet
+    expect(await books.ledger.reserve(ref, 300)).toBe(true);
     expect(await books.ledger.today('t')).toEqual({ used: 25, reserved: 0 });
   });
 

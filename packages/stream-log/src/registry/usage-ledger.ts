@@ -93,6 +93,13 @@ export class UsageLedger {
     return (await this.redis.zrange(...range, 'BYSCORE', 'LIMIT', skip, limit)) as JobRef[];
   }
 
+  /** @returns how many of these jobs are unsettled */
+  async countUnsettled(refs: readonly JobRef[]): Promise<number> {
+    if (refs.length === 0) return 0;
+    const scores = await this.redis.zmscore(this.keys.unsettledJobs, ...refs);
+    return scores.filter((score) => score !== null).length;
+  }
+
   /** Removes a job from the unsettled ones: nothing more can be learned of it. */
   async giveUp(ref: JobRef): Promise<void> {
     await this.redis.zrem(this.keys.unsettledJobs, ref);

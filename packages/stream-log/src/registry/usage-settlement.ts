@@ -63,29 +63,27 @@ export class UsageSettlement {
     const waiting = new Set<string>();
     for (let settled = 0, left = 0; ; ) {
       const refs = await this.ledger.unsettled(olderThanMs, page, left);
-      const done = await Promise.all(refs.map((ref) => this.#settleUnless(waiting, ref)));
-      const count = done.filter(Boolean).length;
-      settled += count;
-      left += refs.length - count;
+      await Promise.all(refs.map((ref) => this.#settleUnless(waiting, ref)));
+      // what its record says may settle nothing: it must not come again in this sweep
+      const unsettled = await this.ledger.countUnsettled(refs);
+      settled += refs.length - unsettled;
+      left += unsettled;
       if (refs.length < page || signal?.aborted) return settled;
     }
   }
 
-  /** @param waiting tenants whose key could not be had in this sweep: it is not asked for again. May get another one
-   *  @returns whether the job is no longer unsettled */
-  async #settleUnless(waiting: Set<string>, ref: JobRef): Promise<boolean> {
+  /** @param waiting tenants whose key could not be had in this sweep: it is not asked for again. May get another one */
+  async #settleUnless(waiting: Set<string>, ref: JobRef): Promise<void> {
     const tenant = tenantOf(ref);
-    if (waiting.has(tenant)) return false;
+    if (waiting.has(tenant)) return;
     try {
       const job = await this.reader.outline(ref);
       // Redis has lost it, or it was erased: there is nothing to learn
       if (job === null) await this.ledger.giveUp(ref);
       else await this.settle(job);
-      return true;
     } catch (error) {
       if (!(error instanceof ContentUnreadable)) throw error;
       waiting.add(tenant);
-      return false;
     }
   }
 

@@ -3,21 +3,26 @@ import type { ContentCipher } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONTENT_CIPHER, LOGGER } from '../../tokens.ts';
 
+/** How often to look through the data keys where there is no other master key to move them from, milliseconds. */
+const LOOK_MS = 60_000;
+
 /** Moves the data keys of tenants to the master key that comes first in the settings. @see docs/encryption.md */
 @Injectable()
 export class MasterKeyRotation {
   /** what was logged of master keys: not again as long as it is so */
   #unused: readonly string[] = [];
   #missing: readonly string[] = [];
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** One pass. Says once of each other master key that it wraps nothing any more, which is when it may leave the settings. */
+  /** One pass, or with one master key alone one each minute, which finds out whether another is missing. Says once of each other master key that it wraps nothing any more, which is when it may leave the settings. */
   async run(signal: AbortSignal): Promise<void> {
-    if (!this.cipher.hasOldKeys) return;
+    if (!this.cipher.hasOldKeys && performance.now() - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = performance.now();
     const report = await this.cipher.rewrapAll(signal);
     if (report === null) return;
     const { rewrapped, current, unused, missing } = report;
