@@ -26,6 +26,11 @@ export class ContentCipher {
     return this.#seals;
   }
 
+  /** whether nothing is encrypted or decrypted yet: it is not known whether the master keys are the right ones */
+  get isShut(): boolean {
+    return this.#gate.isShut;
+  }
+
   /** @param place names where in the tenant's keys something is: content that is sealed for one place opens in no other */
   at(tenant: string, place: string): PlaceCipher {
     return new PlaceCipher(this.#keys, this.#seals, this.#gate, tenant, place);

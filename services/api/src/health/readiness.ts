@@ -1,12 +1,12 @@
-import type { KeySpace, RedisConnection, Subscribers } from '@millrace/stream-log';
+import type { ContentCipher, KeySpace, RedisConnection, Subscribers } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { KEYS, REDIS, SUBSCRIBERS } from '../tokens.ts';
+import { CONTENT_CIPHER, KEYS, REDIS, SUBSCRIBERS } from '../tokens.ts';
 
 /** How long Redis keeps the probe, milliseconds. */
 const PROBE_KEPT_MS = 10_000;
 
-/** Whether this node is ready for requests: Redis answers and accepts writes, subscriptions are confirmed, and the node is
- *  not stopping. */
+/** Whether this node is ready for requests: Redis answers and accepts writes, subscriptions are confirmed, the master keys
+ *  are those of what Redis holds, and the node is not stopping. */
 @Injectable()
 export class Readiness {
   readonly #drain = new AbortController();
@@ -16,6 +16,7 @@ export class Readiness {
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: KeySpace,
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
+    @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
   ) {}
 
   /** Aborts when this node begins to stop: requests that wait must be answered now. */
@@ -43,6 +44,7 @@ export class Readiness {
     const redis = await this.#redisObstacle();
     if (redis !== null) obstacles.push(redis);
     if (!this.subscribers.ready) obstacles.push('subscriptions');
+    if (this.cipher.isShut) obstacles.push('master-keys');
     return obstacles;
   }
 

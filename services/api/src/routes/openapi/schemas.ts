@@ -172,6 +172,6 @@ export const ready = z.object({ status: z.literal('ready') }).meta({ id: 'Ready'
 export const unready = z
   .object({
     status: z.literal('unready'),
-    obstacles: z.array(z.enum(['draining', 'redis', 'redis-writes', 'subscriptions'])),
+    obstacles: z.array(z.enum(['draining', 'redis', 'redis-writes', 'subscriptions', 'master-keys'])),
   })
   .meta({ id: 'Unready' });
