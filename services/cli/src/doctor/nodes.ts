@@ -55,7 +55,7 @@ function readinessOf(about: string, status: number, obstacles: unknown): Finding
 const REMEDIES: Readonly<Record<string, string>> = {
   redis: 'the node cannot reach its Redis: check its REDIS_URL',
   'redis-writes': 'its Redis is full or a replica: raise maxmemory, or point REDIS_URL at the primary',
-  'master-keys': 'its master keys are not those of what Redis holds, or are not checked yet: its log names the one that is missing',
+  'master-keys': 'its master keys are not those of what Redis holds, or not checked yet: see its log',
   subscriptions: 'the node has lost its subscriptions: look again in a few seconds, then see its log',
   draining: 'the node is stopping: nothing to mend',
 };
