@@ -40,6 +40,7 @@ export interface QuietJob {
   readonly pipeline: string;
   readonly model: string;
   readonly attempt: number;
+  readonly worker: string;
   readonly runningMs: number;
   readonly quietMs: number;
 }
@@ -57,7 +58,8 @@ export interface ServiceView {
   readonly total: Figures;
   readonly by: Readonly<Record<Dimension, readonly Row[]>>;
   readonly workers: readonly WorkerView[];
-  readonly nodes: readonly (Pick<WorkerView, 'id' | 'version' | 'host' | 'state' | 'startedAt'> & {
+  readonly nodes: readonly (Pick<WorkerView, 'id' | 'version' | 'host' | 'startedAt' | 'lastSeenAt'> & {
+    readonly state: 'running' | 'stopping';
     readonly streams: number;
   })[];
   readonly quiet: readonly QuietJob[];

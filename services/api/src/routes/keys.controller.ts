@@ -11,7 +11,7 @@ import { ZodPipe } from '../http/zod-pipe.ts';
 import { createKeySchema, credentialIdSchema } from './access-requests.ts';
 
 /** A key without its secret. Times: ISO 8601. */
-interface KeyView {
+export interface KeyView {
   readonly id: string;
   readonly tenant: string;
   readonly role: Role;

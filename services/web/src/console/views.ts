@@ -46,7 +46,7 @@ export interface JobInspection {
     readonly at: string;
     readonly action: string;
     readonly by: { readonly tenant: string; readonly role: string; readonly subject: string | null };
-    readonly details?: Readonly<Record<string, unknown>>;
+    readonly details?: Readonly<Record<string, unknown>> | undefined;
   }[];
   readonly traceUrl: string | null;
 }
