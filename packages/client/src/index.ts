@@ -27,7 +27,7 @@ export {
   RequestRefused,
   Unavailable,
 } from './errors.ts';
-export type { GetOptions, Job, JobReference, TextOptions } from './job.ts';
+export type { Job } from './job.ts';
 export type { JobErrorCode, JobEvent, JobEventData, JobEventType, Timings, Usage } from './job-event.ts';
 export type {
   ContentPart,
@@ -49,6 +49,7 @@ export type {
 export type { CreateOptions, Jobs } from './jobs.ts';
 export type { LimitedTenant, Limits, TenantLimits } from './limits.ts';
 export { Millrace, type MillraceOptions, openJobs } from './millrace.ts';
+export type { GetOptions, JobReference, PlainJob, TextOptions } from './plain-job.ts';
 export { newRequestId } from './request-id.ts';
 export type { Reconnection, WatchOptions } from './resumed-events.ts';
 export type { Thread, ThreadEvent, ThreadReference } from './thread.ts';

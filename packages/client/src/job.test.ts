@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { textOf } from './answer.ts';
 import { MillraceError } from './errors.ts';
-import type { JobReference } from './job.ts';
 import type { JobEvent } from './job-event.ts';
 import { Millrace, type MillraceOptions } from './millrace.ts';
+import type { JobReference } from './plain-job.ts';
 import { resetLog, wholeLog } from './testing/logs.ts';
 import { ScriptedServer } from './testing/scripted-server.ts';
 

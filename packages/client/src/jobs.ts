@@ -1,7 +1,8 @@
 import { Backoff, pause } from './backoff.ts';
 import { Connection } from './connection.ts';
-import { Job, type JobReference } from './job.ts';
+import type { Job } from './job.ts';
 import type { JobFilter, JobPage, JobView, NewJob } from './job-view.ts';
+import type { JobReference, JobStart, PlainJob } from './plain-job.ts';
 import { newRequestId } from './request-id.ts';
 import { type Link, transient, type WatchOptions } from './resumed-events.ts';
 import { type CallOptions, type Request, withQuery } from './transport.ts';
@@ -14,18 +15,22 @@ export interface CreateOptions extends WatchOptions {
 }
 
 /** The jobs of a service: `millrace.jobs`. */
-export class Jobs {
-  constructor(private readonly link: Link) {}
+export class Jobs<J extends PlainJob = Job> {
+  /** @param Handle what a page does not use of a job, it need not load */
+  constructor(
+    private readonly link: Link,
+    private readonly Handle: new (link: Link, start: JobStart) => J,
+  ) {}
 
   /** Creates a job and resolves as soon as it is accepted, with its stream open. A POST whose answer was lost is repeated with the
    *  same request id, so it cannot create two jobs.
    *  @throws MillraceError
    *  @throws the signal's reason */
-  create(job: NewJob, options: CreateOptions = {}): Promise<Job> {
+  create(job: NewJob, options: CreateOptions = {}): Promise<J> {
     return this.post(job, options, async (request, id) => {
       const first = await Connection.open(this.link.transport, request, this.link.silenceMs);
       // with an idempotency key, the job may be an older one with another id
-      return new Job(this.link, { id: first.requestId ?? id, lastEventId: null, first, watch: options });
+      return new this.Handle(this.link, { id: first.requestId ?? id, lastEventId: null, first, watch: options });
     });
   }
 
@@ -37,9 +42,9 @@ export class Jobs {
 
   /** A job that exists, no matter who created it. Nothing is sent until it is used.
    *  @param job its id, to read it from the beginning, or what its `toJSON` gave, to go on after the last event */
-  resume(job: string | JobReference, options: WatchOptions = {}): Job {
+  resume(job: string | JobReference, options: WatchOptions = {}): J {
     const { id, lastEventId } = typeof job === 'string' ? { id: job, lastEventId: null } : job;
-    return new Job(this.link, { id, lastEventId, watch: options });
+    return new this.Handle(this.link, { id, lastEventId, watch: options });
   }
 
   /** One page of the caller's jobs, newest first. */

@@ -1,7 +1,9 @@
 import type { RetryPolicy } from './backoff.ts';
+import { Job } from './job.ts';
 import type { Model, Pipeline } from './job-view.ts';
 import { Jobs } from './jobs.ts';
 import { Limits } from './limits.ts';
+import { PlainJob } from './plain-job.ts';
 import type { Link } from './resumed-events.ts';
 import { Threads } from './threads.ts';
 import { Tokens } from './tokens.ts';
@@ -14,11 +16,11 @@ export interface MillraceOptions extends TransportOptions, Partial<RetryPolicy> 
   readonly heartbeatMs?: number;
 }
 
-/** The jobs of a service and nothing else: for a page that asks and reads, less code than {@link Millrace}.
+/** The jobs of a service and nothing else: for a page that asks and reads text or events, less code than {@link Millrace}.
  *  @example
  *  const job = await openJobs().create({ query: 'Why is the sky blue?' }); */
-export function openJobs(options: MillraceOptions = {}): Jobs {
-  return new Jobs(linkTo(options));
+export function openJobs(options: MillraceOptions = {}): Jobs<PlainJob> {
+  return new Jobs(linkTo(options), PlainJob);
 }
 
 function linkTo(options: MillraceOptions): Link {
@@ -44,7 +46,7 @@ export class Millrace {
   constructor(options: MillraceOptions = {}) {
     const link = linkTo(options);
     this.transport = link.transport;
-    this.jobs = new Jobs(link);
+    this.jobs = new Jobs(link, Job);
     this.threads = new Threads(link, this.jobs);
     this.tokens = new Tokens(this.transport);
     this.limits = new Limits(this.transport);
