@@ -1,5 +1,5 @@
 /**
- * `npm run docs:screenshots`: takes the pictures of the page in `docs/images`, from a Millrace of its own with the simulated model.
+ * `npm run docs:screenshots`: takes the pictures of the page and the console in `docs/images`, from a Millrace of its own with the simulated model.
  * It needs a Chromium on this machine: `chromium` in the PATH, or CHROMIUM.
  */
 import { spawn } from 'node:child_process';
@@ -11,6 +11,10 @@ import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 import { freePort } from '../run/free-port.mjs';
 import { inProject } from '../setup/project.mjs';
+
+/** How long the console watches questions come in before its picture is taken. */
+const BUSY_SECONDS = 40;
+const QUESTIONS = ['Why is the sky blue?', 'How do I resume a stream?', 'Tell me a long story.'];
 
 const state = mkdtempSync(path.join(tmpdir(), 'millrace-screenshots-'));
 const port = await freePort();
@@ -61,6 +65,19 @@ async function takePictures(url) {
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Send decision' }).waitFor();
     await take(page, 'page-question');
+    await page.goto(`${url}/console`);
+    await page.getByRole('heading', { name: 'Now' }).waitFor();
+    // a minute's worth of work, so that the charts have something to show
+    for (let second = 0; second < BUSY_SECONDS; second += 1) {
+      const query = QUESTIONS[second % QUESTIONS.length];
+      await fetch(`${url}/jobs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      await page.waitForTimeout(1000);
+    }
+    await take(page, 'console-now');
   } finally {
     await browser.close();
   }
@@ -75,8 +92,8 @@ async function ask(page, question) {
 
 /** @param {import('playwright-core').Page} page @param {string} name */
 async function take(page, name) {
-  // a picture has no caret and no highlight of a pointer that happens to be there
+  // a picture has no caret, no highlight of a pointer that happens to be there, and no colour between light and dark
   await page.mouse.move(0, 0);
   await page.evaluate('document.activeElement?.blur()');
-  await page.screenshot({ path: inProject('docs', 'images', `${name}.png`), caret: 'hide' });
+  await page.screenshot({ path: inProject('docs', 'images', `${name}.png`), caret: 'hide', animations: 'disabled' });
 }
