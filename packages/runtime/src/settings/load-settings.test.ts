@@ -20,6 +20,11 @@ const schema = z
     MILLRACE_MAX_SECONDS: z.coerce.number().int().min(1).default(20),
     PORT: z.coerce.number().int().min(1).max(65_535).describe('Port to listen on'),
     OPENAI_API_KEY: z.string().startsWith('sk-').optional().describe('Key of the model provider'),
+    MILLRACE_CHECKPOINTS: z
+      .string()
+      .regex(/^(redis|postgres:.+)$/)
+      .default('redis'),
+    MILLRACE_CHECKPOINTS_KEPT: z.coerce.number().int().default(100),
     MILLRACE_ORIGINS: z
       .string()
       .transform((list) => list.split(','))
@@ -81,6 +86,12 @@ describe('loadSettings', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('never shows the password of the database of checkpoints', () => {
+    const message = failure({ PORT: '1', MILLRACE_CHECKPOINTS: 'postgress://me:hunter2@host/db' });
+    expect(message).toContain('MILLRACE_CHECKPOINTS');
+    expect(message).not.toContain('hunter2');
+  });
+
   it('checks a rule over several variables together with what else is wrong', () => {
     const message = failure({ MILLRACE_MAX_SECONDS: '5' });
     expect(message).toContain('MILLRACE_MAX_SECONDS: must be at least MILLRACE_MIN_SECONDS');
@@ -99,6 +110,13 @@ describe('a secret in a file', () => {
   it('is read without the line end that editors add', () => {
     const settings = loadSettings(schema, { PORT: '1', OPENAI_API_KEY_FILE: file('key', ' sk-from-a-file\n') });
     expect(settings.OPENAI_API_KEY).toBe('sk-from-a-file');
+  });
+
+  it('is also the URL of the database of checkpoints, but no number about them', () => {
+    const url = 'postgres://me:hunter2@host/db';
+    const settings = loadSettings(schema, { PORT: '1', MILLRACE_CHECKPOINTS_FILE: file('database', url) });
+    expect(settings.MILLRACE_CHECKPOINTS).toBe(url);
+    expect(failure({ PORT: '1', MILLRACE_CHECKPOINTS_KEPT: 'many' })).toContain('"many"');
   });
 
   it('is refused beside the variable, where the file cannot be read or is empty, and never shown', () => {
