@@ -76,11 +76,11 @@ async function ensurePrograms() {
   return { redis, nginx };
 }
 
-/** Installs what the examples and the documentation's site need, each from its own lock file. */
+/** Installs what the examples, the documentation's site and the check of the Helm chart need, each from its own lock file. */
 async function ensureExamples() {
   const outcomes = new Set();
   const examples = ['agents', 'chat-express', 'chat-nextjs', 'chat-react'].map((name) => `examples/${name}`);
-  for (const folder of [...examples, 'docs/site']) {
+  for (const folder of [...examples, 'docs/site', 'infra/helm']) {
     const { outcome } = await ensureAllDependencies(inProject(folder));
     outcomes.add(outcome);
   }

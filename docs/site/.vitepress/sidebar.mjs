@@ -27,6 +27,7 @@ export const sidebarPages = [
     text: 'Run',
     pages: [
       ['docs/operations.md', 'Deploying'],
+      'docs/kubernetes.md',
       'docs/proxies.md',
       'docs/redis.md',
       'docs/access.md',
