@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, startNginx, startRedis, type TestNginx } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { MillraceCommand } from './millrace-command.ts';
+import { OtherProxy } from './other-proxy.ts';
 import { SystemHarness } from './system-harness.ts';
 
 interface Finding {
@@ -43,6 +47,37 @@ async function nginxWith(location: string, http = ''): Promise<TestNginx> {
     server { listen 127.0.0.1:${port}; location / { proxy_pass ${system.node(0)}; proxy_set_header Host $http_host; ${location} } } }`;
   return parts.use(await startNginx({ files: { 'nginx.conf': conf }, port }));
 }
+
+/** A Caddy or an HAProxy before the node with this file, in which LISTEN and NODE are where it listens and whom it asks. */
+async function otherProxy(program: 'caddy' | 'haproxy', config: string): Promise<OtherProxy> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-doctor-'));
+  parts.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'config');
+  await writeFile(file, config);
+  const envFor = (port: number) => ({ LISTEN: `127.0.0.1:${port}`, NODE: new URL(system.node(0)).host });
+  return parts.use(await OtherProxy.start({ program, config: file, envFor }));
+}
+
+const caddyWith = (lines: string) => `{
+  admin off
+}
+http://{$LISTEN} {
+  reverse_proxy {$NODE} {
+    ${lines}
+  }
+}
+`;
+
+const haproxyWith = (timeOut: string) => `
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 1h
+  timeout server ${timeOut}
+listen front
+  bind "$LISTEN"
+  server node "$NODE"
+`;
 
 async function withRedis(url: string, work: (client: Redis) => Promise<unknown>): Promise<void> {
   const client = new Redis(url);
@@ -93,6 +128,28 @@ describe('a proxy', () => {
       const { code, wrong } = await doctor(url);
       expect({ code, abouts: wrong.map(({ about }) => about) }).toEqual({ code: 1, abouts });
       expect(wrong.map(({ remedy }) => remedy).join('\n')).toContain(remedy);
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each([
+    ['Caddy', 'collects streams', 'caddy', caddyWith('buffer_responses'), 'proxy: buffering', 'no response_buffers'],
+    [
+      'Caddy',
+      'cuts what is quiet',
+      'caddy',
+      caddyWith('transport http {\n read_timeout 1s\n}'),
+      'proxy: time-outs',
+      'read_timeout 1h',
+    ],
+    ['HAProxy', 'cuts what is quiet', 'haproxy', haproxyWith('1s'), 'proxy: time-outs', 'timeout server 1h'],
+  ] as const)(
+    'a %s that %s is found, too',
+    async (_, __, program, config, about, remedy) => {
+      const { url } = await otherProxy(program, config);
+      const { code, wrong } = await doctor(url);
+      expect({ code, abouts: wrong.map((finding) => finding.about) }).toEqual({ code: 1, abouts: [about] });
+      expect(wrong[0]?.remedy).toContain(remedy);
     },
     TIMEOUT_MS,
   );

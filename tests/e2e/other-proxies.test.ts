@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Child, eventually, freePort, readSse } from '@millrace/testing';
+import { readSse } from '@millrace/testing';
 import { MillraceCommand } from './millrace-command.ts';
+import { OtherProxy } from './other-proxy.ts';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const CADDY = fileURLToPath(new URL('../../infra/caddy/Caddyfile', import.meta.url));
@@ -16,78 +14,46 @@ const TIMEOUT_MS = 90_000;
 
 const parts = new AsyncDisposableStack();
 let system: SystemHarness;
-let home: string;
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'millrace-proxies-'));
-  parts.defer(() => rm(home, { recursive: true, force: true }));
   system = parts.use(await SystemHarness.start({ env: { MILLRACE_HEARTBEAT_MS: '2000' } }));
 }, TIMEOUT_MS);
 afterAll(() => parts.disposeAsync());
 
-/** Starts a proxy before both nodes, and waits until it reaches one.
- *  @returns its URL */
-async function start(
-  command: string,
-  args: readonly string[],
-  envFor: (port: number) => Record<string, string>,
-): Promise<string> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const child = await Child.start({
-    ...{ command, args },
-    env: {
-      PATH: `${process.env['PATH']}:/usr/sbin`,
-      HOME: home,
-      XDG_DATA_HOME: home,
-      XDG_CONFIG_HOME: home,
-      ...envFor(port),
-    },
-  });
-  parts.defer(async () => void (await child.kill()));
-  await eventually(
-    async () => {
-      if (!child.running) throw new Error(`${command} has ended:\n${child.lines.join('\n')}`);
-      return (await fetch(`${url}/readyz`).catch(() => null))?.status === 200;
-    },
-    { timeoutMs: 30_000 },
-  );
-  return url;
-}
-
-const caddy = (config: string, envFor: (port: number) => Record<string, string>) =>
-  start('caddy', ['run', '--adapter', 'caddyfile', '--config', config], envFor);
 const node = (index: number) => new URL(system.node(index)).host;
 
 describe.each([
   {
     name: 'Caddy, as infra/ has it',
-    begin: () =>
-      caddy(CADDY, (port) => ({
-        MILLRACE_SITE: `http://127.0.0.1:${port}`,
-        MILLRACE_API_NODES: `${node(0)} ${node(1)}`,
-      })),
+    program: 'caddy' as const,
+    config: CADDY,
+    envFor: (port: number) => ({
+      MILLRACE_SITE: `http://127.0.0.1:${port}`,
+      MILLRACE_API_NODES: `${node(0)} ${node(1)}`,
+    }),
   },
   {
     name: 'Caddy, as examples/compose-caddy has it',
-    begin: () =>
-      caddy(CADDY_OF_COMPOSE, (port) => ({
-        MILLRACE_SITE: `http://127.0.0.1:${port}`,
-        // an address stands for a name that leads to it; of a name, every node has the same port
-        MILLRACE_API: new URL(system.node(0)).hostname,
-        MILLRACE_API_PORT: new URL(system.node(0)).port,
-      })),
+    program: 'caddy' as const,
+    config: CADDY_OF_COMPOSE,
+    envFor: (port: number) => ({
+      MILLRACE_SITE: `http://127.0.0.1:${port}`,
+      // an address stands for a name that leads to it; all nodes of a name have the same port
+      MILLRACE_API: new URL(system.node(0)).hostname,
+      MILLRACE_API_PORT: new URL(system.node(0)).port,
+    }),
   },
   {
     name: 'HAProxy, as infra/ has it',
-    begin: () =>
-      start('haproxy', ['-db', '-f', HAPROXY], (port) => ({
-        ...{ MILLRACE_LISTEN: `127.0.0.1:${port}`, MILLRACE_NODE_1: node(0), MILLRACE_NODE_2: node(1) },
-      })),
+    program: 'haproxy' as const,
+    config: HAPROXY,
+    envFor: (port: number) => ({
+      ...{ MILLRACE_LISTEN: `127.0.0.1:${port}`, MILLRACE_NODE_1: node(0), MILLRACE_NODE_2: node(1) },
+    }),
   },
-])('behind $name', ({ name, begin }) => {
+])('behind $name', ({ name, ...proxy }) => {
   let url: string;
   beforeAll(async () => {
-    url = await begin();
+    url = parts.use(await OtherProxy.start(proxy)).url;
   }, TIMEOUT_MS);
 
   it('each token arrives when the model sends it', async () => {

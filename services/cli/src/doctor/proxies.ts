@@ -22,7 +22,8 @@ const REMEDIES: Record<Exclude<ProxyName, 'unknown'>, Record<Ill, string>> = {
     'time-out': 'proxy_read_timeout 1h;\nproxy_send_timeout 1h;',
   },
   Caddy: {
-    buffering: 'reverse_proxy … {\n  flush_interval -1\n}',
+    buffering:
+      'reverse_proxy … {\n  flush_interval -1            # and no response_buffers, in Caddy 2.6 buffer_responses\n}',
     version: 'reverse_proxy … {\n  transport http {\n    versions 1.1\n  }\n}',
     compression: 'encode {\n  match {\n    not header Content-Type text/event-stream*\n  }\n}',
     'time-out': 'reverse_proxy … {\n  transport http {\n    read_timeout 1h\n  }\n}',
