@@ -21,7 +21,18 @@ await runScript(async () => {
     },
   });
   await step('dependencies', () => ensureAllDependencies(folder));
-  const { build, serve } = await import(inProject('docs/site/node_modules/vitepress/dist/node/index.js'));
+  const { build } = await import(inProject('docs/site/node_modules/vitepress/dist/node/index.js'));
   await build(folder, { base: values.base });
-  if (values.serve) await serve({ root: folder, base: values.base, port: Number(values.port) });
+  if (!values.serve) return;
+  // not VitePress's own server: it compresses mermaid's 5 MB with Brotli before it sends the first byte, which takes 10 s and more
+  const { preview } = await import(inProject('docs/site/node_modules/vite/dist/node/index.js'));
+  await preview({
+    root: folder,
+    base: values.base,
+    configFile: false,
+    appType: 'mpa',
+    build: { outDir: 'dist' },
+    preview: { port: Number(values.port), strictPort: true },
+  });
+  console.log(`the site is at http://localhost:${values.port}${values.base}`);
 });

@@ -1,3 +1,5 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Child, freePort } from '@millrace/testing';
@@ -54,6 +56,26 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
     expect(await (await page.request.get(new URL(source ?? '', url).href)).text()).toContain('Last-Event-ID');
   });
 
+  it('draws its diagrams', async () => {
+    await page.goto(`${url}/docs/resume`);
+    const diagrams = page.locator('.mermaid-picture');
+    expect(await diagrams.count()).toBe(2);
+    for (const diagram of await diagrams.all()) await diagram.locator('svg[aria-roledescription="sequence"]').waitFor();
+  });
+
+  it('has no address outside its base, and a file for each inside', () => {
+    const dist = join(ROOT, 'docs/site/dist');
+    const pages = globSync('**/*.html', { cwd: dist });
+    expect(pages.length).toBeGreaterThan(50);
+    const wrong = pages.flatMap((file) =>
+      [...readFileSync(join(dist, file), 'utf8').matchAll(/ (?:href|src)="(\/[^"#?]*)/g)]
+        .map(([, address = '']) => address)
+        .filter((address) => !isInSite(dist, address))
+        .map((address) => `${file}: ${address}`),
+    );
+    expect([...new Set(wrong)]).toEqual([]);
+  });
+
   it('finds a page by a word of its text', async () => {
     await page.goto(`${url}/`);
     await page.getByRole('button', { name: 'Search' }).click();
@@ -62,3 +84,9 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
     await heading('Behind a proxy');
   });
 });
+
+/** Whether an address, which begins at the host's root, leads to a file of the site. */
+function isInSite(dist: string, address: string): boolean {
+  const [, path] = /^\/manual\/(.*)/.exec(decodeURI(address)) ?? [];
+  return path !== undefined && ['', '.html', 'index.html'].some((end) => existsSync(join(dist, path + end)));
+}
