@@ -1,18 +1,34 @@
 /**
  * Completes the lock files for every platform. npm leaves out an optional package that it could not fetch or had no
  * use for on the machine where the lock was written (npm/cli#4828), and `npm ci` then refuses the lock, there or elsewhere.
- * Packages like @swc/core name one optional package per platform, always by exact version: that is all a lock needs.
+ * Packages like @swc/core name one optional package per platform, always by exact version. What such a package must hash to
+ * comes from the registry: an entry without it would be installed whatever it holds.
  *
  *   npm run lock:complete     after adding a dependency
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runScript } from './problem.mjs';
 import { inProject } from './project.mjs';
+import { runCommand } from './run-command.mjs';
+
+/** Every lock file of the project. */
+export const lockFiles = [
+  'package-lock.json',
+  'bench/src/peers/langgraph/package-lock.json',
+  'docs/site/package-lock.json',
+  'examples/agents/package-lock.json',
+  'examples/chat-express/package-lock.json',
+  'examples/chat-nextjs/package-lock.json',
+  'examples/chat-react/package-lock.json',
+  'infra/helm/package-lock.json',
+];
 
 /**
  * The part of a lock's entry that matters here.
- * @typedef {{ version?: string, optionalDependencies?: Record<string, string>, [field: string]: unknown }} LockEntry
+ * @typedef {{ name?: string, version?: string, integrity?: string, link?: boolean, inBundle?: boolean, optionalDependencies?: Record<string, string>, [field: string]: unknown }} LockEntry
  */
 
 const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
@@ -68,25 +84,68 @@ function isLocked(packages, parent, name) {
   );
 }
 
+/**
+ * The packages of a registry that a lock would install whatever they hold.
+ * @param {Record<string, LockEntry>} packages
+ * @returns {Map<string, string>} location → `name@version`
+ */
+export function withoutIntegrity(packages) {
+  const found = Object.entries(packages).filter(
+    ([location, { integrity, link, inBundle }]) =>
+      location.includes('node_modules/') && integrity === undefined && !link && !inBundle,
+  );
+  return new Map(found.map(([location, { name, version }]) => [location, `${name ?? nameAt(location)}@${version}`]));
+}
+
+/** @param {string} location */
+const nameAt = (location) => location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);
+
+/**
+ * Lets npm write a lock for packages of any platform, and reads the hashes from it. What the registry does not have is left out.
+ * @param {readonly string[]} wanted `name@version`
+ * @returns {Promise<Map<string, string>>} `name@version` → its hash
+ */
+async function integrityOf(wanted) {
+  if (wanted.length === 0) return new Map();
+  const folder = mkdtempSync(path.join(tmpdir(), 'millrace-lock-'));
+  try {
+    const optionalDependencies = Object.fromEntries(wanted.map((each, index) => [`p${index}`, `npm:${each}`]));
+    writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, optionalDependencies }));
+    // forced, since they are for other platforms
+    const args = ['install', '--package-lock-only', '--ignore-scripts', '--force', '--no-audit', '--no-fund'];
+    await runCommand('npm', args, { cwd: folder, quiet: true });
+    const { packages } = JSON.parse(readFileSync(path.join(folder, 'package-lock.json'), 'utf8'));
+    const hashes = new Map();
+    for (const [index, each] of wanted.entries()) {
+      const { integrity } = packages[`node_modules/p${index}`] ?? {};
+      if (integrity !== undefined) hashes.set(each, integrity);
+    }
+    return hashes;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 /** @param {LockEntry} entry */
 const definedOnly = (entry) => Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await runScript(async () => {
-    for (const name of [
-      'package-lock.json',
-      'bench/src/peers/langgraph/package-lock.json',
-      'docs/site/package-lock.json',
-      'examples/agents/package-lock.json',
-      'examples/chat-express/package-lock.json',
-      'examples/chat-nextjs/package-lock.json',
-      'examples/chat-react/package-lock.json',
-    ]) {
+    for (const name of lockFiles) {
       const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
       const missing = missingPlatforms(lock.packages);
-      const sorted = Object.entries({ ...lock.packages, ...missing }).sort(([a], [b]) => a.localeCompare(b, 'en'));
+      const all = { ...lock.packages, ...missing };
+      const bare = withoutIntegrity(all);
+      const hashes = await integrityOf([...new Set(bare.values())]);
+      for (const [location, each] of bare) {
+        const { version, ...rest } = all[location];
+        all[location] = definedOnly({ version, integrity: hashes.get(each), ...rest });
+      }
+      const sorted = Object.entries(all).sort(([a], [b]) => a.localeCompare(b, 'en'));
       writeFileSync(inProject(name), `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
-      console.log(`${name}: ${Object.keys(missing).length} platform packages added`);
+      console.log(
+        `${name}: ${Object.keys(missing).length} platform packages added, ${hashes.size} hashes of ${bare.size}`,
+      );
     }
   });
 }

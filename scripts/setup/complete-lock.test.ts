@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { missingPlatforms, platformOf } from './complete-lock.mjs';
+import { lockFiles, missingPlatforms, platformOf, withoutIntegrity } from './complete-lock.mjs';
 import { inProject } from './project.mjs';
 
 describe('platformOf', () => {
@@ -34,4 +34,28 @@ describe('missingPlatforms', () => {
       expect(missingPlatforms(lock.packages)).toEqual({});
     },
   );
+});
+
+describe('withoutIntegrity', () => {
+  it('names what would be installed whatever it holds, and nothing of our own', () => {
+    const packages = {
+      '': {},
+      'packages/own': { version: '1.0.0' },
+      'node_modules/own': { link: true },
+      'node_modules/a': { version: '1.0.0', integrity: 'sha512-x' },
+      'node_modules/a/node_modules/@b/c': { version: '2.0.0' },
+      'node_modules/alias': { name: 'd', version: '3.0.0' },
+      'node_modules/a/node_modules/e': { version: '4.0.0', inBundle: true },
+    };
+    expect([...withoutIntegrity(packages).values()]).toEqual(['@b/c@2.0.0', 'd@3.0.0']);
+  });
+
+  // a name that lefthook gives, and that the registry did not have: `npm run lock:complete` adds the hash once it does
+  const NOT_HAD = ['lefthook-android-arm64@2.2.2'];
+
+  it.each(lockFiles)('finds nothing in %s', (name) => {
+    const lock = JSON.parse(readFileSync(inProject(name), 'utf8'));
+    const bare = [...withoutIntegrity(lock.packages).values()];
+    expect(bare.filter((each) => !NOT_HAD.includes(each))).toEqual([]);
+  });
 });
