@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Proves on a real engine what docker-compose.yml promises: nobody gets in from the network without keys, Redis keeps its
 # password, an answer streams through nginx, nginx finds new API nodes without a restart, and a stream whose node is killed
-# continues elsewhere without gap or repeat. Then, of examples/compose-caddy, that answers stream through Caddy while nodes
-# come and go. Needs docker compose, curl and node; where caddy:2 cannot be pulled, also caddy.
+# continues elsewhere without gap or repeat. The images are small, and hold no more than they need. Then, of
+# examples/compose-caddy, that answers stream through Caddy while nodes come and go. Needs docker compose, curl and node;
+# where caddy:2 cannot be pulled, also caddy.
 # Uses its own project name and port, and takes everything down again.
 #
 #   infra/verify-compose.sh          builds the images first; NODE_IMAGE, REDIS_IMAGE, NGINX_IMAGE, CADDY_IMAGE name other bases
@@ -20,6 +21,7 @@ unset OPENAI_API_KEY OPENAI_BASE_URL MILLRACE_MODEL MILLRACE_API_KEYS MILLRACE_A
 REDIS_PASSWORD=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 export REDIS_PASSWORD
 base=http://127.0.0.1:$PORT
+max_image_bytes=200000000
 work=$(mktemp -d)
 
 compose() { docker compose --file "$file" --project-name "$project" "$@"; }
@@ -50,6 +52,20 @@ verify_nginx() {
     say "building and starting"
     compose build --quiet || fail "the images do not build"
     compose up --detach --wait --wait-timeout 120 >"$work/up.log" 2>&1 || { cat "$work/up.log"; fail "not healthy"; }
+
+    say "images are small, and hold Node, a shell and no other program"
+    for image in api worker model; do
+        bytes=$(docker image inspect --format '{{.Size}}' "millrace-$image")
+        [ "$bytes" -le "$max_image_bytes" ] || fail "millrace-$image has $((bytes / 1000000)) MB"
+        docker run --rm --read-only --network none --entrypoint node "millrace-$image" -e '
+          const { readdirSync, readFileSync } = require("node:fs");
+          const programs = ["/usr/local/bin", "/usr/bin"].flatMap((folder) => readdirSync(folder)).join();
+          const { bomFormat, components } = JSON.parse(readFileSync("/app/sbom.cdx.json", "utf8"));
+          if (process.getuid() === 0) throw new Error("it runs as root");
+          if (programs !== "node,dash,sh") throw new Error(programs);
+          if (bomFormat !== "CycloneDX" || components.length === 0) throw new Error("no bill of materials");' || fail "millrace-$image"
+        say "millrace-$image: $((bytes / 1000000)) MB"
+    done
 
     say "without keys the API does not start beyond loopback"
     status=0

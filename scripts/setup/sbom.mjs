@@ -9,7 +9,7 @@
  * gets a copy of the manifests that knows of none.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -20,9 +20,11 @@ try {
   for (const [location, entry] of Object.entries(lock.packages)) {
     if (location.includes('node_modules/')) continue;
     delete entry.devDependencies;
-    const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(path.join(location, 'package.json'), 'utf8'));
+    const file = path.join(location, 'package.json');
+    if (!existsSync(file)) continue; // an image is built without the benchmark
+    const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(file, 'utf8'));
     mkdirSync(path.join(folder, location), { recursive: true });
-    writeFileSync(path.join(folder, location, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(path.join(folder, file), JSON.stringify(manifest));
   }
   writeFileSync(path.join(folder, 'package-lock.json'), JSON.stringify(lock));
   const args = [
