@@ -25,9 +25,10 @@ export function redisAcl({ keyPrefix, passwords }) {
     throw new RangeError(`a key prefix has letters, digits, ":", "_" and "-" only: ${keyPrefix}`);
   // Redis knows neither comments nor continued lines
   const lines = readFileSync(TEMPLATE, 'utf8')
-    .replaceAll(/^\s*#.*\n/gm, '')
-    .replaceAll(/\n\s+/g, (gap) => (gap.endsWith(' ') ? ' ' : '\n'));
-  return fillIn(lines.trimStart(), {
+    .split('\n')
+    .filter((line) => line !== '' && !line.trimStart().startsWith('#'));
+  const users = lines.map((line) => (line.startsWith(' ') ? ` ${line.trim()}` : `\n${line}`)).join('');
+  return fillIn(`${users.trimStart()}\n`, {
     P: keyPrefix,
     ADMIN_SHA256: digest(passwords.admin),
     API_SHA256: digest(passwords.api),
