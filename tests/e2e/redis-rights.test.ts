@@ -55,7 +55,8 @@ describe('a user of Redis', () => {
   it.each(SERVICES)('%s sees, changes and disturbs nothing of the server', async (name) => {
     const refused: [string, ...string[]][] = [
       ['KEYS', '*'],
-      ['SCAN', '0'],
+      // the API looks for what an erased tenant has left: it may read names, not what they hold
+      ...(name === 'api' ? [] : ([['SCAN', '0']] satisfies [string, string][])),
       ['RANDOMKEY'],
       ['DBSIZE'],
       ['CONFIG', 'GET', '*'],

@@ -11,7 +11,7 @@ export type ScriptTable<Name extends string> = Readonly<Record<Name, readonly [k
 
 /** Told how long a call took, from sending to its reply, failed ones too.
  *  @param script its name, after that of its folder unless it is a job's or the registry's */
-export type ScriptObserver = (script: string, durationMs: number) => void;
+type ScriptObserver = (script: string, durationMs: number) => void;
 
 /** Who is told, by connection. In an object, because scripts are defined before and after. */
 const observed = new WeakMap<RedisConnection, { observer: ScriptObserver | null }>();

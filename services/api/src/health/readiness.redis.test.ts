@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it } from '@jest/globals';
+import { it } from '@jest/globals';
 import { eventually, startFaultProxy, startRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { ApiHarness } from '../testing/api-harness.ts';
