@@ -2,13 +2,10 @@ import type { Logger } from '@millrace/runtime';
 import type { ProcessReports, Survey } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
-import { withPatience } from '../quota/patience.ts';
 import { LOGGER, PROCESS_REPORTS } from '../tokens.ts';
 
 /** For how long a survey stands, milliseconds: many scrapers cost no more than one. */
 const FRESH_MS = 1_000;
-/** How long a scrape waits for Redis, milliseconds. */
-const PATIENCE_MS = 2_000;
 
 /** Metrics of the whole service, read when somebody asks. Every node tells the same: the highest counts, not the sum. */
 @Injectable()
@@ -58,7 +55,7 @@ export class ServiceMetrics {
 
   async #read(): Promise<string> {
     try {
-      this.#set(await withPatience(this.reports.survey({ watches: false }), PATIENCE_MS));
+      this.#set(await this.reports.survey({ watches: false }));
     } catch (error) {
       this.logger.debug({ err: error }, 'service not surveyed');
       return '';

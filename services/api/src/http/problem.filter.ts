@@ -1,11 +1,11 @@
 import type { Logger } from '@millrace/runtime';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Metrics } from '../health/metrics.ts';
 import { LOGGER } from '../tokens.ts';
 import { errorAnswer } from './error-forms.ts';
 import { hasMadeJob } from './job-made.ts';
 import type { Problem } from './problem.ts';
+import { noteRefusal } from './refusals.ts';
 import { requestIdOf } from './request-id.ts';
 import { toProblem } from './to-problem.ts';
 
@@ -13,10 +13,7 @@ import { toProblem } from './to-problem.ts';
  *  path is another one's. @see PROTOCOL.md §7 */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(
-    @Inject(LOGGER) private readonly logger: Logger,
-    @Inject(Metrics) private readonly metrics: Metrics,
-  ) {}
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -24,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = toProblem(error);
     const request = http.getRequest<FastifyRequest>();
     const requestId = requestIdOf(request, reply);
-    this.metrics.answeredWith(problem.code);
+    noteRefusal(request, problem.code);
     if (problem.status >= 500) this.#log(problem, requestId, error);
     if (reply.raw.headersSent) {
       // the status is out already: a broken body makes the client reconnect
