@@ -43,12 +43,13 @@ console.log(renderToString(createElement(MillraceProvider, { client: new Millrac
 
 /** A program in TypeScript that has none of our settings: its types come from the package alone. */
 const TYPED = `
-import { type Job, Millrace, openJobs } from '@millrace/client';
+import { type Job, Millrace, openJobs, type PlainJob } from '@millrace/client';
 import { type ConversationSnapshot, createConversation } from '@millrace/client/conversation';
 import { useThread } from '@millrace/client/react';
 const { messages }: ConversationSnapshot = createConversation(new Millrace()).getSnapshot();
 export const first: string | undefined = messages[0]?.id;
-export const job: Promise<Job> = openJobs().create({ query: 'Why?' });
+export const job: Promise<Job> = new Millrace().jobs.create({ query: 'Why?' });
+export const plain: Promise<PlainJob> = openJobs().create({ query: 'Why?' });
 export const hook: (id?: string) => { readonly activity: string } = useThread;
 // @ts-expect-error a question is a text
 openJobs().create({ query: 1 });
