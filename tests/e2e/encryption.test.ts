@@ -107,7 +107,7 @@ describe.each(['one server', 'a cluster'])('encryption at rest on %s', (place) =
       ear.on('pmessage', (_pattern, channel: string, message: string) => published.push(`${channel} ${message}`));
       await ear.psubscribe('*');
     }
-  }, 120_000);
+  }, 300_000);
   afterAll(() => parts?.disposeAsync());
 
   async function remains(): Promise<string[]> {
