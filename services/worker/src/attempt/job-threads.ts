@@ -15,6 +15,7 @@ import {
   type Begun,
   ContentUnreadable,
   type FairQueue,
+  isFinished,
   type JobCanceller,
   type JobOutline,
   type JobReader,
@@ -125,6 +126,11 @@ export class JobThreads {
           undoes: isAgent ? request.undoes : undefined,
         });
     if (claimed.kind !== 'claimed') return claimed.kind;
+    if (isPrivate && (await this.#hasEnded(ref))) {
+      // whoever ended it, or erased it, found no thread of its own, which this attempt has made only now
+      await this.leave(ref, thread, { isPrivate });
+      return 'not-active';
+    }
     const headNow = () => savers.headOf(thread);
     return {
       lease,
@@ -185,6 +191,11 @@ export class JobThreads {
   /** How many messages a thread and a conversation begin with in common. Only the active job changes them. */
   async #agreement(thread: ThreadRef, conversation: readonly Message[]): Promise<number> {
     return agreement(await this.ports.threads.messages(thread, { from: 0, limit: conversation.length }), conversation);
+  }
+
+  async #hasEnded(ref: JobRef): Promise<boolean> {
+    const job = await this.ports.reader.outline(ref);
+    return job === null || isFinished(job.status);
   }
 
   #isAgent(pipeline: string): boolean {
