@@ -45,7 +45,7 @@ export {
 } from './redis/define-scripts.ts';
 export { KeySpace } from './redis/keys.ts';
 export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
-export { scriptsOf } from './redis/scripts.ts';
+export { type RunScript, scriptsOf } from './redis/scripts.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
@@ -74,7 +74,7 @@ export {
   quantileOf,
   type Share,
 } from './survey/process-report.ts';
-export { type OpenJobs, ProcessReports, type SeenProcess, type Survey } from './survey/process-reports.ts';
+export { loadOf, type OpenJobs, ProcessReports, type SeenProcess, type Survey } from './survey/process-reports.ts';
 export { type NodeReaders, ReaderCensus } from './survey/reader-census.ts';
 export { type Present, RecentActivity } from './survey/recent-activity.ts';
 export { Reporter } from './survey/reporter.ts';

@@ -54,6 +54,28 @@ export interface Survey {
   readonly oldest: readonly JobRef[];
 }
 
+/** What there is to do, and room to do it. */
+interface Load {
+  readonly queued: number;
+  readonly active: number;
+  /** how long the first of the queued jobs has waited, of the {@link MAX_COUNTED} oldest open ones, milliseconds; null: none waits */
+  readonly oldestWaitMs: number | null;
+  /** jobs that the running workers may run at a time, and those that all workers run */
+  readonly slots: { readonly all: number; readonly running: number };
+}
+
+/** The load of the whole service, as a survey found it. */
+export function loadOf({ open, queued, processes, tenants }: Survey): Load {
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
+  const workers = processes.filter(({ kind, state }) => kind === 'worker' && state === 'running');
+  const waits = tenants.flatMap(({ oldestWaitMs }) => oldestWaitMs ?? []);
+  return {
+    ...{ queued, active: Math.max(0, open - queued) },
+    oldestWaitMs: waits.length > 0 ? Math.max(...waits) : null,
+    slots: { all: sum(workers.map(({ slots }) => slots)), running: sum(processes.map(({ total }) => total.running)) },
+  };
+}
+
 /** What all processes tell of themselves, in Redis, so that any node shows the whole service. */
 export class ProcessReports {
   /** How often a process reports, milliseconds. */

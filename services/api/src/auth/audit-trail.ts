@@ -1,5 +1,5 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
-import { type KeySpace, type RedisConnection, scriptsOf } from '@millrace/stream-log';
+import { type KeySpace, type RedisConnection, type RunScript, scriptsOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { KEYS, REDIS } from '../tokens.ts';
 
@@ -12,16 +12,20 @@ const KEPT_SECONDS = 7 * 24 * 3_600;
  *  this is not: what cannot be written is left out. */
 @Injectable()
 export class AuditTrail<Entry extends object> {
+  readonly #run: RunScript;
+
   constructor(
     @Inject(REDIS) private readonly redis: RedisConnection,
     @Inject(KEYS) private readonly keys: Pick<KeySpace, 'auditTrail' | 'jobsOf'>,
-  ) {}
+  ) {
+    this.#run = scriptsOf(redis);
+  }
 
   /** @param job that the entry names: if it is not listed, it was erased meanwhile, and nothing of it is kept */
   async add(entry: Entry, job: JobRef | null = null): Promise<void> {
     const line = JSON.stringify({ at: new Date().toISOString(), ...entry });
     const keys = [this.keys.auditTrail, this.keys.jobsOf(job === null ? '' : tenantOf(job))];
-    await scriptsOf(this.redis)('note', keys, [line, job ?? '', MAX_ENTRIES, KEPT_SECONDS]);
+    await this.#run('note', keys, [line, job ?? '', MAX_ENTRIES, KEPT_SECONDS]);
   }
 
   /** Removes entries that were kept for their time. */

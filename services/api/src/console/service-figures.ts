@@ -4,6 +4,7 @@ import {
   DIMENSIONS,
   type Dimension,
   type JobReader,
+  loadOf,
   NO_SHARE,
   type OpenJobs,
   type ProcessReports,
@@ -125,22 +126,17 @@ export class ServiceFigures {
 }
 
 function viewOf(
-  { at, queued, open, processes, tenants }: Survey,
+  survey: Survey,
   { paused, traits }: { paused: boolean; traits: ReadonlyMap<JobRef, Traits> },
 ): ServiceView {
+  const { at, processes, tenants } = survey;
+  const { slots, ...queue } = loadOf(survey);
   const workers = processes.filter(({ kind }) => kind === 'worker');
   const total = processes.reduce((sum, { total: share }) => addedShares(sum, share), NO_SHARE);
-  const slots = workers.filter(({ state }) => state === 'running').reduce((sum, worker) => sum + worker.slots, 0);
-  const waits = tenants.flatMap(({ oldestWaitMs }) => oldestWaitMs ?? []);
   return {
     at: iso(at),
-    queue: {
-      paused,
-      queued,
-      active: Math.max(0, open - queued),
-      oldestWaitMs: waits.length > 0 ? Math.max(...waits) : null,
-    },
-    slots: { all: slots, running: total.running },
+    queue: { paused, ...queue },
+    slots,
     total: figuresOf(total),
     by: Object.fromEntries(
       DIMENSIONS.map((dimension) => [dimension, rowsOf(dimension, processes, openBy(dimension, tenants, traits))]),

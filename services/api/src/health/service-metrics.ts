@@ -1,5 +1,5 @@
 import type { Logger } from '@millrace/runtime';
-import type { ProcessReports, Survey } from '@millrace/stream-log';
+import { loadOf, type ProcessReports, type Survey } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import { LOGGER, PROCESS_REPORTS } from '../tokens.ts';
@@ -63,16 +63,15 @@ export class ServiceMetrics {
     return this.#registry.metrics();
   }
 
-  #set({ open, queued, processes, tenants }: Survey): void {
-    const workers = processes.filter(({ kind }) => kind === 'worker');
-    const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
+  #set(survey: Survey): void {
+    const { queued, active, oldestWaitMs, slots } = loadOf(survey);
     this.#jobs.set({ state: 'queued' }, queued);
-    this.#jobs.set({ state: 'active' }, Math.max(0, open - queued));
-    this.#oldestWait.set(Math.max(0, ...tenants.map(({ oldestWaitMs }) => oldestWaitMs ?? 0)) / 1_000);
-    const running = workers.filter(({ state }) => state === 'running');
-    this.#slots.set({ state: 'all' }, sum(running.map(({ slots }) => slots)));
-    this.#slots.set({ state: 'used' }, sum(workers.map(({ total }) => total.running)));
-    this.#processes.set({ kind: 'worker' }, workers.length);
-    this.#processes.set({ kind: 'api' }, processes.length - workers.length);
+    this.#jobs.set({ state: 'active' }, active);
+    this.#oldestWait.set((oldestWaitMs ?? 0) / 1_000);
+    this.#slots.set({ state: 'all' }, slots.all);
+    this.#slots.set({ state: 'used' }, slots.running);
+    for (const kind of ['api', 'worker'] as const) {
+      this.#processes.set({ kind }, survey.processes.filter((process) => process.kind === kind).length);
+    }
   }
 }
