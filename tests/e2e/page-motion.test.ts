@@ -53,7 +53,7 @@ inChromium('the page, while much happens', () => {
       await gate.finish();
       await ends(page);
       const moved = () => page.evaluate<number>('globalThis.moved');
-      expect(await moved()).toBeLessThan(0.01);
+      expect(await moved()).toBeLessThan(0.001);
       // it would be seen
       await page.evaluate("document.querySelector('.chat-scroller').style.paddingTop = '100px'");
       await page.getByLabel('What was said').evaluate((element) => (element as unknown as Scroller).scrollTo(0, 0));

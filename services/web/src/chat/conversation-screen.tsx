@@ -104,7 +104,9 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
       <div className="chat-foot">
         <div className="chat-foot-column">
           <ConnectionNotice connection={connection} />
-          {isBusy && <DemonstrationPanel answer={openAnswer(messages)} />}
+          {(isBusy || state !== 'new') && (
+            <div className="demonstration">{isBusy && <DemonstrationPanel answer={openAnswer(messages)} />}</div>
+          )}
           <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
             <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>

@@ -13,13 +13,13 @@ export function DemonstrationPanel({ answer }: { readonly answer: AssistantMessa
     setCuts(cuts + 1);
   };
   return (
-    <div className="demonstration">
+    <>
       <Button kind="quiet" onClick={cut}>
         Cut the connection
       </Button>
       {demonstrations.offersKill && answer !== undefined && answer.attempt > 0 && <KillButton answer={answer} />}
       {cuts > 0 && <span className="field-hint">Cut {cuts === 1 ? 'once' : `${cuts} times`}. Nothing is missing.</span>}
-    </div>
+    </>
   );
 }
 

@@ -1,20 +1,20 @@
-import { type ReactNode, useEffect, useState } from 'react';
-import { useIsCodeFenceIncomplete } from 'streamdown';
+import { type ReactNode, startTransition, useEffect, useState } from 'react';
 import { CopyButton } from '../../ui/copy-button.tsx';
 
 /** Longer code stays without colours: colouring it would hold up the page. */
-const MAX_COLOURED = 40_000;
+const MAX_COLOURED = 20_000;
 
 interface CodeBlockProps {
   readonly code: string;
   /** as the model named it; empty: not at all */
   readonly language: string;
+  /** more of it is coming */
+  readonly isGrowing: boolean;
 }
 
 /** A block of code with its language and a button that copies it. It gets its colours once it is complete. */
-export function CodeBlock({ code, language }: CodeBlockProps) {
-  const isIncomplete = useIsCodeFenceIncomplete();
-  const coloured = useColoured(code, language, !isIncomplete && code.length <= MAX_COLOURED);
+export function CodeBlock({ code, language, isGrowing }: CodeBlockProps) {
+  const coloured = useColoured(code, language, !isGrowing && code.length <= MAX_COLOURED);
   return (
     <figure className="code-block">
       <figcaption>
@@ -37,7 +37,11 @@ function useColoured(code: string, language: string, isWanted: boolean): ReactNo
     let isGone = false;
     // without colours the code is still readable
     import('./highlight.ts').then(
-      ({ highlight }) => !isGone && setColoured({ of: code, node: highlight(code, language) }),
+      ({ highlight }) => {
+        if (isGone) return;
+        const node = highlight(code, language);
+        startTransition(() => setColoured({ of: code, node }));
+      },
       () => undefined,
     );
     return () => {

@@ -1,8 +1,15 @@
-import { type ComponentProps, isValidElement, type ReactNode, useEffect, useState } from 'react';
-import { defaultRehypePlugins, Streamdown, type StreamdownProps } from 'streamdown';
+import { type ComponentProps, isValidElement, memo, type ReactNode, useEffect, useRef, useState } from 'react';
+import {
+  defaultRehypePlugins,
+  parseMarkdownIntoBlocks,
+  Streamdown,
+  type StreamdownProps,
+  useIsCodeFenceIncomplete,
+} from 'streamdown';
 import { CodeBlock } from './code-block.tsx';
 import { withDollarFormulas } from './formulas.ts';
 import { isMisleading, safeLink } from './safe-links.ts';
+import { openCode, sectionsOf } from './sections.ts';
 import { withVisibleControls } from './visible-controls.ts';
 
 interface MarkdownProps {
@@ -11,52 +18,89 @@ interface MarkdownProps {
   readonly isStreaming: boolean;
 }
 
-type MathPlugin = NonNullable<NonNullable<StreamdownProps['plugins']>['math']>;
+type Plugins = NonNullable<StreamdownProps['plugins']>;
 
 // without `rehype-raw`: HTML of a model stays text
 const REHYPE_PLUGINS = [defaultRehypePlugins['sanitize']].filter((plugin) => plugin !== undefined);
 const COMPONENTS = { a: Link, img: Picture, pre: Preformatted, inlineCode: InlineCode, table: Table, input: Checkbox };
+const NO_QUESTION = { enabled: false };
+const NO_PLUGINS: Plugins = {};
 
 /** What a model says, as Markdown. It makes no request: a picture is a link, and nothing else loads anything. */
 export default function Markdown({ text, isStreaming }: MarkdownProps) {
   const shown = withDollarFormulas(withVisibleControls(text));
-  const math = useMath(shown);
+  const plugins = useMath(shown);
+  const sections = useSections(shown);
   return (
-    <Streamdown
-      className="markdown"
-      dir="auto"
-      parseIncompleteMarkdown={isStreaming}
-      isAnimating={isStreaming}
-      controls={false}
-      linkSafety={{ enabled: false }}
-      rehypePlugins={REHYPE_PLUGINS}
-      // also turns HTML into text
-      urlTransform={(url) => safeLink(url)?.href ?? null}
-      components={COMPONENTS}
-      {...(math === null ? {} : { plugins: { math } })}
-    >
-      {shown}
-    </Streamdown>
+    <div className="markdown">
+      {sections.map((section, nth) => (
+        <Section
+          // biome-ignore lint/suspicious/noArrayIndexKey: sections keep their order
+          key={nth}
+          text={section}
+          isStreaming={isStreaming && nth === sections.length - 1}
+          plugins={plugins}
+        />
+      ))}
+    </div>
   );
 }
 
+function useSections(text: string): readonly string[] {
+  const former = useRef<readonly string[]>([]);
+  former.current = sectionsOf(text, former.current, parseMarkdownIntoBlocks);
+  return former.current;
+}
+
+type SectionProps = MarkdownProps & { readonly plugins: Plugins };
+
+const Section = memo(function Section({ text, isStreaming, plugins }: SectionProps) {
+  const open = isStreaming ? openCode(text) : null;
+  return (
+    <div className="section">
+      {open === null ? (
+        <Streamdown
+          dir="auto"
+          parseIncompleteMarkdown={isStreaming}
+          isAnimating={isStreaming}
+          controls={false}
+          linkSafety={NO_QUESTION}
+          rehypePlugins={REHYPE_PLUGINS}
+          urlTransform={safeAddress}
+          components={COMPONENTS}
+          plugins={plugins}
+        >
+          {text}
+        </Streamdown>
+      ) : (
+        <CodeBlock {...open} isGrowing />
+      )}
+    </div>
+  );
+});
+
+/** Also turns HTML into text. */
+function safeAddress(url: string): string | null {
+  return safeLink(url)?.href ?? null;
+}
+
 /** Loads what sets formulas with the first text that has one. */
-function useMath(text: string): MathPlugin | null {
-  const [plugin, setPlugin] = useState<MathPlugin | null>(null);
-  const isWanted = plugin === null && text.includes('$$');
+function useMath(text: string): Plugins {
+  const [plugins, setPlugins] = useState(NO_PLUGINS);
+  const isWanted = plugins === NO_PLUGINS && text.includes('$$');
   useEffect(() => {
     if (!isWanted) return;
     let isGone = false;
     // without it the formula stays readable as it was written
     import('./math.ts').then(
-      ({ math }) => !isGone && setPlugin(() => math),
+      ({ math }) => !isGone && setPlugins({ math }),
       () => undefined,
     );
     return () => {
       isGone = true;
     };
   }, [isWanted]);
-  return plugin;
+  return plugins;
 }
 
 function Link({ href, children }: ComponentProps<'a'>) {
@@ -85,10 +129,11 @@ function Picture({ src, alt }: ComponentProps<'img'>) {
 }
 
 function Preformatted({ children }: ComponentProps<'pre'>) {
+  const isGrowing = useIsCodeFenceIncomplete();
   if (!isValidElement<{ className?: string; children?: ReactNode }>(children)) return <pre>{children}</pre>;
   const { className = '', children: code } = children.props;
   const [, language = ''] = /language-([\w+#-]+)/.exec(className) ?? [];
-  return <CodeBlock code={wordsOf(code).replace(/\n$/, '')} language={language} />;
+  return <CodeBlock code={wordsOf(code).replace(/\n$/, '')} language={language} isGrowing={isGrowing} />;
 }
 
 function InlineCode({ children }: ComponentProps<'code'>) {

@@ -3,10 +3,13 @@ import { lazy, Suspense } from 'react';
 const load = () => import('./markdown.tsx');
 const Markdown = lazy(load);
 
-/** Gets the parser of Markdown while nothing else is to be done. It is no part of the first paint. */
+/** Gets what parses Markdown and colours code while nothing else is to be done. It is no part of the first paint. */
 export function preloadMarkdown(): void {
   // a failure shows where it is used
-  const get = () => void load().catch(() => undefined);
+  const get = () =>
+    void load()
+      .then(() => import('./highlight.ts'))
+      .catch(() => undefined);
   if ('requestIdleCallback' in window) requestIdleCallback(get, { timeout: 2000 });
   else setTimeout(get, 200);
 }
