@@ -1,6 +1,7 @@
 /**
- * `npm run bench:page`: streams an answer of 10,000 tokens with prose, code and tables into the page, in a real Chromium, and prints
- * how long the page was held up: every task over 50 ms, and how far the layout shifted.
+ * `npm run bench:page`: streams two answers of 10,000 tokens into the page, in a real Chromium: one of prose, code and tables,
+ * one that is a single block of code. Prints of each how long the page was held up while it came, while it was scrolled through and
+ * while it was loaded again: every task over 50 ms, how long the frames took, and how far the layout shifted.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +10,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { inProject } from '../setup/project.mjs';
@@ -34,15 +36,33 @@ export function answer(question) {
 
 `;
 
+const CODE = `\`\`\`js\n${Array.from({ length: 2000 }, (_, nth) => `const value${nth} = answer(${nth}, 'words'); // a comment\n`).join('')}`;
+/** What is asked, and what the answer consists of. */
+const ANSWERS = new Map([
+  ['Say a lot.', SECTION],
+  ['Write a program.', CODE],
+]);
+
+/** In the page: what was observed since it was asked last. */
+const OBSERVE = `{
+  let tasks = [], frames = [], shift = 0, last = 0;
+  new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) tasks.push(duration); }).observe({ type: 'longtask' });
+  new PerformanceObserver((list) => { for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) shift += value; }).observe({ type: 'layout-shift' });
+  const step = (now) => { if (last > 0) frames.push(now - last); last = now; requestAnimationFrame(step); };
+  requestAnimationFrame(step);
+  window.observed = () => { const now = { tasks, frames, shift }; tasks = []; frames = []; shift = 0; return now; };
+}`;
+
 const model = createServer(async (request, response) => {
-  request.resume();
+  const asked = await text(request);
+  const [, said = SECTION] = [...ANSWERS].find(([question]) => asked.includes(question)) ?? [];
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   /** @param {{ content?: string | undefined }} delta @param {string | null} [finish] */
   const chunk = (delta, finish = null) =>
     response.write(
       `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'x', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
     );
-  const tokens = SECTION.match(/\s+|\S{1,5}/g) ?? [];
+  const tokens = said.match(/\s+|\S{1,5}/g) ?? [];
   const began = performance.now();
   for (let sent = 0; sent < TOKENS; sent += 1) {
     chunk({ content: tokens[sent % tokens.length] });
@@ -69,7 +89,7 @@ const millrace = spawn(process.execPath, [inProject('scripts/run/start.mjs')], {
 try {
   for await (const line of createInterface(millrace.stdout)) if (line.includes('answers at')) break;
   millrace.stdout.resume();
-  await measure(`http://localhost:${port}`);
+  for (const question of ANSWERS.keys()) await measure(`http://localhost:${port}`, question);
 } finally {
   millrace.kill('SIGINT');
   if (millrace.exitCode === null) await once(millrace, 'exit');
@@ -77,33 +97,54 @@ try {
   rmSync(state, { recursive: true, force: true });
 }
 
-/** @param {string} url */
-async function measure(url) {
+/** @param {string} url @param {string} question */
+async function measure(url, question) {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+    await page.addInitScript(OBSERVE);
     await page.goto(url);
-    await page.getByLabel('Your question').fill('Say a lot.');
+    await page.getByLabel('Your question').fill(question);
     // what is loaded once is not what is measured
     await sleep(3000);
-    await page.evaluate(`{
-      window.tasks = []; window.shift = 0;
-      new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) tasks.push(duration); }).observe({ type: 'longtask' });
-      new PerformanceObserver((list) => { for (const { value } of list.getEntries()) shift += value; }).observe({ type: 'layout-shift' });
-    }`);
+    await page.evaluate('observed()');
     await page.keyboard.press('Enter');
     const began = performance.now();
-    await page.getByRole('article', { name: 'Answer' }).getByText('First token').waitFor({ timeout: 120_000 });
+    await isThere(page);
     const seconds = (performance.now() - began) / 1000;
-    const { tasks, shift } = /** @type {{ tasks: number[], shift: number }} */ (
-      await page.evaluate('({ tasks, shift })')
-    );
-    const longest = Math.max(0, ...tasks);
-    console.log(
-      `${TOKENS} tokens in ${seconds.toFixed(1)} s: ${tasks.length} tasks over 50 ms, the longest ${longest.toFixed(0)} ms; layout shift ${shift.toFixed(3)}`,
-    );
+    console.log(`${question} ${TOKENS} tokens in ${seconds.toFixed(1)} s: ${await held(page)}`);
+    await page.getByLabel('What was said').hover();
+    await page.evaluate('observed()');
+    for (const pixels of [-300, 300])
+      for (let turn = 0; turn < 150; turn += 1) {
+        await page.mouse.wheel(0, pixels);
+        await sleep(16);
+      }
+    console.log(`  scrolled through: ${await held(page)}`);
+    await page.reload();
+    await isThere(page);
+    await sleep(2000);
+    console.log(`  loaded again: ${await held(page)}`);
   } finally {
     await browser.close();
   }
+}
+
+/** Waits for the end of the answer. Looking for words would hold up the page.
+ *  @param {import('playwright-core').Page} page */
+async function isThere(page) {
+  while (!(await page.evaluate("document.querySelector('.message-foot') !== null"))) await sleep(250);
+}
+
+/** @param {import('playwright-core').Page} page */
+async function held(page) {
+  const { tasks, frames, shift } = /** @type {{ tasks: number[], frames: number[], shift: number }} */ (
+    await page.evaluate('observed()')
+  );
+  const sorted = frames.toSorted((one, other) => one - other);
+  /** @param {number} share */
+  const quantile = (share) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
+  const longest = Math.max(0, ...tasks).toFixed(0);
+  return `${tasks.length} tasks over 50 ms, the longest ${longest} ms; frames p50 ${quantile(0.5)} ms, p95 ${quantile(0.95)} ms, longest ${quantile(1)} ms; layout shift ${shift.toFixed(3)}`;
 }
