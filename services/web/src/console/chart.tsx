@@ -2,7 +2,8 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
-const HEIGHT = 120;
+const HEIGHT = 130;
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
 interface ChartProps {
   readonly name: string;
@@ -10,6 +11,11 @@ interface ChartProps {
   readonly data: readonly [readonly number[], readonly (number | null)[]];
   /** what the newest value is in words: the picture is for the eye alone */
   readonly newest: string;
+}
+
+/** @param seconds since the epoch */
+function clockTimes(_: uPlot, seconds: number[]): string[] {
+  return seconds.map((at) => CLOCK.format(at * 1000));
 }
 
 /** One curve over the time since the console was opened. */
@@ -26,7 +32,10 @@ export default function Chart({ name, data, newest }: ChartProps) {
     const drawn = new uPlot(
       {
         ...{ width: element.clientWidth, height: HEIGHT, series, legend: { show: false }, cursor: { show: false } },
-        axes: [axis, { ...axis, size: 44 }],
+        axes: [
+          { ...axis, size: 24, space: 90, values: clockTimes },
+          { ...axis, size: 44 },
+        ],
         scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
       },
       [[], []],
