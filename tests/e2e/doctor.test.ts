@@ -183,6 +183,26 @@ describe('a Redis', () => {
     ]);
   });
 
+  it('that somebody’s slow command holds up is found, with who sent it and without what it said', async () => {
+    await withRedis(system.redis.url, async (client) => {
+      await client.client('SETNAME', 'nightly-report');
+      await client.eval("for i = 1, 1e5 do redis.call('SADD', KEYS[1], 'a-secret' .. i) end", 1, 'foreign');
+      for (let i = 0; i < 3; i++) await client.sort('foreign', 'LIMIT', 0, 1, 'ALPHA');
+      await client.del('foreign');
+    });
+    const { all } = await doctor(system.url, '--quick', '--redis', system.redis.url);
+    const found = all.find(({ about }) => about === 'redis: slow commands');
+    expect(found).toMatchObject({
+      verdict: 'warning',
+      says: expect.stringMatching(/3 × SORT of .* ms \(nightly-report, 127/),
+    });
+    expect(JSON.stringify(all)).not.toContain('a-secret');
+    // as the services may: they do not ask for it
+    const services = await doctor(system.url, '--quick', '--redis', system.envOf('api')['REDIS_URL'] ?? '');
+    expect(services.all.map(({ about }) => about)).toContain('redis: clock');
+    expect(services.all.map(({ about }) => about)).not.toContain('redis: slow commands');
+  });
+
   it('whose user may not do what is needed is found, and one that does not answer', async () => {
     const url = new URL(system.redis.url);
     const rights = ['on', '>secret', '~*', '&*', '+@all', '-eval', '-publish'];

@@ -8,6 +8,8 @@ const SLOW_MEDIAN_MS = 5;
 const SLOW_WORST_MS = 100;
 const MAX_SKEW_MS = 1000;
 const OLDEST_MAJOR = 7;
+const SLOW_COMMANDS = 100;
+const SLOW_COMMANDS_SECONDS = 300;
 
 /** What Millrace needs of a Redis: that it forgets nothing, answers quickly, and agrees about the time.
  *  @param url as in REDIS_URL; of a cluster, any node
@@ -34,6 +36,7 @@ export async function examineRedis(url: string, keyPrefix: string): Promise<Find
       memoryOf(info),
       await rightsOf(redis, keyPrefix),
       await latencyOf(redis),
+      ...(await slowCommandsOf(redis)),
       await clockOf(redis),
     ];
   } catch (error) {
@@ -177,6 +180,53 @@ async function latencyOf(redis: Redis): Promise<Finding> {
     'run Redis in the zone of the API and the workers, on a machine of its own',
   );
 }
+
+/** From SLOWLOG GET: id, seconds, microseconds, words of the command, address, name of the connection. */
+type SlowCommand = readonly [
+  id: number,
+  at: number,
+  micros: number,
+  words: readonly string[],
+  from: string,
+  name: string,
+];
+
+/** What held everything else up of late, and whose connection it came from. The words after a command may be a user's.
+ *  @returns nothing for a user who may not ask */
+async function slowCommandsOf(redis: Redis): Promise<Finding[]> {
+  const about = 'redis: slow commands';
+  let all: readonly SlowCommand[];
+  let now: number;
+  try {
+    all = (await redis.call('SLOWLOG', 'GET', SLOW_COMMANDS)) as readonly SlowCommand[];
+    now = Number((await redis.time())[0]);
+  } catch (error) {
+    // infra/redis/millrace.acl.template does not give it to the services
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return [];
+    throw error;
+  }
+  const late = all.filter(([, at]) => now - at <= SLOW_COMMANDS_SECONDS);
+  if (late.length === 0) return [ok(about, 'none within five minutes')];
+  const kinds = [
+    ...Map.groupBy(late, ({ 3: [command = ''], 4: from, 5: name }) => `${command} ${name || hostOf(from)}`),
+  ]
+    .map(([, same]) => ({ same, ms: Math.max(...same.map(([, , micros]) => micros)) / 1000 }))
+    .toSorted((one, other) => other.ms - one.ms);
+  const says = kinds.slice(0, 3).map(({ same, ms }) => {
+    const [, , , [command = ''], from, name] = same[0] as SlowCommand;
+    const who = name === '' ? hostOf(from) : `${name}, ${hostOf(from)}`;
+    return plainLine(`${same.length} × ${command.toUpperCase()} of up to ${Math.round(ms)} ms (${who})`);
+  });
+  return [
+    warning(
+      about,
+      `${says.join('; ')} within five minutes: all else waits meanwhile`,
+      '# whole: SLOWLOG GET. Is it not of Millrace? Give Millrace a Redis of its own',
+    ),
+  ];
+}
+
+const hostOf = (address: string) => address.replace(/:\d+$/, '');
 
 async function clockOf(redis: Redis): Promise<Finding> {
   const from = Date.now();
