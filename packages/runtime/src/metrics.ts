@@ -1,11 +1,35 @@
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Creates a registry with Node's default metrics (event loop lag, heap, GC), labelled with the service. */
+/** V8 counts three semi-spaces of the young generation in, which are of no use to an old one that is full. */
+const YOUNG_BYTES = 3 * 64 * 2 ** 20;
+
+/** Creates a registry with Node's default metrics (event loop lag, heap, GC) and the limits of its memory, labelled with the
+ *  service. */
 export function metricsRegistry(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
+  const limit = new Gauge({
+    name: 'millrace_memory_limit_bytes',
+    help: 'Memory that the old generation of the heap, and the whole process in its container, may have',
+    labelNames: ['of'],
+    registers: [registry],
+  });
+  limit.set({ of: 'heap' }, oldGenerationLimit());
+  // without a limit it is 0, or more than there is
+  const ofContainer = process.constrainedMemory();
+  if (ofContainer > 0 && ofContainer < totalmem()) limit.set({ of: 'container' }, ofContainer);
   return registry;
+}
+
+function oldGenerationLimit(): number {
+  const { heap_size_limit: bytes } = getHeapStatistics();
+  const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
+  const [, megabytes] = /--max-semi-space-size=(\d+)/.exec(flags) ?? [];
+  const young = megabytes === undefined ? YOUNG_BYTES : 3 * Number(megabytes) * 2 ** 20;
+  return Math.max(bytes - young, bytes / 2);
 }
 
 /** A metric of how long scripts in Redis take, the way there and back included.
