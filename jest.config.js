@@ -1,4 +1,5 @@
-/** Four projects: `unit` needs nothing, `redis` needs a Redis, `e2e` the built system; `faults` breaks that for minutes. */
+/** Five projects: `unit` needs nothing, `redis` needs a Redis, `e2e` the built system; `faults` breaks that for minutes, and
+ *  `upgrade` runs it beside the last release. */
 const common = {
   testEnvironment: 'node',
   // Jest adds `import` or `require` itself, by who asks: named here, `import` would give ES modules to CommonJS
@@ -36,6 +37,12 @@ export default {
       displayName: 'faults',
       setupFilesAfterEnv: ['<rootDir>/tests/faults/timeout.ts'],
       testMatch: ['<rootDir>/tests/faults/**/*.test.ts'],
+    },
+    {
+      ...common,
+      displayName: 'upgrade',
+      setupFilesAfterEnv: ['<rootDir>/tests/faults/timeout.ts'],
+      testMatch: ['<rootDir>/tests/upgrade/**/*.test.ts'],
     },
   ],
 };

@@ -30,6 +30,8 @@ export interface SystemHarnessOptions {
   readonly redis?: { readonly url: string; readonly users?: RedisUsers };
   /** number of API processes, and of workers; 2 when left out */
   readonly processes?: number;
+  /** the folder of another version whose build is started, laid out as this repository */
+  readonly root?: string;
 }
 
 /** The connection to Redis of all services of a kind. */
@@ -61,7 +63,7 @@ export class SystemHarness implements AsyncDisposable {
 
   /** @throws Error a part did not start; the others have been ended */
   static async start(options: SystemHarnessOptions = {}): Promise<SystemHarness> {
-    const { env = {}, faulty = false, redis, processes = 2 } = options;
+    const { env = {}, faulty = false, redis, processes = 2, root } = options;
     await using parts = new AsyncDisposableStack();
     const model = parts.use(await startModel());
     const prefix = env['MILLRACE_KEY_PREFIX'] ?? newKeyPrefix();
@@ -84,8 +86,8 @@ export class SystemHarness implements AsyncDisposable {
     // read at the end: a restart replaces them
     parts.defer(() => endAll([...apis, ...workers]));
     await spawnAll([
-      ...spawning(apis, processes, 'api', asDeployed(users, ways, 'api', all)),
-      ...spawning(workers, processes, 'worker', asDeployed(users, ways, 'worker', all)),
+      ...spawning(apis, processes, 'api', asDeployed(users, ways, 'api', all), root),
+      ...spawning(workers, processes, 'worker', asDeployed(users, ways, 'worker', all), root),
     ]);
     // a test's whole load comes from one address
     const proxy = parts.use(await startProxy(apis, { limits: UNLIMITED }));
@@ -153,13 +155,18 @@ export class SystemHarness implements AsyncDisposable {
 
   /** Stops a service as a deployment does (SIGTERM), then starts its successor on the same port.
    *  @param env settings that change
+   *  @param from whose build the successor is, see {@link SystemHarnessOptions.root}
    *  @throws Error it did not exit cleanly by itself */
-  async restart(service: SpawnedService, env: Readonly<Record<string, string>> = {}): Promise<void> {
+  async restart(
+    service: SpawnedService,
+    env: Readonly<Record<string, string>> = {},
+    from: { readonly root?: string } = {},
+  ): Promise<void> {
     const name: ServiceName = this.apis.includes(service) ? 'api' : 'worker';
     const exit = await service.stop(RESTART_MS);
     if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}`);
     const services = name === 'api' ? this.apis : this.workers;
-    const successor = await spawnService(name, { ...this.envOf(name), ...env, PORT: String(service.port) });
+    const successor = await spawnService(name, { ...this.envOf(name), ...env, PORT: String(service.port) }, from);
     services[services.indexOf(service)] = successor;
   }
 
@@ -237,8 +244,10 @@ function spawning(
   count: number,
   name: ServiceName,
   env: Readonly<Record<string, string>>,
+  root: string | undefined,
 ): Promise<void>[] {
-  return Array.from({ length: count }, async () => void services.push(await spawnService(name, env)));
+  const from = root === undefined ? {} : { root };
+  return Array.from({ length: count }, async () => void services.push(await spawnService(name, env, from)));
 }
 
 async function endAll(services: readonly SpawnedService[]): Promise<void> {

@@ -86,6 +86,8 @@ export class SpawnedService implements AsyncDisposable {
 interface SpawnOptions {
   /** max open files, `ulimit -n`; this process's own limit when left out */
   readonly openFiles?: number;
+  /** whose build it is: the folder of another version, laid out as this repository */
+  readonly root?: string;
 }
 
 /** Runs the built `services/<name>` on a free port of loopback and waits until it is ready.
@@ -94,7 +96,7 @@ interface SpawnOptions {
 export async function spawnService(
   name: ServiceName,
   env: Readonly<Record<string, string>> = {},
-  { openFiles }: SpawnOptions = {},
+  { openFiles, root = ROOT }: SpawnOptions = {},
 ): Promise<SpawnedService> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const node = [process.execPath, '--enable-source-maps', ...V8_FLAGS[name], `services/${name}/dist/main.js`];
@@ -102,7 +104,7 @@ export async function spawnService(
   const child = await Child.start({
     command,
     args,
-    cwd: ROOT,
+    cwd: root,
     env: {
       PATH: process.env['PATH'],
       NODE_ENV: 'production',
