@@ -86,8 +86,8 @@ export class SubscriptionUnconfirmed extends Error {
   }
 }
 
-/** Why encrypted content cannot be read. `unavailable`: its key cannot be had here and now; later, or with other settings, it
- *  may. `destroyed`: its tenant was erased. `altered`: it is not what was stored there. */
+/** Why encrypted content cannot be read. `unavailable`: it cannot be had here and now, for lack of its key or of a newer
+ *  version; later, or with other settings, it may. `destroyed`: its tenant was erased. `altered`: it is not what was stored there. */
 export type UnreadableReason = 'unavailable' | 'destroyed' | 'altered';
 
 /** Encrypted content cannot be read. @see docs/encryption.md */
@@ -99,6 +99,14 @@ export class ContentUnreadable extends StreamLogError {
     override readonly cause?: unknown,
   ) {
     super(message);
+  }
+}
+
+/** Written by a newer version of Millrace, in a format that this one does not know: it leaves it alone. A node of the newer version
+ *  can serve it. @see docs/operations.md, "Upgrading" */
+export class NewerFormat extends ContentUnreadable {
+  constructor(cause?: unknown) {
+    super('unavailable', 'written by a newer version of Millrace, which has to serve it', cause);
   }
 }
 

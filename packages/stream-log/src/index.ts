@@ -17,6 +17,7 @@ export {
   LogLimitExceeded,
   LogLost,
   LogWriteFailed,
+  NewerFormat,
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';

@@ -10,11 +10,11 @@ import { type MessageReader, sealedMessages } from './thread-messages.ts';
 import { storedQuestions } from './thread-questions.ts';
 
 const SCRIPTS = {
-  reserve: [9, 'thread'],
-  renew: [9, 'thread'],
-  copy: [9, 'thread'],
-  publish: [9, 'thread'],
-  abandon: [9, 'thread'],
+  reserve: [9, 'format', 'thread'],
+  renew: [9, 'format', 'thread'],
+  copy: [9, 'format', 'thread'],
+  publish: [9, 'format', 'thread'],
+  abandon: [9, 'format', 'thread'],
 } as const;
 
 /** How long the id of a copy is held against other requests for a fork that is cut short, milliseconds. One that is at work

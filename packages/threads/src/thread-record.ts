@@ -1,5 +1,5 @@
 import type { Interrupt, ThreadRef, ThreadStatus, ThreadView } from '@millrace/contracts';
-import { ContentUnreadable, type PlaceCipher } from '@millrace/stream-log';
+import { ContentUnreadable, NewerFormat, type PlaceCipher } from '@millrace/stream-log';
 import { METADATA, QUESTIONS } from './thread-content.ts';
 import { parseQuestions, type ThreadQuestions } from './thread-questions.ts';
 
@@ -36,10 +36,14 @@ export interface ThreadRecord {
   readonly unreadable: ContentUnreadable | null;
 }
 
+/** The newest format of a thread, with its messages and checkpoints, that this version reads, and that it writes;
+ *  `lua/shared/format.lua` has the same, and stores have it too. */
+export const THREAD_FORMAT = 1;
+
 /** Fields of a record, as HMGET expects them. */
 export const RECORD_FIELDS = [
   ...['createdAt', 'updatedAt', 'metadata', 'active', 'claim', 'last', 'failed', 'interrupts', 'head', 'turn', 'stop'],
-  ...['own', 'bytes'],
+  ...['own', 'bytes', 'format'],
 ] as const;
 
 /** @param values of {@link RECORD_FIELDS}
@@ -55,7 +59,8 @@ export async function openThread(
   if (createdAt === undefined) return null;
   // what was asked before the active job may come back when that has ended
   const asked = active === undefined ? interrupts : undefined;
-  const content = await openContent(cipher, metadata, asked);
+  const isNewer = Number(fields['format'] ?? 1) > THREAD_FORMAT;
+  const content = isNewer ? OF_A_NEWER_VERSION : await openContent(cipher, metadata, asked);
   const { questions } = content;
   const border = ref.lastIndexOf('.');
   return {
@@ -77,6 +82,8 @@ export async function openThread(
     bytes: Number(fields['bytes'] ?? 0),
   };
 }
+
+const OF_A_NEWER_VERSION = { metadata: {}, questions: null, unreadable: new NewerFormat() };
 
 /** @param questions as stored; undefined: none are open */
 async function openContent(cipher: PlaceCipher, metadata = '{}', questions?: string) {

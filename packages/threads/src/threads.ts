@@ -37,6 +37,7 @@ export interface ThreadLimits {
 }
 
 const UNDOING = [
+  'format',
   'thread',
   'checkpoints',
   'pieces',
@@ -47,14 +48,14 @@ const UNDOING = [
 ] as const;
 /** Each change of a thread is one script. How many keys: see {@link ThreadKeys.ofThread}. */
 const OF_THREAD = {
-  create: [9, 'thread'],
-  describe: [9, 'thread'],
-  expect: [9, 'thread'],
-  enter: [9, 'thread'],
+  create: [9, 'format', 'thread'],
+  describe: [9, 'format', 'thread'],
+  expect: [9, 'format', 'thread'],
+  enter: [9, 'format', 'thread'],
   claim: [9, ...UNDOING],
   leave: [9, ...UNDOING],
   rewind: [9, ...UNDOING],
-  erase: [9, 'thread'],
+  erase: [9, 'format', 'thread'],
 } as const;
 const OF_CATALOGUE = { register: [5] } as const;
 

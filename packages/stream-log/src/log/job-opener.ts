@@ -6,7 +6,7 @@ import type { RedisConnection } from '../redis/scripts.ts';
 import { contentsOf } from './job-contents.ts';
 import { type JobScripts, jobScripts } from './job-scripts.ts';
 import type { NewJob } from './new-job.ts';
-import { type JobOutline, type LogLimits, RESUMES } from './record.ts';
+import { JOB_FORMAT, type JobOutline, type LogLimits, RESUMES } from './record.ts';
 
 /** The first event of every job. */
 export function acceptedEvent(ref: JobRef, threadId?: string): StoredEvent {
@@ -54,6 +54,7 @@ export class JobOpener {
       // a job that starts later is silent until then
       ...[publish, limits.unfinishedRetentionMs + (request.delayMs ?? 0)],
       ...[fingerprint, plainFingerprint, acceptedEvent(ref, request.threadId).data],
+      ...['format', JOB_FORMAT],
       ...['request', job.requestJson],
       ...['requestBytes', job.requestBytes],
       ...['keptBytes', job.keptBytes],

@@ -16,7 +16,7 @@ import { type RedisConnection, type RunScript, scriptsOf } from '../redis/script
 import { Semaphore } from '../redis/semaphore.ts';
 import { parseLines } from './event-batch.ts';
 import { aboutEvent, contentsOf, SEALED_FIELDS } from './job-contents.ts';
-import { isFinished, type JobOutline, OUTLINE_FIELDS, parseOutline } from './record.ts';
+import { isFinished, type JobOutline, OUTLINE_FIELDS, outlineOfNewer, parseOutline } from './record.ts';
 
 /** A long answer is read page by page. A slow reader holds one page, so it is bounded in events and in bytes. */
 const PAGE_EVENTS = 1_024;
@@ -89,6 +89,8 @@ export class JobReader {
   async outline(ref: JobRef): Promise<JobOutline | null> {
     const values = await this.redis.hmget(this.keys.record(ref), ...OUTLINE_FIELDS);
     const fields = Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]]));
+    const newer = outlineOfNewer(ref, fields);
+    if (newer !== null) return newer;
     const sealed = OUTLINE_FIELDS.filter((name, i) => SEALED_FIELDS.has(name) && isSealedText(values[i]));
     if (sealed.length === 0) return parseOutline(ref, fields);
     const contents = this.contentsOf(ref);

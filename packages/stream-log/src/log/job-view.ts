@@ -1,4 +1,5 @@
 import type { JobError, JobView } from '@millrace/contracts';
+import { NewerFormat } from '../errors.ts';
 import type { JobOutline } from './record.ts';
 
 /** Said of a job whose words were altered in Redis, or whose key was destroyed. */
@@ -9,6 +10,11 @@ export const UNREADABLE: JobError = {
 };
 
 const UNREADABLE_NOW: JobError = { ...UNREADABLE, message: 'The key of the job cannot be had now.', retryable: true };
+const OF_A_NEWER_VERSION: JobError = {
+  ...UNREADABLE,
+  message: 'The job is of a newer version of the service than the node that was asked.',
+  retryable: true,
+};
 
 /** What callers see of a record. The prompt is left out. A list goes on after a job whose words cannot be read: it says so
  *  itself. @see PROTOCOL.md §5 */
@@ -35,6 +41,7 @@ export function viewOf(job: JobOutline): JobView {
 
 function shownError({ unreadable, error }: JobOutline): JobError | null {
   if (unreadable === null) return error;
+  if (unreadable instanceof NewerFormat) return OF_A_NEWER_VERSION;
   return unreadable.reason === 'unavailable' ? UNREADABLE_NOW : UNREADABLE;
 }
 

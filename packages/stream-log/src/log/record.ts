@@ -11,7 +11,7 @@ import {
   tenantOf,
   type Usage,
 } from '@millrace/contracts';
-import type { ContentUnreadable } from '../errors.ts';
+import { type ContentUnreadable, NewerFormat } from '../errors.ts';
 
 /** How long a job is kept and how large it may grow. Settings of the deployment, the same for all services. */
 export interface LogLimits {
@@ -79,8 +79,25 @@ export interface JobOutline {
   readonly bytes: { readonly kept: number; readonly request: number; readonly log: number };
 }
 
+/** The newest format of a job, its record and log, that this version reads, and that it writes; `lua/shared/format.lua` has the same. A
+ *  record keeps the format in which it was opened. */
+export const JOB_FORMAT = 1;
+
+/** What a record has in every format, so that each version can tell that there is a job, and whether it has ended. */
+const LASTING_FIELDS = [
+  'fingerprint',
+  'status',
+  'pipeline',
+  'model',
+  'attempt',
+  'seq',
+  'createdAt',
+  'threadId',
+] as const;
+
 /** Fields of a record that an outline is made from, as HMGET expects them. */
 export const OUTLINE_FIELDS = [
+  'format',
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
   ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'webhook', 'output', 'interrupts'],
@@ -95,6 +112,13 @@ type Fields = Readonly<Record<string, string | null | undefined>>;
 /** @throws ContentUnreadable the key of a job's words cannot be had now: who needs them must try again */
 export function requireContents({ unreadable }: Pick<JobOutline, 'unreadable'>): void {
   if (unreadable?.reason === 'unavailable') throw unreadable;
+}
+
+/** @returns the outline of a record that a newer version has written; null: this version can read it */
+export function outlineOfNewer(ref: JobRef, fields: Fields): JobOutline | null {
+  if (Number(fields['format'] ?? 1) <= JOB_FORMAT) return null;
+  const lasting = Object.fromEntries(LASTING_FIELDS.map((name) => [name, fields[name]]));
+  return parseOutline(ref, lasting, new NewerFormat());
 }
 
 /** @param fields values of {@link OUTLINE_FIELDS} by name, none of them sealed

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
+import { NewerFormat } from '../errors.ts';
+import { isNewerFormatReply } from './transient-errors.ts';
 
 /** A connection for commands: to one server (Sentinel included) or to a cluster. */
 export type RedisConnection = Redis | Cluster;
@@ -27,8 +29,12 @@ function timingOf(redis: RedisConnection): { observer: ScriptObserver | null } {
   return timing;
 }
 
+/** The fragment that refuses what a newer version has written. */
+const FORMAT_FRAGMENT = 'format';
+
 /** Runs a script by its digest; ioredis sends the source where the server does not know it (SCRIPT FLUSH, fail-over).
- *  @returns the script's reply, as its header says */
+ *  @returns the script's reply, as its header says
+ *  @throws NewerFormat a newer version has written what it would read or change */
 export interface RunScripts<Name extends string> {
   (name: Name, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
   /** the same, with every string of the reply as bytes */
@@ -44,6 +50,8 @@ export class Scripts<const F extends Folders> {
   readonly #scripts: readonly { name: NameIn<F>; command: string; numberOfKeys: number; lua: string }[];
   readonly #commands: Readonly<Record<NameIn<F>, string>>;
   readonly #bytesCommands: Readonly<Record<NameIn<F>, string>>;
+  /** those that look at the format first */
+  readonly #checked: ReadonlySet<NameIn<F>>;
   /** names without that of the package, for whoever times them */
   readonly #labels: Readonly<Record<NameIn<F>, string>>;
 
@@ -59,6 +67,9 @@ export class Scripts<const F extends Folders> {
         return { name: name as NameIn<F>, command: `${namespace}:${name}`, numberOfKeys, lua: source };
       }),
     );
+    const tables = Object.values<ScriptTable<string>>(folders).flatMap((table) => Object.entries(table));
+    const checked = tables.filter(([, [, ...fragments]]) => fragments.includes(FORMAT_FRAGMENT));
+    this.#checked = new Set(checked.map(([name]) => name as NameIn<F>));
     const commands = this.#scripts.map(({ name, command }) => [name, command] as const);
     this.#commands = Object.fromEntries(commands) as Record<NameIn<F>, string>;
     // ioredis defines a second command for each script, which answers with bytes
@@ -81,10 +92,14 @@ export class Scripts<const F extends Folders> {
       (name: NameIn<F>, keys: readonly string[], args: readonly Argument[]) => {
         const reply = commands[named[name]]?.(...keys, ...args) ?? Promise.reject(new RangeError(name));
         if (timing.observer !== null) time(reply, this.#labels[name], timing.observer);
-        return reply;
+        return this.#checked.has(name) ? reply.catch(refuseNewer) : reply;
       };
     return Object.assign(runBy(this.#commands), { bytes: runBy(this.#bytesCommands) });
   }
+}
+
+function refuseNewer(error: unknown): never {
+  throw isNewerFormatReply(error) ? new NewerFormat(error) : error;
 }
 
 function time(reply: Promise<unknown>, script: string, observer: ScriptObserver): void {

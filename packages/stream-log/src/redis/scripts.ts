@@ -5,14 +5,14 @@ export { namedReply, publishCommand, type RedisConnection } from './define-scrip
 /** Each change of a job is one script (law 3). */
 const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', {
   job: {
-    open: [3],
-    begin: [3],
+    open: [3, 'format'],
+    begin: [3, 'format'],
     append: [3],
-    close: [3, 'attempt-usage'],
+    close: [3, 'format', 'attempt-usage'],
     release: [2, 'attempt-usage'],
     usage: [1, 'attempt-usage'],
-    place: [1],
-    erase: [2],
+    place: [1, 'format'],
+    erase: [2, 'format'],
     page: [1],
   },
   registry: {

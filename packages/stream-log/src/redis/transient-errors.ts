@@ -3,6 +3,14 @@
 const TRANSIENT =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|UNKILLABLE|UNBLOCKED)\b/;
 
+/** Code of the error reply by which our scripts refuse what a newer version has written: see `lua/shared/format.lua`. */
+const NEWER_FORMAT = /^NEWERFORMAT\b/;
+
+/** Whether a script has refused what a newer version has written. */
+export function isNewerFormatReply(error: unknown): boolean {
+  return error instanceof Error && isErrorReply(error) && NEWER_FORMAT.test(error.message);
+}
+
 /** Whether Redis itself answered, and with an error.
  *  @returns false for a lost connection or a timeout */
 export function isErrorReply(error: unknown): boolean {

@@ -2,6 +2,7 @@
 --   1 record  2 channel  3 fork that is making the thread  4 jobs by turn  5 waiting jobs  6 expected jobs  7 messages
 --   8 checkpoints  9 their index
 -- Fields of the record (hash); absent where there is nothing:
+--   format: see format.lua
 --   createdAt, updatedAt (ms)  metadata (JSON, or sealed)  turn: number of the last one  bytes: what the thread has in Redis
 --   messageBytes: of its messages alone
 --   active: job that has the turn  last: job that ended last  failed: 1, it failed
@@ -35,7 +36,7 @@ local function now_ms()
 end
 
 local function create_record(now, metadata)
-  redis.call('HSET', RECORD, 'createdAt', now, 'metadata', metadata)
+  redis.call('HSET', RECORD, 'format', 1, 'createdAt', now, 'metadata', metadata)
   redis.call('HINCRBY', RECORD, 'bytes', BYTES_OF_THREAD + #metadata)
 end
 

@@ -1,6 +1,6 @@
 -- put: store and delete items of a tenant's store, all or none, unless another attempt owns the thread.
 -- KEYS[1] items: `<namespace>\0\0<key>` → created (16 digits, µs), updated (16 digits), JSON or sealed;
---         `bytes`: of all together
+--         `bytes`: of all together; `format`: see format.lua
 -- KEYS[2] index, all of score 0: `<namespace>\0\0<created>\0<key>`                        (same {store:…} hash tag)
 -- KEYS[3] epoch of the store: a token that goes with its erasure                           (the same)
 -- KEYS[4] the thread's record, which has another hash tag: on a cluster KEYS[1] again
@@ -38,5 +38,9 @@ for i = 4, #ARGV, 3 do
     bytes = bytes - #before - #field - #member
   end
 end
-if bytes > 0 then redis.call('HSET', KEYS[1], 'bytes', bytes) else redis.call('HDEL', KEYS[1], 'bytes') end
+if bytes > 0 then
+  redis.call('HSET', KEYS[1], 'bytes', bytes, 'format', 1)
+else
+  redis.call('HDEL', KEYS[1], 'bytes', 'format')
+end
 return bytes

@@ -11,15 +11,15 @@ import type { AttemptLease } from './ports.ts';
 import { countStore } from './store-bytes.ts';
 import { jsonOf, namesIn, type StoredCheckpoint, type StoredWrite, writeBytes } from './stored-checkpoint.ts';
 
-const FRAGMENTS = ['checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
+const FRAGMENTS = ['format', 'checkpoints', 'pieces', 'remove-checkpoints', 'prune-checkpoints'] as const;
 
 const SCRIPTS = {
   put: [3, ...FRAGMENTS, 'writes', 'message-jobs'],
-  read: [3, ...FRAGMENTS.slice(0, 3)],
-  write: [3, 'checkpoints', 'writes'],
-  erase: [3],
-  pin: [3, 'checkpoints'],
-  adopt: [3, 'checkpoints', 'message-jobs'],
+  read: [3, ...FRAGMENTS.slice(0, 4)],
+  write: [3, 'format', 'checkpoints', 'writes'],
+  erase: [3, 'format'],
+  pin: [3, 'format', 'checkpoints'],
+  adopt: [3, 'format', 'checkpoints', 'message-jobs'],
 } as const;
 
 /** After every name, in the order of bytes. */

@@ -16,6 +16,7 @@ import {
   AttemptFenced,
   type ContentCipher,
   ContentUnreadable,
+  NewerFormat,
   PLAIN,
   type PlaceCipher,
   type RedisConnection,
@@ -24,13 +25,14 @@ import {
 import { patiently } from '../redis/patiently.ts';
 import { type RunScript, scriptsOf } from '../redis/thread-scripts.ts';
 import type { ThreadKeys } from '../thread-keys.ts';
+import { THREAD_FORMAT } from '../thread-record.ts';
 import { claimOf } from './checkpoint-table.ts';
 import { StoreFull } from './errors.ts';
 import type { AttemptLease } from './ports.ts';
 import { countStore } from './store-bytes.ts';
 import { matchesFilter, matchesNamespace } from './store-filters.ts';
 
-const SCRIPTS = { put: [4], page: [2], namespaces: [1] } as const;
+const SCRIPTS = { put: [4, 'format'], page: [2, 'format'], namespaces: [1] } as const;
 
 /** Items, or namespaces, that one script reads; puts that one script stores. */
 const BATCH = 200;
@@ -108,7 +110,8 @@ export class RedisStore extends BaseStore {
 
   async #get({ namespace, key }: GetOperation): Promise<Item | null> {
     const field = `${nameOf(namespace)}\0\0${checkedKey(key)}`;
-    const item = await this.#patiently(() => this.#options.redis.hgetBuffer(this.#keys[0], field));
+    const [format, item] = await this.#patiently(() => this.#options.redis.hmgetBuffer(this.#keys[0], 'format', field));
+    if (Number(format ?? 1) > THREAD_FORMAT) throw new NewerFormat();
     return item ? this.#open(namespace, key, item) : null;
   }
 

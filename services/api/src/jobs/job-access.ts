@@ -1,5 +1,5 @@
 import { type JobRef, jobRef } from '@millrace/contracts';
-import { type JobCatalogue, JobNotFound, type JobOutline, type JobReader } from '@millrace/stream-log';
+import { type JobCatalogue, JobNotFound, type JobOutline, type JobReader, NewerFormat } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { seesAllTenants } from '../auth/listed-tenant.ts';
@@ -25,6 +25,7 @@ export class JobAccess {
   ) {}
 
   /** @throws JobNotFound there is no such job, or the caller may not see it
+   *  @throws NewerFormat another node has to be asked
    *  @throws AmbiguousId jobs of several tenants have the id, and an admin has not chosen one
    *  @see PROTOCOL.md §1 */
   async get({ jobId, caller, tenant }: NamedJob): Promise<JobOutline> {
@@ -44,6 +45,7 @@ export class JobAccess {
     const [only] = jobs;
     if (only === undefined) throw new JobNotFound(jobId);
     if (caller.scope !== null && !includesJob(caller.scope, only)) throw new JobNotFound(jobId);
+    if (only.unreadable instanceof NewerFormat) throw only.unreadable;
     return only;
   }
 
