@@ -170,6 +170,11 @@ export class SystemHarness implements AsyncDisposable {
     services[services.indexOf(service)] = successor;
   }
 
+  /** Starts a further worker. */
+  async startWorker(): Promise<void> {
+    this.workers.push(await spawnService('worker', this.envOf('worker')));
+  }
+
   async job(id: string, at = this.url): Promise<Record<string, unknown>> {
     return (await fetch(`${at}/jobs/${id}`)).json() as Promise<Record<string, unknown>>;
   }

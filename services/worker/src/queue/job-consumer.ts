@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type JobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
+import { NewerFormat } from '@millrace/stream-log';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { AloneJobs, AloneResult } from '../alone/alone-jobs.ts';
@@ -98,7 +99,9 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
 
   async #run(job: Job, ref: JobRef, token: string | undefined, signal: AbortSignal): Promise<PickUpResult> {
     const run = await this.#pickUp(ref, signal).catch((error: unknown) => {
-      this.ports.logger.error({ requestId: idOf(ref), tenant: tenantOf(ref), err: error }, 'run failed');
+      const about = { requestId: idOf(ref), tenant: tenantOf(ref) };
+      if (error instanceof NewerFormat) this.ports.logger.warn(about, 'left to a newer version');
+      else this.ports.logger.error({ ...about, err: error }, 'run failed');
       return postpone(job, token);
     });
     if (run.outcome === 'busy' || run.outcome === 'lost') return postpone(job, token);
