@@ -25,7 +25,8 @@ local events, bytes = job[4] + count, tonumber(job[5])
 for i = 9, #ARGV, 2 do bytes = bytes + #ARGV[i] end
 if events > max_events or bytes > max_bytes then return -4 end
 
-local payload = { attempt .. '-' .. seq .. ' ' .. lease_token }
+local time = redis.call('TIME')
+local payload = { attempt .. '-' .. seq .. ' ' .. lease_token .. ' ' .. string.format('%d%06d', time[1], time[2]) }
 for i = 8, #ARGV, 2 do
   seq = seq + 1
   local id = attempt .. '-' .. seq
@@ -36,7 +37,6 @@ end
 
 redis.call('HSET', KEYS[1], 'seq', seq, 'events', events, 'bytes', bytes)
 if not has_output then
-  local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('HSET', KEYS[1], 'hasOutput', 1, 'firstTokenAt', string.format('%d', now))
 end

@@ -35,7 +35,7 @@ if job.hasOutput and job.onCrash == 'fail' then return { 'has-output' } end
 if losses >= max_losses then return { 'too-many-attempts' } end
 
 local attempt, seq, bytes = job.attempt + 1, 0, tonumber(job.bytes)
-local payload = { job.attempt .. '-' .. job.seq .. ' ' .. lease_token }
+local payload = { job.attempt .. '-' .. job.seq .. ' ' .. lease_token .. ' ' .. string.format('%d%06d', time[1], time[2]) }
 local function add_event(event, data)
   seq = seq + 1
   bytes = bytes + #data

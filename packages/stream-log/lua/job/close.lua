@@ -56,6 +56,7 @@ redis.call('HSET', KEYS[1], 'keptBytes', job.keptBytes, unpack(fields))
 keep_usage(KEYS[1], job.attemptUsage, attempt, usage)
 redis.call('PEXPIRE', KEYS[1], record_ms)
 redis.call('PEXPIRE', KEYS[2], log_ms)
-redis.call(publish, KEYS[3], before .. ' ' .. (job.leaseToken or '-') .. '\n' .. last .. ' ' .. event .. ' ' .. data)
+local head = before .. ' ' .. (job.leaseToken or '-') .. ' ' .. string.format('%d%06d', time[1], time[2])
+redis.call(publish, KEYS[3], head .. '\n' .. last .. ' ' .. event .. ' ' .. data)
 if not by_attempt then redis.call('PUBLISH', control, ref) end
 return closed('closed')

@@ -21,5 +21,5 @@ redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('XADD', KEYS[2], '0-1', 'accepted', accepted)
 redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('PEXPIRE', KEYS[2], ttl)
-redis.call(publish, KEYS[3], '0-0 -\n0-1 accepted ' .. accepted)
+redis.call(publish, KEYS[3], '0-0 - ' .. string.format('%d%06d', time[1], time[2]) .. '\n0-1 accepted ' .. accepted)
 return now

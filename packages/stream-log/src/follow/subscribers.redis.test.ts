@@ -332,3 +332,28 @@ describe('closing a node', () => {
     await eventually(async () => (await channels()).length === 0);
   });
 });
+
+describe('what readers were given', () => {
+  it('is told with the time at which Redis stored it, and never for what was read from the log', async () => {
+    await using d = LogHarness.single(server.url);
+    const node = d.node();
+    await connected(node);
+    const given: number[] = [];
+    node.onGiven = (storedAt) => void given.push(storedAt);
+    const id = await d.job();
+    const waiting = await Recorder.follow(node, id);
+    await waiting.until(({ types }) => types.includes('accepted'));
+    const before = Date.now();
+    await answer(d, id);
+    await waiting.terminal();
+    const after = Date.now();
+    expect(given.length).toBeGreaterThan(1);
+    expect(given).toEqual(given.toSorted((one, other) => one - other));
+    expect(given[0]).toBeGreaterThan(before - 5);
+    expect(given.at(-1)).toBeLessThan(after + 5);
+
+    given.length = 0;
+    await (await Recorder.follow(node, id)).terminal();
+    expect(given).toEqual([]);
+  });
+});

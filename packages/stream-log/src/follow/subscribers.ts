@@ -52,9 +52,13 @@ const NOTHING_TO_FOLLOW: Subscription = {
  *  meanwhile, and drop by id what the log already gave. One topic per followed job, any number of subscribers per
  *  topic. */
 export class Subscribers {
+  /** told each time that readers which are level with the log have been given what the channel brought: when its first event
+   *  was stored, ms since the epoch by Redis's clock. Never of what was read from the log */
+  onGiven: ((storedAt: number) => void) | null = null;
   readonly #reader: JobReader;
   readonly #entries = new Map<JobRef, Entry>();
   readonly #gapDetector: GapDetector;
+  readonly #given = (storedAt: number): void => this.onGiven?.(storedAt);
 
   /** @param hub of this process; sharded on a cluster
    *  @param redis for reads; commands on it should fail fast: a subscriber retries by itself */
@@ -161,7 +165,7 @@ export class Subscribers {
       held.users += 1;
       return held;
     }
-    const topic = new Topic(ref, this.#reader);
+    const topic = new Topic(ref, this.#reader, this.#given);
     const confirmed = this.hub.subscribe(this.keys.channel(ref), topic);
     const entry = { topic, confirmed, since: performance.now(), users: 1 };
     this.#entries.set(ref, entry);

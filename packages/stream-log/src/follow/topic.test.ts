@@ -282,8 +282,15 @@ describe('what the channel brings in one tick', () => {
     await settle();
     const [first, ...later] = log.events;
     expect(batches).toEqual([
-      { prev: LOG_START, last: '1-3', leaseToken: 'a', replay: false, events: [first, ...later.slice(0, 2)] },
-      { prev: '1-3', last: '1-4', leaseToken: 'a', replay: false, events: later.slice(2) },
+      {
+        prev: LOG_START,
+        last: '1-3',
+        leaseToken: 'a',
+        storedAt: null,
+        replay: false,
+        events: [first, ...later.slice(0, 2)],
+      },
+      { prev: '1-3', last: '1-4', leaseToken: 'a', storedAt: null, replay: false, events: later.slice(2) },
     ]);
   });
 

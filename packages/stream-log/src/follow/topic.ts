@@ -66,9 +66,11 @@ export class Topic implements ChannelListener {
   /** opens what is sealed; null until something is */
   #contents: PlaceCipher | null = null;
 
+  /** @param onGiven told when live subscribers have been given what the channel brought: when its first event was stored */
   constructor(
     readonly ref: JobRef,
     readonly reader: JobReader,
+    readonly onGiven?: (storedAt: number) => void,
   ) {}
 
   /** Collects the messages of one tick: a process that cannot keep up then makes fewer, larger writes. */
@@ -218,7 +220,14 @@ export class Topic implements ChannelListener {
     this.tip = batch.last;
     this.levelAt = performance.now();
     if (this.#readers > 0) this.#keep(batch);
-    for (const subscriber of this.subscribers) if (subscriber.live) subscriber.receive(batch);
+    let isGiven = false;
+    for (const subscriber of this.subscribers) {
+      if (!subscriber.live) continue;
+      subscriber.receive(batch);
+      isGiven = true;
+    }
+    // once for all of them, when the last has it: each reader would pay for a clock
+    if (isGiven && batch.storedAt !== null) this.onGiven?.(batch.storedAt);
   }
 
   #keep(batch: EventBatch): void {

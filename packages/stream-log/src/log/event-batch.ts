@@ -9,17 +9,22 @@ export interface EventBatch {
   /** of the attempt that wrote it, as the script published it; null for what was read from the log, which has no
    *  tokens */
   readonly leaseToken: string | null;
+  /** when the first of its events was stored, ms since the epoch by Redis's clock; null for what was read from the log, which
+   *  has no times */
+  readonly storedAt: number | null;
   /** at least one */
   readonly events: readonly StoredEvent[];
   /** a full page of a long backlog: adjacent deltas may be merged into larger frames */
   readonly replay: boolean;
 }
 
-/** Parses what a script published: the id before and the lease token, then a line per event. */
+/** Parses what a script published: the id before, the lease token and the time (µs), then a line per event. */
 export function parsePayload(payload: string): EventBatch {
   const [head = '', ...lines] = payload.split('\n');
-  const [prev, leaseToken = null] = head.split(' ');
-  return { ...batchOf(prev as EventId, lines.map(parseLine), false), leaseToken };
+  // the release before gives no time
+  const [prev, leaseToken = null, micros] = head.split(' ');
+  const storedAt = micros === undefined ? null : Number(micros) / 1_000;
+  return { ...batchOf(prev as EventId, lines.map(parseLine), false), leaseToken, storedAt };
 }
 
 /** Parses what `page.lua` returns: a line per event, nothing when there is none. */
@@ -31,7 +36,7 @@ export function parseLines(lines: string): StoredEvent[] {
 export function batchOf(prev: EventId, events: readonly StoredEvent[], replay: boolean): EventBatch {
   const last = events.at(-1);
   if (last === undefined) throw new RangeError('a batch has at least one event');
-  return { prev, last: last.id, leaseToken: null, events, replay };
+  return { prev, last: last.id, leaseToken: null, storedAt: null, events, replay };
 }
 
 /** Joins batches of one attempt that follow on each other. All others stay as they are. */
@@ -50,14 +55,14 @@ export function joinBatches(batches: readonly EventBatch[]): readonly EventBatch
 /** @returns the part of `batch` that comes after `id`, which its last event does */
 export function batchAfter(batch: EventBatch, id: EventId): EventBatch {
   const events = batch.events.filter((event) => compareEventIds(event.id, id) > 0);
-  return { ...batchOf(id, events, batch.replay), leaseToken: batch.leaseToken };
+  return { ...batchOf(id, events, batch.replay), leaseToken: batch.leaseToken, storedAt: batch.storedAt };
 }
 
 function joinGroup([first, ...rest]: readonly EventBatch[]): EventBatch {
   if (first === undefined) throw new RangeError('a group has at least one batch');
   if (rest.length === 0) return first;
   const events = [first, ...rest].flatMap((batch) => batch.events);
-  return { ...batchOf(first.prev, events, false), leaseToken: first.leaseToken };
+  return { ...batchOf(first.prev, events, false), leaseToken: first.leaseToken, storedAt: first.storedAt };
 }
 
 /** A line is `<id> <type> <data>`: JSON has no raw line feed, and neither ids nor types have a space. */

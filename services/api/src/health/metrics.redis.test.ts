@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FairQueue, NO_SHARE, type ProcessReport, ProcessReports } from '@millrace/stream-log';
 import { eventually } from '@millrace/testing';
-import { ApiHarness, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { FAIR_QUEUE } from '../tokens.ts';
 
 let harness: ApiHarness;
@@ -76,6 +76,29 @@ describe('GET /metrics', () => {
       const count = values.get(`millrace_redis_script_seconds_count{script="${script}"}`);
       expect([script, count]).toEqual([script, expect.any(Number)]);
     }
+  });
+
+  it('measures how long events take to the readers that wait, and not to those who catch up', async () => {
+    const jobId = await submit(node);
+    const read = () => fetch(`${node.url}/jobs/${jobId}/stream`);
+    const count = async () => (await scrape()).get('millrace_watch_lag_seconds_count') ?? Number.NaN;
+    const waiting = await read();
+    const before = await count();
+    const writer = await harness.begin(jobId);
+    await eventually(async () => {
+      await say(writer, ['a']);
+      return (await count()) > before;
+    });
+    await finish(writer);
+    expect(await waiting.text()).toContain('event: done');
+    const values = await scrape();
+    // Redis and the node have the same clock here
+    const seconds = values.get('millrace_watch_lag_seconds_sum') ?? Number.NaN;
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(60);
+
+    expect(await (await read()).text()).toContain('event: done');
+    expect(await count()).toBe(values.get('millrace_watch_lag_seconds_count'));
   });
 
   it('answers without those of the service while Redis does not', async () => {

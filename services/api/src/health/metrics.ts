@@ -68,6 +68,12 @@ export class Metrics {
     buckets: SECONDS,
     registers: [this.registry],
   });
+  readonly #watchLag = new Histogram({
+    name: 'millrace_watch_lag_seconds',
+    help: 'Time from storing events to writing them to the last of the readers that wait for them, once for each publish',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [this.registry],
+  });
   readonly #requests = new Histogram({
     name: 'millrace_request_duration_seconds',
     help: 'Duration of requests, without streams',
@@ -107,6 +113,12 @@ export class Metrics {
 
   firstToken(durationMs: number): void {
     this.#firstToken.observe(durationMs / 1000);
+  }
+
+  /** Readers have been given what was stored before this time. Two clocks are compared: see redis-clock.ts.
+   *  @param lagMs may be a little below 0 */
+  given(lagMs: number): void {
+    this.#watchLag.observe(Math.max(0, lagMs) / 1_000);
   }
 
   /** @param tenant of the caller; undefined for a stranger */

@@ -88,6 +88,7 @@ function batchOf(type: StoredEvent['type'], data: object): EventBatch {
     events: [{ id, type, data: JSON.stringify(data) }],
     replay: false,
     leaseToken: null,
+    storedAt: null,
   };
 }
 const text = (said: string) => batchOf('text', { text: said });
