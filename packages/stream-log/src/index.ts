@@ -1,4 +1,4 @@
-export { AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
+export { type AttemptReason, AttemptStarter, type Begun } from './attempt/attempt-starter.ts';
 export type { AttemptWriter } from './attempt/attempt-writer.ts';
 export { CancelListener } from './attempt/cancel-listener.ts';
 export { ChannelHub, type ChannelListener } from './channel/channel-hub.ts';

@@ -10,11 +10,16 @@ import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
 import { namedReply, type RedisConnection } from '../redis/scripts.ts';
 import { AttemptWriter } from './attempt-writer.ts';
 
+/** Why an attempt begins: the first one of its job, or the first of a job that answers an interrupt; the others by what ended
+ *  the attempt before. */
+export type AttemptReason = 'first' | 'resume' | 'worker-lost' | 'handover' | 'log-lost';
+
 export type Begun =
   | {
       readonly kind: 'begun';
       readonly request: JobRequest;
       readonly attempt: number;
+      readonly reason: AttemptReason;
       readonly writer: AttemptWriter;
       /** W3C trace context of the request that made the job; null for none */
       readonly traceparent: string | null;
@@ -141,6 +146,7 @@ export class AttemptStarter {
       kind: 'begun',
       request,
       attempt,
+      reason: reasonOf(attempt, values['reason'], request),
       writer: new AttemptWriter({
         ...{ ...this.#scripts, ref, leaseToken, attempt, seq },
         sealer: await contents.sealer(values['request']),
@@ -150,4 +156,10 @@ export class AttemptStarter {
       elapsedMs: now - createdAt,
     };
   }
+}
+
+function reasonOf(attempt: number, told: string | undefined, { resume }: JobRequest): AttemptReason {
+  if (attempt === 1) return resume === undefined ? 'first' : 'resume';
+  // begin.lua does not know it any more when its reply was lost
+  return (told as AttemptReason | '' | undefined) || 'worker-lost';
 }

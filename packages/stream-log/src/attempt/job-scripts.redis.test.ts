@@ -144,6 +144,28 @@ describe('a job that loses its worker', () => {
   });
 });
 
+describe('an attempt', () => {
+  it('knows why it began', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job();
+    const begin = async () => {
+      const begun = await d.starter.begin(id, crypto.randomUUID(), { isAlone: true });
+      if (begun.kind !== 'begun') throw new Error(begun.kind);
+      return begun;
+    };
+    expect((await begin()).reason).toBe('first');
+    const lost = await begin();
+    expect(lost.reason).toBe('worker-lost');
+    await lost.writer.release('handover');
+    expect((await begin()).reason).toBe('handover');
+    await d.redis.del(d.keys.log(id));
+    expect((await begin()).reason).toBe('log-lost');
+
+    const answering = await d.starter.begin(await d.job({ resume: 'yes' }), 'one');
+    expect(answering).toMatchObject({ kind: 'begun', reason: 'resume' });
+  });
+});
+
 describe('append', () => {
   it('keeps the time of the first token, whatever comes after it', async () => {
     await using d = LogHarness.single(server.url);

@@ -10,7 +10,15 @@ export interface AloneJobsPorts {
   readonly hooks: readonly AttemptHook[];
   readonly metrics: Pick<
     WorkerMetrics,
-    'jobs' | 'activeJobs' | 'countTokens' | 'tookOver' | 'failed' | 'events' | 'retries' | 'firstTokenSeconds'
+    | 'jobs'
+    | 'activeJobs'
+    | 'countTokens'
+    | 'tookOver'
+    | 'failed'
+    | 'events'
+    | 'attempts'
+    | 'retries'
+    | 'firstTokenSeconds'
   >;
   readonly logger: Logger;
   /** processes at a time */

@@ -40,6 +40,7 @@ import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Progress } from './progress.ts';
 import { shownConversation } from './shown-conversation.ts';
+import { TokenGaps } from './token-gaps.ts';
 import { abandon, orAborted, UntilAborted } from './until-aborted.ts';
 import { sum, UsageCount } from './usage-count.ts';
 import { isEmptyDelta, validateEvent, validateResult } from './validate-event.ts';
@@ -74,6 +75,7 @@ export class Attempt {
   /** how much was stored when it was last noted, and since when */
   #notedSeq = 0;
   #quietSince = this.#startedAt;
+  readonly #gaps: TokenGaps;
   readonly #usage: UsageCount;
   /** tokens that it may use before it must reserve more */
   #allowedTokens: number;
@@ -90,6 +92,7 @@ export class Attempt {
     const { signal } = this.#abort;
     const ofAttempt = { writer: begun.writer, progress: this.#progress, signal, draining: this.#draining.signal };
     this.#thread = thread && new AttemptThread(thread, ofAttempt);
+    this.#gaps = new TokenGaps((seconds) => ports.metrics.tokenGapSeconds.observe(seconds));
     const { request } = begun;
     const promptTokens = promptTokensOf(request);
     this.#usage = new UsageCount(request.model, promptTokens);
@@ -237,6 +240,7 @@ export class Attempt {
         if (room !== null) {
           deadlines.suspend();
           await aborted.wait(room);
+          this.#gaps.pause();
         }
         deadlines.resume();
         this.#progress.waiting();
@@ -292,6 +296,7 @@ export class Attempt {
       metrics.recent.firstToken(this.info, this.#firstTokenMs);
     }
     writer.emit(event);
+    this.#gaps.said(event.type);
     this.#usage.said(event.type, event.data);
     if (this.#usage.tokens > this.#allowedTokens) this.#reserveMore();
     metrics.events.inc({ type: event.type });

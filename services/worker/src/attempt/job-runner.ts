@@ -226,6 +226,7 @@ export class JobRunner {
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref), attempt: begun.attempt });
     const attempt = new Attempt(ref, begun, { ...this.ports, logger }, thread);
     this.#hint(fairQueue.markStarted(ref));
+    this.ports.metrics.began(begun.reason);
     if (begun.attempt > 1) this.ports.metrics.tookOver(attempt.info);
     if (this.#draining !== null) attempt.drain(this.#draining);
     const stop = () => attempt.stop(this.#draining ?? new WorkerStopping());

@@ -1,6 +1,6 @@
 import type { AttemptUsage, ModelUsage, StreamErrorCode } from '@millrace/contracts';
 import { metricsRegistry } from '@millrace/runtime';
-import { RecentActivity } from '@millrace/stream-log';
+import { type AttemptReason, RecentActivity } from '@millrace/stream-log';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** Values of one label: callers may choose the names of models, and issuers those of tenants. */
@@ -32,6 +32,12 @@ export class WorkerMetrics {
   readonly activeJobs = new Gauge({
     name: 'millrace_worker_active_jobs',
     help: 'Jobs running now.',
+    registers: [this.registry],
+  });
+  readonly attempts = new Counter<'reason'>({
+    name: 'millrace_worker_attempts_total',
+    help: 'Attempts, by why they began: first, resume, worker-lost, handover or log-lost.',
+    labelNames: ['reason'],
     registers: [this.registry],
   });
   readonly #takeOvers = new Counter({
@@ -66,6 +72,13 @@ export class WorkerMetrics {
     registers: [this.registry],
   });
 
+  readonly tokenGapSeconds = new Histogram({
+    name: 'millrace_worker_token_gap_seconds',
+    help: 'Between two pieces of text or reasoning of an answer, as they come from the model.',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers: [this.registry],
+  });
+
   /** @param namesTenants whether tokens are counted by tenant, too */
   constructor(readonly namesTenants = false) {
     this.tokens = new Counter({
@@ -74,6 +87,10 @@ export class WorkerMetrics {
       labelNames: ['kind', 'model', 'pipeline', ...(namesTenants ? (['tenant'] as const) : [])],
       registers: [this.registry],
     });
+  }
+
+  began(reason: AttemptReason): void {
+    this.attempts.inc({ reason });
   }
 
   tookOver(owner: TokenOwner): void {
