@@ -59,6 +59,7 @@ export {
   PipelineAnnouncements,
 } from './registry/pipeline-announcements.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
+export { StoredBytesCensus, type StoredKinds } from './registry/stored-bytes-census.ts';
 export { type ShareRequest, StreamShares } from './registry/stream-shares.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
 export { type DayUsage, UsageLedger } from './registry/usage-ledger.ts';

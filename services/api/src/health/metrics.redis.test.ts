@@ -101,6 +101,18 @@ describe('GET /metrics', () => {
     expect(await count()).toBe(values.get('millrace_watch_lag_seconds_count'));
   });
 
+  it('tells what is stored', async () => {
+    await harness.redis.zadd(harness.keys.tenantsWithUsage, 1, 'large');
+    await harness.redis.hset(harness.keys.storedBytesOf('large'), 'thread:a', 5_000, 'large.job', 700, 'total', 5_700);
+    const other = await harness.node();
+    const values = (await (await fetch(`${other.url}/metrics`)).text()).matchAll(
+      /stored_bytes\{kind="(\w+)".*\} (\d+)/g,
+    );
+    const bytes = Object.fromEntries([...values].map(([, kind, value]) => [kind, Number(value)]));
+    expect(bytes['threads']).toBe(5_000);
+    expect(bytes['jobs']).toBeGreaterThanOrEqual(700);
+  });
+
   it('answers without those of the service while Redis does not', async () => {
     const { redis } = harness;
     await redis.call('CLIENT', 'PAUSE', '4000', 'ALL');

@@ -1,11 +1,21 @@
 import type { Logger } from '@millrace/runtime';
-import { loadOf, type ProcessReports, type Survey } from '@millrace/stream-log';
+import {
+  type KeySpace,
+  loadOf,
+  type ProcessReports,
+  type RedisConnection,
+  StoredBytesCensus,
+  type StoredKinds,
+  type Survey,
+} from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
-import { LOGGER, PROCESS_REPORTS } from '../tokens.ts';
+import { KEYS, LOGGER, PROCESS_REPORTS, REDIS } from '../tokens.ts';
 
 /** For how long a survey stands, milliseconds: many scrapers cost no more than one. */
 const FRESH_MS = 1_000;
+/** The same for what is stored: a census asks for the bytes of a thousand tenants. */
+const FRESH_CENSUS_MS = 15_000;
 
 /** Metrics of the whole service, read when somebody asks. Every node tells the same: the highest counts, not the sum. */
 @Injectable()
@@ -34,12 +44,23 @@ export class ServiceMetrics {
     labelNames: ['kind'],
     registers: [this.#registry],
   });
+  readonly #stored = new Gauge({
+    name: 'millrace_stored_bytes',
+    help: 'Bytes in Redis, without its own overhead; kind: jobs (records and logs), threads (with checkpoints) or stores',
+    labelNames: ['kind'],
+    registers: [this.#registry],
+  });
+  readonly #census: StoredBytesCensus;
   #text: Promise<string> | null = null;
+  #kinds: { readonly taken: Promise<StoredKinds>; readonly at: number } | null = null;
 
   constructor(
     @Inject(PROCESS_REPORTS) private readonly reports: ProcessReports,
+    @Inject(REDIS) redis: RedisConnection,
+    @Inject(KEYS) keys: KeySpace,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
+    this.#census = new StoredBytesCensus(redis, keys);
     this.#registry.setDefaultLabels({ service: 'api' });
   }
 
@@ -55,12 +76,25 @@ export class ServiceMetrics {
 
   async #read(): Promise<string> {
     try {
-      this.#set(await this.reports.survey({ watches: false }));
+      const [survey, stored] = await Promise.all([this.reports.survey({ watches: false }), this.#storedKinds()]);
+      this.#set(survey);
+      for (const [kind, bytes] of Object.entries(stored)) this.#stored.set({ kind }, bytes);
     } catch (error) {
       this.logger.debug({ err: error }, 'service not surveyed');
       return '';
     }
     return this.#registry.metrics();
+  }
+
+  #storedKinds(): Promise<StoredKinds> {
+    const now = performance.now();
+    if (this.#kinds === null || now - this.#kinds.at > FRESH_CENSUS_MS) {
+      this.#kinds = { taken: this.#census.take(), at: now };
+      this.#kinds.taken.catch(() => {
+        this.#kinds = null;
+      });
+    }
+    return this.#kinds.taken;
   }
 
   #set(survey: Survey): void {
