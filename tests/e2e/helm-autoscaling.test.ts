@@ -1,18 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { QUEUE_NAME } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
-import { Child, eventually, freePort } from '@millrace/testing';
+import { eventually } from '@millrace/testing';
 import { Redis } from 'ioredis';
-import { findProgram } from '../../scripts/setup/install-package.mjs';
 import { renderChart } from './helm-chart.ts';
+import { hasPrometheus, Prometheus } from './prometheus.ts';
 import { SystemHarness } from './system-harness.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/kubernetes.md', import.meta.url));
-const PROMETHEUS = findProgram('prometheus');
 const SLOTS = 4;
 const TIMEOUT_MS = 120_000;
 
@@ -26,11 +23,11 @@ interface Scaling {
   readonly triggers: readonly [Trigger];
 }
 
-(PROMETHEUS === null ? describe.skip : describe)('workers by load (docs/kubernetes.md)', () => {
+(hasPrometheus ? describe : describe.skip)('workers by load (docs/kubernetes.md)', () => {
   const parts = new AsyncDisposableStack();
   let system: SystemHarness;
   let scaling: Scaling;
-  let prometheus: string;
+  let prometheus: Prometheus;
   let redis: Redis;
   const open: string[] = [];
 
@@ -48,25 +45,13 @@ interface Scaling {
   }, TIMEOUT_MS);
   afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
-  async function startPrometheus(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-prometheus-'));
-    parts.defer(() => rm(folder, { recursive: true, force: true }));
+  async function startPrometheus(): Promise<Prometheus> {
     const targets = system.apis.map(({ url }) => new URL(url).host);
     const scrape = { job_name: 'millrace', scrape_interval: '1s', static_configs: [{ targets }] };
     // JSON is YAML
-    await writeFile(join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: [scrape] }));
-    const port = await freePort();
-    const child = await Child.start({
-      command: PROMETHEUS ?? '',
-      args: [
-        `--config.file=${join(folder, 'prometheus.yml')}`,
-        `--storage.tsdb.path=${join(folder, 'data')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-    });
-    parts.defer(async () => void (await child.stop()));
-    await child.line((line) => line.includes('Server is ready to receive web requests'), 60_000);
-    return `http://127.0.0.1:${port}`;
+    return parts.use(
+      await Prometheus.start({ files: { 'prometheus.yml': JSON.stringify({ scrape_configs: [scrape] }) } }),
+    );
   }
 
   interface Sample {
@@ -75,8 +60,8 @@ interface Scaling {
   }
 
   async function ask(query: string): Promise<readonly Sample[]> {
-    const answer = await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query })}`);
-    return ((await answer.json()) as { data: { result: Sample[] } }).data.result;
+    const { result } = await prometheus.ask<{ result: Sample[] }>(`query?${new URLSearchParams({ query })}`);
+    return result;
   }
 
   /** What KEDA would get: null where Prometheus has no figure. */
