@@ -17,7 +17,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,services,scripts,infra,bench,tests/chaos}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{packages,services,scripts,infra,bench,tests/chaos,tests/incidents}/**/*.test.ts'],
       testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.redis\\.test\\.ts$'],
     },
     {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { firstCommands } from '../../tests/incidents/runbook.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
 const PAGE = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
@@ -40,6 +41,12 @@ describe('the alerts', () => {
 
   it('are all that the runbook has sections for', () => {
     expect(matches(PAGE, /^## (\w+)$/gm)).toEqual(alerts);
+  });
+
+  it('each have a command in the runbook that comes first, and is one that a shell can read', async () => {
+    const commands = firstCommands();
+    expect([...commands.keys()]).toEqual(alerts);
+    for (const command of commands.values()) await promisify(execFile)('bash', ['-n', '-c', command]);
   });
 
   it('ask for metrics that exist', () => {

@@ -62,7 +62,7 @@ describe.each(globSync('.github/workflows/*.yml', { cwd: projectRoot }))('%s', (
 
   it('runs commands that exist', () => {
     const { scripts } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { scripts: object };
-    const named = [...content.matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(([, name = '']) => name);
+    const named = [...content.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, name = '']) => name);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 });
