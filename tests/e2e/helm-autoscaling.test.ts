@@ -38,40 +38,23 @@ interface Scaling {
     const sets = ['worker.autoscaling.enabled=true', `worker.settings.MILLRACE_WORKER_CONCURRENCY=${SLOTS}`];
     const manifests = await renderChart(...sets.flatMap((set) => ['--set', set]));
     scaling = manifests.find(({ kind }) => kind === 'ScaledObject')?.spec as unknown as Scaling;
-    prometheus = await startPrometheus();
+    const targets = system.apis.map(({ url }) => new URL(url).host);
+    const scrape = { job_name: 'millrace', scrape_interval: '1s', static_configs: [{ targets }] };
+    prometheus = parts.use(await Prometheus.start({ scrape_configs: [scrape] }));
     redis = new Redis(system.redis.url);
     redis.on('error', () => undefined); // it is stopped at the end
     parts.defer(() => redis.disconnect());
   }, TIMEOUT_MS);
   afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
-  async function startPrometheus(): Promise<Prometheus> {
-    const targets = system.apis.map(({ url }) => new URL(url).host);
-    const scrape = { job_name: 'millrace', scrape_interval: '1s', static_configs: [{ targets }] };
-    // JSON is YAML
-    return parts.use(
-      await Prometheus.start({ files: { 'prometheus.yml': JSON.stringify({ scrape_configs: [scrape] }) } }),
-    );
-  }
-
-  interface Sample {
-    readonly metric: Readonly<Record<string, string>>;
-    readonly value: readonly [number, string];
-  }
-
-  async function ask(query: string): Promise<readonly Sample[]> {
-    const { result } = await prometheus.ask<{ result: Sample[] }>(`query?${new URLSearchParams({ query })}`);
-    return result;
-  }
-
   /** What KEDA would get: null where Prometheus has no figure. */
   async function asked(): Promise<number | null> {
-    const [sample] = await ask(scaling.triggers[0].metadata.query);
+    const [sample] = await prometheus.ask(scaling.triggers[0].metadata.query);
     return sample === undefined ? null : Number(sample.value[1]);
   }
 
   async function openJobs(): Promise<Record<string, number>> {
-    const samples = await ask('max by (state) (millrace_open_jobs)');
+    const samples = await prometheus.ask('max by (state) (millrace_open_jobs)');
     return Object.fromEntries(samples.map(({ metric, value }) => [metric['state'], Number(value[1])]));
   }
 

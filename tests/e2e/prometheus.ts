@@ -4,15 +4,22 @@ import { join } from 'node:path';
 import { Child, freePort } from '@millrace/testing';
 import { findProgram } from '../../scripts/setup/install-package.mjs';
 
+const PROGRAM = findProgram('prometheus');
 const READY = 'Server is ready to receive web requests';
 const READY_MS = 60_000;
 
 /** Whether this machine has a Prometheus. */
-export const hasPrometheus = findProgram('prometheus') !== null;
+export const hasPrometheus = PROGRAM !== null;
+
+export interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  /** when, seconds since the epoch, and the figure */
+  readonly value: readonly [number, string];
+}
 
 export interface PrometheusOptions {
-  /** by name; `prometheus.yml` is the configuration */
-  readonly files: Readonly<Record<string, string>>;
+  /** beside its configuration, by name */
+  readonly files?: Readonly<Record<string, string>>;
   /** further arguments */
   readonly args?: readonly string[];
 }
@@ -25,15 +32,18 @@ export class Prometheus implements AsyncDisposable {
     private readonly parts: AsyncDisposableStack,
   ) {}
 
-  /** @throws Error there is none, or it does not become ready */
-  static async start({ files, args = [] }: PrometheusOptions): Promise<Prometheus> {
+  /** @param configuration as in prometheus.yml
+   *  @throws Error there is no Prometheus, or it does not become ready */
+  static async start(configuration: object, { files = {}, args = [] }: PrometheusOptions = {}): Promise<Prometheus> {
     await using parts = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'millrace-prometheus-'));
     parts.defer(() => rm(folder, { recursive: true, force: true }));
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    // JSON is YAML
+    const all = { ...files, 'prometheus.yml': JSON.stringify(configuration) };
+    for (const [name, text] of Object.entries(all)) await writeFile(join(folder, name), text);
     const port = await freePort();
     const child = await Child.start({
-      command: findProgram('prometheus') ?? 'prometheus',
+      command: PROGRAM ?? 'prometheus',
       args: [
         `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
@@ -46,12 +56,17 @@ export class Prometheus implements AsyncDisposable {
     return new Prometheus(`http://127.0.0.1:${port}`, parts.move());
   }
 
-  /** What a path of its API answers.
-   *  @throws Error it refuses */
-  async ask<T>(path: string): Promise<T> {
-    const answer = await fetch(`${this.url}/api/v1/${path}`);
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return ((await answer.json()) as { data: T }).data;
+  /** @returns `data` of its answer
+   *  @throws Error it answers with an error, such as for an expression that it cannot parse */
+  async get<T>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<T> {
+    const answer = await fetch(`${this.url}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const { status, data, error } = (await answer.json()) as { status: string; data: T; error?: string };
+    if (status !== 'success') throw new Error(`${path} ${Object.values(parameters).join()}: ${error}`);
+    return data;
+  }
+
+  async ask(query: string): Promise<readonly Sample[]> {
+    return (await this.get<{ result: Sample[] }>('query', { query })).result;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@millrace/testing';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { inProject } from '../../scripts/setup/project.mjs';
 import { Prometheus } from '../e2e/prometheus.ts';
 import { quickened } from './quickened.ts';
@@ -37,12 +37,9 @@ export class Alerts implements AsyncDisposable {
   private constructor(private readonly prometheus: Prometheus) {}
 
   static async start(watched: Watched, times: number): Promise<Alerts> {
-    const files = {
-      'prometheus.yml': configuration(watched, times),
-      'rules.yml': quickened(textOf('rules.yml'), times),
-    };
+    const files = { 'rules.yml': quickened(textOf('rules.yml'), times) };
     const args = [`--query.lookback-delta=${Math.round(LOOK_BACK_MS / times)}ms`];
-    const alerts = new Alerts(await Prometheus.start({ files, args }));
+    const alerts = new Alerts(await Prometheus.start(configuration(watched, times), { files, args }));
     alerts.#looking = alerts.#look();
     return alerts;
   }
@@ -60,7 +57,7 @@ export class Alerts implements AsyncDisposable {
   async untilScraped(): Promise<void> {
     await eventually(
       async () => {
-        const { activeTargets } = await this.prometheus.ask<{ activeTargets: { health: string }[] }>('targets');
+        const { activeTargets } = await this.prometheus.get<{ activeTargets: { health: string }[] }>('targets');
         return activeTargets.length > 0 && activeTargets.every(({ health }) => health === 'up');
       },
       { timeoutMs: SCRAPED_MS },
@@ -76,7 +73,7 @@ export class Alerts implements AsyncDisposable {
   async #look(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const { alerts } = await this.prometheus.ask<{ alerts: Alert[] }>('alerts');
+      const { alerts } = await this.prometheus.get<{ alerts: Alert[] }>('alerts');
       this.#note(new Set(alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname)));
       await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // the end
     }
@@ -90,7 +87,7 @@ export class Alerts implements AsyncDisposable {
 }
 
 /** infra/observability/prometheus.yml, which finds processes by the names of containers, with addresses instead. */
-function configuration(watched: Watched, times: number): string {
+function configuration(watched: Watched, times: number): object {
   const { scrape_configs: jobs, ...rest } = parse(quickened(textOf('prometheus.yml'), times)) as {
     readonly scrape_configs: readonly { readonly job_name: string; readonly dns_sd_configs: unknown }[];
   };
@@ -98,7 +95,7 @@ function configuration(watched: Watched, times: number): string {
     ...job,
     static_configs: [{ targets: watched[job.job_name] ?? [] }],
   }));
-  return stringify({ ...rest, scrape_configs: here });
+  return { ...rest, scrape_configs: here };
 }
 
 function textOf(file: string): string {
