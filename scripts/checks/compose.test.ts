@@ -1,22 +1,28 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { PROXY_DEFAULTS } from '../../infra/nginx/render.mjs';
 import { apiSettingsSchema } from '../../services/api/src/settings.ts';
 import { workerSettingsSchema } from '../../services/worker/src/settings.ts';
+import { findProgram } from '../setup/install-package.mjs';
 import { inProject } from '../setup/project.mjs';
 
 interface Service {
   readonly environment?: Readonly<Record<string, string | null>>;
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
+  readonly image?: string;
+  readonly profiles?: readonly string[];
+  readonly networks?: readonly string[];
+  readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
 }
 
 interface Composition {
   readonly services: Readonly<Record<string, Service>>;
-  readonly networks: object;
-  readonly volumes: object;
+  readonly networks: Readonly<Record<string, object>>;
+  readonly volumes: Readonly<Record<string, object>>;
 }
 
 const compositionIn = (file: string): Composition =>
@@ -59,6 +65,55 @@ describe('docker compose', () => {
   });
 });
 
+describe('docker compose --profile observability', () => {
+  const inProfile = Object.entries(services).filter(([, { profiles = [] }]) => profiles.length > 0);
+  const { scrape_configs: scraped } = parse(readFileSync(inProject('infra/observability/prometheus.yml'), 'utf8')) as {
+    scrape_configs: { dns_sd_configs: { names: [string]; port: number }[] }[];
+  };
+
+  it('is needed by nothing else', () => {
+    expect(inProfile.map(([name]) => name)).toEqual(['prometheus', 'grafana', 'jaeger']);
+    for (const [, { profiles }] of inProfile) expect(profiles).toEqual(['observability']);
+  });
+
+  it('reads the metrics of API and workers where they are', () => {
+    const read = scraped.flatMap(({ dns_sd_configs: found }) => found.map(({ names: [name], port }) => [name, port]));
+    const image = /^ENV PORT=(\d+)/m.exec(readFileSync(inProject('infra/docker/Dockerfile'), 'utf8'));
+    expect(read).toEqual([
+      ['api', Number(image?.[1])],
+      ['worker', Number(services['worker']?.environment?.['MILLRACE_WORKER_HEALTH_PORT'])],
+    ]);
+    for (const [name] of read) {
+      const shared = services['prometheus']?.networks?.filter((net) => services[`${name}`]?.networks?.includes(net));
+      expect(shared).toEqual(['back']);
+    }
+  });
+
+  it('publishes its pages on this machine alone, from images of one version', () => {
+    for (const [, { ports = [], image }] of inProfile) {
+      expect(ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
+      expect(image).toMatch(/^\$\{\w+:-[\w/]+:v?\d+\.\d+\.\d+\}$/);
+    }
+  });
+
+  it('mounts files that are there, and gives Grafana what its configuration names', () => {
+    const files = inProfile.flatMap(([, { volumes: own = [] }]) => own.filter((volume) => volume.startsWith('./')));
+    expect(files.filter((volume) => !existsSync(inProject(volume.split(':')[0] ?? '')))).toEqual([]);
+    const textOf = (file: string) => readFileSync(inProject(`infra/observability/grafana/${file}`), 'utf8');
+    const { datasources } = parse(textOf('datasources/millrace.yml')) as { datasources: { url: string }[] };
+    for (const { url } of datasources) expect(inProfile.map(([name]) => name)).toContain(new URL(url).hostname);
+    const { providers } = parse(textOf('dashboards/millrace.yml')) as { providers: { options: { path: string } }[] };
+    for (const { options } of providers) expect(files.join('\n')).toContain(`:${options.path}:ro`);
+  });
+
+  (findProgram('docker') === null ? it.skip : it)('is a composition that Docker takes', () => {
+    const options = { encoding: 'utf8', cwd: inProject(''), stdio: 'pipe' } as const;
+    const config = ['compose', '--profile', 'observability', 'config', '--format', 'json'];
+    const told = JSON.parse(execFileSync('docker', config, options)) as Composition;
+    expect(new Set(Object.keys(told.services))).toEqual(new Set(Object.keys(services)));
+  });
+});
+
 describe('examples/compose-caddy', () => {
   const example = compositionIn('examples/compose-caddy/compose.yaml');
 
@@ -66,8 +121,10 @@ describe('examples/compose-caddy', () => {
     const { caddy, ...others } = example.services;
     const { nginx, ...ours } = services;
     const extended = (service: string) => ({ extends: { file: '../../docker-compose.yml', service } });
-    expect(others).toEqual(Object.fromEntries(Object.keys(ours).map((name) => [name, extended(name)])));
-    expect(example).toMatchObject({ networks, volumes });
+    const always = Object.entries(ours).filter(([, { profiles }]) => profiles === undefined);
+    expect(others).toEqual(Object.fromEntries(always.map(([name]) => [name, extended(name)])));
+    const { watch: _, ...theirs } = networks;
+    expect(example).toMatchObject({ networks: theirs, volumes: { 'redis-data': volumes['redis-data'] } });
     for (const port of caddy?.ports ?? []) expect(port).toMatch(/^\$\{BIND:-127\.0\.0\.1\}:/);
     expect(nginx).toBeDefined();
   });
