@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadSettings } from '@millrace/runtime';
 import { Child, freePort } from '@millrace/testing';
 import { Redis } from 'ioredis';
+import { parse } from 'yaml';
 import { manifestProblems } from '../../infra/helm/manifest-problems.mjs';
 import { apiSettingsSchema } from '../../services/api/src/settings.ts';
 import { workerSettingsSchema } from '../../services/worker/src/settings.ts';
@@ -321,6 +323,52 @@ describe('the chart', () => {
     // what the autoscaler sets is not set back by the next `helm upgrade`
     const worker = workloads(manifests).find(({ metadata }) => metadata.name === 'chat-millrace-worker');
     expect(worker?.spec).not.toHaveProperty('replicas');
+  });
+});
+
+describe('what the chart gives to those who watch', () => {
+  const OBSERVABILITY = fileURLToPath(new URL('../../infra/observability/', import.meta.url));
+
+  it('is nothing, unless it is wanted', async () => {
+    const kinds = (await renderChart()).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'PrometheusRule' || kind === 'ServiceMonitor')).toEqual([]);
+    expect(kinds.filter((kind) => kind === 'ConfigMap')).toHaveLength(1);
+  });
+
+  it('are the rules and dashboards of infra/observability, as they are', async () => {
+    const manifests = await renderChart('-f', fileOf('monitoring-values.yaml'));
+    const rule = manifests.find(({ kind }) => kind === 'PrometheusRule');
+    expect(rule?.spec).toEqual(parse(await readFile(`${OBSERVABILITY}rules.yml`, 'utf8')));
+    expect(rule?.metadata.labels).toMatchObject({ release: 'prometheus' });
+
+    const maps = manifests.filter(({ metadata }) => metadata.labels['grafana_dashboard'] === '1');
+    const files = await readdir(`${OBSERVABILITY}dashboards`);
+    const given = maps.flatMap(({ data }) => Object.keys(data ?? {}));
+    expect(new Set(given)).toEqual(new Set(files.map((file) => `millrace-${file}`)));
+    for (const { data } of maps) {
+      for (const [name, text] of Object.entries(data ?? {})) {
+        const file = `${OBSERVABILITY}dashboards/${name.replace('millrace-', '')}`;
+        expect(JSON.parse(text)).toEqual(JSON.parse(await readFile(file, 'utf8')));
+        // as large as an object may be: 1 MiB
+        expect(text.length).toBeLessThan(500_000);
+      }
+    }
+  });
+
+  it('names what it reads as the rules expect', async () => {
+    const manifests = await renderChart('-f', fileOf('monitoring-values.yaml'));
+    const monitor = manifests.find(({ kind }) => kind === 'ServiceMonitor')?.spec as unknown as {
+      selector: { matchExpressions: readonly { values: readonly string[] }[] };
+      endpoints: readonly { relabelings: readonly object[] }[];
+    };
+    expect(monitor.selector.matchExpressions.flatMap(({ values }) => values)).toEqual(['api', 'worker']);
+    expect(monitor.endpoints.flatMap(({ relabelings }) => relabelings)).toEqual([
+      {
+        sourceLabels: ['__meta_kubernetes_service_label_app_kubernetes_io_component'],
+        targetLabel: 'job',
+        replacement: `millrace-\${1}`,
+      },
+    ]);
   });
 });
 
