@@ -169,6 +169,25 @@ module.exports = {
       'runtime → zod, pino, ioredis, prom-client, ipaddr.js',
     ),
     only(
+      'telemetry',
+      '^packages/telemetry/src',
+      '^packages/(telemetry|contracts)/|node_modules/(zod|@opentelemetry)/',
+      'telemetry → contracts, zod, OpenTelemetry',
+    ),
+    {
+      name: 'opentelemetry-only-in-telemetry',
+      severity: 'error',
+      from: { path: '^(packages|services)/', pathNot: '^packages/telemetry/' },
+      to: { path: 'node_modules/@opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-sdk-only-where-it-is-opened',
+      comment: 'a service without traces loads the API alone',
+      severity: 'error',
+      from: { path: '^packages/telemetry/src/', pathNot: '^packages/telemetry/src/sdk/|\\.test\\.ts$' },
+      to: { path: 'node_modules/@opentelemetry/', pathNot: 'node_modules/@opentelemetry/api/' },
+    },
+    only(
       'client',
       '^packages/client/src',
       '^packages/client/|node_modules/(eventsource-parser|react)/',

@@ -14,5 +14,7 @@ find node_modules packages services -type f \
     \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.md' \) -delete
 # 22 MB of tables: LangChain loads js-tiktoken/lite alone
 rm -rf node_modules/js-tiktoken/dist/ranks node_modules/js-tiktoken/dist/index.*
+# 10 MB in other module formats, for bundlers
+rm -rf node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 # 3 MB of data of its tests
 rm -rf node_modules/bintrees/test

@@ -34,6 +34,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   MILLRACE_WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}`,
   MILLRACE_ENCRYPTION_KEYS: `first:${Buffer.alloc(32, 'k').toString('base64')}`,
   MILLRACE_CHECKPOINTS: 'postgres://me:hunter2@database/millrace',
+  OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20hunter2',
   OPENAI_API_KEY: 'sk-hunter2',
 };
 
@@ -79,7 +80,7 @@ describe.each(VALUE_SETS)('the chart with %s', (valueSet) => {
     expect(loadSettings(workerSettingsSchema, worker)).toMatchObject({ MILLRACE_WORKER_HEALTH_PORT: 9090 });
     for (const [service, env] of Object.entries({ api, worker })) {
       const known = Object.keys(SCHEMAS[service as 'api' | 'worker'].shape);
-      const ours = Object.keys(env).filter((name) => /^(MILLRACE|OPENAI|REDIS)_/.test(name));
+      const ours = Object.keys(env).filter((name) => /^(MILLRACE|OPENAI|OTEL|REDIS)_/.test(name));
       expect(ours.filter((name) => !known.includes(name) && !known.includes(name.replace(/_FILE$/, '')))).toEqual([]);
     }
     expect(api['REDIS_URL']).toBe(worker['REDIS_URL']);
@@ -190,6 +191,18 @@ describe('the chart', () => {
       expect.objectContaining({ ports: expect.arrayContaining([{ port: 53, protocol: 'UDP' }]) }),
       { ports: [{ port: 8080 }], to: [peer('api')] },
     ]);
+  });
+
+  it('lets both services reach the collector of traces, and writes a share as it is', async () => {
+    const manifests = await renderChart('-f', fileOf('monitoring-values.yaml'));
+    for (const service of ['api', 'worker'] as const) {
+      expect(settingsOf(manifests, service)).toMatchObject({ OTEL_TRACES_SAMPLER_ARG: '0.01' });
+      const policy = manifests.find(
+        ({ kind, metadata }) => kind === 'NetworkPolicy' && componentOf(metadata.labels) === service,
+      );
+      const to = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }];
+      expect(policy?.spec['egress']).toContainEqual({ ports: [{ port: 4318 }], to });
+    }
   });
 
   it.each([

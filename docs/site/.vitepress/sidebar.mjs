@@ -35,6 +35,7 @@ export const sidebarPages = [
       'docs/security.md',
       'docs/console.md',
       'docs/metrics.md',
+      'docs/tracing.md',
       'docs/runbook.md',
       'docs/usage.md',
       'docs/command-line.md',

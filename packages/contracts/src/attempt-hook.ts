@@ -19,6 +19,8 @@ export interface AttemptInfo {
   readonly model: string;
   /** the W3C trace context of the job's request; null without one */
   readonly traceparent: string | null;
+  /** from the time that the job was to start, at the earliest, to its first attempt, milliseconds */
+  readonly queueMs: number;
 }
 
 /** An attempt after its end. */

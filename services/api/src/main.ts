@@ -1,5 +1,6 @@
 import { createLogger, loadSettings, logCrashes, onShutdown, SettingsError } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
+import { startTracing } from '@millrace/telemetry';
 import { createApp } from './app.ts';
 import { Problem } from './http/problem.ts';
 import { type ApiSettings, apiSettingsSchema } from './settings.ts';
@@ -16,11 +17,13 @@ const logger = createLogger({
 });
 logCrashes(logger);
 try {
+  const tracing = await startTracing(settings, { name: 'api', logger });
   const api = await createApp(settings, logger);
   onShutdown(
     [
       { name: 'streams', run: api.drain },
       { name: 'server', run: api.close },
+      { name: 'traces', run: tracing.close },
     ],
     { graceMs: Math.max(drainMs, lingerMs) + lingerMs + CLOSE_MS, logger },
   );

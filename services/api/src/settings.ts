@@ -14,6 +14,7 @@ import {
   webhookSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
+import { traceSettings } from '@millrace/telemetry';
 import { z } from 'zod';
 import { parseApiKeys } from './api-keys.ts';
 import { hostNameOf } from './http/host-name.ts';
@@ -73,6 +74,7 @@ export const apiSettingsSchema = z
     ...threadSettings,
     ...webhookSettings,
     ...encryptionSettings,
+    ...traceSettings,
     MILLRACE_AUTH: z
       .string()
       .transform((text) => text.split(',').flatMap((kind) => kind.trim() || []))

@@ -1,5 +1,6 @@
 import { createLogger, loadSettings, logCrashes, outliveRejections } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
+import { isTraced, startTracing } from '@millrace/telemetry';
 import { ALIVE_FRACTION, type AloneOrder, type AloneReport } from './alone/messages.ts';
 import { type AloneRunner, createAloneRunner } from './create-alone-runner.ts';
 import { useModelConnections } from './pipelines/models/openai/model-connections.ts';
@@ -35,12 +36,13 @@ async function main(): Promise<void> {
   const logger = createLogger({ service: 'worker', level: settings.MILLRACE_LOG_LEVEL, plainErrors: [StreamLogError] });
   logCrashes(logger, (error, origin) => runner?.blame(error, origin) ?? false);
   outliveRejections(logger, () => runner?.accused() ?? {});
-  useModelConnections();
+  useModelConnections({ isTraced: isTraced(settings) });
+  const tracing = await startTracing(settings, { name: 'worker', logger });
   runner = await createAloneRunner(settings, logger, (attempt) => report({ kind: 'began', attempt }));
   const { ref, leaseToken } = await run.promise;
   const { pickUp, attempt } = await runner.run(ref, leaseToken, stopping.signal);
   await report({ kind: 'ended', pickUp, attempt, counts: await runner.counts() });
-  await runner.close();
+  await Promise.all([runner.close(), tracing.close()]);
 }
 
 /** Resolves when it was sent, or cannot be: the worker is gone. */

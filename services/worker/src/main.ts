@@ -7,6 +7,7 @@ import {
   SettingsError,
 } from '@millrace/runtime';
 import { StreamLogError } from '@millrace/stream-log';
+import { isTraced, startTracing } from '@millrace/telemetry';
 import { createWorker, type RunningWorker } from './create-worker.ts';
 import { addAgentVariables } from './pipelines/agents/agent-pipelines.ts';
 import { AgentLoadError } from './pipelines/agents/load-error.ts';
@@ -32,14 +33,18 @@ async function main(): Promise<void> {
     return true;
   });
   outliveRejections(logger, () => worker?.accused() ?? {});
-  useModelConnections();
+  useModelConnections({ isTraced: isTraced(settings) });
   try {
+    const tracing = await startTracing(settings, { name: 'worker', logger });
     const running = await createWorker(settings, logger);
     worker = running;
-    shutDown = onShutdown([{ name: 'worker', run: () => running.close() }], {
-      graceMs: settings.MILLRACE_WORKER_GRACE_MS + CLOSING_MS,
-      logger,
-    });
+    shutDown = onShutdown(
+      [
+        { name: 'worker', run: () => running.close() },
+        { name: 'traces', run: () => tracing.close() },
+      ],
+      { graceMs: settings.MILLRACE_WORKER_GRACE_MS + CLOSING_MS, logger },
+    );
     logger.info({ concurrency: settings.MILLRACE_WORKER_CONCURRENCY, healthUrl: running.healthUrl }, 'consuming');
   } catch (error) {
     // no job has run yet: the message cannot quote a prompt

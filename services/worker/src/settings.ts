@@ -16,6 +16,7 @@ import {
   webhookSettings,
 } from '@millrace/contracts';
 import { logSettings, redisSettings } from '@millrace/runtime';
+import { traceContentSettings, traceSettings } from '@millrace/telemetry';
 import { z } from 'zod';
 
 const commaSeparated = z.string().default('').transform(listOf);
@@ -38,6 +39,8 @@ export const workerSettingsSchema = z
     ...threadSettings,
     ...webhookSettings,
     ...encryptionSettings,
+    ...traceSettings,
+    ...traceContentSettings,
     MILLRACE_WORKER_CONCURRENCY: integer().min(1).max(10_000).default(50).describe('Jobs that one worker runs at once'),
     MILLRACE_WORKER_MAX_ALONE: integer()
       .min(1)

@@ -142,7 +142,7 @@ describe('a hook around attempts', () => {
     const bad = await harness.submit({ query: 'bad' });
     expect((await harness.end(bad))[0]).toBe('error');
     await eventually(() => seen.length === 2);
-    const info = { attempt: 1, pipeline: 'chat', model: 'openai:simulated' };
+    const info = { attempt: 1, pipeline: 'chat', model: 'openai:simulated', queueMs: expect.any(Number) };
     expect(seen).toEqual([
       [
         { ...info, jobId: idOf(good), tenant: 'acme', traceparent },

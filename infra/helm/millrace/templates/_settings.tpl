@@ -1,9 +1,9 @@
 {{- /* Which secrets each service reads: a file in a pod is one more place to steal it from. */ -}}
 {{- define "millrace.secretNames.api" -}}
-REDIS_URL MILLRACE_API_KEYS MILLRACE_TOKEN_SECRET MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS
+REDIS_URL MILLRACE_API_KEYS MILLRACE_TOKEN_SECRET MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS OTEL_EXPORTER_OTLP_HEADERS
 {{- end -}}
 {{- define "millrace.secretNames.worker" -}}
-REDIS_URL MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS OPENAI_API_KEY OPENAI_BASE_URL
+REDIS_URL MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS OTEL_EXPORTER_OTLP_HEADERS OPENAI_API_KEY OPENAI_BASE_URL
 {{- end -}}
 
 {{- /* The secrets of a service that are given, as JSON: setting → { existingSecret, key }. (list . "api") */ -}}
@@ -19,9 +19,9 @@ REDIS_URL MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS 
 {{- toJson $given -}}
 {{- end -}}
 
-{{- /* Helm reads a number as a floating-point one and would write 1e+06. */ -}}
+{{- /* Helm reads a number as a floating-point one and would write 1e+06 for a whole one. */ -}}
 {{- define "millrace.text" -}}
-{{- if kindIs "float64" . -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
+{{- if and (kindIs "float64" .) (eq (toString (floor .)) (toString .)) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 
 {{- define "millrace.redisUrl" -}}

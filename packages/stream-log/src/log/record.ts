@@ -68,6 +68,8 @@ export interface JobOutline {
   readonly idempotencyDigest: string | null;
   /** URL that is told when the job ends; null for none */
   readonly webhook: string | null;
+  /** W3C trace context of the request that made it; null for none */
+  readonly traceparent: string | null;
   /** structured output of an agent, JSON; null without any */
   readonly output: unknown;
   /** questions that it ended with */
@@ -101,7 +103,7 @@ export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
   ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'webhook', 'output', 'interrupts'],
-  'promptTokens',
+  ...['promptTokens', 'traceparent'],
 ] as const;
 
 /** In place of `onBusy` in the record of a job that answers an interrupt. */
@@ -158,6 +160,7 @@ export function parseOutline(
     delayMs: Number(fields['delayMs'] ?? 0),
     idempotencyDigest: fields['idempotencyDigest'] ?? null,
     webhook: fields['webhook'] ?? null,
+    traceparent: fields['traceparent'] || null,
     output: jsonOrNull<unknown>(fields['output']),
     interrupts: jsonOrNull<Interrupt[]>(fields['interrupts']) ?? NO_INTERRUPTS,
     unreadable,

@@ -1,8 +1,10 @@
 import { type CreateJobBody, type JobRequest, jobRef } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
+import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { OutOfScope } from '../http/problem.ts';
+import { toProblem } from '../http/to-problem.ts';
 import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake, type Submission } from './intake.ts';
@@ -20,8 +22,8 @@ export interface CreateJobCommand {
   /** whether the client chose the id; otherwise nobody else can know it */
   readonly isChosen: boolean;
   readonly idempotencyKey: string | null;
-  /** W3C trace context of the request */
-  readonly traceparent: string | undefined;
+  /** of the request */
+  readonly trace: Pick<RequestTrace, 'traceparent' | 'repeats'>;
   /** whether the caller follows the job at once */
   readonly follows: boolean;
   /** called before a job is recorded: from then on there may be one */
@@ -83,26 +85,37 @@ export class CreateJob {
     const resolved = mayExist ? null : await resolve();
     const submission: Submission = {
       ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(identity), metadata: body.metadata ?? {} },
-      ...{ resolve: async () => resolved ?? resolve(), idempotencyKey, traceparent: command.traceparent, mayExist },
+      ...{
+        resolve: async () => resolved ?? resolve(),
+        idempotencyKey,
+        traceparent: command.trace.traceparent,
+        mayExist,
+      },
       recording: command.recording,
     };
     // subscribing before the job is stored saves a read, and costs no time beside the admission
     const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), body.threadId) : null;
     try {
-      return await this.#create(submission, place);
+      return await this.#create(submission, place, command.trace);
     } catch (error) {
       place?.[Symbol.dispose]();
       if (!(error instanceof JobErased)) throw error;
     }
     // as if this request had come after the one that erased its job
-    return this.#create({ ...submission, mayExist: true }, null);
+    return this.#create({ ...submission, mayExist: true }, null, command.trace);
   }
 
-  async #create(submission: Submission, place: Place | null): Promise<CreatedJob> {
-    const job = await this.intake.accept({ ...submission, ready: place?.confirmed });
+  async #create(submission: Submission, place: Place | null, trace: CreateJobCommand['trace']): Promise<CreatedJob> {
+    const { traceparent: parent } = submission;
+    const job = await traceStep({ name: 'admit', parent, errorTypeOf }, () =>
+      this.intake.accept({ ...submission, ready: place?.confirmed }),
+    );
+    if (!job.isNew) trace.repeats(job.traceparent);
     const runs = await this.#place(job);
     if (job.isNew) this.queue.accepted(job);
-    const enqueued = runs ? this.#enqueue(job) : Promise.resolve();
+    const enqueued = runs
+      ? traceStep({ name: 'enqueue', parent, kind: 'producer' }, () => this.#enqueue(job))
+      : Promise.resolve();
     enqueued.catch(() => {
       // whoever awaits it gets the error; if nobody does, the sweep queues the job
     });
@@ -138,4 +151,8 @@ export class CreateJob {
     this.unlistedJobs.note(ref);
     await this.queue.enqueue({ ref, priority, delayMs: remainingDelayMs({ createdAt, delayMs }) });
   }
+}
+
+function errorTypeOf(error: unknown): string {
+  return toProblem(error).code;
 }

@@ -71,6 +71,8 @@ export interface AcceptedJob {
   readonly idempotencyDigest: string | null;
   readonly onDisconnect: 'continue' | 'cancel';
   readonly metadata: Readonly<Record<string, string>>;
+  /** of the request that made it; null for none */
+  readonly traceparent: string | null;
   /** ms since the epoch, by Redis's clock */
   readonly createdAt: number;
   /** its priority in the queue while it is queued. @see FairQueue */
@@ -131,6 +133,7 @@ export class Intake {
       continues: request.continues ?? null,
       ...{ resumes: request.resume !== undefined, answers, delayMs: request.delayMs ?? 0, idempotencyDigest },
       metadata,
+      traceparent: traceparent ?? null,
     };
   }
 
@@ -142,10 +145,10 @@ export class Intake {
 
   async #found(job: JobOutline): Promise<AcceptedJob> {
     const { ref, jobId, status, attempt, lastEventId, createdAt, threadId, onBusy, resumes, delayMs, continues } = job;
-    const { idempotencyDigest, metadata } = job;
+    const { idempotencyDigest, metadata, traceparent } = job;
     return {
       ...{ ref, jobId, status, attempt, lastEventId, createdAt },
-      ...{ threadId, onBusy, resumes, continues, delayMs, idempotencyDigest, metadata },
+      ...{ threadId, onBusy, resumes, continues, delayMs, idempotencyDigest, metadata, traceparent },
       ...traitsOf(job),
       priority: await this.fairQueue.priorityOf(job),
       isNew: false,

@@ -2,6 +2,7 @@ import type { LogPosition, StreamFormat } from '@millrace/protocols';
 import type { JobOutline } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { traceRequest } from '../http/request-trace.ts';
 import { JobAccess, type NamedJob } from '../jobs/job-access.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { Relay } from './relay.ts';
@@ -48,6 +49,7 @@ export class StreamJob {
     const [job] = await Promise.all([this.access.get(named), this.quota.acquire(reply, caller)]);
     const beginning = await begin(job);
     if (beginning === null) return;
+    traceRequest(reply.request, reply, job.traceparent).resumes(beginning.from?.after ?? null);
     const followed = cancels ? { ...job, onDisconnect: 'cancel' as const } : job;
     await this.relay.open(reply, { ...beginning, job: followed, isCreator: cancels, credential: caller.credential });
   }

@@ -8,8 +8,8 @@ import { Readiness } from '../health/readiness.ts';
 import { noteJobMade } from '../http/job-made.ts';
 import { Draining, Problem, ThreadMovedOn, Unavailable } from '../http/problem.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
+import { traceRequest } from '../http/request-trace.ts';
 import { toProblem } from '../http/to-problem.ts';
-import { traceparentOf } from '../http/traceparent.ts';
 import { type CreatedJob, CreateJob, type RequestExtras } from '../jobs/create-job.ts';
 import { JobAccess } from '../jobs/job-access.ts';
 import { type AwaitedJob, WaitForJob } from '../jobs/wait-for-job.ts';
@@ -161,7 +161,7 @@ export class ForeignJobs {
         jobId: chosenId ?? requestIdOf(request, reply),
         isChosen: chosenId !== null,
         idempotencyKey: idempotencyKeyOf(request),
-        traceparent: traceparentOf(request),
+        trace: traceRequest(request, reply),
         recording: () => noteJobMade(request),
       });
       noteJobMade(request);

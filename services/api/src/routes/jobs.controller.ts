@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { Requires } from '../auth/access.ts';
 import { type Caller, TheCaller } from '../auth/caller.ts';
 import { chosenRequestId, idempotencyKeyOf, nameRequest, requestIdOf } from '../http/request-id.ts';
-import { traceparentOf } from '../http/traceparent.ts';
+import { traceRequest } from '../http/request-trace.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CancelJob } from '../jobs/cancel-job.ts';
 import { CancelJobs } from '../jobs/cancel-jobs.ts';
@@ -51,7 +51,7 @@ export class JobsController {
       jobId: chosenId ?? requestIdOf(request, reply),
       isChosen: chosenId !== null,
       idempotencyKey: idempotencyKeyOf(request),
-      traceparent: traceparentOf(request),
+      trace: traceRequest(request, reply),
       follows: wanted.kind === 'stream',
     });
     await this.answer.send(reply, job, caller, wanted);

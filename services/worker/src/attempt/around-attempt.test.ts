@@ -5,6 +5,7 @@ import { aroundAttempt } from './around-attempt.ts';
 const ATTEMPT: AttemptInfo = {
   ...{ jobId: 'j', tenant: 't', attempt: 2, pipeline: 'chat', model: 'openai:m' },
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  queueMs: 5,
 };
 const RESULT: AttemptResult = { outcome: 'completed', usage: { inputTokens: 1, outputTokens: 2 } };
 

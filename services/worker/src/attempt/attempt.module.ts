@@ -9,6 +9,7 @@ import {
   TenantSlots,
   UsageLedger,
 } from '@millrace/stream-log';
+import { AttemptTracing } from '@millrace/telemetry';
 import { type Savers, Threads } from '@millrace/threads';
 import { Module } from '@nestjs/common';
 import { PipelinesModule } from '../pipelines/pipelines.module.ts';
@@ -99,7 +100,8 @@ function jobRunner(
     ledger,
     prices: settings.MILLRACE_MODEL_PRICES,
     metrics,
-    hooks,
+    // not around what runs alone: its own process traces it
+    hooks: [new AttemptTracing({ withContent: settings.MILLRACE_TRACE_CONTENT }), ...hooks],
     limits,
     retry,
     logger,

@@ -28,6 +28,7 @@ import {
   StreamLogError,
   type UsageLedger,
 } from '@millrace/stream-log';
+import { AttemptTrace } from '@millrace/telemetry';
 import { AgentFailed } from '../pipelines/agents/agent-failed.ts';
 import type { ModelObserver } from '../pipelines/definition/model-observer.ts';
 import type { PipelineInput, PipelineResult } from '../pipelines/definition/pipeline.ts';
@@ -124,8 +125,9 @@ export class Attempt {
 
   get info(): AttemptInfo {
     const { attempt, request, traceparent } = this.begun;
-    const { pipeline, model } = request;
-    return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent };
+    const { pipeline, model, delayMs = 0 } = request;
+    const queueMs = Math.max(0, this.begun.queueMs - delayMs);
+    return { jobId: idOf(this.ref), tenant: tenantOf(this.ref), attempt, pipeline, model, traceparent, queueMs };
   }
 
   /** Whether the job ends with questions to a person. */
@@ -277,6 +279,7 @@ export class Attempt {
         if (this.#usage.tokens > this.#allowedTokens) this.#reserveMore();
       },
       onCall: () => this.#usage.calls(),
+      trace: AttemptTrace.current(),
     };
     return () => {
       this.#progress.waiting();

@@ -74,5 +74,6 @@ function observerOf(model: string, observer: ModelObserver): ModelObserver {
     onActivity: (activity) => observer.onActivity(activity),
     onUsage: (usage) => observer.onUsage(usage, name),
     onCall: () => observer.onCall?.(),
+    trace: observer.trace,
   };
 }

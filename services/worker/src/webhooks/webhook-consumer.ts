@@ -1,5 +1,6 @@
 import { idOf, type JobRef, tenantOf, WEBHOOK_QUEUE_NAME } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
+import { traceWebhook } from '@millrace/telemetry';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq';
 import type { WebhookSender } from './webhook-sender.ts';
@@ -70,7 +71,8 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     this.#toHost.begin(host);
     this.#ofTenant.begin(tenant);
     try {
-      const sent = await this.sender.send(notice);
+      const told = { requestId: idOf(ref), tenant, traceparent: notice.traceparent ?? null };
+      const sent = await traceWebhook(told, () => this.sender.send(notice));
       if (sent.outcome === 'failed') throw new Error(sent.reason);
       this.logger.info({ requestId: idOf(ref), tenant, outcome: sent.outcome }, 'webhook');
     } finally {

@@ -27,6 +27,8 @@ export interface Notice {
   readonly id: string;
   readonly url: URL;
   readonly body: string;
+  /** trace context of the job; null for none */
+  readonly traceparent?: string | null;
 }
 
 /** What became of one try. `gone`: the receiver wants no more (410). */
@@ -58,7 +60,8 @@ export class WebhookSender {
     const job = await this.#options.reader.outline(ref);
     if (job !== null) requireContents(job);
     if (job === null || job.webhook === null || !isFinished(job.status)) return null;
-    return { id: idOfWebhook(ref), url: new URL(job.webhook), body: JSON.stringify(viewOf(job)) };
+    const { webhook, traceparent } = job;
+    return { id: idOfWebhook(ref), url: new URL(webhook), body: JSON.stringify(viewOf(job)), traceparent };
   }
 
   async send({ id, url, body }: Notice): Promise<Sent> {

@@ -8,6 +8,7 @@ import type {
   PipelineInput,
   PipelineResult,
 } from '../definition/pipeline.ts';
+import { traceCallbacks } from '../models/trace-callbacks.ts';
 import { AgentFailed } from './agent-failed.ts';
 import { EventQueue } from './events/event-queue.ts';
 import { GraphStream, OWN_MODES } from './events/graph-stream.ts';
@@ -204,12 +205,13 @@ class AgentRun {
   }
 
   #config(): RunConfig {
-    const { input } = this.#ports;
+    const { input, context } = this.#ports;
+    const trace = context.observer?.trace;
     return {
       configurable: configurableOf(input),
       ...(input.config === undefined ? {} : { context: input.config }),
       metadata: { request_id: input.jobId, attempt: input.attempt },
-      callbacks: [this.#calls.handler],
+      callbacks: [this.#calls.handler, ...(trace === undefined ? [] : [traceCallbacks(trace)])],
       signal: this.#signal,
       // in new versions: what is written comes before what follows it
       writer: (written: unknown) => this.#stream.custom(written),

@@ -1,4 +1,5 @@
 import type { Usage } from '@millrace/contracts';
+import type { AttemptTrace } from '@millrace/telemetry';
 
 /** What a model's server has just sent.
  *  - `alive`: bytes before the first content: a comment, an empty frame
@@ -22,4 +23,6 @@ export interface ModelObserver {
   onUsage(usage: Usage, model?: string): void;
   /** called before each request to a model; agents report the activity `called` instead */
   onCall?(): void;
+  /** of an attempt that is traced */
+  readonly trace?: AttemptTrace | undefined;
 }

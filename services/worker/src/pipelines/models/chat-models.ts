@@ -5,6 +5,7 @@ import type { ModelObserver } from '../definition/model-observer.ts';
 import { PipelineError } from '../definition/pipeline.ts';
 import { CompletionRequests } from './openai/completion-requests.ts';
 import { QuickChat } from './openai/quick-chat.ts';
+import { traceCallbacks } from './trace-callbacks.ts';
 import { UsageCallback } from './usage-callback.ts';
 
 export interface OpenAiAccess {
@@ -40,7 +41,7 @@ export class ChatModels {
       ...(stop === undefined ? {} : { stop: typeof stop === 'string' ? [stop] : stop }),
     };
     if (provider === 'openai') return this.#chatOpenAi(name, options, observer);
-    const callbacks = observer === undefined ? [] : [new UsageCallback(observer)];
+    const callbacks = observer === undefined ? [] : [new UsageCallback(observer), ...tracing(observer)];
     return otherProvider(provider, name, { ...options, callbacks });
   }
 
@@ -52,6 +53,7 @@ export class ChatModels {
     const { apiKey, baseUrl, streamUsage = true } = this.openAi;
     const fields = {
       ...options,
+      ...(observer?.trace?.withContent ? { callbacks: tracing(observer) } : {}),
       model,
       // the client requires a key even when the server does not
       apiKey: apiKey ?? 'no-key-needed',
@@ -68,6 +70,10 @@ export class ChatModels {
     };
     return new QuickChat(fields, this.#requests, observer, bodyFields);
   }
+}
+
+function tracing({ trace }: ModelObserver): object[] {
+  return trace === undefined ? [] : [traceCallbacks(trace)];
 }
 
 /** Uses the provider's LangChain package, which the operator installs beside the worker. */

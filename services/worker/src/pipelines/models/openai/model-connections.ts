@@ -1,4 +1,5 @@
-import { Agent, EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
+import { sendWithinCall } from '@millrace/telemetry';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
 
 /** The attempt bounds an answer in time: undici's default of five minutes would undercut its deadlines. */
 const NO_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 };
@@ -8,10 +9,15 @@ const NO_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 };
  *  the settings.
  *
  *  The pool uses the proxies of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` when Node's own `fetch` would: with
- *  `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. */
-export function useModelConnections(): void {
-  setGlobalDispatcher(usesProxies() ? new EnvHttpProxyAgent(NO_TIMEOUTS) : new Agent(NO_TIMEOUTS));
+ *  `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`.
+ *  @param isTraced whether requests are to be sent from the call of a model, or the tool, that they belong to */
+export function useModelConnections({ isTraced = false } = {}): void {
+  const agent = usesProxies() ? new EnvHttpProxyAgent(NO_TIMEOUTS) : new Agent(NO_TIMEOUTS);
+  setGlobalDispatcher(isTraced ? agent.compose(withinCalls) : agent);
 }
+
+const withinCalls: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
+  sendWithinCall(() => dispatch(options, handler));
 
 /** Reads Node's own switch, which is not a setting of the worker. */
 function usesProxies(): boolean {

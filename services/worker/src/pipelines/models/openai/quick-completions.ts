@@ -13,6 +13,7 @@ import { CompletionRequests } from './completion-requests.ts';
 import { type CompletionChunk, CompletionStream } from './completion-stream.ts';
 import { isFields } from './fields.ts';
 import { pushedFetch } from './pushed-fetch.ts';
+import { traceCompletion } from './traced-completion.ts';
 import { UsageIncrements } from './usage-counts.ts';
 
 type StreamingRequest = OpenAIClient.Chat.ChatCompletionCreateParamsStreaming;
@@ -47,6 +48,16 @@ export class QuickCompletions extends ChatOpenAICompletions {
     options: OpenAIClient.RequestOptions = {},
   ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
     this.#observer?.onCall?.();
+    const trace = this.#observer?.trace;
+    // with content, callbacks trace it: they have the messages
+    if (trace === undefined || trace.withContent) return this.#complete(request, options);
+    return traceCompletion(trace, request, () => this.#complete(request, options));
+  }
+
+  async #complete(
+    request: StreamingRequest | WholeRequest,
+    options: OpenAIClient.RequestOptions,
+  ): Promise<AsyncIterable<CompletionChunk> | OpenAIClient.Chat.Completions.ChatCompletion> {
     if (!request.stream) return this.#whole(request, options);
     const { maxRetries, ...clientOptions } = options;
     const client = this.#requests.client(this.clientConfig);

@@ -1,9 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { traceparentOf } from './traceparent.ts';
+import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT } from '@opentelemetry/api';
+import { contextOf, readTraceparent as of, spanContextOf, traceparentOf } from './traceparent.ts';
 
 const IDS = '0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-const of = (traceparent: unknown) => traceparentOf({ headers: { traceparent } as IncomingHttpHeaders });
 
 describe('the trace context of a request', () => {
   it('is its header traceparent', () => {
@@ -25,5 +24,16 @@ describe('the trace context of a request', () => {
     `00-${IDS}0`,
   ])('is ignored when it is %p', (given) => {
     expect(of(given)).toBeUndefined();
+    expect(spanContextOf(given)).toBeNull();
+    expect(contextOf(given)).toBe(ROOT_CONTEXT);
+  });
+
+  it.each(['00', '01'])('comes back from a span with the flags %s', (flags) => {
+    const traceparent = `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`;
+    expect(traceparentOf(spanContextOf(traceparent) ?? INVALID_SPAN_CONTEXT)).toBe(traceparent);
+  });
+
+  it('is none without a span', () => {
+    expect(traceparentOf(INVALID_SPAN_CONTEXT)).toBeUndefined();
   });
 });
