@@ -45,6 +45,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./encryption/encryption.ts')).measureEncryption,
     },
   ],
+  [
+    'tracing',
+    {
+      about: 'what traces cost, one in a hundred, beside none',
+      load: async () => (await import('./tracing/tracing.ts')).measureTracing,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;

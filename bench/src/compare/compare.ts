@@ -2,6 +2,7 @@
 import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import type { Load } from '../load/load.ts';
 import type { LoadGenerator } from '../load/load-generator.ts';
+import { cpuMicros } from '../measure/cpu.ts';
 import { median } from '../measure/median.ts';
 import { table } from '../measure/table.ts';
 import type { RunningMillrace } from '../peers/millrace/millrace.ts';
@@ -11,13 +12,20 @@ import { requestText } from '../peers/request-text.ts';
 const TURNS_PER_ROUND = 5;
 const COLD_TURNS = 2;
 
+interface Figures {
+  readonly wallMs: number;
+  readonly tokens: number;
+  readonly firstToken: { readonly p50: number };
+  readonly cpuMicros: number;
+}
+
 interface Measure {
   readonly name: string;
   readonly plan: TokenPlan;
   readonly streams: number;
   readonly atOnce: number;
-  /** from a load's result */
-  readonly figure: (result: { wallMs: number; tokens: number; firstToken: { p50: number } }) => number;
+  /** from a load's result, and the processor time of API and worker meanwhile */
+  readonly figure: (result: Figures) => number;
 }
 
 const PLAN: TokenPlan = { tokens: 20, perSecond: 0, firstTokenMs: 0, stamped: false };
@@ -32,6 +40,11 @@ const MEASURES: readonly Measure[] = [
     name: 'µs per token, all processes together',
     ...{ plan: { ...PLAN, tokens: 2_000 }, streams: 100, atOnce: 20 },
     figure: ({ tokens, wallMs }) => (wallMs * 1_000) / tokens,
+  },
+  {
+    name: 'µs of processor time per token, API and worker',
+    ...{ plan: { ...PLAN, tokens: 2_000 }, streams: 100, atOnce: 20 },
+    figure: ({ tokens, cpuMicros: used }) => used / tokens,
   },
 ];
 
@@ -56,9 +69,11 @@ export async function compare(
       ...{ port, streams, atOnce, overMs: 0, stamped: false },
       request: requestText({ path: '/jobs', body, headers }),
     };
+    const pids = [...(millrace.pids.worker ?? []), ...(millrace.pids.relay ?? [])];
+    const before = cpuMicros(pids);
     const result = await generator.run(load, { signal });
     if (result.ended !== streams || result.fewestTokens !== plan.tokens) throw new Error(`failed: ${result.failure}`);
-    return measure.figure(result);
+    return measure.figure({ ...result, cpuMicros: cpuMicros(pids) - before });
   };
   const rows: string[][] = [];
   for (const measure of MEASURES) {
