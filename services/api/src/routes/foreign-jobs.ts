@@ -1,6 +1,7 @@
 import type { CreateJobBody } from '@millrace/contracts';
 import type { AnswerCollector, StreamedJob, StreamFormat } from '@millrace/protocols';
 import type { JobOutline } from '@millrace/stream-log';
+import type { RequestTrace } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
@@ -129,15 +130,16 @@ export class ForeignJobs {
    *  @throws Draining the job would end with a connection that is about to close
    *  @throws what CreateJob throws, its fields in the caller's words */
   async create(exchange: Exchange, asked: ForeignRequest, options: { readonly follows: boolean }): Promise<CreatedJob> {
+    const trace = traceRequest(exchange.request, exchange.reply);
     try {
-      return await this.#create(exchange, asked, options);
+      return await this.#create(exchange, asked, { ...options, trace });
     } catch (error) {
       const { elsewhere, ...rest } = asked;
       if (elsewhere === undefined || !(error instanceof ThreadMovedOn)) throw error;
       const { body } = elsewhere;
       await elsewhere.make();
       try {
-        return await this.#create(exchange, { ...rest, body }, options);
+        return await this.#create(exchange, { ...rest, body }, { ...options, trace });
       } catch (refusal) {
         await elsewhere.undo();
         throw refusal;
@@ -148,7 +150,7 @@ export class ForeignJobs {
   async #create(
     { request, reply }: Exchange,
     { caller, body, extras, identity, fieldOf, jobId = null }: ForeignRequest,
-    { follows }: { readonly follows: boolean },
+    { follows, trace }: { readonly follows: boolean; readonly trace: RequestTrace },
   ): Promise<CreatedJob> {
     const chosenId = chosenRequestId(request) ?? jobId;
     if (body.onDisconnect === 'cancel' && this.readiness.drainSignal.aborted) {
@@ -161,7 +163,7 @@ export class ForeignJobs {
         jobId: chosenId ?? requestIdOf(request, reply),
         isChosen: chosenId !== null,
         idempotencyKey: idempotencyKeyOf(request),
-        trace: traceRequest(request, reply),
+        trace,
         recording: () => noteJobMade(request),
       });
       noteJobMade(request);
