@@ -34,6 +34,7 @@ export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
 export { isFinished, type JobOutline, type LogLimits, requireContents } from './log/record.ts';
+export { RestoredJobs } from './log/restored-jobs.ts';
 export { saidBy } from './log/said.ts';
 export {
   namedReply,

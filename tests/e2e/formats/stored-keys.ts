@@ -31,12 +31,12 @@ export async function readKeys(redis: Redis): Promise<StoredKey[]> {
   const keys: StoredKey[] = [];
   for (const key of (await redis.keys('*')).toSorted()) {
     const type = (await redis.type(key)) as StoredKey['type'];
-    keys.push({ key, type, ttl: await redis.pttl(key), value: await valueOf(redis, key, type) });
+    keys.push({ key, type, ttl: await redis.pttl(key), value: await contentOf(redis, key, type) });
   }
   return keys;
 }
 
-async function valueOf(redis: Redis, key: string, type: StoredKey['type']): Promise<string[]> {
+async function contentOf(redis: Redis, key: string, type: StoredKey['type']): Promise<string[]> {
   const call = async (command: string, ...args: (string | number)[]): Promise<string[]> => {
     const reply = (await redis.callBuffer(command, key, ...args)) as unknown;
     return flat(reply).map((part) => part.toString('latin1'));

@@ -40,6 +40,18 @@ local function note_day(day_key, tenants_key, ref, day, now_ms)
   redis.call('ZREMRANGEBYSCORE', tenants_key, '-inf', math.floor(now_ms / 86400000) - LEDGER_DAYS - 1)
 end
 
+-- RETURNS whether each number up to the last is counted, or was left out
+local function is_counted(entry)
+  local counted = {}
+  for from, to in (entry.leftOut or ''):gmatch('(%d+)-(%d+)') do
+    for number = tonumber(from), tonumber(to) do counted[number] = true end
+  end
+  for number = 1, entry.total or 0 do
+    if not counted[number] and entry.attempts[tostring(number)] == nil then return false end
+  end
+  return entry.total ~= nil
+end
+
 -- Counts what a report (JSON: attempts, as in the entry, and total, if the job has ended: a number or 'unknown') says more
 -- than was counted. A job that has ended is unsettled while an attempt of it is not counted.
 local function count_usage(keys, ref, report_json, now_ms)
@@ -68,9 +80,8 @@ local function count_usage(keys, ref, report_json, now_ms)
   -- an older report may come later
   if tonumber(report.total) then entry.total = math.max(tonumber(report.total), entry.total or 0) end
   entry.ended = entry.ended or report.total ~= nil or nil
-  local settled = entry.total ~= nil
-  for number = 1, entry.total or 0 do settled = settled and entry.attempts[tostring(number)] ~= nil end
-  if settled then
+  entry.leftOut = report.leftOut or entry.leftOut
+  if is_counted(entry) then
     release_reserved(usage_key, entry)
     if was_ended then redis.call('ZREM', unsettled_key, ref) end
   elseif entry.ended then

@@ -1,6 +1,7 @@
 -- The ledger: what the jobs of a tenant have used, by day (days since 1970, UTC; a job counts on the day of its admission).
 -- usage_key  hash of reference → entry (JSON): what is counted of a job, until its record expires. Fields: day, pipeline,
 --            model, reserved, counted, ended, total (its attempts, once it has ended and they are known),
+--            leftOut: `<from>-<to>,…`, numbers that no attempt had (renumber.lua),
 --            attempts: number → { exact, rows },
 --            rows: lists of { model, input, output, estimated, cost (10^-12, '' without a price) }
 -- The sums are beside it, in the hash `<usage_key>:<day>`: `used`, `reserved`, `limit`, and `<what> <pipeline> <model>`.

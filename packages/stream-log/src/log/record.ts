@@ -51,6 +51,8 @@ export interface JobOutline {
   readonly usage: Usage | null;
   /** by attempt number, of those whose worker reported it: also failed, cancelled and superseded ones */
   readonly attemptUsage: ReadonlyMap<number, AttemptUsage>;
+  /** numbers that no attempt had, `<from>-<to>,…`: Redis was restored from a backup, see {@link RestoredJobs}; null for none */
+  readonly leftOut: string | null;
   /** estimate of what the request sends to its model, tokens */
   readonly promptTokens: number;
   readonly error: JobError | null;
@@ -103,7 +105,7 @@ export const OUTLINE_FIELDS = [
   ...['fingerprint', 'status', 'pipeline', 'model', 'attempt', 'seq', 'onDisconnect', 'createdAt', 'startedAt'],
   ...['firstTokenAt', 'finishedAt', 'usage', 'attemptUsage', 'error', 'metadata', 'keptBytes', 'requestBytes', 'bytes'],
   ...['threadId', 'onBusy', 'continues', 'delayMs', 'idempotencyDigest', 'webhook', 'output', 'interrupts'],
-  ...['promptTokens', 'traceparent'],
+  ...['promptTokens', 'traceparent', 'leftOut'],
 ] as const;
 
 /** In place of `onBusy` in the record of a job that answers an interrupt. */
@@ -150,6 +152,7 @@ export function parseOutline(
     finishedAt: numberOrNull(fields['finishedAt']),
     usage: jsonOrNull<Usage>(fields['usage']),
     attemptUsage: usageByAttempt(jsonOrNull<Record<string, AttemptUsage>>(fields['attemptUsage'])),
+    leftOut: fields['leftOut'] ?? null,
     promptTokens: Number(fields['promptTokens'] ?? 0),
     error: jsonOrNull<JobError>(fields['error']),
     metadata: jsonOrNull<Record<string, string>>(fields['metadata']) ?? {},
@@ -170,6 +173,12 @@ export function parseOutline(
       log: Number(fields['bytes'] ?? 0),
     },
   };
+}
+
+/** @returns whether a number stands between attempts that the job had, see {@link JobOutline.leftOut} */
+export function isLeftOut({ leftOut }: Pick<JobOutline, 'leftOut'>, attempt: number): boolean {
+  const ranges = leftOut?.split(',').map((range) => range.split('-').map(Number)) ?? [];
+  return ranges.some(([from = 0, to = 0]) => from <= attempt && attempt <= to);
 }
 
 export function isFinished(status: JobStatus): boolean {

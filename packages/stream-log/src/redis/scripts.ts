@@ -14,6 +14,7 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     place: [1, 'format'],
     erase: [2, 'format'],
     page: [1],
+    renumber: [3, 'format'],
   },
   registry: {
     admit: [12, 'holder', 'ledger'],

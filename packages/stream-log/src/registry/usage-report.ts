@@ -1,9 +1,12 @@
 import type { AttemptUsage, ModelPrices } from '@millrace/contracts';
+import type { JobOutline } from '../log/record.ts';
 
 /** What is known of the usage of a job: the form that the scripts of the ledger read. */
 export interface UsageReport {
   /** how many attempts it has had; only of a job that has ended */
   readonly total?: number | 'unknown';
+  /** numbers that no attempt had, `<from>-<to>,…`; see {@link JobOutline.leftOut} */
+  readonly leftOut?: string;
   /** by number; attempts that are left out stay as they are counted */
   readonly attempts: Readonly<Record<number, CountedAttempt>>;
 }

@@ -9,7 +9,7 @@ import {
 } from '@millrace/contracts';
 import { ContentUnreadable, nullIfLost } from '../errors.ts';
 import type { JobReader } from '../log/job-reader.ts';
-import { isFinished, type JobOutline } from '../log/record.ts';
+import { isFinished, isLeftOut, type JobOutline } from '../log/record.ts';
 import type { UsageLedger } from './usage-ledger.ts';
 import { type CountedAttempt, type UsageReport, usageOfAttempt } from './usage-report.ts';
 
@@ -23,7 +23,10 @@ interface SettlementSweep {
   readonly signal?: AbortSignal;
 }
 
-type SettledJob = Pick<JobOutline, 'ref' | 'status' | 'attempt' | 'model' | 'attemptUsage' | 'promptTokens'>;
+type SettledJob = Pick<
+  JobOutline,
+  'ref' | 'status' | 'attempt' | 'model' | 'attemptUsage' | 'promptTokens' | 'leftOut'
+>;
 
 /** Counts attempts in the ledger that nobody has reported to it: from the record, and those whose worker died before it could
  *  report anything by an estimate. */
@@ -35,20 +38,20 @@ export class UsageSettlement {
   ) {}
 
   /** @returns what the record of a job says of its usage */
-  recorded({ status, attempt, model, attemptUsage }: Omit<SettledJob, 'ref' | 'promptTokens'>): UsageReport {
+  recorded({ status, attempt, model, attemptUsage, leftOut }: Omit<SettledJob, 'ref' | 'promptTokens'>): UsageReport {
     const counted = [...attemptUsage].map(([number, usage]): [number, CountedAttempt] => [
       number,
       usageOfAttempt(usage, { model, prices: this.prices }),
     ]);
     const total = isFinished(status) ? { total: attempt } : {};
-    return { ...total, attempts: Object.fromEntries(counted) };
+    return { ...total, ...(leftOut === null ? {} : { leftOut }), attempts: Object.fromEntries(counted) };
   }
 
   /** Counts all attempts of a job. */
   async settle(job: SettledJob): Promise<void> {
     const report = this.recorded(job);
     const missing = Array.from({ length: job.attempt }, (_, before) => before + 1).filter(
-      (attempt) => !job.attemptUsage.has(attempt),
+      (attempt) => !job.attemptUsage.has(attempt) && !isLeftOut(job, attempt),
     );
     const estimates = await Promise.all(missing.map((attempt) => this.#estimate(job, attempt)));
     const attempts = { ...report.attempts, ...Object.fromEntries(estimates) };
