@@ -34,7 +34,6 @@ export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
 export { isFinished, type JobOutline, type LogLimits, requireContents } from './log/record.ts';
-export { RestoredJobs } from './log/restored-jobs.ts';
 export { saidBy } from './log/said.ts';
 export {
   namedReply,
@@ -59,6 +58,7 @@ export {
   type PipelineAnnouncement,
   PipelineAnnouncements,
 } from './registry/pipeline-announcements.ts';
+export { RestoredJobs } from './registry/restored-jobs.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
 export { StoredBytesCensus, type StoredKinds } from './registry/stored-bytes-census.ts';
 export { type ShareRequest, StreamShares } from './registry/stream-shares.ts';

@@ -1,12 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { BaseStore, type Operation, type OperationResults } from '@langchain/langgraph-checkpoint';
-import { PostgresStore } from '@langchain/langgraph-checkpoint-postgres/store';
 import type pg from 'pg';
 import { fencedPool, untilKnown, type WriteFence } from './postgres-fence.ts';
 
-/** LangGraph's store on PostgreSQL for one attempt: what is written is written in one transaction, behind a fence. */
+/** The transaction in which the store's own connections are to query, for what runs in it. */
+export const lentTransaction = new AsyncLocalStorage<Pick<pg.PoolClient, 'query'>>();
+
+/** LangGraph's store on PostgreSQL for one attempt: what is written is written in one transaction, behind a fence. LangGraph's
+ *  store makes a pool of its own and takes no other, nor does it know transactions: the clients of its pool query in ours. */
 export class FencedStore extends BaseStore {
   readonly #pool: pg.Pool;
 
+  /** @param shared whose pool has clients that heed {@link lentTransaction} */
   constructor(
     readonly shared: BaseStore,
     pool: pg.Pool,
@@ -27,7 +32,7 @@ export class FencedStore extends BaseStore {
     const client = await this.#pool.connect();
     try {
       await client.query('BEGIN');
-      const results = await storeOn(client).batch(operations);
+      const results = await lentTransaction.run(client, () => this.shared.batch(operations));
       await client.query('COMMIT');
       return results as OperationResults<Op>;
     } catch (error) {
@@ -37,13 +42,4 @@ export class FencedStore extends BaseStore {
       client.release();
     }
   }
-}
-
-/** LangGraph's store makes a pool of its own and takes no other, nor does it know transactions. */
-function storeOn(client: Pick<pg.PoolClient, 'query'>): BaseStore {
-  const store = new PostgresStore({ connectionOptions: {}, ensureTables: false });
-  Reflect.set(Reflect.get(store, 'core'), 'pool', {
-    connect: async () => ({ query: client.query, release: () => undefined }),
-  });
-  return store;
 }

@@ -4,7 +4,7 @@ import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkp
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { PostgresStore } from '@langchain/langgraph-checkpoint-postgres/store';
 import pg from 'pg';
-import { FencedStore } from './fenced-store.ts';
+import { FencedStore, lentTransaction } from './fenced-store.ts';
 import { fencedPool, untilKnown, type WriteFence, writersDone } from './postgres-fence.ts';
 
 /** Number of the lock under which one process at a time makes the tables; of no other use. */
@@ -32,7 +32,7 @@ export class Postgres {
       connectionTimeoutMillis: CONNECTION_MS,
     };
     this.#pool = new pg.Pool(connectionOptions);
-    this.store = new PostgresStore({ connectionOptions });
+    this.store = new PostgresStore({ connectionOptions: { ...connectionOptions, Client: StoreClient } });
   }
 
   /** Makes the tables where they are missing.
@@ -108,6 +108,15 @@ class CalmClient extends pg.Client {
       if (event === 'error') return true;
       throw error;
     }
+  }
+}
+
+/** A connection of the store's pool. Within a transaction of {@link FencedStore} it is idle, and the transaction's queries. */
+class StoreClient extends CalmClient {
+  // its arguments, in whichever of pg's many forms, are handed on as they are
+  override query(...query: [never]): never {
+    const transaction = lentTransaction.getStore();
+    return (transaction === undefined ? super.query(...query) : transaction.query(...query)) as never;
   }
 }
 

@@ -1,9 +1,9 @@
 import type { JobRef } from '@millrace/contracts';
+import { type JobScripts, jobScripts } from '../log/job-scripts.ts';
+import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
-import type { JobCatalogue } from '../registry/job-catalogue.ts';
-import { type JobScripts, jobScripts } from './job-scripts.ts';
-import type { LogLimits } from './record.ts';
+import type { JobCatalogue } from './job-catalogue.ts';
 
 /** More attempts than a job has between a backup and the loss of Redis. */
 const LEFT_OUT = 1_000;
