@@ -86,8 +86,8 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
   async #process(job: Job, token?: string, signal?: AbortSignal): Promise<PickUpResult> {
     if (job.id === undefined || signal === undefined) throw new TypeError('BullMQ called without a job id or a signal');
     const ref = job.id as JobRef;
-    // fetched while the worker was shutting down
-    if (this.#stopping) await handBack(job, token);
+    // its fetch was under way when the worker was told to stop, or to drain: BullMQ ends it with a job
+    if (this.#stopping || this.#drained) await handBack(job, token);
     const run = this.#run(job, ref, token, signal);
     this.#running.set(ref, run);
     try {
