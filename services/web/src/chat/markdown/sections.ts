@@ -5,10 +5,12 @@ const SECTION_LENGTH = 1500;
 const OPEN_BLOCKS = 3;
 
 /** The beginning of a block of code. It is what it is, whatever follows. */
-const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*([^`\n]*)\n/;
+const FENCE = /^ {0,3}(?:(`{3,})([^`\n]*)|(~{3,})([^~\n]*))\n/;
+
+const FENCE_END = /^ {0,3}(`{3,}|~{3,})[ \t]*$/gm;
 
 /** A note refers to another place of the text, so that the text cannot be taken apart. */
-const FOOTNOTE = /\[\^[^\]\s]+\]/;
+const FOOTNOTE = /\[\^[^\]\s[]+\]/;
 
 /** Takes a text of Markdown apart where blocks end, so that a text that grows is parsed and drawn anew only in its last section.
  *  Joined, the sections are the text; all but the last stay as they are while text is appended.
@@ -57,10 +59,11 @@ export interface OpenCode {
 export function openCode(text: string): OpenCode | null {
   const opening = FENCE.exec(text);
   if (opening === null) return null;
-  const [line, fence = '', info = ''] = opening;
+  const [line, ticks, ofTicks, tildes, ofTildes] = opening;
+  const fence = ticks ?? tildes ?? '';
+  const info = (ofTicks ?? ofTildes ?? '').trim();
   const code = text.slice(line.length);
-  const end = new RegExp(`^ {0,3}${fence}${fence[0]}*[ \\t]*$`, 'm');
-  if (end.test(code)) return null;
+  for (const [, end = ''] of code.matchAll(FENCE_END)) if (end.startsWith(fence)) return null;
   const [language = ''] = info.split(/\s/);
   return { code: code.replace(/\n$/, ''), language };
 }
