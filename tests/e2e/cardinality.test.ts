@@ -24,6 +24,7 @@ const MAX_VALUES: Readonly<Record<string, number>> = {
   // of several metrics
   kind: 8,
   state: 4,
+  of: 2,
   resumed: 2,
   le: 30,
 };
