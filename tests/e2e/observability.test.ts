@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
@@ -13,6 +14,7 @@ const TIMEOUT_MS = 240_000;
 interface Rule {
   readonly record?: string;
   readonly alert?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly expr: string;
 }
 
@@ -43,10 +45,20 @@ const SILENT = new Map([
   ['MillraceRefuses', 'the codes that are the service’s fault: a full queue, a Redis that is away, a defect'],
   ['MillraceConnectionsFull', 'a node that has as many connections as it may'],
   ['api.json: Connections dropped', 'a node that has as many connections as it may'],
+  ['MillraceTakeOvers', 'without its thresholds it holds of no service: it is about workers that do not come and go'],
+  ...(hasMemoryLimit() ? [] : [['millrace:memory_used:ratio container', 'no limit is set here'] as const]),
 ]);
 
+function hasMemoryLimit(): boolean {
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < totalmem();
+}
+
 const EXPRESSIONS = [
-  ...rules.map(({ record, alert, expr }) => ({ name: record ?? alert ?? '', expr: withoutThresholds(expr) })),
+  ...rules.map(({ record, alert, labels, expr }) => ({
+    name: record === undefined ? `${alert}` : [record, ...Object.values(labels ?? {})].join(' '),
+    expr: withoutThresholds(expr),
+  })),
   ...boards.flatMap(({ file, board }) =>
     board.panels.flatMap(({ title, targets = [] }) =>
       targets.map(({ expr }) => ({ name: `${file}: ${title}`, expr: filledIn(expr) })),
