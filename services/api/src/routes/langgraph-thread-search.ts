@@ -6,7 +6,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import { ThreadNotFound } from '../http/problem.ts';
-import { ListThreads } from '../threads/list-threads.ts';
+import { ListThreads, lacksKey } from '../threads/list-threads.ts';
 import { LangGraphStates } from './langgraph-states.ts';
 
 /** The newest threads that a search looks at. */
@@ -74,8 +74,8 @@ export class LangGraphThreadSearch {
       return await this.states.withValues(thread, { threadId: thread.id, caller, reply });
     } catch (error) {
       if (error instanceof ThreadNotFound) return null;
-      // one whose state was altered must not end the search
-      if (error instanceof ContentUnreadable && error.reason !== 'unavailable') return wireThread(thread, null);
+      // one whose state was altered, or is of a newer version, must not end the search
+      if (error instanceof ContentUnreadable && !lacksKey(error)) return wireThread(thread, null);
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import type { ThreadView } from '@millrace/contracts';
+import { type ContentUnreadable, NewerFormat } from '@millrace/stream-log';
 import { listedView, type ThreadCatalogue, type ThreadPage, type ThreadRecord } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -34,7 +35,8 @@ export class ListThreads {
   ) {}
 
   /** @throws InvalidCursor, Forbidden
-   *  @throws ContentUnreadable `unavailable`, of one tenant: its threads would seem to have no titles. A list of all tenants goes on */
+   *  @throws ContentUnreadable one tenant's key cannot be had: all its threads would seem to have no titles. A list of all tenants goes on,
+   *    and so does each past threads of a newer version */
   async run({ caller, limit, cursor, tenant, search }: ListThreadsQuery): Promise<ThreadList> {
     const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
@@ -42,8 +44,8 @@ export class ListThreads {
       ? this.catalogue.list(scope, { limit, cursor: place })
       : this.#search(scope, search.toLowerCase(), { limit, cursor: place }));
     const threads = await this.access.settledPage(page.threads);
-    const unavailable = threads.find(({ unreadable }) => unreadable?.reason === 'unavailable')?.unreadable;
-    if (scope !== null && unavailable) throw unavailable;
+    const keyless = threads.find(({ unreadable }) => unreadable !== null && lacksKey(unreadable))?.unreadable;
+    if (scope !== null && keyless) throw keyless;
     return {
       items: threads.map(listedView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
@@ -68,6 +70,11 @@ export class ListThreads {
     }
     return { threads: found, nextCursor: next };
   }
+}
+
+/** Whether a list cannot go on: the key that it lacks is that of all threads of the tenant. */
+export function lacksKey(error: ContentUnreadable): boolean {
+  return error.reason === 'unavailable' && !(error instanceof NewerFormat);
 }
 
 /** One that cannot be read may be the one that is looked for: it must not vanish from a search. */

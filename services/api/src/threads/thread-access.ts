@@ -1,4 +1,5 @@
 import { type ThreadRef, threadRef } from '@millrace/contracts';
+import { NewerFormat } from '@millrace/stream-log';
 import type { ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -69,9 +70,11 @@ export class ThreadAccess {
     return (await this.exit.settleAll(threads)).filter((thread) => thread !== null);
   }
 
-  /** As {@link settled}, once the caller may read it. */
+  /** As {@link settled}, once the caller may read it.
+   *  @throws NewerFormat another node has to be asked */
   async readable(named: ReadThread): Promise<ThreadRecord> {
     const thread = await this.settled(named);
+    if (thread.unreadable instanceof NewerFormat) throw thread.unreadable;
     await named.admit(thread.bytes);
     return thread;
   }

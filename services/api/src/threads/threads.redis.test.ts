@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobView, QUEUE_NAME, type ThreadView } from '@millrace/contracts';
+import { type JobView, QUEUE_NAME, type ThreadView, threadRef } from '@millrace/contracts';
 import { eventually, readSse } from '@millrace/testing';
+import { ThreadKeys } from '@millrace/threads';
 import { Worker } from 'bullmq';
 import { ApiHarness, finish, post, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { Turns } from '../testing/turns.ts';
@@ -551,6 +552,42 @@ describe('threads whose key cannot be had', () => {
     expect(await titles('/threads?search=heron', SECRETS.a)).toEqual(new Map([[mine, { title: 'Herons' }]]));
     for (const path of ['/threads', '/threads?search=heron']) {
       expect(await refusal(call('GET', path, undefined, SECRETS.b, later))).toEqual([503, 'UNAVAILABLE']);
+    }
+  });
+});
+
+describe('threads of a newer version', () => {
+  it('are in lists without their metadata, and not lost to a search; by themselves they are left to it', async () => {
+    await using own = await ApiHarness.start();
+    const at = await own.node();
+    const [newer, busy, ours] = [newId(), newId(), newId()];
+    for (const id of [newer, busy, ours]) {
+      await call('POST', '/threads', { id, metadata: { title: 'Herons' } }, undefined, at);
+    }
+    const form = { format: '1000', metadata: 'another form' };
+    const keys = new ThreadKeys(own.prefix);
+    await own.redis.hset(keys.record(threadRef('default', newer)), form);
+    // the job that has its turn is gone: the newer version passes it on
+    await own.redis.hset(keys.record(threadRef('default', busy)), { ...form, active: 'gone' });
+    for (const path of ['/threads', '/threads?tenant=default', '/threads?tenant=default&search=heron']) {
+      const { items } = await json<Page<ThreadView>>(call('GET', path, undefined, undefined, at));
+      expect(items.map(({ id, status, metadata }) => [id, status, metadata])).toEqual([
+        [ours, 'idle', { title: 'Herons' }],
+        [busy, 'busy', {}],
+        [newer, 'idle', {}],
+      ]);
+    }
+    const found = await json<{ thread_id: string; values: unknown }[]>(
+      call('POST', '/langgraph/threads/search', {}, undefined, at),
+    );
+    expect(found.map(({ thread_id, values }) => [thread_id, values])).toEqual([
+      [ours, { messages: [] }],
+      [busy, null],
+      [newer, null],
+    ]);
+    for (const part of ['', '/messages', '/state', '/history']) {
+      const path = `/threads/${newer}${part}`;
+      expect(await refusal(call('GET', path, undefined, undefined, at))).toEqual([503, 'UNAVAILABLE']);
     }
   });
 });
