@@ -38,6 +38,7 @@ import { AttemptThread, type ClaimedThread } from './attempt-thread.ts';
 import { type DeadlineLimits, Deadlines } from './deadlines.ts';
 import { type Failure, failureOf, isPipelineError } from './failure.ts';
 import { type RetryPolicy, untilFirstEvent } from './first-event.ts';
+import { giveBack } from './give-back.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Progress } from './progress.ts';
 import { shownConversation } from './shown-conversation.ts';
@@ -327,8 +328,9 @@ export class Attempt {
   async #settle(reason: unknown): Promise<AttemptResult> {
     if (reason instanceof JobClosed) return this.#lost('cancelled');
     if (reason instanceof AttemptFenced) return this.#lost('fenced');
-    if (reason instanceof LogLost) return this.#release('log-lost');
-    if (reason instanceof WorkerStopping) return this.#release(reason.reason);
+    if (reason instanceof LogLost) return this.#ended(await giveBack(this.begun.writer, 'log-lost', this.usage));
+    if (reason instanceof WorkerStopping)
+      return this.#ended(await giveBack(this.begun.writer, reason.reason, this.usage));
     if (reason instanceof LogWriteFailed) throw reason;
     const { code, message, retryable } = failureOf(reason);
     if (REFUSALS.has(code)) this.#usage.refused();
@@ -340,12 +342,6 @@ export class Attempt {
     }
     if (isPipelineError(reason)) return this.#ended('failed', { err: reason }, code);
     return this.#ended('failed', { reason: message, ...(code === 'INTERNAL' ? detailsOf(reason) : {}) }, code);
-  }
-
-  async #release(reason: 'handover' | 'log-lost' | 'worker-lost'): Promise<AttemptResult> {
-    const released = await this.begun.writer.release(reason, this.usage);
-    if (released === 'released') return this.#ended(reason === 'log-lost' ? reason : 'handed-over');
-    return this.#ended(released === 'fenced' ? released : 'void');
   }
 
   /** Somebody else has ended the job or owns it: only the usage is left to store. */

@@ -26,6 +26,7 @@ import { Attempt, type AttemptPorts } from './attempt.ts';
 import { WorkerStopping } from './attempt-errors.ts';
 import type { ClaimedThread } from './attempt-thread.ts';
 import { currentAttempt } from './current-attempt.ts';
+import { giveBack } from './give-back.ts';
 import { type JobThreads, threadOf } from './job-threads.ts';
 
 /** Why a worker stops: by order, or because something has gone wrong in it. */
@@ -259,9 +260,7 @@ export class JobRunner {
       if (error instanceof JobClosed) return 'void';
       if (!(error instanceof LogLost)) throw error;
       // it is still to be ended: by the next attempt
-      const released = await writer.release('log-lost');
-      if (released === 'released') return 'log-lost';
-      return released === 'fenced' ? released : 'void';
+      return giveBack(writer, 'log-lost');
     }
   }
 
