@@ -17,7 +17,9 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,services,scripts,infra,bench,tests/chaos,tests/incidents}/**/*.test.ts'],
+      testMatch: [
+        '<rootDir>/{packages,services,scripts,infra,bench,tests/autoscaling,tests/chaos,tests/incidents}/**/*.test.ts',
+      ],
       testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.redis\\.test\\.ts$'],
     },
     {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { barsSvg } from './bars-svg.ts';
+import { courseSvg } from './course-svg.ts';
 import { curvesSvg } from './curves-svg.ts';
 
 const widthsIn = (svg: string) =>
@@ -41,5 +42,24 @@ describe('curves', () => {
     const [, from = '', to = ''] = /class="linear" d="M(\S+ \S+)L(\S+ \S+)"/.exec(svg) ?? [];
     const curve = /class="curve" d="M(.*)"/.exec(svg)?.[1]?.split('L');
     expect([curve?.[0], curve?.at(-1)]).toEqual([from, to]);
+  });
+});
+
+describe('the course of figures', () => {
+  it('has a step where a value changes, and none where it stays', () => {
+    const lines = [{ name: 'workers', values: [2, 2, 4, 4, 0] }];
+    const svg = courseSvg({
+      title: 't',
+      subtitle: 's',
+      over: 'minutes',
+      times: [0, 1, 2, 3, 4],
+      frames: [{ title: 'f', lines }],
+    });
+    const [, path = ''] = /class="line line0" d="(M[\d. ]+H.*?)"/.exec(svg) ?? [];
+    const heights = [...path.matchAll(/[ V]([\d.]+)/g)].map(([, height]) => Number(height));
+    const [two = 0, four = 0, none = 0] = heights;
+    expect(heights).toHaveLength(3);
+    expect(none - four).toBeCloseTo(2 * (none - two));
+    expect(svg).toContain('<desc id="description">workers: at most 4, at the end 0</desc>');
   });
 });
