@@ -134,6 +134,7 @@ const overview = () =>
           description: 'From attaching a stream to its first text: with queue, model, Redis and relay.',
           unit: 's',
           queries: quantiles('millrace_stream_first_token_seconds'),
+          exemplars: true,
         }),
         lines({
           title: 'Token gap',
@@ -319,6 +320,7 @@ const workers = () =>
             'From the start of an attempt to its first event. Above 10 s (p95) MillraceFirstTokenLate fires.',
           unit: 's',
           queries: quantiles('millrace_worker_first_token_seconds', WORKER),
+          exemplars: true,
         }),
         lines({
           title: 'Token gap',

@@ -9,7 +9,7 @@ interface Panel {
   readonly description?: string;
   readonly datasource?: { readonly uid: string };
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
-  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string; readonly exemplar?: boolean }[];
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
 }
 
@@ -57,6 +57,17 @@ describe('the dashboards', () => {
     );
     expect(new Set(cells).size).toBe(cells.length);
     expect(board.panels.filter(({ gridPos: { x, w } }) => x + w > 24)).toEqual([]);
+  });
+
+  it('link first tokens to traces, once a panel', () => {
+    const linked = boards.flatMap(({ panels }) =>
+      panels.flatMap(({ targets = [] }) => targets.flatMap(({ expr, exemplar }) => (exemplar ? [expr] : []))),
+    );
+    const histograms = linked.map((expr) => /millrace_\w+(?=_bucket)/.exec(expr)?.[0]);
+    expect(histograms.toSorted()).toEqual([
+      'millrace_stream_first_token_seconds',
+      'millrace_worker_first_token_seconds',
+    ]);
   });
 
   it('name only alerts that there are', () => {

@@ -36,6 +36,7 @@ const PROMETHEUS = { type: 'prometheus', uid: `\${datasource}` };
  * @property {string} description what it tells, and what is normal
  * @property {string} unit of Grafana's list: `s`, `bytes`, `reqps`, `ops`, `short`, `percentunit`
  * @property {readonly (readonly [expr: string, legend: string])[]} queries
+ * @property {boolean} [exemplars] whether it shows those of its histogram, with links to their traces
  */
 
 /**
@@ -55,7 +56,7 @@ const query = (expr, legend, place) =>
  * @param {Look & { stacked?: boolean, span?: number }} look
  * @returns {Builder<Panel>}
  */
-export function lines({ title, description, unit, queries, stacked = false, span = 8 }) {
+export function lines({ title, description, unit, queries, exemplars = false, stacked = false, span = 8 }) {
   const panel = new timeseries.PanelBuilder()
     .title(title)
     .description(description)
@@ -75,7 +76,12 @@ export function lines({ title, description, unit, queries, stacked = false, span
         .placement(LegendPlacement.Bottom)
         .showLegend(true),
     );
-  for (const [place, [expr, legend]] of queries.entries()) panel.withTarget(query(expr, legend, place));
+  for (const [place, [expr, legend]] of queries.entries()) {
+    const target = query(expr, legend, place);
+    // every quantile has the same ones
+    if (exemplars && place === 0) target.exemplar(true);
+    panel.withTarget(target);
+  }
   return panel;
 }
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ModelRequest } from '@millrace/simulated-model';
 import { canary, eventually, freePort } from '@millrace/testing';
+import { hasPrometheus, Prometheus } from './prometheus.ts';
 import { idOf, SystemHarness } from './system-harness.ts';
 import { type ReceivedSpan, TraceCollector } from './trace-collector.ts';
 
@@ -217,6 +218,57 @@ describe('the trace of a job', () => {
     const [one, two] = spans.filter(({ name }) => name === 'POST /jobs').toSorted((a, b) => a.startMs - b.startMs);
     expect(one?.links).toEqual([]);
     expect(two?.links).toEqual([expect.objectContaining({ traceId: one?.traceId, spanId: one?.spanId })]);
+  });
+});
+
+(hasPrometheus ? describe : describe.skip)('exemplars', () => {
+  interface Exemplars {
+    readonly seriesLabels: { readonly __name__: string };
+    readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: string }[];
+  }
+
+  it('lead from first tokens to their traces, and from no other, in a Prometheus that names all series as before', async () => {
+    const targets = [...system.apis, ...system.workers].map(({ url }) => new URL(url).host);
+    const configuration = {
+      global: { scrape_interval: '1s' },
+      scrape_configs: [{ job_name: 'millrace', static_configs: [{ targets }] }],
+    };
+    await using prometheus = await Prometheus.start(configuration, { args: ['--enable-feature=exemplar-storage'] });
+    const traceId = 'c'.repeat(32);
+    const ask = async (traceparent: string) => {
+      await using stream = await system.ask('hello', { headers: { traceparent } });
+      await stream.collect();
+    };
+    const unrecorded = 'd'.repeat(32);
+    await ask(`00-${unrecorded}-${CALLER}-00`);
+    await ask(`00-${traceId}-${CALLER}-01`);
+    const query = '{__name__=~"millrace_.*_bucket"}';
+    const found = await eventually(async () => {
+      const range = { query, start: String(Date.now() / 1_000 - 600), end: String(Date.now() / 1_000 + 60) };
+      const series = await prometheus.get<Exemplars[]>('query_exemplars', range);
+      const names = series.flatMap(({ seriesLabels, exemplars }) =>
+        exemplars.some(({ labels }) => labels['trace_id'] === traceId) ? [seriesLabels.__name__] : [],
+      );
+      return new Set(names).size === 2 && { series, names };
+    });
+    expect(new Set(found.names)).toEqual(
+      new Set(['millrace_stream_first_token_seconds_bucket', 'millrace_worker_first_token_seconds_bucket']),
+    );
+    const all = found.series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels));
+    for (const labels of all) expect(labels).toEqual({ trace_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(all.map(({ trace_id }) => trace_id)).not.toContain(unrecorded);
+
+    // Prometheus has asked for OpenMetrics; others get the text
+    const pages = await Promise.all(
+      [...system.apis, ...system.workers].map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
+    );
+    const plain = pages.flatMap((page) => page.match(/^\w+(?=[{ ])/gm) ?? []);
+    const ofItself = /^(?:up$|scrape_)/;
+    const stored = await eventually(async () => {
+      const names = await prometheus.get<string[]>('label/__name__/values');
+      return plain.every((name) => names.includes(name)) && names.filter((name) => !ofItself.test(name));
+    });
+    expect(sorted(stored)).toEqual(sorted([...new Set(plain)]));
   });
 });
 

@@ -1,7 +1,8 @@
 export { logCrashes, outliveRejections } from './crash.ts';
+export { exposeMetrics } from './exposition.ts';
 export type { PlainErrorClass } from './log/error-outline.ts';
 export { createLogger, type Logger, type LoggerSettings } from './log/logger.ts';
-export { metricsRegistry, scriptLatency } from './metrics.ts';
+export { exemplarOf, metricsRegistry, scriptLatency, tracedHistogram } from './metrics.ts';
 export { hostOf, isPrivateUrl, PrivateAddress, publicLookup, type Resolver } from './net/public-address.ts';
 export { BULLMQ_MAX_BLOCK_MS, type RedisRole } from './redis/connection-options.ts';
 export {

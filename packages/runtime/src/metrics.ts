@@ -24,6 +24,23 @@ export function metricsRegistry(service: string): Registry {
   return registry;
 }
 
+/** A histogram whose observations may name their traces. */
+export function tracedHistogram(
+  registry: Registry,
+  config: { name: string; help: string; buckets: number[] },
+): Histogram {
+  // prom-client refuses it in the constructor, because this format has no exemplars: exposeMetrics writes the one that has
+  const histogram = new Histogram({ ...config, enableExemplars: true, registers: [] });
+  registry.registerMetric(histogram);
+  return histogram;
+}
+
+/** What an observation says of the trace that it belongs to.
+ *  @param traceId undefined: there is no recorded trace */
+export function exemplarOf(traceId: string | undefined): { readonly exemplarLabels?: { readonly trace_id: string } } {
+  return traceId === undefined ? {} : { exemplarLabels: { trace_id: traceId } };
+}
+
 function oldGenerationLimit(): number {
   const { heap_size_limit: bytes } = getHeapStatistics();
   const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');

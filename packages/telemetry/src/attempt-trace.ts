@@ -56,11 +56,14 @@ export class AttemptTrace {
   /** in the order in which they began */
   readonly #open = new Set<OpenCall>();
 
+  readonly traceId: string;
+
   /** @param span of the attempt */
   constructor(
     span: Span,
     readonly withContent: boolean,
   ) {
+    this.traceId = span.spanContext().traceId;
     this.#context = trace.setSpan(context.active(), span);
   }
 

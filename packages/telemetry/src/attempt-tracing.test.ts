@@ -51,6 +51,13 @@ describe('the first attempt', () => {
     expect(attempt?.attributes).toMatchObject({ 'millrace.outcome': 'completed', 'gen_ai.usage.output_tokens': 2 });
   });
 
+  it('can be named while it runs', async () => {
+    await around(ATTEMPT, async () => {
+      expect(current().traceId).toBe(TRACE);
+      return COMPLETED;
+    });
+  });
+
   it('begins a trace for a job without one, as older releases recorded it', async () => {
     await around({ ...ATTEMPT, traceparent: null }, async () => COMPLETED);
     expect(spans().map(({ name }) => name)).toEqual(['attempt']);

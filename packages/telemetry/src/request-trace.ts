@@ -31,6 +31,10 @@ export class RequestTrace {
     return this.#span.isRecording();
   }
 
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
   /** What the record keeps of it. Without traces: what the request has brought along. */
   get traceparent(): string | undefined {
     return traceparentOf(this.#span.spanContext());

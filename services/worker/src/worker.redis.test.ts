@@ -427,6 +427,12 @@ describe('readiness', () => {
     });
     expect(metrics).toContain('millrace_worker_jobs_total{outcome="completed",service="worker"} 1');
     expect(metrics).toContain('millrace_worker_active_jobs{service="worker"} 0');
+    const open = await fetch(`${healthUrl}/metrics`, { headers: { accept: 'application/openmetrics-text' } });
+    expect(open.headers.get('content-type')).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
+    // nothing is traced here
+    const text = await open.text();
+    expect(text).toContain('millrace_worker_first_token_seconds_count{service="worker"} 1\n');
+    expect([text.includes('trace_id'), text.endsWith('\n# EOF\n')]).toEqual([false, true]);
     expect(metrics).toMatch(/^millrace_redis_script_seconds_count\{.*script="append".*\} [1-9]/m);
   });
 

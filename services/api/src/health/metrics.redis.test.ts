@@ -3,6 +3,9 @@ import { type FairQueue, NO_SHARE, type ProcessReport, ProcessReports } from '@m
 import { eventually } from '@millrace/testing';
 import { ApiHarness, finish, refOf, say, submit, type TestNode } from '../testing/api-harness.ts';
 import { FAIR_QUEUE } from '../tokens.ts';
+import { Metrics } from './metrics.ts';
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 let harness: ApiHarness;
 let node: TestNode;
@@ -32,6 +35,21 @@ function report(reports: ProcessReports, id: string, told: Partial<ProcessReport
 }
 
 describe('GET /metrics', () => {
+  it('answers in the format that is asked for, with exemplars of traced streams only as OpenMetrics', async () => {
+    const metrics = node.api.nest.get(Metrics);
+    metrics.firstToken(20, TRACE);
+    const get = (accept: string) => fetch(`${node.url}/metrics`, { headers: { accept } });
+    const [plain, open] = [await get('*/*'), await get('application/openmetrics-text')];
+    expect(plain.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(open.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    for (const { headers } of [plain, open]) expect(headers.get('vary')).toContain('Accept');
+    const [plainText, openText] = [await plain.text(), await open.text()];
+    expect(plainText).not.toContain('trace_id');
+    expect(openText.match(/ # \{.*?\} \S+/g)).toEqual([` # {trace_id="${TRACE}"} 0.02`]);
+    for (const text of [plainText, openText]) expect(text).toContain('millrace_processes{');
+    expect(openText.endsWith('\n# EOF\n')).toBe(true);
+  });
+
   it('tells of the whole service: jobs, the oldest wait, slots, processes', async () => {
     const before = Date.now();
     const active = await submit(node);

@@ -1,5 +1,5 @@
 import type { ProblemCode } from '@millrace/contracts';
-import { metricsRegistry } from '@millrace/runtime';
+import { exemplarOf, metricsRegistry, tracedHistogram } from '@millrace/runtime';
 import { RecentActivity } from '@millrace/stream-log';
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
@@ -62,11 +62,10 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
-  readonly #firstToken = new Histogram({
+  readonly #firstToken = tracedHistogram(this.registry, {
     name: 'millrace_stream_first_token_seconds',
     help: 'Time from attaching a stream to its first text',
     buckets: SECONDS,
-    registers: [this.registry],
   });
   readonly #watchLag = new Histogram({
     name: 'millrace_watch_lag_seconds',
@@ -111,8 +110,9 @@ export class Metrics {
     this.#dropped.inc({ reason });
   }
 
-  firstToken(durationMs: number): void {
-    this.#firstToken.observe(durationMs / 1000);
+  /** @param traceId of the recorded trace that the stream belongs to */
+  firstToken(durationMs: number, traceId?: string): void {
+    this.#firstToken.observe({ value: durationMs / 1000, ...exemplarOf(traceId) });
   }
 
   /** Readers have been given what was stored before this time. Two clocks are compared: see redis-clock.ts.

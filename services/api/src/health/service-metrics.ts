@@ -51,7 +51,7 @@ export class ServiceMetrics {
     registers: [this.#registry],
   });
   readonly #census: StoredBytesCensus;
-  #text: Promise<string> | null = null;
+  #current: Promise<Registry | null> | null = null;
   #kinds: { readonly taken: Promise<StoredKinds>; readonly at: number } | null = null;
 
   constructor(
@@ -64,26 +64,26 @@ export class ServiceMetrics {
     this.#registry.setDefaultLabels({ service: 'api' });
   }
 
-  /** @returns the metrics in Prometheus's text format; empty while Redis does not answer */
-  text(): Promise<string> {
-    if (this.#text !== null) return this.#text;
-    this.#text = this.#read();
+  /** @returns null while Redis does not answer */
+  current(): Promise<Registry | null> {
+    if (this.#current !== null) return this.#current;
+    this.#current = this.#read();
     setTimeout(() => {
-      this.#text = null;
+      this.#current = null;
     }, FRESH_MS).unref();
-    return this.#text;
+    return this.#current;
   }
 
-  async #read(): Promise<string> {
+  async #read(): Promise<Registry | null> {
     try {
       const [survey, stored] = await Promise.all([this.reports.survey({ watches: false }), this.#storedKinds()]);
       this.#set(survey);
       for (const [kind, bytes] of Object.entries(stored)) this.#stored.set({ kind }, bytes);
     } catch (error) {
       this.logger.debug({ err: error }, 'service not surveyed');
-      return '';
+      return null;
     }
-    return this.#registry.metrics();
+    return this.#registry;
   }
 
   #storedKinds(): Promise<StoredKinds> {

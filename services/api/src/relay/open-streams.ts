@@ -49,7 +49,7 @@ export class OpenStreams {
     this.metrics.relayed(batch.events.length, bytes);
     if (connection.hasSentText || !batch.events.some((event) => event.type === 'text')) return;
     connection.hasSentText = true;
-    this.metrics.firstToken(performance.now() - connection.openedAt);
+    this.metrics.firstToken(performance.now() - connection.openedAt, connection.traceId);
   }
 
   remove(connection: StreamConnection): void {

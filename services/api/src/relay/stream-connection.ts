@@ -8,6 +8,7 @@ import {
 } from '@millrace/protocols';
 import type { EventBatch, EventSink, Subscription } from '@millrace/stream-log';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { recordedTraceOf } from '../http/request-trace.ts';
 import type { DisconnectLease } from '../jobs/disconnect-leases.ts';
 import type { StalledReaders } from '../server/stalled-readers.ts';
 import type { DirectChunks } from './direct-chunks.ts';
@@ -82,6 +83,11 @@ export class StreamConnection implements EventSink {
     this.#shared = shared;
     // on the response, never the request: a request closes when its body has been read (law 9)
     reply.raw.on('close', () => this.release());
+  }
+
+  /** of the recorded trace of its request; undefined: none */
+  get traceId(): string | undefined {
+    return recordedTraceOf(this.#reply);
   }
 
   get closed(): boolean {

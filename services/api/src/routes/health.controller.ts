@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { exposeMetrics } from '@millrace/runtime';
 import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.ts';
@@ -32,10 +33,11 @@ export class HealthController {
   }
 
   @Get('metrics')
-  async prometheus(@Res() reply: FastifyReply): Promise<void> {
-    const { registry } = this.metrics;
-    const [ofNode, ofService] = await Promise.all([registry.metrics(), this.service.text()]);
-    void reply.type(registry.contentType).send(`${ofNode}${ofService}`);
+  async prometheus(@Req() { headers: { accept } }: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const ofService = await this.service.current();
+    const registries = [this.metrics.registry, ...(ofService === null ? [] : [ofService])];
+    const { contentType, text } = await exposeMetrics({ registries, service: 'api', accept });
+    void reply.header('Vary', 'Accept').type(contentType).send(text);
   }
 
   /** How this request has reached the node: what stands between shows itself there. */

@@ -16,7 +16,7 @@ describe('the counts of a process that runs one job', () => {
     own.events.inc({ type: 'message_end' });
     own.began('worker-lost');
     own.retries.inc({ code: 'RATE_LIMITED' });
-    own.firstTokenSeconds.observe(0.3);
+    own.firstToken(0.3);
     const counted = await linesOf(own);
     addCounts(ofWorker, JSON.parse(JSON.stringify(await takeCounts(own))));
     expect(await linesOf(ofWorker)).toEqual(counted);
@@ -26,7 +26,7 @@ describe('the counts of a process that runs one job', () => {
     const own = new WorkerMetrics();
     expect(await takeCounts(own)).toEqual(NOTHING);
     own.events.inc({ type: 'text' });
-    own.firstTokenSeconds.observe(0.3);
+    own.firstToken(0.3);
     const taken = takeCounts(own);
     own.events.inc({ type: 'text' }, 2);
     expect(await taken).toEqual({ attempts: [], events: [['text', 1]], retries: [], firstTokenSeconds: 0.3 });

@@ -35,5 +35,5 @@ export function addCounts(metrics: Counters, { events, attempts, retries, firstT
   for (const [type, count] of events) metrics.events.inc({ type }, count);
   for (const [reason, count] of attempts) metrics.attempts.inc({ reason }, count);
   for (const [code, count] of retries) metrics.retries.inc({ code }, count);
-  if (firstTokenSeconds !== null) metrics.firstTokenSeconds.observe(firstTokenSeconds);
+  if (firstTokenSeconds !== null) metrics.firstTokenSeconds.observe({ value: firstTokenSeconds });
 }

@@ -296,7 +296,7 @@ export class Attempt {
     if (event.type === 'interrupt') this.#interrupts.push(event.data as Interrupt);
     if (this.#firstTokenMs === null) {
       this.#firstTokenMs = this.#elapsedMs();
-      metrics.firstTokenSeconds.observe(this.#durationMs() / 1_000);
+      metrics.firstToken(this.#durationMs() / 1_000, AttemptTrace.current()?.traceId);
       metrics.recent.firstToken(this.info, this.#firstTokenMs);
     }
     writer.emit(event);

@@ -1,5 +1,5 @@
 import type { AttemptUsage, ModelUsage, StreamErrorCode } from '@millrace/contracts';
-import { metricsRegistry } from '@millrace/runtime';
+import { exemplarOf, metricsRegistry, tracedHistogram } from '@millrace/runtime';
 import { type AttemptReason, RecentActivity } from '@millrace/stream-log';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
@@ -65,11 +65,10 @@ export class WorkerMetrics {
     labelNames: ['code'],
     registers: [this.registry],
   });
-  readonly firstTokenSeconds = new Histogram({
+  readonly firstTokenSeconds = tracedHistogram(this.registry, {
     name: 'millrace_worker_first_token_seconds',
     help: 'From the start of an attempt to its first event.',
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64],
-    registers: [this.registry],
   });
 
   readonly tokenGapSeconds = new Histogram({
@@ -87,6 +86,11 @@ export class WorkerMetrics {
       labelNames: ['kind', 'model', 'pipeline', ...(namesTenants ? (['tenant'] as const) : [])],
       registers: [this.registry],
     });
+  }
+
+  /** @param traceId of the recorded trace of the attempt */
+  firstToken(seconds: number, traceId?: string): void {
+    this.firstTokenSeconds.observe({ value: seconds, ...exemplarOf(traceId) });
   }
 
   began(reason: AttemptReason): void {

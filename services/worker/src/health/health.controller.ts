@@ -1,5 +1,6 @@
+import { exposeMetrics } from '@millrace/runtime';
 import type { ChannelHub } from '@millrace/stream-log';
-import { Controller, Get, Header, Inject, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Res, ServiceUnavailableException } from '@nestjs/common';
 import { WorkerMetrics } from '../attempt/metrics.ts';
 import { PipelineAnnouncer } from '../pipelines/announcer.ts';
 import { JobConsumer } from '../queue/job-consumer.ts';
@@ -9,6 +10,10 @@ interface Readiness {
   readonly consuming: boolean;
   readonly listening: boolean;
   readonly announced: boolean;
+}
+
+interface ReplyHead {
+  header(name: string, value: string): unknown;
 }
 
 /** Endpoints for an orchestrator and Prometheus. @see PROTOCOL.md §8 */
@@ -37,8 +42,14 @@ export class HealthController {
   }
 
   @Get('metrics')
-  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-  exposition(): Promise<string> {
-    return this.metrics.registry.metrics();
+  async exposition(
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: ReplyHead,
+  ): Promise<string> {
+    const { registry } = this.metrics;
+    const { contentType, text } = await exposeMetrics({ registries: [registry], service: 'worker', accept });
+    reply.header('vary', 'Accept');
+    reply.header('content-type', contentType);
+    return text;
   }
 }
