@@ -86,10 +86,14 @@ export async function writeKeys(redis: Redis, { keys, recordedAt }: StoredKeys):
   }
 }
 
-/** A time around that of the recording, in milliseconds or microseconds, as long before now as it was before that. */
+/** By how much a stored time is larger than its milliseconds: itself, microseconds, and BullMQ's scores of delayed jobs, which
+ *  leave room for a counter. */
+const SCALES = [1, 1_000, 4_096];
+
+/** A time around that of the recording, as long before or after now as it was before or after that. */
 function movedTime(text: string, recordedAt: number, byMs: number): string {
   if (!/^\d{13}(\d{3})?$/.test(text)) return text;
-  const scale = text.length === 13 ? 1 : 1_000;
   const time = Number(text);
-  return Math.abs(time / scale - recordedAt) < 60 * DAY_MS ? String(time + byMs * scale) : text;
+  const scale = SCALES.find((scale) => Math.abs(time / scale - recordedAt) < 60 * DAY_MS);
+  return scale === undefined ? text : String(time + byMs * scale);
 }

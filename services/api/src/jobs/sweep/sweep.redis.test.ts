@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { idOf, type JobRef, jobRef, QUEUE_NAME, threadRef } from '@millrace/contracts';
 import { eventually, readSse, startFaultProxy, startPostgres, startRedis, type TestRedis } from '@millrace/testing';
 import { ThreadKeys } from '@millrace/threads';
@@ -11,12 +11,14 @@ let harness: ApiHarness;
 
 beforeAll(async () => {
   redis = await startRedis();
+});
+afterAll(() => redis?.stop());
+
+// one for each test: a node that sweeps by itself would take up the jobs of the next one
+beforeEach(() => {
   harness = new ApiHarness(redis.url, { MILLRACE_SWEEP_MS: '600000' });
 });
-afterAll(async () => {
-  await harness?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterEach(() => harness[Symbol.asyncDispose]());
 
 /** Makes a job look as old as if it had been admitted a minute ago. */
 async function age(id: string): Promise<void> {
@@ -72,8 +74,6 @@ describe('the sweep (law 15)', () => {
     const id = await submit(node);
     await lose(id);
     expect(await node.api.nest.get(Sweep).sweep()).toBe(0);
-    // grown old, it would be queued under the next test
-    await fetch(`${node.url}/jobs/${id}`, { method: 'DELETE' });
   });
 
   it('removes ended jobs, and admissions whose record was never made', async () => {
