@@ -1,8 +1,9 @@
-import { type ReactNode, startTransition, useEffect, useState } from 'react';
+import { memo, type ReactNode, startTransition, useEffect, useState } from 'react';
 import { CopyButton } from '../../ui/copy-button.tsx';
 
 /** Longer code stays without colours: colouring it would hold up the page. */
 const MAX_COLOURED = 20_000;
+const LINES_OF_PART = 100;
 
 interface CodeBlockProps {
   readonly code: string;
@@ -23,11 +24,27 @@ export function CodeBlock({ code, language, isGrowing }: CodeBlockProps) {
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <pre tabIndex={0} dir="ltr">
-        <code>{coloured ?? code}</code>
+        <code>{coloured ?? <PlainCode code={code} />}</code>
       </pre>
     </figure>
   );
 }
+
+/** Code without colours. Long code is laid out part by part, so that only its last part is laid out anew when it grows. */
+function PlainCode({ code }: Pick<CodeBlockProps, 'code'>) {
+  const lines = code.split('\n');
+  if (lines.length <= LINES_OF_PART) return code;
+  const parts = Array.from({ length: Math.ceil(lines.length / LINES_OF_PART) }, (_, nth) =>
+    lines.slice(nth * LINES_OF_PART, (nth + 1) * LINES_OF_PART).join('\n'),
+  );
+  // biome-ignore lint/suspicious/noArrayIndexKey: parts keep their order
+  return parts.map((part, nth) => <CodePart key={nth} text={part} />);
+}
+
+const CodePart = memo(function CodePart({ text }: { readonly text: string }) {
+  // an empty line has its height, too
+  return <span className="code-part">{text === '' ? '\n' : text}</span>;
+});
 
 /** @returns null while there are no colours for this code */
 function useColoured(code: string, language: string, isWanted: boolean): ReactNode {

@@ -9,7 +9,7 @@ import {
 import { CodeBlock } from './code-block.tsx';
 import { withDollarFormulas } from './formulas.ts';
 import { isMisleading, safeLink } from './safe-links.ts';
-import { openCode, sectionsOf } from './sections.ts';
+import { blockOfCode, sectionsOf } from './sections.ts';
 import { withVisibleControls } from './visible-controls.ts';
 
 interface MarkdownProps {
@@ -55,10 +55,10 @@ function useSections(text: string): readonly string[] {
 type SectionProps = MarkdownProps & { readonly plugins: Plugins };
 
 const Section = memo(function Section({ text, isStreaming, plugins }: SectionProps) {
-  const open = isStreaming ? openCode(text) : null;
+  const block = blockOfCode(text);
   return (
     <div className="section">
-      {open === null ? (
+      {block === null ? (
         <Streamdown
           dir="auto"
           parseIncompleteMarkdown={isStreaming}
@@ -73,7 +73,7 @@ const Section = memo(function Section({ text, isStreaming, plugins }: SectionPro
           {text}
         </Streamdown>
       ) : (
-        <CodeBlock {...open} isGrowing />
+        <CodeBlock code={block.code} language={block.language} isGrowing={isStreaming && block.isOpen} />
       )}
     </div>
   );

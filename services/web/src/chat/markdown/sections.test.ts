@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseMarkdownIntoBlocks } from 'streamdown';
-import { openCode, sectionsOf } from './sections.ts';
+import { blockOfCode, sectionsOf } from './sections.ts';
 
 const PART = [
   '## A heading\n\n',
@@ -69,6 +69,16 @@ describe('sectionsOf', () => {
     expect(split(`${PART}${code}\`\`\`\n\nAfter.`, sections).join('')).toBe(`${PART}${code}\`\`\`\n\nAfter.`);
   });
 
+  it('gives long code a section of its own once it has ended, whatever comes after it', () => {
+    const code = `\`\`\`js\n${'const a = 1;\n'.repeat(200)}\`\`\`\n`;
+    const text = `${PART}${code}\n`;
+    const growth = growing(`${text}After it.\n\nMore.`, 50);
+    const last = growth.at(-1) ?? [];
+    expect(last.join('')).toBe(`${text}After it.\n\nMore.`);
+    expect(last.map((section) => blockOfCode(section)?.isOpen)).toContain(false);
+    for (const section of growth.flat()) expect(section.includes('const a') && section.includes('After')).toBe(false);
+  });
+
   it('leaves a text with notes whole', () => {
     const noted = `${LONG}See[^1].\n\n[^1]: there`;
     expect(split(noted, split(LONG))).toEqual([noted]);
@@ -81,21 +91,29 @@ describe('sectionsOf', () => {
   });
 });
 
-describe('openCode', () => {
+describe('blockOfCode', () => {
   it.each([
-    ['```js\nconst a = 1;', { code: 'const a = 1;', language: 'js' }],
-    ['```\n', { code: '', language: '' }],
-    ['~~~ c++ title="a"\na\n\nb\n', { code: 'a\n\nb', language: 'c++' }],
-    ['````md\n```js\na\n```\n', { code: '```js\na\n```', language: 'md' }],
-    ['  ```js\na\n``` not yet', { code: 'a\n``` not yet', language: 'js' }],
+    ['```js\nconst a = 1;', { code: 'const a = 1;', language: 'js', isOpen: true }],
+    ['```\n', { code: '', language: '', isOpen: true }],
+    ['~~~ c++ title="a"\na\n\nb\n', { code: 'a\n\nb', language: 'c++', isOpen: true }],
+    ['````md\n```js\na\n```\n', { code: '```js\na\n```', language: 'md', isOpen: true }],
+    ['```js\na\n``` not yet', { code: 'a\n``` not yet', language: 'js', isOpen: true }],
+    ['  ```js\n a\n    b\n\n', { code: 'a\n  b\n', language: 'js', isOpen: true }],
+    ['```js\na\n\n```', { code: 'a\n', language: 'js', isOpen: false }],
+    ['~~~\n~~~', { code: '', language: '', isOpen: false }],
+    ['```js\na\n`````  \n\n', { code: 'a', language: 'js', isOpen: false }],
   ])('reads %j', (text, expected) => {
-    expect(openCode(text)).toEqual(expected);
+    expect(blockOfCode(text)).toEqual(expected);
   });
 
-  it.each(['```js\na\n```', '```js\na\n````  \n\nafter', '~~~\n~~~', '```js', 'a\n```js\n', '``` a`b\n', '    ```\na'])(
-    'leaves %j',
-    (text) => {
-      expect(openCode(text)).toBeNull();
-    },
-  );
+  it.each([
+    '```js\na\n````  \n\nafter',
+    '```js\na\n```\n```js\nb\n```',
+    '```js',
+    'a\n```js\n',
+    '``` a`b\n',
+    '    ```\na',
+  ])('leaves %j', (text) => {
+    expect(blockOfCode(text)).toBeNull();
+  });
 });

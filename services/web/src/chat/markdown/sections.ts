@@ -5,7 +5,7 @@ const SECTION_LENGTH = 1500;
 const OPEN_BLOCKS = 3;
 
 /** The beginning of a block of code. It is what it is, whatever follows. */
-const FENCE = /^ {0,3}(?:(`{3,})([^`\n]*)|(~{3,})([^~\n]*))\n/;
+const FENCE = /^( {0,3})(?:(`{3,})([^`\n]*)|(~{3,})([^~\n]*))\n/;
 
 const FENCE_END = /^ {0,3}(`{3,}|~{3,})[ \t]*$/gm;
 
@@ -34,36 +34,50 @@ export function sectionsOf(
   let section = '';
   const blocks = blocksOf(rest);
   for (const [nth, block] of blocks.entries()) {
-    const isLastCode = nth === blocks.length - 1 && openCode(block) !== null;
-    if (isLastCode && section !== '') {
+    const code = blockOfCode(block);
+    const isLong = block.length >= SECTION_LENGTH;
+    const isAlone = code !== null && (isLong || (code.isOpen && nth === blocks.length - 1));
+    if (isAlone && section !== '') {
       sections.push(section);
       section = '';
     }
     section += block;
-    if (section.length < SECTION_LENGTH || nth >= blocks.length - OPEN_BLOCKS) continue;
+    const isSettled = nth < blocks.length - OPEN_BLOCKS || (isAlone && code?.isOpen === false);
+    if (section.length < SECTION_LENGTH || !isSettled) continue;
     sections.push(section);
     section = '';
   }
   return [...sections, section];
 }
 
-/** A block of code whose end has not come. */
-export interface OpenCode {
+/** A text that is nothing but one block of code. */
+export interface BlockOfCode {
   readonly code: string;
   /** as the model named it; empty: not at all */
   readonly language: string;
+  /** its end has not come; whatever follows is part of it */
+  readonly isOpen: boolean;
 }
 
-/** Reads what is nothing but the beginning of a block of code, which would be parsed at great length.
- *  @returns null: it is something else */
-export function openCode(text: string): OpenCode | null {
+/** Reads a block of code, which would be parsed at great length.
+ *  @returns null: it is something else, or there is something beside it */
+export function blockOfCode(text: string): BlockOfCode | null {
   const opening = FENCE.exec(text);
   if (opening === null) return null;
-  const [line, ticks, ofTicks, tildes, ofTildes] = opening;
+  const [line, indent = '', ticks, ofTicks, tildes, ofTildes] = opening;
   const fence = ticks ?? tildes ?? '';
-  const info = (ofTicks ?? ofTildes ?? '').trim();
+  const [language = ''] = (ofTicks ?? ofTildes ?? '').trim().split(/\s/);
   const code = text.slice(line.length);
-  for (const [, end = ''] of code.matchAll(FENCE_END)) if (end.startsWith(fence)) return null;
-  const [language = ''] = info.split(/\s/);
-  return { code: code.replace(/\n$/, ''), language };
+  for (const { 0: end, 1: closing = '', index } of code.matchAll(FENCE_END)) {
+    if (!closing.startsWith(fence)) continue;
+    if (code.slice(index + end.length).trim() !== '') return null;
+    return { code: withoutIndent(code.slice(0, index), indent), language, isOpen: false };
+  }
+  return { code: withoutIndent(code, indent), language, isOpen: true };
+}
+
+/** Lines of code lose as many spaces as are before their fence, as far as they have them. */
+function withoutIndent(code: string, { length }: string): string {
+  const lines = code.replace(/\n$/, '').split('\n');
+  return lines.map((line) => line.slice(Math.min(length, line.search(/[^ ]|$/)))).join('\n');
 }
