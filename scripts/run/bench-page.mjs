@@ -1,7 +1,8 @@
 /**
  * `npm run bench:page`: streams two answers of 10,000 tokens into the page, in a real Chromium: one of prose, code and tables,
  * one that is a single block of code. Prints of each how long the page was held up while it came, while it was scrolled through and
- * while it was loaded again: every task over 50 ms, how long the frames took, and how far the layout shifted.
+ * while it was loaded again: every task over 50 ms, how long the frames took, and how far the layout shifted. Chromium, the service
+ * and the model share the processor, so a task may have waited for it: while the answer comes, the tasks' own CPU time is printed, too.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -42,6 +43,10 @@ const ANSWERS = new Map([
   ['Say a lot.', SECTION],
   ['Write a program.', CODE],
 ]);
+
+/** What Chromium traces its tasks as. */
+const TASKS = 'disabled-by-default-devtools.timeline';
+const LONG_MS = 50;
 
 /** In the page: what was observed since it was asked last. */
 const OBSERVE = `{
@@ -109,11 +114,13 @@ async function measure(url, question) {
     // what is loaded once is not what is measured
     await sleep(3000);
     await page.evaluate('observed()');
+    await browser.startTracing(page, { categories: [TASKS] });
     await page.keyboard.press('Enter');
     const began = performance.now();
     await isThere(page);
     const seconds = (performance.now() - began) / 1000;
     console.log(`${question} ${TOKENS} tokens in ${seconds.toFixed(1)} s: ${await held(page)}`);
+    console.log(`  by CPU time: ${busy(await browser.stopTracing())}`);
     await page.getByLabel('What was said').hover();
     await page.evaluate('observed()');
     for (const pixels of [-300, 300])
@@ -147,4 +154,19 @@ async function held(page) {
   const quantile = (share) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
   const longest = Math.max(0, ...tasks).toFixed(0);
   return `${tasks.length} tasks over 50 ms, the longest ${longest} ms; frames p50 ${quantile(0.5)} ms, p95 ${quantile(0.95)} ms, longest ${quantile(1)} ms; layout shift ${shift.toFixed(3)}`;
+}
+
+/** @param {Buffer} trace of one page, as Chromium writes it: times in microseconds, `tdur` is that of the thread's CPU */
+function busy(trace) {
+  /** @type {{ traceEvents: { name: string, pid: number, tid: number, dur?: number, tdur?: number, args: { name?: string } }[] }} */
+  const { traceEvents } = JSON.parse(trace.toString());
+  const mainThreads = new Set(
+    traceEvents
+      .filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
+      .map(({ pid, tid }) => `${pid}/${tid}`),
+  );
+  const tasks = traceEvents.filter(({ name, pid, tid }) => name === 'RunTask' && mainThreads.has(`${pid}/${tid}`));
+  const cpuMs = tasks.map(({ tdur = 0 }) => tdur / 1000).toSorted((one, other) => other - one);
+  const longest = cpuMs.slice(0, 3).map((ms) => ms.toFixed(0));
+  return `${cpuMs.filter((ms) => ms > LONG_MS).length} tasks over ${LONG_MS} ms of ${tasks.length}, the longest ${longest.join(', ')} ms`;
 }
