@@ -27,8 +27,10 @@ export const measureAccess: Benchmark = async ({ rounds, signal }) => {
   const open = started.use(await startMillrace(model));
   const closed = started.use(await startMillrace(model, settings));
   await compare(
-    { name: 'without', millrace: open },
-    { name: 'JWT', millrace: closed, headers: { authorization: `Bearer ${token}` } },
+    [
+      { name: 'without', millrace: open },
+      { name: 'JWT', millrace: closed, headers: { authorization: `Bearer ${token}` } },
+    ],
     { generator, rounds, signal },
   );
 };

@@ -1,4 +1,4 @@
-/** Loads of one deployment and of another, in turns: what else the machine does meets both alike. */
+/** Loads of one deployment and of others, in turns: what else the machine does meets all of them alike. */
 import { promptOf, type TokenPlan } from '@millrace/simulated-model/paced';
 import type { Load } from '../load/load.ts';
 import type { LoadGenerator } from '../load/load-generator.ts';
@@ -46,6 +46,11 @@ const MEASURES: readonly Measure[] = [
     ...{ plan: { ...PLAN, tokens: 2_000 }, streams: 100, atOnce: 20 },
     figure: ({ tokens, cpuMicros: used }) => used / tokens,
   },
+  {
+    name: 'µs of processor time per token that comes alone, API and worker',
+    ...{ plan: { ...PLAN, tokens: 50, perSecond: 50 }, streams: 200, atOnce: 100 },
+    figure: ({ tokens, cpuMicros: used }) => used / tokens,
+  },
 ];
 
 /** A deployment, and what its requests carry. */
@@ -55,10 +60,9 @@ export interface Side {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Prints the medians of both, and of their ratios. */
+/** Prints the medians of all, and of the others' ratios to the first. */
 export async function compare(
-  without: Side,
-  other: Side,
+  sides: readonly [without: Side, ...others: Side[]],
   { generator, rounds, signal }: { generator: LoadGenerator; rounds: number; signal: AbortSignal },
 ): Promise<void> {
   const run = async ({ millrace, headers = {} }: Side, measure: Measure) => {
@@ -77,24 +81,24 @@ export async function compare(
   };
   const rows: string[][] = [];
   for (const measure of MEASURES) {
-    const figures: { without: number; with: number }[] = [];
+    const turns: (readonly number[])[] = [];
     for (let turn = -COLD_TURNS; turn < rounds * TURNS_PER_ROUND; turn += 1) {
-      signal.throwIfAborted();
-      const pair = { without: 0, with: 0 };
-      const asks = [
-        async () => (pair.without = await run(without, measure)),
-        async () => (pair.with = await run(other, measure)),
-      ];
-      // neither is always the first
-      for (const ask of turn % 2 === 0 ? asks : asks.reverse()) await ask();
-      if (turn >= 0) figures.push(pair);
+      const figures = sides.map(() => 0);
+      for (const at of sides.keys()) {
+        signal.throwIfAborted();
+        // none is always the first
+        const next = (((at + turn) % sides.length) + sides.length) % sides.length;
+        const side = sides[next];
+        if (side !== undefined) figures[next] = await run(side, measure);
+      }
+      if (turn >= 0) turns.push(figures);
     }
-    const of = (values: readonly number[]) => median(values).toFixed(3);
-    rows.push([
-      measure.name,
-      ...[of(figures.map((pair) => pair.without)), of(figures.map((pair) => pair.with))],
-      of(figures.map((pair) => pair.with / pair.without)),
-    ]);
+    const of = (figure: (turn: readonly number[]) => number | undefined) =>
+      median(turns.map((turn) => figure(turn) ?? 0)).toFixed(3);
+    const ratios = sides.slice(1).map((_, at) => of(([first = 0, ...others]) => (others[at] ?? 0) / first));
+    rows.push([measure.name, ...sides.map((_, at) => of((turn) => turn[at])), ...ratios]);
   }
-  console.log(`\n${table(['medians', without.name, other.name, `${other.name} ÷ ${without.name}`], rows)}`);
+  const [without, ...others] = sides;
+  const names = [...sides.map(({ name }) => name), ...others.map(({ name }) => `${name} ÷ ${without.name}`)];
+  console.log(`\n${table(['medians', ...names], rows)}`);
 }

@@ -15,8 +15,10 @@ export const measureEncryption: Benchmark = async ({ rounds, signal }) => {
   const plain = started.use(await startMillrace(model));
   const sealed = started.use(await startMillrace(model, settings));
   await compare(
-    { name: 'without', millrace: plain },
-    { name: 'encrypted', millrace: sealed },
+    [
+      { name: 'without', millrace: plain },
+      { name: 'encrypted', millrace: sealed },
+    ],
     { generator, rounds, signal },
   );
 };

@@ -1,4 +1,5 @@
-/** What traces cost: the same loads without them and with one in a hundred, in turns. */
+/** What traces cost: the same loads without them, without them in another deployment (which shows how far two that are alike
+ *  differ), and with one in a hundred, in turns. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Benchmark } from '../benchmark.ts';
@@ -29,10 +30,14 @@ export const measureTracing: Benchmark = async ({ rounds, signal }) => {
     OTEL_TRACES_SAMPLER_ARG: '0.01',
   };
   const plain = started.use(await startMillrace(model));
+  const alike = started.use(await startMillrace(model));
   const traced = started.use(await startMillrace(model, settings));
   await compare(
-    { name: 'without', millrace: plain },
-    { name: 'traced, 1 %', millrace: traced },
+    [
+      { name: 'without', millrace: plain },
+      { name: 'without, too', millrace: alike },
+      { name: 'traced, 1 %', millrace: traced },
+    ],
     { generator, rounds, signal },
   );
   console.log(`batches that the collector got: ${batches}`);
