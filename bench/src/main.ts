@@ -39,6 +39,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
     },
   ],
   [
+    'appends',
+    {
+      about: 'what a lone token costs in Redis, with appends that share writes, beside each by itself',
+      load: async () => (await import('./appends/appends.ts')).measureAppends,
+    },
+  ],
+  [
     'encryption',
     {
       about: 'what encryption at rest costs, beside none',
@@ -66,7 +73,7 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
   --quick     one round
   --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
               or these peers, which keeps nothing; of \`agents\`, these figures or peers; of \`protocols\`,
-              \`encoder\` or \`watched\`: both keep nothing
+              \`encoder\` or \`watched\`, of \`appends\` these numbers of answers: they keep nothing
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and

@@ -11,6 +11,7 @@ export {
   type RedisFactory,
   type RedisFactoryOptions,
   redisFactory,
+  sendTogether,
 } from './redis/redis-factory.ts';
 export { describeSettings, type SettingRow } from './settings/describe-settings.ts';
 export { loadSettings } from './settings/load-settings.ts';

@@ -48,6 +48,7 @@ export { KeySpace } from './redis/keys.ts';
 export { retryWhileUnavailable } from './redis/retry-while-unavailable.ts';
 export { type RunScript, scriptsOf } from './redis/scripts.ts';
 export { isErrorReply, isTransientReply } from './redis/transient-errors.ts';
+export { WriteGate } from './redis/write-gate.ts';
 export { AbandonedJobs } from './registry/abandoned-jobs.ts';
 export { type Admission, type AdmissionLimits, type EndedJob, FairQueue } from './registry/fair-queue.ts';
 export { digestOf, IdempotencyKeys } from './registry/idempotency-keys.ts';

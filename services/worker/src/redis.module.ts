@@ -1,5 +1,5 @@
 import { checkpointLimits, encryptionOptions, logLimits, threadLimits } from '@millrace/contracts';
-import { type Logger, type RedisFactory, redisFactory } from '@millrace/runtime';
+import { type Logger, type RedisFactory, redisFactory, sendTogether } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,
@@ -15,6 +15,7 @@ import {
   StoredBytes,
   TenantSlots,
   UsageLedger,
+  WriteGate,
 } from '@millrace/stream-log';
 import { type Savers, ThreadKeys, Threads } from '@millrace/threads';
 import { openSavers } from '@millrace/threads/savers';
@@ -70,10 +71,11 @@ function onCommands<T>(
       useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings, logger: Logger) =>
         openContentCipher(encryptionOptions(settings), redis, keys, logger),
     },
-    onCommands(
-      AttemptStarter,
-      (redis, keys, settings, cipher) => new AttemptStarter(redis, keys, logLimits(settings), cipher),
-    ),
+    onCommands(AttemptStarter, (redis, keys, settings, cipher) => {
+      const together = (send: () => void) => sendTogether(redis, send);
+      const gate = new WriteGate({ holdMs: settings.MILLRACE_APPEND_HOLD_MS, together });
+      return new AttemptStarter(redis, keys, logLimits(settings), { cipher, gate });
+    }),
     onCommands(FairQueue, (redis, keys, settings) => new FairQueue(redis, keys, logLimits(settings))),
     onCommands(
       TenantSlots,

@@ -49,6 +49,12 @@ export const workerSettingsSchema = z
       .describe(
         'Jobs that one worker runs at once in processes of their own, because they have lost their worker twice; each needs the memory of a worker',
       ),
+    MILLRACE_APPEND_HOLD_MS: milliseconds(0)
+      .max(100)
+      .default(2)
+      .describe(
+        'Longest that a token waits for those of other jobs, to share a write to Redis, while more than a few are unanswered, milliseconds; 0: each goes at once',
+      ),
     MILLRACE_METRICS_TENANTS: z
       .enum(['true', 'false'])
       .default('false')

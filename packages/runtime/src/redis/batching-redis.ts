@@ -8,6 +8,7 @@ const MAX_BATCH = 8;
  *  ours, and grows when each command has its own packet. */
 export class BatchingRedis extends Redis {
   #batched = 0;
+  #together = false;
 
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     // undefined before the first attempt to connect
@@ -19,7 +20,20 @@ export class BatchingRedis extends Redis {
     }
     const reply = super.sendCommand(...args);
     this.#batched += 1;
-    if (this.#batched >= MAX_BATCH) socket?.uncork();
+    if (this.#batched >= MAX_BATCH && !this.#together) socket?.uncork();
     return reply;
+  }
+
+  /** Makes one write of all commands that `send` sends, and of those that this tick sent before: at once, and however many. */
+  together(send: () => void): void {
+    const socket: typeof this.stream | undefined = this.stream;
+    socket?.cork();
+    this.#together = true;
+    try {
+      send();
+    } finally {
+      this.#together = false;
+      while (socket !== undefined && socket.writableCorked > 0) socket.uncork();
+    }
   }
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { eventually, startRedisCluster, type TestRedis, untilPromoted } from '@millrace/testing';
 import { Cluster, Redis } from 'ioredis';
 import { createLogger } from '../log/logger.ts';
-import { type RedisFactory, redisFactory } from './redis-factory.ts';
+import { type RedisFactory, redisFactory, sendTogether } from './redis-factory.ts';
 
 function openFactory(url: string): RedisFactory & Disposable {
   const logger = createLogger({ service: 'test', level: 'silent' });
@@ -13,7 +13,7 @@ function openFactory(url: string): RedisFactory & Disposable {
 }
 
 describe('redisFactory on a cluster', () => {
-  it('runs commands, delivers sharded messages (off in ioredis by itself), and goes on when a node is back', async () => {
+  it('runs commands, delivers sharded messages (off in ioredis by itself), writes once to each server what goes together, and goes on when a node is back', async () => {
     await using cluster = await startRedisCluster();
     using factory = openFactory(cluster.url);
     const [command, worker, subscriber] = [
@@ -28,6 +28,21 @@ describe('redisFactory on a cluster', () => {
     await eventually(() => subscriber.ssubscribe('{job}channel'));
     await command.spublish('{job}channel', 'hello');
     expect(await message).toBe('hello');
+
+    if (!(worker instanceof Cluster)) throw new Error('not a connection to a cluster');
+    const keys = Array.from({ length: 30 }, (_, index) => `{${index}}`);
+    await Promise.all(keys.map((key) => worker.set(key, key)));
+    const writes = worker
+      .nodes('master')
+      .map(({ stream }) => [jest.spyOn(stream, '_write'), jest.spyOn(stream, '_writev')] as const);
+    let answers: Promise<string | null>[] = [];
+    sendTogether(worker, () => {
+      answers = keys.map((key) => worker.get(key));
+    });
+    expect(await Promise.all(answers)).toEqual(keys);
+    expect(writes.map(([one, many]) => [one.mock.calls.length, many.mock.calls.length])).toEqual(
+      writes.map(() => [0, 1]),
+    );
 
     await Promise.all(cluster.masters.map((master) => master.kill()));
     const before = performance.now();

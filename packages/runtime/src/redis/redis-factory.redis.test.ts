@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { createLogger } from '../log/logger.ts';
-import { type RedisFactory, redisFactory } from './redis-factory.ts';
+import { type RedisFactory, redisFactory, sendTogether } from './redis-factory.ts';
 
 /** A command may take 1.5 s here: with room for a machine that is three times as slow. */
 const LATE_MS = 6_000;
@@ -54,6 +54,33 @@ describe('redisFactory on a single Redis', () => {
     const writes = jest.spyOn(redis.stream, '_writev');
     await Promise.all(Array.from({ length: 20 }, () => redis.ping()));
     expect(writes).toHaveBeenCalledTimes(3);
+  });
+
+  it('sends as many commands as it is told to in one write, at once, with what the tick sent before', async () => {
+    const redis = asSingle(factory.connect('worker'));
+    await redis.ping();
+    const writes = [jest.spyOn(redis.stream, '_write'), jest.spyOn(redis.stream, '_writev')];
+    const replies: Promise<unknown>[] = [redis.ping()];
+    sendTogether(redis, () => {
+      for (let sent = 0; sent < 40; sent += 1) replies.push(redis.ping());
+    });
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
+    replies.push(redis.ping());
+    await Promise.all(replies);
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  });
+
+  it('holds nothing back when what sends together fails half-way', async () => {
+    const redis = asSingle(factory.connect('worker'));
+    await redis.ping();
+    let reply: Promise<unknown> | undefined;
+    expect(() =>
+      sendTogether(redis, () => {
+        reply = redis.ping();
+        throw new Error('half-way');
+      }),
+    ).toThrow('half-way');
+    expect(await reply).toBe('PONG');
   });
 
   it('sends the commands of several callbacks of one tick in one write, as when many models answer at once', async () => {

@@ -68,6 +68,24 @@ export function redisFactory(url: string, { name, logger }: RedisFactoryOptions)
   };
 }
 
+/** Makes one write, to each server that they go to, of all commands that `send` sends on a connection: at once, and however many
+ *  they are. */
+export function sendTogether(connection: RedisConnection, send: () => void): void {
+  if (connection instanceof BatchingRedis) {
+    connection.together(send);
+    return;
+  }
+  const nodes = connection instanceof Redis ? [connection] : connection.nodes('master');
+  // undefined before the first attempt to connect
+  const sockets = nodes.map(({ stream }) => stream as typeof stream | undefined);
+  for (const socket of sockets) socket?.cork();
+  try {
+    send();
+  } finally {
+    for (const socket of sockets) socket?.uncork();
+  }
+}
+
 function openConnection(address: RedisAddress, role: RedisRole, name: string, maxBlockMs: number): RedisConnection {
   if (address.mode === 'cluster') {
     const Kind = role === 'worker' || role === 'blocking' ? LastingCluster : BoundedCluster;

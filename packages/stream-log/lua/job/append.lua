@@ -1,6 +1,6 @@
 -- append: store an attempt's next events and publish them, unless a newer attempt or an end owns the job.
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
--- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms)
+-- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms), '' while it need not be renewed
 -- ARGV[3] attempt  ARGV[4] its lease token  ARGV[5] seq of the first event
 -- ARGV[6] max events of a log  ARGV[7] max bytes of a log  ARGV[8…] type, data (JSON) pairs
 -- RETURNS 1 stored | 0 stored already (the same command, sent again)
@@ -40,8 +40,7 @@ if not has_output then
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('HSET', KEYS[1], 'hasOutput', 1, 'firstTokenAt', string.format('%d', now))
 end
--- renewing with every token would cost a tenth of the script: a hundredth of the time to live may pass first
-if redis.call('PTTL', KEYS[1]) < ttl * 0.99 then
+if ttl ~= '' then
   redis.call('PEXPIRE', KEYS[1], ttl)
   redis.call('PEXPIRE', KEYS[2], ttl)
 end

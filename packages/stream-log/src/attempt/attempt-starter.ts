@@ -8,6 +8,7 @@ import type { LogLimits } from '../log/record.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
 import { namedReply, type RedisConnection } from '../redis/scripts.ts';
+import { WriteGate } from '../redis/write-gate.ts';
 import { AttemptWriter } from './attempt-writer.ts';
 
 /** Why an attempt begins: the first one of its job, or the first of a job that answers an interrupt; the others by what ended
@@ -50,18 +51,28 @@ interface Beginning {
   readonly contents: PlaceCipher;
 }
 
+export interface AttemptStarterOptions {
+  /** of the words in jobs */
+  readonly cipher?: ContentCipher;
+  /** that all attempts append through */
+  readonly gate?: WriteGate;
+}
+
 /** Starts attempts for a worker. */
 export class AttemptStarter {
   readonly #scripts: JobScripts;
+  readonly #gate: WriteGate;
+  readonly cipher: ContentCipher;
 
-  /** @param cipher of the words in jobs */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
     limits: LogLimits,
-    readonly cipher: ContentCipher = PLAIN,
+    { cipher = PLAIN, gate = new WriteGate() }: AttemptStarterOptions = {},
   ) {
     this.#scripts = jobScripts(redis, keys, limits);
+    this.#gate = gate;
+    this.cipher = cipher;
   }
 
   /** Starts the next attempt; the one before it is fenced from this moment on (law 2).
@@ -148,7 +159,7 @@ export class AttemptStarter {
       attempt,
       reason: reasonOf(attempt, values['reason'], request),
       writer: new AttemptWriter({
-        ...{ ...this.#scripts, ref, leaseToken, attempt, seq },
+        ...{ ...this.#scripts, ref, leaseToken, attempt, seq, gate: this.#gate },
         sealer: await contents.sealer(values['request']),
       }),
       traceparent: values['traceparent'] || null,

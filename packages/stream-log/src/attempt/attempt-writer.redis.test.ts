@@ -5,7 +5,9 @@ import type { Redis } from 'ioredis';
 import { ChannelHub } from '../channel/channel-hub.ts';
 import { JobClosed } from '../errors.ts';
 import { scriptsOf } from '../redis/scripts.ts';
+import { WriteGate } from '../redis/write-gate.ts';
 import { DONE, LogHarness, say, textOf } from '../testing/log-harness.ts';
+import { AttemptStarter } from './attempt-starter.ts';
 import type { AttemptWriter } from './attempt-writer.ts';
 import { CancelListener } from './cancel-listener.ts';
 
@@ -231,6 +233,99 @@ describe('a writer', () => {
     }
     await writer.done(DONE);
     expect(textOf(await d.log(id))).toBe(Array.from({ length: 20 }, (_, i) => `${i},`).join(''));
+  });
+});
+
+describe('a writer that renews its job', () => {
+  it('does so with its first append, and then once in a hundredth of the time to live', async () => {
+    await using d = LogHarness.single(server.url, { unfinishedRetentionMs: 50_000 });
+    const id = await d.job();
+    const writer = await d.begin(id);
+    const now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
+    /** @returns whether record and log live for the whole time again after the next append */
+    const renewed = async () => {
+      const keys = [d.keys.record(id), d.keys.log(id)];
+      for (const key of keys) await d.redis.pexpire(key, 20_000);
+      say(writer, 'token');
+      await writer.flush();
+      return Promise.all(keys.map(async (key) => (await d.redis.pttl(key)) > 30_000));
+    };
+    expect(await renewed()).toEqual([true, true]);
+    clock.mockReturnValue(now + 499);
+    expect(await renewed()).toEqual([false, false]);
+    clock.mockReturnValue(now + 500);
+    expect(await renewed()).toEqual([true, true]);
+    clock.mockRestore();
+  });
+});
+
+describe('the writers of a process', () => {
+  /** Writers whose appends go through one gate, and what went through it. */
+  async function writersOf(d: LogHarness, count: number) {
+    const shared: number[] = [];
+    const sent: string[] = [];
+    const redis = d.connection() as Redis;
+    const send = redis.sendCommand.bind(redis);
+    redis.sendCommand = (command, ...rest) => {
+      if (command.args.includes('text')) sent.push(String(command.args[2]));
+      return send(command, ...rest);
+    };
+    const together = (sendAll: () => void) => {
+      const before = sent.length;
+      sendAll();
+      shared.push(sent.length - before);
+    };
+    const starter = new AttemptStarter(redis, d.keys, d.limits, { gate: new WriteGate({ together }) });
+    const writers = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const begun = await starter.begin(await d.job(), crypto.randomUUID());
+        if (begun.kind !== 'begun') throw new Error(begun.kind);
+        return begun.writer;
+      }),
+    );
+    const timesSent = ({ ref }: AttemptWriter) => sent.filter((key) => key === d.keys.record(ref)).length;
+    return { writers, shared, timesSent };
+  }
+
+  it('share writes while Redis is busy, and each log has the whole of its answer in its order', async () => {
+    await using d = LogHarness.single(server.url);
+    const { writers, shared } = await writersOf(d, 24);
+    const tokens = Array.from({ length: 60 }, (_, nth) => `${nth},`);
+    await Promise.all(
+      writers.map(async (writer, nth) => {
+        for (const token of tokens) {
+          say(writer, token);
+          for (let turn = 0; turn <= nth % 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        }
+        await writer.done(DONE);
+      }),
+    );
+    for (const { ref } of writers) expect(await d.text(ref)).toBe(tokens.join(''));
+    expect(Math.max(...shared)).toBeGreaterThan(4);
+  });
+
+  it('send a first token at once, however busy Redis is, and nothing of a job that ends while it waits', async () => {
+    await using d = LogHarness.single(server.url);
+    const { writers, timesSent } = await writersOf(d, 8);
+    const [waiting, ...others] = writers as [AttemptWriter, ...AttemptWriter[]];
+    say(waiting, 'first');
+    await waiting.flush();
+    await server.pause();
+    try {
+      for (const writer of others) say(writer, 'first');
+      say(waiting, 'second');
+      await new Promise((resolve) => process.nextTick(resolve));
+      expect(others.map(timesSent)).toEqual(others.map(() => 1));
+      expect(timesSent(waiting)).toBe(1);
+      waiting.abort(new JobClosed(waiting.ref));
+      await expect(waiting.flush()).rejects.toThrow(JobClosed);
+    } finally {
+      await server.resume();
+    }
+    await Promise.all(others.map((writer) => writer.flush()));
+    expect(timesSent(waiting)).toBe(1);
+    expect(await d.text(waiting.ref)).toBe('first');
   });
 });
 

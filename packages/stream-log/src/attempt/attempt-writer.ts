@@ -5,10 +5,14 @@ import { type Closing, closeJob, sealedClosing } from '../log/close-job.ts';
 import { sealPairs } from '../log/job-contents.ts';
 import type { JobScripts } from '../log/job-scripts.ts';
 import { retryWhileUnavailable } from '../redis/retry-while-unavailable.ts';
+import type { WriteGate } from '../redis/write-gate.ts';
 import { PendingEvents } from './pending-events.ts';
 
 /** A model that is faster than Redis waits at this many buffered UTF-16 units. */
 const HIGH_WATER_UNITS = 262_144;
+
+/** The share of a job's time to live after which an append renews it: renewing with each would cost a tenth of the script. */
+const RENEWAL_SHARE = 0.01;
 
 /** Replies of append.lua, and outcomes of close.lua, that refuse. */
 const REFUSALS = new Map<unknown, new (ref: JobRef) => StreamLogError>([
@@ -27,6 +31,8 @@ export interface AttemptWriterOptions extends JobScripts {
   readonly attempt: number;
   /** of the last event that begin.lua stored */
   readonly seq: number;
+  /** that of the process */
+  readonly gate: WriteGate;
   /** null: nothing is encrypted */
   readonly sealer?: Sealer | null;
 }
@@ -42,7 +48,8 @@ export interface Completion {
 }
 
 /** Writes one attempt's events. Events of one tick are appended at its end; while one append is in flight, what
- *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay, and no timer adds to it.
+ *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay. On a busy connection an append also
+ *  waits, for up to 2 ms, to share a write with those of other jobs; the first one of an attempt never does.
  *
  *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next
  *  append notices a log that has lost something instead of writing on past the hole. */
@@ -56,6 +63,7 @@ export class AttemptWriter {
   readonly #abort = new AbortController();
   readonly #pending = new PendingEvents();
   #seq: number;
+  #renewedAt = Number.NEGATIVE_INFINITY;
   #keptBytes: number | null = null;
   #closing = false;
   #storing = false;
@@ -182,7 +190,12 @@ export class AttemptWriter {
   }
 
   /** Stores what waits. By callbacks, not by an async function for each step: every token takes this path. */
-  #store(): void {
+  readonly #store = (): Promise<unknown> | null => {
+    // an abort came first
+    if (this.#pending.empty) {
+      this.#rest();
+      return null;
+    }
     const pairs = this.#pending.nextBatch();
     const { sealer } = this.#options;
     if (sealer) sealPairs(sealer, pairs, this.attempt, this.#seq);
@@ -191,7 +204,8 @@ export class AttemptWriter {
       (reply) => this.#stored(pairs, reply),
       () => this.#retryAppend(pairs, tried),
     );
-  }
+    return tried;
+  };
 
   /** Never rejects: what goes wrong is in the signal. */
   async #retryAppend(pairs: readonly string[], tried: Promise<unknown>): Promise<void> {
@@ -220,10 +234,12 @@ export class AttemptWriter {
   }
 
   #storeOrRest(): void {
-    if (!this.#pending.empty) {
-      this.#store();
-      return;
-    }
+    const { gate, seq } = this.#options;
+    if (this.#pending.empty) this.#rest();
+    else gate.pass(this.#store, this.#seq === seq);
+  }
+
+  #rest(): void {
     this.#storing = false;
     this.#allStored?.resolve();
     this.#allStored = null;
@@ -231,8 +247,11 @@ export class AttemptWriter {
 
   #append(pairs: readonly string[]): Promise<unknown> {
     const { run, publish, limits, leaseToken } = this.#options;
+    const now = performance.now();
+    const isDue = now - this.#renewedAt >= limits.unfinishedRetentionMs * RENEWAL_SHARE;
+    if (isDue) this.#renewedAt = now;
     return run('append', this.#keys, [
-      ...[publish, limits.unfinishedRetentionMs],
+      ...[publish, isDue ? limits.unfinishedRetentionMs : ''],
       ...[this.attempt, leaseToken, this.#seq + 1, limits.maxEvents, limits.maxBytes],
       ...pairs,
     ]);

@@ -177,7 +177,7 @@ describe('a worker', () => {
     const warm = cipher.warm.bind(cipher);
     let asked = 0;
     cipher.warm = (tenant) => (asked++ === 0 ? Promise.reject(new Error('Connection is closed.')) : warm(tenant));
-    const begun = await new AttemptStarter(d.redis, d.keys, d.limits, cipher).begin(ref, newRequestId());
+    const begun = await new AttemptStarter(d.redis, d.keys, d.limits, { cipher }).begin(ref, newRequestId());
     expect([begun.kind, asked]).toEqual(['begun', 2]);
   });
 });
@@ -192,7 +192,7 @@ describe('a job from before encryption', () => {
     await before.release('handover');
 
     const cipher = plain.cipherWith(wrappers());
-    const starter = new AttemptStarter(plain.redis, plain.keys, plain.limits, cipher);
+    const starter = new AttemptStarter(plain.redis, plain.keys, plain.limits, { cipher });
     const recorder = await Recorder.follow(plain.node({ cipher }), ref);
     const begun = await starter.begin(ref, newRequestId());
     if (begun.kind !== 'begun') throw new Error(begun.kind);
@@ -312,7 +312,7 @@ describe('a key that cannot be had for a time', () => {
       },
     };
     const cipher = d.cipherWith(new Map([['kms', kms]]));
-    const starter = new AttemptStarter(d.redis, d.keys, d.limits, cipher);
+    const starter = new AttemptStarter(d.redis, d.keys, d.limits, { cipher });
     await expect(starter.begin(ref, newRequestId())).rejects.toMatchObject({ reason: 'unavailable' });
     await expect(Recorder.follow(d.node({ cipher }), ref)).rejects.toMatchObject({ reason: 'unavailable' });
     expect((await starter.begin(theirs, newRequestId())).kind).toBe('begun');
@@ -341,7 +341,7 @@ describe('a key that cannot be had for a time', () => {
       unwrap: (tenant, bytes) => real.unwrap(tenant, bytes),
     };
     const cipher = plain.cipherWith(new Map([['kms', kms]]));
-    const starter = new AttemptStarter(plain.redis, plain.keys, plain.limits, cipher);
+    const starter = new AttemptStarter(plain.redis, plain.keys, plain.limits, { cipher });
     await expect(starter.begin(ref, newRequestId())).rejects.toMatchObject({ reason: 'unavailable' });
     expect((await plain.reader.outline(ref))?.attempt).toBe(0);
     isAway = false;

@@ -125,7 +125,8 @@ export class JobModel {
     return attempt;
   }
 
-  append(claim: Claim, said: readonly Said[]): 'stored' | 'stored-already' | Refusal {
+  /** @param renews the writer says that its job's time to live is due to be renewed */
+  append(claim: Claim, said: readonly Said[], renews: boolean): 'stored' | 'stored-already' | Refusal {
     const refusal = this.#refusal(claim);
     if (refusal !== null) return refusal;
     const job = this.#present();
@@ -136,7 +137,9 @@ export class JobModel {
     if (this.log === null) return 'LOG_LOST';
     job.bytes += bytesOf(said);
     Object.assign(job, { spoke: true, owesReset: true });
+    const aged = { ...this.aged };
     this.#store(job, said);
+    if (!renews) Object.assign(this.aged, aged);
     return 'stored';
   }
 

@@ -4,6 +4,7 @@ import { AttemptWriter } from '../attempt/attempt-writer.ts';
 import { IdempotencyMismatch, StreamLogError } from '../errors.ts';
 import { NewJob } from '../log/new-job.ts';
 import { scriptsOf } from '../redis/scripts.ts';
+import { WriteGate } from '../redis/write-gate.ts';
 import { type Claim, type JobModel, type Said, said } from './job-model.ts';
 import { DONE, type LogHarness, REQUEST } from './log-harness.ts';
 
@@ -78,11 +79,11 @@ const sayings = fc.array(
   { minLength: 1, maxLength: 20 },
 );
 
-const appends = fc.tuple(claims, sayings).map(
-  ([deviation, events]): JobStep => ({
-    name: `append(${JSON.stringify(deviation)}, ${events.length})`,
-    predict: (model) => model.append(claimOf(model, deviation), events),
-    run: (real, model) => append(real, claimOf(model, deviation), events),
+const appends = fc.tuple(claims, sayings, fc.boolean()).map(
+  ([deviation, events, renews]): JobStep => ({
+    name: `append(${JSON.stringify(deviation)}, ${events.length}${renews ? ', renews' : ''})`,
+    predict: (model) => model.append(claimOf(model, deviation), events, renews),
+    run: (real, model) => append(real, claimOf(model, deviation), events, renews),
   }),
 );
 
@@ -91,11 +92,11 @@ const repetitions = sayings.map(
     name: `append, twice the same (${events.length})`,
     predict: (model) => {
       const claim = claimOf(model, { attempt: 0, seq: 0, leaseToken: null });
-      return [model.append(claim, events), model.append(claim, events)];
+      return [model.append(claim, events, true), model.append(claim, events, true)];
     },
     run: (real, model) => {
       const claim = claimOf(model, { attempt: 0, seq: 0, leaseToken: null });
-      return Promise.all([append(real, claim, events), append(real, claim, events)]);
+      return Promise.all([append(real, claim, events, true), append(real, claim, events, true)]);
     },
   }),
 );
@@ -110,10 +111,15 @@ const REPLIES = new Map<unknown, string>([
 ]);
 
 /** By the script itself: only its reply tells a repetition from a new event. */
-async function append({ d, ref }: RealJob, { attempt, leaseToken, seq }: Claim, events: readonly Said[]) {
+async function append(
+  { d, ref }: RealJob,
+  { attempt, leaseToken, seq }: Claim,
+  events: readonly Said[],
+  renews: boolean,
+) {
   const args = [
     'PUBLISH',
-    d.limits.unfinishedRetentionMs,
+    renews ? d.limits.unfinishedRetentionMs : '',
     attempt,
     leaseToken,
     seq + 1,
@@ -130,6 +136,7 @@ function writer({ d, ref }: RealJob, claim: Claim): AttemptWriter {
     publish: 'PUBLISH',
     keys: d.keys,
     limits: d.limits,
+    gate: new WriteGate(),
     ref,
     ...claim,
   });

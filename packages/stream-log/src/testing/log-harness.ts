@@ -82,7 +82,7 @@ export class LogHarness implements AsyncDisposable {
     this.opener = new JobOpener(this.redis, this.keys, all, this.cipher);
     this.reader = new JobReader(this.redis, this.keys, this.cipher);
     this.canceller = new JobCanceller(this.redis, this.keys, all);
-    this.starter = new AttemptStarter(this.redis, this.keys, all, this.cipher);
+    this.starter = new AttemptStarter(this.redis, this.keys, all, { cipher: this.cipher });
   }
 
   static single(url: string, limits?: Partial<LogLimits>, wrappers?: ReadonlyMap<string, KeyWrapper>): LogHarness {
