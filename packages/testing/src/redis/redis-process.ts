@@ -9,17 +9,19 @@ import type { TestRedis } from './test-redis.ts';
 
 const SERVER_NAMES = ['redis-server', 'valkey-server'];
 
-/** Starts the first known Redis server on the PATH.
+/** Starts the server that `MILLRACE_TEST_REDIS_PROGRAM` names, otherwise the first known one on the PATH.
  *  @throws Error none is installed */
 export async function spawnRedisServer(args: readonly string[]): Promise<Child> {
-  for (const command of SERVER_NAMES) {
+  const wanted = process.env['MILLRACE_TEST_REDIS_PROGRAM'];
+  const names = wanted ? [wanted] : SERVER_NAMES;
+  for (const command of names) {
     try {
       return await Child.start({ command, args });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     }
   }
-  throw new Error(`none of ${SERVER_NAMES.join(', ')} is on the PATH`);
+  throw new Error(`none of ${names.join(', ')} can be run`);
 }
 
 /** Waits until a server answers and has loaded its data.
