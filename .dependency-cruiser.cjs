@@ -29,6 +29,7 @@ const ROOMS = {
     alone: ['attempt'],
     queue: ['attempt', 'alone'],
     webhooks: [],
+    archive: ['attempt'],
     health: ['pipelines', 'attempt', 'queue'],
   },
 };
@@ -153,6 +154,12 @@ module.exports = {
       '^packages/threads/src',
       '^packages/(threads|stream-log|contracts)/|node_modules/(ioredis|pg|@types/pg|@langchain/langgraph-checkpoint|@langchain/langgraph-checkpoint-postgres)/',
       'threads → stream-log, contracts, ioredis, LangGraph’s checkpoint types',
+    ),
+    only(
+      'archive',
+      '^packages/archive/src',
+      '^packages/(archive|stream-log|contracts)/|node_modules/(pg|@types/pg|@aws-sdk/client-s3)/',
+      'archive → stream-log, contracts, pg, the SDK of S3',
     ),
     room('redis'),
     room('encryption', 'redis'),

@@ -54,11 +54,15 @@ export const streamLogSettings = {
   MILLRACE_LOG_RETENTION_SECONDS: integer()
     .min(1)
     .default(86_400)
-    .describe('How long an event log outlives the end of its job, seconds'),
+    .describe(
+      'How long an event log outlives the end of its job, seconds; with MILLRACE_ARCHIVE how long log and record then stay in Redis',
+    ),
   MILLRACE_RECORD_RETENTION_SECONDS: integer()
     .min(1)
     .default(86_400)
-    .describe('How long a job record outlives the end of its job, seconds; at least as long as its log'),
+    .describe(
+      'How long a job record outlives the end of its job, seconds; at least as long as its log. With MILLRACE_ARCHIVE as long as its log',
+    ),
   MILLRACE_UNFINISHED_RETENTION_SECONDS: integer()
     .min(3_600)
     .default(7 * 86_400)
@@ -77,6 +81,32 @@ export const streamLogSettings = {
     .default(10)
     .describe('How often a job may lose its worker until it is given up; a hand-over is not a loss'),
 };
+
+/** Where ended jobs go: read by both services, the same everywhere. */
+export const archiveSettings = {
+  MILLRACE_ARCHIVE: z
+    .string()
+    .regex(
+      /^(postgres(ql)?:\/\/.+|s3:\/\/[^/?]+.*|file:\/\/\/.+)$/,
+      'must be a URL that begins with "postgres://", "s3://" or "file:///"',
+    )
+    .optional()
+    .describe(
+      'Where ended jobs are kept when they leave Redis: `postgres://…`, `s3://bucket/prefix?region=…&endpoint=…` or `file:///folder`. Default: nowhere',
+    ),
+  MILLRACE_ARCHIVE_RETENTION_SECONDS: integer()
+    .min(0)
+    .default(0)
+    .describe('How long the archive keeps a job after its end, seconds; 0: for ever'),
+  MILLRACE_ARCHIVE_THAWED_BYTES: integer()
+    .min(1_048_576)
+    .default(256 * 1024 * 1024)
+    .describe(
+      'Bytes that archived jobs may take in Redis at a time while they are read again, a quarter of it for one tenant; beyond it they get 503',
+    ),
+};
+
+type ArchiveSettings = z.output<z.ZodObject<typeof archiveSettings>>;
 
 /** How long threads are kept, where the state of agents is, and how much of it: read by every process that reads or writes
  *  threads. */
@@ -133,15 +163,30 @@ export const recordOutlivesLog = z.refine<z.output<typeof retentionTimes>>(
 );
 
 /** The limits of a job's log, in the shape and units that the stream log takes. */
-export function logLimits(settings: StreamLogSettings) {
+export function logLimits(settings: StreamLogSettings & Partial<Pick<ArchiveSettings, 'MILLRACE_ARCHIVE'>>) {
+  const recordMs = settings.MILLRACE_RECORD_RETENTION_SECONDS * 1_000;
+  const logMs = settings.MILLRACE_LOG_RETENTION_SECONDS * 1_000;
+  // an archive that is away for days loses nothing
+  const unarchivedMs = settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000;
+  const archives = settings.MILLRACE_ARCHIVE !== undefined;
   return {
-    recordRetentionMs: settings.MILLRACE_RECORD_RETENTION_SECONDS * 1_000,
-    logRetentionMs: settings.MILLRACE_LOG_RETENTION_SECONDS * 1_000,
+    recordRetentionMs: archives ? Math.max(unarchivedMs, logMs) : recordMs,
+    logRetentionMs: archives ? Math.max(unarchivedMs, logMs) : logMs,
+    archivedRetentionMs: archives ? logMs : undefined,
     unfinishedRetentionMs: settings.MILLRACE_UNFINISHED_RETENTION_SECONDS * 1_000,
     maxEvents: settings.MILLRACE_MAX_LOG_EVENTS,
     maxBytes: settings.MILLRACE_MAX_LOG_BYTES,
     maxAttempts: settings.MILLRACE_MAX_ATTEMPTS,
   };
+}
+
+/** How much archived jobs may take in Redis while they are read again, bytes. One tenant has room for the largest log, whatever the
+ *  settings: the record beside it may hold as much again. */
+export function thawLimits(
+  settings: Pick<StreamLogSettings, 'MILLRACE_MAX_LOG_BYTES'> & Pick<ArchiveSettings, 'MILLRACE_ARCHIVE_THAWED_BYTES'>,
+) {
+  const maxBytesOfTenant = Math.max(settings.MILLRACE_ARCHIVE_THAWED_BYTES / 4, 2 * settings.MILLRACE_MAX_LOG_BYTES);
+  return { maxBytes: Math.max(settings.MILLRACE_ARCHIVE_THAWED_BYTES, maxBytesOfTenant), maxBytesOfTenant };
 }
 
 /** How long threads are kept, in the unit that they take. */

@@ -27,6 +27,7 @@ export { DEFECTS, type Defect, type Offence } from './oracle/offence.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
 export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';
+export { startObjectServer, type TestObjectServer } from './process/start-object-server.ts';
 export { startPostgres, type TestPostgres } from './process/start-postgres.ts';
 export { Random } from './random.ts';
 export { MessageLoss } from './redis/message-loss.ts';

@@ -23,10 +23,10 @@ interface FieldSchema {
   readonly description?: string;
 }
 
-const SECRET_NAME = /KEY|SECRET|TOKEN|PASSWORD|URL|CHECKPOINTS$|HEADERS$/;
+const SECRET_NAME = /KEY|SECRET|TOKEN|PASSWORD|URL|CHECKPOINTS$|ARCHIVE$|HEADERS$/;
 
 /** Whether a variable's value must never be shown: keys, secrets, tokens, passwords, and URLs and headers, which may carry one, as
- *  that of the database of checkpoints does. */
+ *  those of the database of checkpoints and of the archive do. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }

@@ -5,16 +5,17 @@
 -- KEYS[4] expiring jobs  KEYS[5] expiring logs: sorted sets of references, by when record and log expire (ms)
 -- KEYS[6] the tenant's stored bytes (as in admit)  KEYS[7] its running jobs  KEYS[8] its parked jobs
 -- KEYS[9] its jobs  KEYS[10] its usage  KEYS[11] unsettled jobs  KEYS[12] tenants with usage (see shared/ledger)
---                                                                                                  (same hash tag)
+-- KEYS[13] unarchived jobs: sorted set of references, by when they ended (ms)                       (same hash tag)
 -- ARGV[1] record retention (ms)  ARGV[2] log retention (ms)  ARGV[3] retention of the lists (ms)
--- ARGV[4…] reference, bytes that it keeps ('' when that is not known), report of what it used (JSON): for each job
+-- ARGV[4] '1': there is an archive, which they are to be written to
+-- ARGV[5…] reference, bytes that it keeps ('' when that is not known), report of what it used (JSON): for each job
 -- RETURNS references of parked jobs that now have a slot: they are to be queued
-local record_ms, log_ms, lists_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local record_ms, log_ms, lists_ms, archives = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.ceil(time[2] / 1000)
 local freed, total = 0, 0
 
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local ref, kept = ARGV[i], tonumber(ARGV[i + 1])
   for place = 1, 3 do redis.call('ZREM', KEYS[place], ref) end
   -- a job that is not listed was erased: nothing of it may come back
@@ -22,6 +23,7 @@ for i = 4, #ARGV, 3 do
     -- the last report counts: a record must not outlive its entry in the lists
     redis.call('ZADD', KEYS[4], string.format('%.0f', now + record_ms), ref)
     if log_ms < record_ms then redis.call('ZADD', KEYS[5], string.format('%.0f', now + log_ms), ref) end
+    if archives then redis.call('ZADD', KEYS[13], 'NX', string.format('%.0f', now), ref) end
   end
   local before = kept and redis.call('HGET', KEYS[6], ref)
   if before then

@@ -2,6 +2,9 @@ import type { JobRef } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
+/** For how long an erased job is kept out of Redis by name, milliseconds: longer than any thaw takes. */
+const BARRED_MS = 120_000;
+
 /** Deletes jobs, record and log together. The registry is cleared apart: it has a slot of its own. */
 export class JobEraser {
   readonly #run: RunScript;
@@ -9,6 +12,7 @@ export class JobEraser {
   constructor(
     redis: RedisConnection,
     readonly keys: KeySpace,
+    readonly options: { readonly archives?: boolean } = {},
   ) {
     this.#run = scriptsOf(redis);
   }
@@ -32,6 +36,7 @@ export class JobEraser {
   }
 
   async #erase(ref: JobRef, refused: string): Promise<boolean> {
-    return (await this.#run('erase', [this.keys.record(ref), this.keys.log(ref)], [refused])) === 1;
+    const keys = [this.keys.record(ref), this.keys.log(ref), this.keys.erased(ref)];
+    return (await this.#run('erase', keys, [refused, this.options.archives ? BARRED_MS : 0])) === 1;
   }
 }

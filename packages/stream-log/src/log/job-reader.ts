@@ -88,10 +88,19 @@ export class JobReader {
    *  @returns null when there is no such job, or no longer */
   async outline(ref: JobRef): Promise<JobOutline | null> {
     const values = await this.redis.hmget(this.keys.record(ref), ...OUTLINE_FIELDS);
-    const fields = Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]]));
+    return this.outlineOf(ref, Object.fromEntries(OUTLINE_FIELDS.map((field, i) => [field, values[i]])));
+  }
+
+  /** As {@link outline}, of a record that was read elsewhere.
+   *  @param stored its fields as Redis has them, or had them */
+  async outlineOf(
+    ref: JobRef,
+    stored: Readonly<Record<string, string | null | undefined>>,
+  ): Promise<JobOutline | null> {
+    const fields = { ...stored };
     const newer = outlineOfNewer(ref, fields);
     if (newer !== null) return newer;
-    const sealed = OUTLINE_FIELDS.filter((name, i) => SEALED_FIELDS.has(name) && isSealedText(values[i]));
+    const sealed = OUTLINE_FIELDS.filter((name) => SEALED_FIELDS.has(name) && isSealedText(fields[name]));
     if (sealed.length === 0) return parseOutline(ref, fields);
     const contents = this.contentsOf(ref);
     try {

@@ -15,10 +15,13 @@ import { type ContentUnreadable, NewerFormat } from '../errors.ts';
 
 /** How long a job is kept and how large it may grow. Settings of the deployment, the same for all services. */
 export interface LogLimits {
-  /** how long the record outlives the job's end, milliseconds; at least `logRetentionMs` */
+  /** how long the record outlives the job's end, milliseconds; at least `logRetentionMs`. With an archive: of a job that is not
+   *  there yet */
   readonly recordRetentionMs: number;
-  /** how long the log outlives the job's end, milliseconds */
+  /** how long the log outlives the job's end, milliseconds; with an archive as for the record */
   readonly logRetentionMs: number;
+  /** how long both outlive the end of a job that is in the archive, milliseconds; left out: there is no archive */
+  readonly archivedRetentionMs?: number | undefined;
   /** how long record and log of an unfinished job outlive the last write, milliseconds; longer than any silence */
   readonly unfinishedRetentionMs: number;
   /** events of one log, over all attempts */

@@ -47,6 +47,17 @@ export class KeySpace {
     return `{${this.#prefix}:encryption}:data-keys`;
   }
 
+  /** string: exists for a while after the job was erased, so that nobody puts it back from the archive */
+  erased(ref: JobRef): string {
+    return `${this.#prefix}:{${ref}}:erased`;
+  }
+
+  /** stream: what a node that thaws the job has read of its log so far
+   *  @param token of this one thaw */
+  thawing(ref: JobRef, token: string): string {
+    return `${this.#prefix}:{${ref}}:thawing:${token}`;
+  }
+
   /** KEYS of a job's scripts */
   ofJob(ref: JobRef): [record: string, log: string, channel: string] {
     return [this.record(ref), this.log(ref), this.channel(ref)];
@@ -134,6 +145,46 @@ export class KeySpace {
   /** ended jobs whose log expires before their record, by when (ms) */
   get expiringLogs(): string {
     return `${this.#registry}:expiring-logs`;
+  }
+
+  /** ended jobs that are still to be written to the archive, by when they ended (ms) */
+  get unarchivedJobs(): string {
+    return `${this.#registry}:unarchived`;
+  }
+
+  /** jobs that a worker is just writing to the archive, by when its lease ends (ms) */
+  get archivingJobs(): string {
+    return `${this.#registry}:archiving`;
+  }
+
+  /** erased jobs whose copies in the archive may still be there, by when a worker looks after them (ms) */
+  get erasedCopies(): string {
+    return `${this.#registry}:erased-copies`;
+  }
+
+  /** tenants whose copies in the archive are to be erased, by when they were erased (ms) */
+  get erasedTenants(): string {
+    return `${this.#registry}:erased-tenants`;
+  }
+
+  /** jobs that are in Redis again for a while, or are just read from the archive, by when they leave (ms) */
+  get thawedJobs(): string {
+    return `${this.#registry}:thawed`;
+  }
+
+  /** hash: reference → bytes that a thawed job has in Redis, `/<tenant>` → their sum, and `total` */
+  get thawedBytes(): string {
+    return `${this.#registry}:thawed-bytes`;
+  }
+
+  /** string: the latest arrival (µs) of the jobs that the lists have left to the archive */
+  get latestLeft(): string {
+    return `${this.#registry}:latest-left`;
+  }
+
+  /** string: exists while nobody needs to look for what has been in the archive for long enough */
+  get archivePurged(): string {
+    return `${this.#registry}:archive-purged`;
   }
 
   /** hash: how far the queue's fair turns have come, see `admit.lua` */

@@ -87,7 +87,10 @@ export class FairQueue {
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
-    readonly limits: Pick<LogLimits, 'recordRetentionMs' | 'logRetentionMs' | 'unfinishedRetentionMs'>,
+    readonly limits: Pick<
+      LogLimits,
+      'recordRetentionMs' | 'logRetentionMs' | 'archivedRetentionMs' | 'unfinishedRetentionMs'
+    >,
   ) {
     this.#run = scriptsOf(redis);
     this.#retentionMs = MAX_DELAY_MS + limits.unfinishedRetentionMs + limits.recordRetentionMs;
@@ -167,7 +170,10 @@ export class FairQueue {
     await Promise.all([
       this.#run(
         'drop',
-        [...lists, holders, this.keys.storedBytesOf(tenant), this.keys.usageOf(tenant), this.keys.unsettledJobs],
+        [
+          ...[...lists, holders, this.keys.storedBytesOf(tenant), this.keys.usageOf(tenant), this.keys.unsettledJobs],
+          this.keys.unarchivedJobs,
+        ],
         [ref],
       ),
       threadId ? this.redis.zrem(this.keys.jobsOfThread(tenant, threadId), ref) : null,
@@ -224,7 +230,7 @@ export class FairQueue {
 
   async #retire(jobs: readonly EndedJob[]): Promise<void> {
     const { openJobs, queuedJobs, expiringJobs, expiringLogs } = this.keys;
-    const { recordRetentionMs, logRetentionMs } = this.limits;
+    const { recordRetentionMs, logRetentionMs, archivedRetentionMs } = this.limits;
     const byTenant = Map.groupBy(jobs, ({ ref }) => tenantOf(ref));
     await Promise.all(
       [...byTenant].map(async ([tenant, ended]) => {
@@ -233,8 +239,10 @@ export class FairQueue {
           ...[this.keys.storedBytesOf(tenant), this.keys.runningJobsOf(tenant)],
           ...[this.keys.parkedJobsOf(tenant), this.keys.jobsOf(tenant)],
           ...[this.keys.usageOf(tenant), this.keys.unsettledJobs, this.keys.tenantsWithUsage],
+          this.keys.unarchivedJobs,
         ];
-        const times = [recordRetentionMs, logRetentionMs, this.#retentionMs];
+        const archives = archivedRetentionMs === undefined ? '' : '1';
+        const times = [recordRetentionMs, logRetentionMs, this.#retentionMs, archives];
         const reports = ended.flatMap(({ ref, keptBytes, usage = UNKNOWN }) => [
           ...[ref, keptBytes ?? '', JSON.stringify(usage)],
         ]);

@@ -5,6 +5,8 @@ import { type RedisConnection, type RunScript, scriptsOf } from '../redis/script
 
 export interface JobPage {
   readonly refs: readonly JobRef[];
+  /** where each of them stands: its arrival, µs */
+  readonly places: readonly string[];
   /** where the next page starts; null at the end */
   readonly nextCursor: string | null;
 }
@@ -24,6 +26,7 @@ export class JobCatalogue {
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
     readonly reader: Pick<JobReader, 'outlines'>,
+    readonly options: { readonly archives?: boolean } = {},
   ) {
     this.#run = scriptsOf(redis);
   }
@@ -96,6 +99,14 @@ export class JobCatalogue {
     return Number((await this.redis.hget(this.keys.storedBytesOf(tenant), 'total')) ?? 0);
   }
 
+  /** With an archive: whether jobs that came at a place of the lists, or later, may have left them.
+   *  @param place a score of the lists, µs */
+  async mayHaveLeftSince(place: string): Promise<boolean> {
+    const latest = await this.redis.get(this.keys.latestLeft);
+    // Redis may have lost it
+    return latest === null || Number(latest) >= Number(place);
+  }
+
   /** Removes jobs whose records have expired from the lists, and expired logs from the stored bytes.
    *  @param limit of each, at most
    *  @returns the larger of the two numbers that were due: fewer than `limit` when none is left */
@@ -111,7 +122,8 @@ export class JobCatalogue {
     for (const [tenant, refs] of byTenant) {
       const own = [this.keys.storedBytesOf(tenant), this.keys.usageOf(tenant)];
       const keys = [expiringJobs, allJobs, this.keys.jobsOf(tenant), holders, ...own, this.keys.unsettledJobs];
-      await this.#run('purge', keys, [nowMs, ...refs]);
+      const archives = this.options.archives ? '1' : '';
+      await this.#run('purge', [...keys, this.keys.latestLeft], [nowMs, archives, ...refs]);
     }
     return Math.max(logs.length, records.length);
   }
@@ -140,5 +152,6 @@ export class JobCatalogue {
 /** @param reply members and their scores, alternating */
 function pageOf(reply: readonly string[], limit: number): JobPage {
   const refs = reply.filter((_, place) => place % 2 === 0) as JobRef[];
-  return { refs, nextCursor: refs.length < limit ? null : (reply.at(-1) ?? null) };
+  const places = reply.filter((_, place) => place % 2 === 1);
+  return { refs, places, nextCursor: refs.length < limit ? null : (reply.at(-1) ?? null) };
 }

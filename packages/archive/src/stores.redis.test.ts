@@ -1,0 +1,184 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
+import { NewerFormat } from '@millrace/stream-log';
+import { startObjectServer, startPostgres } from '@millrace/testing';
+import type { ArchivedJob } from './archived-job.ts';
+import type { ArchiveQuery, JobArchive } from './job-archive.ts';
+import { openArchive } from './open-archive.ts';
+
+const signal = AbortSignal.timeout(600_000);
+let arrivals = 1_790_000_000_000_000;
+
+function job(ref: JobRef, traits: Partial<ArchivedJob> = {}): ArchivedJob {
+  arrivals += 1_000_000;
+  return {
+    ...{ ref, arrival: String(arrivals), finishedAt: arrivals / 1_000 + 5, status: 'completed', threadId: null },
+    fields: { status: 'completed', fingerprint: 'f', metadata: '{"ä":"ö\\u0000"}', error: '~sealed+/=' },
+    events: [
+      ['0-1', 'accepted', '{}'],
+      ['1-1', 'text', `{"text":"Grüße \u{1f600} ${'x'.repeat(10_000)}"}`],
+      ['1-2', 'done', '~sealed'],
+    ],
+    ...traits,
+  };
+}
+
+const newRef = (tenant: string) => jobRef(tenant, newRequestId());
+
+/** The three stores. */
+const STORES: Readonly<Record<string, (parts: AsyncDisposableStack) => Promise<string>>> = {
+  folder: async (parts) => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-archive-'));
+    parts.defer(() => rm(folder, { recursive: true, force: true }));
+    return pathToFileURL(folder).href;
+  },
+  s3: async (parts) => {
+    const server = parts.use(await startObjectServer());
+    return `s3://a-bucket/a/prefix?region=eu-central-1&endpoint=${encodeURIComponent(server.url)}`;
+  },
+  postgresql: async (parts) => parts.use(await startPostgres()).url,
+};
+
+describe.each(Object.keys(STORES))('an archive in %s', (kind) => {
+  let parts: AsyncDisposableStack;
+  let archive: JobArchive;
+
+  beforeAll(async () => {
+    process.env['AWS_ACCESS_KEY_ID'] = 'test';
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+    parts = new AsyncDisposableStack();
+    archive = await openArchive((await STORES[kind]?.(parts)) ?? '');
+    parts.defer(() => archive.close());
+  });
+  afterAll(() => parts?.disposeAsync());
+
+  /** Goes through all pages of a list. */
+  async function listed(query: Omit<ArchiveQuery, 'limit'>, limit: number): Promise<JobRef[]> {
+    const refs: JobRef[] = [];
+    for (let before = query.before; ; ) {
+      const page = await archive.list({ ...query, limit, before }, signal);
+      expect(page.items.length).toBeLessThanOrEqual(limit);
+      refs.push(...page.items.map(({ ref }) => ref));
+      if (page.next === null) return refs;
+      before = page.next;
+    }
+  }
+
+  it('gives back what was put, byte for byte', async () => {
+    expect(archive.kind).toBe(kind);
+    const kept = job(newRef('bytes'), { threadId: 'a-thread' });
+    expect(await archive.get(kept.ref, signal)).toBeNull();
+    await archive.put(kept, signal);
+    expect(await archive.get(kept.ref, signal)).toEqual(kept);
+    const [entry] = (await archive.list({ tenant: 'bytes', limit: 1 }, signal)).items;
+    const { events: _, ...record } = kept;
+    expect(entry).toEqual(record);
+  });
+
+  it('has a job once that is put twice, and the newer one of two with the same id', async () => {
+    const ref = newRef('twice');
+    const first = job(ref);
+    const newer = job(ref);
+    await archive.put(first, signal);
+    await archive.put(first, signal);
+    expect(await listed({ tenant: 'twice' }, 10)).toEqual([ref]);
+    await archive.put(newer, signal);
+    expect(await listed({ tenant: 'twice' }, 10)).toEqual([ref]);
+    expect(await archive.get(ref, signal)).toEqual(newer);
+    await archive.erase(ref, signal);
+    expect(await listed({ tenant: 'twice' }, 10)).toEqual([]);
+  });
+
+  it('keeps tenants with the same id apart, and tells who holds an id', async () => {
+    const id = newRequestId();
+    const own = job(jobRef('holder-a', id));
+    await archive.put(own, signal);
+    await archive.put(job(jobRef('holder-b', id)), signal);
+    expect(new Set(await archive.holders(id, signal))).toEqual(new Set([`holder-a.${id}`, `holder-b.${id}`]));
+    expect(await archive.get(own.ref, signal)).toEqual(own);
+    await archive.erase(own.ref, signal);
+    expect(await archive.holders(id, signal)).toEqual([`holder-b.${id}`]);
+    expect(await archive.holders(newRequestId(), signal)).toEqual([]);
+  });
+
+  it('lists newest first, by page, thread, status and tenant', async () => {
+    const jobs = Array.from({ length: 23 }, (_, nth) =>
+      job(newRef(nth % 5 === 0 ? 'list-b' : 'list-a'), {
+        status: nth % 3 === 0 ? 'failed' : 'completed',
+        threadId: nth % 2 === 0 ? 'even' : null,
+      }),
+    );
+    for (const each of jobs) await archive.put(each, signal);
+    const newest = jobs.toReversed();
+    const refs = (of: readonly ArchivedJob[]) => of.map(({ ref }) => ref);
+    const ofA = newest.filter(({ ref }) => ref.startsWith('list-a.'));
+    for (const limit of [1, 4, 100]) {
+      expect(await listed({ tenant: 'list-a' }, limit)).toEqual(refs(ofA));
+      const even = ofA.filter(({ threadId }) => threadId === 'even');
+      expect(await listed({ tenant: 'list-a', threadId: 'even' }, limit)).toEqual(refs(even));
+      const failed = ofA.filter(({ status }) => status === 'failed');
+      expect(await listed({ tenant: 'list-a', status: 'failed' }, limit)).toEqual(refs(failed));
+      const all = await listed({ tenant: null }, limit);
+      expect(all.filter((ref) => ref.startsWith('list-'))).toEqual(refs(newest));
+    }
+    const before = newest[5]?.arrival;
+    expect(await listed({ tenant: null, before }, 3).then((all) => all[0])).toEqual(newest[6]?.ref);
+  });
+
+  it('erases a job, also one that is not there', async () => {
+    const kept = job(newRef('erased'));
+    await archive.put(kept, signal);
+    await archive.erase(kept.ref, signal);
+    await archive.erase(kept.ref, signal);
+    expect(await archive.get(kept.ref, signal)).toBeNull();
+    expect(await listed({ tenant: 'erased' }, 10)).toEqual([]);
+  });
+
+  it('erases what a tenant had by a time, and nothing of another', async () => {
+    const early = job(newRef('leaving'));
+    const late = job(newRef('leaving'));
+    const other = job(newRef('staying'), { arrival: early.arrival });
+    for (const each of [early, late, other]) await archive.put(each, signal);
+    while (!(await archive.eraseTenant('leaving', early.finishedAt, signal)));
+    expect(await archive.get(early.ref, signal)).toBeNull();
+    expect(await archive.get(late.ref, signal)).toEqual(late);
+    expect(await archive.get(other.ref, signal)).toEqual(other);
+    while (!(await archive.eraseTenant('leaving', late.finishedAt, signal)));
+    expect(await listed({ tenant: 'leaving' }, 10)).toEqual([]);
+    expect(await archive.eraseTenant('never-seen', late.finishedAt, signal)).toBe(true);
+  });
+
+  it('purges what ended before a time', async () => {
+    const long = job(newRef('purged'), { arrival: '1000000', finishedAt: 90_000 });
+    const old = job(newRef('purged'), { arrival: '2000000', finishedAt: 3_000 });
+    const recent = job(newRef('purged'));
+    for (const each of [long, old, recent]) await archive.put(each, signal);
+    expect(await archive.purge(50_000, signal)).toBe(1);
+    expect(await archive.purge(50_000, signal)).toBe(0);
+    expect(await archive.get(old.ref, signal)).toBeNull();
+    expect(await listed({ tenant: 'purged' }, 10)).toEqual([recent.ref, long.ref]);
+  });
+
+  it('rejects what it cannot do before its signal aborts', async () => {
+    const aborted = AbortSignal.abort(new Error('too late'));
+    await expect(archive.put(job(newRef('late')), aborted)).rejects.toThrow();
+  });
+});
+
+it('refuses what a newer version has written', async () => {
+  await using server = await startObjectServer();
+  const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
+  const { gzipSync } = await import('node:zlib');
+  const kept = job(newRef('newer'));
+  await archive.put(kept, signal);
+  const [key] = [...server.objects.keys()].filter((name) => name.startsWith('/b/jobs/'));
+  server.objects.set(key ?? '', gzipSync(JSON.stringify({ ...kept, tenant: 'newer', format: 2 })));
+  await expect(archive.get(kept.ref, signal)).rejects.toThrow(NewerFormat);
+  await archive.erase(kept.ref, signal);
+  expect(server.objects.size).toBe(0);
+  await archive.close();
+});

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { KeyQuery, ObjectStore } from './object-store.ts';
+
+/** Where files are written before they get their names. */
+const DRAFTS = 'drafts';
+/** A draft that is this old was left by a crash, milliseconds. */
+const OLD_DRAFT_MS = 86_400_000;
+
+/** A folder of the file system, which must tell capitals from small letters. Several processes may use it at once. Files are for the
+ *  user of the process alone. */
+export class FolderStore implements ObjectStore {
+  readonly kind = 'folder';
+  #tidied: Promise<void> | null = null;
+
+  /** @param root absolute path; made when it is missing */
+  constructor(private readonly root: string) {}
+
+  async put(key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
+    this.#tidied ??= this.#removeOldDrafts().catch(() => undefined);
+    await this.#tidied;
+    const path = join(this.root, key);
+    const draft = join(this.root, DRAFTS, randomUUID());
+    await makeFolder(dirname(path));
+    try {
+      const file = await open(draft, 'wx', 0o600);
+      try {
+        await file.writeFile(bytes);
+        // Redis forgets the job when this has returned
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      signal.throwIfAborted();
+      await rename(draft, path);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+  }
+
+  async get(key: string, signal: AbortSignal): Promise<Buffer | null> {
+    return readFile(join(this.root, key), { signal }).catch(nullIfMissing);
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(join(this.root, key), { force: true });
+  }
+
+  async list({ prefix, after = '', limit }: KeyQuery, signal: AbortSignal): Promise<string[]> {
+    const keys: string[] = [];
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    for await (const key of this.#walk(folder, after, signal)) {
+      if (!key.startsWith(prefix)) continue;
+      keys.push(key);
+      if (keys.length === limit) break;
+    }
+    return keys;
+  }
+
+  async folders(prefix: string): Promise<string[]> {
+    const entries = await this.#entries(prefix);
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
+  close(): void {
+    // nothing is open between two calls
+  }
+
+  /** Keys in the order of their bytes: all are equally deep, so a folder's come before those of the next one. */
+  async *#walk(folder: string, after: string, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    for (const entry of await this.#entries(folder)) {
+      signal.throwIfAborted();
+      const key = `${folder}${entry.name}`;
+      if (!entry.isDirectory()) {
+        if (key > after) yield key;
+        // `0` comes right after `/`: all that is in the folder is before it
+      } else if (`${key}0` > after) yield* this.#walk(`${key}/`, after, signal);
+    }
+  }
+
+  async #entries(folder: string) {
+    const entries = (await readdir(join(this.root, folder), { withFileTypes: true }).catch(nullIfMissing)) ?? [];
+    return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  async #removeOldDrafts(): Promise<void> {
+    const folder = join(this.root, DRAFTS);
+    await makeFolder(folder);
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      const { mtimeMs } = await stat(path);
+      if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(path, { force: true });
+    }
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+function nullIfMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,185 @@
+import type { JobRef } from '@millrace/contracts';
+import {
+  type ArchivedJob,
+  type ArchivedRecord,
+  decodeJob,
+  decodePlace,
+  decodeRecord,
+  encode,
+} from '../archived-job.ts';
+import type { ArchiveKind, ArchivePage, ArchiveQuery, JobArchive } from '../job-archive.ts';
+import {
+  INDEX,
+  type IndexEntry,
+  idPrefix,
+  indexKey,
+  indexPrefix,
+  jobKey,
+  keyBefore,
+  parseIndexKey,
+  refOfJobKey,
+} from './object-keys.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/** Keys that one step of a list looks at, and all steps together: a rare status or thread must not make one request look at all. */
+const STEP_KEYS = 1_000;
+const MAX_KEYS = 10_000;
+/** Jobs that are erased in one call. */
+const ERASED = 200;
+/** Tenants that a list of all goes through, and how many at a time. */
+const MAX_TENANTS = 2_000;
+const AT_A_TIME = 16;
+const MAX_HOLDERS = 50;
+
+/** What a list has found, and how far it has come. */
+interface Found {
+  readonly entries: readonly IndexEntry[];
+  /** nothing follows */
+  readonly isEnd: boolean;
+  /** the last place that was looked at; null: none */
+  readonly last: string | null;
+}
+
+/** An archive of two objects for each job: record and log under its id, the record alone under its place in the lists. The first is
+ *  written before the second and erased after it, so that a crash leaves no entry without a job, and what it leaves is found by id. */
+export class ObjectArchive implements JobArchive {
+  constructor(private readonly store: ObjectStore) {}
+
+  get kind(): ArchiveKind {
+    return this.store.kind;
+  }
+
+  async put(job: ArchivedJob, signal: AbortSignal): Promise<void> {
+    const { events: _, ...record } = job;
+    const [whole, entry] = await Promise.all([encode(job), encode(record)]);
+    const key = indexKey(record);
+    // an earlier job may have had the id: its place in the lists goes
+    const before = await this.#indexKeyOf(job.ref, signal);
+    await this.store.put(jobKey(job.ref), whole, signal);
+    await this.store.put(key, entry, signal);
+    if (before !== null && before !== key) await this.store.delete(before, signal);
+  }
+
+  async get(ref: JobRef, signal: AbortSignal): Promise<ArchivedJob | null> {
+    const bytes = await this.store.get(jobKey(ref), signal);
+    return bytes === null ? null : decodeJob(ref, bytes);
+  }
+
+  async holders(jobId: string, signal: AbortSignal): Promise<JobRef[]> {
+    const keys = await this.store.list({ prefix: idPrefix(jobId), limit: MAX_HOLDERS }, signal);
+    return keys.map((key) => refOfJobKey(jobId, key));
+  }
+
+  async list(query: ArchiveQuery, signal: AbortSignal): Promise<ArchivePage> {
+    const { tenant, limit } = query;
+    const tenants = tenant === null ? (await this.store.folders(INDEX, signal)).slice(0, MAX_TENANTS) : [tenant];
+    const found = await inTurns(tenants, (each) => this.#find(each, query, signal));
+    // beyond the place at which one of them has stopped, more of it may follow
+    const stops = found.filter(({ isEnd }) => !isEnd).map(({ last }) => Number(last));
+    const stop = Math.max(0, ...stops);
+    const known = found.flatMap(({ entries }) => entries).filter(({ arrival }) => Number(arrival) >= stop);
+    const sorted = known.sort((one, other) => Number(other.arrival) - Number(one.arrival));
+    const chosen = sorted.slice(0, limit);
+    const records = await inTurns(chosen, (entry) => this.#record(entry, signal));
+    const items = records.filter((record) => record !== null);
+    if (sorted.length > limit) return { items, next: chosen.at(-1)?.arrival ?? null };
+    return { items, next: stops.length === 0 ? null : String(stop) };
+  }
+
+  async erase(ref: JobRef, signal: AbortSignal): Promise<void> {
+    const key = await this.#indexKeyOf(ref, signal);
+    if (key !== null) await this.store.delete(key, signal);
+    await this.store.delete(jobKey(ref), signal);
+  }
+
+  async eraseTenant(tenant: string, endedBy: number, signal: AbortSignal): Promise<boolean> {
+    const hasEnded = ({ finishedAt }: IndexEntry) => finishedAt <= endedBy;
+    return (await this.#eraseOf(tenant, undefined, hasEnded, signal)) === 0;
+  }
+
+  async purge(endedBefore: number, signal: AbortSignal): Promise<number> {
+    const hasEnded = ({ finishedAt }: IndexEntry) => finishedAt < endedBefore;
+    let erased = 0;
+    for (const tenant of await this.store.folders(INDEX, signal)) {
+      // a job ends after it has come: those that came later need not be looked at
+      const after = keyBefore(tenant, `${endedBefore}000`);
+      erased += await this.#eraseOf(tenant, after, hasEnded, signal);
+    }
+    return erased;
+  }
+
+  async close(): Promise<void> {
+    this.store.close();
+  }
+
+  async #find(tenant: string, query: ArchiveQuery, signal: AbortSignal): Promise<Found> {
+    const { status, threadId, before, limit } = query;
+    const entries: IndexEntry[] = [];
+    let after = before === undefined ? undefined : keyBefore(tenant, before);
+    let last: string | null = null;
+    const step = status === undefined && threadId === undefined ? Math.min(limit + 1, STEP_KEYS) : STEP_KEYS;
+    for (let looked = 0; looked < MAX_KEYS; ) {
+      const keys = await this.store.list({ prefix: indexPrefix(tenant), after, limit: step }, signal);
+      looked += keys.length;
+      after = keys.at(-1) ?? after;
+      for (const key of keys) {
+        const entry = parseIndexKey(tenant, key);
+        if (entry === null) continue;
+        last = entry.arrival;
+        if (status !== undefined && entry.status !== status) continue;
+        if (threadId === undefined || entry.threadId === threadId) entries.push(entry);
+        if (entries.length > limit) return { entries, isEnd: false, last };
+      }
+      if (keys.length < step) return { entries, isEnd: true, last };
+    }
+    return { entries, isEnd: false, last };
+  }
+
+  /** @returns null: it was erased since it was listed */
+  async #record({ key, ref }: IndexEntry, signal: AbortSignal): Promise<ArchivedRecord | null> {
+    const bytes = await this.store.get(key, signal);
+    return bytes === null ? null : decodeRecord(ref, bytes);
+  }
+
+  /** @returns how many were erased */
+  async #eraseOf(
+    tenant: string,
+    from: string | undefined,
+    applies: (entry: IndexEntry) => boolean,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const due: IndexEntry[] = [];
+    for (let after = from; due.length < ERASED; ) {
+      const keys = await this.store.list({ prefix: indexPrefix(tenant), after, limit: STEP_KEYS }, signal);
+      const entries = keys.map((key) => parseIndexKey(tenant, key)).filter((entry) => entry !== null);
+      due.push(...entries.filter(applies));
+      after = keys.at(-1);
+      if (keys.length < STEP_KEYS) break;
+    }
+    const erased = due.slice(0, ERASED);
+    await inTurns(erased, async ({ key, ref }) => {
+      await this.store.delete(key, signal);
+      // a newer job may have the id, under another place
+      const current = await this.#indexKeyOf(ref, signal);
+      if (current === null || current === key) await this.store.delete(jobKey(ref), signal);
+    });
+    return erased.length;
+  }
+
+  /** @returns the place in the lists of what there is under an id; null: there is nothing, or nobody can read it */
+  async #indexKeyOf(ref: JobRef, signal: AbortSignal): Promise<string | null> {
+    const bytes = await this.store.get(jobKey(ref), signal);
+    if (bytes === null) return null;
+    const place = await decodePlace(ref, bytes).catch(() => null);
+    return place === null ? null : indexKey(place);
+  }
+}
+
+/** Maps with a bounded number of calls at a time, in order. */
+async function inTurns<Item, Result>(items: readonly Item[], map: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let start = 0; start < items.length; start += AT_A_TIME) {
+    results.push(...(await Promise.all(items.slice(start, start + AT_A_TIME).map(map))));
+  }
+  return results;
+}

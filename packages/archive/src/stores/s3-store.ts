@@ -1,0 +1,109 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import type { KeyQuery, ObjectStore } from './object-store.ts';
+
+/** The most that S3 lists at a time. */
+const MAX_KEYS = 1_000;
+/** How long a connection may take to be made, and how long a server may be silent, milliseconds. */
+const CONNECT_MS = 3_000;
+const SILENCE_MS = 10_000;
+
+export interface S3Location {
+  readonly bucket: string;
+  /** empty, or with a slash at its end */
+  readonly prefix: string;
+  readonly region: string | undefined;
+  /** of a server other than Amazon's */
+  readonly endpoint: string | undefined;
+}
+
+/** A bucket of Amazon S3, or of a server that speaks its protocol. Credentials come from where the SDK looks for them: environment,
+ *  files, the instance's or the pod's role. */
+export class S3Store implements ObjectStore {
+  readonly kind = 's3';
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+
+  constructor({ bucket, prefix, region, endpoint }: S3Location) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#client = new S3Client({
+      ...(region === undefined ? {} : { region }),
+      // other servers seldom have a name for each bucket, nor the newest checksums
+      ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+    });
+  }
+
+  async put(key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
+    const object = { ...this.#at(key), Body: bytes, ContentType: 'application/gzip' };
+    await this.#client.send(new PutObjectCommand(object), { abortSignal: signal });
+  }
+
+  async get(key: string, signal: AbortSignal): Promise<Buffer | null> {
+    try {
+      const { Body: body } = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal: signal });
+      return body === undefined ? null : Buffer.from(await body.transformToByteArray());
+    } catch (error) {
+      if (error instanceof S3ServiceException && error.name === 'NoSuchKey') return null;
+      throw error;
+    }
+  }
+
+  async delete(key: string, signal: AbortSignal): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal });
+  }
+
+  async list({ prefix, after, limit }: KeyQuery, signal: AbortSignal): Promise<string[]> {
+    const keys: string[] = [];
+    for (let start = after; keys.length < limit; ) {
+      const asked = Math.min(limit - keys.length, MAX_KEYS);
+      const { Contents: contents = [], IsTruncated: isTruncated } = await this.#client.send(
+        new ListObjectsV2Command({
+          ...{ Bucket: this.#bucket, Prefix: `${this.#prefix}${prefix}`, MaxKeys: asked },
+          ...(start === undefined ? {} : { StartAfter: `${this.#prefix}${start}` }),
+        }),
+        { abortSignal: signal },
+      );
+      keys.push(...contents.flatMap(({ Key: key }) => key?.slice(this.#prefix.length) ?? []));
+      start = keys.at(-1);
+      if (!isTruncated || contents.length === 0) break;
+    }
+    return keys;
+  }
+
+  async folders(prefix: string, signal: AbortSignal): Promise<string[]> {
+    const whole = `${this.#prefix}${prefix}`;
+    const names: string[] = [];
+    for (let token: string | undefined; ; ) {
+      const answer = await this.#client.send(
+        new ListObjectsV2Command({
+          ...{ Bucket: this.#bucket, Prefix: whole, Delimiter: '/' },
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
+        { abortSignal: signal },
+      );
+      const found = answer.CommonPrefixes ?? [];
+      names.push(...found.flatMap(({ Prefix: folder }) => folder?.slice(whole.length, -1) ?? []));
+      token = answer.NextContinuationToken;
+      if (token === undefined) return names;
+    }
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  #at(key: string) {
+    return { Bucket: this.#bucket, Key: `${this.#prefix}${key}` };
+  }
+}
