@@ -1,19 +1,23 @@
-import { checkpointLimits, encryptionOptions, logLimits, threadLimits } from '@millrace/contracts';
+import { ArchivedJobs, type JobArchive, openArchive } from '@millrace/archive';
+import { checkpointLimits, encryptionOptions, logLimits, thawLimits, threadLimits } from '@millrace/contracts';
 import { type Logger, type RedisFactory, redisFactory, sendTogether } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,
   ChannelHub,
   ContentCipher,
+  ErasedCopies,
   FairQueue,
   JobCanceller,
   JobReader,
   KeySpace,
   openContentCipher,
   ProcessReports,
+  RawJobs,
   type RedisConnection,
   StoredBytes,
   TenantSlots,
+  ThawedJobs,
   UsageLedger,
   WriteGate,
 } from '@millrace/stream-log';
@@ -29,7 +33,7 @@ import {
 } from '@nestjs/common';
 import pRetry from 'p-retry';
 import type { WorkerSettings } from './settings.ts';
-import { COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens.ts';
+import { ARCHIVE, ARCHIVED_JOBS, COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens.ts';
 
 /** Provides what sends commands on the worker's connection. */
 function onCommands<T>(
@@ -85,6 +89,16 @@ function onCommands<T>(
     onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
     onCommands(JobReader, (redis, keys, _, cipher) => new JobReader(redis, keys, cipher)),
     onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
+    {
+      provide: ARCHIVE,
+      inject: [SETTINGS],
+      useFactory: ({ MILLRACE_ARCHIVE: url }: WorkerSettings) => (url === undefined ? null : openArchive(url)),
+    },
+    {
+      provide: ARCHIVED_JOBS,
+      inject: [ARCHIVE, COMMANDS, KeySpace, SETTINGS],
+      useFactory: archivedJobs,
+    },
     onCommands(SAVERS, (redis, keys, settings, cipher) =>
       openSavers({
         checkpoints: settings.MILLRACE_CHECKPOINTS,
@@ -114,7 +128,7 @@ function onCommands<T>(
   ],
   exports: [
     ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
-    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger, ProcessReports],
+    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger, ProcessReports, ARCHIVE, ARCHIVED_JOBS],
   ],
 })
 export class RedisModule implements OnApplicationShutdown {
@@ -133,6 +147,21 @@ export class RedisModule implements OnApplicationShutdown {
     this.cipher.close();
     this.redis.close();
   }
+}
+
+function archivedJobs(
+  archive: JobArchive | null,
+  redis: RedisConnection,
+  keys: KeySpace,
+  settings: WorkerSettings,
+): ArchivedJobs | null {
+  if (archive === null) return null;
+  return new ArchivedJobs({
+    archive,
+    jobs: new RawJobs(redis, keys),
+    thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
+    erasedCopies: new ErasedCopies(redis, keys),
+  });
 }
 
 /** Subscribes to cancels before the worker takes its first job. A worker that starts before its Redis waits for it. */

@@ -1,4 +1,5 @@
 import {
+  archiveSettings,
   encryptionSettings,
   encryptsCheckpoints,
   hasNamedKms,
@@ -36,6 +37,7 @@ export const workerSettingsSchema = z
     ...keySettings,
     ...logSettings,
     ...streamLogSettings,
+    ...archiveSettings,
     ...threadSettings,
     ...webhookSettings,
     ...encryptionSettings,

@@ -5,6 +5,10 @@ export const WORKER_ID = Symbol('WorkerId');
 export const LOGGER = Symbol('Logger');
 /** opens every Redis connection of the process */
 export const REDIS = Symbol('RedisFactory');
+/** JobArchive of @millrace/archive; null: ended jobs are not kept */
+export const ARCHIVE = Symbol('JobArchive');
+/** ArchivedJobs of @millrace/archive; null: there is no archive */
+export const ARCHIVED_JOBS = Symbol('ArchivedJobs');
 /** the connection for commands */
 export const COMMANDS = Symbol('RedisConnection');
 /** hooks around every attempt */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AttemptHook } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ArchiveModule } from './archive/archive.module.ts';
 import { AttemptModule } from './attempt/attempt.module.ts';
 import { HealthController } from './health/health.controller.ts';
 import { AnnouncerModule } from './pipelines/announcer.module.ts';
@@ -21,7 +22,7 @@ class WorkerModule {}
 export function workerModule(settings: WorkerSettings, logger: Logger, hooks: readonly AttemptHook[]): DynamicModule {
   return {
     ...common(settings, logger, hooks),
-    imports: [RedisModule, AttemptModule, PipelinesModule, AnnouncerModule, QueueModule, WebhooksModule],
+    imports: [RedisModule, AttemptModule, PipelinesModule, AnnouncerModule, QueueModule, WebhooksModule, ArchiveModule],
     controllers: [HealthController],
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Resolver } from '@millrace/runtime';
+import type { JobOutline } from '@millrace/stream-log';
 import { WebhookSender } from './webhook-sender.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -116,3 +117,29 @@ describe('what a receiver of webhooks answers', () => {
 function chunk(): Buffer {
   return Buffer.from(`100000\r\n${'x'.repeat(MIB)}\r\n`);
 }
+
+describe('a webhook whose job has left Redis for the archive', () => {
+  it('is told of it all the same, and of one that nobody has nobody is told', async () => {
+    const ref = 't.a-job-0123456789';
+    const outline = {
+      ...{ ref, jobId: 'a-job-0123456789', tenant: 't', status: 'completed', pipeline: 'chat', model: 'm', attempt: 1 },
+      ...{ createdAt: 1, startedAt: 2, firstTokenAt: 3, finishedAt: 4, lastEventId: '1-3', usage: null, error: null },
+      ...{ metadata: {}, threadId: null, output: null, interrupts: [], unreadable: null, traceparent: null },
+      webhook: 'https://hooks.example/',
+    } as unknown as JobOutline;
+    let isThawed = false;
+    const made = new WebhookSender({
+      reader: { outline: async () => (isThawed ? outline : null) },
+      archived: {
+        thaw: async (asked) => {
+          isThawed = asked === ref;
+          return isThawed;
+        },
+      },
+      ...{ secret: `whsec_${randomBytes(32).toString('base64')}`, allowed: [] },
+    });
+    closing.push(() => made.close());
+    expect(await made.read('t.nobody-0123456789')).toBeNull();
+    expect(await made.read(ref)).toMatchObject({ url: new URL('https://hooks.example/') });
+  });
+});

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { ArchivedJobs } from '@millrace/archive';
 import { idOf, type JobRef } from '@millrace/contracts';
 import { hostOf, isPrivateUrl, PrivateAddress, publicLookup, type Resolver } from '@millrace/runtime';
-import { isFinished, type JobReader, requireContents, viewOf } from '@millrace/stream-log';
+import { isFinished, type JobOutline, type JobReader, requireContents, viewOf } from '@millrace/stream-log';
 import { Webhook } from 'standardwebhooks';
 import { Agent } from 'undici';
 
@@ -13,6 +14,8 @@ const MAX_HEADER_BYTES = 8_192;
 
 export interface WebhookSenderOptions {
   readonly reader: Pick<JobReader, 'outline'>;
+  /** jobs that have left Redis before their receivers answered; null: there is no archive */
+  readonly archived?: Pick<ArchivedJobs, 'thaw'> | null;
   /** `whsec_…` */
   readonly secret: string;
   /** hosts that may be private */
@@ -55,9 +58,10 @@ export class WebhookSender {
   }
 
   /** @returns what is to be told to whom; null: nobody any more, the job is erased or expired, or was altered
-   *  @throws ContentUnreadable its key cannot be had now */
+   *  @throws ContentUnreadable its key cannot be had now
+   *  @throws ArchiveUnavailable */
   async read(ref: JobRef): Promise<Notice | null> {
-    const job = await this.#options.reader.outline(ref);
+    const job = await this.#find(ref);
     if (job !== null) requireContents(job);
     if (job === null || job.webhook === null || !isFinished(job.status)) return null;
     const { webhook, traceparent } = job;
@@ -77,6 +81,12 @@ export class WebhookSender {
 
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  async #find(ref: JobRef): Promise<JobOutline | null> {
+    const { reader, archived } = this.#options;
+    const job = await reader.outline(ref);
+    return job === null && archived && (await archived.thaw(ref)) ? reader.outline(ref) : job;
   }
 
   /** @returns the status, or why there was none */

@@ -1,8 +1,9 @@
+import type { ArchivedJobs } from '@millrace/archive';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 import { JobReader, KeySpace } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import type { WorkerSettings } from '../settings.ts';
-import { LOGGER, REDIS, SETTINGS } from '../tokens.ts';
+import { ARCHIVED_JOBS, LOGGER, REDIS, SETTINGS } from '../tokens.ts';
 import { WebhookConsumer } from './webhook-consumer.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
@@ -11,7 +12,7 @@ import { WebhookSender } from './webhook-sender.ts';
   providers: [
     {
       provide: WebhookConsumer,
-      inject: [REDIS, KeySpace, JobReader, SETTINGS, LOGGER],
+      inject: [REDIS, KeySpace, JobReader, ARCHIVED_JOBS, SETTINGS, LOGGER],
       useFactory: consumerOf,
     },
   ],
@@ -22,11 +23,12 @@ function consumerOf(
   redis: RedisFactory,
   keys: KeySpace,
   reader: JobReader,
+  archived: ArchivedJobs | null,
   settings: WorkerSettings,
   logger: Logger,
 ): WebhookConsumer | null {
   const { MILLRACE_WEBHOOK_SECRET: secret, MILLRACE_WEBHOOK_ALLOW: allowed } = settings;
   if (secret === undefined) return null;
-  const sender = new WebhookSender({ reader, secret, allowed });
+  const sender = new WebhookSender({ reader, archived, secret, allowed });
   return new WebhookConsumer(sender, logger, { connection: redis.connect('blocking'), prefix: keys.queuePrefix });
 }
