@@ -1,10 +1,12 @@
-import { checkpointLimits, encryptionOptions, logLimits, threadLimits } from '@millrace/contracts';
+import { ArchivedJobs, type JobArchive, openArchive } from '@millrace/archive';
+import { checkpointLimits, encryptionOptions, logLimits, thawLimits, threadLimits } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 
 import {
   AbandonedJobs,
   ChannelHub,
   type ContentCipher,
+  ErasedCopies,
   FairQueue,
   IdempotencyKeys,
   JobCanceller,
@@ -16,10 +18,12 @@ import {
   LimitDirectory,
   openContentCipher,
   ProcessReports,
+  RawJobs,
   StoredBytes,
   StreamShares,
   Subscribers,
   TenantSlots,
+  ThawedJobs,
   UsageLedger,
   UsageSettlement,
   WebhookJobs,
@@ -39,6 +43,8 @@ import { StalledReaders } from './server/stalled-readers.ts';
 import type { ApiSettings } from './settings.ts';
 import {
   ABANDONED_JOBS,
+  ARCHIVE,
+  ARCHIVED_JOBS,
   CHECKPOINTS,
   CONTENT_CIPHER,
   FAIR_QUEUE,
@@ -85,6 +91,7 @@ export class PortsModule implements OnApplicationShutdown {
     @Inject(THREAD_TOPICS) private readonly threadTopics: ThreadTopics,
     @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
     @Inject(CONTENT_CIPHER) private readonly cipher: ContentCipher,
+    @Inject(ARCHIVE) private readonly archive: JobArchive | null,
   ) {}
 
   /** @throws ContentUnreadable a master key is missing that wraps what Redis has */
@@ -98,6 +105,15 @@ export class PortsModule implements OnApplicationShutdown {
     });
     const cipher = await openContentCipher(encryptionOptions(settings), redis, keys, logger);
     const reader = new JobReader(redis, keys, cipher);
+    const archives = settings.MILLRACE_ARCHIVE !== undefined;
+    const archive = settings.MILLRACE_ARCHIVE === undefined ? null : await openArchive(settings.MILLRACE_ARCHIVE);
+    const archivedJobs =
+      archive === null
+        ? null
+        : new ArchivedJobs({
+            ...{ archive, jobs: new RawJobs(redis, keys), erasedCopies: new ErasedCopies(redis, keys) },
+            thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
+          });
     const ledger = new UsageLedger(redis, keys);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
     const storedBytes = new StoredBytes(redis, keys);
@@ -114,11 +130,13 @@ export class PortsModule implements OnApplicationShutdown {
       [CONTENT_CIPHER, cipher],
       [JOB_OPENER, new JobOpener(redis, keys, limits, cipher)],
       [JOB_READER, reader],
-      [JOB_ERASER, new JobEraser(redis, keys)],
+      [JOB_ERASER, new JobEraser(redis, keys, { archives })],
+      [ARCHIVE, archive],
+      [ARCHIVED_JOBS, archivedJobs],
       [JOB_CANCELLER, new JobCanceller(redis, keys, limits)],
       [ABANDONED_JOBS, new AbandonedJobs(redis, keys)],
       [FAIR_QUEUE, new FairQueue(redis, keys, limits)],
-      [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader)],
+      [JOB_CATALOGUE, new JobCatalogue(redis, keys, reader, { archives })],
       [USAGE_LEDGER, ledger],
       [USAGE_SETTLEMENT, new UsageSettlement(ledger, reader, settings.MILLRACE_MODEL_PRICES)],
       [WEBHOOK_JOBS, new WebhookJobs(redis, keys)],
@@ -150,5 +168,6 @@ export class PortsModule implements OnApplicationShutdown {
     this.subscribers.hub.close();
     await this.checkpoints.close();
     this.cipher.close();
+    await this.archive?.close();
   }
 }

@@ -1,4 +1,5 @@
 import {
+  archiveSettings,
   encryptionSettings,
   encryptsCheckpoints,
   hasNamedKms,
@@ -71,6 +72,7 @@ export const apiSettingsSchema = z
     ...keySettings,
     ...logSettings,
     ...streamLogSettings,
+    ...archiveSettings,
     ...threadSettings,
     ...webhookSettings,
     ...encryptionSettings,

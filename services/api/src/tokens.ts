@@ -27,6 +27,10 @@ export const CHECKPOINTS = Symbol('Checkpoints');
 export const CONTENT_CIPHER = Symbol('ContentCipher');
 export const SUBSCRIBERS = Symbol('Subscribers');
 export const THREAD_TOPICS = Symbol('ThreadTopics');
+/** JobArchive of @millrace/archive; null: there is no archive */
+export const ARCHIVE = Symbol('JobArchive');
+/** ArchivedJobs of @millrace/archive; null: there is no archive */
+export const ARCHIVED_JOBS = Symbol('ArchivedJobs');
 export const AUTHENTICATOR = Symbol('Authenticator');
 export const REQUEST_COUNTER = Symbol('RequestCounter');
 export const PROCESS_REPORTS = Symbol('ProcessReports');

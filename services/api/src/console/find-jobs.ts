@@ -3,6 +3,8 @@ import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { listedTenant } from '../auth/listed-tenant.ts';
+import { JobFinder } from '../jobs/job-finder.ts';
+import { JobPages } from '../jobs/job-pages.ts';
 import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 import { type JobSummary, summaryOf } from './inspect-job.ts';
@@ -34,32 +36,40 @@ export class FindJobs {
   constructor(
     @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
     @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(JobPages) private readonly pages: JobPages,
+    @Inject(JobFinder) private readonly finder: JobFinder,
   ) {}
 
   /** @throws InvalidCursor, Forbidden, OutOfScope */
   async run(query: FindJobsQuery): Promise<FoundJobs> {
     const { caller, tenant, limit, cursor } = query;
     const scope = listedTenant(caller, tenant);
-    if (query.id !== undefined) return { items: await this.#byId(query.id, scope), nextCursor: null };
+    if (query.id !== undefined) return { items: await this.#byId(query.id, scope, caller.tenant), nextCursor: null };
     const items: JobSummary[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.catalogue.list({ tenant: scope, limit: limit - items.length, cursor: place });
-      const jobs = await this.reader.outlines(page.refs);
-      items.push(
-        ...jobs.filter((job) => job !== null && matches(job, query)).map((job) => summaryOf(job as JobOutline)),
-      );
-      if (page.nextCursor === null) return { items, nextCursor: null };
-      place = page.nextCursor;
+      const page = await this.pages.read({
+        ...{ tenant: scope, status: query.status, asker: caller.tenant },
+        ...{ limit: limit - items.length, before: place },
+      });
+      items.push(...page.jobs.filter((job) => matches(job, query)).map(summaryOf));
+      if (page.next === null) return { items, nextCursor: null };
+      place = page.next;
       if (items.length >= limit) break;
     }
     return { items, nextCursor: place === undefined ? null : writeListCursor(place) };
   }
 
-  async #byId(id: string, scope: string | null): Promise<JobSummary[]> {
+  async #byId(id: string, scope: string | null, asker: string): Promise<JobSummary[]> {
     const refs = scope === null ? await this.catalogue.holdersOf(id) : [jobRef(scope, id)];
-    const jobs = await this.reader.outlines(refs);
-    return jobs.filter((job) => job !== null).map(summaryOf);
+    const jobs = (await this.reader.outlines(refs)).filter((job) => job !== null);
+    return (jobs.length > 0 ? jobs : await this.#archivedById(id, scope, asker)).map(summaryOf);
+  }
+
+  async #archivedById(id: string, scope: string | null, asker: string): Promise<JobOutline[]> {
+    const refs = scope === null ? await this.finder.archivedHolders(id, asker) : [jobRef(scope, id)];
+    const jobs = await Promise.all(refs.map((ref) => this.finder.archivedOutline(ref)));
+    return jobs.filter((job) => job !== null);
   }
 }
 

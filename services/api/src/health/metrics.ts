@@ -1,3 +1,4 @@
+import type { ReadOutcome } from '@millrace/archive';
 import type { ProblemCode } from '@millrace/contracts';
 import { exemplarOf, metricsRegistry, tracedHistogram } from '@millrace/runtime';
 import { RecentActivity } from '@millrace/stream-log';
@@ -62,6 +63,12 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  readonly #archiveReads = new Counter({
+    name: 'millrace_archive_reads_total',
+    help: 'Jobs that were looked for in the archive; outcome: thawed, unknown, refused (too many, or too large) or failed',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
   readonly #firstToken = tracedHistogram(this.registry, {
     name: 'millrace_stream_first_token_seconds',
     help: 'Time from attaching a stream to its first text',
@@ -108,6 +115,10 @@ export class Metrics {
 
   connectionDropped(reason: 'taken' | 'silent' | 'room'): void {
     this.#dropped.inc({ reason });
+  }
+
+  archiveAsked(outcome: ReadOutcome): void {
+    this.#archiveReads.inc({ outcome });
   }
 
   /** @param traceId of the recorded trace that the stream belongs to */

@@ -343,11 +343,12 @@ export class Draining extends Problem {
   }
 }
 
-/** Redis does not answer (law 12), or the node is stopping. */
+/** Redis does not answer (law 12), nor does the archive, or the node is stopping. */
 export class Unavailable extends Problem {
-  constructor(options: ErrorOptions = {}) {
+  /** @param options the cause, and when to try again, seconds */
+  constructor({ retryAfterSeconds = 2, ...options }: ErrorOptions & { readonly retryAfterSeconds?: number } = {}) {
     super('UNAVAILABLE', 'The service cannot do this now; try again shortly.', {
-      headers: { 'Retry-After': '2' },
+      headers: { 'Retry-After': String(retryAfterSeconds) },
     });
     this.cause = options.cause;
   }

@@ -1,3 +1,4 @@
+import { ArchiveUnavailable } from '@millrace/archive';
 import type { ProblemCode } from '@millrace/contracts';
 import { RequestFault } from '@millrace/protocols';
 import {
@@ -29,6 +30,9 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof IdempotencyMismatch) {
     return new Problem('IDEMPOTENCY_MISMATCH', 'This id or idempotency key was used for another request.');
+  }
+  if (error instanceof ArchiveUnavailable) {
+    return new Unavailable({ cause: error, retryAfterSeconds: error.retryAfterSeconds });
   }
   if (error instanceof ContentUnreadable) {
     if (error.reason === 'unavailable') return new Unavailable({ cause: error });

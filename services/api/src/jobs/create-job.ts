@@ -89,7 +89,7 @@ export class CreateJob {
         resolve: async () => resolved ?? resolve(),
         idempotencyKey,
         traceparent: command.trace.traceparent,
-        mayExist,
+        ...{ mayExist, isHeld: heldId !== null },
       },
       recording: command.recording,
     };

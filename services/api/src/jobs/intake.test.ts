@@ -11,6 +11,7 @@ import {
 import type { TenantLimits } from '../quota/tenant-limits.ts';
 import type { ApiSettings } from '../settings.ts';
 import { Intake, type Submission } from './intake.ts';
+import type { JobFinder } from './job-finder.ts';
 
 const JOB = {
   ...{ tenant: 'alice', jobId: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
@@ -65,6 +66,7 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     idempotencyKeys as unknown as IdempotencyKeys,
     { limitsOf: () => ({ queuedJobs: 1, storedBytes: 1, tokensPerDay: null }) } as unknown as TenantLimits,
     { note: () => called('note webhook', () => undefined) } as unknown as WebhookJobs,
+    reader as unknown as JobFinder,
   );
   return { intake, calls };
 }

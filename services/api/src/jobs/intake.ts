@@ -26,6 +26,7 @@ import { QueueFull, StorageFull, TokensUsedUp, TooManyJobs, Unavailable } from '
 import { TenantLimits } from '../quota/tenant-limits.ts';
 import type { ApiSettings } from '../settings.ts';
 import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, WEBHOOK_JOBS } from '../tokens.ts';
+import { JobFinder } from './job-finder.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
 /** A request that becomes a job, unless it is one already. */
@@ -42,6 +43,8 @@ export interface Submission {
   readonly traceparent: string | undefined;
   /** false if nobody else can know the id, which saves a read of the record */
   readonly mayExist: boolean;
+  /** whether an idempotency key stands for the id: then there was a job, which may have left Redis for the archive */
+  readonly isHeld?: boolean;
   /** what must resolve before the job is recorded */
   readonly ready?: Promise<void> | undefined;
   /** called before a job is recorded: from then on there may be one */
@@ -93,17 +96,20 @@ export class Intake {
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
     @Inject(TenantLimits) private readonly limits: TenantLimits,
     @Inject(WEBHOOK_JOBS) private readonly webhookJobs: WebhookJobs,
+    @Inject(JobFinder) private readonly finder: JobFinder,
   ) {}
 
   /** @throws QueueFull, TooManyJobs, StorageFull
    *  @throws ContentUnreadable the key of the tenant cannot be had now
    *  @throws IdempotencyMismatch the id stands for another body
+   *  @throws ArchiveUnavailable
    *  @throws what `resolve` and `ready` reject with */
   async accept(submission: Submission): Promise<AcceptedJob> {
     const { tenant, jobId, fingerprint, resolve, metadata, traceparent, mayExist, idempotencyKey } = submission;
     const ref = jobRef(tenant, jobId);
     // limits apply to new work only: a repeated request always gets its job
-    const known = mayExist ? await this.reader.outline(ref) : null;
+    const reader = submission.isHeld ? this.finder : this.reader;
+    const known = mayExist ? await reader.outline(ref) : null;
     if (known !== null) {
       requireContents(known);
       if (!(await this.opener.isMadeBy(known, fingerprint))) throw new IdempotencyMismatch(ref);

@@ -9,6 +9,8 @@ import { EraseJob } from './erase-job.ts';
 import { GetJob } from './get-job.ts';
 import { Intake } from './intake.ts';
 import { JobAccess } from './job-access.ts';
+import { JobFinder } from './job-finder.ts';
+import { JobPages } from './job-pages.ts';
 import { ListJobs } from './list-jobs.ts';
 import { InputCheck } from './pipelines/input-check.ts';
 import { ListModels } from './pipelines/list-models.ts';
@@ -38,6 +40,8 @@ import { WaitForJob } from './wait-for-job.ts';
     ResolveRequest,
     Intake,
     CreateJob,
+    JobFinder,
+    JobPages,
     JobAccess,
     GetJob,
     ListJobs,
@@ -58,7 +62,7 @@ import { WaitForJob } from './wait-for-job.ts';
   ],
   exports: [
     ...[CreateJob, JobAccess, GetJob, ListJobs, WaitForJob, CancelJob, CancelJobs, EraseJob, DisconnectLeases],
-    ...[ReadUsage, Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, QueueModule],
+    ...[ReadUsage, Pipelines, ListModels, Cancellation, ThreadExit, JobErasure, JobFinder, JobPages, QueueModule],
   ],
 })
 export class JobsModule {}

@@ -1,9 +1,9 @@
 import type { JobStatus, JobView } from '@millrace/contracts';
-import { type JobCatalogue, type JobReader, viewOf } from '@millrace/stream-log';
+import { viewOf } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { listedTenant } from '../auth/listed-tenant.ts';
-import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
+import { JobPages } from './job-pages.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
 /** The most pages of the registry that one request reads, so that a rare status does not make it read all jobs. */
@@ -27,27 +27,23 @@ export interface JobList {
 /** Lists the caller's jobs, newest first; for an admin all jobs, or one tenant's. @see PROTOCOL.md §5 */
 @Injectable()
 export class ListJobs {
-  constructor(
-    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
-    @Inject(JOB_READER) private readonly reader: JobReader,
-  ) {}
+  constructor(@Inject(JobPages) private readonly pages: JobPages) {}
 
-  /** @throws InvalidCursor, Forbidden */
+  /** @throws InvalidCursor, Forbidden
+   *  @throws ArchiveUnavailable */
   async run({ caller, limit, cursor, status, tenant, threadId }: ListJobsQuery): Promise<JobList> {
     // threads belong to tenants, so an admin who names one without its tenant means an own one
     const scope = listedTenant(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
     const items: JobView[] = [];
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.catalogue.list({
-        ...{ tenant: scope, threadId },
-        ...{ limit: limit - items.length, cursor: place },
+      const page = await this.pages.read({
+        ...{ tenant: scope, threadId, status, asker: caller.tenant },
+        ...{ limit: limit - items.length, before: place },
       });
-      for (const job of await this.reader.outlines(page.refs)) {
-        if (job !== null && (status === undefined || job.status === status)) items.push(viewOf(job));
-      }
-      if (page.nextCursor === null) return { items, nextCursor: null };
-      place = page.nextCursor;
+      items.push(...page.jobs.map(viewOf));
+      if (page.next === null) return { items, nextCursor: null };
+      place = page.next;
       if (items.length === limit) break;
     }
     return { items, nextCursor: place === undefined ? null : writeListCursor(place) };

@@ -1,13 +1,14 @@
 import type { ThreadEncoder } from '@millrace/protocols';
-import type { JobReader, Subscribers } from '@millrace/stream-log';
+import type { Subscribers } from '@millrace/stream-log';
 import type { ThreadTopics } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { requestIdOf } from '../http/request-id.ts';
 import { DisconnectLeases } from '../jobs/disconnect-leases.ts';
+import { JobFinder } from '../jobs/job-finder.ts';
 import { StreamQuota } from '../quota/stream-quota.ts';
 import { type NamedThread, ThreadAccess } from '../threads/thread-access.ts';
-import { JOB_READER, SUBSCRIBERS, THREAD_TOPICS } from '../tokens.ts';
+import { SUBSCRIBERS, THREAD_TOPICS } from '../tokens.ts';
 import { Relay } from './relay.ts';
 import { SharedOutlines } from './shared-outlines.ts';
 import { ThreadFeed, type ThreadFeedParts, type ThreadStart } from './thread-feed.ts';
@@ -35,10 +36,10 @@ export class StreamThread {
     @Inject(Relay) private readonly relay: Relay,
     @Inject(THREAD_TOPICS) topics: ThreadTopics,
     @Inject(SUBSCRIBERS) subscribers: Subscribers,
-    @Inject(JOB_READER) reader: JobReader,
+    @Inject(JobFinder) finder: JobFinder,
     @Inject(DisconnectLeases) leases: DisconnectLeases,
   ) {
-    this.#parts = { topics, turns: topics.turns, subscribers, outlines: new SharedOutlines(reader), leases };
+    this.#parts = { topics, turns: topics.turns, subscribers, outlines: new SharedOutlines(finder), leases };
   }
 
   /** @throws TooManyStreams, ThreadNotFound, AmbiguousId */

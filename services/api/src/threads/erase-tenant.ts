@@ -26,6 +26,7 @@ export class EraseTenant {
   ) {}
 
   /** May be repeated. A tenant that nobody knows has nothing.
+   *  @throws ArchiveUnavailable the archive is away: what it has is erased when it is back, and nobody reads it meanwhile
    *  @throws Unavailable new jobs came all the time: withdraw the tenant's keys first */
   async run(tenant: string, caller: Caller): Promise<void> {
     const by = tenant === caller.tenant ? 'owner' : 'admin';
@@ -36,6 +37,7 @@ export class EraseTenant {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const erased = (await this.#eraseThreads(tenant, by)) + (await this.erasure.jobs({ tenant }, by));
       if (erased > 0) continue;
+      await this.erasure.archivedTenant(tenant);
       // last: a job that still ran might write to it again
       await this.checkpoints.eraseStore(tenant);
       await this.idempotencyKeys.forgetTenant(tenant);

@@ -1,3 +1,4 @@
+import type { ArchivedJobs } from '@millrace/archive';
 import type { JobRef } from '@millrace/contracts';
 import { isFinished, type JobCatalogue, type JobPage, type JobReader } from '@millrace/stream-log';
 import type { Checkpoints, ThreadRecord, Threads } from '@millrace/threads';
@@ -8,7 +9,7 @@ import { JobQueue } from '../jobs/queue/job-queue.ts';
 import { Cancellation } from '../jobs/steps/cancellation.ts';
 import { JobErasure } from '../jobs/steps/job-erasure.ts';
 import { ThreadExit } from '../jobs/steps/thread-exit.ts';
-import { CHECKPOINTS, JOB_CATALOGUE, JOB_READER, THREADS } from '../tokens.ts';
+import { ARCHIVED_JOBS, CHECKPOINTS, JOB_CATALOGUE, JOB_READER, THREADS } from '../tokens.ts';
 
 const BATCH = 200;
 /** How often to start again for jobs that come while things are erased. */
@@ -34,14 +35,17 @@ export class Erasure {
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(AuditLog) private readonly audit: AuditLog,
+    @Inject(ARCHIVED_JOBS) private readonly archived: ArchivedJobs | null,
   ) {}
 
   /** Erases a thread, with its jobs and checkpoints.
-   *  @throws Unavailable new jobs came all the time */
+   *  @throws Unavailable new jobs came all the time
+   *  @throws ArchiveUnavailable */
   async thread({ ref, tenant, threadId }: ThreadRecord, by: 'owner' | 'admin'): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       await this.audit.forgetThread({ tenant, threadId });
       await this.jobs({ tenant, threadId }, by);
+      await this.archivedJobs({ tenant, threadId });
       // before the thread: a new one of this id must not lose its own
       await this.checkpoints.erase(ref);
       if (await this.threads.erase(ref)) {
@@ -51,6 +55,29 @@ export class Erasure {
       }
     }
     throw new Unavailable();
+  }
+
+  /** Erases the jobs of a thread that have left Redis for the archive.
+   *  @throws ArchiveUnavailable */
+  async archivedJobs({ tenant, threadId }: Required<JobSelection>): Promise<void> {
+    for (let before: string | undefined; this.archived !== null; ) {
+      const page = await this.archived.list({ tenant, threadId, before, limit: BATCH }, tenant);
+      const jobs = page.items.map(({ ref, fields }) => ({
+        ...{ ref, threadId, idempotencyDigest: fields['idempotencyDigest'] ?? null },
+      }));
+      await this.audit.forgetJobs(jobs.map(({ ref }) => ref));
+      await Promise.all(jobs.map((job) => this.erasure.ended(job)));
+      if (page.next === null) return;
+      before = page.next;
+    }
+  }
+
+  /** Erases what the archive has of a tenant.
+   *  @throws ArchiveUnavailable the rest is erased later; nobody reads it meanwhile */
+  async archivedTenant(tenant: string): Promise<void> {
+    await this.archived?.eraseTenant(tenant, async (refs) => {
+      for (const slice of slices(refs)) await this.#erase(slice, null);
+    });
   }
 
   /** Erases the jobs that are listed now, a slice at a time: others use the connection, too. Those that wait go first: none of them

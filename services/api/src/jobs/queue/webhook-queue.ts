@@ -27,10 +27,10 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(KEYS) private readonly keys: KeySpace,
     @Inject(WEBHOOK_JOBS) private readonly jobs: WebhookJobs,
     @Inject(JOB_READER) private readonly reader: JobReader,
-    @Inject(SETTINGS) { MILLRACE_WEBHOOK_SECRET: secret }: ApiSettings,
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.queue = secret === undefined ? null : this.#open();
+    this.queue = settings.MILLRACE_WEBHOOK_SECRET === undefined ? null : this.#open();
   }
 
   onApplicationBootstrap(): void {
@@ -75,7 +75,9 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
         const record = records[place];
         if (record && !isFinished(record.status)) return; // Redis has lost the list of open jobs
         // its worker reads where to: an entry for a job without one does nothing
-        if (record?.webhook || record?.unreadable?.reason === 'unavailable') await addTo(queue, ref);
+        const mayBeArchived = record === null && this.settings.MILLRACE_ARCHIVE !== undefined;
+        const mayHaveOne = mayBeArchived || record?.unreadable?.reason === 'unavailable';
+        if (record?.webhook || mayHaveOne) await addTo(queue, ref);
         await this.jobs.forget(ref);
       }),
     );

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ArchivedJobs } from '@millrace/archive';
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
 import {
   type AbandonedJobs,
@@ -14,6 +15,7 @@ import {
 import { Inject, Injectable } from '@nestjs/common';
 import {
   ABANDONED_JOBS,
+  ARCHIVED_JOBS,
   FAIR_QUEUE,
   IDEMPOTENCY_KEYS,
   JOB_ERASER,
@@ -36,7 +38,7 @@ export interface ErasableJob {
   readonly idempotencyDigest: string | null;
 }
 
-/** Erases jobs: record, log, and what registry, queue and idempotency keys know of them. The record goes before what names the job in
+/** Erases jobs: record, log, the copy in the archive, and what registry, queue and idempotency keys know of them. The record goes before what names the job in
  *  registry and queue: what a crash leaves of that, the sweep drops. The idempotency key goes before the record, which alone knows
  *  it; one whose record has expired is left to its own expiry, or the erasure of its tenant. */
 @Injectable()
@@ -49,6 +51,7 @@ export class JobErasure {
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(ARCHIVED_JOBS) private readonly archived: ArchivedJobs | null,
   ) {}
 
   /** Erases a job that its thread refused.
@@ -68,13 +71,20 @@ export class JobErasure {
       await this.#settle(await this.#reported(outline));
       await this.#unreserve(outline);
     }
-    if (!(await this.eraser.eraseEnded(job.ref))) return false;
+    // first: a worker that is just writing it to the archive then erases its copy, and nobody puts it back
+    await this.archived?.beginErasure(job.ref);
+    if (!(await this.eraser.eraseEnded(job.ref))) {
+      await this.archived?.abandonErasure(job.ref);
+      return false;
+    }
     await Promise.all([
       this.#eraseTraces(job),
       this.fairQueue.freeSlot(job.ref),
       this.abandoned.remove(job.ref),
       this.queue.erase(job.ref),
     ]);
+    // last: what reads it from Redis to write it has nothing to read any more
+    await this.archived?.erase(job.ref);
     return true;
   }
 

@@ -1,0 +1,218 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Archiver, type JobArchive, openArchive } from '@millrace/archive';
+import { idOf, type JobRef, jobRef, logLimits } from '@millrace/contracts';
+import { ErasedCopies, FairQueue, RawJobs, UnarchivedJobs } from '@millrace/stream-log';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { ApiHarness, type Env, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis?.stop());
+
+const KEYS = 'own:manager:the-secret-of-the-own-tenant,ops:admin:the-secret-of-the-admin';
+const OWN = { 'x-api-key': 'the-secret-of-the-own-tenant' };
+const ADMIN = { 'x-api-key': 'the-secret-of-the-admin' };
+
+/** API nodes with an archive in a folder, and a worker that the test plays. */
+class Archived implements AsyncDisposable {
+  private constructor(
+    readonly harness: ApiHarness,
+    readonly node: TestNode,
+    readonly archive: JobArchive,
+    readonly archiver: Archiver,
+    readonly fairQueue: FairQueue,
+    private readonly folder: string,
+  ) {}
+
+  static async start(env: Env = {}): Promise<Archived> {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-archive-'));
+    const url = pathToFileURL(folder).href;
+    const harness = new ApiHarness(redis.url, {
+      ...{ MILLRACE_ARCHIVE: url, MILLRACE_LOG_RETENTION_SECONDS: '1', MILLRACE_RECORD_RETENTION_SECONDS: '1' },
+      ...{ MILLRACE_SWEEP_MS: '200', ...env },
+    });
+    const { keys } = harness;
+    const archive = await openArchive(url);
+    const archiver = new Archiver(
+      {
+        ...{ archive, jobs: new RawJobs(harness.redis, keys), unarchived: new UnarchivedJobs(harness.redis, keys) },
+        ...{ erasedCopies: new ErasedCopies(harness.redis, keys), retentionMs: 1, told: () => undefined },
+      },
+      { minAgeMs: 0 },
+    );
+    const fairQueue = new FairQueue(harness.redis, keys, logLimits(harness.settings({})));
+    return new Archived(harness, await harness.node(), archive, archiver, fairQueue, folder);
+  }
+
+  /** Runs jobs to their ends. */
+  async end(ref: JobRef, deltas: readonly string[] = ['Hello', ' world']): Promise<void> {
+    await this.harness.answer(idOf(ref), deltas, ref.slice(0, ref.lastIndexOf('.')));
+    // a job that the ledger has counted
+    await this.fairQueue.retire({ ref, keptBytes: 1, usage: { total: 1, attempts: { 1: { exact: true, rows: [] } } } });
+  }
+
+  /** What has ended leaves Redis. */
+  async leave(...refs: readonly JobRef[]): Promise<void> {
+    const { redis: client, keys } = this.harness;
+    await eventually(async () => {
+      await this.archiver.run(new AbortController().signal);
+      return (await client.exists(...refs.map((ref) => keys.record(ref)))) === 0;
+    });
+    for (const ref of refs) await client.del(keys.log(ref));
+    // the sweep takes them off the lists
+    await eventually(async () => (await client.zmscore(keys.allJobs, ...refs)).every((place) => place === null));
+  }
+
+  get(path: string, headers: Env = {}): Promise<Response> {
+    return fetch(`${this.node.url}${path}`, { headers });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.harness[Symbol.asyncDispose]();
+    await this.archive.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Paths of a job that answer once it has ended. */
+const views = (id: string) => [
+  `/jobs/${id}`,
+  `/jobs/${id}?include=text,messages`,
+  `/jobs/${id}/stream`,
+  `/v1/stream/${id}?offset=-1`,
+];
+
+describe('a job that has left Redis for the archive', () => {
+  it('is answered as before, byte for byte, in every protocol', async () => {
+    await using d = await Archived.start();
+    const id = await submit(d.node, {}, { query: 'hi', metadata: { a: 'ü' } });
+    await d.end(refOf(id));
+    const answers = async () => {
+      const bodies: string[] = [];
+      for (const path of views(id)) bodies.push(`${(await d.get(path)).status} ${await (await d.get(path)).text()}`);
+      bodies.push(await (await d.get(`/jobs/${id}/stream`, { accept: 'text/plain' })).text());
+      bodies.push(await (await d.get(`/jobs/${id}/stream`, { 'last-event-id': '1-2' })).text());
+      return bodies;
+    };
+    const before = await answers();
+    expect(before.filter((body) => /^[45]/.test(body))).toEqual([]);
+    expect(before[0]).toContain('Hello world');
+    await d.leave(refOf(id));
+    expect(await answers()).toEqual(before);
+    expect((await d.get(`/jobs/${id}`, {})).status).toBe(200);
+    const end = await d.get(`/jobs/${id}/stream`, { 'last-event-id': '1-4' });
+    expect(end.status).toBe(204);
+  });
+
+  it('gets 409 for a cancel, and attaches a request that repeats its idempotency key', async () => {
+    await using d = await Archived.start();
+    const headers = { 'idempotency-key': 'once' };
+    const id = await submit(d.node, headers);
+    await d.end(refOf(id));
+    await d.leave(refOf(id));
+    expect((await fetch(`${d.node.url}/jobs/${id}`, { method: 'DELETE' })).status).toBe(409);
+    await d.harness.redis.del(d.harness.keys.record(refOf(id)));
+    const repeated = await post(d.node, { query: 'hi' }, headers);
+    expect(repeated.headers.get('x-request-id')).toBe(id);
+    expect(await repeated.text()).toContain('world');
+  });
+
+  it('is erased there, and not found any more', async () => {
+    await using d = await Archived.start();
+    const id = await submit(d.node);
+    await d.end(refOf(id));
+    await d.leave(refOf(id));
+    expect((await fetch(`${d.node.url}/jobs/${id}/data`, { method: 'DELETE' })).status).toBe(204);
+    expect(await d.archive.get(refOf(id), AbortSignal.timeout(5_000))).toBeNull();
+    expect((await d.get(`/jobs/${id}`)).status).toBe(404);
+    expect((await d.get('/jobs')).ok).toBe(true);
+  });
+
+  it('stays in the lists, in the order of its arrival', async () => {
+    await using d = await Archived.start();
+    const ids: string[] = [];
+    for (let nth = 0; nth < 7; nth += 1)
+      ids.push(await submit(d.node, {}, { query: `${nth}`, metadata: { nth: `${nth}` } }));
+    // one in the middle goes on, the newest has not left yet
+    const left = ids.filter((_, nth) => nth !== 3 && nth !== 6);
+    for (const id of left) await d.end(refOf(id));
+    await d.leave(...left.map(refOf));
+    await d.end(refOf(ids[6] ?? ''));
+    const list = async (query: string) => {
+      const found: string[] = [];
+      for (let cursor = ''; ; ) {
+        const answer = await d.get(`/jobs?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+        const page = (await answer.json()) as { items: { id: string; metadata: object }[]; nextCursor: string | null };
+        found.push(...page.items.map(({ id }) => id));
+        if (page.nextCursor === null) return found;
+        cursor = page.nextCursor;
+      }
+    };
+    for (const limit of [1, 2, 3, 100]) expect(await list(`limit=${limit}`)).toEqual(ids.toReversed());
+    expect(await list('status=queued')).toEqual([ids[3]]);
+    expect(await list('status=completed&limit=2')).toEqual(ids.filter((_, nth) => nth !== 3).toReversed());
+    // seen again, it is in the list once
+    await d.get(`/jobs/${ids[0]}`);
+    expect(await list('limit=3')).toEqual(ids.toReversed());
+  });
+
+  it('is found by an admin, and by nobody of another tenant', async () => {
+    await using d = await Archived.start({
+      MILLRACE_AUTH: 'apikey',
+      MILLRACE_API_KEYS: `${KEYS},other:user:the-secret-of-another-one`,
+    });
+    const id = await submit(d.node, OWN);
+    const ref = jobRef('own', id);
+    await d.end(ref);
+    await d.leave(ref);
+    expect((await d.get(`/jobs/${id}`, { 'x-api-key': 'the-secret-of-another-one' })).status).toBe(404);
+    expect(await d.harness.redis.exists(d.harness.keys.record(ref))).toBe(0);
+    expect((await d.get(`/jobs/${id}`, ADMIN)).status).toBe(200);
+    await d.harness.redis.del(d.harness.keys.record(ref));
+    expect((await d.get(`/jobs/${id}?tenant=own`, ADMIN)).status).toBe(200);
+    expect((await d.get(`/jobs/${id}`, OWN)).status).toBe(200);
+  });
+
+  it('goes with its thread, and with its tenant', async () => {
+    await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+    const inThread = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
+    const alone = await submit(d.node, OWN);
+    const refs = [inThread, alone].map((id) => jobRef('own', id));
+    for (const ref of refs) await d.end(ref);
+    // whoever looks at a thread passes on the turn of a job that has ended, as its worker does
+    expect((await d.get('/threads/a-thread', OWN)).status).toBe(200);
+    await d.leave(...refs);
+    const has = async (id: string) => (await d.archive.get(jobRef('own', id), AbortSignal.timeout(5_000))) !== null;
+    const remove = (path: string, headers: Env) => fetch(`${d.node.url}${path}`, { method: 'DELETE', headers });
+    expect((await remove('/threads/a-thread', OWN)).status).toBe(204);
+    expect([await has(inThread), await has(alone)]).toEqual([false, true]);
+    // in Redis again for a while
+    expect((await d.get(`/jobs/${alone}`, OWN)).status).toBe(200);
+    expect((await remove('/tenants/own/data', ADMIN)).status).toBe(204);
+    expect(await has(alone)).toBe(false);
+    expect((await d.get(`/jobs/${alone}`, OWN)).status).toBe(404);
+  });
+});
+
+describe('an archive that is away', () => {
+  it('is no 404, and no hang', async () => {
+    const env = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };
+    await using harness = new ApiHarness(redis.url, env);
+    const node = await harness.node();
+    const id = await submit(node);
+    for (const path of ['/jobs/an-id-that-nobody-has', '/jobs/an-id-that-nobody-has/stream', '/jobs']) {
+      const answer = await fetch(`${node.url}${path}`);
+      expect([path, answer.status]).toEqual([path, 503]);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await answer.json()).toMatchObject({ code: 'UNAVAILABLE' });
+    }
+    // what is in Redis needs no archive
+    expect((await fetch(`${node.url}/jobs/${id}`)).status).toBe(200);
+  });
+});

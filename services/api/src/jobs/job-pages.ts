@@ -1,0 +1,82 @@
+import type { ArchivedJobs } from '@millrace/archive';
+import type { JobStatus } from '@millrace/contracts';
+import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
+import { Inject, Injectable } from '@nestjs/common';
+import { ARCHIVED_JOBS, JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
+
+export interface JobPageQuery {
+  /** null: all tenants */
+  readonly tenant: string | null;
+  readonly threadId?: string | undefined;
+  readonly status?: JobStatus | undefined;
+  readonly limit: number;
+  /** only jobs that came before this place, µs */
+  readonly before?: string | undefined;
+  /** the tenant that asks */
+  readonly asker: string;
+}
+
+export interface JobOutlines {
+  /** newest first */
+  readonly jobs: readonly JobOutline[];
+  /** where the next page starts; null at the end */
+  readonly next: string | null;
+}
+
+/** A job, and its place in the order of the lists, µs. */
+interface PlacedJob {
+  readonly job: JobOutline;
+  readonly place: number;
+}
+
+/** Pages of the jobs that there are, in Redis and in the archive, in one order. The archive is asked only where it may have something:
+ *  the newest jobs are all in Redis. */
+@Injectable()
+export class JobPages {
+  constructor(
+    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
+    @Inject(JOB_READER) private readonly reader: JobReader,
+    @Inject(ARCHIVED_JOBS) private readonly archived: ArchivedJobs | null,
+  ) {}
+
+  /** @returns a page, which may be short, and even empty
+   *  @throws ArchiveUnavailable */
+  async read(query: JobPageQuery): Promise<JobOutlines> {
+    const { tenant, threadId, status, limit, before } = query;
+    const listed = await this.catalogue.list({ tenant, threadId, limit, cursor: before });
+    const outlines = await this.reader.outlines(listed.refs);
+    const here = outlines.flatMap((job, nth): PlacedJob[] =>
+      job === null ? [] : [{ job, place: Number(listed.places[nth]) }],
+    );
+    const ofStatus = here.filter(({ job }) => status === undefined || job.status === status);
+    // a job whose record is gone has just left, and the lists are about to follow
+    const hasLeft = here.length < listed.refs.length;
+    if (this.archived === null || !(hasLeft || (await this.#reachesArchive(listed.nextCursor)))) {
+      return { jobs: ofStatus.map(({ job }) => job), next: listed.nextCursor };
+    }
+    const archive = await this.archived.list({ tenant, threadId, status, before, limit }, query.asker);
+    const known = new Set(here.map(({ job }) => job.ref));
+    const others = archive.items.filter(({ ref }) => !known.has(ref));
+    const archived = await Promise.all(
+      others.map(async ({ ref, fields, arrival }): Promise<PlacedJob[]> => {
+        const job = await this.reader.outlineOf(ref, fields);
+        return job === null ? [] : [{ job, place: Number(arrival) }];
+      }),
+    );
+    return merged([...ofStatus, ...archived.flat()], limit, [listed.nextCursor, archive.next]);
+  }
+
+  async #reachesArchive(end: string | null): Promise<boolean> {
+    return end === null || this.catalogue.mayHaveLeftSince(end);
+  }
+}
+
+/** @param stops the places at which the sources have stopped; null: one has nothing more. Beyond the first of them, not all is known */
+function merged(jobs: readonly PlacedJob[], limit: number, stops: readonly (string | null)[]): JobOutlines {
+  const places = stops.filter((stop) => stop !== null).map(Number);
+  const stop = Math.max(0, ...places);
+  const known = jobs.filter(({ place }) => place >= stop).sort((one, other) => other.place - one.place);
+  const chosen = known.slice(0, limit);
+  const last = known.length > limit ? (chosen.at(-1)?.place ?? null) : places.length === 0 ? null : stop;
+  return { jobs: chosen.map(({ job }) => job), next: last === null ? null : String(last) };
+}
