@@ -290,6 +290,15 @@ const api = () =>
           queries: [[`sum by (reason) (rate(millrace_auth_failures_total${API}[$__rate_interval]))`, '{{reason}}']],
         }),
       ],
+      Archive: [
+        lines({
+          title: 'Looked for in the archive',
+          description: 'Jobs that have left Redis. Many unknown ones: somebody asks for ids that nobody has.',
+          unit: 'reqps',
+          stacked: true,
+          queries: [[`sum by (outcome) (rate(millrace_archive_reads_total${API}[$__rate_interval]))`, '{{outcome}}']],
+        }),
+      ],
       Processes: processes('millrace-api'),
     },
   });
@@ -375,6 +384,36 @@ const workers = () =>
           description: 'Attempts after the first of their job. MillraceTakeOvers fires when no worker was replaced.',
           unit: 'ops',
           queries: [[`rate(millrace_worker_take_overs_total${WORKER}[$__rate_interval])`, '{{instance}}']],
+        }),
+      ],
+      Archive: [
+        lines({
+          title: 'Waiting for the archive',
+          description: 'Ended jobs that are still to be written, and erasures that are still to be done there.',
+          unit: 'short',
+          queries: [
+            ['max(millrace_archive_backlog_jobs)', 'jobs'],
+            ['max(millrace_archive_erasures_pending)', 'erasures'],
+          ],
+        }),
+        lines({
+          title: 'Longest wait for the archive',
+          description: 'Since the end of a job. Normal: some seconds. Above 15 min MillraceArchiveBehind fires.',
+          unit: 's',
+          queries: [['max(millrace_archive_oldest_wait_seconds)', 'longest']],
+        }),
+        lines({
+          title: 'Written to the archive',
+          description: 'Jobs by outcome, and those that have been there for long enough.',
+          unit: 'ops',
+          stacked: true,
+          queries: [
+            [
+              `sum by (store, outcome) (rate(millrace_archive_jobs_total${WORKER}[$__rate_interval]))`,
+              '{{store}} {{outcome}}',
+            ],
+            [`sum(rate(millrace_archive_purged_jobs_total${WORKER}[$__rate_interval]))`, 'purged'],
+          ],
         }),
       ],
       Processes: processes('millrace-worker'),

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { totalmem } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { bootstrapForStart, bootstrapNode } from '../setup/bootstrap.mjs';
 import { ensureRunningDependencies } from '../setup/dependencies.mjs';
 import { Problem, runScript } from '../setup/problem.mjs';
@@ -202,12 +203,17 @@ async function startAll() {
     isClone ? 'npm start' : 'npx millrace dev',
   );
   const modelSettings = model.simulated ? await startSimulatedModel() : {};
-  const workerSettings = { REDIS_URL: redisUrl, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
+  // beside the data of the Redis that is ours; a Redis of the user's own has jobs that others may archive elsewhere
+  const archive =
+    program === null || process.env['MILLRACE_ARCHIVE'] !== undefined
+      ? {}
+      : { MILLRACE_ARCHIVE: pathToFileURL(path.join(stateDirectory, 'archive')).href };
+  const workerSettings = { REDIS_URL: redisUrl, ...archive, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name
   const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
   const [workers] = await Promise.all([
     startWorkers(workerSettings),
-    startApi({ REDIS_URL: redisUrl, ...anyModel }, workerSettings),
+    startApi({ REDIS_URL: redisUrl, ...archive, ...anyModel }, workerSettings),
   ]);
   reloadOnRequest(workers, workerSettings);
   console.log(
@@ -272,7 +278,7 @@ await runScript(async () => {
   assertPort();
   const signals = stopSignals();
   await bootstrapNode(ensureRunningDependencies);
-  makePrivate(stateDirectory, ['redis', 'logs', 'bin', 'start.lock']);
+  makePrivate(stateDirectory, ['redis', 'archive', 'logs', 'bin', 'start.lock']);
   const lock = takeLock(path.join(stateDirectory, 'start.lock'), publicUrl(host, port));
   try {
     await assertPortIsFree(port, host);

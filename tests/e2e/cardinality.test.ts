@@ -21,6 +21,7 @@ const MAX_VALUES: Readonly<Record<string, number>> = {
   script: 100,
   type: 30,
   outcome: 15,
+  store: 3,
   // of several metrics
   kind: 8,
   state: 4,

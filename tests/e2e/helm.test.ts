@@ -34,6 +34,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   MILLRACE_WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}`,
   MILLRACE_ENCRYPTION_KEYS: `first:${Buffer.alloc(32, 'k').toString('base64')}`,
   MILLRACE_CHECKPOINTS: 'postgres://me:hunter2@database/millrace',
+  MILLRACE_ARCHIVE: 's3://a-bucket/jobs?region=eu-central-1',
   OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20hunter2',
   OPENAI_API_KEY: 'sk-hunter2',
 };

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@millrace/testing';
 import { parse } from 'yaml';
@@ -79,7 +81,12 @@ function metricsIn(expr: string): string[] {
   let jobs = 0;
 
   beforeAll(async () => {
-    const env = { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `acme:user:${KEY}`, MILLRACE_RETRY_MIN_DELAY_MS: '10' };
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-archive-'));
+    parts.defer(() => rm(folder, { recursive: true, force: true }));
+    const env = {
+      ...{ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `acme:user:${KEY}`, MILLRACE_RETRY_MIN_DELAY_MS: '10' },
+      MILLRACE_ARCHIVE: pathToFileURL(folder).href,
+    };
     system = parts.use(await SystemHarness.start({ env }));
     system.model.answer(['a ', 'b ', 'c '], { stepMs: 30 });
     const configuration = parse(readFileSync(`${FOLDER}prometheus.yml`, 'utf8')) as { scrape_configs: object[] };

@@ -32,6 +32,7 @@ export const sidebarPages = [
       'docs/redis.md',
       'docs/access.md',
       'docs/encryption.md',
+      'docs/archive.md',
       'docs/security.md',
       'docs/console.md',
       'docs/metrics.md',
