@@ -20,7 +20,7 @@ export async function openArchive(url: string): Promise<JobArchive> {
 /** @param url `s3://bucket/prefix?region=…&endpoint=…` */
 export function s3Location(url: string): S3Location {
   const { host, pathname, searchParams } = new URL(url);
-  const prefix = decodeURIComponent(pathname).replaceAll(/^\/+|\/+$/g, '');
+  const prefix = decodeURIComponent(pathname).split('/').filter(Boolean).join('/');
   return {
     bucket: host,
     prefix: prefix === '' ? '' : `${prefix}/`,

@@ -87,7 +87,7 @@ export const archiveSettings = {
   MILLRACE_ARCHIVE: z
     .string()
     .regex(
-      /^(postgres(ql)?:\/\/.+|s3:\/\/[^/?]+.*|file:\/\/\/.+)$/,
+      /^(?:postgres(?:ql)?:\/\/|s3:\/\/[^/?]|file:\/\/\/)./,
       'must be a URL that begins with "postgres://", "s3://" or "file:///"',
     )
     .optional()
