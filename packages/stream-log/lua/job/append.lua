@@ -9,8 +9,9 @@
 --       | -4 over the log's limits: nothing is stored
 local publish, ttl, attempt, lease_token, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local max_events, max_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
+local call = redis.call
 
-local job = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'seq', 'events', 'bytes', 'hasOutput', 'leaseToken')
+local job = call('HMGET', KEYS[1], 'status', 'attempt', 'seq', 'events', 'bytes', 'hasOutput', 'leaseToken')
 local status, seq, has_output = job[1], tonumber(job[3]), job[6]
 if not status then return -3 end
 if job[2] ~= attempt then return tonumber(job[2]) > tonumber(attempt) and -1 or -3 end
@@ -25,24 +26,28 @@ local events, bytes = job[4] + count, tonumber(job[5])
 for i = 9, #ARGV, 2 do bytes = bytes + #ARGV[i] end
 if events > max_events or bytes > max_bytes then return -4 end
 
-local time = redis.call('TIME')
-local payload = { attempt .. '-' .. seq .. ' ' .. lease_token .. ' ' .. string.format('%d%06d', time[1], time[2]) }
+-- most appends are one event. Numbers are made text only where there is none: each costs as much as TIME
+local time = call('TIME')
+local lines, last = nil, ARGV[5]
 for i = 8, #ARGV, 2 do
-  seq = seq + 1
-  local id = attempt .. '-' .. seq
+  if i > 8 then last = tostring(first + (i - 8) / 2) end
+  local id = attempt .. '-' .. last
   -- only the first of them can find no log
-  if not redis.call('XADD', KEYS[2], 'NOMKSTREAM', id, ARGV[i], ARGV[i + 1]) then return -3 end
-  payload[#payload + 1] = id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
+  if not call('XADD', KEYS[2], 'NOMKSTREAM', id, ARGV[i], ARGV[i + 1]) then return -3 end
+  local line = id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
+  if count == 1 then lines = line else lines = lines or {}; lines[#lines + 1] = line end
 end
+if count > 1 then lines = table.concat(lines, '\n') end
 
-redis.call('HSET', KEYS[1], 'seq', seq, 'events', events, 'bytes', bytes)
+call('HSET', KEYS[1], 'seq', last, 'events', events, 'bytes', bytes)
 if not has_output then
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('HSET', KEYS[1], 'hasOutput', 1, 'firstTokenAt', string.format('%d', now))
+  call('HSET', KEYS[1], 'hasOutput', 1, 'firstTokenAt', string.format('%d', now))
 end
 if ttl ~= '' then
-  redis.call('PEXPIRE', KEYS[1], ttl)
-  redis.call('PEXPIRE', KEYS[2], ttl)
+  call('PEXPIRE', KEYS[1], ttl)
+  call('PEXPIRE', KEYS[2], ttl)
 end
-redis.call(publish, KEYS[3], table.concat(payload, '\n'))
+local micros = time[1] .. string.sub('00000' .. time[2], -6)
+call(publish, KEYS[3], attempt .. '-' .. job[3] .. ' ' .. lease_token .. ' ' .. micros .. '\n' .. lines)
 return 1
