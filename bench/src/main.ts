@@ -59,6 +59,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./tracing/tracing.ts')).measureTracing,
     },
   ],
+  [
+    'capacity',
+    {
+      about: 'what streams, tokens and jobs cost at several sizes: the coefficients of `npm run capacity`',
+      load: async () => (await import('./capacity/capacity.ts')).measureCapacity,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;
@@ -73,7 +80,8 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
   --quick     one round
   --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
               or these peers, which keeps nothing; of \`agents\`, these figures or peers; of \`protocols\`,
-              \`encoder\` or \`watched\`, of \`appends\` these numbers of answers: they keep nothing
+              \`encoder\` or \`watched\`, of \`appends\` these numbers of answers: they keep nothing; of \`capacity\`, these measurements
+              (kept, 200x20, jobs, silent, …): the others are kept as they were, and the model is fitted again
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and

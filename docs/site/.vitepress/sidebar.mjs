@@ -21,6 +21,7 @@ export const sidebarPages = [
       'docs/laws.md',
       'docs/reliability.md',
       'docs/performance.md',
+      'docs/scale.md',
     ],
   },
   {

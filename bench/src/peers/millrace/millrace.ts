@@ -13,6 +13,7 @@ export interface RunningMillrace extends RunningPeer {
   /** as clients reach it: through nginx */
   readonly url: string;
   readonly api: SpawnedService;
+  readonly worker: SpawnedService;
   readonly redisUrl: string;
   /** as {@link RunningPeer.ask}, with stamps that say when the worker had each token */
   askStamping(plan: TokenPlan): RawRequest;
@@ -68,6 +69,7 @@ export async function startMillrace(
     }),
     url: proxy.url,
     api,
+    worker,
     get pids() {
       return { worker: [worker.pid], relay: [api.pid], nginx: processTree(proxy.child.pid) };
     },

@@ -1,5 +1,5 @@
-import { type SpawnedService } from '@millrace/testing';
 import type { RunningLoad } from '../../load/load-generator.ts';
+import { collectGarbage } from '../../measure/collect-garbage.ts';
 import { privateBytes } from '../../measure/cpu.ts';
 import { startMillrace } from '../../peers/millrace/millrace.ts';
 import type { Case } from '../case.ts';
@@ -45,20 +45,3 @@ export const IDLE_MEMORY_CASES: readonly Case[] = [
     },
   },
 ];
-
-/** Twice: what the first one sets free may hold more. */
-async function collectGarbage({ child }: SpawnedService): Promise<void> {
-  const line = await child.line((text) => text.includes('Debugger listening on ws://'));
-  const inspector = new WebSocket(line.slice(line.indexOf('ws://')));
-  const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
-  inspector.addEventListener('open', () => resolve());
-  inspector.addEventListener('error', () => reject(new Error('the inspector does not answer')));
-  await opened;
-  for (const id of [1, 2]) {
-    const { promise: collected, resolve: done } = Promise.withResolvers<void>();
-    inspector.addEventListener('message', () => done(), { once: true });
-    inspector.send(JSON.stringify({ id, method: 'HeapProfiler.collectGarbage' }));
-    await collected;
-  }
-  inspector.close();
-}
