@@ -19,7 +19,7 @@ export interface ProcessorCosts {
 }
 
 /** Memory of one process, bytes. */
-export interface MemoryCosts {
+interface MemoryCosts {
   /** with few streams, under load */
   readonly base: number;
   /** per open stream */
