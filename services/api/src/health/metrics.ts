@@ -88,6 +88,11 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  constructor() {
+    // so that the first one is seen as a change
+    for (const outcome of ['thawed', 'unknown', 'refused', 'failed'] as const) this.#archiveReads.inc({ outcome }, 0);
+  }
+
   streamOpened(resumed: boolean): void {
     this.#streams.inc({ resumed: String(resumed) });
   }
