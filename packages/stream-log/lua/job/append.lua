@@ -2,7 +2,7 @@
 -- KEYS[1] record  KEYS[2] log  KEYS[3] channel                                   (same {tenant.id} hash tag)
 -- ARGV[1] publish command  ARGV[2] time to live of an unfinished job (ms), '' while it need not be renewed
 -- ARGV[3] attempt  ARGV[4] its lease token  ARGV[5] seq of the first event
--- ARGV[6] max events of a log  ARGV[7] max bytes of a log  ARGV[8…] type, data (JSON) pairs
+-- ARGV[6] max events of a log  ARGV[7] max bytes of a log  ARGV[8…] type, data (JSON) pairs, none for an empty text
 -- RETURNS 1 stored | 0 stored already (the same command, sent again)
 --       | -1 fenced: a newer attempt, or the queue, owns the job | -2 the job has ended
 --       | -3 Redis has lost the record, the log, or events that it had acknowledged
@@ -28,16 +28,16 @@ if events > max_events or bytes > max_bytes then return -4 end
 
 -- most appends are one event. Numbers are made text only where there is none: each costs as much as TIME
 local time = call('TIME')
-local lines, last = nil, ARGV[5]
+local lines, last, several = '', job[3], count > 1 and {}
 for i = 8, #ARGV, 2 do
-  if i > 8 then last = tostring(first + (i - 8) / 2) end
+  last = i == 8 and ARGV[5] or tostring(first + (i - 8) / 2)
   local id = attempt .. '-' .. last
   -- only the first of them can find no log
   if not call('XADD', KEYS[2], 'NOMKSTREAM', id, ARGV[i], ARGV[i + 1]) then return -3 end
-  local line = id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
-  if count == 1 then lines = line else lines = lines or {}; lines[#lines + 1] = line end
+  local line = '\n' .. id .. ' ' .. ARGV[i] .. ' ' .. ARGV[i + 1]
+  if several then several[#several + 1] = line else lines = line end
 end
-if count > 1 then lines = table.concat(lines, '\n') end
+if several then lines = table.concat(several) end
 
 call('HSET', KEYS[1], 'seq', last, 'events', events, 'bytes', bytes)
 if not has_output then
@@ -49,5 +49,5 @@ if ttl ~= '' then
   call('PEXPIRE', KEYS[2], ttl)
 end
 local micros = time[1] .. string.sub('00000' .. time[2], -6)
-call(publish, KEYS[3], attempt .. '-' .. job[3] .. ' ' .. lease_token .. ' ' .. micros .. '\n' .. lines)
+call(publish, KEYS[3], attempt .. '-' .. job[3] .. ' ' .. lease_token .. ' ' .. micros .. lines)
 return 1

@@ -167,6 +167,21 @@ describe('an attempt', () => {
 });
 
 describe('append', () => {
+  it('of an empty text stores no event, and the next one follows on what is there', async () => {
+    await using d = LogHarness.single(server.url);
+    const id = await d.job();
+    const writer = await d.begin(id);
+    say(writer, 'before');
+    await writer.flush();
+    say(writer, '');
+    await writer.flush();
+    say(writer, 'after');
+    await writer.done(DONE);
+    expect((await d.log(id)).map(({ id, type }) => `${id} ${type}`)).toEqual([
+      ...['0-1 accepted', '1-1 started', '1-2 text', '1-3 text', '1-4 done'],
+    ]);
+  });
+
   it('keeps the time of the first token, whatever comes after it', async () => {
     await using d = LogHarness.single(server.url);
     const id = await d.job();
