@@ -2,9 +2,9 @@ import { figureOf, type Measured } from '../speed/figures.ts';
 import { KEPT } from './cases/kept-jobs.ts';
 import { FITTED, FOLLOWED, FOLLOWED_ONCE, JOBS } from './cases/loads.ts';
 import { SILENT } from './cases/silent-streams.ts';
-import type { Coefficients, Part, ProcessorCosts, TrafficCosts } from './model/coefficients.ts';
+import { type Coefficients, PARTS, type Part, type ProcessorCosts, type TrafficCosts } from './model/coefficients.ts';
 import { type Demand, microsPerEvent, sharedOut } from './model/costs.ts';
-import { fittedEventCosts } from './model/fit.ts';
+import { fittedEventCosts, type PartLoads } from './model/fit.ts';
 import { leastSquares, straightLine } from './model/least-squares.ts';
 import { eventsInFullNodes } from './model/redis-needs.ts';
 
@@ -28,8 +28,6 @@ export function readingOf(measured: readonly Measured[]): Reading {
  *  @throws RangeError something was not measured */
 export function coefficientsOf(measured: readonly Measured[]): Coefficients {
   const read = readingOf(measured);
-  const costs = (part: Part) => processorCosts(read, part);
-  const processor = { worker: costs('worker'), api: costs('api'), redis: costs('redis'), nginx: costs('nginx') };
   const perEvent = (of: string, name: string) => read(of, name) / demandOf(read, of).eventsPerSecond;
   const added = (name: string) => Math.max(0, perEvent(FOLLOWED.of, name) - perEvent(FOLLOWED_ONCE.of, name));
   const { openJob, base } = openJobs(read);
@@ -39,7 +37,7 @@ export function coefficientsOf(measured: readonly Measured[]): Coefficients {
   }));
   const [endedJob = 0, event = 0] = leastSquares(ended);
   return {
-    processor,
+    processor: processorCosts(read),
     follower: added('redisMicros'),
     followerBytes: added('fromRedisBytes'),
     memory: { worker: memoryCosts(read, 'worker'), api: memoryCosts(read, 'api'), nginx: memoryCosts(read, 'nginx') },
@@ -83,20 +81,30 @@ export function processesOf(read: Reading, part: Part, of: string): number {
   return part === 'nginx' ? read(of, 'nginxProcesses') : 1;
 }
 
-/** Of one process: what several used is shared out evenly. */
-function processorCosts(read: Reading, part: Part): ProcessorCosts {
+/** Of one process each: what several used is shared out evenly. */
+function processorCosts(read: Reading): Record<Part, ProcessorCosts> {
+  const loads = PARTS.map((part) => partLoads(read, part));
+  const events = fittedEventCosts(loads);
+  const costsOf = (part: Part): ProcessorCosts => {
+    const at = PARTS.indexOf(part);
+    const { known } = loads[at] ?? partLoads(read, part);
+    const costs = { event: 0, alone: 0, halfAt: 1, ...events[at], ...known, job: 0 };
+    const processes = processesOf(read, part, JOBS.of);
+    const ofEvents = (rate: number) => rate * microsPerEvent(costs, rate / processes);
+    const all = { idle: known.idle * processes, stream: known.stream };
+    return { ...costs, job: perJob(read, `${part}Micros`, all, ofEvents) };
+  };
+  return { worker: costsOf('worker'), api: costsOf('api'), redis: costsOf('redis'), nginx: costsOf('nginx') };
+}
+
+function partLoads(read: Reading, part: Part): PartLoads {
   const name = `${part}Micros`;
-  const processes = processesOf(read, part, JOBS.of);
   const { idle, stream } = silentLine(read, name);
-  const known = { idle: idle / processes, stream };
-  const loads = FITTED.map(({ of }) => ({
-    ...sharedOut(demandOf(read, of), processes),
-    micros: read(of, name) / processes,
-  }));
-  const events = fittedEventCosts(known, loads);
-  const costs = { ...known, ...events, job: 0 };
-  const ofEvents = (rate: number) => rate * microsPerEvent(costs, rate / processes);
-  return { ...costs, job: perJob(read, name, { idle, stream }, ofEvents) };
+  const loads = FITTED.map(({ of }) => {
+    const processes = processesOf(read, part, of);
+    return { ...sharedOut(demandOf(read, of), processes), micros: read(of, name) / processes };
+  });
+  return { known: { idle: idle / processesOf(read, part, JOBS.of), stream }, loads };
 }
 
 function trafficCosts(read: Reading, name: string): TrafficCosts {

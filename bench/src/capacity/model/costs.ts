@@ -45,10 +45,14 @@ export function processesFor(costs: ProcessorCosts, demand: Demand, utilisation:
 }
 
 /** The smallest whole number from 1 on that is enough.
- *  @param isEnough true for every number above one for which it is true */
+ *  @param isEnough true for every number above one for which it is true
+ *  @throws RangeError no number is */
 export function fewest(isEnough: (count: number) => boolean): number {
   let enough = 1;
-  while (!isEnough(enough)) enough *= 2;
+  while (!isEnough(enough)) {
+    enough *= 2;
+    if (!Number.isSafeInteger(enough)) throw new RangeError('no number is enough');
+  }
   let tooFew = enough / 2;
   while (enough - tooFew > 1) {
     const middle = Math.floor((enough + tooFew) / 2);

@@ -11,21 +11,25 @@ const LOADS = [
   { streams: 600, eventsPerSecond: 6_000 },
 ];
 
-describe('the costs of a token', () => {
-  it.each(['worker', 'api', 'redis', 'nginx'] as const)('are found again from loads that they made: %s', (part) => {
-    const costs = SAMPLE.processor[part];
-    const loads = LOADS.map((load) => ({
-      ...load,
-      jobsPerSecond: 0,
-      micros: processorMicros(costs, { ...load, jobsPerSecond: 0 }),
-    }));
-    const found = { ...costs, ...fittedEventCosts(costs, loads) };
-    for (const rate of [100, 500, 3_000, 20_000])
-      expect(microsPerEvent(found, rate) / microsPerEvent(costs, rate)).toBeCloseTo(1, 1);
+const PARTS = ['worker', 'api', 'redis', 'nginx'] as const;
+
+describe('the costs of an event', () => {
+  it('are found again from loads that they made', () => {
+    const made = PARTS.map((part) => ({ ...SAMPLE.processor[part], halfAt: 1_500 }));
+    const found = fittedEventCosts(
+      made.map((known) => {
+        const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0 }));
+        return { known, loads: loads.map((load) => ({ ...load, micros: processorMicros(known, load) })) };
+      }),
+    );
+    for (const [at, costs] of made.entries())
+      for (const rate of [100, 500, 3_000, 20_000])
+        expect(microsPerEvent({ ...costs, ...found[at] }, rate) / microsPerEvent(costs, rate)).toBeCloseTo(1, 1);
+    expect(new Set(found.map(({ halfAt }) => halfAt)).size).toBe(1);
   });
 
-  it('need three loads', () => {
+  it('need three loads of each part', () => {
     const loads = LOADS.slice(0, 2).map((load) => ({ ...load, jobsPerSecond: 0, micros: 1e5 }));
-    expect(() => fittedEventCosts({ idle: 0, stream: 0 }, loads)).toThrow(RangeError);
+    expect(() => fittedEventCosts([{ known: { idle: 0, stream: 0 }, loads }])).toThrow(RangeError);
   });
 });
