@@ -39,8 +39,8 @@ describe('npm run capacity', () => {
     expect(capacity('--help').stdout).toContain('--utilisation N');
   });
 
-  it('takes about a second', () => {
-    // npm's own start is most of it
-    expect(Math.min(...[1, 2, 3].map(() => capacity('--streams 1000000 --rate 50').seconds))).toBeLessThan(2);
+  it('is there at once', () => {
+    // a second on a quiet machine, most of it npm's own start
+    expect(Math.min(...[1, 2, 3].map(() => capacity('--streams 1000000 --rate 50').seconds))).toBeLessThan(5);
   });
 });

@@ -22,7 +22,7 @@ describe('the answer', () => {
   it('says of a large one that it needs several, each with its own clients', () => {
     const { text, plan } = textFor(100_000);
     expect(text).toContain(`Needs ${plan.deployments.needed} deployments, each with its own Redis and its own clients`);
-    expect(text).toMatch(/Redis: its (core|memory) is full first: at [\d,]+ streams in one deployment/);
+    expect(text).toMatch(/the (core|memory) of Redis is full at [\d,]+ streams in one deployment/);
   });
 
   it('invents no price', () => {

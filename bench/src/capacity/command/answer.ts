@@ -94,7 +94,7 @@ function limitsText(limits: readonly Limit[], needed: number): string {
   const first =
     wall === undefined
       ? ''
-      : `\n\nOf what no further process helps, ${wall.what} is full first: at ${whole(wall.streams + 1)} streams in one deployment${needed > 1 ? ', which is why there are several' : ''}.`;
+      : `\n\nWhat no further process helps: ${wall.what} is full at ${whole(wall.streams + 1)} streams in one deployment${needed > 1 ? ', which is why there are several' : ''}.`;
   return `${table(
     ['full in one deployment', 'streams it carries', 'then'],
     limits.map(({ what, streams, next }) => [what, whole(streams), next]),

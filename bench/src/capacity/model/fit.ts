@@ -3,7 +3,7 @@ import type { Demand } from './costs.ts';
 import { leastSquares, type Observation, squaredError } from './least-squares.ts';
 
 /** What one process was asked, and what it took. */
-export interface MeasuredLoad extends Demand {
+interface MeasuredLoad extends Demand {
   /** microseconds per second */
   readonly micros: number;
 }

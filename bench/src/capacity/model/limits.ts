@@ -6,7 +6,12 @@ import { redisByMemory, redisCosts, redisDemand } from './redis-needs.ts';
 
 /** A resource of one deployment that is full at some number of streams. */
 export interface Limit {
-  readonly what: 'Redis: its core' | 'Redis: its memory' | 'an API process' | 'a worker process' | 'an nginx process';
+  readonly what:
+    | 'the core of Redis'
+    | 'the memory of Redis'
+    | 'an API process'
+    | 'a worker process'
+    | 'an nginx process';
   /** that it carries at most; 0: not even one */
   readonly streams: number;
   /** what carries the next stream */
@@ -21,12 +26,12 @@ export function limitsOf(coefficients: Coefficients, question: Question): Limit[
   const isOver = (micros: number) => micros > question.utilisation * 1e6;
   const limits: Limit[] = [
     {
-      what: 'Redis: its core',
+      what: 'the core of Redis',
       streams: most((asked) => isOver(processorMicros(redisCosts(coefficients, asked), redisDemand(asked)))),
       next: 'another deployment',
     },
     {
-      what: 'Redis: its memory',
+      what: 'the memory of Redis',
       streams: most((asked) => redisByMemory(coefficients, asked) > 1),
       next: 'another deployment',
     },

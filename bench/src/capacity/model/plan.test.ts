@@ -116,14 +116,14 @@ describe('the limits of one deployment', () => {
     expect(limits.map(({ streams }) => streams)).toEqual(limits.map(({ streams }) => streams).sort((a, b) => a - b));
     const needed = (what: string, streams: number) => {
       const { deployments, parts } = planFor(SAMPLE, scaledTo(question, streams));
-      if (what === 'Redis: its core') return deployments.byProcessor;
-      if (what === 'Redis: its memory') return deployments.byMemory;
+      if (what === 'the core of Redis') return deployments.byProcessor;
+      if (what === 'the memory of Redis') return deployments.byMemory;
       return parts[what === 'a worker process' ? 'worker' : what === 'an API process' ? 'api' : 'nginx'].processes;
     };
     for (const { what, streams } of limits) {
       expect(needed(what, streams + 1)).toBeGreaterThan(1);
       // beyond the limit of Redis there is a process of every part in each deployment
-      if (needed('Redis: its core', streams) === 1 && needed('Redis: its memory', streams) === 1)
+      if (needed('the core of Redis', streams) === 1 && needed('the memory of Redis', streams) === 1)
         expect([what, needed(what, streams)]).toEqual([what, 1]);
     }
   });
