@@ -38,8 +38,8 @@ export const measureAppends: Benchmark = async ({ rounds, only, signal }) => {
   const model = await startModelProcess();
   started.use(model.child);
   const generator = started.use(await LoadGenerator.start());
-  const alone = started.use(await startMillrace(model, { MILLRACE_APPEND_HOLD_MS: '0' }));
-  const shared = started.use(await startMillrace(model));
+  const alone = started.use(await startMillrace(model));
+  const shared = started.use(await startMillrace(model, { MILLRACE_APPEND_HOLD_MS: '2' }));
   const meters: Meters = { model: { url: model.url, pid: model.child.pid }, generator, signal };
   const rows: string[][] = [];
   for (const streams of STREAMS.filter((count) => only.length === 0 || only.includes(String(count)))) {

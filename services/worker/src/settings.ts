@@ -53,9 +53,9 @@ export const workerSettingsSchema = z
       ),
     MILLRACE_APPEND_HOLD_MS: milliseconds(0)
       .max(100)
-      .default(2)
+      .default(0)
       .describe(
-        'Longest that a token waits for those of other jobs, to share a write to Redis, while more than a few are unanswered, milliseconds; 0: each goes at once',
+        'Longest that a token waits for those of other jobs, to share a write to Redis, while more than a few are unanswered, milliseconds; 0: each goes at once. 2 relieves a Redis at its limit',
       ),
     MILLRACE_METRICS_TENANTS: z
       .enum(['true', 'false'])
