@@ -17,5 +17,6 @@ export { describeSettings, type SettingRow } from './settings/describe-settings.
 export { loadSettings } from './settings/load-settings.ts';
 export { logSettings, redisSettings } from './settings/own-settings.ts';
 export { type ParsedRedisUrl, parseRedisUrl, type RedisAddress } from './settings/redis-url.ts';
+export { type RedisUrls, redisUrlsOf, shardsInUseExist } from './settings/redis-urls.ts';
 export { type SettingProblem, SettingsError } from './settings/settings-error.ts';
 export { onShutdown, type ShutdownOptions, type ShutdownStep } from './shutdown.ts';

@@ -72,6 +72,27 @@ export { type DayUsage, UsageLedger } from './registry/usage-ledger.ts';
 export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';
 export { UsageSettlement } from './registry/usage-settlement.ts';
 export { WebhookJobs } from './registry/webhook-jobs.ts';
+export { byShard, type Facade } from './shards/by-shard.ts';
+export {
+  joinedCanceller,
+  joinedEraser,
+  joinedOpener,
+  joinedReader,
+  joinedStarter,
+  joinedSubscribers,
+} from './shards/joined-jobs.ts';
+export {
+  joinedCatalogue,
+  joinedFairQueue,
+  joinedIdempotencyKeys,
+  joinedLedger,
+  joinedLimits,
+  joinedSlots,
+  joinedWebhookJobs,
+} from './shards/joined-registry.ts';
+export { joinedReports } from './shards/joined-reports.ts';
+export { mergedPage, type PlacedPage } from './shards/merged-pages.ts';
+export { type Gathered, type Located, Shards, type ShardsOptions } from './shards/shards.ts';
 export {
   addedShares,
   DIMENSIONS,

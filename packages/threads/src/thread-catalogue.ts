@@ -12,8 +12,12 @@ const ENTERING_US = 60e6;
 
 export interface ThreadPage {
   readonly threads: readonly ThreadRecord[];
+  /** where each of them stands in the list, µs */
+  readonly places: readonly string[];
   /** where the next page starts; null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
+  /** a shard did not answer: its threads are left out */
+  readonly isPartial?: boolean;
 }
 
 /** Which threads there are, and which may be busy. Its entries are hints: the record of a thread decides. */
@@ -37,10 +41,7 @@ export class ThreadCatalogue {
     const reply = await this.redis.zrange(key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, query.limit, 'WITHSCORES');
     const entries = entriesOf(reply);
     const threads = await this.#read(entries);
-    return {
-      threads: threads.filter((thread) => thread !== null).filter(({ isPrivate }) => !isPrivate),
-      nextCursor: nextOf(entries, query.limit),
-    };
+    return pageOf(entries, threads, { limit: query.limit, isShown: ({ isPrivate }) => !isPrivate });
   }
 
   /** The threads that are busy, the one that has not been used for longest first: what a sweep goes through. Hints of others are
@@ -62,10 +63,7 @@ export class ThreadCatalogue {
         await this.#run('forget', [key], [ref, score]);
       }),
     );
-    return {
-      threads: threads.filter((thread) => thread?.status === 'busy') as ThreadRecord[],
-      nextCursor: nextOf(entries, query.limit),
-    };
+    return pageOf(entries, threads, { limit: query.limit, isShown: ({ status }) => status === 'busy' });
   }
 
   /** The threads of all tenants that have an id. */
@@ -89,6 +87,23 @@ interface Entry {
 function entriesOf(reply: readonly string[]): Entry[] {
   const refs = reply.filter((_, place) => place % 2 === 0) as ThreadRef[];
   return refs.map((ref, place) => ({ ref, score: reply[2 * place + 1] ?? '' }));
+}
+
+/** @param threads of the entries; null: there is none */
+function pageOf(
+  entries: readonly Entry[],
+  threads: readonly (ThreadRecord | null)[],
+  { limit, isShown }: { readonly limit: number; readonly isShown: (thread: ThreadRecord) => boolean },
+): ThreadPage {
+  const shown = entries.flatMap(({ score }, nth) => {
+    const thread = threads[nth] ?? null;
+    return thread !== null && isShown(thread) ? [{ thread, score }] : [];
+  });
+  return {
+    threads: shown.map(({ thread }) => thread),
+    places: shown.map(({ score }) => score),
+    nextCursor: nextOf(entries, limit),
+  };
 }
 
 function nextOf(entries: readonly Entry[], limit: number): string | null {

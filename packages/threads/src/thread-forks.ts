@@ -57,6 +57,8 @@ interface Source {
 interface Copy {
   /** of the fork */
   readonly token: string;
+  /** reads the thread that is copied */
+  readonly messages: MessageReader;
   /** null: nothing is encrypted */
   readonly sealer: Sealer | null;
 }
@@ -77,13 +79,14 @@ export class ThreadForks {
     this.#run = scriptsOf(redis, 'thread', SCRIPTS);
   }
 
-  /** @returns with the size of the copy, bytes, once it is there
+  /** @param origin those of the shard that has the thread which is copied
+   *  @returns with the size of the copy, bytes, once it is there
    *  @throws ContentUnreadable of the thread that is copied */
-  async fork(fork: Fork): Promise<{ outcome: Forked; bytes: number }> {
+  async fork(fork: Fork, origin: ThreadForks = this): Promise<{ outcome: Forked; bytes: number }> {
     const request = requestOf(fork);
     for (let round = 1; ; round += 1) {
       const token = `${request}${randomUUID()}`;
-      const source = await this.#source(fork.from);
+      const source = await origin.#source(fork.from);
       if (source === null) return { outcome: 'unknown-thread', bytes: 0 };
       const sealer = await cipherOf(this.messages.cipher, fork.to).sealer();
       const keys = this.keys.ofThread(fork.to);
@@ -91,9 +94,9 @@ export class ThreadForks {
       if (reserved !== 1) return { outcome: 'exists', bytes: 0 };
       const renewal = this.#renew(keys, token);
       try {
-        const copied = await this.#copy(fork, source, { token, sealer });
+        const copied = await this.#copy(fork, source, { token, sealer, messages: origin.messages });
         if (typeof copied === 'string') return { outcome: copied, bytes: 0 };
-        const now = await this.#source(fork.from);
+        const now = await origin.#source(fork.from);
         if (now === null || now.createdAt !== source.createdAt) return { outcome: 'unknown-thread', bytes: 0 };
         // a part of what was copied may be of the job that was undone
         if (now.undos !== source.undos && round < MAX_ROUNDS) continue;
@@ -152,12 +155,12 @@ export class ThreadForks {
   /** @returns `exists`: another fork has taken over */
   async #copyMessages(
     { from, to, end }: Pick<Fork, 'from' | 'to' | 'end'>,
-    { token, sealer }: Copy,
+    { token, sealer, messages }: Copy,
   ): Promise<'copied' | 'exists' | 'unknown-end'> {
     const keys = this.keys.ofThread(to);
     const cut = new MessageCut(end);
     for (let first = 0; ; ) {
-      const batch = startOf(await this.messages.read(from, first, BATCH), BATCH_BYTES);
+      const batch = startOf(await messages.read(from, first, BATCH), BATCH_BYTES);
       const own = cut.keep(batch);
       if (own.length > 0) {
         const args = [token, this.retentionMs, first, ...sealedMessages(own, sealer)];

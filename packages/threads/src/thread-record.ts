@@ -135,7 +135,10 @@ export function listedView(thread: ThreadRecord): ThreadView {
   };
 }
 
+/** What the id of a private thread begins with, before that of its job. */
+export const PRIVATE = '~';
+
 /** The thread of a job without `threadId`, for as long as the job runs. No caller can name it. */
 export function privateThread(tenant: string, jobId: string): ThreadRef {
-  return `${tenant}.~${jobId}`;
+  return `${tenant}.${PRIVATE}${jobId}`;
 }

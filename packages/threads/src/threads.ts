@@ -290,10 +290,11 @@ export class Threads {
     return this.messages(ref, { from: 0, limit: Number(mark) });
   }
 
-  /** Makes a thread that begins where another stands, with the questions that are open there. */
-  async fork(fork: Fork): Promise<Forked> {
+  /** Makes a thread that begins where another stands, with the questions that are open there.
+   *  @param source those of the shard that has the other thread */
+  async fork(fork: Fork, source: Threads = this): Promise<Forked> {
     await this.#register(fork.to, { becomesBusy: false, isListed: true });
-    const { outcome, bytes } = await this.#forks.fork(fork);
+    const { outcome, bytes } = await this.#forks.fork(fork, source.#forks);
     if (outcome === 'forked') await this.#bytes.count([{ ref: fork.to, bytes }]);
     return outcome;
   }

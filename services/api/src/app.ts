@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { redisFactory as connectTo, type Logger, scriptLatency } from '@millrace/runtime';
-import { type RedisConnection, timeScripts } from '@millrace/stream-log';
+import { redisFactory as connectTo, type Logger, redisUrlsOf, scriptLatency } from '@millrace/runtime';
+import { timeScripts } from '@millrace/stream-log';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -23,7 +23,8 @@ import { installRequestMetrics } from './server/request-metrics.ts';
 import { StalledReaders } from './server/stalled-readers.ts';
 import { installWebPage } from './server/web-page.ts';
 import type { ApiSettings } from './settings.ts';
-import { AUTHENTICATOR, REDIS } from './tokens.ts';
+import type { ShardPorts } from './shards/shard-ports.ts';
+import { AUTHENTICATOR, SHARD_PORTS } from './tokens.ts';
 
 /** How long running requests get before a node closes, milliseconds. With Redis down, they are answered within 2 s. */
 const ANSWER_MS = 2_500;
@@ -59,7 +60,10 @@ export async function createApp(
   logger: Logger,
   { authenticator, modules = [] }: AppOptions = {},
 ): Promise<Api> {
-  const redisFactory = connectTo(settings.REDIS_URL, { name: 'millrace-api', logger });
+  const { urls } = redisUrlsOf(settings);
+  const redisFactories = urls.map((url, shard) =>
+    connectTo(url, { name: urls.length === 1 ? 'millrace-api' : `millrace-api-s${shard}`, logger }),
+  );
   const stalledReaders = new StalledReaders(settings.MILLRACE_STALL_TIMEOUT_MS);
   const adapter = fastifyAdapter(settings, stalledReaders);
   const fastify = adapter.getInstance();
@@ -67,7 +71,7 @@ export async function createApp(
   const demonstration = settings.MILLRACE_DEMONSTRATION;
   const nest = await NestFactory.create<NestFastifyApplication>(
     appModule(
-      { settings, logger, redisFactory, stalledReaders, authenticator },
+      { settings, logger, redisFactories, stalledReaders, authenticator },
       demonstration === undefined ? modules : [...modules, DemonstrationModule],
     ),
     adapter,
@@ -78,7 +82,8 @@ export async function createApp(
   authenticateBeforeBodies(fastify, nest.get(AUTHENTICATOR));
   const metrics = nest.get(Metrics);
   installRequestMetrics(fastify, metrics);
-  timeScripts(nest.get<RedisConnection>(REDIS), scriptLatency(metrics.registry));
+  const latency = scriptLatency(metrics.registry);
+  for (const { redis } of nest.get<readonly ShardPorts[]>(SHARD_PORTS)) timeScripts(redis, latency);
   limitConnections(fastify, {
     max: settings.MILLRACE_MAX_CONNECTIONS ?? defaultMaxConnections(),
     dropped: (reason) => metrics.connectionDropped(reason),
@@ -106,7 +111,7 @@ export async function createApp(
       streams.leave();
       await connections.settle({ idleMs: lingerMs, answerMs: ANSWER_MS });
       await nest.close();
-      redisFactory.close();
+      for (const factory of redisFactories) factory.close();
     },
   };
 }

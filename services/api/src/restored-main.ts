@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { logLimits } from '@millrace/contracts';
-import { createLogger, loadSettings, redisFactory } from '@millrace/runtime';
+import { createLogger, loadSettings, redisFactory, redisUrlsOf } from '@millrace/runtime';
 import { JobCatalogue, JobReader, KeySpace, RestoredJobs } from '@millrace/stream-log';
-import { apiSettingsSchema } from './settings.ts';
+import { type ApiSettings, apiSettingsSchema } from './settings.ts';
 
 /** To be run once when Redis has been restored from a backup, before API and workers reach it: with the environment of an API node,
- *  `node services/api/dist/restored-main.js`. Run again, it does no harm. @see docs/operations.md, "Backups" */
+ *  `node services/api/dist/restored-main.js`. Of several shards (REDIS_URLS) the number of the one that was
+ *  restored comes after it. Run again, it does no harm. @see docs/operations.md, "Backups" */
 async function main(): Promise<void> {
   const settings = loadSettings(apiSettingsSchema, process.env);
   const logger = createLogger({ service: 'restored', level: settings.MILLRACE_LOG_LEVEL });
-  const factory = redisFactory(settings.REDIS_URL, { name: 'millrace-restored', logger });
+  const factory = redisFactory(restoredUrl(settings), { name: 'millrace-restored', logger });
   const redis = factory.connect('command');
   const keys = new KeySpace(settings.MILLRACE_KEY_PREFIX);
   const jobs = new RestoredJobs(redis, keys, logLimits(settings), randomUUID());
@@ -19,6 +20,14 @@ async function main(): Promise<void> {
   } finally {
     factory.close();
   }
+}
+
+function restoredUrl(settings: ApiSettings): string {
+  const { urls } = redisUrlsOf(settings);
+  const number = process.argv[2] ?? (urls.length === 1 ? '0' : '');
+  const url = /^\d+$/.test(number) ? urls[Number(number)] : undefined;
+  if (url === undefined) throw new TypeError(`say which shard was restored: a number from 0 to ${urls.length - 1}`);
+  return url;
 }
 
 await main();

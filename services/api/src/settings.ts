@@ -14,7 +14,7 @@ import {
   threadSettings,
   webhookSettings,
 } from '@millrace/contracts';
-import { logSettings, redisSettings } from '@millrace/runtime';
+import { logSettings, redisSettings, shardsInUseExist } from '@millrace/runtime';
 import { traceSettings } from '@millrace/telemetry';
 import { z } from 'zod';
 import { parseApiKeys } from './api-keys.ts';
@@ -211,7 +211,7 @@ export const apiSettingsSchema = z
         'Given by `npm start` alone, which obeys: its page then has a button that kills the worker of an answer. Only with a loopback HOST, and without keys',
       ),
   })
-  .check(recordOutlivesLog)
+  .check(recordOutlivesLog, shardsInUseExist)
   .check(encryptsCheckpoints, hasNamedKms)
   .superRefine((settings, context) => {
     if (settings.MILLRACE_AUTH === undefined && !LOOPBACK.has(settings.HOST)) {

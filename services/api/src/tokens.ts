@@ -1,15 +1,20 @@
 /** Injection tokens. The service does not rely on decorator metadata. */
 export const SETTINGS = Symbol('ApiSettings');
 export const LOGGER = Symbol('Logger');
-/** RedisFactory of @millrace/runtime */
+/** Shards of @millrace/stream-log: which of several Redis has what */
+export const SHARDS = Symbol('Shards');
+/** ShardPorts[]: what is done in each shard by itself */
+export const SHARD_PORTS = Symbol('ShardPorts');
+/** RedisFactory of @millrace/runtime, of the first shard */
 export const REDIS_FACTORY = Symbol('RedisFactory');
-/** the connection for ordinary commands */
+/** the connection for ordinary commands to the first shard */
 export const REDIS = Symbol('RedisConnection');
 export const KEYS = Symbol('KeySpace');
 export const JOB_OPENER = Symbol('JobOpener');
 export const JOB_READER = Symbol('JobReader');
 export const JOB_ERASER = Symbol('JobEraser');
 export const JOB_CANCELLER = Symbol('JobCanceller');
+/** of AbandonedJobs, what forgets a job */
 export const ABANDONED_JOBS = Symbol('AbandonedJobs');
 export const FAIR_QUEUE = Symbol('FairQueue');
 export const WEBHOOK_JOBS = Symbol('WebhookJobs');

@@ -16,7 +16,7 @@ import {
   threadSettings,
   webhookSettings,
 } from '@millrace/contracts';
-import { logSettings, redisSettings } from '@millrace/runtime';
+import { logSettings, redisSettings, shardsInUseExist } from '@millrace/runtime';
 import { traceContentSettings, traceSettings } from '@millrace/telemetry';
 import { z } from 'zod';
 
@@ -138,7 +138,7 @@ export const workerSettingsSchema = z
       .describe('Port of /healthz, /readyz and /metrics; 0: any free port; default: not served'),
     HOST: z.string().default('127.0.0.1').describe('Address that the process listens on'),
   })
-  .check(recordOutlivesLog)
+  .check(recordOutlivesLog, shardsInUseExist)
   .check(encryptsCheckpoints, hasNamedKms)
   .refine(({ MILLRACE_RETRY_MIN_DELAY_MS: min, MILLRACE_RETRY_MAX_DELAY_MS: max }) => min <= max, {
     path: ['MILLRACE_RETRY_MAX_DELAY_MS'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseRedisUrl } from './redis-url.ts';
+import { parseRedisUrls } from './redis-urls.ts';
 
 /** Where Redis is. Spread into the schema of every service. */
 export const redisSettings = {
@@ -12,6 +13,24 @@ export const redisSettings = {
     })
     .describe(
       'Redis: redis[s]://[user:pass@]host:port[/db], redis[s]+sentinel://[user:pass@]host:26379,…/master[/db] or redis[s]+cluster://[user:pass@]host:7000,…',
+    ),
+  REDIS_URLS: z
+    .string()
+    .optional()
+    .superRefine((urls, context) => {
+      const parsed = urls === undefined ? null : parseRedisUrls(urls);
+      if (parsed?.ok === false) context.addIssue({ code: 'custom', message: parsed.problem });
+    })
+    .describe(
+      'Several independent deployments of Redis (shards) instead of one: URLs like REDIS_URL, with blanks between them, and "|" before those that were added later. The same in every process; never change their order',
+    ),
+  MILLRACE_SHARDS_IN_USE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'How many of REDIS_URLS, from the first, get new jobs and threads; default: all. While a shard is being added: the number before',
     ),
 };
 

@@ -5,6 +5,7 @@
 -- KEYS[5] limits that were set for tenants: hash of tenant → JSON                                  (same hash tag)
 -- ARGV[1] reference, '' to only ask  ARGV[2] max slots of a tenant by the caller's own setting, 0 for none
 -- ARGV[3] a worker that was not seen for this long is gone (ms)  ARGV[4] tenant
+-- ARGV[5] shards that a number of slots is shared out among
 -- RETURNS {1, max} granted | {0, max} the tenant has `max`; to a caller who only asks {how many are free, max}
 --         max: -1 there is no bound | -2 no policy is set
 local ref, own = ARGV[1], tonumber(ARGV[2])
@@ -12,6 +13,7 @@ local policy = redis.call('GET', KEYS[4])
 local set = cjson.decode(redis.call('HGET', KEYS[5], ARGV[4]) or '{}').activeJobs
 if set == cjson.null then own, policy = 0, 'none' elseif set then own = set end
 local max_slots = own > 0 and own or tonumber(policy)
+if max_slots then max_slots = math.ceil(max_slots / ARGV[5]) end
 if not max_slots and policy == 'share' then
   local time = redis.call('TIME')
   local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[3]

@@ -52,9 +52,18 @@ export class IdempotencyKeys {
     await this.#run('unreserve', [this.keys.idempotency(tenant, digest)], [jobId]);
   }
 
+  /** Whether the lists of a tenant have a job. */
+  async isListed(tenant: string, jobId: string): Promise<boolean> {
+    return (await this.redis.zscore(this.keys.jobsOf(tenant), jobRef(tenant, jobId))) !== null;
+  }
+
   /** Deletes the keys of a tenant whose jobs are not listed any more: when records expire, nobody else knows their keys. Scans all
-   *  of Redis. */
-  async forgetTenant(tenant: string): Promise<void> {
+   *  of Redis.
+   *  @param isListed of a job of the tenant, if the lists of this Redis are not all */
+  async forgetTenant(
+    tenant: string,
+    isListed: (jobId: string) => Promise<boolean> = (jobId) => this.isListed(tenant, jobId),
+  ): Promise<void> {
     const { redis } = this;
     const [beginning = '', end = ''] = this.keys.idempotency(tenant, '\0').split('\0');
     const match = `${beginning.replaceAll(/[*?[\]^\\]/g, '\\$&')}*${end}`;
@@ -63,17 +72,15 @@ export class IdempotencyKeys {
         const digests = (page as string[]).map((name) => name.slice(beginning.length, -end.length));
         // another tenant's name may go on with what follows this one's
         const own = digests.filter((digest) => digest.length === DIGEST_CHARACTERS);
-        await Promise.all(own.map((digest) => this.#forget(tenant, digest)));
+        await Promise.all(own.map((digest) => this.#forget(tenant, digest, isListed)));
       }
     }
   }
 
   /** What stands for a job that is listed was sent after the erasure had seen the list. */
-  async #forget(tenant: string, digest: string): Promise<void> {
+  async #forget(tenant: string, digest: string, isListed: (jobId: string) => Promise<boolean>): Promise<void> {
     const jobId = await this.redis.get(this.keys.idempotency(tenant, digest));
-    if (jobId === null) return;
-    const isListed = await this.redis.zscore(this.keys.jobsOf(tenant), jobRef(tenant, jobId));
-    if (isListed === null) await this.unreserve(tenant, digest, jobId);
+    if (jobId !== null && !(await isListed(jobId))) await this.unreserve(tenant, digest, jobId);
   }
 
   #name(tenant: string, key: string): string {

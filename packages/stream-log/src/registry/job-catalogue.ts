@@ -9,6 +9,8 @@ export interface JobPage {
   readonly places: readonly string[];
   /** where the next page starts; null at the end */
   readonly nextCursor: string | null;
+  /** a shard did not answer: its jobs are left out */
+  readonly isPartial?: boolean;
 }
 
 /** A job and what it has in Redis. */

@@ -33,11 +33,13 @@ export class TenantSlots {
   readonly #unboundedUntil = new Map<string, number>();
 
   /** @param ownMax max slots of one tenant by the setting of this process; null: as the policy says. What an admin has set
-   *    for a tenant comes first */
+   *    for a tenant comes first
+   *  @param shards that such a number is shared out among, each with a count of its own */
   constructor(
     readonly redis: RedisConnection,
     readonly keys: KeySpace,
     readonly ownMax: number | null,
+    readonly shards = 1,
   ) {
     this.#run = scriptsOf(redis);
   }
@@ -128,7 +130,10 @@ export class TenantSlots {
   async #ask(tenant: string, ref: JobRef | ''): Promise<[granted: number, maxSlots: number]> {
     const own = [this.keys.runningJobsOf(tenant), this.keys.parkedJobsOf(tenant)];
     const keys = [...own, this.keys.workers, this.keys.slotPolicy, this.keys.limits];
-    return (await this.#run('pickup', keys, [ref, this.ownMax ?? 0, WORKER_SEEN_MS, tenant])) as [number, number];
+    return (await this.#run('pickup', keys, [ref, this.ownMax ?? 0, WORKER_SEEN_MS, tenant, this.shards])) as [
+      number,
+      number,
+    ];
   }
 
   async #removeLost(nowMs: number): Promise<void> {

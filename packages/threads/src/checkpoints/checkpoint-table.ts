@@ -306,7 +306,7 @@ export class CheckpointTable {
 
   /** Lets a thread that gets a copy of a checkpoint know which jobs have brought its messages.
    *  @param id of the checkpoint */
-  async copyMessageJobs(from: ThreadRef, to: ThreadRef, id: string): Promise<void> {
+  async copyMessageJobs(from: ThreadRef, to: ThreadRef, id: string, target: CheckpointTable = this): Promise<void> {
     const index = this.#options.keys.checkpointIndex(from);
     const high = `(m\0${id}${LAST}`;
     for (let low = '[m\0'; ; ) {
@@ -326,7 +326,7 @@ export class CheckpointTable {
         const jobId = jobs.get(messageId);
         return jobId === undefined ? [] : [checkpointId, messageId, jobId];
       });
-      if (adopted.length > 0) await this.#send('adopt', to, [this.#options.limits.retentionMs, ...adopted]);
+      if (adopted.length > 0) await target.#send('adopt', to, [this.#options.limits.retentionMs, ...adopted]);
       if (members.length < MESSAGES_AT_A_TIME) return;
       low = `(${members.at(-1)}`;
     }

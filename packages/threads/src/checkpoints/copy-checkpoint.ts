@@ -19,6 +19,8 @@ export type CopyContent = (
 
 interface Copying {
   readonly table: CheckpointTable;
+  /** of the shard that has the copy */
+  readonly target: CheckpointTable;
   readonly from: ThreadRef;
   readonly to: ThreadRef;
   /** null: everything is in Redis */
@@ -31,11 +33,11 @@ interface Copying {
  *  @param id default: the head
  *  @returns the id; null: there is no such checkpoint */
 export async function copyCheckpoint(copying: Copying, id?: string): Promise<string | null> {
-  const { table, from, to } = copying;
+  const { table, target, from, to } = copying;
   const root = await table.pin(from, id, COPY_MS);
   if (root === null) return null;
   for (const part of await partsOf(table, from, root)) await copyOne(copying, part);
-  await table.copyMessageJobs(from, to, root);
+  await table.copyMessageJobs(from, to, root, target);
   return (await copyOne(copying, { namespace: '', id: root })) ? root : null;
 }
 
@@ -59,7 +61,7 @@ async function partsOf(
 
 /** @returns false: it is gone
  *  @throws CheckpointLost */
-async function copyOne({ table, from, to, content }: Copying, name: CheckpointName): Promise<boolean> {
+async function copyOne({ table, target, from, to, content }: Copying, name: CheckpointName): Promise<boolean> {
   const chain: ReadCheckpoint[] = [];
   for (let id = name.id ?? null; id !== null; ) {
     const found = await table.read(from, { namespace: name.namespace, id });
@@ -67,17 +69,17 @@ async function copyOne({ table, from, to, content }: Copying, name: CheckpointNa
     chain.unshift(found);
     id = found.needsAncestors ? found.parentId : null;
   }
-  const digest = await table.digestFor(to);
+  const digest = await target.digestFor(to);
   for (const [nth, found] of chain.entries()) {
     const { millrace: _, ...metadata } = JSON.parse(found.metadata);
     const parentId = nth === 0 ? null : found.parentId;
     const bytesElsewhere = await content?.(from, to, { namespace: name.namespace, id: found.outline.id }, parentId);
     const { values, pieces } = digest !== undefined || found.isSealed ? cutAnew(found, digest) : found;
     const copy = { ...found, parentId, values, metadata: JSON.stringify(metadata) };
-    const [missing] = await table.put(to, copy, { pieces, bytesElsewhere }, null);
+    const [missing] = await target.put(to, copy, { pieces, bytesElsewhere }, null);
     if (missing !== undefined) throw new CheckpointLost(name.namespace);
     for (const [task, writes] of byTask(found.writes)) {
-      await table.write(to, { at: { namespace: name.namespace, id: found.outline.id }, taskId: task, writes }, null);
+      await target.write(to, { at: { namespace: name.namespace, id: found.outline.id }, taskId: task, writes }, null);
     }
   }
   return chain.length > 0;

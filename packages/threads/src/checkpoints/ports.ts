@@ -1,5 +1,6 @@
 import type { BaseCheckpointSaver, BaseStore } from '@langchain/langgraph-checkpoint';
 import type { ContentPart, Interrupt, ThreadRef, ToolCall } from '@millrace/contracts';
+import type { RedisConnection } from '@millrace/stream-log';
 
 /** Names the attempt that a thread belongs to, as `Threads.claim` has stored it. */
 export interface AttemptLease {
@@ -94,9 +95,9 @@ export interface Checkpoints {
   /** @returns by id of a message of the state the job that has brought it, where that is known */
   jobsOfMessages(ref: ThreadRef, messageIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Copies a checkpoint, with what belongs to it, to a thread that has none. May be repeated after a failure.
-   *  @param checkpointId default: the head
+   *  @param options checkpointId: default the head; into: those of the shard that has the copy, default these
    *  @returns the head of the copy; null: there is nothing to copy */
-  copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string }): Promise<Head | null>;
+  copy(from: ThreadRef, to: ThreadRef, options?: { checkpointId?: string; into?: Checkpoints }): Promise<Head | null>;
   /** Deletes every checkpoint of a thread. An attempt must not have it any more: one that has might still write. */
   erase(ref: ThreadRef): Promise<void>;
   /** Deletes the long-term memory of a tenant's agents, whose threads must be erased before: they might still write. May be
@@ -111,6 +112,8 @@ export interface StoreUse {
   readonly lease?: AttemptLease;
   /** ends the waiting while Redis is away: its reason is thrown then, and by later writes */
   readonly signal?: AbortSignal;
+  /** a connection to the shard that has the thread of the lease; left out: it is that of the store */
+  readonly claims?: RedisConnection | undefined;
 }
 
 /** What LangGraph needs to keep its state, for the worker. */

@@ -55,8 +55,14 @@ export class RedisCheckpoints implements Checkpoints {
     return this.table.jobsOfMessages(ref, messageIds);
   }
 
-  async copy(from: ThreadRef, to: ThreadRef, options: { checkpointId?: string } = {}): Promise<Head | null> {
-    const id = await copyCheckpoint({ table: this.table, from, to, content: this.copyContent }, options.checkpointId);
+  async copy(
+    from: ThreadRef,
+    to: ThreadRef,
+    { checkpointId, into = this }: { checkpointId?: string; into?: Checkpoints } = {},
+  ): Promise<Head | null> {
+    const { table, copyContent: content } = this;
+    const target = (into as RedisCheckpoints).table;
+    const id = await copyCheckpoint({ table, target, from, to, content }, checkpointId);
     return id === null ? null : { checkpointId: id, origin: null };
   }
 

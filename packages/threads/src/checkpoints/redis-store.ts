@@ -57,6 +57,8 @@ export interface RedisStoreOptions {
   readonly lease?: AttemptLease | undefined;
   /** ends the waiting while Redis is away; afterwards nothing is stored */
   readonly signal?: AbortSignal | undefined;
+  /** a connection to the Redis that has the lease's thread; left out: it is that of the store */
+  readonly claims?: RedisConnection | undefined;
 }
 
 /** LangGraph's long-term memory on plain Redis, one for each tenant: JSON items by namespace and key, which do not expire.
@@ -134,16 +136,17 @@ export class RedisStore extends BaseStore {
 
   /** @returns as the script, but not -2 */
   async #stored(items: readonly (string | Buffer)[]): Promise<number> {
-    const { redis, keys, lease, maxBytes, signal } = this.#options;
+    const { redis, keys, lease, maxBytes, signal, claims } = this.#options;
     signal?.throwIfAborted();
     const claim = claimOf(lease ?? null);
     const [own] = this.#keys;
     const record = lease === undefined ? own : keys.record(lease.ref);
-    if (!redis.isCluster) return this.#sent([...this.#keys, record], [claim, '', maxBytes, ...items]);
+    if (!redis.isCluster && claims === undefined)
+      return this.#sent([...this.#keys, record], [claim, '', maxBytes, ...items]);
     if (claim === '') return this.#sent([...this.#keys, own], ['', '', maxBytes, ...items]);
-    // no script reaches both slots of a cluster: an erasure between two commands ends the epoch
+    // no script reaches both slots of a cluster, or two shards: an erasure between two commands ends the epoch
     const epoch = await this.#epoch();
-    if ((await redis.hget(record, 'claim')) !== claim) {
+    if ((await (claims ?? redis).hget(record, 'claim')) !== claim) {
       // nothing of it may stay with an erased tenant; whoever writes meanwhile begins another
       await redis.del(this.#keys[2]);
       return -1;

@@ -1,7 +1,5 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
 import { type KeySpace, type RedisConnection, type RunScript, scriptsOf } from '@millrace/stream-log';
-import { Inject, Injectable } from '@nestjs/common';
-import { KEYS, REDIS } from '../tokens.ts';
 
 /** Entries that are kept. */
 const MAX_ENTRIES = 500;
@@ -10,13 +8,12 @@ const KEPT_SECONDS = 7 * 24 * 3_600;
 
 /** The latest lines of the audit log of all nodes, kept in Redis so that the console finds them. The log itself is complete;
  *  this is not: what cannot be written is left out. */
-@Injectable()
 export class AuditTrail<Entry extends object> {
   readonly #run: RunScript;
 
   constructor(
-    @Inject(REDIS) private readonly redis: RedisConnection,
-    @Inject(KEYS) private readonly keys: Pick<KeySpace, 'auditTrail' | 'jobsOf'>,
+    private readonly redis: RedisConnection,
+    private readonly keys: Pick<KeySpace, 'auditTrail' | 'jobsOf'>,
   ) {
     this.#run = scriptsOf(redis);
   }

@@ -28,6 +28,8 @@ export interface FoundJobs {
   readonly items: readonly JobSummary[];
   /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
+  /** a shard of Redis does not answer, and its jobs are left out */
+  readonly incomplete?: true;
 }
 
 /** Finds jobs by their id, or the latest ones by what they are. */
@@ -46,6 +48,11 @@ export class FindJobs {
     const scope = listedTenant(caller, tenant);
     if (query.id !== undefined) return { items: await this.#byId(query.id, scope, caller.tenant), nextCursor: null };
     const items: JobSummary[] = [];
+    let isPartial = false;
+    const found = (next: string | null): FoundJobs => ({
+      ...{ items, nextCursor: next === null ? null : writeListCursor(next) },
+      ...(isPartial ? { incomplete: true } : {}),
+    });
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const page = await this.pages.read({
@@ -53,11 +60,12 @@ export class FindJobs {
         ...{ limit: limit - items.length, before: place },
       });
       items.push(...page.jobs.filter((job) => matches(job, query)).map(summaryOf));
-      if (page.next === null) return { items, nextCursor: null };
+      isPartial ||= page.isPartial;
+      if (page.next === null) return found(null);
       place = page.next;
       if (items.length >= limit) break;
     }
-    return { items, nextCursor: place === undefined ? null : writeListCursor(place) };
+    return found(place ?? null);
   }
 
   async #byId(id: string, scope: string | null, asker: string): Promise<JobSummary[]> {

@@ -1,13 +1,16 @@
 import type { Logger } from '@millrace/runtime';
+import type { KeySpace, Shards } from '@millrace/stream-log';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from '../auth/access.guard.ts';
-import { AuditLog } from '../auth/audit-log.ts';
+import { type AuditEntry, AuditLog } from '../auth/audit-log.ts';
 import { AuditTrail } from '../auth/audit-trail.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
+import { joinedTrail } from '../auth/joined-trail.ts';
 import { HealthModule } from '../health/health.module.ts';
 import { type ApiSettings, needsCredentials } from '../settings.ts';
-import { AUTHENTICATOR, LOGGER, REVOCATIONS, SETTINGS } from '../tokens.ts';
+import type { ShardPorts } from '../shards/shard-ports.ts';
+import { AUTHENTICATOR, KEYS, LOGGER, REVOCATIONS, SETTINGS, SHARD_PORTS, SHARDS } from '../tokens.ts';
 import { AuthFailures } from './auth-failures.ts';
 import { ConsoleSessions } from './console-sessions.ts';
 import { AnonymousAuthenticator, CredentialAuthenticator } from './credential-authenticator.ts';
@@ -38,7 +41,8 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
     module: CredentialsModule,
     imports: [HealthModule],
     providers: [
-      ...[AuditTrail, AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens, ConsoleSessions],
+      { provide: AuditTrail, inject: [SHARD_PORTS, SHARDS, KEYS], useFactory: auditTrail },
+      ...[AuditLog, AuthFailures, WrongTries, CredentialDirectory, IssuedKeys, Tokens, ConsoleSessions],
       { provide: ISSUER_KEYS, inject: [SETTINGS, LOGGER], useFactory: issuerKeysOf },
       {
         provide: AUTHENTICATOR,
@@ -59,6 +63,12 @@ export function credentialsModule(authenticator: Authenticator | undefined): Dyn
       ConsoleSessions,
     ],
   };
+}
+
+function auditTrail(parts: readonly ShardPorts[], shards: Shards, keys: KeySpace): AuditTrail<AuditEntry> {
+  const trails = parts.map(({ redis }) => new AuditTrail<AuditEntry>(redis, keys));
+  const [only, ...others] = trails;
+  return only !== undefined && others.length === 0 ? only : joinedTrail(trails, shards);
 }
 
 function issuerKeysOf({ MILLRACE_JWT_JWKS: location }: ApiSettings, logger: Logger): IssuerKeys | null {

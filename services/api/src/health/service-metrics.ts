@@ -1,16 +1,9 @@
 import type { Logger } from '@millrace/runtime';
-import {
-  type KeySpace,
-  loadOf,
-  type ProcessReports,
-  type RedisConnection,
-  StoredBytesCensus,
-  type StoredKinds,
-  type Survey,
-} from '@millrace/stream-log';
+import { loadOf, type ProcessReports, type Shards, type StoredKinds, type Survey } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
-import { KEYS, LOGGER, PROCESS_REPORTS, REDIS } from '../tokens.ts';
+import type { ShardPorts } from '../shards/shard-ports.ts';
+import { LOGGER, PROCESS_REPORTS, SHARD_PORTS, SHARDS } from '../tokens.ts';
 
 /** For how long a survey stands, milliseconds: many scrapers cost no more than one. */
 const FRESH_MS = 1_000;
@@ -50,17 +43,15 @@ export class ServiceMetrics {
     labelNames: ['kind'],
     registers: [this.#registry],
   });
-  readonly #census: StoredBytesCensus;
   #current: Promise<Registry | null> | null = null;
   #kinds: { readonly taken: Promise<StoredKinds>; readonly at: number } | null = null;
 
   constructor(
     @Inject(PROCESS_REPORTS) private readonly reports: ProcessReports,
-    @Inject(REDIS) redis: RedisConnection,
-    @Inject(KEYS) keys: KeySpace,
+    @Inject(SHARD_PORTS) private readonly parts: readonly ShardPorts[],
+    @Inject(SHARDS) private readonly shards: Shards,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.#census = new StoredBytesCensus(redis, keys);
     this.#registry.setDefaultLabels({ service: 'api' });
   }
 
@@ -89,12 +80,18 @@ export class ServiceMetrics {
   #storedKinds(): Promise<StoredKinds> {
     const now = performance.now();
     if (this.#kinds === null || now - this.#kinds.at > FRESH_CENSUS_MS) {
-      this.#kinds = { taken: this.#census.take(), at: now };
+      this.#kinds = { taken: this.#census(), at: now };
       this.#kinds.taken.catch(() => {
         this.#kinds = null;
       });
     }
     return this.#kinds.taken;
+  }
+
+  async #census(): Promise<StoredKinds> {
+    const { results } = await this.shards.gather(this.parts, ({ census }) => census.take());
+    const sum = (kind: keyof StoredKinds) => results.reduce((bytes, kinds) => bytes + kinds[kind], 0);
+    return { jobs: sum('jobs'), threads: sum('threads'), stores: sum('stores') };
   }
 
   #set(survey: Survey): void {

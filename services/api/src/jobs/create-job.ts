@@ -1,11 +1,11 @@
 import { type CreateJobBody, type JobRequest, jobRef } from '@millrace/contracts';
-import { type IdempotencyKeys, isFinished, type Place, type Subscribers } from '@millrace/stream-log';
+import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscribers } from '@millrace/stream-log';
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
 import { OutOfScope } from '../http/problem.ts';
 import { toProblem } from '../http/to-problem.ts';
-import { IDEMPOTENCY_KEYS, SUBSCRIBERS } from '../tokens.ts';
+import { IDEMPOTENCY_KEYS, SHARDS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type AcceptedJob, Intake, type Submission } from './intake.ts';
 import { JobQueue, remainingDelayMs } from './queue/job-queue.ts';
@@ -17,7 +17,7 @@ import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 export interface CreateJobCommand {
   readonly caller: Caller;
   readonly body: CreateJobBody;
-  /** the id of the job, if it is new */
+  /** the id of the job, if it is new; of several shards only one that the client chose */
   readonly jobId: string;
   /** whether the client chose the id; otherwise nobody else can know it */
   readonly isChosen: boolean;
@@ -62,19 +62,20 @@ export class CreateJob {
     @Inject(JobErasure) private readonly erasure: JobErasure,
     @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
     @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
+    @Inject(SHARDS) private readonly shards: Shards,
   ) {}
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
    *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
-    const { caller, body, jobId, isChosen, idempotencyKey, follows } = command;
+    const { caller, body, isChosen, idempotencyKey, follows } = command;
     const { tenant } = caller;
     if (caller.scope !== null && (body.threadId === undefined || !caller.scope.threads.has(body.threadId))) {
       throw new OutOfScope('This token creates jobs in its own threads only: name one of them as "threadId".');
     }
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
-    const acceptedId = heldId ?? jobId;
+    const acceptedId = heldId ?? this.#idOf(command);
     const mayExist = isChosen || heldId !== null;
     const { extras = {}, identity = { ...body, ...extras } } = command;
     const resolve = async () => {
@@ -103,6 +104,11 @@ export class CreateJob {
     }
     // as if this request had come after the one that erased its job
     return this.#create({ ...submission, mayExist: true }, null, command.trace);
+  }
+
+  /** An id of the service's own says in which shard the job is. */
+  #idOf({ jobId, isChosen }: CreateJobCommand): string {
+    return isChosen || this.shards.count === 1 ? jobId : this.shards.newJobId();
   }
 
   async #create(submission: Submission, place: Place | null, trace: CreateJobCommand['trace']): Promise<CreatedJob> {

@@ -1,9 +1,8 @@
 import type { JobRef } from '@millrace/contracts';
 import type { AbandonedJobs } from '@millrace/stream-log';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { ApiSettings } from '../settings.ts';
-import { ABANDONED_JOBS, SETTINGS } from '../tokens.ts';
-import { Cancellation } from './steps/cancellation.ts';
+import type { Cancellation } from './steps/cancellation.ts';
 
 /** The most jobs that one round cancels. */
 const MAX_CANCELS = 100;
@@ -21,7 +20,7 @@ export interface DisconnectLease {
   jobEnded(): void;
 }
 
-const NO_LEASE: DisconnectLease = { readerLost() {}, answered() {}, jobEnded() {} };
+export const NO_LEASE: DisconnectLease = { readerLost() {}, answered() {}, jobEnded() {} };
 
 export interface LeasedJob {
   readonly ref: JobRef;
@@ -46,7 +45,6 @@ interface Readers {
  *
  *  After an outage of Redis all deadlines are overdue although the readers are still connected. A node that saw the outage
  *  cancels nothing until the others have had time to reconnect and renew. */
-@Injectable()
 export class DisconnectLeases implements OnApplicationBootstrap, OnApplicationShutdown {
   /** readers in this process, by job */
   readonly #readers = new Map<JobRef, Readers>();
@@ -61,9 +59,9 @@ export class DisconnectLeases implements OnApplicationBootstrap, OnApplicationSh
   #round: Promise<void> | null = null;
 
   constructor(
-    @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(ABANDONED_JOBS) private readonly abandoned: AbandonedJobs,
-    @Inject(Cancellation) private readonly cancellation: Cancellation,
+    settings: ApiSettings,
+    private readonly abandoned: AbandonedJobs,
+    private readonly cancellation: Cancellation,
   ) {
     this.#graceMs = settings.MILLRACE_DISCONNECT_GRACE_MS;
   }

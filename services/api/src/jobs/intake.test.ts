@@ -6,6 +6,7 @@ import {
   IdempotencyMismatch,
   type JobOpener,
   type JobReader,
+  type Shards,
   type WebhookJobs,
 } from '@millrace/stream-log';
 import type { TenantLimits } from '../quota/tenant-limits.ts';
@@ -67,6 +68,7 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     { limitsOf: () => ({ queuedJobs: 1, storedBytes: 1, tokensPerDay: null }) } as unknown as TenantLimits,
     { note: () => called('note webhook', () => undefined) } as unknown as WebhookJobs,
     reader as unknown as JobFinder,
+    { count: 1 } as Shards,
   );
   return { intake, calls };
 }

@@ -19,13 +19,14 @@ import {
   type JobReader,
   NewJob,
   requireContents,
+  type Shards,
   type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueFull, StorageFull, TokensUsedUp, TooManyJobs, Unavailable } from '../http/problem.ts';
 import { TenantLimits } from '../quota/tenant-limits.ts';
 import type { ApiSettings } from '../settings.ts';
-import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, WEBHOOK_JOBS } from '../tokens.ts';
+import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, SHARDS, WEBHOOK_JOBS } from '../tokens.ts';
 import { JobFinder } from './job-finder.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
@@ -97,6 +98,7 @@ export class Intake {
     @Inject(TenantLimits) private readonly limits: TenantLimits,
     @Inject(WEBHOOK_JOBS) private readonly webhookJobs: WebhookJobs,
     @Inject(JobFinder) private readonly finder: JobFinder,
+    @Inject(SHARDS) private readonly shards: Shards,
   ) {}
 
   /** @throws QueueFull, TooManyJobs, StorageFull
@@ -172,10 +174,10 @@ export class Intake {
     const admission = this.fairQueue.admit(
       { ref, keptBytes, requestBytes, threadId, metered: { ...job.request, reservedTokens } },
       {
-        maxQueued: this.settings.MILLRACE_MAX_QUEUED_JOBS,
-        maxOpenPerTenant,
-        maxStoredBytesPerTenant,
-        maxTokensPerDay: tokensPerDay,
+        maxQueued: this.#ofShard(this.settings.MILLRACE_MAX_QUEUED_JOBS),
+        maxOpenPerTenant: this.#ofShard(maxOpenPerTenant),
+        maxStoredBytesPerTenant: this.#ofShard(maxStoredBytesPerTenant),
+        maxTokensPerDay: tokensPerDay === null ? null : this.#ofShard(tokensPerDay),
       },
     );
     // side by side, so that the confirmation costs no time
@@ -195,6 +197,11 @@ export class Intake {
         if (!mayExist) await this.fairQueue.dropAdmission(job.ref, job.request.threadId);
         throw readiness.reason;
     }
+  }
+
+  /** Limits are shared out: each shard counts for itself. */
+  #ofShard(limit: number): number {
+    return Math.ceil(limit / this.shards.count);
   }
 
   /** @returns the id that the key stands for */

@@ -21,6 +21,8 @@ export interface JobOutlines {
   readonly jobs: readonly JobOutline[];
   /** where the next page starts; null at the end */
   readonly next: string | null;
+  /** a shard did not answer: its jobs are left out */
+  readonly isPartial: boolean;
 }
 
 /** A job, and its place in the order of the lists, µs. */
@@ -44,6 +46,7 @@ export class JobPages {
   async read(query: JobPageQuery): Promise<JobOutlines> {
     const { tenant, threadId, status, limit, before } = query;
     const listed = await this.catalogue.list({ tenant, threadId, limit, cursor: before });
+    const { isPartial = false } = listed;
     const outlines = await this.reader.outlines(listed.refs);
     const here = outlines.flatMap((job, nth): PlacedJob[] =>
       job === null ? [] : [{ job, place: Number(listed.places[nth]) }],
@@ -52,7 +55,7 @@ export class JobPages {
     // a job whose record is gone has just left, and the lists are about to follow
     const hasLeft = here.length < listed.refs.length;
     if (this.archived === null || !(hasLeft || (await this.#reachesArchive(listed.nextCursor)))) {
-      return { jobs: ofStatus.map(({ job }) => job), next: listed.nextCursor };
+      return { jobs: ofStatus.map(({ job }) => job), next: listed.nextCursor, isPartial };
     }
     const archive = await this.archived.list({ tenant, threadId, status, before, limit }, query.asker);
     const known = new Set(here.map(({ job }) => job.ref));
@@ -63,7 +66,7 @@ export class JobPages {
         return job === null ? [] : [{ job, place: Number(arrival) }];
       }),
     );
-    return merged([...ofStatus, ...archived.flat()], limit, [listed.nextCursor, archive.next]);
+    return { ...merged([...ofStatus, ...archived.flat()], limit, [listed.nextCursor, archive.next]), isPartial };
   }
 
   async #reachesArchive(end: string | null): Promise<boolean> {
@@ -72,7 +75,11 @@ export class JobPages {
 }
 
 /** @param stops the places at which the sources have stopped; null: one has nothing more. Beyond the first of them, not all is known */
-function merged(jobs: readonly PlacedJob[], limit: number, stops: readonly (string | null)[]): JobOutlines {
+function merged(
+  jobs: readonly PlacedJob[],
+  limit: number,
+  stops: readonly (string | null)[],
+): Omit<JobOutlines, 'isPartial'> {
   const places = stops.filter((stop) => stop !== null).map(Number);
   const stop = Math.max(0, ...places);
   const known = jobs.filter(({ place }) => place >= stop).sort((one, other) => other.place - one.place);

@@ -22,6 +22,8 @@ export interface JobList {
   readonly items: readonly JobView[];
   /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
+  /** a shard of Redis does not answer, and its jobs are left out */
+  readonly incomplete?: true;
 }
 
 /** Lists the caller's jobs, newest first; for an admin all jobs, or one tenant's. @see PROTOCOL.md §5 */
@@ -35,6 +37,11 @@ export class ListJobs {
     // threads belong to tenants, so an admin who names one without its tenant means an own one
     const scope = listedTenant(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
     const items: JobView[] = [];
+    let isPartial = false;
+    const list = (next: string | null): JobList => ({
+      ...{ items, nextCursor: next === null ? null : writeListCursor(next) },
+      ...(isPartial ? { incomplete: true } : {}),
+    });
     let place = cursor === undefined ? undefined : readListCursor(cursor);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const page = await this.pages.read({
@@ -42,10 +49,12 @@ export class ListJobs {
         ...{ limit: limit - items.length, before: place },
       });
       items.push(...page.jobs.map(viewOf));
-      if (page.next === null) return { items, nextCursor: null };
+      isPartial ||= page.isPartial;
+      if (page.next === null) return list(null);
       place = page.next;
-      if (items.length === limit) break;
+      // a page is longer where a cursor could not divide it
+      if (items.length >= limit) break;
     }
-    return { items, nextCursor: place === undefined ? null : writeListCursor(place) };
+    return list(place ?? null);
   }
 }

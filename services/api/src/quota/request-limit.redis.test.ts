@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger, loadSettings } from '@millrace/runtime';
-import { KeySpace, LimitDirectory } from '@millrace/stream-log';
+import { KeySpace, LimitDirectory, Shards } from '@millrace/stream-log';
 import { newKeyPrefix, startRedisCluster, type TestRedisCluster } from '@millrace/testing';
 import { Cluster } from 'ioredis';
 import { Metrics } from '../health/metrics.ts';
 import { apiSettingsSchema } from '../settings.ts';
+import type { ShardPorts } from '../shards/shard-ports.ts';
 import { RequestLimit } from './request-limit.ts';
 import { StoredBytesShare } from './stored-bytes-share.ts';
 import { TenantLimits } from './tenant-limits.ts';
@@ -29,7 +30,8 @@ function twoLimits(): [RequestLimit, RequestLimit] {
   });
   const keys = new KeySpace(prefix);
   const ofNode = () => {
-    const share = new StoredBytesShare(settings, redis);
+    const shards = new Shards({ connections: [redis], keys, generations: [1] });
+    const share = new StoredBytesShare(settings, [{ redis } as ShardPorts], shards);
     const limits = new TenantLimits(settings, new LimitDirectory(redis, keys), share);
     return new RequestLimit(limits, redis, keys, new Metrics(), createLogger({ service: 'api', level: 'silent' }));
   };

@@ -1,7 +1,8 @@
-import type { RedisConnection } from '@millrace/stream-log';
+import type { Shards } from '@millrace/stream-log';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type ApiSettings, needsCredentials } from '../settings.ts';
-import { REDIS, SETTINGS } from '../tokens.ts';
+import type { ShardPorts } from '../shards/shard-ports.ts';
+import { SETTINGS, SHARD_PORTS, SHARDS } from '../tokens.ts';
 
 /** How often to read the memory limit of Redis, milliseconds. It can change at run time. */
 const REFRESH_MS = 30_000;
@@ -26,7 +27,8 @@ export class StoredBytesShare implements OnApplicationBootstrap, OnApplicationSh
 
   constructor(
     @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(REDIS) private readonly redis: RedisConnection,
+    @Inject(SHARD_PORTS) private readonly parts: readonly ShardPorts[],
+    @Inject(SHARDS) private readonly shards: Shards,
   ) {
     const { MILLRACE_MAX_STORED_BYTES_PER_TENANT: max, MILLRACE_AUTH: kinds = [], MILLRACE_API_KEYS: keys } = settings;
     const hasTenants = needsCredentials(settings);
@@ -61,11 +63,18 @@ export class StoredBytesShare implements OnApplicationBootstrap, OnApplicationSh
     }
   }
 
-  /** @returns bytes; 0: no limit */
+  /** @returns of all shards, if those that do not answer are like the others, bytes; 0: no limit */
   async #maxMemory(): Promise<number> {
-    const nodes = 'nodes' in this.redis ? this.redis.nodes('master') : [this.redis];
-    const infos = await Promise.all(nodes.map((node) => node.info('memory')));
-    const bytes = infos.map((info) => Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0));
-    return bytes.includes(0) ? 0 : bytes.reduce((sum, each) => sum + each, 0);
+    const { results } = await this.shards.gather(this.parts, (part) => maxMemoryOf(part));
+    const sum = results.reduce((all, each) => all + each, 0);
+    return results.includes(0) ? 0 : (sum * this.shards.count) / results.length;
   }
+}
+
+/** @returns bytes; 0: no limit */
+async function maxMemoryOf({ redis }: ShardPorts): Promise<number> {
+  const nodes = 'nodes' in redis ? redis.nodes('master') : [redis];
+  const infos = await Promise.all(nodes.map((node) => node.info('memory')));
+  const bytes = infos.map((info) => Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0));
+  return bytes.includes(0) ? 0 : bytes.reduce((sum, each) => sum + each, 0);
 }

@@ -27,9 +27,10 @@ export class HealthController {
 
   @Get('readyz')
   async readyz(@Res() reply: FastifyReply): Promise<void> {
-    const obstacles = await this.readiness.obstacles();
+    const { obstacles, lostShards } = await this.readiness.report();
     const ready = obstacles.length === 0;
-    void reply.code(ready ? 200 : 503).send(ready ? { status: 'ready' } : { status: 'unready', obstacles });
+    const lost = ready && lostShards.length > 0 ? { lostShards } : {};
+    void reply.code(ready ? 200 : 503).send(ready ? { status: 'ready', ...lost } : { status: 'unready', obstacles });
   }
 
   @Get('metrics')

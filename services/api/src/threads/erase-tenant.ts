@@ -27,7 +27,7 @@ export class EraseTenant {
 
   /** May be repeated. A tenant that nobody knows has nothing.
    *  @throws ArchiveUnavailable the archive is away: what it has is erased when it is back, and nobody reads it meanwhile
-   *  @throws Unavailable new jobs came all the time: withdraw the tenant's keys first */
+   *  @throws Unavailable new jobs came all the time: withdraw the tenant's keys first; or a shard of Redis does not answer */
   async run(tenant: string, caller: Caller): Promise<void> {
     const by = tenant === caller.tenant ? 'owner' : 'admin';
     // before anything is lost: what follows may fail half-way
@@ -54,6 +54,7 @@ export class EraseTenant {
     let cursor: string | undefined;
     do {
       const page: ThreadPage = await this.catalogue.list(tenant, { limit: BATCH, cursor });
+      if (page.isPartial) throw new Unavailable();
       for (const thread of page.threads) await this.erasure.thread(thread, by);
       erased += page.threads.length;
       cursor = page.nextCursor ?? undefined;

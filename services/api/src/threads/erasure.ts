@@ -82,7 +82,8 @@ export class Erasure {
 
   /** Erases the jobs that are listed now, a slice at a time: others use the connection, too. Those that wait go first: none of them
    *  may get the turn that a running one gives up.
-   *  @returns how many there were */
+   *  @returns how many there were
+   *  @throws Unavailable a shard of Redis does not answer */
   async jobs(selection: JobSelection, by: 'owner' | 'admin'): Promise<number> {
     const refs = await this.#listed(selection);
     const active: JobRef[] = [];
@@ -118,6 +119,8 @@ export class Erasure {
     let cursor: string | undefined;
     do {
       const page: JobPage = await this.catalogue.list({ ...selection, limit: BATCH, cursor });
+      // nothing may stay in a shard that does not answer
+      if (page.isPartial) throw new Unavailable();
       refs.push(...page.refs);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);

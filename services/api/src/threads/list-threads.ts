@@ -24,7 +24,11 @@ export interface ThreadList {
   readonly items: readonly ThreadView[];
   /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
+  /** a shard of Redis does not answer, and its threads are left out */
+  readonly incomplete?: true;
 }
+
+type Searched = Omit<ThreadPage, 'places'>;
 
 /** Lists the caller's threads, newest first; for an admin all threads, or one tenant's. @see PROTOCOL.md §10 */
 @Injectable()
@@ -40,7 +44,7 @@ export class ListThreads {
   async run({ caller, limit, cursor, tenant, search }: ListThreadsQuery): Promise<ThreadList> {
     const scope = listedTenant(caller, tenant);
     const place = cursor === undefined ? undefined : readListCursor(cursor);
-    const page = await (search === undefined
+    const page: Searched = await (search === undefined
       ? this.catalogue.list(scope, { limit, cursor: place })
       : this.#search(scope, search.toLowerCase(), { limit, cursor: place }));
     const threads = await this.access.settledPage(page.threads);
@@ -49,6 +53,7 @@ export class ListThreads {
     return {
       items: threads.map(listedView),
       nextCursor: page.nextCursor === null ? null : writeListCursor(page.nextCursor),
+      ...(page.isPartial ? { incomplete: true } : {}),
     };
   }
 
@@ -56,19 +61,21 @@ export class ListThreads {
     scope: string | null,
     title: string,
     { limit, cursor }: { limit: number; cursor: string | undefined },
-  ): Promise<ThreadPage> {
+  ): Promise<Searched> {
     const found: ThreadRecord[] = [];
+    let isPartial = false;
     let next = cursor ?? null;
     for (let searched = 0; searched < MAX_SEARCHED && found.length < limit; ) {
       // no more than may be found: the cursor is where the last page ended
       const pageSize = limit - found.length;
       const page = await this.catalogue.list(scope, { limit: pageSize, cursor: next ?? undefined });
       found.push(...page.threads.filter((thread) => mayHaveTitle(thread, title)));
+      isPartial ||= page.isPartial === true;
       next = page.nextCursor;
       if (next === null) break;
       searched += pageSize;
     }
-    return { threads: found, nextCursor: next };
+    return { threads: found, nextCursor: next, isPartial };
   }
 }
 

@@ -1,12 +1,8 @@
 import { BUILT_IN_PIPELINE } from '@millrace/contracts';
-import {
-  type AnnouncedPipeline,
-  type KeySpace,
-  PipelineAnnouncements,
-  type RedisConnection,
-} from '@millrace/stream-log';
+import type { AnnouncedPipeline, Shards } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
-import { KEYS, REDIS } from '../../tokens.ts';
+import type { ShardPorts } from '../../shards/shard-ports.ts';
+import { SHARD_PORTS, SHARDS } from '../../tokens.ts';
 
 /** How long this node caches the pipelines, milliseconds. */
 const CACHE_MS = 5_000;
@@ -21,14 +17,14 @@ export interface PipelineList {
 /** Knows the pipelines, which the workers announce in Redis. The API never loads them. */
 @Injectable()
 export class Pipelines {
-  readonly #announcements: PipelineAnnouncements;
   #known: ReadonlyMap<string, AnnouncedPipeline> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
 
-  constructor(@Inject(REDIS) redis: RedisConnection, @Inject(KEYS) keys: KeySpace) {
-    this.#announcements = new PipelineAnnouncements(redis, keys);
-  }
+  constructor(
+    @Inject(SHARD_PORTS) private readonly parts: readonly ShardPorts[],
+    @Inject(SHARDS) private readonly shards: Shards,
+  ) {}
 
   /** @returns what the workers have announced, by name, and the built-in pipeline in any case */
   async known(): Promise<ReadonlyMap<string, AnnouncedPipeline>> {
@@ -55,7 +51,9 @@ export class Pipelines {
   async #read(): Promise<void> {
     // what is announced while Redis answers must not count as read
     const readAt = performance.now();
-    const announced = (await this.#announcements.list()).map((pipeline) => [pipeline.name, pipeline] as const);
+    // a worker announces its pipelines in every shard
+    const { results } = await this.shards.gather(this.parts, ({ announcements }) => announcements.list());
+    const announced = results.flat().map((pipeline) => [pipeline.name, pipeline] as const);
     const builtIn: AnnouncedPipeline = { name: BUILT_IN_PIPELINE, kind: 'pipeline', workers: [] };
     this.#known = new Map([[BUILT_IN_PIPELINE, builtIn], ...announced]);
     this.#readAt = readAt;

@@ -1,11 +1,9 @@
-import { ENTRY_OPTIONS, idOf, type JobRef, QUEUE_ENTRY_NAME, QUEUE_NAME, tenantOf } from '@millrace/contracts';
+import { ENTRY_OPTIONS, idOf, type JobRef, QUEUE_ENTRY_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { FairQueue, RedisConnection } from '@millrace/stream-log';
-import { getQueueToken } from '@nestjs/bullmq';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { Metrics } from '../../health/metrics.ts';
-import { FAIR_QUEUE, LOGGER, REDIS } from '../../tokens.ts';
+import type { Metrics } from '../../health/metrics.ts';
 
 /** The most erased jobs that are remembered until their workers have let go. */
 const MAX_HELD = 10_000;
@@ -21,31 +19,38 @@ interface QueuedJob {
   readonly delayMs?: number;
 }
 
+export interface JobQueuePorts {
+  readonly queue: Queue;
+  readonly redis: RedisConnection;
+  readonly fairQueue: FairQueue;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
 /** The queue that the workers consume. An entry carries the reference only; the request is in the record. */
-@Injectable()
 export class JobQueue implements OnApplicationShutdown {
   #forgetting: NodeJS.Timeout | null = null;
   /** erased jobs that a worker has, or had when it died */
   readonly #held = new Set<JobRef>();
 
-  constructor(
-    @Inject(getQueueToken(QUEUE_NAME)) private readonly queue: Queue,
-    @Inject(REDIS) private readonly redis: RedisConnection,
-    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
-    @Inject(Metrics) private readonly metrics: Metrics,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {
-    this.queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
-    this.fairQueue.onUnparked = (refs) => {
+  constructor(private readonly ports: JobQueuePorts) {
+    const { fairQueue } = ports;
+    this.queue.on('error', (error) => this.ports.logger.debug({ err: error }, 'queue connection'));
+    fairQueue.onUnparked = (refs) => {
       // the sweep finds a job that is lost here, because it is neither parked nor queued
-      this.enqueueAll(refs).catch((error: unknown) => this.logger.debug({ err: error }, 'not queued again'));
+      this.enqueueAll(refs).catch((error: unknown) => this.ports.logger.debug({ err: error }, 'not queued again'));
     };
+  }
+
+  /** As BullMQ knows it. */
+  get queue(): Queue {
+    return this.ports.queue;
   }
 
   /** Counts and logs a job that was just recorded. */
   accepted({ ref, pipeline }: { readonly ref: JobRef; readonly pipeline: string }): void {
-    this.metrics.jobCreated(pipeline);
-    this.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'accepted');
+    this.ports.metrics.jobCreated(pipeline);
+    this.ports.logger.info({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'accepted');
   }
 
   /** Queues a job. A job that is queued or running stays as it is. */
@@ -56,7 +61,9 @@ export class JobQueue implements OnApplicationShutdown {
   /** Queues jobs that no worker has started, each with its priority. */
   async enqueueAll(refs: readonly JobRef[]): Promise<void> {
     await Promise.all(
-      refs.map(async (ref) => this.enqueue({ ref, priority: await this.fairQueue.priorityOf({ ref, attempt: 0 }) })),
+      refs.map(async (ref) =>
+        this.enqueue({ ref, priority: await this.ports.fairQueue.priorityOf({ ref, attempt: 0 }) }),
+      ),
     );
   }
 
@@ -88,7 +95,7 @@ export class JobQueue implements OnApplicationShutdown {
   async forgetErased(): Promise<void> {
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = null;
-      this.#removeHeld().catch((error: unknown) => this.logger.debug({ err: error }, 'queue not cleaned'));
+      this.#removeHeld().catch((error: unknown) => this.ports.logger.debug({ err: error }, 'queue not cleaned'));
     }, LET_GO_MS);
     await this.#trimEvents();
   }
@@ -103,16 +110,16 @@ export class JobQueue implements OnApplicationShutdown {
     this.#held.clear();
     const stalled = this.queue.toKey('stalled');
     for (const ref of await this.#present(refs)) {
-      await this.redis.del(`${this.queue.toKey(ref)}:lock`);
+      await this.ports.redis.del(`${this.queue.toKey(ref)}:lock`);
       await this.queue.remove(ref);
-      await this.redis.srem(stalled, ref);
+      await this.ports.redis.srem(stalled, ref);
     }
     await this.#trimEvents();
   }
 
   async #trimEvents(): Promise<void> {
     // BullMQ itself trims about, not exactly
-    await this.redis.xtrim(this.queue.toKey('events'), 'MAXLEN', 0);
+    await this.ports.redis.xtrim(this.queue.toKey('events'), 'MAXLEN', 0);
   }
 
   /** @returns the jobs that have no entry in any state. An entry is removed when it ends */
@@ -122,7 +129,7 @@ export class JobQueue implements OnApplicationShutdown {
   }
 
   async #present(refs: readonly JobRef[]): Promise<JobRef[]> {
-    const found = await Promise.all(refs.map((ref) => this.redis.exists(this.queue.toKey(ref))));
+    const found = await Promise.all(refs.map((ref) => this.ports.redis.exists(this.queue.toKey(ref))));
     return refs.filter((_, place) => found[place] === 1);
   }
 }

@@ -1,19 +1,18 @@
-import { QUEUE_NAME } from '@millrace/contracts';
-import { getQueueToken } from '@nestjs/bullmq';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { WebhookQueue } from './webhook-queue.ts';
+import { JobQueues } from './job-queues.ts';
+import { WebhookQueues } from './webhook-queues.ts';
 
 /** The queues as BullMQ knows them, for operators to look at. */
 @Injectable()
 export class ShownQueues {
   constructor(
-    @Inject(getQueueToken(QUEUE_NAME)) private readonly jobs: Queue,
-    @Inject(WebhookQueue) private readonly webhooks: WebhookQueue,
+    @Inject(JobQueues) private readonly jobs: JobQueues,
+    @Inject(WebhookQueues) private readonly webhooks: WebhookQueues,
   ) {}
 
-  /** @returns that of webhooks only where they are sent */
+  /** @returns those of each shard; of webhooks only where they are sent */
   all(): Queue[] {
-    return [this.jobs, this.webhooks.queue ?? []].flat();
+    return [...this.jobs.parts.map(({ queue }) => queue), ...this.webhooks.queues];
   }
 }

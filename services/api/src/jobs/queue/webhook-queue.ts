@@ -1,10 +1,8 @@
 import { type JobRef, PRODUCER_OPTIONS, QUEUE_ENTRY_NAME, WEBHOOK_QUEUE_NAME } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 import { isFinished, type JobReader, type KeySpace, type WebhookJobs } from '@millrace/stream-log';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import type { ApiSettings } from '../../settings.ts';
-import { JOB_READER, KEYS, LOGGER, REDIS_FACTORY, SETTINGS, WEBHOOK_JOBS } from '../../tokens.ts';
 
 /** How often a node looks for jobs that have ended, milliseconds. */
 const LOOK_MS = 1_000;
@@ -13,31 +11,32 @@ const KEPT_SECONDS = 60;
 /** Tries of one webhook, within a day. @see the worker's back-off */
 const TRIES = 12;
 
+export interface WebhookQueuePorts {
+  readonly redis: RedisFactory;
+  readonly keys: KeySpace;
+  readonly jobs: WebhookJobs;
+  readonly reader: JobReader;
+  readonly settings: ApiSettings;
+  readonly logger: Logger;
+}
+
 /** Puts ends of jobs into the queue of webhooks. A job leaves the list of those that wait once its entry is stored, so that a
  *  webhook is sent at least once. Every node looks: whoever ends a job, worker, API or sweep, needs to know nothing of it. */
-@Injectable()
-export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdown {
+export class WebhookQueue {
   /** null: this deployment sends no webhooks */
   readonly queue: Queue | null;
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(
-    @Inject(REDIS_FACTORY) private readonly redis: RedisFactory,
-    @Inject(KEYS) private readonly keys: KeySpace,
-    @Inject(WEBHOOK_JOBS) private readonly jobs: WebhookJobs,
-    @Inject(JOB_READER) private readonly reader: JobReader,
-    @Inject(SETTINGS) private readonly settings: ApiSettings,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {
-    this.queue = settings.MILLRACE_WEBHOOK_SECRET === undefined ? null : this.#open();
+  constructor(private readonly ports: WebhookQueuePorts) {
+    this.queue = ports.settings.MILLRACE_WEBHOOK_SECRET === undefined ? null : this.#open();
   }
 
-  onApplicationBootstrap(): void {
+  start(): void {
     if (this.queue !== null) this.#schedule(this.queue);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#looking;
     await this.queue?.close();
@@ -45,11 +44,11 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
 
   #open(): Queue {
     const queue = new Queue(WEBHOOK_QUEUE_NAME, {
-      connection: this.redis.connect('queue'),
-      prefix: this.keys.queuePrefix,
+      connection: this.ports.redis.connect('queue'),
+      prefix: this.ports.keys.queuePrefix,
       ...PRODUCER_OPTIONS,
     });
-    queue.on('error', (error) => this.logger.debug({ err: error }, 'queue connection'));
+    queue.on('error', (error) => this.ports.logger.debug({ err: error }, 'queue connection'));
     return queue;
   }
 
@@ -59,7 +58,7 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
       if (isLooking) return;
       isLooking = true;
       this.#looking = this.#look(queue)
-        .catch((error: unknown) => this.logger.debug({ err: error }, 'webhooks not queued'))
+        .catch((error: unknown) => this.ports.logger.debug({ err: error }, 'webhooks not queued'))
         .finally(() => {
           isLooking = false;
         });
@@ -67,18 +66,18 @@ export class WebhookQueue implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   async #look(queue: Queue): Promise<void> {
-    const refs = await this.jobs.ended();
+    const refs = await this.ports.jobs.ended();
     if (refs.length === 0) return;
-    const records = await this.reader.outlines(refs);
+    const records = await this.ports.reader.outlines(refs);
     await Promise.all(
       refs.map(async (ref, place) => {
         const record = records[place];
         if (record && !isFinished(record.status)) return; // Redis has lost the list of open jobs
         // its worker reads where to: an entry for a job without one does nothing
-        const mayBeArchived = record === null && this.settings.MILLRACE_ARCHIVE !== undefined;
+        const mayBeArchived = record === null && this.ports.settings.MILLRACE_ARCHIVE !== undefined;
         const mayHaveOne = mayBeArchived || record?.unreadable?.reason === 'unavailable';
         if (record?.webhook || mayHaveOne) await addTo(queue, ref);
-        await this.jobs.forget(ref);
+        await this.ports.jobs.forget(ref);
       }),
     );
   }

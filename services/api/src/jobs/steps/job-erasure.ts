@@ -47,7 +47,7 @@ export class JobErasure {
     @Inject(JOB_ERASER) private readonly eraser: JobEraser,
     @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
-    @Inject(ABANDONED_JOBS) private readonly abandoned: AbandonedJobs,
+    @Inject(ABANDONED_JOBS) private readonly abandoned: Pick<AbandonedJobs, 'remove'>,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(JobQueue) private readonly queue: JobQueue,

@@ -81,8 +81,16 @@ export class ThreadExit {
    *  @returns the threads as they are then; null: gone */
   async settleAll(threads: readonly ThreadRecord[]): Promise<(ThreadRecord | null)[]> {
     const busy = threads.filter(({ activeJob }) => activeJob !== null);
-    const jobs = await this.reader.outlines(busy.map(({ tenant, activeJob }) => jobRef(tenant, activeJob ?? '')));
-    const open = new Set(busy.filter((_, place) => jobs[place] && !isFinished(jobs[place].status)));
+    const jobs = await Promise.allSettled(
+      busy.map(({ tenant, activeJob }) => this.reader.outline(jobRef(tenant, activeJob ?? ''))),
+    );
+    const open = new Set(
+      busy.filter((_, place) => {
+        const job = jobs[place];
+        // one that cannot be asked for now, in a shard that is lost, is shown as it was
+        return job?.status !== 'fulfilled' || (job.value !== null && !isFinished(job.value.status));
+      }),
+    );
     return Promise.all(
       threads.map(async (thread) => {
         if (thread.activeJob === null || open.has(thread)) return thread;

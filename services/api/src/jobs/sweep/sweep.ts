@@ -11,29 +11,38 @@ import {
   type TenantSlots,
   type UsageSettlement,
 } from '@millrace/stream-log';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { AuditEntry } from '../../auth/audit-log.ts';
-import { AuditTrail } from '../../auth/audit-trail.ts';
+import type { AuditTrail } from '../../auth/audit-trail.ts';
 import type { ApiSettings } from '../../settings.ts';
-import {
-  FAIR_QUEUE,
-  JOB_CATALOGUE,
-  JOB_READER,
-  LOGGER,
-  SETTINGS,
-  SUBSCRIBERS,
-  TENANT_SLOTS,
-  USAGE_SETTLEMENT,
-} from '../../tokens.ts';
-import { JobQueue, remainingDelayMs } from '../queue/job-queue.ts';
-import { MasterKeyRotation } from './master-key-rotation.ts';
-import { ThreadSweep } from './thread-sweep.ts';
-import { UnlistedJobs } from './unlisted-jobs.ts';
+import { type JobQueue, remainingDelayMs } from '../queue/job-queue.ts';
+import type { MasterKeyRotation } from './master-key-rotation.ts';
+import type { ThreadSweep } from './thread-sweep.ts';
+import type { UnlistedJobs } from './unlisted-jobs.ts';
 
 /** A younger job may still be on its way to the queue, milliseconds. */
 const MIN_AGE_MS = 5_000;
 const BATCH = 200;
 const PURGE_BATCH = 1_000;
+
+/** Of one shard, but for what has a docstring. */
+export interface SweepPorts {
+  readonly fairQueue: FairQueue;
+  readonly catalogue: JobCatalogue;
+  readonly slots: TenantSlots;
+  readonly reader: JobReader;
+  readonly queue: JobQueue;
+  readonly threads: ThreadSweep;
+  readonly subscribers: Subscribers;
+  readonly unlistedJobs: UnlistedJobs;
+  readonly settlement: UsageSettlement;
+  /** of the whole deployment; null: it is left to the sweep of another shard */
+  readonly rotation: MasterKeyRotation | null;
+  readonly trail: AuditTrail<AuditEntry>;
+  readonly logger: Logger;
+  /** Whether the shard has a job, whose thread it has. If not, it is noted where it is. */
+  readonly isHere: (ref: JobRef) => Promise<boolean>;
+}
 
 /** Queues recorded jobs that have no queue entry (law 15), because a node died after it recorded the job, or because the
  *  entry was lost. Every node sweeps. Two may do so at once: an id is queued at most once, and the entry of an ended job
@@ -43,7 +52,6 @@ const PURGE_BATCH = 1_000;
  *  job if its callers follow it or ask for it: it also checks the jobs of its callers that the registry does not list.
  *
  *  It finds jobs and tenants in Redis only: a tenant may have left the settings. */
-@Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
   /** running jobs that the last sweep found without an entry, and their last event then */
@@ -55,19 +63,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #stop = new AbortController();
 
   constructor(
-    @Inject(SETTINGS) settings: ApiSettings,
-    @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
-    @Inject(JOB_CATALOGUE) private readonly catalogue: JobCatalogue,
-    @Inject(TENANT_SLOTS) private readonly slots: TenantSlots,
-    @Inject(JOB_READER) private readonly reader: JobReader,
-    @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(ThreadSweep) private readonly threads: ThreadSweep,
-    @Inject(SUBSCRIBERS) private readonly subscribers: Subscribers,
-    @Inject(UnlistedJobs) private readonly unlistedJobs: UnlistedJobs,
-    @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
-    @Inject(MasterKeyRotation) private readonly rotation: MasterKeyRotation,
-    @Inject(AuditTrail) private readonly trail: AuditTrail<AuditEntry>,
-    @Inject(LOGGER) private readonly logger: Logger,
+    settings: ApiSettings,
+    private readonly ports: SweepPorts,
   ) {
     this.#everyMs = settings.MILLRACE_SWEEP_MS;
   }
@@ -93,14 +90,14 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   async sweep(): Promise<number> {
     const waitedFor = new Set([
       ...(await this.#busyThreads()),
-      ...this.subscribers.followedFor(MIN_AGE_MS),
-      ...this.unlistedJobs.removeOlderThan(MIN_AGE_MS),
+      ...this.ports.subscribers.followedFor(MIN_AGE_MS),
+      ...this.ports.unlistedJobs.removeOlderThan(MIN_AGE_MS),
     ]);
     const adrift = new Map<JobRef, EventId>();
     let requeued = 0;
     let cursor: string | null = null;
     do {
-      const page: JobPage = await this.catalogue.open({
+      const page: JobPage = await this.ports.catalogue.open({
         olderThanMs: MIN_AGE_MS,
         limit: BATCH,
         cursor: cursor ?? undefined,
@@ -111,32 +108,32 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     } while (cursor !== null && !this.#stopped);
     requeued += await this.#orZero(this.#sweepUnlisted([...waitedFor], adrift));
     this.#adrift = adrift;
-    await this.fairQueue.pruneStale();
+    await this.ports.fairQueue.pruneStale();
     this.#runBeside(this.#settleUsage);
     this.#runBeside(this.#rotate);
     this.#runBeside(this.#purgeThreads);
-    await this.#purgeExpired(this.catalogue);
-    await this.trail.trim();
+    await this.#purgeExpired(this.ports.catalogue);
+    await this.ports.trail.trim();
     return requeued;
   }
 
   /** Counts what nobody has reported of ended jobs, before their records expire. */
-  readonly #settleUsage = () => this.settlement.sweep(BATCH, { signal: this.#stop.signal });
+  readonly #settleUsage = () => this.ports.settlement.sweep(BATCH, { signal: this.#stop.signal });
 
-  readonly #rotate = () => this.rotation.run(this.#stop.signal);
+  readonly #rotate = async () => this.ports.rotation?.run(this.#stop.signal);
 
   #runBeside(task: () => Promise<unknown>): void {
     if (this.#beside.has(task) || this.#stopped) return;
     const run = task()
       .then(
         () => undefined,
-        (error: unknown) => this.logger.debug({ err: error }, 'sweep failed'),
+        (error: unknown) => this.ports.logger.debug({ err: error }, 'sweep failed'),
       )
       .finally(() => this.#beside.delete(task));
     this.#beside.set(task, run);
   }
 
-  readonly #purgeThreads = () => this.#purgeExpired(this.threads);
+  readonly #purgeThreads = () => this.#purgeExpired(this.ports.threads);
 
   /** Removes from the lists what has expired. */
   async #purgeExpired(list: Pick<ThreadSweep, 'purgeExpired'>): Promise<void> {
@@ -152,7 +149,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
         this.#running = this.sweep()
           .then(
             () => undefined,
-            (error: unknown) => this.logger.debug({ err: error }, 'sweep failed'),
+            (error: unknown) => this.ports.logger.debug({ err: error }, 'sweep failed'),
           )
           .finally(() => this.#schedule());
       },
@@ -161,7 +158,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async #sweepPage(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
-    const jobs = await this.reader.outlines(refs);
+    const jobs = await this.ports.reader.outlines(refs);
     const open: JobOutline[] = [];
     const outcomes = await Promise.allSettled(
       jobs.map(async (job, place) => {
@@ -172,9 +169,9 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     );
     // left to the next sweep: a tenant's key that cannot be had must not hold up the others
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') this.logger.debug({ err: outcome.reason }, 'job not swept');
+      if (outcome.status === 'rejected') this.ports.logger.debug({ err: outcome.reason }, 'job not swept');
     }
-    await this.catalogue.account(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
+    await this.ports.catalogue.account(open.map((job) => ({ ref: job.ref, storedBytes: storedBytes(job) })));
     return this.#requeue(open, adrift);
   }
 
@@ -182,11 +179,11 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   async #sweepUnlisted(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {
     let requeued = 0;
     for (let start = 0; start < refs.length && !this.#stopped; start += BATCH) {
-      const jobs = await this.reader.outlines(refs.slice(start, start + BATCH));
+      const jobs = await this.ports.reader.outlines(refs.slice(start, start + BATCH));
       const open = jobs.filter((job) => job !== null).filter(({ status }) => !isFinished(status));
-      await Promise.all(open.map((job) => this.fairQueue.restore(job)));
+      await Promise.all(open.map((job) => this.ports.fairQueue.restore(job)));
       for (const { jobId, tenant, attempt } of open)
-        this.logger.warn({ requestId: jobId, tenant, attempt }, 'listed again');
+        this.ports.logger.warn({ requestId: jobId, tenant, attempt }, 'listed again');
       requeued += await this.#requeue(open, adrift);
     }
     return requeued;
@@ -198,7 +195,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
    *  @returns how many jobs were queued */
   async #requeue(jobs: readonly JobOutline[], adrift: Map<JobRef, EventId>): Promise<number> {
     const attempts = new Map(jobs.map(({ ref, attempt }) => [ref, attempt]));
-    const missing = new Set(await this.queue.missing([...attempts.keys()]));
+    const missing = new Set(await this.ports.queue.missing([...attempts.keys()]));
     const lost = jobs.filter(({ ref, status, lastEventId }) => {
       if (!missing.has(ref)) return false;
       if (status !== 'active' || this.#adrift.get(ref) === lastEventId) return true;
@@ -206,39 +203,44 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       return false;
     });
     // jobs that wait in their threads are not lost, nor are parked ones: they wait for a slot of their tenant
-    const runnable = new Map((await this.threads.toQueue(lost)).map((job) => [job.ref, job]));
-    const refs = await this.slots.toQueueAgain([...runnable.keys()]);
+    const runnable = new Map((await this.ports.threads.toQueue(lost)).map((job) => [job.ref, job]));
+    const refs = await this.ports.slots.toQueueAgain([...runnable.keys()]);
     await Promise.all(refs.map((ref) => this.#enqueue(runnable.get(ref) ?? { ref, attempt: attempts.get(ref) ?? 0 })));
-    for (const ref of refs) this.logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'queued again');
+    for (const ref of refs) this.ports.logger.warn({ requestId: idOf(ref), tenant: tenantOf(ref) }, 'queued again');
     return refs.length;
   }
 
   /** A parked job that has a slot now is known by its reference only. */
   async #enqueue(job: JobOutline | { readonly ref: JobRef; readonly attempt: number }): Promise<void> {
     const delayMs = 'delayMs' in job && job.attempt === 0 ? remainingDelayMs(job) : 0;
-    await this.queue.enqueue({ ref: job.ref, priority: await this.fairQueue.priorityOf(job), delayMs });
+    await this.ports.queue.enqueue({ ref: job.ref, priority: await this.ports.fairQueue.priorityOf(job), delayMs });
   }
 
   /** The thread first: as long as the registry lists the job, the next sweep tells the thread. */
   async #retire(job: JobOutline): Promise<void> {
     // its thread must learn of its questions: the next sweep tries again
     if (job.unreadable?.reason === 'unavailable') return;
-    await this.threads.leave(job);
-    const usage = this.settlement.recorded(job);
-    await this.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job), usage });
+    await this.ports.threads.leave(job);
+    const usage = this.ports.settlement.recorded(job);
+    await this.ports.fairQueue.retire({ ref: job.ref, keptBytes: storedBytes(job), usage });
   }
 
+  /** @returns the jobs of this shard that have the turn in threads of this shard */
   async #busyThreads(): Promise<JobRef[]> {
-    return this.threads.mendBusy(MIN_AGE_MS).catch((error: unknown) => {
-      this.logger.debug({ err: error }, 'threads not swept');
+    try {
+      const refs = await this.ports.threads.mendBusy(MIN_AGE_MS);
+      const areHere = await Promise.all(refs.map((ref) => this.ports.isHere(ref)));
+      return refs.filter((_, place) => areHere[place]);
+    } catch (error) {
+      this.ports.logger.debug({ err: error }, 'threads not swept');
       return [];
-    });
+    }
   }
 
   /** @returns 0 if the sweep of a page failed */
   #orZero(swept: Promise<number>): Promise<number> {
     return swept.catch((error: unknown) => {
-      this.logger.debug({ err: error }, 'page not swept');
+      this.ports.logger.debug({ err: error }, 'page not swept');
       return 0;
     });
   }
@@ -246,8 +248,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Drops an admission whose record was never made or has expired. A worker may have had it: its slot is free again. */
   async #dropAdmission(ref: JobRef | undefined): Promise<void> {
     if (ref === undefined) return;
-    await this.fairQueue.dropAdmission(ref);
-    await this.fairQueue.freeSlot(ref);
+    await this.ports.fairQueue.dropAdmission(ref);
+    await this.ports.fairQueue.freeSlot(ref);
   }
 }
 

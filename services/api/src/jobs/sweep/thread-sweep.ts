@@ -2,50 +2,64 @@ import { type JobRef, jobRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import type { JobOutline } from '@millrace/stream-log';
 import type { Checkpoints, ThreadCatalogue, ThreadRecord, Threads } from '@millrace/threads';
-import { Inject, Injectable } from '@nestjs/common';
-import { CHECKPOINTS, LOGGER, THREAD_CATALOGUE, THREADS } from '../../tokens.ts';
 import { remainingDelayMs } from '../queue/job-queue.ts';
-import { Cancellation } from '../steps/cancellation.ts';
-import { JobErasure } from '../steps/job-erasure.ts';
-import { isRefusal, ThreadEntry } from '../steps/thread-entry.ts';
-import { ThreadExit } from '../steps/thread-exit.ts';
+import type { Cancellation } from '../steps/cancellation.ts';
+import type { JobErasure } from '../steps/job-erasure.ts';
+import { isRefusal, type ThreadEntry } from '../steps/thread-entry.ts';
+import type { ThreadExit } from '../steps/thread-exit.ts';
 
 const BATCH = 200;
 
+export interface ThreadSweepPorts {
+  /** of one shard */
+  readonly own: Threads;
+  /** of one shard */
+  readonly catalogue: ThreadCatalogue;
+  /** of all shards, as all that follows */
+  readonly threads: Threads;
+  readonly checkpoints: Checkpoints;
+  readonly entry: ThreadEntry;
+  readonly exit: ThreadExit;
+  readonly cancellation: Cancellation;
+  readonly erasure: JobErasure;
+  readonly logger: Logger;
+}
+
 /** Mends what a crash left open between a thread, its jobs and the queue (law 17). Every step is one that a request or a worker
  *  takes, too, and may be repeated. */
-@Injectable()
 export class ThreadSweep {
-  constructor(
-    @Inject(THREADS) private readonly threads: Threads,
-    @Inject(THREAD_CATALOGUE) private readonly catalogue: ThreadCatalogue,
-    @Inject(CHECKPOINTS) private readonly checkpoints: Checkpoints,
-    @Inject(ThreadEntry) private readonly entry: ThreadEntry,
-    @Inject(ThreadExit) private readonly exit: ThreadExit,
-    @Inject(Cancellation) private readonly cancellation: Cancellation,
-    @Inject(JobErasure) private readonly erasure: JobErasure,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  constructor(private readonly ports: ThreadSweepPorts) {}
 
   /** Of jobs without a queue entry, those that are to have one: all but those that wait in their threads. One that has no place in
    *  its thread yet gets it now. */
   async toQueue(jobs: readonly JobOutline[]): Promise<JobOutline[]> {
     const refs = jobs.flatMap(({ ref, threadId }) => (threadId === null ? [] : threadRef(tenantOf(ref), threadId)));
     const waiting = new Set<JobRef>();
+    // their shard does not answer: the next sweep asks again
+    const unknown = new Set<string>();
     await Promise.all(
       [...new Set(refs)].map(async (ref) => {
-        for (const jobId of await this.threads.waiting(ref)) waiting.add(jobRef(tenantOf(ref), jobId));
+        try {
+          for (const jobId of await this.ports.threads.waiting(ref)) waiting.add(jobRef(tenantOf(ref), jobId));
+        } catch (error) {
+          this.ports.logger.debug({ thread: ref, err: error }, 'thread not swept');
+          unknown.add(ref);
+        }
       }),
     );
     const settled = await Promise.all(
-      jobs.map(async (job) => !mayWait(job) || (!waiting.has(job.ref) && (await this.#mayEnter(job)))),
+      jobs.map(async (job) => {
+        if (!mayWait(job)) return true;
+        if (waiting.has(job.ref) || unknown.has(threadRef(job.tenant, job.threadId ?? ''))) return false;
+        return this.#mayEnter(job);
+      }),
     );
     return jobs.filter((_, place) => settled[place]);
   }
 
   /** Tells a thread of a job that has ended. */
   async leave(job: JobOutline): Promise<void> {
-    if (job.threadId !== null) await this.exit.leave({ ...job, threadId: job.threadId });
+    if (job.threadId !== null) await this.ports.exit.leave({ ...job, threadId: job.threadId });
   }
 
   /** Goes through the threads that may be busy: passes on the turn of a job that has ended, and cancels one that is to make way.
@@ -56,9 +70,9 @@ export class ThreadSweep {
     const youngest = Date.now() - olderThanMs;
     let cursor: string | undefined;
     do {
-      const page = await this.catalogue.busy({ limit: BATCH, cursor });
+      const page = await this.ports.catalogue.busy({ limit: BATCH, cursor });
       // what a running agent stores grows
-      await this.threads.account(page.threads);
+      await this.ports.own.account(page.threads);
       const jobs = await Promise.all(page.threads.map((thread) => this.#mend(thread)));
       active.push(...jobs.flatMap((job) => (job !== null && job.createdAt <= youngest ? job.ref : [])));
       cursor = page.nextCursor ?? undefined;
@@ -69,19 +83,19 @@ export class ThreadSweep {
   /** Removes threads that have expired from lists, counts and a database.
    *  @returns how many were due */
   purgeExpired(limit: number): Promise<number> {
-    return this.threads.purgeExpired(limit, (ref) => this.checkpoints.erase(ref));
+    return this.ports.own.purgeExpired(limit, (ref) => this.ports.checkpoints.erase(ref));
   }
 
   /** @returns the job that has the turn, unless it has ended */
   async #mend({ ref, threadId, tenant, activeJob, makesWay }: ThreadRecord): Promise<JobOutline | null> {
     if (activeJob === null) return null;
     try {
-      const job = await this.exit.leaveIfEnded(jobRef(tenant, activeJob), threadId);
+      const job = await this.ports.exit.leaveIfEnded(jobRef(tenant, activeJob), threadId);
       if (job === null || !makesWay) return job;
-      await this.entry.makeWay(job.ref, threadId);
+      await this.ports.entry.makeWay(job.ref, threadId);
       return null;
     } catch (error) {
-      this.logger.debug({ thread: ref, err: error }, 'thread not mended');
+      this.ports.logger.debug({ thread: ref, err: error }, 'thread not mended');
       return null;
     }
   }
@@ -91,7 +105,7 @@ export class ThreadSweep {
     try {
       return await this.#enter(job);
     } catch (error) {
-      this.logger.debug({ requestId: job.jobId, tenant: job.tenant, err: error }, 'not entered into its thread');
+      this.ports.logger.debug({ requestId: job.jobId, tenant: job.tenant, err: error }, 'not entered into its thread');
       return false;
     }
   }
@@ -101,12 +115,12 @@ export class ThreadSweep {
     const { ref, threadId, delayMs } = job;
     if (threadId === null || remainingDelayMs(job) > 0) return true;
     try {
-      return await this.entry.enter({ ...job, threadId, wasExpected: delayMs > 0 });
+      return await this.ports.entry.enter({ ...job, threadId, wasExpected: delayMs > 0 });
     } catch (error) {
       if (!isRefusal(error)) throw error;
       // nobody was told of a job that its thread refuses at once
-      if (delayMs > 0 || !(await this.erasure.refused(job))) await this.cancellation.cancel(ref, 'thread');
-      this.logger.warn({ requestId: job.jobId, tenant: job.tenant }, 'refused by its thread');
+      if (delayMs > 0 || !(await this.ports.erasure.refused(job))) await this.ports.cancellation.cancel(ref, 'thread');
+      this.ports.logger.warn({ requestId: job.jobId, tenant: job.tenant }, 'refused by its thread');
       return false;
     }
   }

@@ -1,12 +1,10 @@
 import type { JobRef } from '@millrace/contracts';
-import { Injectable } from '@nestjs/common';
 
 /** The most jobs that are noted. Clients of the others ask again. */
 const MAX_NOTED = 10_000;
 
 /** Unfinished jobs that callers of this node asked for without following them. The index may have lost them, so the sweep
  *  checks them as well (law 15). */
-@Injectable()
 export class UnlistedJobs {
   /** when each job was first asked for, ms of performance.now() */
   readonly #since = new Map<JobRef, number>();

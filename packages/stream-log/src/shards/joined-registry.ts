@@ -1,0 +1,223 @@
+import { type JobRef, jobRef } from '@millrace/contracts';
+import type { KeySpace } from '../redis/keys.ts';
+import type { FairQueue } from '../registry/fair-queue.ts';
+import { digestOf, type IdempotencyKeys } from '../registry/idempotency-keys.ts';
+import type { JobCatalogue, JobPage } from '../registry/job-catalogue.ts';
+import type { LimitDirectory } from '../registry/limit-directory.ts';
+import type { TenantSlots } from '../registry/tenant-slots.ts';
+import type { UsageLedger } from '../registry/usage-ledger.ts';
+import type { WebhookJobs } from '../registry/webhook-jobs.ts';
+import { byShard, type Facade } from './by-shard.ts';
+import { mergedPage } from './merged-pages.ts';
+import type { Gathered, Shards } from './shards.ts';
+
+/** Which jobs are open in each shard. Each has a queue of its own, with fair turns of its own. */
+export function joinedFairQueue(parts: readonly FairQueue[], shards: Shards): FairQueue {
+  const queue: Facade<FairQueue> & Pick<FairQueue, 'onUnparked'> = {
+    ...byShard(parts, ofJob(shards), [
+      ...(['admit', 'priorityOf', 'restore', 'dropAdmission', 'markStarted'] as const),
+      ...(['markReleased', 'freeSlot', 'retire', 'positionOf'] as const),
+    ]),
+    pruneStale: () => done(shards.everywhere(parts, (part) => part.pruneStale())),
+    get onUnparked() {
+      return (parts[0] as FairQueue).onUnparked;
+    },
+    set onUnparked(unparked: FairQueue['onUnparked']) {
+      for (const part of parts) part.onUnparked = unparked;
+    },
+  };
+  return queue as FairQueue;
+}
+
+/** The jobs of all shards in one order. Where a shard does not answer, its jobs are left out, and the page says so. */
+export function joinedCatalogue(parts: readonly JobCatalogue[], shards: Shards): JobCatalogue {
+  const catalogue: Facade<JobCatalogue> = {
+    list: async (query) =>
+      joinedPage(await shards.gather(parts, (part) => part.list(query)), { order: 'descending', limit: query.limit }),
+    open: async (query) =>
+      joinedPage(await shards.gather(parts, (part) => part.open(query)), { order: 'ascending', limit: query.limit }),
+    holdersOf: async (jobId) => (await shards.gather(parts, (part) => part.holdersOf(jobId))).results.flat(),
+    account: async (jobs) => {
+      await forEachShard(
+        shards,
+        jobs,
+        ({ ref }) => ref,
+        (shard, own) => (parts[shard] as JobCatalogue).account(own),
+      );
+    },
+    openJobsOf: async (tenant) => {
+      const { results } = await shards.gather(parts, (part) => part.openJobsOf(tenant));
+      return { open: sum(results.map(({ open }) => open)), active: sum(results.map(({ active }) => active)) };
+    },
+    storedBytesOf: async (tenant) => sum((await shards.gather(parts, (part) => part.storedBytesOf(tenant))).results),
+    mayHaveLeftSince: async (place) => {
+      const { results, isPartial } = await shards.gather(parts, (part) => part.mayHaveLeftSince(place));
+      return isPartial || results.includes(true);
+    },
+    purgeExpired: async (limit) => Math.max(...(await shards.everywhere(parts, (part) => part.purgeExpired(limit)))),
+  };
+  return catalogue as JobCatalogue;
+}
+
+/** The slots of the workers, which each shard has a part of: what a tenant may hold is the sum. */
+export function joinedSlots(parts: readonly TenantSlots[], shards: Shards): TenantSlots {
+  const slots: Facade<TenantSlots> = {
+    ...byShard(parts, ofJob(shards), ['pickUp', 'park']),
+    setPolicy: (policy) => done(shards.everywhere(parts, (part) => part.setPolicy(policy))),
+    announce: (worker, count) =>
+      done(shards.everywhere(parts, (part) => part.announce(worker, Math.ceil(count / shards.count)))),
+    withdraw: (worker) => done(shards.everywhere(parts, (part) => part.withdraw(worker))),
+    toQueueAgain: async (missing) =>
+      (
+        await forEachShard(
+          shards,
+          missing,
+          (ref) => ref,
+          (shard, own) => (parts[shard] as TenantSlots).toQueueAgain(own),
+        )
+      ).flat(),
+    shareOf: async (tenant) => {
+      const { results } = await shards.gather(parts, (part) => part.shareOf(tenant));
+      return results.includes(null) ? null : sum(results.map(Number));
+    },
+    unpark: async (tenant) => (await shards.gather(parts, (part) => part.unpark(tenant))).results.flat(),
+  };
+  return slots as TenantSlots;
+}
+
+/** What tenants have used in all shards. Bills must be whole: while a shard does not answer, there are none. */
+export function joinedLedger(parts: readonly UsageLedger[], shards: Shards): UsageLedger {
+  const ledger: Facade<UsageLedger> = {
+    ...byShard(parts, ofJob(shards), ['meter', 'reserve', 'giveUp']),
+    limit: (tenant, maxTokens) => {
+      const part = maxTokens === null ? null : Math.ceil(maxTokens / shards.count);
+      return done(shards.everywhere(parts, (ledgerOfShard) => ledgerOfShard.limit(tenant, part)));
+    },
+    today: async (tenant) => {
+      const { results } = await shards.gather(parts, (part) => part.today(tenant));
+      return { used: sum(results.map(({ used }) => used)), reserved: sum(results.map(({ reserved }) => reserved)) };
+    },
+    unsettled: async (olderThanMs, limit, skip) =>
+      (await shards.everywhere(parts, (part) => part.unsettled(olderThanMs, limit, skip))).flat(),
+    countUnsettled: async (refs) =>
+      sum(
+        await forEachShard(
+          shards,
+          refs,
+          (ref) => ref,
+          (shard, own) => (parts[shard] as UsageLedger).countUnsettled(own),
+        ),
+      ),
+    tenantsSince: async (day) => [
+      ...new Set((await shards.everywhere(parts, (part) => part.tenantsSince(day))).flat()),
+    ],
+    async *read(tenants, days) {
+      for (const part of parts) yield* part.read(tenants, days);
+    },
+  };
+  return ledger as UsageLedger;
+}
+
+export function joinedWebhookJobs(parts: readonly WebhookJobs[], shards: Shards): WebhookJobs {
+  const jobs: Facade<WebhookJobs> = {
+    ...byShard(parts, ofJob(shards), ['note', 'forget']),
+    ended: async () => (await shards.gather(parts, (part) => part.ended())).results.flat(),
+  };
+  return jobs as WebhookJobs;
+}
+
+/** Idempotency keys, each in the shard that its digest belongs to: whoever sends one again need not know the job. */
+export function joinedIdempotencyKeys(
+  parts: readonly IdempotencyKeys[],
+  shards: Shards,
+  keys: Pick<KeySpace, 'idempotency'>,
+): IdempotencyKeys {
+  const of = async (tenant: string, digest: string): Promise<IdempotencyKeys> => {
+    const shard = await shards.of(`idempotency ${digest}`, keys.idempotency(tenant, digest));
+    return parts[shard] as IdempotencyKeys;
+  };
+  const joined: Facade<IdempotencyKeys> = {
+    find: async (tenant, key) => (await of(tenant, digestOf(tenant, key))).find(tenant, key),
+    renew: async (tenant, key) => (await of(tenant, digestOf(tenant, key))).renew(tenant, key),
+    reserve: async (tenant, key, candidate) =>
+      (await of(tenant, digestOf(tenant, key))).reserve(tenant, key, candidate),
+    unreserve: async (tenant, digest, jobId) => (await of(tenant, digest)).unreserve(tenant, digest, jobId),
+    isListed: async (tenant, jobId) => {
+      const shard = await shards.ofJob(jobRef(tenant, jobId));
+      return (parts[shard] as IdempotencyKeys).isListed(tenant, jobId);
+    },
+    forgetTenant: (tenant) =>
+      done(shards.everywhere(parts, (part) => part.forgetTenant(tenant, (jobId) => joined.isListed(tenant, jobId)))),
+  };
+  return joined as IdempotencyKeys;
+}
+
+/** The limits that were set for tenants: in each shard, whose scripts read them. What home has counts.
+ *  @param parts one for each shard */
+export function joinedLimits(parts: readonly LimitDirectory[], shards: Shards): LimitDirectory {
+  const [home] = parts as [LimitDirectory];
+  return {
+    open: () => home.open(),
+    close: () => home.close(),
+    onUnreadable: home.onUnreadable,
+    overridesOf: (tenant: string) => home.overridesOf(tenant),
+    set: (tenant: string, overrides) => done(shards.everywhere(parts, (part) => part.set(tenant, overrides))),
+    get tenants() {
+      return home.tenants;
+    },
+    get onChanged() {
+      return home.onChanged;
+    },
+    set onChanged(told: LimitDirectory['onChanged']) {
+      home.onChanged = told;
+    },
+  } satisfies Facade<LimitDirectory> & Partial<LimitDirectory> as unknown as LimitDirectory;
+}
+
+function ofJob(shards: Shards) {
+  return (ref: JobRef) => shards.ofJob(ref);
+}
+
+async function done(all: Promise<unknown>): Promise<void> {
+  await all;
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((all, count) => all + count, 0);
+}
+
+/** Divides things by the shards that their jobs are in. */
+async function forEachShard<T, R>(
+  shards: Shards,
+  things: readonly T[],
+  refOf: (thing: T) => JobRef,
+  call: (shard: number, own: readonly T[]) => Promise<R>,
+): Promise<R[]> {
+  const located = await Promise.all(things.map(async (thing) => ({ thing, shard: await shards.ofJob(refOf(thing)) })));
+  const byNumber = Map.groupBy(located, ({ shard }) => shard);
+  return Promise.all(
+    [...byNumber].map(([shard, own]) =>
+      call(
+        shard,
+        own.map(({ thing }) => thing),
+      ),
+    ),
+  );
+}
+
+function joinedPage(
+  { results, isPartial }: Gathered<JobPage>,
+  order: { readonly order: 'ascending' | 'descending'; readonly limit: number },
+): JobPage {
+  const pages = results.map(({ refs, places, nextCursor }) => ({
+    entries: refs.map((item, nth) => ({ item, place: places[nth] ?? '' })),
+    nextCursor,
+  }));
+  const { entries, nextCursor } = mergedPage(pages, order);
+  return {
+    refs: entries.map(({ item }) => item),
+    places: entries.map(({ place }) => place),
+    nextCursor,
+    ...(isPartial ? { isPartial } : {}),
+  };
+}

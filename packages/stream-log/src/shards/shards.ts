@@ -1,0 +1,143 @@
+import { idOf, type JobRef, newRequestId, shardNamedBy } from '@millrace/contracts';
+import type { KeySpace } from '../redis/keys.ts';
+import type { RedisConnection } from '../redis/scripts.ts';
+import { rendezvous } from './rendezvous.ts';
+
+/** The shard of something that may be there: at once where its name tells, otherwise after a look. */
+export type Located = number | Promise<number>;
+
+export interface ShardsOptions {
+  /** a connection for commands to each */
+  readonly connections: readonly RedisConnection[];
+  /** the same in each */
+  readonly keys: Pick<KeySpace, 'record'>;
+  /** How many shards there were when each of them came, ascending; the last number is that of all. `[2, 3]`: it began with two, and
+   *  a third was added. */
+  readonly generations: readonly number[];
+  /** how many of them, from the first, get what is new; left out: all */
+  readonly inUse?: number | undefined;
+}
+
+/** What the lists of all shards together say, as far as they answer. */
+export interface Gathered<R> {
+  readonly results: readonly R[];
+  /** whether a shard did not answer */
+  readonly isPartial: boolean;
+}
+
+/** Several independent deployments of Redis, the shards: which of them has a job, a thread or another thing with a name.
+ *
+ *  An id of the service's own names its shard. Anything else is found by its hash, among the shards that there were at the time: where
+ *  shards were added later it is looked for in the few places where it may be, and what is nowhere goes to the newest one. So nothing
+ *  moves when a shard is added.
+ *
+ *  The first shard is *home* to what belongs to the whole deployment.
+ *  @see docs/adr/0056-shards-are-whole.md */
+export class Shards {
+  readonly #options: ShardsOptions;
+  readonly #inUse: number;
+  /** what is known to be there, such as a job that runs */
+  readonly #pinned = new Map<string, { readonly shard: number; users: number }>();
+
+  constructor(options: ShardsOptions) {
+    this.#options = options;
+    this.#inUse = options.inUse ?? options.connections.length;
+  }
+
+  get count(): number {
+    return this.#options.connections.length;
+  }
+
+  get indexes(): number[] {
+    return [...this.#options.connections.keys()];
+  }
+
+  /** Whether a shard has a connection. One that hangs has one for some seconds. */
+  isUp(shard: number): boolean {
+    return this.#options.connections[shard]?.status === 'ready';
+  }
+
+  /** @returns a fresh id of a job, in a shard that is up */
+  newJobId(): string {
+    const inUse = this.indexes.slice(0, this.#inUse);
+    const up = inUse.filter((shard) => this.isUp(shard));
+    const choice = up.length > 0 ? up : inUse;
+    return newRequestId(choice[Math.floor(Math.random() * choice.length)]);
+  }
+
+  /** @returns the shard that has a job, or would have it */
+  ofJob(ref: JobRef): Located {
+    const pinned = this.#pinned.get(ref);
+    if (pinned !== undefined) return pinned.shard;
+    const named = shardNamedBy(idOf(ref));
+    if (named !== null && named < this.count) return named;
+    return this.of(ref, this.#options.keys.record(ref));
+  }
+
+  /** @returns the shard that has a job whose place is known at once: it runs here, or its id is the service's own
+   *  @throws TypeError it is not */
+  ofKnownJob(ref: JobRef): number {
+    const located = this.ofJob(ref);
+    if (typeof located === 'number') return located;
+    throw new TypeError('the place of this job is not known without a look');
+  }
+
+  /** @param name what is hashed
+   *  @param key that exists where the thing is
+   *  @returns the shard that has it, or would have it
+   *  @throws Error a shard that may have it does not answer */
+  of(name: string, key: string): Located {
+    const place = rendezvous(name, this.#inUse);
+    const elsewhere = this.#options.generations.map((count) => rendezvous(name, count)).filter((it) => it !== place);
+    return elsewhere.length === 0 ? place : this.#lookFor(key, place, [...new Set(elsewhere)]);
+  }
+
+  /** Remembers where a job is, as long as it runs here: nothing need be looked for. */
+  pin(ref: JobRef, shard: number): Disposable {
+    const pinned = this.#pinned.get(ref) ?? { shard, users: 0 };
+    pinned.users += 1;
+    this.#pinned.set(ref, pinned);
+    return {
+      [Symbol.dispose]: () => {
+        pinned.users -= 1;
+        if (pinned.users === 0) this.#pinned.delete(ref);
+      },
+    };
+  }
+
+  /** Does something in every shard, side by side.
+   *  @param parts one for each shard
+   *  @throws the first error, once all are done: what the others did stands */
+  async everywhere<T, R>(parts: readonly T[], call: (part: T, shard: number) => Promise<R>): Promise<R[]> {
+    const outcomes = await Promise.allSettled(parts.map(call));
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+  }
+
+  /** Asks every shard that is up.
+   *  @param parts one for each shard
+   *  @throws the first error if none answers */
+  async gather<T, R>(parts: readonly T[], call: (part: T, shard: number) => Promise<R>): Promise<Gathered<R>> {
+    const up = this.indexes.filter((shard) => this.isUp(shard));
+    // with none up, the connections say why
+    const asked = up.length > 0 ? up : this.indexes;
+    const outcomes = await Promise.allSettled(asked.map((shard) => call(parts[shard] as T, shard)));
+    const results = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (results.length === 0 && failed !== undefined) throw failed.reason;
+    return { results, isPartial: results.length < this.count };
+  }
+
+  async #lookFor(key: string, place: number, elsewhere: readonly number[]): Promise<number> {
+    const { connections } = this.#options;
+    const shards = [...elsewhere, place];
+    const found = await Promise.allSettled(shards.map((shard) => connections[shard]?.exists(key)));
+    const having = found.findIndex((outcome) => outcome.status === 'fulfilled' && outcome.value === 1);
+    if (having !== -1) return shards[having] as number;
+    // it may be in the shard that did not answer
+    for (const outcome of found) if (outcome.status === 'rejected') throw outcome.reason;
+    return place;
+  }
+}

@@ -1,0 +1,2 @@
+export { openJoinedSavers } from './checkpoints/joined-savers.ts';
+export * from './checkpoints/savers.ts';

@@ -1,0 +1,77 @@
+import type { ThreadRef } from '@millrace/contracts';
+import { byShard, type Facade, type Gathered, mergedPage } from '@millrace/stream-log';
+import type { ThreadTopics } from '../follow/thread-topics.ts';
+import type { ThreadCatalogue, ThreadPage } from '../thread-catalogue.ts';
+import type { Threads } from '../threads.ts';
+import type { ThreadShards } from './thread-shards.ts';
+
+/** The threads of all shards.
+ *  @param parts one for each shard, with the same cipher */
+export function joinedThreads(parts: readonly Threads[], threadShards: ThreadShards): Threads {
+  const { shards } = threadShards;
+  const of = (ref: ThreadRef) => threadShards.of(ref);
+  const partOf = async (ref: ThreadRef) => parts[await of(ref)] as Threads;
+  const threads: Facade<Threads> = {
+    ...byShard(parts, of, [
+      ...(['create', 'get', 'enter', 'expect', 'leave', 'rewind', 'messages', 'messagePage'] as const),
+      ...(['messagesBefore', 'erase', 'waiting'] as const),
+    ]),
+    claim: async (lease, question, first) =>
+      (parts[await threadShards.claim(lease.ref)] as Threads).claim(lease, question, first),
+    claimPrivate: async (lease) => (parts[await threadShards.claim(lease.ref)] as Threads).claimPrivate(lease),
+    fork: async (fork) => (await partOf(fork.to)).fork(fork, await partOf(fork.from)),
+    account: async (sizes) => {
+      await Promise.all(sizes.map(async (size) => (await partOf(size.ref)).account([size])));
+    },
+    purgeExpired: async (limit, forget) =>
+      Math.max(...(await shards.everywhere(parts, (part) => part.purgeExpired(limit, forget)))),
+  };
+  return threads as Threads;
+}
+
+/** The threads of all shards in one order. Where a shard does not answer, its threads are left out, and the page says so. */
+export function joinedThreadCatalogue(parts: readonly ThreadCatalogue[], { shards }: ThreadShards): ThreadCatalogue {
+  const catalogue: Facade<ThreadCatalogue> = {
+    list: async (tenant, query) =>
+      joinedPage(await shards.gather(parts, (part) => part.list(tenant, query)), {
+        ...{ order: 'descending', limit: query.limit },
+      }),
+    busy: async (query) =>
+      joinedPage(await shards.gather(parts, (part) => part.busy(query)), { order: 'ascending', limit: query.limit }),
+    holdersOf: async (threadId) => (await shards.gather(parts, (part) => part.holdersOf(threadId))).results.flat(),
+  };
+  return catalogue as ThreadCatalogue;
+}
+
+/** The followed threads of this process, whichever shards they are in. */
+export function joinedThreadTopics(parts: readonly ThreadTopics[], threadShards: ThreadShards): ThreadTopics {
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
+  return {
+    ...byShard(parts, (ref: ThreadRef) => threadShards.of(ref), ['follow']),
+    waitingFor: (ref: ThreadRef) => sum(parts.map((part) => part.waitingFor(ref))),
+    close: () => {
+      for (const part of parts) part.close();
+    },
+    get counts() {
+      const counts = parts.map((part) => part.counts);
+      return { watchers: sum(counts.map(({ watchers }) => watchers)), topics: sum(counts.map(({ topics }) => topics)) };
+    },
+  } satisfies Facade<ThreadTopics> & Partial<ThreadTopics> as unknown as ThreadTopics;
+}
+
+function joinedPage(
+  { results, isPartial }: Gathered<ThreadPage>,
+  order: { readonly order: 'ascending' | 'descending'; readonly limit: number },
+): ThreadPage {
+  const pages = results.map(({ threads, places, nextCursor }) => ({
+    entries: threads.map((item, nth) => ({ item, place: places[nth] ?? '' })),
+    nextCursor,
+  }));
+  const { entries, nextCursor } = mergedPage(pages, order);
+  return {
+    threads: entries.map(({ item }) => item),
+    places: entries.map(({ place }) => place),
+    nextCursor,
+    ...(isPartial ? { isPartial } : {}),
+  };
+}

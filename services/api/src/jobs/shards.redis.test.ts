@@ -1,0 +1,185 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRef, logLimits, newRequestId, shardNamedBy } from '@millrace/contracts';
+import { AttemptStarter } from '@millrace/stream-log';
+import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { Redis } from 'ioredis';
+import { ApiHarness, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
+import { Sweeps } from './sweep/sweeps.ts';
+
+let servers: [TestRedis, TestRedis];
+let connections: Redis[];
+let harness: ApiHarness;
+let node: TestNode;
+
+beforeAll(async () => {
+  servers = await Promise.all([startRedis(), startRedis()]);
+  connections = servers.map(({ url }) => new Redis(url, { retryStrategy: () => 50 }).on('error', () => undefined));
+  harness = new ApiHarness(servers[0].url, { REDIS_URLS: servers.map(({ url }) => url).join(' ') });
+  node = await harness.node();
+}, 60_000);
+afterAll(async () => {
+  await harness[Symbol.asyncDispose]();
+  for (const redis of connections) redis.disconnect();
+  await Promise.all(servers.map((server) => server.stop()));
+});
+afterEach(async () => {
+  // a test may have taken a shard away
+  await eventually(async () => (await readyz()).body.lostShards === undefined);
+});
+
+async function readyz(): Promise<{ status: number; body: { lostShards?: number[] } }> {
+  const answer = await fetch(`${node.url}/readyz`);
+  return { status: answer.status, body: (await answer.json()) as { lostShards?: number[] } };
+}
+
+/** Makes a job in a shard. */
+async function jobIn(shard: number, body: object = { query: 'hi' }): Promise<string> {
+  for (;;) {
+    const id = await submit(node, {}, body);
+    if (shardNamedBy(id) === shard) return id;
+  }
+}
+
+/** Runs a job to its end, as a worker of its shard does. */
+async function answer(id: string, text: string): Promise<void> {
+  const redis = connections[shardNamedBy(id) ?? 0] as Redis;
+  const starter = new AttemptStarter(redis, harness.keys, logLimits(harness.settings({})));
+  const begun = await starter.begin(jobRef('default', id), newRequestId(), { isNext: true });
+  if (begun.kind !== 'begun') throw new Error(begun.kind);
+  await say(begun.writer, [text]);
+  await finish(begun.writer);
+}
+
+const get = (path: string) => fetch(`${node.url}${path}`);
+
+describe('a node with two shards', () => {
+  it('spreads new jobs over both, and streams from either', async () => {
+    const ids = await Promise.all(Array.from({ length: 30 }, () => submit(node)));
+    expect(new Set(ids.map(shardNamedBy))).toEqual(new Set([0, 1]));
+    for (const [shard, redis] of connections.entries()) {
+      const own = ids.filter((id) => shardNamedBy(id) === shard);
+      const stored = await Promise.all(own.map((id) => redis.exists(harness.keys.record(jobRef('default', id)))));
+      expect(stored.every((exists) => exists === 1)).toBe(true);
+      const queued = await redis.zcard(`${harness.keys.queuePrefix}:jobs:prioritized`);
+      expect(queued).toBe(own.length);
+    }
+    for (const shard of [0, 1]) {
+      const id = ids.find((each) => shardNamedBy(each) === shard) as string;
+      const stream = await get(`/jobs/${id}/stream`);
+      await answer(id, `from shard ${shard}`);
+      const events = await stream.text();
+      expect(events).toContain(`from shard ${shard}`);
+      expect(events).toContain('event: done');
+    }
+  });
+
+  it('streams the job of a POST, whose id names its shard', async () => {
+    for (const shard of new Set([0, 1])) {
+      for (;;) {
+        const stream = await post(node, { query: 'hi' }, { accept: 'text/event-stream' });
+        const id = stream.headers.get('x-request-id') ?? '';
+        expect(shardNamedBy(id)).not.toBeNull();
+        await answer(id, 'whole');
+        expect(await stream.text()).toContain('whole');
+        if (shardNamedBy(id) === shard) break;
+      }
+    }
+  });
+
+  it('lists and pages the jobs of both', async () => {
+    const ids: string[] = [];
+    for (let nth = 0; nth < 12; nth += 1) ids.unshift(await submit(node));
+    const seen: string[] = [];
+    for (let cursor = ''; seen.length < ids.length; ) {
+      const page = (await (await get(`/jobs?limit=5${cursor}`)).json()) as {
+        items: { id: string }[];
+        nextCursor: string | null;
+        incomplete?: boolean;
+      };
+      expect(page.incomplete).toBeUndefined();
+      seen.push(...page.items.map(({ id }) => id));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(seen.slice(0, ids.length)).toEqual(ids);
+  });
+
+  it('lets the jobs of both wait for one thread, wherever that is', async () => {
+    const threadId = `thread-${newRequestId()}`;
+    const first = await jobIn(0, { query: 'one', threadId: `${threadId}-other` });
+    expect(shardNamedBy(first)).toBe(0);
+    const turns = [await submit(node, {}, { query: 'one', threadId })];
+    while (!turns.some((id) => shardNamedBy(id) !== shardNamedBy(turns[0] ?? ''))) {
+      turns.push(await submit(node, {}, { query: 'next', threadId }));
+    }
+    for (const id of turns) {
+      await eventually(async () => {
+        const thread = (await (await get(`/threads/${threadId}`)).json()) as { activeJob: string | null };
+        return thread.activeJob === id;
+      });
+      await answer(id, 'said');
+    }
+    const thread = (await (await get(`/threads/${threadId}`)).json()) as { activeJob: string | null; lastJob: string };
+    expect(thread).toMatchObject({ activeJob: null, lastJob: turns.at(-1) });
+    const removed = await fetch(`${node.url}/threads/${threadId}`, { method: 'DELETE' });
+    expect(removed.status).toBe(204);
+    for (const id of turns) expect((await get(`/jobs/${id}`)).status).toBe(404);
+  });
+
+  it('copies a thread to the other shard', async () => {
+    const threadId = `thread-${newRequestId()}`;
+    const id = await submit(node, {}, { query: 'one', threadId });
+    await answer(id, 'said');
+    const messages = async (ofThread: string) => (await get(`/threads/${ofThread}/messages`)).json();
+    const shards = new Set<number>();
+    for (let nth = 0; shards.size < 2; nth += 1) {
+      const copyId = `${threadId}-${nth}`;
+      const copy = await fetch(`${node.url}/threads/${threadId}/fork`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ id: copyId }),
+      });
+      expect(copy.status).toBe(201);
+      const places = await Promise.all(connections.map((redis) => redis.keys(`*${copyId}}:record`)));
+      shards.add(places.findIndex((keys) => keys.length > 0));
+      expect(await messages(copyId)).toEqual(await messages(threadId));
+    }
+    expect(shards).toEqual(new Set([0, 1]));
+  });
+
+  it('finds what fell between record and queue in each of them', async () => {
+    for (const shard of [0, 1]) {
+      const id = await jobIn(shard);
+      const redis = connections[shard] as Redis;
+      await redis.del(...(await redis.keys(`${harness.keys.queuePrefix}*`)));
+      const [seconds] = await redis.time();
+      await redis.zadd(harness.keys.openJobs, String((Number(seconds) - 60) * 1e6), jobRef('default', id));
+      expect(await node.api.nest.get(Sweeps).parts[shard]?.sweep()).toBeGreaterThan(0);
+      const queued = await redis.zrange(`${harness.keys.queuePrefix}:jobs:prioritized`, '0', '-1');
+      expect(queued).toContain(jobRef('default', id));
+    }
+  });
+
+  it.each([0, 1])('goes on without shard %d, and says what it lacks', async (lost) => {
+    const living = 1 - lost;
+    const [gone, here] = [await jobIn(lost), await jobIn(living)];
+    const stream = await get(`/jobs/${here}/stream`);
+    await servers[lost]?.kill();
+    try {
+      await eventually(async () => (await readyz()).body.lostShards?.[0] === lost);
+      expect((await readyz()).status).toBe(200);
+      const ids = await Promise.all(Array.from({ length: 20 }, () => submit(node)));
+      expect(new Set(ids.map(shardNamedBy))).toEqual(new Set([living]));
+      await answer(here, 'went on');
+      expect(await stream.text()).toContain('went on');
+      expect((await get(`/jobs/${gone}`)).status).toBe(503);
+      const list = (await (await get('/jobs?limit=100')).json()) as { items: { id: string }[]; incomplete?: boolean };
+      expect(list.incomplete).toBe(true);
+      expect(list.items.map(({ id }) => id)).toEqual(expect.arrayContaining([here, ...ids]));
+      expect(list.items.map(({ id }) => id)).not.toContain(gone);
+      expect(((await (await get('/threads')).json()) as { incomplete?: boolean }).incomplete).toBe(true);
+    } finally {
+      await servers[lost]?.start();
+    }
+  });
+});

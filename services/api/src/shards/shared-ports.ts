@@ -1,0 +1,121 @@
+import type { ArchivedJobs } from '@millrace/archive';
+import type { JobRef } from '@millrace/contracts';
+import {
+  type AbandonedJobs,
+  byShard,
+  type Facade,
+  joinedCanceller,
+  joinedCatalogue,
+  joinedEraser,
+  joinedFairQueue,
+  joinedIdempotencyKeys,
+  joinedLedger,
+  joinedLimits,
+  joinedOpener,
+  joinedReader,
+  joinedReports,
+  joinedSlots,
+  joinedSubscribers,
+  joinedWebhookJobs,
+  type KeySpace,
+  type Shards,
+  type UsageSettlement,
+} from '@millrace/stream-log';
+import {
+  type Checkpoints,
+  joinedThreadCatalogue,
+  joinedThreads,
+  joinedThreadTopics,
+  openCheckpoints,
+  openJoinedCheckpoints,
+  type ThreadKeys,
+  ThreadShards,
+} from '@millrace/threads';
+import type { ShardPorts } from './shard-ports.ts';
+
+/** The ports that use cases have, whichever shard a job or a thread is in. */
+export type SharedPorts = Omit<
+  ShardPorts,
+  'redisFactory' | 'redis' | 'hub' | 'abandoned' | 'announcements' | 'census' | 'checkpointOptions'
+> & { readonly abandoned: Pick<AbandonedJobs, 'remove'> };
+
+interface Keys {
+  readonly keys: KeySpace;
+  readonly threadKeys: ThreadKeys;
+}
+
+/** @param parts one for each shard; of a single one they are the ports themselves */
+export function sharedPorts(parts: readonly ShardPorts[], shards: Shards, { keys, threadKeys }: Keys): SharedPorts {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const each = <Name extends keyof ShardPorts>(name: Name) => parts.map((part) => part[name]);
+  const threadShards = new ThreadShards(shards, threadKeys);
+  return {
+    opener: joinedOpener(each('opener'), shards),
+    reader: joinedReader(each('reader'), shards),
+    eraser: joinedEraser(each('eraser'), shards),
+    canceller: joinedCanceller(each('canceller'), shards),
+    fairQueue: joinedFairQueue(each('fairQueue'), shards),
+    catalogue: joinedCatalogue(each('catalogue'), shards),
+    ledger: joinedLedger(each('ledger'), shards),
+    settlement: joinedSettlement(each('settlement'), shards),
+    webhookJobs: joinedWebhookJobs(each('webhookJobs'), shards),
+    reports: joinedReports(each('reports'), shards),
+    limits: joinedLimits(each('limits'), shards),
+    slots: joinedSlots(each('slots'), shards),
+    idempotencyKeys: joinedIdempotencyKeys(each('idempotencyKeys'), shards, keys),
+    subscribers: joinedSubscribers(each('subscribers'), shards),
+    threadTopics: joinedThreadTopics(each('threadTopics'), threadShards),
+    threads: joinedThreads(each('threads'), threadShards),
+    threadCatalogue: joinedThreadCatalogue(each('threadCatalogue'), threadShards),
+    abandoned: byShard(each('abandoned'), (ref: JobRef) => shards.ofJob(ref), ['remove']),
+    archivedJobs: joinedArchivedJobs(each('archivedJobs'), shards),
+  };
+}
+
+/** @throws Error the database of the checkpoints does not answer */
+export function sharedCheckpoints(
+  parts: readonly ShardPorts[],
+  shards: Shards,
+  threadKeys: ThreadKeys,
+): Promise<Checkpoints> {
+  const [only, ...others] = parts.map(({ checkpointOptions }) => checkpointOptions);
+  if (only === undefined) throw new TypeError('there is no shard');
+  if (others.length === 0) return openCheckpoints(only);
+  return openJoinedCheckpoints([only, ...others], new ThreadShards(shards, threadKeys));
+}
+
+function joinedSettlement(parts: readonly UsageSettlement[], shards: Shards): UsageSettlement {
+  const settlement: Facade<UsageSettlement> = {
+    ...byShard(parts, (ref: JobRef) => shards.ofJob(ref), ['settle']),
+    recorded: (job) => (parts[0] as UsageSettlement).recorded(job),
+    sweep: async (page, options) => {
+      const settled = await shards.everywhere(parts, (part) => part.sweep(page, options));
+      return settled.reduce((all, count) => all + count, 0);
+    },
+  };
+  return settlement as UsageSettlement;
+}
+
+/** One archive has the jobs of all shards; a job that is read again goes back to its own. */
+function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Shards): ArchivedJobs | null {
+  const open = parts.filter((part) => part !== null);
+  const [home] = open;
+  if (home === undefined) return null;
+  const names = ['thaw', 'beginErasure', 'abandonErasure', 'erase'] as const;
+  return {
+    ...byShard(open, (ref: JobRef) => shards.ofJob(ref), names),
+    holders: (jobId, asker) => home.holders(jobId, asker),
+    list: (query, asker) => home.list(query, asker),
+    eraseTenant: async (tenant, eraseThawed) => {
+      // what is thawed in another shard meanwhile is erased there
+      for (const part of open) await part.eraseTenant(tenant, eraseThawed);
+    },
+    get onAsked() {
+      return home.onAsked;
+    },
+    set onAsked(told: ArchivedJobs['onAsked']) {
+      for (const part of open) part.onAsked = told;
+    },
+  } satisfies Facade<ArchivedJobs> & Partial<ArchivedJobs> as unknown as ArchivedJobs;
+}
