@@ -57,10 +57,11 @@ export class Shards {
     return this.#options.connections[shard]?.status === 'ready';
   }
 
-  /** @returns a fresh id of a job, in a shard that is up */
-  newJobId(): string {
+  /** @param except a shard that has just not answered
+   *  @returns a fresh id of a job, in a shard that is up */
+  newJobId(except: number | null = null): string {
     const inUse = this.indexes.slice(0, this.#inUse);
-    const up = inUse.filter((shard) => this.isUp(shard));
+    const up = inUse.filter((shard) => shard !== except && this.isUp(shard));
     const choice = up.length > 0 ? up : inUse;
     return newRequestId(choice[Math.floor(Math.random() * choice.length)]);
   }

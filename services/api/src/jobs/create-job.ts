@@ -1,4 +1,4 @@
-import { type CreateJobBody, type JobRequest, jobRef } from '@millrace/contracts';
+import { type CreateJobBody, type JobRequest, jobRef, shardNamedBy } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscribers } from '@millrace/stream-log';
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
@@ -68,7 +68,7 @@ export class CreateJob {
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
    *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
-    const { caller, body, isChosen, idempotencyKey, follows } = command;
+    const { caller, body, isChosen, idempotencyKey } = command;
     const { tenant } = caller;
     if (caller.scope !== null && (body.threadId === undefined || !caller.scope.threads.has(body.threadId))) {
       throw new OutOfScope('This token creates jobs in its own threads only: name one of them as "threadId".');
@@ -84,6 +84,7 @@ export class CreateJob {
     };
     // before anything is reserved for the job
     const resolved = mayExist ? null : await resolve();
+    let mayBeRecorded = false;
     const submission: Submission = {
       ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(identity), metadata: body.metadata ?? {} },
       ...{
@@ -92,18 +93,35 @@ export class CreateJob {
         traceparent: command.trace.traceparent,
         ...{ mayExist, isHeld: heldId !== null },
       },
-      recording: command.recording,
+      recording: () => {
+        mayBeRecorded = true;
+        command.recording?.();
+      },
     };
-    // subscribing before the job is stored saves a read, and costs no time beside the admission
-    const place = follows && !mayExist ? this.subscribers.expect(jobRef(tenant, acceptedId), body.threadId) : null;
+    const follows = command.follows && !mayExist;
     try {
-      return await this.#create(submission, place, command.trace);
+      return await this.#createOnce(submission, { ...command, follows });
+    } catch (error) {
+      // a shard that hangs is not known to be lost at first, and nobody knows this id
+      if (mayExist || mayBeRecorded || this.shards.count === 1 || toProblem(error).code !== 'UNAVAILABLE') throw error;
+      const jobId = this.shards.newJobId(shardNamedBy(acceptedId));
+      return this.#createOnce({ ...submission, jobId }, { ...command, follows });
+    }
+  }
+
+  /** @param command `follows`: whether the job's creator takes a place that is kept for it from now on */
+  async #createOnce(submission: Submission, { body, follows, trace }: CreateJobCommand): Promise<CreatedJob> {
+    const { tenant, jobId } = submission;
+    // subscribing before the job is stored saves a read, and costs no time beside the admission
+    const place = follows ? this.subscribers.expect(jobRef(tenant, jobId), body.threadId) : null;
+    try {
+      return await this.#create(submission, place, trace);
     } catch (error) {
       place?.[Symbol.dispose]();
       if (!(error instanceof JobErased)) throw error;
     }
     // as if this request had come after the one that erased its job
-    return this.#create({ ...submission, mayExist: true }, null, command.trace);
+    return this.#create({ ...submission, mayExist: true }, null, trace);
   }
 
   /** An id of the service's own says in which shard the job is. */

@@ -182,4 +182,18 @@ describe('a node with two shards', () => {
       await servers[lost]?.start();
     }
   });
+
+  it('makes a new job elsewhere while a shard hangs', async () => {
+    await servers[1].pause();
+    try {
+      const ids = await Promise.all(Array.from({ length: 10 }, () => submit(node)));
+      expect(new Set(ids.map(shardNamedBy))).toEqual(new Set([0]));
+      const stream = await post(node, { query: 'hi' }, { accept: 'text/event-stream' });
+      const id = stream.headers.get('x-request-id') ?? '';
+      await answer(id, 'streamed');
+      expect(await stream.text()).toContain('streamed');
+    } finally {
+      await servers[1].resume();
+    }
+  });
 });
