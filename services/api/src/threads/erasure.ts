@@ -53,6 +53,8 @@ export class Erasure {
         await this.audit.forgetThread({ tenant, threadId });
         return;
       }
+      // whoever ended the job that has the turn may have died before the thread knew
+      await this.exit.settle(ref);
     }
     throw new Unavailable();
   }
