@@ -25,6 +25,14 @@ export class LogExpired extends StreamLogError {
   }
 }
 
+/** One of several Redis is not connected, so that nobody knows what it has. It comes back. */
+export class ShardAway extends StreamLogError {
+  readonly code = 'SHARD_AWAY';
+  constructor(readonly shard: number) {
+    super(`shard ${shard} is not connected`);
+  }
+}
+
 /** The id stands for another request of the same tenant. */
 export class IdempotencyMismatch extends StreamLogError {
   readonly code = 'IDEMPOTENCY_MISMATCH';

@@ -18,6 +18,7 @@ export {
   LogLost,
   LogWriteFailed,
   NewerFormat,
+  ShardAway,
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';

@@ -64,6 +64,19 @@ export class LimitDirectory {
     await this.#refresh();
   }
 
+  /** Takes over what another Redis has, if that is not the same.
+   *  @throws Error either does not answer */
+  async mirror({ redis }: LimitDirectory): Promise<void> {
+    const { limits, limitsVersion } = this.keys;
+    const version = await redis.get(limitsVersion);
+    if (version === null || version === (await this.redis.get(limitsVersion))) return;
+    const [seen, byTenant] = resultsOf(await redis.multi().get(limitsVersion).hgetall(limits).exec());
+    const entries = Object.entries(byTenant as Record<string, string>);
+    const change = this.redis.multi().del(limits);
+    if (entries.length > 0) change.hset(limits, new Map(entries));
+    resultsOf(await change.set(limitsVersion, String(seen)).exec());
+  }
+
   async #follow(): Promise<void> {
     // a Redis that hangs is asked once
     if (this.#isAsking) return;

@@ -15,9 +15,13 @@ import type { Gathered, Shards } from './shards.ts';
 export function joinedFairQueue(parts: readonly FairQueue[], shards: Shards): FairQueue {
   const queue: Facade<FairQueue> & Pick<FairQueue, 'onUnparked'> = {
     ...byShard(parts, ofJob(shards), [
-      ...(['admit', 'priorityOf', 'restore', 'dropAdmission', 'markStarted'] as const),
+      ...(['admit', 'priorityOf', 'restore', 'markStarted'] as const),
       ...(['markReleased', 'freeSlot', 'retire', 'positionOf'] as const),
     ]),
+    // the record is gone, and with it what says where the lists have the job
+    dropAdmission: async (ref, threadId) => {
+      await Promise.all(shards.placesOfJob(ref).map((shard) => parts[shard]?.dropAdmission(ref, threadId)));
+    },
     pruneStale: () => done(shards.everywhere(parts, (part) => part.pruneStale())),
     get onUnparked() {
       return (parts[0] as FairQueue).onUnparked;
@@ -152,16 +156,32 @@ export function joinedIdempotencyKeys(
   return joined as IdempotencyKeys;
 }
 
-/** The limits that were set for tenants: in each shard, whose scripts read them. What home has counts.
+/** How often shards are looked at that have not got home's limits: new ones, or those that were away, milliseconds. */
+const MIRROR_MS = 5_000;
+
+/** The limits that were set for tenants: those of home count, and every shard has a copy, which its scripts read.
  *  @param parts one for each shard */
-export function joinedLimits(parts: readonly LimitDirectory[], shards: Shards): LimitDirectory {
-  const [home] = parts as [LimitDirectory];
+export function joinedLimits(parts: readonly LimitDirectory[]): LimitDirectory {
+  const [home, ...others] = parts as [LimitDirectory, ...LimitDirectory[]];
+  let timer: NodeJS.Timeout | undefined;
+  const mirror = () => Promise.allSettled(others.map((part) => part.mirror(home)));
   return {
-    open: () => home.open(),
-    close: () => home.close(),
+    open: async () => {
+      await home.open();
+      timer ??= setInterval(() => void mirror(), MIRROR_MS).unref();
+    },
+    close: () => {
+      clearInterval(timer);
+      home.close();
+    },
     onUnreadable: home.onUnreadable,
     overridesOf: (tenant: string) => home.overridesOf(tenant),
-    set: (tenant: string, overrides) => done(shards.everywhere(parts, (part) => part.set(tenant, overrides))),
+    set: async (tenant: string, overrides) => {
+      await home.set(tenant, overrides);
+      // a shard that is away gets it when it is back
+      await mirror();
+    },
+    mirror: (source) => home.mirror(source),
     get tenants() {
       return home.tenants;
     },

@@ -14,7 +14,10 @@ export function joinedReports(parts: readonly ProcessReports[], shards: Shards):
       await shards.gather(parts, (part) => part.withdraw(process));
     },
     order: async (worker, order) => {
-      await shards.gather(parts, (part) => part.order(worker, order));
+      const tell = (part: ProcessReports) => part.order(worker, order);
+      // a shard that was not told would give the old order again when it is back
+      if (order === null) await shards.everywhere(parts, tell);
+      else await shards.gather(parts, tell);
     },
     survey: async (options) => mergedSurvey((await shards.gather(parts, (part) => part.survey(options))).results),
   };
@@ -41,7 +44,7 @@ function mergedSurvey(surveys: readonly Survey[]): Survey {
     queued: count(({ queued }) => queued),
     processes: [...processes.values()],
     tenants: mergedTenants(surveys.flatMap(({ tenants }) => tenants)),
-    oldest: surveys.flatMap(({ oldest }) => oldest).slice(0, MAX_NAMED),
+    oldest: surveys.flatMap(({ oldest }) => oldest.slice(0, Math.ceil(MAX_NAMED / surveys.length))),
   };
 }
 

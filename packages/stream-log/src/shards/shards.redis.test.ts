@@ -122,6 +122,27 @@ describe('the shard of a job', () => {
     expect(shardNamedBy(two.shards.newJobId())).toBe(1);
   });
 
+  it('is told without waiting for a shard that hangs, if another one has it', async () => {
+    const keys = newKeys();
+    await using two = await Deployment.of(keys, [1, 2]);
+    const places = await Promise.all(CHOSEN.map(async (ref) => ({ ref, shard: await two.shards.ofJob(ref) })));
+    const { ref } = places.find(({ shard }) => shard === 1) as { ref: JobRef };
+    await two.make(ref);
+    await servers[0]?.pause();
+    try {
+      expect(await two.shards.ofJob(ref)).toBe(1);
+    } finally {
+      await servers[0]?.resume();
+    }
+  });
+
+  it('has two places while its record is gone: it may have been in either', async () => {
+    await using two = await Deployment.of(newKeys(), [1, 2]);
+    const places = CHOSEN.map((ref) => two.shards.placesOfJob(ref));
+    expect(new Set(places.map((each) => each.join()))).toEqual(new Set(['0', '1,0']));
+    expect(two.shards.placesOfJob(jobRef('t', newRequestId(1)))).toEqual([1]);
+  });
+
   it('is remembered while the job runs here', async () => {
     await using two = await Deployment.of(newKeys(), [1, 2]);
     {

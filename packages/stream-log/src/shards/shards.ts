@@ -1,4 +1,5 @@
 import { idOf, type JobRef, newRequestId, shardNamedBy } from '@millrace/contracts';
+import { ShardAway } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { RedisConnection } from '../redis/scripts.ts';
 import { rendezvous } from './rendezvous.ts';
@@ -66,20 +67,23 @@ export class Shards {
     return newRequestId(choice[Math.floor(Math.random() * choice.length)]);
   }
 
-  /** @returns the shard that has a job, or would have it */
-  ofJob(ref: JobRef): Located {
-    const pinned = this.#pinned.get(ref);
-    if (pinned !== undefined) return pinned.shard;
-    const named = shardNamedBy(idOf(ref));
-    if (named !== null && named < this.count) return named;
-    return this.of(ref, this.#options.keys.record(ref));
+  /** @param key that exists where the job is; left out: its record
+   *  @returns the shard that has a job, or would have it */
+  ofJob(ref: JobRef, key = this.#options.keys.record(ref)): Located {
+    return this.#known(ref) ?? this.of(ref, key);
+  }
+
+  /** @returns all shards that may have something of a job, or have had it */
+  placesOfJob(ref: JobRef): number[] {
+    const known = this.#known(ref);
+    return known === null ? this.#placesOf(ref) : [known];
   }
 
   /** @returns the shard that has a job whose place is known at once: it runs here, or its id is the service's own
    *  @throws TypeError it is not */
   ofKnownJob(ref: JobRef): number {
-    const located = this.ofJob(ref);
-    if (typeof located === 'number') return located;
+    const [place, ...others] = this.placesOfJob(ref);
+    if (place !== undefined && others.length === 0) return place;
     throw new TypeError('the place of this job is not known without a look');
   }
 
@@ -88,9 +92,8 @@ export class Shards {
    *  @returns the shard that has it, or would have it
    *  @throws Error a shard that may have it does not answer */
   of(name: string, key: string): Located {
-    const place = rendezvous(name, this.#inUse);
-    const elsewhere = this.#options.generations.map((count) => rendezvous(name, count)).filter((it) => it !== place);
-    return elsewhere.length === 0 ? place : this.#lookFor(key, place, [...new Set(elsewhere)]);
+    const [place, ...elsewhere] = this.#placesOf(name) as [number, ...number[]];
+    return elsewhere.length === 0 ? place : this.#lookFor(key, place, elsewhere);
   }
 
   /** Remembers where a job is, as long as it runs here: nothing need be looked for. */
@@ -131,14 +134,37 @@ export class Shards {
     return { results, isPartial: results.length < this.count };
   }
 
+  /** @returns the shard of a job that runs here, or whose id names it; null: neither */
+  #known(ref: JobRef): number | null {
+    const pinned = this.#pinned.get(ref);
+    if (pinned !== undefined) return pinned.shard;
+    const named = shardNamedBy(idOf(ref));
+    return named !== null && named < this.count ? named : null;
+  }
+
+  /** @returns where something with a name goes, and then where it may be if it is older */
+  #placesOf(name: string): number[] {
+    const counts = [this.#inUse, ...this.#options.generations];
+    return [...new Set(counts.map((count) => rendezvous(name, count)))];
+  }
+
+  /** Whoever has it need not wait for a shard that is lost. */
   async #lookFor(key: string, place: number, elsewhere: readonly number[]): Promise<number> {
-    const { connections } = this.#options;
-    const shards = [...elsewhere, place];
-    const found = await Promise.allSettled(shards.map((shard) => connections[shard]?.exists(key)));
-    const having = found.findIndex((outcome) => outcome.status === 'fulfilled' && outcome.value === 1);
-    if (having !== -1) return shards[having] as number;
-    // it may be in the shard that did not answer
-    for (const outcome of found) if (outcome.status === 'rejected') throw outcome.reason;
-    return place;
+    const looks = [...elsewhere, place].map(async (shard) => {
+      const redis = this.#options.connections[shard] as RedisConnection;
+      if (redis.status !== 'ready') throw new ShardAway(shard);
+      return (await redis.exists(key)) === 1 ? shard : Promise.reject(NOT_THERE);
+    });
+    try {
+      return await Promise.any(looks);
+    } catch (error) {
+      const { errors } = error as AggregateError;
+      const failure: unknown = errors.find((reason) => reason !== NOT_THERE);
+      // it may be in the shard that did not answer
+      if (failure !== undefined) throw failure;
+      return place;
+    }
   }
 }
+
+const NOT_THERE = new Error('not there');

@@ -19,8 +19,10 @@ export class ThreadShards {
   /** @returns the shard that has a thread, or would have it: of a private one that of its job */
   of(ref: ThreadRef): Located {
     const threadId = idOf(ref);
-    if (threadId.startsWith(PRIVATE)) return this.shards.ofJob(jobRef(tenantOf(ref), threadId.slice(PRIVATE.length)));
-    return this.shards.of(`thread ${ref}`, this.keys.record(ref));
+    const key = this.keys.record(ref);
+    if (!threadId.startsWith(PRIVATE)) return this.shards.of(`thread ${ref}`, key);
+    // made while its job runs, whose place is known then; the job may be gone before it
+    return this.shards.ofJob(jobRef(tenantOf(ref), threadId.slice(PRIVATE.length)), key);
   }
 
   ofStore(tenant: string): Located {
@@ -43,8 +45,8 @@ export class ThreadShards {
   /** @returns the shard of a thread that was claimed here
    *  @throws TypeError it was not */
   ofClaimed(ref: ThreadRef): number {
-    const shard = this.#claimed.get(ref) ?? this.of(ref);
-    if (typeof shard !== 'number') throw new TypeError('the thread was not claimed by this process');
+    const shard = this.#claimed.get(ref);
+    if (shard === undefined) throw new TypeError('the thread was not claimed by this process');
     return shard;
   }
 }

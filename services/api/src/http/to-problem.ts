@@ -6,6 +6,7 @@ import {
   IdempotencyMismatch,
   JobNotFound,
   LogExpired,
+  ShardAway,
   SubscriptionUnconfirmed,
 } from '@millrace/stream-log';
 import { ThreadBeingMade } from '@millrace/threads';
@@ -49,7 +50,8 @@ export function toProblem(error: unknown): Problem {
   // must come before the check for Redis: a client that aborts its body causes an ECONNRESET too
   const status = clientErrorStatus(error);
   if (status !== null) return httpProblem(status);
-  if (error instanceof SubscriptionUnconfirmed || isRedisFailure(error)) return new Unavailable({ cause: error });
+  const isAway = error instanceof SubscriptionUnconfirmed || error instanceof ShardAway;
+  if (isAway || isRedisFailure(error)) return new Unavailable({ cause: error });
   return new Problem('INTERNAL', 'The failure has been logged.');
 }
 

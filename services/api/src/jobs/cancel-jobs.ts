@@ -26,22 +26,29 @@ export class CancelJobs {
     @Inject(AuditLog) private readonly audit: AuditLog,
   ) {}
 
-  /** @returns how many jobs this call cancelled
+  /** @returns how many jobs this call cancelled; `incomplete`: a shard of Redis does not answer, and its jobs go on
    *  @throws Forbidden the caller asks for another tenant's jobs without the permission */
-  async run({ status, tenant, pipeline }: CancelFilter, caller: Caller): Promise<number> {
+  async run(
+    { status, tenant, pipeline }: CancelFilter,
+    caller: Caller,
+  ): Promise<{ readonly cancelled: number; readonly incomplete?: true }> {
     const scope = listedTenant(caller, tenant);
     const matches = (job: JobOutline) =>
       job.status === status && (scope ?? job.tenant) === job.tenant && (pipeline ?? job.pipeline) === job.pipeline;
     let cancelled = 0;
+    let isPartial = false;
     let cursor: string | null = null;
     do {
       const page: JobPage = await this.catalogue.open({ olderThanMs: 0, limit: BATCH, cursor: cursor ?? undefined });
       const jobs = (await this.reader.outlines(page.refs)).filter((job) => job !== null).filter(matches);
       const outcomes = await Promise.all(jobs.map(({ ref }) => this.cancellation.cancel(ref, 'admin')));
       cancelled += outcomes.filter(({ kind }) => kind === 'cancelled').length;
+      isPartial ||= page.isPartial === true;
       cursor = page.nextCursor;
     } while (cursor !== null);
-    this.audit.record(caller, { action: 'jobs.cancel', tenant: scope, target: null, details: { status, cancelled } });
-    return cancelled;
+    const incomplete = isPartial ? { incomplete: true as const } : {};
+    const details = { status, cancelled, ...incomplete };
+    this.audit.record(caller, { action: 'jobs.cancel', tenant: scope, target: null, details });
+    return { cancelled, ...incomplete };
   }
 }

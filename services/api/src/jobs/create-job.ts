@@ -1,4 +1,4 @@
-import { type CreateJobBody, type JobRequest, jobRef, shardNamedBy } from '@millrace/contracts';
+import { type CreateJobBody, type JobRequest, jobRef, type ProblemCode, shardNamedBy } from '@millrace/contracts';
 import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscribers } from '@millrace/stream-log';
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
@@ -50,6 +50,14 @@ export interface CreatedJob extends AcceptedJob, Disposable {
   readonly place: Place | null;
 }
 
+/** What another shard may not say: one hangs, which is not known at first, or its share of a limit is used up. */
+const ELSEWHERE: ReadonlySet<string> = new Set<ProblemCode>([
+  'UNAVAILABLE',
+  'QUEUE_FULL',
+  'RATE_LIMITED',
+  'QUOTA_EXCEEDED',
+]);
+
 /** Stores and queues a job, at most once for each id and idempotency key. @see PROTOCOL.md §2 */
 @Injectable()
 export class CreateJob {
@@ -98,14 +106,17 @@ export class CreateJob {
         command.recording?.();
       },
     };
-    const follows = command.follows && !mayExist;
-    try {
-      return await this.#createOnce(submission, { ...command, follows });
-    } catch (error) {
-      // a shard that hangs is not known to be lost at first, and nobody knows this id
-      if (mayExist || mayBeRecorded || this.shards.count === 1 || toProblem(error).code !== 'UNAVAILABLE') throw error;
-      const jobId = this.shards.newJobId(shardNamedBy(acceptedId));
-      return this.#createOnce({ ...submission, jobId }, { ...command, follows });
+    const once = { ...command, follows: command.follows && !mayExist };
+    let jobId = acceptedId;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#createOnce({ ...submission, jobId }, once);
+      } catch (error) {
+        const mayGoElsewhere = !mayExist && !mayBeRecorded && tries < this.shards.count;
+        if (!mayGoElsewhere || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        // nobody knows this id, and nothing of the job is there
+        jobId = this.shards.newJobId(shardNamedBy(jobId));
+      }
     }
   }
 

@@ -176,8 +176,8 @@ export class Intake {
       {
         maxQueued: this.#ofShard(this.settings.MILLRACE_MAX_QUEUED_JOBS),
         maxOpenPerTenant: this.#ofShard(maxOpenPerTenant),
-        maxStoredBytesPerTenant: this.#ofShard(maxStoredBytesPerTenant),
-        maxTokensPerDay: tokensPerDay === null ? null : this.#ofShard(tokensPerDay),
+        maxStoredBytesPerTenant: this.#ofShard(maxStoredBytesPerTenant, keptBytes + requestBytes),
+        maxTokensPerDay: tokensPerDay === null ? null : this.#ofShard(tokensPerDay, reservedTokens),
       },
     );
     // side by side, so that the confirmation costs no time
@@ -199,9 +199,10 @@ export class Intake {
     }
   }
 
-  /** Limits are shared out: each shard counts for itself. */
-  #ofShard(limit: number): number {
-    return Math.ceil(limit / this.shards.count);
+  /** Limits are shared out: each shard counts for itself.
+   *  @param needed by one job, which must not be refused everywhere because the shares are small */
+  #ofShard(limit: number, needed = 1): number {
+    return Math.min(limit, Math.max(Math.ceil(limit / this.shards.count), needed));
   }
 
   /** @returns the id that the key stands for */

@@ -47,7 +47,10 @@ export class JobPages {
     const { tenant, threadId, status, limit, before } = query;
     const listed = await this.catalogue.list({ tenant, threadId, limit, cursor: before });
     const { isPartial = false } = listed;
-    const outlines = await this.reader.outlines(listed.refs);
+    // without its shard, a job that is listed elsewhere may not be found, either
+    const outlines = isPartial
+      ? await Promise.all(listed.refs.map((ref) => this.reader.outline(ref).catch(() => null)))
+      : await this.reader.outlines(listed.refs);
     const here = outlines.flatMap((job, nth): PlacedJob[] =>
       job === null ? [] : [{ job, place: Number(listed.places[nth]) }],
     );

@@ -23,6 +23,8 @@ export function joinedLeases(parts: readonly DisconnectLeases[], shards: Shards)
 
 /** A lease of a job whose shard is being looked for. If none answers, the job goes on. */
 function onceKnown(known: Promise<DisconnectLease>): DisconnectLease {
+  // until its reader leaves, nobody else looks
+  known.catch(() => undefined);
   const told = (tell: (lease: DisconnectLease) => void) => () => {
     known.then(tell, () => undefined);
   };

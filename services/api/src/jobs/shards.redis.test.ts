@@ -196,4 +196,54 @@ describe('a node with two shards', () => {
       await servers[1].resume();
     }
   });
+
+  it('has room for as many jobs as the limit of all shards, whichever share is full', async () => {
+    const small = await harness.node({
+      MILLRACE_MAX_JOBS_PER_TENANT: '6',
+      MILLRACE_KEY_PREFIX: `${harness.prefix}-small`,
+    });
+    const ids = [];
+    for (let nth = 0; nth < 6; nth += 1) ids.push(await submit(small));
+    expect(ids.filter((id) => shardNamedBy(id) === 0)).toHaveLength(3);
+    expect((await post(small, { query: 'hi' }, { accept: 'application/json' })).status).toBe(429);
+  });
+});
+
+describe('a node with one shard that was there before, and one that was added', () => {
+  it('erases what was made before, whatever its hash says now', async () => {
+    await using one = new ApiHarness(servers[0].url);
+    const [before] = [await one.node()];
+    const ids: string[] = [];
+    for (let nth = 0; nth < 8; nth += 1)
+      ids.push(await submit(before, {}, { query: 'hi', threadId: `thread-${nth % 2}` }));
+    for (const id of ids.slice(0, 2)) await one.answer(id, ['said']);
+    const grown = await one.node({ REDIS_URLS: servers.map(({ url }) => url).join(' | ') });
+    for (const id of ids) expect((await fetch(`${grown.url}/jobs/${id}`)).status).toBe(200);
+    const erased = await fetch(`${grown.url}/jobs/${ids[0]}/data`, { method: 'DELETE' });
+    expect(erased.status).toBe(204);
+    const listed = async () => {
+      const page = (await (await fetch(`${grown.url}/jobs?limit=100`)).json()) as { items: { id: string }[] };
+      return page.items.map(({ id }) => id);
+    };
+    expect(await listed()).not.toContain(ids[0]);
+    expect(await one.redis.zscore(one.keys.jobsOf('default'), jobRef('default', ids[0] ?? ''))).toBeNull();
+    const tenant = await fetch(`${grown.url}/tenants/default/data`, { method: 'DELETE' });
+    expect(tenant.status).toBe(204);
+    expect(await listed()).toEqual([]);
+    for (const id of ids) expect((await fetch(`${grown.url}/jobs/${id}`)).status).toBe(404);
+  });
+
+  it('knows the limits in the new one that were set before', async () => {
+    await using one = new ApiHarness(servers[0].url, {
+      MILLRACE_AUTH: 'apikey',
+      MILLRACE_API_KEYS: 'acme:user:the-secret-of-acme,ops:admin:the-secret-of-the-operators',
+    });
+    const before = await one.node();
+    const headers = { authorization: 'Bearer the-secret-of-the-operators', 'content-type': 'application/json' };
+    const body = JSON.stringify({ activeJobs: 2 });
+    const set = await fetch(`${before.url}/tenants/acme/limits`, { method: 'PUT', headers, body });
+    expect(set.status).toBe(200);
+    await one.node({ REDIS_URLS: servers.map(({ url }) => url).join(' | ') });
+    await eventually(async () => (await connections[1]?.hget(one.keys.limits, 'acme')) === body, { timeoutMs: 15_000 });
+  });
 });

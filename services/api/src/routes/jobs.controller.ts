@@ -110,7 +110,7 @@ export class JobsController {
   async cancelAll(
     @Query(new ZodPipe(cancelQuerySchema)) filter: z.output<typeof cancelQuerySchema>,
     @TheCaller() caller: Caller,
-  ): Promise<{ cancelled: number }> {
-    return { cancelled: await this.cancelJobs.run(filter, caller) };
+  ): Promise<{ cancelled: number; incomplete?: true }> {
+    return this.cancelJobs.run(filter, caller);
   }
 }

@@ -61,7 +61,7 @@ export function sharedPorts(parts: readonly ShardPorts[], shards: Shards, { keys
     settlement: joinedSettlement(each('settlement'), shards),
     webhookJobs: joinedWebhookJobs(each('webhookJobs'), shards),
     reports: joinedReports(each('reports'), shards),
-    limits: joinedLimits(each('limits'), shards),
+    limits: joinedLimits(each('limits')),
     slots: joinedSlots(each('slots'), shards),
     idempotencyKeys: joinedIdempotencyKeys(each('idempotencyKeys'), shards, keys),
     subscribers: joinedSubscribers(each('subscribers'), shards),
@@ -102,14 +102,20 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
   const open = parts.filter((part) => part !== null);
   const [home] = open;
   if (home === undefined) return null;
-  const names = ['thaw', 'beginErasure', 'abandonErasure', 'erase'] as const;
+  // where it may be put back: its record is gone then
+  const atPlaces = async (ref: JobRef, call: (part: ArchivedJobs) => Promise<void>) => {
+    for (const shard of shards.placesOfJob(ref)) await call(open[shard] as ArchivedJobs);
+  };
   return {
-    ...byShard(open, (ref: JobRef) => shards.ofJob(ref), names),
+    ...byShard(open, (ref: JobRef) => shards.ofJob(ref), ['thaw']),
+    beginErasure: (ref) => atPlaces(ref, (part) => part.beginErasure(ref)),
+    abandonErasure: (ref) => atPlaces(ref, (part) => part.abandonErasure(ref)),
+    erase: (ref) => atPlaces(ref, (part) => part.erase(ref)),
     holders: (jobId, asker) => home.holders(jobId, asker),
     list: (query, asker) => home.list(query, asker),
     eraseTenant: async (tenant, eraseThawed) => {
-      // what is thawed in another shard meanwhile is erased there
-      for (const part of open) await part.eraseTenant(tenant, eraseThawed);
+      // all of them bar what the archive has, also if it is away
+      await shards.everywhere(open, (part) => part.eraseTenant(tenant, eraseThawed));
     },
     get onAsked() {
       return home.onAsked;

@@ -10,6 +10,7 @@ import {
   type JobEraser,
   type JobOutline,
   type JobReader,
+  type Shards,
   type UsageSettlement,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
@@ -20,6 +21,7 @@ import {
   IDEMPOTENCY_KEYS,
   JOB_ERASER,
   JOB_READER,
+  SHARDS,
   USAGE_SETTLEMENT,
 } from '../../tokens.ts';
 import { JobQueue } from '../queue/job-queue.ts';
@@ -52,11 +54,13 @@ export class JobErasure {
     @Inject(USAGE_SETTLEMENT) private readonly settlement: UsageSettlement,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(ARCHIVED_JOBS) private readonly archived: ArchivedJobs | null,
+    @Inject(SHARDS) private readonly shards: Shards,
   ) {}
 
   /** Erases a job that its thread refused.
    *  @returns false: the same request, sent again meanwhile, has placed it, so it stays */
   async refused(job: ErasableJob): Promise<boolean> {
+    using _place = await this.#placed(job);
     if (!(await this.eraser.eraseRefused(job.ref))) return false;
     await this.#eraseTraces(job);
     return true;
@@ -65,6 +69,7 @@ export class JobErasure {
   /** Erases a job that has ended.
    *  @returns false: it has not */
   async ended(job: ErasableJob): Promise<boolean> {
+    using _place = await this.#placed(job);
     // what it has used stays in the ledger, and can be learned from its record and log only
     const outline = await this.reader.outline(job.ref);
     if (outline !== null && isFinished(outline.status)) {
@@ -86,6 +91,11 @@ export class JobErasure {
     // last: what reads it from Redis to write it has nothing to read any more
     await this.archived?.erase(job.ref);
     return true;
+  }
+
+  /** Remembers where the job is until all of it is gone: its record, which tells, goes before the rest. */
+  async #placed({ ref }: ErasableJob): Promise<Disposable> {
+    return this.shards.pin(ref, await this.shards.ofJob(ref));
   }
 
   /** Waits for the last attempt of a job that was just cancelled to report: once the job is erased, an estimate could not be put

@@ -83,7 +83,10 @@ export class ThreadSweep {
   /** Removes threads that have expired from lists, counts and a database.
    *  @returns how many were due */
   purgeExpired(limit: number): Promise<number> {
-    return this.ports.own.purgeExpired(limit, (ref) => this.ports.checkpoints.erase(ref));
+    return this.ports.own.purgeExpired(limit, async (ref) => {
+      // one that was made again may be in another shard
+      if ((await this.ports.threads.get(ref)) === null) await this.ports.checkpoints.erase(ref);
+    });
   }
 
   /** @returns the job that has the turn, unless it has ended */
