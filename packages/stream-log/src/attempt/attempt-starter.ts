@@ -127,6 +127,7 @@ export class AttemptStarter {
    *  @throws ContentUnreadable `unavailable` */
   async #haveKeys(ref: JobRef): Promise<void> {
     const { cipher } = this;
+    if (cipher.isShut) throw new ContentUnreadable('unavailable', 'the master keys have not been checked yet');
     await retryWhileUnavailable(async () => cipher.warm(tenantOf(ref)));
     if (!cipher.lacksKeyOf(tenantOf(ref))) return;
     // a plain job, from before encryption was turned on; one that is gone must not leave a key

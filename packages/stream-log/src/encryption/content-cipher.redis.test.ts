@@ -58,9 +58,11 @@ async function opened(
   connection: Redis,
   keys: KeySpace,
   problems: string[],
+  isThere?: () => boolean,
 ): Promise<ContentCipher> {
   const log = { error: (_: object, message: string) => problems.push(message) };
-  return openContentCipher({ masterKeys, kms: null, seals: true }, connection, keys, log);
+  const home = isThere === undefined ? {} : { isThere };
+  return openContentCipher({ masterKeys, kms: null, seals: true }, connection, keys, log, home);
 }
 
 function reasonOf(opened: Promise<unknown>): Promise<unknown> {
@@ -303,4 +305,85 @@ describe('a service that starts while Redis is away', () => {
       }
     },
   );
+});
+
+describe('a service with several shards that starts while the one with the data keys is away', () => {
+  const right = { id: 'm1', key: randomBytes(32).toString('base64') };
+
+  /** A connection that waits until it is told to connect. */
+  function patient(): Redis {
+    return new Redis(server.url, { lazyConnect: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
+  }
+
+  /** Answers to nothing until `arrive` is called. */
+  async function startedWithoutHome(masterKeys: EncryptionOptions['masterKeys'], deployment: Deployment) {
+    const connection = patient();
+    const arrived = Promise.withResolvers<void>();
+    for (const name of ['hlen', 'hscan'] as const) {
+      const ask = connection[name].bind(connection) as (...args: unknown[]) => Promise<unknown>;
+      connection[name] = (async (...args: unknown[]) => {
+        await arrived.promise;
+        return ask(...args);
+      }) as never;
+    }
+    let isThere = false;
+    const problems: string[] = [];
+    const cipher = await opened(masterKeys, connection, deployment.keys, problems, () => isThere);
+    const arrive = () => {
+      isThere = true;
+      arrived.resolve();
+    };
+    const leave = () => {
+      isThere = false;
+    };
+    const end = () => {
+      cipher.close();
+      connection.disconnect();
+    };
+    return { cipher, problems, arrive, leave, [Symbol.dispose]: end };
+  }
+
+  it('goes on with what is plain, if it has no master key', async () => {
+    using deployment = new Deployment();
+    using started = await startedWithoutHome([], deployment);
+    const place = started.cipher.at('a', 'place');
+    expect(await place.sealer()).toBeNull();
+    expect(await place.open('plain', 'about')).toBe('plain');
+    started.arrive();
+    expect(await place.sealer()).toBeNull();
+  });
+
+  it('refuses once it proves to lack the master key', async () => {
+    using deployment = new Deployment();
+    await seal(deployment.process({ m1: new MasterKey('m1', right.key) }), 'a', 'text');
+    using started = await startedWithoutHome([], deployment);
+    const place = started.cipher.at('a', 'place');
+    expect(await place.sealer()).toBeNull();
+    started.arrive();
+    await eventually(async () => (await reasonOf(place.sealer())) === 'unavailable');
+    expect(started.problems).toEqual(['the master keys are not those of what Redis holds']);
+  });
+
+  it('waits for no data key, and has it when that shard is back', async () => {
+    using deployment = new Deployment();
+    const sealed = await seal(deployment.process({ m1: new MasterKey('m1', right.key) }), 'a', 'text');
+    using started = await startedWithoutHome([right], deployment);
+    expect(started.cipher.isShut).toBe(true);
+    expect(await reasonOf(Promise.resolve(started.cipher.warm('a')))).toBe('unavailable');
+    started.arrive();
+    await eventually(() => !started.cipher.isShut);
+    expect(await open(started.cipher, 'a', sealed)).toBe('text');
+  });
+
+  it('goes on with the keys that it has in memory when that shard is lost again, and with no other', async () => {
+    using deployment = new Deployment();
+    const sealed = await seal(deployment.process({ m1: new MasterKey('m1', right.key) }), 'a', 'text');
+    using started = await startedWithoutHome([right], deployment);
+    started.arrive();
+    await eventually(() => !started.cipher.isShut);
+    expect(await open(started.cipher, 'a', sealed)).toBe('text');
+    started.leave();
+    expect(await open(started.cipher, 'a', await seal(started.cipher, 'a', 'more'))).toBe('more');
+    expect(await reasonOf(started.cipher.at('b', 'place').sealer())).toBe('unavailable');
+  });
 });

@@ -5,6 +5,10 @@ import type { RewrapReport, TenantKeys } from './tenant-keys.ts';
 /** Seals what is to be stored in one place. */
 export type Sealer = Pick<PlaceKey, 'seal' | 'sealBytes' | 'digest' | 'mark'>;
 
+/** Resolves when the master keys are the right ones. It rejects if the signal ends it, and otherwise never.
+ *  @param foundWrong is called when they are not */
+type MasterKeyCheck = (closed: AbortSignal, foundWrong: () => void) => Promise<void>;
+
 /** Encrypts what tenants' words are in before it goes to Redis, and decrypts what comes from there. What was stored before
  *  encryption was turned on stays readable.
  *  @see docs/encryption.md */
@@ -36,11 +40,18 @@ export class ContentCipher {
     return new PlaceCipher(this.#keys, this.#seals, this.#gate, tenant, place);
   }
 
-  /** Neither encrypts nor decrypts until the master keys have proved to be the right ones.
-   *  @param check resolves then; it rejects if the signal ends it, and otherwise never */
-  refuseUntil(check: (closed: AbortSignal) => Promise<void>): void {
+  /** Neither encrypts nor decrypts until the master keys have proved to be the right ones. */
+  refuseUntil(check: MasterKeyCheck): void {
     this.#gate.isShut = true;
-    check(this.#closed.signal).then(
+    this.checkLater(check);
+  }
+
+  /** Encrypts and decrypts unless the master keys prove to be wrong, and then no more until they are right. */
+  checkLater(check: MasterKeyCheck): void {
+    const refuse = () => {
+      this.#gate.isShut = true;
+    };
+    check(this.#closed.signal, refuse).then(
       () => {
         this.#gate.isShut = false;
       },

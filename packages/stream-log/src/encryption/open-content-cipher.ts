@@ -24,8 +24,17 @@ export interface ErrorLog {
 /** How long to wait before the master keys are checked again, milliseconds. */
 const CHECK_AGAIN_MS = 1_000;
 
+/** How long other shards wait for the one that has the data keys, milliseconds. */
+const HOME_PATIENCE_MS = 2_000;
+
+export interface HomeOptions {
+  /** whether the data keys' Redis answers, where there are other shards, which go on without it; left out: there are none */
+  readonly isThere?: () => boolean;
+}
+
 /** Opens what encrypts a deployment's content; without a master key nothing is. Checks that the master keys are those that wrap
- *  what Redis has. If Redis does not answer, the check is repeated until they are: before, nothing is encrypted or decrypted.
+ *  what Redis has. If Redis does not answer, the check is repeated until they are: before, nothing is encrypted or decrypted. Where
+ *  there are other shards, these do not wait for it, and without a master key nothing is refused meanwhile.
  *  @throws ContentUnreadable one of them is missing, or is another one than its id says
  *  @throws Error the module of the key management service cannot be used */
 export async function openContentCipher(
@@ -33,38 +42,57 @@ export async function openContentCipher(
   redis: RedisConnection,
   keys: KeySpace,
   log: ErrorLog,
+  { isThere }: HomeOptions = {},
 ): Promise<ContentCipher> {
   const module = kms === null ? null : new KmsModule(kms);
   await module?.load();
   const wrappers = keyWrappers(masterKeys, module);
-  const tenantKeys = wrappers.size === 0 ? null : new TenantKeys(redis, keys, wrappers);
+  const tenantKeys = wrappers.size === 0 ? null : new TenantKeys(redis, keys, wrappers, isThere);
   const check = async () => {
     const malformed = await (tenantKeys?.checkMasterKeys() ?? checkNothingSealed(redis, keys));
     if (malformed.length > 0) log.error({ tenants: malformed.length }, 'data keys are malformed');
   };
   const cipher = new ContentCipher(tenantKeys, seals);
   try {
-    await check();
+    await (isThere === undefined ? check() : withPatience(check()));
   } catch (error) {
     if (error instanceof ContentUnreadable) {
       cipher.close();
       throw error;
     }
     // Redis is away, which its connection has logged
-    cipher.refuseUntil(repeated(check, log));
+    if (isThere === undefined || tenantKeys !== null) cipher.refuseUntil(repeated(check, log));
+    else cipher.checkLater(repeated(check, log));
   }
   return cipher;
 }
 
+/** @throws Error it takes too long */
+async function withPatience(checked: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const late = setTimeout(HOME_PATIENCE_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error('home does not answer');
+  });
+  try {
+    await Promise.race([checked, late]);
+  } finally {
+    timer.abort();
+    // whichever came second
+    for (const other of [checked, late]) other.catch(() => undefined);
+  }
+}
+
 function repeated(check: () => Promise<void>, log: ErrorLog) {
   let reported = '';
-  return async (signal: AbortSignal): Promise<void> => {
+  return async (signal: AbortSignal, foundWrong: () => void): Promise<void> => {
     for (;;) {
       await setTimeout(CHECK_AGAIN_MS, undefined, { signal });
       try {
         return await check();
       } catch (error) {
-        if (!(error instanceof ContentUnreadable) || error.message === reported) continue;
+        if (!(error instanceof ContentUnreadable)) continue;
+        foundWrong();
+        if (error.message === reported) continue;
         reported = error.message;
         log.error({ err: error }, 'the master keys are not those of what Redis holds');
       }

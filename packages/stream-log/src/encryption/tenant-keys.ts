@@ -68,10 +68,17 @@ export class TenantKeys {
   readonly #unwrapping = new Map<string, Promise<TenantKey>>();
   readonly #failed = new Map<string, unknown>();
   readonly #timer: NodeJS.Timeout;
+  readonly #isThere: () => boolean;
   #isRefreshing = false;
 
-  /** @param wrappers by id, at least one; the first wraps new keys */
-  constructor(redis: RedisConnection, keys: KeySpace, wrappers: ReadonlyMap<string, KeyWrapper>) {
+  /** @param wrappers by id, at least one; the first wraps new keys
+   *  @param isThere whether Redis answers: while it does not, nobody waits for a key */
+  constructor(
+    redis: RedisConnection,
+    keys: KeySpace,
+    wrappers: ReadonlyMap<string, KeyWrapper>,
+    isThere: () => boolean = () => true,
+  ) {
     const [first] = wrappers.keys();
     if (first === undefined) throw new RangeError('encryption needs a master key');
     this.#redis = redis;
@@ -79,6 +86,7 @@ export class TenantKeys {
     this.#run = scriptsOf(redis);
     this.#wrappers = wrappers;
     this.#currentWrapper = first;
+    this.#isThere = isThere;
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS);
   }
 
@@ -214,8 +222,9 @@ export class TenantKeys {
     }
   }
 
-  /** Asks Redis itself, each time: a reply that others wait for may be from before an erasure. */
+  /** Asks Redis itself, each time, unless it is away: a reply that others wait for may be from before an erasure. */
   async #read(tenant: string): Promise<TenantKey | null> {
+    if (!this.#isThere()) return this.#remembered(tenant);
     const stored = await this.#redis.hget(this.#key, tenant);
     const cached = this.#cached.get(tenant);
     this.#cached.delete(tenant);
@@ -235,6 +244,14 @@ export class TenantKeys {
     } finally {
       if (this.#latest.get(tenant) === stored) this.#latest.delete(tenant);
     }
+  }
+
+  /** While Redis is away, nobody can destroy a key either: what is sealed with one that was destroyed just before is lost with it.
+   *  @throws ContentUnreadable `unavailable` */
+  #remembered(tenant: string): TenantKey {
+    const cached = this.#cached.get(tenant);
+    if (cached !== undefined) return cached;
+    throw new ContentUnreadable('unavailable', 'the shard that has the data keys does not answer');
   }
 
   #keep(tenant: string, key: TenantKey): void {
