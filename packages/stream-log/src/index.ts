@@ -74,6 +74,7 @@ export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';
 export { UsageSettlement } from './registry/usage-settlement.ts';
 export { WebhookJobs } from './registry/webhook-jobs.ts';
 export { byShard, type Facade } from './shards/by-shard.ts';
+export { joinedCancelListener } from './shards/joined-attempts.ts';
 export {
   joinedCanceller,
   joinedEraser,

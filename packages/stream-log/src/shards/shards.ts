@@ -1,15 +1,21 @@
 import { idOf, type JobRef, newRequestId, shardNamedBy } from '@millrace/contracts';
 import { ShardAway } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
-import type { RedisConnection } from '../redis/scripts.ts';
 import { rendezvous } from './rendezvous.ts';
 
 /** The shard of something that may be there: at once where its name tells, otherwise after a look. */
 export type Located = number | Promise<number>;
 
+/** What is asked of a shard: a connection for commands to it will do. */
+interface ShardConnection {
+  /** `ready`: it is up */
+  readonly status: string;
+  exists(key: string): Promise<number>;
+}
+
 export interface ShardsOptions {
-  /** a connection for commands to each */
-  readonly connections: readonly RedisConnection[];
+  /** to each */
+  readonly connections: readonly ShardConnection[];
   /** the same in each */
   readonly keys: Pick<KeySpace, 'record'>;
   /** How many shards there were when each of them came, ascending; the last number is that of all. `[2, 3]`: it began with two, and
