@@ -25,12 +25,13 @@ const ROOMS = {
     demonstration: ['auth', 'jobs', 'routes'],
   },
   worker: {
-    pipelines: [],
-    attempt: ['pipelines'],
+    shards: [],
+    pipelines: ['shards'],
+    attempt: ['shards', 'pipelines'],
     alone: ['attempt'],
-    queue: ['attempt', 'alone'],
-    webhooks: [],
-    archive: ['attempt'],
+    queue: ['shards', 'attempt', 'alone'],
+    webhooks: ['shards'],
+    archive: ['shards', 'attempt'],
     health: ['pipelines', 'attempt', 'queue'],
   },
 };

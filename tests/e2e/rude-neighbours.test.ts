@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { eventually, spawnService } from '@millrace/testing';
+import { eventually, spawnService, startRedis } from '@millrace/testing';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const ENV = {
@@ -55,6 +55,24 @@ it('counts the events of a job that runs alone among those of its worker', async
   expect(await sumOf(system, 'millrace_worker_events_total{type="message_end"')).toBe(1);
   expect(await sumOf(system, 'millrace_worker_first_token_seconds_count')).toBe(1);
 });
+
+it('runs a job alone whichever shard it is in, and its thread', async () => {
+  await using home = await startRedis();
+  await using other = await startRedis();
+  const env = { ...ENV, REDIS_URLS: `${home.url} ${other.url}` };
+  await using system = await SystemHarness.start({ env, redis: home });
+  using _supervised = supervise(system);
+  const shards = new Set<string>();
+  // a new job is in either of them
+  for (let nth = 0; nth < 12 && shards.size < 2; nth += 1) {
+    await using stream = await system.ask({ pipeline: 'rude', query: 'ends the process twice', threadId: `t${nth}` });
+    await stream.collect();
+    expect([stream.terminal()?.event, stream.text()]).toEqual(['done', 'goes on']);
+    expect(await system.job(idOf(stream))).toMatchObject({ attempt: 3 });
+    shards.add(idOf(stream).slice(-3));
+  }
+  expect(shards).toEqual(new Set(['-s0', '-s1']));
+}, 240_000);
 
 describe('six answers beside an agent that', () => {
   it.each([

@@ -39,8 +39,7 @@ async function main(): Promise<void> {
   useModelConnections({ isTraced: isTraced(settings) });
   const tracing = await startTracing(settings, { name: 'worker', logger });
   runner = await createAloneRunner(settings, logger, (attempt) => report({ kind: 'began', attempt }));
-  const { ref, leaseToken } = await run.promise;
-  const { pickUp, attempt } = await runner.run(ref, leaseToken, stopping.signal);
+  const { pickUp, attempt } = await runner.run(await run.promise, stopping.signal);
   await report({ kind: 'ended', pickUp, attempt, counts: await runner.counts() });
   await Promise.all([runner.close(), tracing.close()]);
 }

@@ -1,19 +1,21 @@
 import 'reflect-metadata';
-import type { AttemptHook, AttemptInfo, AttemptResult, JobRef } from '@millrace/contracts';
+import type { AttemptHook, AttemptInfo, AttemptResult } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { NestFactory } from '@nestjs/core';
 import { type Counts, takeCounts } from './alone/counts.ts';
+import type { AloneJob } from './alone/messages.ts';
 import { JobRunner, type PickUpResult } from './attempt/job-runner.ts';
 import { WorkerMetrics } from './attempt/metrics.ts';
 import type { WorkerSettings } from './settings.ts';
+import type { WorkerShard } from './shards/worker-shard.ts';
+import { WORKER_SHARDS } from './tokens.ts';
 import { aloneModule } from './worker.module.ts';
 
 export interface AloneRunner extends Pick<JobRunner, 'blame' | 'accused' | 'drain'> {
   /** @param stopping aborts when the job must continue elsewhere
    *  @returns `attempt`: null if none began */
   run(
-    ref: JobRef,
-    leaseToken: string,
+    job: AloneJob,
     stopping: AbortSignal,
   ): Promise<{ readonly pickUp: PickUpResult; readonly attempt: AttemptResult | null }>;
   /** @returns what the job has counted since this was last called */
@@ -49,7 +51,10 @@ export async function createAloneRunner(
     blame: (error, origin) => runner.blame(error, origin),
     accused: () => runner.accused(),
     drain: (reason) => runner.drain(reason),
-    run: async (ref, leaseToken, stopping) => {
+    run: async ({ ref, leaseToken, shard }, stopping) => {
+      const own = app.get<readonly WorkerShard[]>(WORKER_SHARDS)[shard];
+      using _place = own?.pin(ref);
+      await own?.listener.confirmed;
       const pickUp = await runner.run(ref, leaseToken, stopping, { isAlone: true });
       if (pickUp.outcome === 'alone') throw new TypeError('begin.lua refused a job that runs alone');
       return { pickUp, attempt: ended };

@@ -1,14 +1,15 @@
 import 'reflect-metadata';
 import type { AttemptHook } from '@millrace/contracts';
 import { type Logger, scriptLatency } from '@millrace/runtime';
-import { type RedisConnection, timeScripts } from '@millrace/stream-log';
+import { timeScripts } from '@millrace/stream-log';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { JobRunner } from './attempt/job-runner.ts';
 import { WorkerMetrics } from './attempt/metrics.ts';
-import { JobConsumer } from './queue/job-consumer.ts';
+import { JobConsumers } from './queue/job-consumers.ts';
 import type { WorkerSettings } from './settings.ts';
-import { COMMANDS } from './tokens.ts';
+import type { WorkerShard } from './shards/worker-shard.ts';
+import { WORKER_SHARDS } from './tokens.ts';
 import { workerModule } from './worker.module.ts';
 
 export interface RunningWorker extends Pick<JobRunner, 'blame' | 'accused'> {
@@ -20,7 +21,7 @@ export interface RunningWorker extends Pick<JobRunner, 'blame' | 'accused'> {
   close(): Promise<void>;
 }
 
-/** Starts a worker. Resolves when it consumes.
+/** Starts a worker. Resolves when it consumes: of several shards, one at least.
  *  @param hooks around every attempt; the first is the outermost
  *  @throws PipelineModuleError, DuplicatePipeline a pipeline cannot be used */
 export async function createWorker(
@@ -38,15 +39,16 @@ export async function createWorker(
   if (port === undefined) await app.init();
   else {
     // without a port nobody reads it
-    timeScripts(app.get<RedisConnection>(COMMANDS), scriptLatency(app.get(WorkerMetrics).registry));
+    const observer = scriptLatency(app.get(WorkerMetrics).registry);
+    for (const { commands } of app.get<readonly WorkerShard[]>(WORKER_SHARDS)) timeScripts(commands, observer);
     await app.listen(port, host);
   }
-  const [runner, consumer] = [app.get(JobRunner), app.get(JobConsumer)];
+  const [runner, consumers] = [app.get(JobRunner), app.get(JobConsumers)];
   return {
     healthUrl: port === undefined ? null : await app.getUrl(),
     blame: (error, origin) => runner.blame(error, origin),
     accused: () => runner.accused(),
-    crash: () => consumer.crash(),
+    crash: () => consumers.crash(),
     close: () => app.close(),
   };
 }

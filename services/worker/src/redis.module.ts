@@ -1,28 +1,29 @@
-import { ArchivedJobs, type JobArchive, openArchive } from '@millrace/archive';
-import { checkpointLimits, encryptionOptions, logLimits, thawLimits, threadLimits } from '@millrace/contracts';
-import { type Logger, type RedisFactory, redisFactory, sendTogether } from '@millrace/runtime';
+import { type JobArchive, openArchive } from '@millrace/archive';
+import { checkpointLimits, encryptionOptions } from '@millrace/contracts';
+import { type Logger, redisUrlsOf } from '@millrace/runtime';
 import {
   AttemptStarter,
   CancelListener,
-  ChannelHub,
   ContentCipher,
-  ErasedCopies,
   FairQueue,
   JobCanceller,
   JobReader,
+  joinedCancelListener,
+  joinedCanceller,
+  joinedFairQueue,
+  joinedLedger,
+  joinedReader,
+  joinedSlots,
+  joinedStarter,
   KeySpace,
   openContentCipher,
-  ProcessReports,
-  RawJobs,
-  type RedisConnection,
+  Shards,
   StoredBytes,
   TenantSlots,
-  ThawedJobs,
   UsageLedger,
-  WriteGate,
 } from '@millrace/stream-log';
-import { type Savers, ThreadKeys, Threads } from '@millrace/threads';
-import { openSavers } from '@millrace/threads/savers';
+import { joinedThreads, type Savers, ThreadKeys, ThreadShards, Threads } from '@millrace/threads';
+import { openJoinedSavers, openSavers } from '@millrace/threads/savers';
 import {
   type FactoryProvider,
   Global,
@@ -31,142 +32,141 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import pRetry from 'p-retry';
 import type { WorkerSettings } from './settings.ts';
-import { ARCHIVE, ARCHIVED_JOBS, COMMANDS, CONTROL_HUB, LOGGER, REDIS, SAVERS, SETTINGS } from './tokens.ts';
+import { type ShardLink, shardLinks } from './shards/shard-link.ts';
+import { type WorkerShard, workerShard } from './shards/worker-shard.ts';
+import { ARCHIVE, LOGGER, SAVERS, SETTINGS, SHARD_LINKS, WORKER_SHARDS } from './tokens.ts';
 
-/** Provides what sends commands on the worker's connection. */
-function onCommands<T>(
+/** Provides a port of the stream log: that of the only shard, or all of them as one.
+ *  @param join sends each call to the shard that it belongs to */
+function port<T>(
   provide: InjectionToken,
-  useFactory: (
-    redis: RedisConnection,
-    keys: KeySpace,
-    settings: WorkerSettings,
-    cipher: ContentCipher,
-  ) => T | Promise<T>,
+  of: (shard: WorkerShard) => T,
+  join: (parts: readonly T[], shards: Shards) => T,
 ): FactoryProvider<T> {
-  return { provide, inject: [COMMANDS, KeySpace, SETTINGS, ContentCipher], useFactory };
+  return {
+    provide,
+    inject: [WORKER_SHARDS, Shards],
+    useFactory: (parts: readonly WorkerShard[], shards: Shards | null) =>
+      shards === null ? of(parts[0] as WorkerShard) : join(parts.map(of), shards),
+  };
 }
 
-/** The Redis connections, and the worker's side of the stream log: it writes logs and never follows them. */
+/** The Redis connections, and the worker's side of the stream log. */
 @Global()
 @Module({
   providers: [
-    {
-      provide: REDIS,
-      inject: [SETTINGS, LOGGER],
-      useFactory: (settings: WorkerSettings, logger: Logger) =>
-        redisFactory(settings.REDIS_URL, { name: 'millrace-worker', logger }),
-    },
-    { provide: COMMANDS, inject: [REDIS], useFactory: (redis: RedisFactory) => redis.connect('worker') },
+    { provide: SHARD_LINKS, inject: [SETTINGS, LOGGER], useFactory: shardLinks },
     {
       provide: KeySpace,
       inject: [SETTINGS],
       useFactory: (settings: WorkerSettings) => new KeySpace(settings.MILLRACE_KEY_PREFIX),
     },
+    { provide: Shards, inject: [SHARD_LINKS, KeySpace, SETTINGS], useFactory: shardsOf },
     {
-      provide: CONTROL_HUB,
-      inject: [REDIS],
-      useFactory: (redis: RedisFactory) => new ChannelHub({ connection: redis.connect('subscriber'), sharded: false }),
+      provide: ThreadShards,
+      inject: [Shards, SETTINGS],
+      useFactory: (shards: Shards | null, settings: WorkerSettings) =>
+        shards && new ThreadShards(shards, new ThreadKeys(settings.MILLRACE_KEY_PREFIX)),
     },
-    {
-      provide: ContentCipher,
-      inject: [COMMANDS, KeySpace, SETTINGS, LOGGER],
-      useFactory: (redis: RedisConnection, keys: KeySpace, settings: WorkerSettings, logger: Logger) =>
-        openContentCipher(encryptionOptions(settings), redis, keys, logger),
-    },
-    onCommands(AttemptStarter, (redis, keys, settings, cipher) => {
-      const together = (send: () => void) => sendTogether(redis, send);
-      const gate = new WriteGate({ holdMs: settings.MILLRACE_APPEND_HOLD_MS, together });
-      return new AttemptStarter(redis, keys, logLimits(settings), { cipher, gate });
-    }),
-    onCommands(FairQueue, (redis, keys, settings) => new FairQueue(redis, keys, logLimits(settings))),
-    onCommands(
-      TenantSlots,
-      (redis, keys, settings) => new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null),
-    ),
-    onCommands(ProcessReports, (redis, keys) => new ProcessReports(redis, keys)),
-    onCommands(UsageLedger, (redis, keys) => new UsageLedger(redis, keys)),
-    onCommands(JobReader, (redis, keys, _, cipher) => new JobReader(redis, keys, cipher)),
-    onCommands(JobCanceller, (redis, keys, settings) => new JobCanceller(redis, keys, logLimits(settings))),
+    { provide: ContentCipher, inject: [SHARD_LINKS, KeySpace, SETTINGS, LOGGER], useFactory: contentCipher },
     {
       provide: ARCHIVE,
       inject: [SETTINGS],
       useFactory: ({ MILLRACE_ARCHIVE: url }: WorkerSettings) => (url === undefined ? null : openArchive(url)),
     },
     {
-      provide: ARCHIVED_JOBS,
-      inject: [ARCHIVE, COMMANDS, KeySpace, SETTINGS],
-      useFactory: archivedJobs,
+      provide: WORKER_SHARDS,
+      inject: [SHARD_LINKS, SETTINGS, KeySpace, ContentCipher, ARCHIVE, Shards],
+      useFactory: workerShards,
     },
-    onCommands(SAVERS, (redis, keys, settings, cipher) =>
-      openSavers({
-        checkpoints: settings.MILLRACE_CHECKPOINTS,
-        redis,
-        storedBytes: new StoredBytes(redis, keys),
-        keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
-        limits: checkpointLimits(settings),
-        cipher,
-      }),
-    ),
-    onCommands(
-      Threads,
-      (redis, keys, settings, cipher) =>
-        new Threads(
-          redis,
-          new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
-          new StoredBytes(redis, keys),
-          threadLimits(settings),
-          cipher,
-        ),
-    ),
+    port(AttemptStarter, ({ starter }) => starter, joinedStarter),
+    port(CancelListener, ({ listener }) => listener.cancels, joinedCancelListener),
+    port(FairQueue, ({ fairQueue }) => fairQueue, joinedFairQueue),
+    port(TenantSlots, ({ slots }) => slots, joinedSlots),
+    port(UsageLedger, ({ ledger }) => ledger, joinedLedger),
+    port(JobReader, ({ reader }) => reader, joinedReader),
+    port(JobCanceller, ({ canceller }) => canceller, joinedCanceller),
     {
-      provide: CancelListener,
-      inject: [COMMANDS, CONTROL_HUB, KeySpace],
-      useFactory: startCancelListener,
+      provide: Threads,
+      inject: [WORKER_SHARDS, ThreadShards],
+      useFactory: (parts: readonly WorkerShard[], threadShards: ThreadShards | null) => {
+        const threads = parts.map((part) => part.threads);
+        return threadShards === null ? threads[0] : joinedThreads(threads, threadShards);
+      },
     },
+    { provide: SAVERS, inject: [SHARD_LINKS, KeySpace, SETTINGS, ContentCipher, ThreadShards], useFactory: saversOf },
   ],
   exports: [
-    ...[REDIS, COMMANDS, KeySpace, CONTROL_HUB, AttemptStarter, FairQueue, TenantSlots, CancelListener],
-    ...[JobReader, JobCanceller, Threads, SAVERS, UsageLedger, ProcessReports, ARCHIVE, ARCHIVED_JOBS],
+    ...[WORKER_SHARDS, Shards, KeySpace, AttemptStarter, CancelListener, FairQueue, TenantSlots, UsageLedger],
+    ...[JobReader, JobCanceller, Threads, SAVERS, ARCHIVE],
   ],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(
-    @Inject(REDIS) readonly redis: RedisFactory,
-    @Inject(CancelListener) readonly cancelListener: CancelListener,
-    @Inject(CONTROL_HUB) readonly hub: ChannelHub,
+    @Inject(WORKER_SHARDS) readonly shards: readonly WorkerShard[],
     @Inject(SAVERS) readonly savers: Savers,
     @Inject(ContentCipher) readonly cipher: ContentCipher,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
-    this.cancelListener.close();
-    this.hub.close();
+    for (const { listener } of this.shards) listener.close();
     await this.savers.close();
     this.cipher.close();
-    this.redis.close();
+    for (const { redis } of this.shards) redis.close();
   }
 }
 
-function archivedJobs(
-  archive: JobArchive | null,
-  redis: RedisConnection,
-  keys: KeySpace,
-  settings: WorkerSettings,
-): ArchivedJobs | null {
-  if (archive === null) return null;
-  return new ArchivedJobs({
-    archive,
-    jobs: new RawJobs(redis, keys),
-    thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
-    erasedCopies: new ErasedCopies(redis, keys),
-  });
+/** @returns null: there is one, and nothing to look for */
+function shardsOf(links: readonly ShardLink[], keys: KeySpace, settings: WorkerSettings): Shards | null {
+  if (links.length === 1) return null;
+  const { generations } = redisUrlsOf(settings);
+  const connections = links.map(({ commands, presence }) => ({
+    get status() {
+      return presence.isThere ? 'ready' : 'lost';
+    },
+    // a job that is looked for must not wait for one that is away
+    exists: (key: string) => presence.unlessLost(() => commands.exists(key)),
+  }));
+  return new Shards({ connections, keys, generations, inUse: settings.MILLRACE_SHARDS_IN_USE });
 }
 
-/** Subscribes to cancels before the worker takes its first job. A worker that starts before its Redis waits for it. */
-async function startCancelListener(redis: RedisConnection, hub: ChannelHub, keys: KeySpace): Promise<CancelListener> {
-  const cancelListener = new CancelListener(redis, hub, keys);
-  await pRetry(() => cancelListener.start(), { retries: Number.POSITIVE_INFINITY, minTimeout: 250, maxTimeout: 1_000 });
-  return cancelListener;
+/** The first shard has the data keys of all. */
+function contentCipher(
+  links: readonly ShardLink[],
+  keys: KeySpace,
+  settings: WorkerSettings,
+  logger: Logger,
+): Promise<ContentCipher> {
+  const [home] = links as [ShardLink];
+  const others = links.length === 1 ? {} : { isThere: () => home.presence.isThere };
+  return openContentCipher(encryptionOptions(settings), home.commands, keys, logger, others);
+}
+
+function workerShards(
+  links: readonly ShardLink[],
+  settings: WorkerSettings,
+  keys: KeySpace,
+  cipher: ContentCipher,
+  archive: JobArchive | null,
+  shards: Shards | null,
+): WorkerShard[] {
+  return links.map((link) => workerShard(link, { settings, keys, cipher, archive, shards }));
+}
+
+function saversOf(
+  links: readonly ShardLink[],
+  keys: KeySpace,
+  settings: WorkerSettings,
+  cipher: ContentCipher,
+  threadShards: ThreadShards | null,
+): Promise<Savers> {
+  const options = links.map(({ commands: redis }) => ({
+    ...{ checkpoints: settings.MILLRACE_CHECKPOINTS, redis, cipher },
+    storedBytes: new StoredBytes(redis, keys),
+    keys: new ThreadKeys(settings.MILLRACE_KEY_PREFIX),
+    limits: checkpointLimits(settings),
+  }));
+  const [only] = options as [(typeof options)[number]];
+  return threadShards === null ? openSavers(only) : openJoinedSavers(options, threadShards);
 }

@@ -3,17 +3,15 @@ export const SETTINGS = Symbol('WorkerSettings');
 /** the id of this worker, another one after a restart */
 export const WORKER_ID = Symbol('WorkerId');
 export const LOGGER = Symbol('Logger');
-/** opens every Redis connection of the process */
-export const REDIS = Symbol('RedisFactory');
+/** the connections to each shard, in the order of their numbers */
+export const SHARD_LINKS = Symbol('ShardLink[]');
+/** what each shard has, in the order of their numbers; one unless the settings name several */
+export const WORKER_SHARDS = Symbol('WorkerShard[]');
 /** JobArchive of @millrace/archive; null: ended jobs are not kept */
 export const ARCHIVE = Symbol('JobArchive');
-/** ArchivedJobs of @millrace/archive; null: there is no archive */
-export const ARCHIVED_JOBS = Symbol('ArchivedJobs');
-/** the connection for commands */
-export const COMMANDS = Symbol('RedisConnection');
+/** what writes ended jobs to it; empty without an archive */
+export const ARCHIVE_WRITERS = Symbol('ArchiveWriter[]');
 /** hooks around every attempt */
 export const ATTEMPT_HOOKS = Symbol('AttemptHook[]');
-/** the subscriber connection for cancels */
-export const CONTROL_HUB = Symbol('ChannelHub');
 /** what keeps the state of agents */
 export const SAVERS = Symbol('Savers');

@@ -1,10 +1,11 @@
-import { type AttemptHook, type AttemptResult, idOf, type JobRef, tenantOf } from '@millrace/contracts';
+import { type AttemptHook, type AttemptResult, idOf, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { aroundAttempt } from '../attempt/around-attempt.ts';
 import type { PickUpResult, StopReason } from '../attempt/job-runner.ts';
 import type { WorkerMetrics } from '../attempt/metrics.ts';
 import { AloneProcess, AloneProcessLost } from './alone-process.ts';
 import { addCounts } from './counts.ts';
+import type { AloneJob } from './messages.ts';
 
 export interface AloneJobsPorts {
   readonly hooks: readonly AttemptHook[];
@@ -23,6 +24,8 @@ export interface AloneJobsPorts {
   readonly logger: Logger;
   /** processes at a time */
   readonly maxProcesses: number;
+  /** that share them: jobs of one that does not answer hold theirs until it does */
+  readonly shards: number;
   /** after which a silent process counts as dead, milliseconds */
   readonly lockMs: number;
 }
@@ -38,23 +41,25 @@ export type AloneResult =
 /** Runs jobs that may be what ends their workers, each in a process of its own: it can end no job but itself.
  *  @see docs/adr/0038-a-suspect-runs-alone.md */
 export class AloneJobs {
-  readonly #processes = new Set<AloneProcess>();
+  /** with the shard of its job */
+  readonly #processes = new Map<AloneProcess, number>();
 
   constructor(readonly ports: AloneJobsPorts) {}
 
   /** The worker is about to stop: agents move to another one at their next checkpoint. */
   drain(reason: StopReason): void {
-    for (const process of this.#processes) process.order({ kind: 'drain', reason });
+    for (const process of this.#processes.keys()) process.order({ kind: 'drain', reason });
   }
 
   /** @param stopping aborts when the worker shuts down and the job must continue elsewhere */
-  async run(ref: JobRef, leaseToken: string, stopping: AbortSignal): Promise<AloneResult> {
-    const { maxProcesses, lockMs, metrics } = this.ports;
-    if (this.#processes.size >= maxProcesses) return { outcome: 'busy' };
+  async run(job: AloneJob, stopping: AbortSignal): Promise<AloneResult> {
+    const { lockMs, metrics } = this.ports;
+    const { ref, shard } = job;
+    if (!this.#hasRoom(shard)) return { outcome: 'busy' };
     const logger = this.ports.logger.child({ requestId: idOf(ref), tenant: tenantOf(ref) });
     logger.info('runs alone');
-    const process = new AloneProcess({ kind: 'run', ref, leaseToken }, lockMs, (counts) => addCounts(metrics, counts));
-    this.#processes.add(process);
+    const process = new AloneProcess({ kind: 'run', ...job }, lockMs, (counts) => addCounts(metrics, counts));
+    this.#processes.set(process, shard);
     void process.gone.then(() => this.#processes.delete(process));
     const stop = () => process.order({ kind: 'stop', reason: 'handover' });
     stopping.addEventListener('abort', stop, { once: true });
@@ -72,6 +77,12 @@ export class AloneJobs {
       metrics.activeJobs.dec();
       stopping.removeEventListener('abort', stop);
     }
+  }
+
+  #hasRoom(shard: number): boolean {
+    const { maxProcesses, shards } = this.ports;
+    const ofShard = [...this.#processes.values()].filter((other) => other === shard).length;
+    return this.#processes.size < maxProcesses && ofShard < Math.ceil(maxProcesses / shards);
   }
 
   /** Runs this worker's hooks around the attempt of another process.

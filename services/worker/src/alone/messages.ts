@@ -2,9 +2,17 @@ import type { AttemptInfo, AttemptResult, JobRef } from '@millrace/contracts';
 import type { PickUpResult, StopReason } from '../attempt/job-runner.ts';
 import type { Counts } from './counts.ts';
 
+/** A job that is to run in a process of its own. */
+export interface AloneJob {
+  readonly ref: JobRef;
+  readonly leaseToken: string;
+  /** that has it */
+  readonly shard: number;
+}
+
 /** What a worker tells the process that runs one job alone. */
 export type AloneOrder =
-  | { readonly kind: 'run'; readonly ref: JobRef; readonly leaseToken: string }
+  | ({ readonly kind: 'run' } & AloneJob)
   /** an agent is to move at its next checkpoint */
   | { readonly kind: 'drain'; readonly reason: StopReason }
   | { readonly kind: 'stop'; readonly reason: StopReason };

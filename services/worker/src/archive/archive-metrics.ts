@@ -2,6 +2,11 @@ import type { ArchiveKind, ArchiveOutcome } from '@millrace/archive';
 import type { ArchiveBacklog } from '@millrace/stream-log';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+/** What is still to be done in a shard, as it was counted last. */
+interface Remaining extends ArchiveBacklog {
+  readonly erasures: number;
+}
+
 /** What the writing to the archive is measured by. Of the backlog every worker tells the same: the highest counts, not the sum. */
 export class ArchiveMetrics {
   readonly #jobs: Counter<'store' | 'outcome'>;
@@ -9,6 +14,8 @@ export class ArchiveMetrics {
   readonly #oldestWait: Gauge;
   readonly #erasures: Gauge;
   readonly #purged: Counter;
+  /** by shard */
+  readonly #remaining = new Map<number, Remaining>();
 
   constructor(
     registry: Registry,
@@ -52,9 +59,11 @@ export class ArchiveMetrics {
     this.#purged.inc(jobs);
   }
 
-  tell({ jobs, oldestWaitMs }: ArchiveBacklog, erasures: number): void {
-    this.#backlog.set(jobs);
-    this.#oldestWait.set(oldestWaitMs / 1_000);
-    this.#erasures.set(erasures);
+  tell(shard: number, remaining: Remaining): void {
+    this.#remaining.set(shard, remaining);
+    const all = [...this.#remaining.values()];
+    this.#backlog.set(all.reduce((sum, { jobs }) => sum + jobs, 0));
+    this.#oldestWait.set(Math.max(...all.map(({ oldestWaitMs }) => oldestWaitMs)) / 1_000);
+    this.#erasures.set(all.reduce((sum, { erasures }) => sum + erasures, 0));
   }
 }

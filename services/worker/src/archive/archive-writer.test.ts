@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { ArchivedBatch } from '@millrace/archive';
 import { createLogger } from '@millrace/runtime';
-import type { RedisConnection } from '@millrace/stream-log';
 import { Registry } from 'prom-client';
+import type { WorkerShard } from '../shards/worker-shard.ts';
 import { ArchiveMetrics } from './archive-metrics.ts';
 import { ArchiveWriter } from './archive-writer.ts';
 
@@ -25,11 +25,10 @@ function writerOf(batches: (ArchivedBatch | Error)[]) {
         return 3;
       },
     },
-    archive: { close: async () => void calls.push('close') },
     unarchived: { backlog: async () => ({ jobs: 7, oldestWaitMs: 2_500 }) },
     erasedCopies: { count: async () => 2 },
     metrics: new ArchiveMetrics(registry, 's3'),
-    redis: { set: async () => 'OK' } as unknown as RedisConnection,
+    shard: { index: 0, commands: { set: async () => 'OK' }, presence: { isThere: true } } as unknown as WorkerShard,
     keys: { archivePurged: 'purged' },
     keptMs: 60_000,
     logger: createLogger({ service: 'test', level: 'silent' }),
@@ -41,13 +40,11 @@ describe('the writer to the archive', () => {
   it('goes on at once while there is more, looks after erasures, and ends when the worker does', async () => {
     const full = { isFull: true, hasFailed: false };
     const { writer, calls, registry } = writerOf([full, full]);
-    writer.onApplicationBootstrap();
+    writer.start();
     await delay(50);
-    await writer.beforeApplicationShutdown();
-    await writer.onApplicationShutdown();
+    await writer.stop();
     expect(calls.filter((call) => call === 'run')).toHaveLength(3);
     expect(calls.slice(0, 3)).toEqual(['run', 'erasures', 'purge']);
-    expect(calls.at(-1)).toBe('close');
     const page = await registry.metrics();
     expect(page).toContain('millrace_archive_backlog_jobs 7');
     expect(page).toContain('millrace_archive_oldest_wait_seconds 2.5');
@@ -58,9 +55,9 @@ describe('the writer to the archive', () => {
   it('waits after a failure, of the archive or of Redis, and asks for nothing else', async () => {
     for (const failure of [{ isFull: true, hasFailed: true }, new Error('Redis is away')]) {
       const { writer, calls } = writerOf([failure]);
-      writer.onApplicationBootstrap();
+      writer.start();
       await delay(50);
-      await writer.beforeApplicationShutdown();
+      await writer.stop();
       expect(calls).toEqual(['run']);
     }
   });

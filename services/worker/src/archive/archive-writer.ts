@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ArchivedBatch, Archiver, JobArchive } from '@millrace/archive';
+import type { ArchivedBatch, Archiver } from '@millrace/archive';
 import type { Logger } from '@millrace/runtime';
-import type { ErasedCopies, KeySpace, RedisConnection, UnarchivedJobs } from '@millrace/stream-log';
-import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import type { ErasedCopies, KeySpace, UnarchivedJobs } from '@millrace/stream-log';
+import { closedUnlessLost } from '../shards/closed-unless-lost.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
 import type { ArchiveMetrics } from './archive-metrics.ts';
 
 /** How long to wait when there is nothing to do, milliseconds, with jitter, and after failures in a row. */
@@ -15,19 +16,18 @@ const PURGE_MS = 600_000;
 
 export interface ArchiveWriterPorts {
   readonly archiver: Pick<Archiver, 'run' | 'finishErasures' | 'purge'>;
-  readonly archive: Pick<JobArchive, 'close'>;
   readonly unarchived: Pick<UnarchivedJobs, 'backlog'>;
   readonly erasedCopies: Pick<ErasedCopies, 'count'>;
   readonly metrics: ArchiveMetrics;
-  readonly redis: RedisConnection;
+  readonly shard: Pick<WorkerShard, 'index' | 'commands' | 'presence'>;
   readonly keys: Pick<KeySpace, 'archivePurged'>;
-  /** how long the archive keeps a job after its end, milliseconds; 0: for ever */
+  /** how long the archive keeps a job after its end, milliseconds; 0: for ever, or another writer looks for what is older */
   readonly keptMs: number;
   readonly logger: Logger;
 }
 
-/** Keeps writing ended jobs to the archive for as long as the worker runs, beside its jobs. */
-export class ArchiveWriter implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+/** Keeps writing the ended jobs of one shard to the archive for as long as the worker runs, beside its jobs. */
+export class ArchiveWriter {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -36,17 +36,14 @@ export class ArchiveWriter implements OnApplicationBootstrap, BeforeApplicationS
 
   constructor(private readonly ports: ArchiveWriterPorts) {}
 
-  onApplicationBootstrap(): void {
+  start(): void {
     this.#running = this.#run();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  /** Lets the writes that are under way end. */
+  async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.ports.archive.close();
+    await closedUnlessLost(this.#running, [this.ports.shard.presence]);
   }
 
   async #run(): Promise<void> {
@@ -78,16 +75,16 @@ export class ArchiveWriter implements OnApplicationBootstrap, BeforeApplicationS
 
   async #count(): Promise<void> {
     if (performance.now() - this.#countedAt < COUNT_MS) return;
-    const { unarchived, erasedCopies, metrics } = this.ports;
+    const { shard, unarchived, erasedCopies, metrics } = this.ports;
     const [backlog, erasures] = await Promise.all([unarchived.backlog(), erasedCopies.count()]);
-    metrics.tell(backlog, erasures);
+    metrics.tell(shard.index, { ...backlog, erasures });
     this.#countedAt = performance.now();
   }
 
   async #purge(): Promise<void> {
-    const { keptMs, archiver, metrics, redis, keys, logger } = this.ports;
+    const { keptMs, archiver, metrics, shard, keys, logger } = this.ports;
     if (keptMs === 0) return;
-    const isFirst = await redis.set(keys.archivePurged, '1', 'PX', PURGE_MS, 'NX');
+    const isFirst = await shard.commands.set(keys.archivePurged, '1', 'PX', PURGE_MS, 'NX');
     if (isFirst === null) return;
     const jobs = await archiver.purge(keptMs, this.#stop.signal);
     metrics.purged(jobs);

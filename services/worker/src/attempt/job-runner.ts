@@ -67,7 +67,9 @@ export type PickUpResult =
   /** the tenant runs `maxSlots` jobs, its maximum: park the job once its queue entry is gone */
   | { readonly outcome: 'parked'; readonly maxSlots: number }
   /** another job of its thread runs: the thread names it when its turn comes, unless that was while the queue entry was there */
-  | { readonly outcome: 'waiting'; readonly thread: ThreadRef };
+  | { readonly outcome: 'waiting'; readonly thread: ThreadRef }
+  /** its thread is in a shard that does not answer: it is to be tried again later, without its slot */
+  | { readonly outcome: 'away' };
 
 /** The job may be what ends its workers: it is to run in a process of its own. */
 interface Alone {
@@ -157,6 +159,10 @@ export class JobRunner {
       return { outcome: 'parked', maxSlots: slot.maxSlots };
     }
     const begun = await this.#begin(ref, leaseToken, isAlone);
+    if (begun.kind === 'away') {
+      this.#hint(this.ports.fairQueue.freeSlot(ref));
+      return { outcome: begun.kind };
+    }
     if (begun.kind === 'alone') return { outcome: begun.kind };
     if (begun.kind === 'waits') {
       this.#hint(this.ports.fairQueue.freeSlot(ref));
@@ -179,13 +185,13 @@ export class JobRunner {
     ref: JobRef,
     leaseToken: string,
     isAlone: boolean,
-  ): Promise<Begin | Waiting | Skipped | Extract<Begun, { kind: 'alone' }>> {
+  ): Promise<Begin | Waiting | Skipped | Extract<Begun, { kind: 'alone' }> | { readonly kind: 'away' }> {
     const { starter, threads } = this.ports;
     let begun = await starter.begin(ref, leaseToken, { isAlone });
     let threadId: string | undefined;
     if (begun.kind === 'in-thread') {
       const place = await threads.enter(ref, begun.request);
-      if (place === 'ended') return { kind: place };
+      if (place === 'ended' || place === 'away') return { kind: place };
       if (place === 'waits') return { kind: place, thread: threadOf(ref, begun.request) };
       threadId = begun.request.threadId;
       begun = await starter.begin(ref, leaseToken, { isNext: true, isAlone });

@@ -26,6 +26,7 @@ import {
 } from '@millrace/stream-log';
 import { type AttemptLease, type Ending, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
+import { ShardLost } from '../shards/shard-presence.ts';
 import { agreement } from './agreement.ts';
 import { type ClaimedThread, UNKNOWN_SEQ } from './attempt-thread.ts';
 
@@ -42,8 +43,9 @@ export interface JobThreadsPorts {
   readonly logger: Logger;
 }
 
-/** Where a job stands that is about to begin: `run`; `waits`: its thread will name it; `ended`: it was refused. */
-export type Place = 'run' | 'waits' | 'ended';
+/** Where a job stands that is about to begin: `run`; `waits`: its thread will name it; `ended`: it was refused; `away`: the shard of
+ *  its thread, or of a job that it puts aside, does not answer. */
+export type Place = 'run' | 'waits' | 'ended' | 'away';
 
 type Begin = Extract<Begun, { kind: 'begun' }>;
 
@@ -57,6 +59,15 @@ export class JobThreads {
 
   /** Asks the thread of a job whether it may begin. One that was delayed enters its thread only here. */
   async enter(ref: JobRef, request: JobRequest): Promise<Place> {
+    try {
+      return await this.#enter(ref, request);
+    } catch (error) {
+      if (error instanceof ShardLost) return 'away';
+      throw error;
+    }
+  }
+
+  async #enter(ref: JobRef, request: JobRequest): Promise<Place> {
     const { threads, logger } = this.ports;
     const entry = {
       ref: threadOf(ref, request),

@@ -1,15 +1,15 @@
 import { exposeMetrics } from '@millrace/runtime';
-import type { ChannelHub } from '@millrace/stream-log';
 import { Controller, Get, Headers, Inject, Res, ServiceUnavailableException } from '@nestjs/common';
 import { WorkerMetrics } from '../attempt/metrics.ts';
 import { PipelineAnnouncer } from '../pipelines/announcer.ts';
-import { JobConsumer } from '../queue/job-consumer.ts';
-import { CONTROL_HUB } from '../tokens.ts';
+import { JobConsumers } from '../queue/job-consumers.ts';
 
 interface Readiness {
   readonly consuming: boolean;
   readonly listening: boolean;
   readonly announced: boolean;
+  /** in the order of their numbers; left out where there is one */
+  readonly shards?: JobConsumers['services'];
 }
 
 interface ReplyHead {
@@ -20,8 +20,7 @@ interface ReplyHead {
 @Controller()
 export class HealthController {
   constructor(
-    @Inject(JobConsumer) readonly consumer: Pick<JobConsumer, 'consuming'>,
-    @Inject(CONTROL_HUB) readonly hub: Pick<ChannelHub, 'ready'>,
+    @Inject(JobConsumers) readonly consumers: Pick<JobConsumers, 'services'>,
     @Inject(PipelineAnnouncer) readonly announcer: Pick<PipelineAnnouncer, 'announced'>,
     @Inject(WorkerMetrics) readonly metrics: WorkerMetrics,
   ) {}
@@ -32,12 +31,19 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The worker consumes jobs, receives cancels, and the API knows its pipelines; 503 otherwise, and during shutdown. */
+  /** The worker consumes jobs, receives cancels, and the API knows its pipelines; 503 otherwise, and during shutdown. Of several shards
+   *  one is enough: the others are no better off without this worker. */
   @Get('readyz')
   readyz(): Readiness {
     const { announced } = this.announcer;
-    const readiness = { consuming: this.consumer.consuming, listening: this.hub.ready, announced };
-    if (!Object.values(readiness).every(Boolean)) throw new ServiceUnavailableException(readiness);
+    const shards = this.consumers.services;
+    const service = {
+      consuming: shards.some(({ consuming }) => consuming),
+      listening: shards.some(({ listening }) => listening),
+      announced,
+    };
+    const readiness = shards.length === 1 ? service : { ...service, shards };
+    if (!Object.values(service).every(Boolean)) throw new ServiceUnavailableException(readiness);
     return readiness;
   }
 

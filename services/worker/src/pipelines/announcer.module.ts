@@ -1,7 +1,7 @@
 import type { Logger } from '@millrace/runtime';
-import { KeySpace, PipelineAnnouncements, type RedisConnection } from '@millrace/stream-log';
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { COMMANDS, LOGGER, WORKER_ID } from '../tokens.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
+import { LOGGER, WORKER_ID, WORKER_SHARDS } from '../tokens.ts';
 import { PipelineAnnouncer } from './announcer.ts';
 import { PipelinesModule } from './pipelines.module.ts';
 import { PipelineRegistry } from './registry.ts';
@@ -12,14 +12,11 @@ import { PipelineRegistry } from './registry.ts';
   providers: [
     {
       provide: PipelineAnnouncer,
-      inject: [WORKER_ID, COMMANDS, KeySpace, PipelineRegistry, LOGGER],
-      useFactory: (
-        worker: string,
-        redis: RedisConnection,
-        keys: KeySpace,
-        registry: PipelineRegistry,
-        logger: Logger,
-      ) => new PipelineAnnouncer(worker, new PipelineAnnouncements(redis, keys), registry.infos, logger),
+      inject: [WORKER_ID, WORKER_SHARDS, PipelineRegistry, LOGGER],
+      useFactory: (worker: string, shards: readonly WorkerShard[], registry: PipelineRegistry, logger: Logger) => {
+        const announcements = shards.map((shard) => shard.announcements);
+        return new PipelineAnnouncer(worker, announcements, registry.infos, logger);
+      },
     },
   ],
   exports: [PipelineAnnouncer],

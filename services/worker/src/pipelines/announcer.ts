@@ -8,15 +8,16 @@ export class PipelineAnnouncer {
   #timer: NodeJS.Timeout | undefined;
   #isAnnounced = false;
 
-  /** @param worker the id of this worker */
+  /** @param worker the id of this worker
+   *  @param announcements of each shard: none waits for another */
   constructor(
     readonly worker: string,
-    readonly announcements: PipelineAnnouncements,
+    readonly announcements: readonly Pick<PipelineAnnouncements, 'announce'>[],
     readonly pipelines: readonly PipelineInfo[],
     readonly logger: Logger,
   ) {}
 
-  /** whether they were announced once: jobs for them are accepted */
+  /** whether they were announced once, in any shard: jobs for them are accepted */
   get announced(): boolean {
     return this.#isAnnounced;
   }
@@ -25,12 +26,14 @@ export class PipelineAnnouncer {
   start(): void {
     const announce = () => {
       const { pipelines, worker } = this;
-      this.announcements.announce({ worker, since: this.#since, pipelines }).then(
-        () => {
-          this.#isAnnounced = true;
-        },
-        (error: unknown) => this.logger.warn({ err: error }, 'pipelines not announced'),
-      );
+      for (const announcements of this.announcements) {
+        announcements.announce({ worker, since: this.#since, pipelines }).then(
+          () => {
+            this.#isAnnounced = true;
+          },
+          (error: unknown) => this.logger.warn({ err: error }, 'pipelines not announced'),
+        );
+      }
     };
     this.#timer = setInterval(announce, PipelineAnnouncements.EVERY_MS);
     announce();

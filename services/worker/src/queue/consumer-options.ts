@@ -12,11 +12,12 @@ const RUN_RETRY_MS = 500;
 /** The record limits the attempts (`MILLRACE_MAX_ATTEMPTS`), so BullMQ must not. */
 const UNLIMITED_STALLS = 1_000_000;
 
-/** The worker's options for BullMQ. */
-export function consumerOptions(settings: WorkerSettings): Omit<WorkerOptions, 'connection'> {
+/** The worker's options for BullMQ.
+ *  @param concurrency jobs that it runs at once */
+export function consumerOptions(settings: WorkerSettings, concurrency: number): Omit<WorkerOptions, 'connection'> {
   return {
     autorun: false, // starts when the application is up
-    concurrency: settings.MILLRACE_WORKER_CONCURRENCY,
+    concurrency,
     lockDuration: settings.MILLRACE_WORKER_LOCK_MS,
     stalledInterval: settings.MILLRACE_WORKER_STALL_CHECK_MS,
     maxStalledCount: UNLIMITED_STALLS,

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { idOf, type JobRef, QUEUE_NAME, tenantOf } from '@millrace/contracts';
 import type { Logger } from '@millrace/runtime';
 import { NewerFormat } from '@millrace/stream-log';
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { AloneJobs, AloneResult } from '../alone/alone-jobs.ts';
-import type { JobRunner, PickUpResult, StopReason } from '../attempt/job-runner.ts';
+import type { JobRunner, PickUpResult } from '../attempt/job-runner.ts';
 import type { WorkerSettings } from '../settings.ts';
+import { closedUnlessLost } from '../shards/closed-unless-lost.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
 import { consumerOptions, DRAIN_DELAY_SECONDS } from './consumer-options.ts';
 import { observedBackend } from './observed-backend.ts';
 import type { Requeuer } from './requeuer.ts';
@@ -20,24 +21,34 @@ const STALE_AFTER_MS = DRAIN_DELAY_SECONDS * 2_000 + 2_000;
  *  milliseconds. */
 const RETRY_MS = 1_000;
 
+/** The same for a job whose thread is in a shard that is away: there may be thousands of them. */
+const AWAY_RETRY_MS = 5_000;
+
+/** How long jobs that are handed over may wait for a shard that does not answer, milliseconds. */
+const HANDOVER_MS = 3_000;
+
 export interface JobConsumerPorts {
-  readonly runner: JobRunner;
-  readonly alone: AloneJobs;
-  readonly requeuer: Requeuer;
+  readonly runner: Pick<JobRunner, 'run'>;
+  readonly alone: Pick<AloneJobs, 'run'>;
+  /** of the shard */
+  readonly requeuer: Pick<Requeuer, 'park' | 'awaitTurn'>;
+  readonly shard: Pick<WorkerShard, 'index' | 'pin'>;
+  /** jobs that it runs at once */
+  readonly concurrency: number;
   readonly settings: WorkerSettings;
   readonly logger: Logger;
 }
 
-/** Consumes jobs from BullMQ. An entry completes when nothing is left to run, whatever the outcome: the log is the truth, and
- *  the entry of a failed job completes too. */
-export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+/** Consumes the jobs of one shard from BullMQ. An entry completes when nothing is left to run, whatever the outcome: the log is the
+ *  truth, and the entry of a failed job completes too. */
+export class JobConsumer {
   readonly #worker: Worker;
   /** per job, the pick-up that runs in this process */
   readonly #running = new Map<JobRef, Promise<PickUpResult>>();
   /** when BullMQ last fetched, or renewed its locks: monotonic time, milliseconds; 0 before the first fetch */
   #lastSeen = 0;
+  #started = false;
   #stopping = false;
-  #stopReason: StopReason = 'handover';
   #drained = false;
 
   /** @param queue location of the queue */
@@ -49,7 +60,7 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
       QUEUE_NAME,
       // BullMQ passes the signal only to a processor that declares three parameters
       (job, token, signal) => this.#process(job, token, signal),
-      { ...consumerOptions(ports.settings), ...queue },
+      { ...consumerOptions(ports.settings, ports.concurrency), ...queue },
       observedBackend(() => this.#see()),
     );
     this.#listen();
@@ -61,31 +72,30 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     return !this.#stopping && this.#lastSeen > 0 && performance.now() - this.#lastSeen < STALE_AFTER_MS;
   }
 
-  /** `drained`: it takes no jobs, because it was told so; those that it has go on */
-  get state(): 'running' | 'drained' | 'stopping' {
-    if (this.#stopping) return 'stopping';
-    return this.#drained ? 'drained' : 'running';
+  /** Takes jobs from now on, unless it is drained. */
+  start(): void {
+    if (this.#stopping || this.#started) return;
+    this.#started = true;
+    if (this.#drained) return;
+    this.#worker.run().catch((error: unknown) => {
+      this.ports.logger.fatal({ err: error }, 'the worker has stopped consuming');
+    });
   }
 
   /** Takes no further jobs, or takes jobs again. Those that run are left alone. */
   async setDrained(drained: boolean): Promise<void> {
     if (this.#stopping || this.#drained === drained) return;
     this.#drained = drained;
-    this.ports.logger.info(drained ? 'drained' : 'resumed');
+    if (!this.#started) return;
     if (drained) await this.#worker.pause(true);
     else await this.#worker.resume();
-  }
-
-  onApplicationBootstrap(): void {
-    this.#worker.run().catch((error: unknown) => {
-      this.ports.logger.fatal({ err: error }, 'the worker has stopped consuming');
-    });
   }
 
   /** @returns the result for the `completed` event */
   async #process(job: Job, token?: string, signal?: AbortSignal): Promise<PickUpResult> {
     if (job.id === undefined || signal === undefined) throw new TypeError('BullMQ called without a job id or a signal');
     const ref = job.id as JobRef;
+    using _place = this.ports.shard.pin(ref);
     // its fetch was under way when the worker was told to stop, or to drain: BullMQ ends it with a job
     if (this.#stopping || this.#drained) await handBack(job, token);
     const run = this.#run(job, ref, token, signal);
@@ -105,15 +115,16 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
       return postpone(job, token);
     });
     if (run.outcome === 'busy' || run.outcome === 'lost') return postpone(job, token);
+    if (run.outcome === 'away') return postpone(job, token, AWAY_RETRY_MS);
     if (run.outcome === 'handed-over' || run.outcome === 'log-lost') await handBack(job, token);
     return run;
   }
 
   async #pickUp(ref: JobRef, signal: AbortSignal): Promise<AloneResult> {
-    const { runner, alone } = this.ports;
+    const { runner, alone, shard } = this.ports;
     const leaseToken = randomUUID();
     const run = await runner.run(ref, leaseToken, signal);
-    return run.outcome === 'alone' ? alone.run(ref, leaseToken, signal) : run;
+    return run.outcome === 'alone' ? alone.run({ ref, leaseToken, shard: shard.index }, signal) : run;
   }
 
   /** BullMQ tracks locks by job id. If this worker lost a job and picked it up again, the fenced run must not end first:
@@ -124,26 +135,23 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
     else await current.catch(() => undefined); // its own caller handles the error
   }
 
-  /** Something has gone wrong in this process, perhaps by the doing of one of its jobs: the shutdown that follows counts as a
-   *  loss of their worker. */
-  crash(): void {
-    this.#stopReason = 'worker-lost';
-  }
-
-  /** Fetches nothing more, lets running jobs finish within the grace time, agents their step, and hands over the rest. */
-  async beforeApplicationShutdown(): Promise<void> {
+  /** Fetches nothing more, lets running jobs finish within the grace time, and hands over the rest. Never waits for a shard that does
+   *  not answer.
+   *  @param shards all that its jobs may wait for: a thread may be in another one */
+  async close(shards: readonly Pick<WorkerShard, 'presence'>[]): Promise<void> {
     this.#stopping = true;
-    this.ports.runner.drain(this.#stopReason);
-    this.ports.alone.drain('handover');
     const closed = this.#worker.close();
     const timer = new AbortController();
-    const grace = delay(this.ports.settings.MILLRACE_WORKER_GRACE_MS, undefined, { signal: timer.signal }).catch(
+    const graceMs = this.#running.size === 0 ? 0 : this.ports.settings.MILLRACE_WORKER_GRACE_MS;
+    const grace = delay(graceMs, undefined, { signal: timer.signal }).catch(
       () => undefined, // closed in time
     );
     await Promise.race([closed, grace]);
     timer.abort();
     this.#worker.cancelAllJobs();
-    await closed;
+    const presences = shards.map(({ presence }) => presence);
+    // its own connections would go on trying
+    if (!(await closedUnlessLost(closed, presences, HANDOVER_MS))) await this.#worker.getBackend().close(true);
   }
 
   #see(): void {
@@ -172,9 +180,9 @@ export class JobConsumer implements OnApplicationBootstrap, BeforeApplicationShu
 
 /** Puts the entry back for any worker, for a moment from now.
  *  @throws DelayedError always: it tells BullMQ that the entry has been moved */
-async function postpone(job: Job, token: string | undefined): Promise<never> {
+async function postpone(job: Job, token: string | undefined, delayMs = RETRY_MS): Promise<never> {
   await job.changePriority({ priority: 0 });
-  await job.moveToDelayed(Date.now() + RETRY_MS, token);
+  await job.moveToDelayed(Date.now() + delayMs, token);
   throw new DelayedError();
 }
 

@@ -1,28 +1,34 @@
-import type { Logger, RedisFactory } from '@millrace/runtime';
-import { FairQueue, KeySpace, TenantSlots } from '@millrace/stream-log';
+import type { Logger } from '@millrace/runtime';
+import { KeySpace, Shards } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import { AttemptModule } from '../attempt/attempt.module.ts';
 import { JobThreads } from '../attempt/job-threads.ts';
-import { LOGGER, REDIS } from '../tokens.ts';
-import { producer, Requeuer } from './requeuer.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
+import { LOGGER, WORKER_SHARDS } from '../tokens.ts';
+import { producer, Requeuer, Requeuers } from './requeuer.ts';
 
 /** Queues jobs whose turn comes by the end of others: every process that ends jobs needs it. */
 @Module({
   imports: [AttemptModule],
   providers: [
     {
-      provide: Requeuer,
-      inject: [REDIS, KeySpace, FairQueue, TenantSlots, JobThreads, LOGGER],
+      provide: Requeuers,
+      inject: [WORKER_SHARDS, Shards, KeySpace, JobThreads, LOGGER],
       useFactory: (
-        redis: RedisFactory,
+        parts: readonly WorkerShard[],
+        shards: Shards | null,
         keys: KeySpace,
-        fairQueue: FairQueue,
-        slots: TenantSlots,
         threads: JobThreads,
         logger: Logger,
-      ) => new Requeuer(producer(redis.connect('queue'), keys), fairQueue, slots, threads, logger),
+      ) => {
+        const requeuers = parts.map(
+          ({ redis, fairQueue, slots }) =>
+            new Requeuer({ queue: producer(redis.connect('queue'), keys), fairQueue, slots, threads, logger }),
+        );
+        return new Requeuers(requeuers, threads, (ref) => shards?.ofJob(ref) ?? 0, logger);
+      },
     },
   ],
-  exports: [Requeuer],
+  exports: [Requeuers],
 })
 export class RequeuerModule {}

@@ -1,29 +1,33 @@
 import type { Logger } from '@millrace/runtime';
 import type { TenantSlots } from '@millrace/stream-log';
-import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
 
 /** How often a worker announces its slots, milliseconds. An announcement counts for three times as long. */
 const ANNOUNCE_MS = 5_000;
 
-/** Announces this worker's slots before its first job, and withdraws them at shutdown. */
-export class SlotAnnouncer implements OnModuleInit, BeforeApplicationShutdown {
+/** Announces this worker's slots in one shard, and withdraws them at shutdown. */
+export class SlotAnnouncer {
   #isDrained = false;
+  #isStopped = false;
   #timer: NodeJS.Timeout | null = null;
 
-  /** @param worker the id of this worker */
+  /** @param worker the id of this worker
+   *  @param count jobs of the shard that it runs at a time */
   constructor(
     readonly worker: string,
-    readonly slots: TenantSlots,
+    readonly slots: Pick<TenantSlots, 'announce' | 'withdraw'>,
     readonly count: number,
     readonly logger: Logger,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  /** Announces them now and then regularly. Resolves after the first time. */
+  async start(): Promise<void> {
+    if (this.#isStopped) return;
     this.#timer = setInterval(() => void this.#announce(), ANNOUNCE_MS);
     await this.#announce();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  stop(): void {
+    this.#isStopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
     // not awaited: without Redis it would wait for ever, and the announcement expires
     this.slots.withdraw(this.worker).catch((error: unknown) => {

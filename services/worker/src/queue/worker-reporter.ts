@@ -1,19 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from '@millrace/runtime';
-import {
-  type Dimension,
-  type Present,
-  type ProcessReport,
-  type ProcessReports,
-  type QuietJob,
-  Reporter,
-} from '@millrace/stream-log';
+import { type Dimension, type Present, type ProcessReport, type QuietJob, Reporter } from '@millrace/stream-log';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { JobRunner } from '../attempt/job-runner.ts';
 import type { WorkerMetrics } from '../attempt/metrics.ts';
-import type { JobConsumer } from './job-consumer.ts';
-import type { SlotAnnouncer } from './slot-announcer.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
+import type { JobConsumers } from './job-consumers.ts';
 
 /** The most jobs that a report names. */
 const MAX_QUIET = 20;
@@ -24,42 +17,52 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 export interface WorkerReporterPorts {
   readonly worker: string;
-  readonly reports: ProcessReports;
+  readonly shards: readonly Pick<WorkerShard, 'reports' | 'presence'>[];
   readonly runner: Pick<JobRunner, 'attempts'>;
-  readonly consumer: Pick<JobConsumer, 'state' | 'setDrained'>;
-  readonly slots: Pick<SlotAnnouncer, 'count' | 'setDrained'>;
+  readonly consumers: Pick<JobConsumers, 'state' | 'slots' | 'setDrained'>;
   readonly metrics: Pick<WorkerMetrics, 'recent'>;
   readonly logger: Logger;
 }
 
-/** Tells the service what this worker does, and does what the worker is told: to take no more jobs, or to take them again.
- *  What a job's own process says (MILLRACE_WORKER_MAX_ALONE) is not in the figures. */
+/** Tells the service what this worker does, in every shard the same, and does what the worker is told: to take no more jobs, or to take
+ *  them again. What a job's own process says (MILLRACE_WORKER_MAX_ALONE) is not in the figures. */
 export class WorkerReporter implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #reporter: Reporter;
+  readonly #reporters: readonly Reporter[];
+  /** of each shard, whether it said last that the worker is to take no jobs */
+  readonly #drains: boolean[];
   readonly #startedAt = Date.now();
 
   constructor(readonly ports: WorkerReporterPorts) {
-    const { worker, reports, logger } = ports;
-    this.#reporter = new Reporter({
-      reports,
-      process: worker,
-      report: () => this.#report(),
-      told: ({ order }) => this.#obey(order === 'drain'),
-      failed: (error) => logger.debug({ err: error }, 'not reported'),
-    });
+    const { worker, shards, logger } = ports;
+    this.#drains = shards.map(() => false);
+    this.#reporters = shards.map(
+      ({ reports }, shard) =>
+        new Reporter({
+          reports,
+          process: worker,
+          report: () => this.#report(),
+          told: ({ order }) => this.#obey(shard, order === 'drain'),
+          failed: (error) => logger.debug({ err: error }, 'not reported'),
+        }),
+    );
   }
 
   onApplicationBootstrap(): void {
-    this.#reporter.start();
+    for (const reporter of this.#reporters) reporter.start();
   }
 
   beforeApplicationShutdown(): void {
-    this.#reporter.stop();
+    for (const reporter of this.#reporters) reporter.stop();
   }
 
-  #obey(drained: boolean): void {
-    const { consumer, slots, logger } = this.ports;
-    Promise.all([consumer.setDrained(drained), slots.setDrained(drained)]).catch((error: unknown) => {
+  /** It takes no jobs for as long as any shard says so, but for those that are lost: what they said may have been taken back. */
+  #obey(teller: number, drains: boolean): void {
+    const { shards, consumers, logger } = this.ports;
+    this.#drains[teller] = drains;
+    const isDrained = shards.some(
+      ({ presence }, shard) => this.#drains[shard] && (shard === teller || presence.isThere),
+    );
+    consumers.setDrained(isDrained).catch((error: unknown) => {
       logger.warn({ err: error }, 'order not carried out');
     });
   }
@@ -78,7 +81,7 @@ export class WorkerReporter implements OnApplicationBootstrap, BeforeApplication
     const quiet = jobs.sort((one, other) => other.quietMs - one.quietMs).slice(0, MAX_QUIET);
     return {
       ...{ kind: 'worker', version, host: hostname(), startedAt: this.#startedAt },
-      ...{ state: this.ports.consumer.state, slots: this.ports.slots.count },
+      ...{ state: this.ports.consumers.state, slots: this.ports.consumers.slots },
       ...this.ports.metrics.recent.summary({ total: { running: jobs.length, streams: 0 }, by }),
       quiet,
     };

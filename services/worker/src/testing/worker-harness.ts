@@ -37,11 +37,10 @@ type Env = Readonly<Record<string, string>>;
 
 /** Plays the API for any number of workers, with a key prefix of its own. */
 export class WorkerHarness implements AsyncDisposable {
-  readonly prefix = newKeyPrefix();
   readonly redis: RedisConnection;
   readonly canceller: JobCanceller;
   readonly reader: JobReader;
-  readonly keys = new KeySpace(this.prefix);
+  readonly keys: KeySpace;
   readonly threads: Threads;
   /** the workers' log lines, parsed */
   readonly log: Record<string, unknown>[] = [];
@@ -53,7 +52,9 @@ export class WorkerHarness implements AsyncDisposable {
   constructor(
     readonly redisUrl: string,
     readonly modelUrl: string,
+    readonly prefix = newKeyPrefix(),
   ) {
+    this.keys = new KeySpace(prefix);
     const logger = createLogger({ service: 'test', level: 'silent' });
     this.#connections = redisFactory(redisUrl, { name: 'test', logger });
     this.redis = this.#connections.connect('worker');
@@ -115,11 +116,15 @@ export class WorkerHarness implements AsyncDisposable {
       readonly tenant?: string;
       readonly queued?: boolean;
       readonly traceparent?: string;
+      /** named by the id */
+      readonly shard?: number | undefined;
+      /** of the shard that has its thread */
+      readonly threads?: Threads;
     } = {},
     priority = 1,
   ): Promise<JobRef> {
-    const { query = 'hi', tenant = 'default', queued = true, traceparent, ...rest } = request;
-    const ref = jobRef(tenant, newRequestId());
+    const { query = 'hi', tenant = 'default', queued = true, traceparent, shard, threads, ...rest } = request;
+    const ref = jobRef(tenant, newRequestId(shard));
     await this.#opener.open(
       new NewJob({
         ...{ ref, fingerprint: ref, metadata: {}, traceparent },
@@ -134,21 +139,21 @@ export class WorkerHarness implements AsyncDisposable {
         },
       }),
     );
-    if (queued && (await this.#enter(ref, rest)) === 'run') await this.enqueue(ref, priority);
+    if (queued && (await this.#enter(ref, rest, threads)) === 'run') await this.enqueue(ref, priority);
     return ref;
   }
 
   /** Gives a job its place in its thread, like the API. One that is delayed enters when a worker picks it up. */
-  async #enter(ref: JobRef, request: Partial<JobRequest>): Promise<Entered['kind']> {
+  async #enter(ref: JobRef, request: Partial<JobRequest>, threads = this.threads): Promise<Entered['kind']> {
     const { threadId, onBusy = 'enqueue', delayMs } = request;
     if (threadId === undefined) return 'run';
     const thread = threadRef(tenantOf(ref), threadId);
     if (delayMs !== undefined) {
-      await this.threads.expect(thread, idOf(ref));
+      await threads.expect(thread, idOf(ref));
       return 'run';
     }
     const kind = 'resume' in request ? 'resume' : 'message';
-    const entered = await this.threads.enter({ ref: thread, jobId: idOf(ref), onBusy, kind });
+    const entered = await threads.enter({ ref: thread, jobId: idOf(ref), onBusy, kind });
     if (entered.kind === 'cancel-first') {
       const active = jobRef(tenantOf(ref), entered.jobId);
       await this.cancel(active, 'thread');

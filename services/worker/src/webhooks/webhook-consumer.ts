@@ -3,9 +3,11 @@ import type { Logger } from '@millrace/runtime';
 import { traceWebhook } from '@millrace/telemetry';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq';
+import { closedUnlessLost } from '../shards/closed-unless-lost.ts';
+import type { ShardPresence } from '../shards/shard-presence.ts';
 import type { WebhookSender } from './webhook-sender.ts';
 
-/** Webhooks that one worker sends at once, and of them those to one receiver, and those of one tenant: a slow receiver delays its
+/** Webhooks that one worker sends at once, which its shards share; and of them those to one receiver, and those of one tenant: a slow receiver delays its
  *  own alone, and a tenant with many of them leaves the other half. */
 const CONCURRENCY = 64;
 const PER_HOST = 8;
@@ -28,39 +30,50 @@ export function backOffMs(triesMade: number): number {
   return BACK_OFF_MS[Math.min(triesMade, BACK_OFF_MS.length) - 1] ?? 0;
 }
 
-/** Sends webhooks, from a queue of their own: no job waits for one. */
+/** The queue of webhooks of one shard. */
+export interface WebhookQueue extends Pick<WorkerOptions, 'connection' | 'prefix'> {
+  /** of the shard's jobs */
+  readonly sender: WebhookSender;
+  readonly presence: Pick<ShardPresence, 'isThere'>;
+}
+
+/** Sends webhooks, from queues of their own, one in each shard: no job waits for one. */
 export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #worker: Worker;
+  readonly #workers: readonly Worker[];
   /** by receiver, and by tenant: how many are being sent */
   readonly #toHost = new InUse(PER_HOST);
   readonly #ofTenant = new InUse(PER_TENANT);
 
   constructor(
-    readonly sender: WebhookSender,
+    readonly queues: readonly WebhookQueue[],
     readonly logger: Logger,
-    queue: Pick<WorkerOptions, 'connection' | 'prefix'>,
   ) {
-    this.#worker = new Worker(WEBHOOK_QUEUE_NAME, (job, token) => this.#process(job, token), {
-      ...{ autorun: false, concurrency: CONCURRENCY, lockDuration: LOCK_MS, skipVersionCheck: true },
-      settings: { backoffStrategy: backOffMs },
-      ...queue,
+    const concurrency = Math.ceil(CONCURRENCY / queues.length);
+    this.#workers = queues.map(({ sender, presence: _, ...queue }) => {
+      const worker = new Worker(WEBHOOK_QUEUE_NAME, (job, token) => this.#process(sender, job, token), {
+        ...{ autorun: false, concurrency, lockDuration: LOCK_MS, skipVersionCheck: true },
+        settings: { backoffStrategy: backOffMs },
+        ...queue,
+      });
+      worker.on('error', (error) => this.logger.debug({ err: error }, 'webhook queue'));
+      worker.on('failed', (job, error) => this.#report(job, error));
+      return worker;
     });
-    this.#worker.on('error', (error) => this.logger.debug({ err: error }, 'webhook queue'));
-    this.#worker.on('failed', (job, error) => this.#report(job, error));
   }
 
   onApplicationBootstrap(): void {
-    this.#worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'webhooks are not sent any more'));
+    for (const worker of this.#workers) {
+      worker.run().catch((error: unknown) => this.logger.error({ err: error }, 'webhooks are not sent any more'));
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#worker.close();
-    await this.sender.close();
+    await Promise.all(this.#workers.map((worker, place) => close(worker, this.queues[place] as WebhookQueue)));
   }
 
-  async #process(job: Job, token: string | undefined): Promise<void> {
+  async #process(sender: WebhookSender, job: Job, token: string | undefined): Promise<void> {
     const ref = job.id as JobRef;
-    const notice = await this.sender.read(ref);
+    const notice = await sender.read(ref);
     if (notice === null) return;
     const { host } = notice.url;
     const tenant = tenantOf(ref);
@@ -72,7 +85,7 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     this.#ofTenant.begin(tenant);
     try {
       const told = { requestId: idOf(ref), tenant, traceparent: notice.traceparent ?? null };
-      const sent = await traceWebhook(told, () => this.sender.send(notice));
+      const sent = await traceWebhook(told, () => sender.send(notice));
       if (sent.outcome === 'failed') throw new Error(sent.reason);
       this.logger.info({ requestId: idOf(ref), tenant, outcome: sent.outcome }, 'webhook');
     } finally {
@@ -90,6 +103,13 @@ export class WebhookConsumer implements OnApplicationBootstrap, BeforeApplicatio
     if (isLast) this.logger.error(line, 'webhook given up');
     else this.logger.warn(line, 'webhook failed');
   }
+}
+
+/** Lets what is being sent end. */
+async function close(worker: Worker, { sender, presence }: WebhookQueue): Promise<void> {
+  // its own connections would go on trying
+  if (!(await closedUnlessLost(worker.close(), [presence]))) await worker.getBackend().close(true);
+  await sender.close();
 }
 
 /** Counts what is in use, by name, up to a maximum each. */

@@ -1,9 +1,9 @@
-import type { ArchivedJobs } from '@millrace/archive';
-import type { Logger, RedisFactory } from '@millrace/runtime';
-import { JobReader, KeySpace } from '@millrace/stream-log';
+import type { Logger } from '@millrace/runtime';
+import { KeySpace } from '@millrace/stream-log';
 import { Module } from '@nestjs/common';
 import type { WorkerSettings } from '../settings.ts';
-import { ARCHIVED_JOBS, LOGGER, REDIS, SETTINGS } from '../tokens.ts';
+import type { WorkerShard } from '../shards/worker-shard.ts';
+import { LOGGER, SETTINGS, WORKER_SHARDS } from '../tokens.ts';
 import { WebhookConsumer } from './webhook-consumer.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
@@ -12,7 +12,7 @@ import { WebhookSender } from './webhook-sender.ts';
   providers: [
     {
       provide: WebhookConsumer,
-      inject: [REDIS, KeySpace, JobReader, ARCHIVED_JOBS, SETTINGS, LOGGER],
+      inject: [WORKER_SHARDS, KeySpace, SETTINGS, LOGGER],
       useFactory: consumerOf,
     },
   ],
@@ -20,15 +20,16 @@ import { WebhookSender } from './webhook-sender.ts';
 export class WebhooksModule {}
 
 function consumerOf(
-  redis: RedisFactory,
+  shards: readonly WorkerShard[],
   keys: KeySpace,
-  reader: JobReader,
-  archived: ArchivedJobs | null,
   settings: WorkerSettings,
   logger: Logger,
 ): WebhookConsumer | null {
   const { MILLRACE_WEBHOOK_SECRET: secret, MILLRACE_WEBHOOK_ALLOW: allowed } = settings;
   if (secret === undefined) return null;
-  const sender = new WebhookSender({ reader, archived, secret, allowed });
-  return new WebhookConsumer(sender, logger, { connection: redis.connect('blocking'), prefix: keys.queuePrefix });
+  const queues = shards.map(({ redis, reader, archived, presence }) => ({
+    ...{ connection: redis.connect('blocking'), prefix: keys.queuePrefix, presence },
+    sender: new WebhookSender({ reader, archived, secret, allowed }),
+  }));
+  return new WebhookConsumer(queues, logger);
 }

@@ -1,0 +1,48 @@
+import type { RedisConnection } from '@millrace/runtime';
+
+/** A shard does not answer: what was asked of it is to be asked again later. */
+export class ShardLost extends Error {
+  override readonly name = 'ShardLost';
+  constructor(readonly shard: number) {
+    super(`shard ${shard} does not answer`);
+  }
+}
+
+/** Whether a shard answers, as far as its connections know: of one that hangs they learn within 5 s. */
+export class ShardPresence {
+  readonly #connections: readonly RedisConnection[];
+  #lost = new AbortController();
+
+  /** @param connections one of them a subscriber, whose pings notice a silence */
+  constructor(shard: number, connections: readonly RedisConnection[]) {
+    this.#connections = connections;
+    for (const connection of connections) {
+      connection.on('close', () => this.#lost.abort(new ShardLost(shard)));
+      connection.on('ready', () => this.#comeBack());
+    }
+  }
+
+  get isThere(): boolean {
+    return this.#connections.every(({ status }) => status === 'ready');
+  }
+
+  /** Asks the shard for something, and waits only for as long as it is there. What was sent before it was lost may still be done when
+   *  it is back.
+   *  @throws ShardLost */
+  async unlessLost<T>(ask: () => Promise<T>): Promise<T> {
+    const { signal } = this.#lost;
+    signal.throwIfAborted();
+    const lost = Promise.withResolvers<never>();
+    const onLost = () => lost.reject(signal.reason);
+    signal.addEventListener('abort', onLost, { once: true });
+    try {
+      return await Promise.race([ask(), lost.promise]);
+    } finally {
+      signal.removeEventListener('abort', onLost);
+    }
+  }
+
+  #comeBack(): void {
+    if (this.#lost.signal.aborted && this.isThere) this.#lost = new AbortController();
+  }
+}
