@@ -77,7 +77,9 @@ export class PortsModule implements OnApplicationShutdown {
       generations: redisUrlsOf(settings).generations,
       inUse: settings.MILLRACE_SHARDS_IN_USE,
     });
-    const cipher = await openContentCipher(encryptionOptions(settings), home.redis, keys, logger);
+    // other shards go on without the one that has the data keys
+    const isThere = shards.count === 1 ? {} : { isThere: () => shards.isUp(0) };
+    const cipher = await openContentCipher(encryptionOptions(settings), home.redis, keys, logger, isThere);
     const archive = settings.MILLRACE_ARCHIVE === undefined ? null : await openArchive(settings.MILLRACE_ARCHIVE);
     const context = { settings, logger, keys, threadKeys, cipher, archive, shards: shards.count };
     const parts = opened.map((each) => openShard({ ...context, ...each }));

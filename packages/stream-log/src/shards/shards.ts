@@ -157,7 +157,7 @@ export class Shards {
   /** Whoever has it need not wait for a shard that is lost. */
   async #lookFor(key: string, place: number, elsewhere: readonly number[]): Promise<number> {
     const looks = [...elsewhere, place].map(async (shard) => {
-      const redis = this.#options.connections[shard] as RedisConnection;
+      const redis = this.#options.connections[shard] as ShardConnection;
       if (redis.status !== 'ready') throw new ShardAway(shard);
       return (await redis.exists(key)) === 1 ? shard : Promise.reject(NOT_THERE);
     });

@@ -209,6 +209,28 @@ describe('a node with two shards', () => {
   });
 });
 
+describe('a node that starts without the shard that has the data keys', () => {
+  it.each<Readonly<Record<string, string>>>([{}, { MILLRACE_ENCRYPTION_KEYS: `a:${'A'.repeat(43)}=` }])(
+    'serves the other with the settings %j, as far as it can',
+    async (env) => {
+      await servers[0].kill();
+      try {
+        const alone = await harness.node({ ...env, MILLRACE_KEY_PREFIX: `${harness.prefix}-alone` });
+        const id = await submit(alone).catch((error: unknown) => String(error));
+        // a tenant whose key nobody has yet waits for home
+        if ('MILLRACE_ENCRYPTION_KEYS' in env) expect(id).toContain('503');
+        else {
+          expect(shardNamedBy(id)).toBe(1);
+          expect((await fetch(`${alone.url}/readyz`)).status).toBe(200);
+        }
+      } finally {
+        await servers[0].start();
+      }
+    },
+    60_000,
+  );
+});
+
 describe('a node with one shard that was there before, and one that was added', () => {
   it('erases what was made before, whatever its hash says now', async () => {
     await using one = new ApiHarness(servers[0].url);

@@ -43,7 +43,8 @@ export class HealthController {
       announced,
     };
     const readiness = shards.length === 1 ? service : { ...service, shards };
-    if (!Object.values(service).every(Boolean)) throw new ServiceUnavailableException(readiness);
+    const serves = shards.some(({ consuming, listening }) => consuming && listening);
+    if (!serves || !announced) throw new ServiceUnavailableException(readiness);
     return readiness;
   }
 
