@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadSettings } from '@millrace/runtime';
+import { loadSettings, redisUrlsOf } from '@millrace/runtime';
 import { Child, freePort } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { parse } from 'yaml';
@@ -29,6 +29,7 @@ const SCHEMAS = { api: apiSettingsSchema, worker: workerSettingsSchema };
 /** What the Secrets of the values hold. */
 const SECRETS: Readonly<Record<string, string>> = {
   REDIS_URL: 'redis://:hunter2@redis:6379',
+  REDIS_URLS: 'redis://:hunter2@redis-a:6379 redis://:hunter2@redis-b:6379',
   MILLRACE_API_KEYS: 'acme:user:hunter2-hunter2-hunter2',
   MILLRACE_TOKEN_SECRET: 'hunter2-hunter2-hunter2-hunter2-hunter2',
   MILLRACE_WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}`,
@@ -38,6 +39,9 @@ const SECRETS: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20hunter2',
   OPENAI_API_KEY: 'sk-hunter2',
 };
+
+/** Variables where there is no password. */
+const REDIS = ['REDIS_URL', 'REDIS_URLS'];
 
 const parts = new AsyncDisposableStack();
 let folder: string;
@@ -84,8 +88,8 @@ describe.each(VALUE_SETS)('the chart with %s', (valueSet) => {
       const ours = Object.keys(env).filter((name) => /^(MILLRACE|OPENAI|OTEL|REDIS)_/.test(name));
       expect(ours.filter((name) => !known.includes(name) && !known.includes(name.replace(/_FILE$/, '')))).toEqual([]);
     }
-    expect(api['REDIS_URL']).toBe(worker['REDIS_URL']);
-    expect(api['REDIS_URL_FILE']).toBe(worker['REDIS_URL_FILE']);
+    for (const name of ['REDIS_URL', 'REDIS_URL_FILE', 'REDIS_URLS', 'REDIS_URLS_FILE'])
+      expect([name, api[name]]).toEqual([name, worker[name]]);
   });
 
   it('leaves each pod more time to stop than its process takes', () => {
@@ -126,9 +130,9 @@ describe.each(VALUE_SETS)('the chart with %s', (valueSet) => {
     expect(manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
     for (const service of ['api', 'worker'] as const) {
       const names = Object.keys(settingsOf(manifests, service));
-      expect(names.filter((name) => name !== 'REDIS_URL' && name in SECRETS)).toEqual([]);
+      expect(names.filter((name) => !REDIS.includes(name) && name in SECRETS)).toEqual([]);
     }
-    expect(settingsOf(manifests, 'api')['REDIS_URL'] ?? '').not.toContain('@');
+    for (const name of REDIS) expect(settingsOf(manifests, 'api')[name] ?? '').not.toContain('@');
   });
 
   it('asks the paths that tell of health, on the port that has them', () => {
@@ -206,6 +210,23 @@ describe('the chart', () => {
     }
   });
 
+  it('gives both services all shards, and none of them a single Redis beside', async () => {
+    const shards = settingsOf(await renderChart('-f', fileOf('shards-values.yaml')), 'worker');
+    expect(redisUrlsOf(loadSettings(workerSettingsSchema, shards))).toMatchObject({
+      urls: [
+        'redis://redis-a:6379',
+        'redis+sentinel://sentinel-0.b:26379,sentinel-1.b:26379/main',
+        'redis://redis-c:6379',
+      ],
+      generations: [2, 3],
+    });
+    expect(shards).toMatchObject({ MILLRACE_SHARDS_IN_USE: '2' });
+    const secret = settingsOf(await renderChart('-f', fileOf('shards-with-password-values.yaml')), 'api');
+    expect(redisUrlsOf(loadSettings(apiSettingsSchema, secret)).urls).toHaveLength(2);
+    for (const env of [shards, secret])
+      expect(Object.keys(env).filter((name) => /^REDIS_URL(_FILE)?$/.test(name))).toEqual([]);
+  });
+
   it.each([
     ['a name that is no setting', ['api.settings.MILLRACE_DRIAN_MS=1'], "'MILLRACE_DRIAN_MS' not allowed"],
     ['a setting of the other service', ['worker.settings.MILLRACE_DRAIN_MS=1'], "'MILLRACE_DRAIN_MS' not allowed"],
@@ -228,6 +249,39 @@ describe('the chart', () => {
       ['redis.mode=external', 'redis.url=redis://host:7000'],
       'lacks the port 7000',
     ],
+    [
+      'a port of a shard that no policy opens',
+      ['redis.mode=external', 'redis.urls=redis://a:6379 redis://b:7000'],
+      'lacks the port 7000',
+    ],
+    ['shards beside a bundled Redis', ['redis.urls=redis://a redis://b'], 'set redis.mode to external'],
+    [
+      'shards by a Secret beside a bundled Redis',
+      ['secrets.REDIS_URLS.existingSecret=x'],
+      'set redis.mode to external',
+    ],
+    [
+      'shards beside a single Redis',
+      ['redis.mode=external', 'redis.url=redis://a', 'redis.urls=redis://a redis://b'],
+      'one Redis and several',
+    ],
+    [
+      'shards that are set twice',
+      ['redis.mode=external', 'redis.urls=redis://a redis://b', 'secrets.REDIS_URLS.existingSecret=x'],
+      'REDIS_URLS is set twice',
+    ],
+    [
+      'a password among the URLs of shards',
+      ['redis.mode=external', 'redis.urls=redis://a redis://:x@b'],
+      'must not hold a password',
+    ],
+    ['what is no URL among those of shards', ['redis.mode=external', 'redis.urls=redis://a b'], '/redis/urls'],
+    [
+      'more shards in use than there are',
+      ['redis.mode=external', 'redis.urls=redis://a redis://b', 'settings.MILLRACE_SHARDS_IN_USE=3'],
+      'which are 2',
+    ],
+    ['shards in use of a single Redis', ['settings.MILLRACE_SHARDS_IN_USE=2'], 'which are 1'],
     ['a password that only one side knows', ['secrets.REDIS_URL.existingSecret=x'], 'is needed twice'],
     [
       'a Redis for everybody in the cluster',

@@ -1,9 +1,9 @@
 {{- /* Which secrets each service reads: a file in a pod is one more place to steal it from. */ -}}
 {{- define "millrace.secretNames.api" -}}
-REDIS_URL MILLRACE_API_KEYS MILLRACE_TOKEN_SECRET MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS MILLRACE_ARCHIVE OTEL_EXPORTER_OTLP_HEADERS
+REDIS_URL REDIS_URLS MILLRACE_API_KEYS MILLRACE_TOKEN_SECRET MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS MILLRACE_ARCHIVE OTEL_EXPORTER_OTLP_HEADERS
 {{- end -}}
 {{- define "millrace.secretNames.worker" -}}
-REDIS_URL MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS MILLRACE_ARCHIVE OTEL_EXPORTER_OTLP_HEADERS OPENAI_API_KEY OPENAI_BASE_URL
+REDIS_URL REDIS_URLS MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS MILLRACE_ARCHIVE OTEL_EXPORTER_OTLP_HEADERS OPENAI_API_KEY OPENAI_BASE_URL
 {{- end -}}
 
 {{- /* The secrets of a service that are given, as JSON: setting → { existingSecret, key }. (list . "api") */ -}}
@@ -37,7 +37,10 @@ REDIS_URL MILLRACE_WEBHOOK_SECRET MILLRACE_ENCRYPTION_KEYS MILLRACE_CHECKPOINTS 
 - name: {{ $name }}_FILE
   value: /run/secrets/millrace/{{ $name }}
 {{- end }}
-{{- if not (hasKey $secrets "REDIS_URL") }}
+{{- if $root.Values.redis.urls }}
+- name: REDIS_URLS
+  value: {{ $root.Values.redis.urls | quote }}
+{{- else if not (or (hasKey $secrets "REDIS_URL") (hasKey $secrets "REDIS_URLS")) }}
 - name: REDIS_URL
   value: {{ include "millrace.redisUrl" $root | quote }}
 {{- end }}
