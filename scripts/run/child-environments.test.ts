@@ -9,6 +9,7 @@ const GIVEN = {
   MILLRACE_API_KEYS: 'tenant:user:secret',
   MILLRACE_LOG_LEVEL: 'debug',
   REDIS_URL: 'redis://:secret@host',
+  REDIS_URLS: 'redis://:secret@host redis://:secret@other',
   DOCKER_HOST: 'unix:///run/docker.sock',
 };
 
@@ -27,7 +28,8 @@ describe('the environments of what npm start runs', () => {
   });
 
   it('give keys of callers to the API alone', () => {
-    expect(given(apiEnvironment())).toEqual(['MILLRACE_API_KEYS', 'MILLRACE_LOG_LEVEL', 'REDIS_URL', 'DOCKER_HOST']);
+    const names = ['MILLRACE_API_KEYS', 'MILLRACE_LOG_LEVEL', 'REDIS_URL', 'REDIS_URLS', 'DOCKER_HOST'];
+    expect(given(apiEnvironment())).toEqual(names);
   });
 
   it('give Redis and the simulated model nothing of either', () => {

@@ -196,7 +196,8 @@ async function startAll() {
   // from here on, whatever a child writes is for us alone
   process.umask(0o077);
   const startedAt = Date.now();
-  const redisUrl = program === null ? process.env['REDIS_URL'] : await startRedis(program);
+  // the user's own, of one or of several, reaches the services with the rest of the environment
+  const redis = program === null ? {} : { REDIS_URL: await startRedis(program) };
   const graphs = graphFiles(process.env, inProject('.'));
   const model = chooseModel(
     { ...(await graphVariables(graphs)), ...process.env },
@@ -208,12 +209,12 @@ async function startAll() {
     program === null || process.env['MILLRACE_ARCHIVE'] !== undefined
       ? {}
       : { MILLRACE_ARCHIVE: pathToFileURL(path.join(stateDirectory, 'archive')).href };
-  const workerSettings = { REDIS_URL: redisUrl, ...archive, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
+  const workerSettings = { ...redis, ...archive, ...modelSettings, MILLRACE_GRAPHS: graphs.join(',') };
   // a client's own quick start names a model of its own: the simulated one answers to any name
   const anyModel = model.simulated && !process.env['MILLRACE_MODELS'] ? { MILLRACE_MODELS: 'openai:*' } : {};
   const [workers] = await Promise.all([
     startWorkers(workerSettings),
-    startApi({ REDIS_URL: redisUrl, ...archive, ...anyModel }, workerSettings),
+    startApi({ ...redis, ...archive, ...anyModel }, workerSettings),
   ]);
   reloadOnRequest(workers, workerSettings);
   console.log(
@@ -222,7 +223,7 @@ async function startAll() {
       model: model.describedAs,
       redis:
         program === null
-          ? 'yours (REDIS_URL)'
+          ? `yours (${process.env['REDIS_URLS'] ? 'REDIS_URLS' : 'REDIS_URL'})`
           : `private, its data in ${path.relative(process.cwd(), stateDirectory)}/redis`,
       logs: path.relative(process.cwd(), logDirectory),
       startedInMs: Date.now() - startedAt,

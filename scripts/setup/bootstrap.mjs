@@ -33,11 +33,11 @@ export async function bootstrapNode(ensure = ensureAllDependencies) {
 
 /**
  * Everything else that `npm start` needs, after {@link bootstrapNode}.
- * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` says where Redis is
+ * @returns {Promise<import('./redis-program.mjs').RedisProgram | null>} null: `REDIS_URL` or `REDIS_URLS` says where Redis is
  */
 export async function bootstrapForStart() {
   if (isClone) await step('build', () => ensureBuild(...runningWorkspaces));
-  if (process.env['REDIS_URL']) return null;
+  if (process.env['REDIS_URL'] || process.env['REDIS_URLS']) return null;
   const { program } = await step('redis', ensureRedis);
   return program;
 }
