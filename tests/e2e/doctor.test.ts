@@ -183,6 +183,21 @@ describe('a Redis', () => {
     ]);
   });
 
+  it('of several is named by its number, as is one that two of them are', async () => {
+    await using other = await startRedis({ kind: 'process' });
+    const away = `redis://127.0.0.1:${await freePort()}`;
+    const { all, wrong } = await doctor(
+      system.url,
+      ...['--quick', '--redis', system.redis.url, `${other.url} | ${away}`, `${other.url}/1`],
+    );
+    const abouts = all.map(({ about }) => about);
+    for (const shard of [0, 1, 3]) expect(abouts).toContain(`redis ${shard}: version`);
+    expect(wrong).toEqual([
+      expect.objectContaining({ about: 'redis 2', says: expect.stringMatching('does not answer') }),
+      expect.objectContaining({ about: 'redis: shards', says: '1 and 3 are one server' }),
+    ]);
+  });
+
   it('that somebody’s slow command holds up is found, with who sent it and without what it said', async () => {
     await withRedis(system.redis.url, async (client) => {
       await client.client('SETNAME', 'nightly-report');

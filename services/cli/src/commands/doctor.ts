@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { examineNode } from '../doctor/nodes.ts';
-import { examineRedis } from '../doctor/redis.ts';
+import { examineRedis, redisUrls } from '../doctor/redis.ts';
 import { examineStream } from '../doctor/stream.ts';
 import { EXIT, Exit } from '../exit-codes.ts';
 import { styled, type Terminal } from '../terminal/terminal.ts';
 import { jsonOption } from './answering.ts';
 
 interface DoctorOptions {
-  readonly redis?: string;
+  readonly redis?: string | readonly string[];
   readonly keyPrefix: string;
   readonly node?: readonly string[];
   readonly quick?: true;
@@ -22,7 +22,11 @@ export function addDoctor(program: Command, terminal: Terminal): void {
   program
     .command('doctor')
     .description('find what is wrong with Redis, the nodes and the proxy between, and the line that mends it')
-    .option('-r, --redis <url>', 'the Redis of the service (default: REDIS_URL, if set)', process.env['REDIS_URL'])
+    .option(
+      '-r, --redis <url...>',
+      'the Redis of the service, or each of several in their order (default: REDIS_URLS or REDIS_URL, if set)',
+      process.env['REDIS_URLS'] || process.env['REDIS_URL'],
+    )
     .option(
       '--key-prefix <prefix>',
       'how the names of its keys begin (default: MILLRACE_KEY_PREFIX, or millrace)',
@@ -43,8 +47,9 @@ async function doctor(
     findings.push(...found);
     for (const finding of found) show(terminal, finding, json ?? false);
   };
-  if (redis === undefined) terminal.note('no --redis and no REDIS_URL: Redis is not looked at');
-  else say(await examineRedis(redis, keyPrefix));
+  const urls = redisUrls(redis ?? []);
+  if (urls.length === 0) terminal.note('no --redis and no REDIS_URL: Redis is not looked at');
+  else say(await examineRedis(urls, keyPrefix));
   for (const url of [service.url, ...node]) say(await examineNode(url.replace(/\/$/, '')));
   if (!quick) terminal.note('holding a quiet stream until its first heartbeat …');
   say(await examineStream(service, { whole: !quick }));

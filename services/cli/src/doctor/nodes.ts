@@ -22,13 +22,13 @@ export async function examineNode(url: string): Promise<Finding[]> {
     const from = Date.now();
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     const to = Date.now();
-    const body = (await answer.json().catch(() => ({}))) as { obstacles?: unknown };
+    const body = (await answer.json().catch(() => ({}))) as Readiness;
     const date = Date.parse(answer.headers.get('date') ?? '');
     // the time that it says is up to a second ago
     const skew = Number.isNaN(date)
       ? []
       : [skewFinding(`${about}: clock`, Math.max(0, from - date - 1000, date - to), MAX_SKEW_MS)];
-    return [readinessOf(about, answer.status, body.obstacles), ...skew];
+    return [readinessOf(about, answer.status, body), ...skew];
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const why = plainLine(cause instanceof Error ? cause.message || cause.name : String(cause));
@@ -42,7 +42,19 @@ export async function examineNode(url: string): Promise<Finding[]> {
   }
 }
 
-function readinessOf(about: string, status: number, obstacles: unknown): Finding {
+/** As a node says it, or whoever answers in its place. @see PROTOCOL.md §8 */
+interface Readiness {
+  readonly obstacles?: unknown;
+  readonly lostShards?: unknown;
+}
+
+function readinessOf(about: string, status: number, { obstacles, lostShards }: Readiness): Finding {
+  if (status === 200 && Array.isArray(lostShards) && lostShards.length > 0)
+    return fault(
+      about,
+      `is ready, but does not reach every Redis: shard ${plainLine(lostShards.join(', '))} is lost`,
+      'bring that Redis back, or mend the way there: --redis looks at each of REDIS_URLS',
+    );
   if (status === 200) return ok(about, 'ready');
   const named = Array.isArray(obstacles) ? plainLine(obstacles.join(', ')) : '';
   if (status === 503 && named !== '')

@@ -11,10 +11,50 @@ const OLDEST_MAJOR = 7;
 const SLOW_COMMANDS = 100;
 const SLOW_COMMANDS_SECONDS = 300;
 
-/** What Millrace needs of a Redis: that it forgets nothing, answers quickly, and agrees about the time.
- *  @param url as in REDIS_URL; of a cluster, any node
+/** @param given URLs, or texts like REDIS_URLS, which have several
+ *  @returns each URL by itself, in the order of their shards */
+export function redisUrls(given: string | readonly string[]): string[] {
+  return [given].flat().flatMap((text) => text.split(/[\s|]+/).filter((url) => url !== ''));
+}
+
+/** What Millrace needs of a Redis: that it forgets nothing, answers quickly, and agrees about the time. Of several, the shards, what it
+ *  finds has the number of the shard: `redis 0: eviction`.
+ *  @param urls as in REDIS_URL, one at least; of a cluster, any node
  *  @param keyPrefix as in MILLRACE_KEY_PREFIX: rights may end with it */
-export async function examineRedis(url: string, keyPrefix: string): Promise<Finding[]> {
+export async function examineRedis(urls: readonly string[], keyPrefix: string): Promise<Finding[]> {
+  const examined = await Promise.all(urls.map((url) => examineOne(url, keyPrefix)));
+  const findings = examined.flatMap(({ findings: found }, shard) =>
+    urls.length === 1
+      ? found
+      : found.map((each) => ({ ...each, about: each.about.replace(/^redis/, `redis ${shard}`) })),
+  );
+  return [...findings, ...sameServers(examined.map(({ server }) => server))];
+}
+
+/** A server that is named twice would have the keys of both, and be lost as both.
+ *  @param servers run ids by shard, null where unknown */
+function sameServers(servers: readonly (string | null)[]): Finding[] {
+  const shardsOf = Map.groupBy(servers.keys(), (shard) => servers[shard] ?? null);
+  return [...shardsOf].flatMap(([server, shards]) =>
+    server === null || shards.length === 1
+      ? []
+      : [
+          fault(
+            'redis: shards',
+            `${shards.join(' and ')} are one server`,
+            'give each URL of REDIS_URLS a Redis of its own: they are to share neither memory nor a failure',
+          ),
+        ],
+  );
+}
+
+/** What is found of one, and which process it is: its run id, null if it does not answer. */
+interface Examined {
+  readonly findings: readonly Finding[];
+  readonly server: string | null;
+}
+
+async function examineOne(url: string, keyPrefix: string): Promise<Examined> {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
@@ -29,7 +69,7 @@ export async function examineRedis(url: string, keyPrefix: string): Promise<Find
   try {
     await redis.connect();
     const info = infoOf(await redis.info());
-    return [
+    const findings = [
       versionOf(info),
       evictionOf(info),
       ...persistenceOf(info),
@@ -39,15 +79,11 @@ export async function examineRedis(url: string, keyPrefix: string): Promise<Find
       ...(await slowCommandsOf(redis)),
       await clockOf(redis),
     ];
+    return { findings, server: info.get('run_id') ?? null };
   } catch (error) {
     const why = plainLine(lastError || (error instanceof Error ? error.message : String(error)));
-    return [
-      fault(
-        'redis',
-        `it does not answer: ${why}`,
-        'check REDIS_URL, its password (redis://user:password@host:6379) and the firewall',
-      ),
-    ];
+    const remedy = 'check its URL, the password in it (redis://user:password@host:6379) and the firewall';
+    return { findings: [fault('redis', `it does not answer: ${why}`, remedy)], server: null };
   } finally {
     redis.disconnect();
   }
