@@ -17,7 +17,8 @@ describe('npm run capacity', () => {
     const { stdout, status, stderr } = capacity('--streams 10000 --rate 20');
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toContain('10,000 streams at 20 tokens/s: 200,000 tokens/s');
-    expect(stdout).toContain('each with its own Redis and its own clients');
+    expect(stdout).toMatch(/Needs \d+ shards, each an independent Redis/);
+    expect(stdout).toMatch(/REDIS_URLS with \d+ URLs/);
     expect(stdout).not.toContain('prices');
   });
 

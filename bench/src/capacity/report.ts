@@ -84,11 +84,11 @@ const DAY = 86_400;
 export function sizesTables({ coefficients }: CapacityResult): string {
   const asked = (streams: number, retention: number) => questionOf({ streams, rate: RATE, retention });
   const plans = SIZES.map((streams) => planFor(coefficients, asked(streams, HOUR)));
-  const rows = plans.map(({ question, parts, deployments, tokensPerSecond, memoryBytes, cores }) => [
+  const rows = plans.map(({ question, parts, shards, tokensPerSecond, memoryBytes, cores }) => [
     whole(question.streams),
     whole(tokensPerSecond),
     whole(question.jobsPerSecond),
-    whole(deployments.byProcessor),
+    whole(shards.byProcessor),
     whole(parts.worker.processes),
     whole(parts.api.processes),
     whole(parts.nginx.processes),
@@ -105,11 +105,11 @@ export function sizesTables({ coefficients }: CapacityResult): string {
       whole(streams),
       memory(forHour.redisMemory.openBytes),
       memory(forHour.redisMemory.endedBytes),
-      whole(forHour.deployments.needed),
+      whole(forHour.shards.needed),
       memory(forDay.redisMemory.endedBytes),
-      whole(forDay.deployments.needed),
-      forHour.deployments.byMemory > forHour.deployments.byProcessor ? 'memory' : 'core',
-      forDay.deployments.byMemory > forDay.deployments.byProcessor ? 'memory' : 'core',
+      whole(forDay.shards.needed),
+      forHour.shards.byMemory > forHour.shards.byProcessor ? 'memory' : 'core',
+      forDay.shards.byMemory > forDay.shards.byProcessor ? 'memory' : 'core',
     ];
   });
   const limits = limitsOf(coefficients, asked(SIZES[0] ?? 1, HOUR)).map(({ what, streams, next }) => [
@@ -126,15 +126,15 @@ export function sizesTables({ coefficients }: CapacityResult): string {
       ],
       rows,
     ),
-    '**What Redis holds, and how many it takes of 64 GiB each**',
+    '**What Redis holds, and how many shards it takes of 64 GiB each**',
     table(
       [
-        ...['streams', 'open jobs', 'ended, an hour', 'deployments', 'ended, a day', 'deployments'],
+        ...['streams', 'open jobs', 'ended, an hour', 'shards', 'ended, a day', 'shards'],
         ...['what decides: an hour', 'a day'],
       ],
       kept,
     ),
-    '**What is full first in one deployment, kept for an hour**',
+    '**What is full first with one of each, kept for an hour**',
     table(['', 'streams', 'then'], limits),
   ].join('\n\n');
 }

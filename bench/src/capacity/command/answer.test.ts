@@ -14,15 +14,26 @@ function textFor(streams: number, prices: { vcpu: number | null; gib: number | n
 describe('the answer', () => {
   it('says of a small deployment that one Redis carries it', () => {
     const { text } = textFor(100);
-    expect(text).toContain('One deployment, with one Redis, carries it');
+    expect(text).toContain('One Redis carries it: REDIS_URL');
     expect(text).toContain('100 streams at 20 tokens/s: 2,000 tokens/s');
     expect(text).toContain('measured somewhere');
   });
 
-  it('says of a large one that it needs several, each with its own clients', () => {
-    const { text, plan } = textFor(100_000);
-    expect(text).toContain(`Needs ${plan.deployments.needed} deployments, each with its own Redis and its own clients`);
-    expect(text).toMatch(/the (core|memory) of Redis is full at [\d,]+ streams in one deployment/);
+  it('says of a larger one how many shards it needs', () => {
+    const { text, plan } = textFor(10_000);
+    expect(plan.shards.needed).toBeGreaterThan(1);
+    expect(text).toContain(`Needs ${plan.shards.needed} shards, each an independent Redis`);
+    expect(text).toContain(`REDIS_URLS with ${plan.shards.needed} URLs`);
+    expect(text).toContain(`${figure(plan.sockets.toEachRedis)} to each Redis`);
+    expect(text).toMatch(/the (core|memory) of Redis is full at [\d,]+ streams, which is why there are several/);
+  });
+
+  it('says of one with more shards than REDIS_URLS takes how many deployments it needs', () => {
+    const { text, plan } = textFor(1_000_000);
+    const deployments = Math.ceil(plan.shards.needed / 100);
+    expect(deployments).toBeGreaterThan(1);
+    expect(text).toContain(`${deployments} deployments, each with its own processes and clients`);
+    expect(text).toContain(`${Math.ceil(plan.shards.needed / deployments)} URLs in REDIS_URLS`);
   });
 
   it('invents no price', () => {

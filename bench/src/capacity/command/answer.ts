@@ -6,6 +6,8 @@ import type { Asked } from './arguments.ts';
 
 const GIB = 2 ** 30;
 const SECONDS_PER_HOUR = 3_600;
+/** As many as REDIS_URLS takes (packages/runtime/src/settings/redis-urls.ts). */
+const SHARDS_PER_DEPLOYMENT = 100;
 
 /** Costs of an hour. */
 export interface HourlyCosts {
@@ -40,7 +42,8 @@ export function answerText(
   { plan, limits, prices }: { plan: Plan; limits: readonly Limit[]; prices: Asked['prices'] },
   measured: string,
 ): string {
-  const { question, deployments, sockets } = plan;
+  const { question, shards, sockets } = plan;
+  const deployments = deploymentsFor(plan);
   const { streams, rate, answerTokens, jobsPerSecond, watchers, retention, utilisation } = question;
   return [
     [
@@ -48,7 +51,7 @@ export function answerText(
       `${figure(jobsPerSecond)} jobs/s of ${figure(answerTokens)} tokens, ${figure(watchers)} reader${watchers === 1 ? '' : 's'} each,`,
       `kept for ${whole(retention)} s. Processes take ${Math.round(utilisation * 100)} % of a core at most.`,
     ].join('\n'),
-    deploymentsText(plan),
+    shardsText(plan),
     table(
       ['', 'processes', 'cores busy', 'memory', 'in', 'out', 'of one: streams', 'tokens/s', 'memory'],
       PARTS.map((part) => row(NAMES[part], plan.parts[part])),
@@ -57,21 +60,30 @@ export function answerText(
       `Redis holds ${memory(plan.redisMemory.openBytes)} of open jobs and ${memory(plan.redisMemory.endedBytes)} of jobs that have ended.`,
       `Each worker runs ${whole(Math.ceil(plan.parts.worker.each.streams))} jobs at once: MILLRACE_WORKER_CONCURRENCY.`,
       `Sockets: ${whole(sockets.clientsToNginx)} from clients, ${whole(sockets.nginxToApi)} from nginx to the API, ` +
-        `${whole(sockets.workersToModel)} to the model, ${whole(sockets.toRedis)} to Redis.`,
+        `${whole(sockets.workersToModel)} to the model, ${whole(sockets.toEachRedis / deployments)} to ${shards.needed === 1 ? 'Redis' : 'each Redis'}.`,
     ].join('\n'),
-    limitsText(limits, deployments.needed),
+    limitsText(limits, shards.needed),
     costsText(plan, prices),
     `Coefficients: ${measured}. Not in the model: docs/scale.md.`,
   ].join('\n\n');
 }
 
-function deploymentsText({ deployments, question }: Plan): string {
-  const { needed, byProcessor, byMemory } = deployments;
-  const why = `${whole(byProcessor)} by the core of a Redis, ${whole(byMemory)} by ${figure(question.redisGib)} GiB of memory in each`;
-  if (needed === 1) return `One deployment, with one Redis, carries it (${why}).`;
+/** Each of them with processes and clients of its own. */
+function deploymentsFor({ shards }: Plan): number {
+  return Math.ceil(shards.needed / SHARDS_PER_DEPLOYMENT);
+}
+
+function shardsText(plan: Plan): string {
+  const { needed, byProcessor, byMemory } = plan.shards;
+  const deployments = deploymentsFor(plan);
+  const why = `${whole(byProcessor)} by the core of a Redis, ${whole(byMemory)} by ${figure(plan.question.redisGib)} GiB of memory in each`;
+  if (needed === 1) return `One Redis carries it: REDIS_URL (${why}).`;
+  const each = Math.ceil(needed / deployments);
   return [
-    `Needs ${whole(needed)} deployments, each with its own Redis and its own clients (${why}).`,
-    'A deployment uses one Redis; it cannot spread its jobs over several that do not form a cluster.',
+    `Needs ${whole(needed)} shards, each an independent Redis (${why}).`,
+    deployments === 1
+      ? `One deployment serves them all: REDIS_URLS with ${whole(needed)} URLs.`
+      : `A deployment has ${SHARDS_PER_DEPLOYMENT} at most: ${whole(deployments)} deployments, each with its own processes and clients, and ${whole(each)} URLs in REDIS_URLS.`,
   ].join('\n');
 }
 
@@ -90,13 +102,13 @@ function row(name: string, part: PartPlan): string[] {
 }
 
 function limitsText(limits: readonly Limit[], needed: number): string {
-  const wall = limits.find(({ next }) => next === 'another deployment');
+  const wall = limits.find(({ next }) => next === 'another shard');
   const first =
     wall === undefined
       ? ''
-      : `\n\nWhat no further process helps: ${wall.what} is full at ${whole(wall.streams + 1)} streams in one deployment${needed > 1 ? ', which is why there are several' : ''}.`;
+      : `\n\nWhat no further process helps: ${wall.what} is full at ${whole(wall.streams + 1)} streams${needed > 1 ? ', which is why there are several' : ''}.`;
   return `${table(
-    ['full in one deployment', 'streams it carries', 'then'],
+    ['full first, with one of each', 'streams it carries', 'then'],
     limits.map(({ what, streams, next }) => [what, whole(streams), next]),
   )}${first}`;
 }

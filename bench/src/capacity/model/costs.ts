@@ -26,7 +26,7 @@ export function trafficBytes(costs: TrafficCosts, { streams, eventsPerSecond, jo
 }
 
 /** A demand that is shared out evenly.
- *  @param among processes, or deployments */
+ *  @param among processes, or shards */
 export function sharedOut({ streams, eventsPerSecond, jobsPerSecond }: Demand, among: number): Demand {
   return {
     streams: streams / among,

@@ -4,7 +4,7 @@ import { readersDemand } from './plan.ts';
 import { type Question, scaledTo } from './question.ts';
 import { redisByMemory, redisCosts, redisDemand } from './redis-needs.ts';
 
-/** A resource of one deployment that is full at some number of streams. */
+/** A resource of one process, or of one Redis, that is full at some number of streams. */
 export interface Limit {
   readonly what:
     | 'the core of Redis'
@@ -15,7 +15,7 @@ export interface Limit {
   /** that it carries at most; 0: not even one */
   readonly streams: number;
   /** what carries the next stream */
-  readonly next: 'another process' | 'another deployment';
+  readonly next: 'another process' | 'another shard';
 }
 
 /** What is full first as streams grow, all else as in the question; the first one first. */
@@ -28,12 +28,12 @@ export function limitsOf(coefficients: Coefficients, question: Question): Limit[
     {
       what: 'the core of Redis',
       streams: most((asked) => isOver(processorMicros(redisCosts(coefficients, asked), redisDemand(asked)))),
-      next: 'another deployment',
+      next: 'another shard',
     },
     {
       what: 'the memory of Redis',
       streams: most((asked) => redisByMemory(coefficients, asked) > 1),
-      next: 'another deployment',
+      next: 'another shard',
     },
     {
       what: 'an API process',

@@ -25,7 +25,7 @@ function needsOf(plan: Plan): number[] {
     const { processes, busyCores, memoryBytes, inBytesPerSecond, outBytesPerSecond } = plan.parts[part];
     return [processes, busyCores, memoryBytes, inBytesPerSecond, outBytesPerSecond];
   });
-  const { needed, byProcessor, byMemory } = plan.deployments;
+  const { needed, byProcessor, byMemory } = plan.shards;
   return [...parts, needed, byProcessor, byMemory, plan.cores, plan.machines, ...Object.values(plan.sockets)];
 }
 
@@ -68,24 +68,24 @@ describe('a plan', () => {
 
   it('says by hand what it says of a small deployment', () => {
     const question = questionOf({ streams: 100, rate: 10, answerTokens: 100, retention: 1_000 });
-    const { parts, deployments, redisMemory, sockets, cores, memoryBytes } = planFor(SAMPLE, question);
-    expect(deployments).toEqual({ needed: 1, byProcessor: 1, byMemory: 1 });
+    const { parts, shards, redisMemory, sockets, cores, memoryBytes } = planFor(SAMPLE, question);
+    expect(shards).toEqual({ needed: 1, byProcessor: 1, byMemory: 1 });
     // 2,000 idle, 100 × 30 streams, 10 × 600 jobs, 1,000 × (40 + 60 ÷ 1.5) tokens
     expect(parts.worker.busyCores).toBeCloseTo((2_000 + 3_000 + 6_000 + 80_000) / 1e6);
     expect(parts.redis.inBytesPerSecond).toBe(400 + 30_000 + 80_000 + 400_000);
     expect(parts.api.outBytesPerSecond).toBe(9_000 + 45_000);
     expect(redisMemory).toEqual({ openBytes: 100 * 4_000, endedBytes: 10 * 1_000 * (2_500 + 100 * 40) });
-    expect(sockets).toEqual({ clientsToNginx: 100, nginxToApi: 100, workersToModel: 100, toRedis: 10 });
+    expect(sockets).toEqual({ clientsToNginx: 100, nginxToApi: 100, workersToModel: 100, toEachRedis: 10 });
     expect(cores).toBe(4);
     expect(memoryBytes).toBe(PARTS.map((part) => parts[part].memoryBytes).reduce((sum, bytes) => sum + bytes, 0));
   });
 
-  it('needs several deployments for what one Redis does not carry, and says why', () => {
+  it('needs several shards for what one Redis does not carry, and says why', () => {
     const byCore = planFor(SAMPLE, questionOf({ streams: 20_000, rate: 20, retention: 0 }));
-    expect(byCore.deployments.needed).toBe(byCore.deployments.byProcessor);
-    expect(byCore.deployments.byProcessor).toBeGreaterThan(byCore.deployments.byMemory);
+    expect(byCore.shards.needed).toBe(byCore.shards.byProcessor);
+    expect(byCore.shards.byProcessor).toBeGreaterThan(byCore.shards.byMemory);
     const byMemory = planFor(SAMPLE, questionOf({ streams: 1_000, rate: 20, retention: 1e6, redisGib: 8 }));
-    expect(byMemory.deployments.needed).toBe(byMemory.deployments.byMemory);
+    expect(byMemory.shards.needed).toBe(byMemory.shards.byMemory);
     expect(byMemory.parts.redis.each.memoryBytes).toBeLessThanOrEqual(8 * 2 ** 30);
   });
 });
@@ -109,22 +109,20 @@ describe('processes', () => {
   });
 });
 
-describe('the limits of one deployment', () => {
-  it('are where its plan begins to need more, the first one first', () => {
+describe('the limits of one of each', () => {
+  it('are where a plan begins to need more, the first one first', () => {
     const question = questionOf({ streams: 500, rate: 20, retention: 3_600 });
     const limits = limitsOf(SAMPLE, question);
     expect(limits.map(({ streams }) => streams)).toEqual(limits.map(({ streams }) => streams).sort((a, b) => a - b));
     const needed = (what: string, streams: number) => {
-      const { deployments, parts } = planFor(SAMPLE, scaledTo(question, streams));
-      if (what === 'the core of Redis') return deployments.byProcessor;
-      if (what === 'the memory of Redis') return deployments.byMemory;
+      const { shards, parts } = planFor(SAMPLE, scaledTo(question, streams));
+      if (what === 'the core of Redis') return shards.byProcessor;
+      if (what === 'the memory of Redis') return shards.byMemory;
       return parts[what === 'a worker process' ? 'worker' : what === 'an API process' ? 'api' : 'nginx'].processes;
     };
     for (const { what, streams } of limits) {
       expect(needed(what, streams + 1)).toBeGreaterThan(1);
-      // beyond the limit of Redis there is a process of every part in each deployment
-      if (needed('the core of Redis', streams) === 1 && needed('the memory of Redis', streams) === 1)
-        expect([what, needed(what, streams)]).toEqual([what, 1]);
+      expect([what, needed(what, streams)]).toEqual([what, 1]);
     }
   });
 });

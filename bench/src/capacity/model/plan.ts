@@ -26,16 +26,16 @@ export interface PartPlan {
 export interface Plan {
   readonly question: Question;
   readonly tokensPerSecond: number;
-  /** each with a Redis, workers, API nodes and clients of its own */
-  readonly deployments: { readonly needed: number; readonly byProcessor: number; readonly byMemory: number };
+  /** independent Redis, each a URL of `REDIS_URLS`; 1: `REDIS_URL` */
+  readonly shards: { readonly needed: number; readonly byProcessor: number; readonly byMemory: number };
   readonly parts: Readonly<Record<Part, PartPlan>>;
   readonly redisMemory: { readonly openBytes: number; readonly endedBytes: number };
   readonly sockets: {
     readonly clientsToNginx: number;
     readonly nginxToApi: number;
     readonly workersToModel: number;
-    /** of all processes, to all Redis servers */
-    readonly toRedis: number;
+    /** of all processes, to each Redis: every process serves all shards */
+    readonly toEachRedis: number;
   };
   readonly cores: number;
   readonly machines: number;
@@ -44,7 +44,8 @@ export interface Plan {
   readonly coreHoursPerMillionTokens: number;
 }
 
-/** The smallest deployments that carry what is asked. */
+/** The smallest deployment that carries what is asked. What a process does for each shard while nothing happens is counted once:
+ *  docs/scale.md says what that is. */
 export function planFor(coefficients: Coefficients, question: Question): Plan {
   const { processor, memory, kept, wire, followerBytes, redisConnections } = coefficients;
   const { utilisation, watchers } = question;
@@ -56,12 +57,10 @@ export function planFor(coefficients: Coefficients, question: Question): Plan {
   const needed = Math.max(byProcessor, byMemory);
   const { open, ended } = redisMemory(coefficients, question);
 
-  // rounding up in each deployment would need fewer processes for some larger loads
-  const atLeastOneEach = (processes: number) => Math.max(needed, processes);
-  const workers = atLeastOneEach(processesFor(processor.worker, once, utilisation));
-  const nodes = atLeastOneEach(processesFor(processor.api, read, utilisation));
+  const workers = processesFor(processor.worker, once, utilisation);
+  const nodes = processesFor(processor.api, read, utilisation);
   const byConnections = Math.ceil(read.streams / STREAMS_PER_NGINX_PROCESS);
-  const proxies = atLeastOneEach(Math.max(processesFor(processor.nginx, read, utilisation), byConnections));
+  const proxies = Math.max(processesFor(processor.nginx, read, utilisation), byConnections);
 
   const toRedis = trafficBytes({ ...wire.toRedis, idle: wire.toRedis.idle * needed }, once);
   const fromRedis =
@@ -116,14 +115,14 @@ export function planFor(coefficients: Coefficients, question: Question): Plan {
   return {
     question,
     tokensPerSecond: once.eventsPerSecond,
-    deployments: { needed, byProcessor, byMemory },
+    shards: { needed, byProcessor, byMemory },
     parts,
     redisMemory: { openBytes: open, endedBytes: ended },
     sockets: {
       clientsToNginx: read.streams,
       nginxToApi: read.streams,
       workersToModel: once.streams,
-      toRedis: redisConnections.worker * workers + redisConnections.api * nodes,
+      toEachRedis: redisConnections.worker * workers + redisConnections.api * nodes,
     },
     cores,
     machines: Math.ceil(cores / question.nodeCores),
