@@ -1,6 +1,7 @@
 import type { ThreadRef } from '@millrace/contracts';
 import { byShard, type Facade, type Gathered, mergedPage } from '@millrace/stream-log';
 import type { ThreadTopics } from '../follow/thread-topics.ts';
+import type { ThreadTurns } from '../follow/thread-turns.ts';
 import type { ThreadCatalogue, ThreadPage } from '../thread-catalogue.ts';
 import type { Threads } from '../threads.ts';
 import type { ThreadShards } from './thread-shards.ts';
@@ -46,8 +47,15 @@ export function joinedThreadCatalogue(parts: readonly ThreadCatalogue[], { shard
 /** The followed threads of this process, whichever shards they are in. */
 export function joinedThreadTopics(parts: readonly ThreadTopics[], threadShards: ThreadShards): ThreadTopics {
   const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
+  const of = (ref: ThreadRef) => threadShards.of(ref);
+  const turns: Facade<ThreadTurns> = byShard(
+    parts.map((part) => part.turns),
+    of,
+    ['head', 'turnOf', 'jobAt', 'after'],
+  );
   return {
-    ...byShard(parts, (ref: ThreadRef) => threadShards.of(ref), ['follow']),
+    ...byShard(parts, of, ['follow']),
+    turns: turns as ThreadTurns,
     waitingFor: (ref: ThreadRef) => sum(parts.map((part) => part.waitingFor(ref))),
     close: () => {
       for (const part of parts) part.close();
