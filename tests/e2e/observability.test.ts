@@ -44,6 +44,7 @@ const withoutThresholds = (expr: string) => expr.replaceAll(/ (?:>|<|==) \d+(?:\
 const SILENT = new Map([
   ['MillraceNoApi', 'says that something is absent'],
   ['MillraceRedisAway', 'says that something is absent'],
+  ['MillraceShardAway', 'is of several Redis, and here is one'],
   ['MillraceRefuses', 'the codes that are the service’s fault: a full queue, a Redis that is away, a defect'],
   ['MillraceConnectionsFull', 'a node that has as many connections as it may'],
   ['api.json: Connections dropped', 'a node that has as many connections as it may'],
