@@ -30,9 +30,9 @@ export class RedisUsers implements AsyncDisposable {
     return ['--aclfile', this.#file];
   }
 
-  /** The URL for a service, made of one for everybody. */
+  /** The URL for a service, made of one for everybody; of several, as in REDIS_URLS, each. */
   urlOf(name: ServiceName, url: string): string {
-    return url.replace('://', `://millrace-${name}:${PASSWORDS[name]}@`);
+    return url.replaceAll('://', `://millrace-${name}:${PASSWORDS[name]}@`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -106,9 +106,10 @@ export class SystemHarness implements AsyncDisposable {
     return this.ways;
   }
 
-  /** The environment of a further service of a kind. */
-  envOf(name: ServiceName): Readonly<Record<string, string>> {
-    return asDeployed(this.users, this.ways, name, this.env);
+  /** The environment of a further service of a kind.
+   *  @param changes settings that differ from those of the others */
+  envOf(name: ServiceName, changes: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+    return asDeployed(this.users, this.ways, name, { ...this.env, ...changes });
   }
 
   /** the URL for clients: through nginx */
@@ -166,7 +167,7 @@ export class SystemHarness implements AsyncDisposable {
     const exit = await service.stop(RESTART_MS);
     if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}`);
     const services = name === 'api' ? this.apis : this.workers;
-    const successor = await spawnService(name, { ...this.envOf(name), ...env, PORT: String(service.port) }, from);
+    const successor = await spawnService(name, { ...this.envOf(name, env), PORT: String(service.port) }, from);
     services[services.indexOf(service)] = successor;
   }
 
@@ -234,7 +235,8 @@ function asDeployed(
   env: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const url = ways === null ? (env['REDIS_URL'] ?? '') : `redis://127.0.0.1:${ways[name].port}`;
-  return { ...env, REDIS_URL: users?.urlOf(name, url) ?? url };
+  const { REDIS_URLS: urls = '' } = env;
+  return { ...env, REDIS_URL: users?.urlOf(name, url) ?? url, REDIS_URLS: users?.urlOf(name, urls) ?? urls };
 }
 
 /** Starts services in parallel; each joins its kind's list once it is ready, even if another does not start.

@@ -14,9 +14,16 @@ export interface LoadOptions {
   readonly at?: (index: number) => string;
 }
 
+/** A reader of one of the answers. */
+export interface Watched {
+  readonly id: string;
+  readonly prompt: string;
+  readonly watcher: ResumingReader;
+}
+
 /** Many different answers that continue until {@link Load.finish}, all watched. */
 export class Load implements Disposable {
-  readonly watchers: { readonly id: string; readonly prompt: string; readonly watcher: ResumingReader }[] = [];
+  readonly watchers: Watched[] = [];
   private finishing = false;
 
   private constructor(private readonly system: SystemHarness) {}
@@ -32,13 +39,11 @@ export class Load implements Disposable {
     return load;
   }
 
-  /** Settles when every watcher has received a text that the model sent after this call.
+  /** Settles when every watcher, or each of those that are given, has received a text that the model sent after this call.
    *  @returns how long the last one took, milliseconds */
-  async flows(): Promise<number> {
+  async flows(watchers: readonly Watched[] = this.watchers): Promise<number> {
     const since = performance.now();
-    const first = this.watchers.map(({ watcher }) =>
-      watcher.until(({ event, at }) => event === 'message' && at > since),
-    );
+    const first = watchers.map(({ watcher }) => watcher.until(({ event, at }) => event === 'message' && at > since));
     return Math.max(...(await Promise.all(first)).map(({ at }) => at - since));
   }
 
