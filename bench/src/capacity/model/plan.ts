@@ -44,8 +44,8 @@ export interface Plan {
   readonly coreHoursPerMillionTokens: number;
 }
 
-/** The smallest deployment that carries what is asked. What a process does for each shard while nothing happens is counted once:
- *  docs/scale.md says what that is. */
+/** The smallest deployment that carries what is asked. What a process does for each further shard while nothing happens is not
+ *  counted: docs/scale.md says how much that is. */
 export function planFor(coefficients: Coefficients, question: Question): Plan {
   const { processor, memory, kept, wire, followerBytes, redisConnections } = coefficients;
   const { utilisation, watchers } = question;
