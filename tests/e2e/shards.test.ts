@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId, shardNamedBy } from '@millrace/contracts';
-import { canary, eventually, readSse, type SseReader, wordsIn } from '@millrace/testing';
+import { Child, canary, eventually, readSse, type SseReader, wordsIn } from '@millrace/testing';
 import OpenAI from 'openai';
 import { ShardedSystem } from './sharded-system.ts';
 import { facts, idOf, type SystemHarness } from './system-harness.ts';
@@ -355,6 +355,29 @@ describe('two shards', () => {
     expect((await send('POST', '/queue/resume')).status).toBe(204);
     for (const id of held) expect(await ended(id)).toBe('completed');
     await stream.collect();
+  });
+
+  it('have a backup restored by itself (docs/operations.md)', async () => {
+    const ids = await Promise.all(
+      SHARDS.map((shard) => create({ query: 'restored', delayMs: 60_000 }, inShard(shard))),
+    );
+    const lastEvents = () => Promise.all(ids.map(async (id) => (await system.job(id))['lastEventId']));
+    const restored = async (...shard: string[]) => {
+      const child = await Child.start({
+        command: process.execPath,
+        args: [fileURLToPath(new URL('../../services/api/dist/restored-main.js', import.meta.url)), ...shard],
+        env: { PATH: process.env['PATH'], ...system.envOf('api') },
+      });
+      return { ...(await child.exited), said: child.lines.join('\n') };
+    };
+    const before = await lastEvents();
+    // it must be said which
+    expect(await restored()).toMatchObject({ code: 1, said: expect.stringMatching(/number from 0 to 1/) });
+    expect(await lastEvents()).toEqual(before);
+    expect(await restored('1')).toMatchObject({ code: 0, said: expect.stringContaining('"jobs":1') });
+    const [first, second] = await lastEvents();
+    expect([first === before[0], second === before[1]]).toEqual([true, false]);
+    for (const id of ids) expect((await send('DELETE', `/jobs/${id}`)).status).toBe(200);
   });
 
   it('serve the client of OpenAI', async () => {
