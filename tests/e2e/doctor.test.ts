@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -153,6 +155,18 @@ describe('a proxy', () => {
     },
     TIMEOUT_MS,
   );
+
+  it('before a node that has lost one of several Redis does not hide that: the node is ready, and says so', async () => {
+    const node = createServer((_, response) => response.end('{"status":"ready","lostShards":[1]}'));
+    await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+    parts.defer(() => void node.close());
+    const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+    const { code, wrong } = await doctor(system.url, '--quick', '--node', url);
+    expect({ code, wrong }).toMatchObject({
+      code: 1,
+      wrong: [{ about: `node ${url}`, says: expect.stringContaining('shard 1 is lost') }],
+    });
+  });
 
   it('that finds no node is found, and a node that is away', async () => {
     const port = await freePort();
