@@ -106,6 +106,23 @@ async function wholeList(): Promise<string[] | null> {
   return ids;
 }
 
+/** Makes jobs of chosen ids in threads, for a tenant, until each shard has one of both.
+ *  @returns by shard */
+async function chosenInBoth(key: string): Promise<{ jobs: string[]; threads: string[] }> {
+  const [jobs, threads]: [string[], string[]] = [[], []];
+  for (let nth = 0; jobs.filter(Boolean).length + threads.filter(Boolean).length < 4; nth += 1) {
+    const [id, threadId] = [`a-chosen-id-number-${nth}`, `a-thread-${nth}`];
+    const headers = { 'x-api-key': key, 'x-request-id': id };
+    await using stream = await system.ask({ query: 'chosen', threadId }, { headers });
+    await stream.collect();
+    const [job] = await sharded.placesOfJob(id, 'acme');
+    const [thread] = await sharded.placesOfThread(threadId, 'acme');
+    jobs[job ?? 0] = id;
+    threads[thread ?? 0] = threadId;
+  }
+  return { jobs, threads };
+}
+
 interface Loss {
   readonly lost: number;
   readonly away: (server: TestRedis) => Promise<void>;
@@ -244,6 +261,12 @@ describe('Redis of', () => {
     const makeKey = () => send('/keys', admin, { tenant: 'acme' });
     const { key } = (await (await makeKey()).json()) as { key: string };
     const nodes = [system.node(0), system.node(1)];
+    const chosen = await chosenInBoth(key);
+    const seen = async (path: string, at: string) => {
+      const answer = await fetch(`${at}${path}`, { headers: { 'x-api-key': admin, accept: 'application/json' } });
+      await answer.body?.cancel();
+      return answer.status;
+    };
     const statuses = async (secret: string, query: string) =>
       Promise.all(nodes.map(async (at) => (await send('/jobs', secret, { query }, at)).status));
     const areAccepted = async (secret: string, query: string) =>
@@ -257,6 +280,13 @@ describe('Redis of', () => {
     for (let nth = 0; nth < 20; nth += 1) accepted.push(...(await statuses(key, 'meanwhile')));
     accepted.push(...(await statuses(admin, 'meanwhile')));
     const made = await makeKey();
+    // an admin names what belongs to another tenant: nobody may say that there is none
+    const named = [chosen.jobs.map((id) => `/jobs/${id}`), chosen.threads.map((id) => `/threads/${id}`)];
+    const lostPaths = named.flatMap(([path = '']) => [path, `${path}?tenant=acme`]);
+    const otherPaths = named.map(([, path]) => `${path}?tenant=acme`);
+    const looks = await Promise.all(
+      nodes.flatMap((at) => [...lostPaths, ...otherPaths].map(async (path) => [path, await seen(path, at)])),
+    );
     const unknown = await statuses('mrk_a-key-that-was-never-made', 'meanwhile');
     await sharded.servers[0]?.start();
     const since = performance.now();
@@ -268,6 +298,8 @@ describe('Redis of', () => {
     figures({ accepted: accepted.length, newKeyMs: performance.now() - since });
     expect(accepted.filter((status) => status !== 202)).toEqual([]);
     expect(made.status).toBe(503);
+    const expected = [...lostPaths.map((path) => [path, 503]), ...otherPaths.map((path) => [path, 200])];
+    expect(looks).toEqual(nodes.flatMap(() => expected));
     for (const status of unknown) expect([401, 503]).toContain(status);
   });
 });

@@ -1,4 +1,4 @@
-import { type JobRef, jobRef } from '@millrace/contracts';
+import { type JobRef, jobRef, shardNamedBy } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { FairQueue } from '../registry/fair-queue.ts';
 import { digestOf, type IdempotencyKeys } from '../registry/idempotency-keys.ts';
@@ -40,7 +40,12 @@ export function joinedCatalogue(parts: readonly JobCatalogue[], shards: Shards):
       joinedPage(await shards.gather(parts, (part) => part.list(query)), { order: 'descending', limit: query.limit }),
     open: async (query) =>
       joinedPage(await shards.gather(parts, (part) => part.open(query)), { order: 'ascending', limit: query.limit }),
-    holdersOf: async (jobId) => (await shards.gather(parts, (part) => part.holdersOf(jobId))).results.flat(),
+    holdersOf: async (jobId) => {
+      const named = shardNamedBy(jobId);
+      const holders = (part: JobCatalogue) => part.holdersOf(jobId);
+      if (named !== null && named < shards.count) return holders(parts[named] as JobCatalogue);
+      return shards.findIn(parts, holders);
+    },
     account: async (jobs) => {
       await forEachShard(
         shards,

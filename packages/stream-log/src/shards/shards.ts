@@ -140,6 +140,15 @@ export class Shards {
     return { results, isPartial: results.length < this.count };
   }
 
+  /** Looks for something in every shard that is up. What none of them has may be in one that is not.
+   *  @param parts one for each shard
+   *  @throws Error nothing was found, and a shard does not answer */
+  async findIn<T, R>(parts: readonly T[], find: (part: T) => Promise<readonly R[]>): Promise<R[]> {
+    const { results, isPartial } = await this.gather(parts, find);
+    const found = results.flat();
+    return found.length > 0 || !isPartial ? found : (await this.everywhere(parts, find)).flat();
+  }
+
   /** @returns the shard of a job that runs here, or whose id names it; null: neither */
   #known(ref: JobRef): number | null {
     const pinned = this.#pinned.get(ref);

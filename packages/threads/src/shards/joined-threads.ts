@@ -39,7 +39,7 @@ export function joinedThreadCatalogue(parts: readonly ThreadCatalogue[], { shard
       }),
     busy: async (query) =>
       joinedPage(await shards.gather(parts, (part) => part.busy(query)), { order: 'ascending', limit: query.limit }),
-    holdersOf: async (threadId) => (await shards.gather(parts, (part) => part.holdersOf(threadId))).results.flat(),
+    holdersOf: (threadId) => shards.findIn(parts, (part) => part.holdersOf(threadId)),
   };
   return catalogue as ThreadCatalogue;
 }
