@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { newRequestId, shardNamedBy } from '@millrace/contracts';
 import { eventually, ResumingReader, type SpawnedService, spawnService, type TestRedis } from '@millrace/testing';
+import { MillraceCommand } from '../e2e/millrace-command.ts';
 import { ShardedSystem } from '../e2e/sharded-system.ts';
 import { idOf, type SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
@@ -151,6 +152,7 @@ async function lose({ lost, away, back }: Loss): Promise<void> {
     newJobs(AWAY_MS),
   ]);
   const metrics = await (await fetch(`${system.node(0)}/metrics`)).text();
+  const listedByCommand = await MillraceCommand.run(system.url, ['jobs']);
   const silenceMs = Math.max(...others.map(({ watcher }) => watcher.longestSilenceMs));
   await back(server);
   const streamsMs = await load.flows(theirs);
@@ -166,6 +168,7 @@ async function lose({ lost, away, back }: Loss): Promise<void> {
 
   expect(created.wrong).toEqual([]);
   expect(silenceMs).toBeLessThanOrEqual(SILENCE_MS);
+  expect(listedByCommand).toMatchObject({ code: 0, err: expect.stringContaining('is missing here') });
   for (const shard of [0, 1])
     expect(metrics).toMatch(new RegExp(`^millrace_shard_up\\{.*shard="${shard}".*\\} ${shard === lost ? 0 : 1}$`, 'm'));
   expect(calls.filter(({ ms }) => ms > ANSWERED_WITHIN_MS)).toEqual([]);

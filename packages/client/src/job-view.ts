@@ -169,6 +169,8 @@ export interface JobPage {
   readonly items: readonly JobView[];
   /** pass it to `list` for the next page; null: this is the last page */
   readonly nextCursor: string | null;
+  /** the service has several Redis, and one does not answer: what it has is missing here */
+  readonly incomplete?: true;
 }
 
 /** Which jobs `list` asks for. */

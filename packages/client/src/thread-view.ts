@@ -42,6 +42,8 @@ export interface ForkOptions {
 export interface ThreadPage {
   readonly items: readonly ThreadView[];
   readonly nextCursor: string | null;
+  /** the service has several Redis, and one does not answer: what it has is missing here */
+  readonly incomplete?: true;
 }
 
 /** Which page of a list to get. */

@@ -7,7 +7,7 @@ import { findJobsQuerySchema, revealSchema, tenantsQuerySchema } from './console
 import { ConsoleSessionController } from './console-session.controller.ts';
 import { operationOf } from './openapi/access.ts';
 import { everyAnswer, json, liveStream, problems } from './openapi/responses.ts';
-import { eventId, requestId } from './openapi/schemas.ts';
+import { eventId, pageFields, requestId } from './openapi/schemas.ts';
 import { jobQuerySchema } from './queries.ts';
 import { WorkersController, workerIdSchema } from './workers.controller.ts';
 
@@ -34,7 +34,7 @@ const worker = z
 const own = 'For the console of the same release: its form may change.';
 const jobPath = z.object({ id: requestId });
 const whole = z.looseObject({}).describe('docs/console.md explains the fields.');
-const page = z.object({ items: z.array(whole), nextCursor: z.string().nullable() });
+const page = z.object({ items: z.array(whole), ...pageFields });
 
 const done = (description: string) => ({ 204: { description, headers: z.object(everyAnswer) } });
 

@@ -5,7 +5,7 @@ import { type Context, withService } from '../command.ts';
 import { Interruptions } from '../interruptions.ts';
 import { age } from '../terminal/age.ts';
 import type { Columns, Terminal } from '../terminal/terminal.ts';
-import { jsonOption, numberArgument } from './answering.ts';
+import { INCOMPLETE, jsonOption, numberArgument } from './answering.ts';
 
 interface JobsOptions extends JobFilter {
   readonly thread?: string;
@@ -65,11 +65,12 @@ async function show({ terminal, service }: Context, options: JobsOptions): Promi
   const { status, thread: threadId, tenant, limit, watch, json } = options;
   const filter = { status, threadId, tenant, limit };
   const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-  const { items } = await service.millrace.jobs.list(given);
+  const { items, incomplete } = await service.millrace.jobs.list(given);
   if (json) {
     for (const item of items) terminal.json(item);
-    return;
+  } else {
+    if (watch) terminal.clear();
+    terminal.table(items, COLUMNS);
   }
-  if (watch) terminal.clear();
-  terminal.table(items, COLUMNS);
+  if (incomplete) terminal.note(INCOMPLETE);
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Context, withService } from '../command.ts';
 import { age } from '../terminal/age.ts';
 import { type Columns, styled, type Terminal } from '../terminal/terminal.ts';
-import { jsonOption, numberArgument } from './answering.ts';
+import { INCOMPLETE, jsonOption, numberArgument } from './answering.ts';
 
 interface ThreadsOptions {
   readonly limit: number;
@@ -41,9 +41,10 @@ async function threads(
     await messages(context, id, { ...ofTenant, limit: 100 }, json ?? false);
     return;
   }
-  const { items } = await service.millrace.threads.list({ ...ofTenant, limit });
+  const { items, incomplete } = await service.millrace.threads.list({ ...ofTenant, limit });
   if (json) for (const item of items) terminal.json(item);
   else terminal.table(items, COLUMNS);
+  if (incomplete) terminal.note(INCOMPLETE);
 }
 
 async function messages({ terminal, service }: Context, id: string, filter: PageFilter, json: boolean): Promise<void> {

@@ -15,6 +15,8 @@ interface Filter {
   readonly pipeline: string;
 }
 
+const INCOMPLETE = 'One of the Redis does not answer: its jobs are missing here.';
+
 const ALL: Filter = { id: '', status: '', tenant: '', pipeline: '' };
 
 /** Finds jobs: the latest ones, or by id. */
@@ -65,7 +67,7 @@ export function JobsView() {
           Find
         </Button>
       </form>
-      <Outcome>{problem}</Outcome>
+      <Outcome>{problem ?? (page?.incomplete ? INCOMPLETE : null)}</Outcome>
       <Table
         label="Jobs"
         columns={['Job', 'Tenant', 'Status', 'Pipeline', 'Model', 'Attempts', 'Accepted', 'Took']}
@@ -108,7 +110,7 @@ function useJobs(filter: Filter) {
     if (page === null) return;
     try {
       const next = await get<Page<JobSummary>>(`${path}${query.size > 0 ? '&' : ''}cursor=${page.nextCursor ?? ''}`);
-      setPage({ items: [...page.items, ...next.items], nextCursor: next.nextCursor });
+      setPage({ ...next, items: [...page.items, ...next.items] });
     } catch (error) {
       setProblem((error as Error).message);
     }

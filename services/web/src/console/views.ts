@@ -92,4 +92,6 @@ export interface KeyView {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
+  /** one of several Redis does not answer: what it has is missing */
+  readonly incomplete?: true;
 }

@@ -95,11 +95,14 @@ export const job = z
   })
   .meta({ id: 'Job' });
 
+/** Fields of a page of what there is in all shards. */
+export const pageFields = {
+  nextCursor: z.string().nullable().describe('For the next page; null at the end.'),
+  incomplete: z.literal(true).optional().describe('One of several Redis does not answer: what it has is missing.'),
+};
+
 export const jobList = z
-  .object({
-    items: z.array(jobListItem).describe('Newest first.'),
-    nextCursor: z.string().nullable().describe('For the next page; null at the end.'),
-  })
+  .object({ items: z.array(jobListItem).describe('Newest first.'), ...pageFields })
   .meta({ id: 'JobList' });
 
 const jsonSchema = z.record(z.string(), z.unknown());
@@ -168,7 +171,15 @@ export const connection = z
     heartbeatMs: z.int().describe('Time between two heartbeats on a stream.'),
   })
   .meta({ id: 'Connection' });
-export const ready = z.object({ status: z.literal('ready') }).meta({ id: 'Ready' });
+export const ready = z
+  .object({
+    status: z.literal('ready'),
+    lostShards: z
+      .array(z.number().int())
+      .optional()
+      .describe('Of several Redis those that the node cannot use now, from 0.'),
+  })
+  .meta({ id: 'Ready' });
 export const unready = z
   .object({
     status: z.literal('unready'),

@@ -1,7 +1,7 @@
 import 'zod-openapi';
 import { createThreadSchema, forkThreadSchema, messageSchema, threadIdSchema } from '@millrace/contracts';
 import { z } from 'zod';
-import { interrupt, requestId } from './schemas.ts';
+import { interrupt, pageFields, requestId } from './schemas.ts';
 
 export const createThread = createThreadSchema.meta({ id: 'CreateThread' });
 export const forkThread = forkThreadSchema.meta({ id: 'ForkThread' });
@@ -19,10 +19,10 @@ export const thread = z
   })
   .meta({ id: 'Thread' });
 
-const nextCursor = z.string().nullable().describe('For the next page; null at the end.');
+const { nextCursor } = pageFields;
 
 export const threadList = z
-  .object({ items: z.array(thread).describe('Newest first.'), nextCursor })
+  .object({ items: z.array(thread).describe('Newest first.'), ...pageFields })
   .meta({ id: 'ThreadList' });
 
 const message = z
