@@ -92,24 +92,31 @@ describe('a worker with two shards, one of which is lost,', () => {
     }
   }, 60_000);
 
-  it('keeps no slot for a job whose thread is in a lost shard, and runs it when that is back', async () => {
-    await using model = await startModel();
-    await using harness = harnessOf(model);
-    const { threads } = harness.of(1);
-    await harness.worker({ MILLRACE_WORKER_CONCURRENCY: '2' });
-    const thread = { threadId: harness.threadIn(1), threadIn: 1 };
-    const jobs: JobRef[] = [];
-    // delayed, so that they enter their thread only when they are picked up
-    for (let nth = 0; nth < 3; nth += 1) jobs.push(await harness.submit(0, { ...thread, delayMs: 1, queued: false }));
-    for (const ref of jobs) await threads.expect(threadRef('default', thread.threadId), idOf(ref));
-    await redis[1].kill();
-    await delay(500);
-    for (const ref of jobs) await harness.of(0).enqueue(ref);
-    for (let nth = 0; nth < 5; nth += 1) expect(await timeOfJob(harness, 0)).toBeLessThan(3_000);
-    expect((await harness.of(0).reader.outlines(jobs)).map((job) => job?.attempt)).toEqual([0, 0, 0]);
-    await redis[1].start();
-    for (const ref of jobs) expect(await harness.end(0, ref, 30_000)).toBe('done');
-  }, 60_000);
+  it.each([
+    ['is known', ' '],
+    ['has to be looked for', ' | '],
+  ])(
+    'keeps no slot for a job whose thread is in a lost shard, and runs it when that is back: its place %s',
+    async (_, between) => {
+      await using model = await startModel();
+      await using harness = harnessOf(model);
+      const { threads } = harness.of(1);
+      await harness.worker({ REDIS_URLS: harness.redisUrls.join(between), MILLRACE_WORKER_CONCURRENCY: '2' });
+      const thread = { threadId: harness.threadIn(1), threadIn: 1 };
+      const jobs: JobRef[] = [];
+      // delayed, so that they enter their thread only when they are picked up
+      for (let nth = 0; nth < 3; nth += 1) jobs.push(await harness.submit(0, { ...thread, delayMs: 1, queued: false }));
+      for (const ref of jobs) await threads.expect(threadRef('default', thread.threadId), idOf(ref));
+      await redis[1].kill();
+      await delay(500);
+      for (const ref of jobs) await harness.of(0).enqueue(ref);
+      for (let nth = 0; nth < 5; nth += 1) expect(await timeOfJob(harness, 0)).toBeLessThan(3_000);
+      expect((await harness.of(0).reader.outlines(jobs)).map((job) => job?.attempt)).toEqual([0, 0, 0]);
+      await redis[1].start();
+      for (const ref of jobs) expect(await harness.end(0, ref, 30_000)).toBe('done');
+    },
+    60_000,
+  );
 
   it('lets go of a job whose thread was lost while it ran', async () => {
     await using model = await startModel();

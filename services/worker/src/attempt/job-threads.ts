@@ -22,11 +22,11 @@ import {
   keptEvents,
   LogLost,
   requireContents,
+  ShardAway,
   saidBy,
 } from '@millrace/stream-log';
 import { type AttemptLease, type Ending, type Head, privateThread, type Savers, type Threads } from '@millrace/threads';
 import type { RunnablePipeline } from '../pipelines/registry.ts';
-import { ShardLost } from '../shards/shard-presence.ts';
 import { agreement } from './agreement.ts';
 import { type ClaimedThread, UNKNOWN_SEQ } from './attempt-thread.ts';
 
@@ -62,7 +62,7 @@ export class JobThreads {
     try {
       return await this.#enter(ref, request);
     } catch (error) {
-      if (error instanceof ShardLost) return 'away';
+      if (error instanceof ShardAway) return 'away';
       throw error;
     }
   }

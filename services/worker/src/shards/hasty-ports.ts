@@ -13,12 +13,12 @@ export class HastyThreads extends Threads {
     super(...options);
   }
 
-  /** @throws ShardLost */
+  /** @throws ShardAway */
   override enter(entry: Entry): Promise<Entered> {
     return this.presence.unlessLost(() => super.enter(entry));
   }
 
-  /** @throws ShardLost */
+  /** @throws ShardAway */
   override leave(ending: Ending): Promise<Left> {
     return this.presence.unlessLost(() => super.leave(ending));
   }
@@ -33,7 +33,7 @@ export class HastyCanceller extends JobCanceller {
     super(...options);
   }
 
-  /** @throws ShardLost */
+  /** @throws ShardAway */
   override cancel(ref: JobRef, by: CancelledBy): Promise<CancelOutcome> {
     return this.presence.unlessLost(() => super.cancel(ref, by));
   }

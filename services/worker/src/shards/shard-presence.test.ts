@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { RedisConnection } from '@millrace/runtime';
-import { ShardLost, ShardPresence } from './shard-presence.ts';
+import { ShardAway } from '@millrace/stream-log';
+import { ShardPresence } from './shard-presence.ts';
 
 class Connection extends EventEmitter {
   status = 'connecting';
@@ -36,13 +37,13 @@ describe('a shard', () => {
     const asked = presence.unlessLost(never);
     for (const connection of connections) connection.become('ready');
     connections[1].become('close');
-    await expect(asked).rejects.toThrow(new ShardLost(1));
+    await expect(asked).rejects.toThrow(new ShardAway(1));
     let calls = 0;
     const ask = async () => {
       calls += 1;
       return 'answer';
     };
-    await expect(presence.unlessLost(ask)).rejects.toThrow(ShardLost);
+    await expect(presence.unlessLost(ask)).rejects.toThrow(ShardAway);
     expect(calls).toBe(0);
     connections[1].become('ready');
     expect(await presence.unlessLost(ask)).toBe('answer');

@@ -1,12 +1,5 @@
 import type { RedisConnection } from '@millrace/runtime';
-
-/** A shard does not answer: what was asked of it is to be asked again later. */
-export class ShardLost extends Error {
-  override readonly name = 'ShardLost';
-  constructor(readonly shard: number) {
-    super(`shard ${shard} does not answer`);
-  }
-}
+import { ShardAway } from '@millrace/stream-log';
 
 /** Whether a shard answers, as far as its connections know: of one that hangs they learn within 5 s. */
 export class ShardPresence {
@@ -17,7 +10,7 @@ export class ShardPresence {
   constructor(shard: number, connections: readonly RedisConnection[]) {
     this.#connections = connections;
     for (const connection of connections) {
-      connection.on('close', () => this.#lost.abort(new ShardLost(shard)));
+      connection.on('close', () => this.#lost.abort(new ShardAway(shard)));
       connection.on('ready', () => this.#comeBack());
     }
   }
@@ -28,7 +21,7 @@ export class ShardPresence {
 
   /** Asks the shard for something, and waits only for as long as it is there. What was sent before it was lost may still be done when
    *  it is back.
-   *  @throws ShardLost */
+   *  @throws ShardAway */
   async unlessLost<T>(ask: () => Promise<T>): Promise<T> {
     const { signal } = this.#lost;
     signal.throwIfAborted();
