@@ -27,8 +27,8 @@ afterEach(async () => {
   await eventually(async () => (await readyz()).body.lostShards === undefined);
 });
 
-async function readyz(): Promise<{ status: number; body: { lostShards?: number[] } }> {
-  const answer = await fetch(`${node.url}/readyz`);
+async function readyz({ url } = node): Promise<{ status: number; body: { lostShards?: number[] } }> {
+  const answer = await fetch(`${url}/readyz`);
   return { status: answer.status, body: (await answer.json()) as { lostShards?: number[] } };
 }
 
@@ -178,6 +178,18 @@ describe('a node with two shards', () => {
       expect(list.items.map(({ id }) => id)).toEqual(expect.arrayContaining([here, ...ids]));
       expect(list.items.map(({ id }) => id)).not.toContain(gone);
       expect(((await (await get('/threads')).json()) as { incomplete?: boolean }).incomplete).toBe(true);
+    } finally {
+      await servers[lost]?.start();
+    }
+  });
+
+  it.each([0, 1])('starts without shard %d, and makes its jobs in the other', async (lost) => {
+    await servers[lost]?.kill();
+    try {
+      const late = await harness.node();
+      await eventually(async () => (await readyz(late)).status === 200);
+      const ids = await Promise.all(Array.from({ length: 5 }, () => submit(late)));
+      expect(ids.every((id) => id.endsWith(`-s${1 - lost}`))).toBe(true);
     } finally {
       await servers[lost]?.start();
     }
