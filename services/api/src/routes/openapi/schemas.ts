@@ -145,7 +145,9 @@ export const pipelineList = z
   })
   .meta({ id: 'PipelineList' });
 
-export const cancelledCount = z.object({ cancelled: z.number().int() }).meta({ id: 'CancelledCount' });
+export const cancelledCount = z
+  .object({ cancelled: z.number().int(), incomplete: pageFields.incomplete })
+  .meta({ id: 'CancelledCount' });
 
 export const problem = z
   .object({
