@@ -3,13 +3,13 @@ import type { ThreadRef } from '@millrace/contracts';
 import { byShard, type Located } from '@millrace/stream-log';
 import type { ThreadShards } from '../shards/thread-shards.ts';
 import type { AttemptLease, Savers } from './ports.ts';
-import { openSavers, type SaverOptions } from './savers.ts';
+import { openEachSavers, type SaverOptions } from './savers.ts';
 
 /** Opens what keeps the state of agents in all shards, for a worker.
  *  @param options one for each shard
  *  @throws Error the database of the checkpoints does not answer */
 export async function openJoinedSavers(options: readonly SaverOptions[], threadShards: ThreadShards): Promise<Savers> {
-  const parts = await Promise.all(options.map((each) => openSavers(each)));
+  const parts = await openEachSavers(options);
   const inRedis = options[0]?.checkpoints === 'redis';
   const claimed = (lease: AttemptLease) => threadShards.ofClaimed(lease.ref);
   return {
@@ -25,9 +25,7 @@ export async function openJoinedSavers(options: readonly SaverOptions[], threadS
         return (parts[shard] as Savers).storeOf(tenant, { ...use, claims });
       });
     },
-    close: async () => {
-      await Promise.all(parts.map((part) => part.close()));
-    },
+    close: async () => parts[0]?.close(),
   };
 }
 

@@ -16,15 +16,19 @@ export class PostgresCheckpoints extends RedisCheckpoints {
   readonly #postgres: Postgres;
   readonly #saver: BaseCheckpointSaver;
 
-  private constructor(table: CheckpointTable, postgres: Postgres) {
+  /** @param postgres that it closes, and that others may use as well */
+  constructor(table: CheckpointTable, postgres: Postgres) {
     const content = postgres.saver();
     super(table, copyIn(content));
     this.#postgres = postgres;
     this.#saver = new RedisSaver(table, null, content);
   }
 
-  static async open(table: CheckpointTable, url: string): Promise<PostgresCheckpoints> {
-    return new PostgresCheckpoints(table, await Postgres.open(url));
+  /** @param tables of the shards, one each, which share the connections to the database
+   *  @throws Error the database does not answer */
+  static async open(tables: readonly CheckpointTable[], url: string): Promise<PostgresCheckpoints[]> {
+    const postgres = await Postgres.open(url);
+    return tables.map((table) => new PostgresCheckpoints(table, postgres));
   }
 
   override erase(ref: ThreadRef): Promise<void> {

@@ -31,11 +31,21 @@ export interface SaverOptions {
 }
 
 /** Opens what keeps the state of agents, for a worker: it waits while Redis is away.
+ *  @param options one for each shard; the database is that of the first
+ *  @returns one for each shard; the first closes what they share
  *  @throws Error the database of `checkpoints` does not answer */
-export async function openSavers(options: SaverOptions): Promise<Savers> {
-  if (options.checkpoints === 'redis') return new RedisSavers(options);
+export async function openEachSavers(options: readonly SaverOptions[]): Promise<Savers[]> {
+  const url = options[0]?.checkpoints ?? 'redis';
+  if (url === 'redis') return options.map((each) => new RedisSavers(each));
   const { Postgres } = await import('./postgres.ts');
-  return new PostgresSavers(options, await Postgres.open(options.checkpoints));
+  const postgres = await Postgres.open(url);
+  return options.map((each) => new PostgresSavers(each, postgres));
+}
+
+/** As {@link openEachSavers}, of one Redis. */
+export async function openSavers(options: SaverOptions): Promise<Savers> {
+  const [only] = await openEachSavers([options]);
+  return only as Savers;
 }
 
 class RedisSavers implements Savers {

@@ -1,7 +1,7 @@
 import type { ThreadRef } from '@millrace/contracts';
 import { byShard } from '@millrace/stream-log';
 import type { Checkpoints } from '../checkpoints/ports.ts';
-import { type CheckpointOptions, openCheckpoints } from '../open-checkpoints.ts';
+import { type CheckpointOptions, openEachCheckpoints } from '../open-checkpoints.ts';
 import type { ThreadShards } from './thread-shards.ts';
 
 /** Opens the checkpoints of all shards, for the API.
@@ -11,7 +11,7 @@ export async function openJoinedCheckpoints(
   options: readonly CheckpointOptions[],
   threadShards: ThreadShards,
 ): Promise<Checkpoints> {
-  const parts = await Promise.all(options.map((each) => openCheckpoints(each)));
+  const parts = await openEachCheckpoints(options);
   const { shards } = threadShards;
   const of = (ref: ThreadRef) => threadShards.of(ref);
   return {
@@ -23,8 +23,6 @@ export async function openJoinedCheckpoints(
     eraseStore: async (tenant) => {
       await shards.everywhere(parts, (part) => part.eraseStore(tenant));
     },
-    close: async () => {
-      await Promise.all(parts.map((part) => part.close()));
-    },
+    close: async () => parts[0]?.close(),
   };
 }
