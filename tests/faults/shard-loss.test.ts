@@ -211,46 +211,52 @@ describe('Redis of', () => {
     },
   );
 
-  it('a shard of two gone while processes are replaced: they start, serve the other, and find it when it is back', async () => {
-    await start({ MILLRACE_WORKER_GRACE_MS: '1000' });
-    system.model.answer(['an ', 'answer']);
-    const gates = [0, 1].map((shard) => system.model.gated({ to: `in ${shard}` }));
-    const readers = await Promise.all(
-      gates.map(async (gate, shard) => {
-        const headers = { 'x-request-id': newRequestId(shard) };
-        const stream = await system.askUntilText(`in ${shard}`, gate, 'so far', { headers });
-        return system.use(new ResumingReader(() => `${system.url}/jobs/${idOf(stream)}/stream`, stream));
-      }),
-    );
-    const [, server] = sharded.servers as [TestRedis, TestRedis];
-    await server.kill();
-    const startMs: number[] = [];
-    const stopMs: number[] = [];
-    for (const service of servicesOf(system)) {
-      const stoppedAt = performance.now();
-      expect(await service.stop()).toEqual({ code: 0, signal: null });
-      stopMs.push(performance.now() - stoppedAt);
-      const kind = system.apis.includes(service) ? 'api' : 'worker';
-      const list = system[kind === 'api' ? 'apis' : 'workers'];
-      const startedAt = performance.now();
-      const successor = await spawnService(kind, { ...system.envOf(kind), PORT: String(service.port) });
-      startMs.push(performance.now() - startedAt);
-      list.splice(list.indexOf(service), 1, successor);
-    }
-    const created = await newJobs(2_000);
-    await server.start();
-    const since = performance.now();
-    await Promise.all(readers.map(({ over }) => over));
-    const endedMs = performance.now() - since;
-    figures({
-      slowestStopMs: Math.max(...stopMs),
-      slowestStartMs: Math.max(...startMs),
-      newJobs: created.count,
-      endedMs,
-    });
-    expect(created.wrong).toEqual([]);
-    for (const reader of readers) expect([reader.terminal?.event, reader.text]).toEqual(['done', 'an answer']);
-  });
+  it.each([
+    ['a shard of two', 1],
+    ['the home shard of two', 0],
+  ])(
+    '%s gone while processes are replaced: they start, serve the other, and find it when it is back',
+    async (_, lost) => {
+      await start({ MILLRACE_WORKER_GRACE_MS: '1000' });
+      system.model.answer(['an ', 'answer']);
+      const gates = [0, 1].map((shard) => system.model.gated({ to: `in ${shard}` }));
+      const readers = await Promise.all(
+        gates.map(async (gate, shard) => {
+          const headers = { 'x-request-id': newRequestId(shard) };
+          const stream = await system.askUntilText(`in ${shard}`, gate, 'so far', { headers });
+          return system.use(new ResumingReader(() => `${system.url}/jobs/${idOf(stream)}/stream`, stream));
+        }),
+      );
+      const server = sharded.servers[lost] as TestRedis;
+      await server.kill();
+      const startMs: number[] = [];
+      const stopMs: number[] = [];
+      for (const service of servicesOf(system)) {
+        const stoppedAt = performance.now();
+        expect(await service.stop()).toEqual({ code: 0, signal: null });
+        stopMs.push(performance.now() - stoppedAt);
+        const kind = system.apis.includes(service) ? 'api' : 'worker';
+        const list = system[kind === 'api' ? 'apis' : 'workers'];
+        const startedAt = performance.now();
+        const successor = await spawnService(kind, { ...system.envOf(kind), PORT: String(service.port) });
+        startMs.push(performance.now() - startedAt);
+        list.splice(list.indexOf(service), 1, successor);
+      }
+      const created = await newJobs(2_000);
+      await server.start();
+      const since = performance.now();
+      await Promise.all(readers.map(({ over }) => over));
+      const endedMs = performance.now() - since;
+      figures({
+        slowestStopMs: Math.max(...stopMs),
+        slowestStartMs: Math.max(...startMs),
+        newJobs: created.count,
+        endedMs,
+      });
+      expect(created.wrong).toEqual([]);
+      for (const reader of readers) expect([reader.terminal?.event, reader.text]).toEqual(['done', 'an answer']);
+    },
+  );
 
   it('the home shard of two gone: credentials that are known go on, new ones wait', async () => {
     const admin = 'the-secret-of-an-admin';
