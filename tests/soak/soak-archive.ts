@@ -13,8 +13,8 @@ const AT_ONCE = 50;
 /** Measurements of a run. */
 const STEPS = 20;
 const MAX_GROWTH = 1.1;
-/** Keys of a deployment without a job: some dozen, whatever it has done. */
-const MAX_KEYS = 200;
+/** More keys than a deployment has without a job, whatever it has done. */
+const MAX_KEYS = 40;
 
 /** How many jobs, and how long they stay in Redis after their end, seconds. */
 interface Soak {
