@@ -8,14 +8,14 @@ import { Metrics } from './metrics.ts';
 @Injectable()
 export class ShardMetrics {
   constructor(@Inject(SHARDS) shards: Shards, @Inject(Metrics) { registry }: Metrics) {
-    if (shards.count === 1) return;
+    const told = shards.count === 1 ? [] : shards.indexes;
     new Gauge({
       name: 'millrace_shard_up',
-      help: 'Whether the node is connected to a shard: 1, otherwise 0; shard: its number, from 0',
+      help: 'Of several shards whether the node is connected to each: 1, otherwise 0; shard: its number, from 0',
       labelNames: ['shard'],
       registers: [registry],
       collect() {
-        for (const shard of shards.indexes) this.set({ shard }, shards.isUp(shard) ? 1 : 0);
+        for (const shard of told) this.set({ shard }, shards.isUp(shard) ? 1 : 0);
       },
     });
   }
