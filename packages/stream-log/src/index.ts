@@ -93,7 +93,7 @@ export {
   joinedWebhookJobs,
 } from './shards/joined-registry.ts';
 export { joinedReports } from './shards/joined-reports.ts';
-export { mergedPage, type PlacedPage } from './shards/merged-pages.ts';
+export { joinedPage, type Order } from './shards/merged-pages.ts';
 export { type Gathered, type Located, Shards, type ShardsOptions } from './shards/shards.ts';
 export {
   addedShares,

@@ -8,13 +8,13 @@ export type { ForkEnd } from './fork-end.ts';
 export { type CheckpointOptions, openCheckpoints } from './open-checkpoints.ts';
 export { openJoinedCheckpoints } from './shards/joined-checkpoints.ts';
 export { joinedThreadCatalogue, joinedThreads, joinedThreadTopics } from './shards/joined-threads.ts';
-export { ThreadShards } from './shards/thread-shards.ts';
 export { ThreadCatalogue, type ThreadPage } from './thread-catalogue.ts';
 export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';
 export type { MessagePage, ThreadMessage } from './thread-messages.ts';
 export type { ThreadQuestions } from './thread-questions.ts';
 export { listedView, privateThread, requireReadable, type ThreadRecord, threadView } from './thread-record.ts';
+export { ThreadShards } from './thread-shards.ts';
 export {
   type Claimed,
   type Ending,

@@ -8,7 +8,7 @@ import type { TenantSlots } from '../registry/tenant-slots.ts';
 import type { UsageLedger } from '../registry/usage-ledger.ts';
 import type { WebhookJobs } from '../registry/webhook-jobs.ts';
 import { byShard, type Facade } from './by-shard.ts';
-import { mergedPage } from './merged-pages.ts';
+import { joinedPage, type Order } from './merged-pages.ts';
 import type { Gathered, Shards } from './shards.ts';
 
 /** Which jobs are open in each shard. Each has a queue of its own, with fair turns of its own. */
@@ -36,24 +36,15 @@ export function joinedFairQueue(parts: readonly FairQueue[], shards: Shards): Fa
 /** The jobs of all shards in one order. Where a shard does not answer, its jobs are left out, and the page says so. */
 export function joinedCatalogue(parts: readonly JobCatalogue[], shards: Shards): JobCatalogue {
   const catalogue: Facade<JobCatalogue> = {
-    list: async (query) =>
-      joinedPage(await shards.gather(parts, (part) => part.list(query)), { order: 'descending', limit: query.limit }),
-    open: async (query) =>
-      joinedPage(await shards.gather(parts, (part) => part.open(query)), { order: 'ascending', limit: query.limit }),
+    list: async (query) => jobPage(await shards.gather(parts, (part) => part.list(query)), 'descending', query.limit),
+    open: async (query) => jobPage(await shards.gather(parts, (part) => part.open(query)), 'ascending', query.limit),
     holdersOf: async (jobId) => {
       const named = shardNamedBy(jobId);
       const holders = (part: JobCatalogue) => part.holdersOf(jobId);
       if (named !== null && named < shards.count) return holders(parts[named] as JobCatalogue);
       return shards.findIn(parts, holders);
     },
-    account: async (jobs) => {
-      await forEachShard(
-        shards,
-        jobs,
-        ({ ref }) => ref,
-        (shard, own) => (parts[shard] as JobCatalogue).account(own),
-      );
-    },
+    account: (jobs) => done(shards.divided(parts, jobs, (part, own) => part.account(own))),
     openJobsOf: async (tenant) => {
       const { results } = await shards.gather(parts, (part) => part.openJobsOf(tenant));
       return { open: sum(results.map(({ open }) => open)), active: sum(results.map(({ active }) => active)) };
@@ -77,14 +68,7 @@ export function joinedSlots(parts: readonly TenantSlots[], shards: Shards): Tena
       done(shards.everywhere(parts, (part) => part.announce(worker, Math.ceil(count / shards.count)))),
     withdraw: (worker) => done(shards.everywhere(parts, (part) => part.withdraw(worker))),
     toQueueAgain: async (missing) =>
-      (
-        await forEachShard(
-          shards,
-          missing,
-          (ref) => ref,
-          (shard, own) => (parts[shard] as TenantSlots).toQueueAgain(own),
-        )
-      ).flat(),
+      (await shards.divided(parts, missing, (part, own) => part.toQueueAgain(own))).flat(),
     shareOf: async (tenant) => {
       const { results } = await shards.gather(parts, (part) => part.shareOf(tenant));
       return results.includes(null) ? null : sum(results.map(Number));
@@ -108,15 +92,7 @@ export function joinedLedger(parts: readonly UsageLedger[], shards: Shards): Usa
     },
     unsettled: async (olderThanMs, limit, skip) =>
       (await shards.everywhere(parts, (part) => part.unsettled(olderThanMs, limit, skip))).flat(),
-    countUnsettled: async (refs) =>
-      sum(
-        await forEachShard(
-          shards,
-          refs,
-          (ref) => ref,
-          (shard, own) => (parts[shard] as UsageLedger).countUnsettled(own),
-        ),
-      ),
+    countUnsettled: async (refs) => sum(await shards.divided(parts, refs, (part, own) => part.countUnsettled(own))),
     tenantsSince: async (day) => [
       ...new Set((await shards.everywhere(parts, (part) => part.tenantsSince(day))).flat()),
     ],
@@ -211,38 +187,7 @@ function sum(counts: readonly number[]): number {
   return counts.reduce((all, count) => all + count, 0);
 }
 
-/** Divides things by the shards that their jobs are in. */
-async function forEachShard<T, R>(
-  shards: Shards,
-  things: readonly T[],
-  refOf: (thing: T) => JobRef,
-  call: (shard: number, own: readonly T[]) => Promise<R>,
-): Promise<R[]> {
-  const located = await Promise.all(things.map(async (thing) => ({ thing, shard: await shards.ofJob(refOf(thing)) })));
-  const byNumber = Map.groupBy(located, ({ shard }) => shard);
-  return Promise.all(
-    [...byNumber].map(([shard, own]) =>
-      call(
-        shard,
-        own.map(({ thing }) => thing),
-      ),
-    ),
-  );
-}
-
-function joinedPage(
-  { results, isPartial }: Gathered<JobPage>,
-  order: { readonly order: 'ascending' | 'descending'; readonly limit: number },
-): JobPage {
-  const pages = results.map(({ refs, places, nextCursor }) => ({
-    entries: refs.map((item, nth) => ({ item, place: places[nth] ?? '' })),
-    nextCursor,
-  }));
-  const { entries, nextCursor } = mergedPage(pages, order);
-  return {
-    refs: entries.map(({ item }) => item),
-    places: entries.map(({ place }) => place),
-    nextCursor,
-    ...(isPartial ? { isPartial } : {}),
-  };
+function jobPage(gathered: Gathered<JobPage>, order: Order, limit: number): JobPage {
+  const { items: refs, ...page } = joinedPage(gathered, ({ refs: items }) => items, { order, limit });
+  return { refs, ...page };
 }

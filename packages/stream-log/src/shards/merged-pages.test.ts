@@ -1,8 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { mergedPage, type PlacedPage } from './merged-pages.ts';
-
-type Order = 'ascending' | 'descending';
+import { mergedPage, type Order, type PlacedPage } from './merged-pages.ts';
 
 /** The list of one shard, as its pages are read. */
 function pageOf(places: readonly number[], order: Order, limit: number, cursor: string | null): PlacedPage<number> {

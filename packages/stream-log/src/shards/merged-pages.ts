@@ -1,3 +1,35 @@
+import type { Gathered } from './shards.ts';
+
+export type Order = 'ascending' | 'descending';
+
+/** A page as the lists of one Redis give it. */
+interface ListPage {
+  /** where each item stands, µs */
+  readonly places: readonly string[];
+  readonly nextCursor: string | null;
+}
+
+/** Makes one page of those of several shards; see {@link mergedPage}.
+ *  @param itemsOf the items of a page, in the order of its places
+ *  @returns `isPartial` only where a shard did not answer */
+export function joinedPage<Page extends ListPage, Item>(
+  { results, isPartial }: Gathered<Page>,
+  itemsOf: (page: Page) => readonly Item[],
+  options: { readonly order: Order; readonly limit: number },
+): ListPage & { readonly items: readonly Item[]; readonly isPartial?: true } {
+  const pages = results.map((page) => ({
+    entries: itemsOf(page).map((item, nth) => ({ item, place: page.places[nth] ?? '' })),
+    nextCursor: page.nextCursor,
+  }));
+  const { entries, nextCursor } = mergedPage(pages, options);
+  return {
+    items: entries.map(({ item }) => item),
+    places: entries.map(({ place }) => place),
+    nextCursor,
+    ...(isPartial ? { isPartial } : {}),
+  };
+}
+
 /** A page of the list of one shard: its entries, each with its place in the order of all lists, µs. */
 export interface PlacedPage<T> {
   readonly entries: readonly { readonly item: T; readonly place: string }[];
@@ -10,7 +42,7 @@ export interface PlacedPage<T> {
  *  @param limit of entries; more only where they have the same place, which a cursor could not divide */
 export function mergedPage<T>(
   pages: readonly PlacedPage<T>[],
-  { order, limit }: { readonly order: 'ascending' | 'descending'; readonly limit: number },
+  { order, limit }: { readonly order: Order; readonly limit: number },
 ): PlacedPage<T> {
   const sign = order === 'ascending' ? 1 : -1;
   const rank = (place: string) => sign * Number(place);

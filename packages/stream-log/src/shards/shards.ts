@@ -43,12 +43,15 @@ export interface Gathered<R> {
 export class Shards {
   readonly #options: ShardsOptions;
   readonly #inUse: number;
+  /** of shards among which a name was ever hashed; first that among which a new one is */
+  readonly #counts: readonly number[];
   /** what is known to be there, such as a job that runs */
   readonly #pinned = new Map<string, { readonly shard: number; users: number }>();
 
   constructor(options: ShardsOptions) {
     this.#options = options;
     this.#inUse = options.inUse ?? options.connections.length;
+    this.#counts = [...new Set([this.#inUse, ...options.generations])];
   }
 
   get count(): number {
@@ -76,19 +79,20 @@ export class Shards {
   /** @param key that exists where the job is; left out: its record
    *  @returns the shard that has a job, or would have it */
   ofJob(ref: JobRef, key = this.#options.keys.record(ref)): Located {
-    return this.#known(ref) ?? this.of(ref, key);
+    return this.#pinned.get(ref)?.shard ?? this.#named(ref) ?? this.of(ref, key);
   }
 
-  /** @returns all shards that may have something of a job, or have had it */
+  /** @returns all shards that may have something of a job, or have had it, wherever it is now */
   placesOfJob(ref: JobRef): number[] {
-    const known = this.#known(ref);
-    return known === null ? this.#placesOf(ref) : [known];
+    const named = this.#named(ref);
+    return named === null ? this.#placesOf(ref) : [named];
   }
 
   /** @returns the shard that has a job whose place is known at once: it runs here, or its id is the service's own
    *  @throws TypeError it is not */
   ofKnownJob(ref: JobRef): number {
-    const [place, ...others] = this.placesOfJob(ref);
+    const pinned = this.#pinned.get(ref);
+    const [place, ...others] = pinned === undefined ? this.placesOfJob(ref) : [pinned.shard];
     if (place !== undefined && others.length === 0) return place;
     throw new TypeError('the place of this job is not known without a look');
   }
@@ -113,6 +117,30 @@ export class Shards {
         if (pinned.users === 0) this.#pinned.delete(ref);
       },
     };
+  }
+
+  /** Does something with jobs in their shards, those of a shard together.
+   *  @param parts one for each shard
+   *  @param things each a reference, or with one
+   *  @throws the first error */
+  async divided<T, Thing extends JobRef | { readonly ref: JobRef }, R>(
+    parts: readonly T[],
+    things: readonly Thing[],
+    call: (part: T, own: readonly Thing[]) => Promise<R>,
+  ): Promise<R[]> {
+    const located = await Promise.all(
+      things.map(async (thing) => {
+        return { thing, shard: await this.ofJob(typeof thing === 'string' ? thing : thing.ref) };
+      }),
+    );
+    const byNumber = [...Map.groupBy(located, ({ shard }) => shard)];
+    const callOne = ([shard, own]: (typeof byNumber)[number]) => {
+      return call(
+        parts[shard] as T,
+        own.map(({ thing }) => thing),
+      );
+    };
+    return Promise.all(byNumber.map(callOne));
   }
 
   /** Does something in every shard, side by side.
@@ -149,18 +177,15 @@ export class Shards {
     return found.length > 0 || !isPartial ? found : (await this.everywhere(parts, find)).flat();
   }
 
-  /** @returns the shard of a job that runs here, or whose id names it; null: neither */
-  #known(ref: JobRef): number | null {
-    const pinned = this.#pinned.get(ref);
-    if (pinned !== undefined) return pinned.shard;
+  /** @returns the shard that a job's id names; null: none that there is */
+  #named(ref: JobRef): number | null {
     const named = shardNamedBy(idOf(ref));
     return named !== null && named < this.count ? named : null;
   }
 
   /** @returns where something with a name goes, and then where it may be if it is older */
   #placesOf(name: string): number[] {
-    const counts = [this.#inUse, ...this.#options.generations];
-    return [...new Set(counts.map((count) => rendezvous(name, count)))];
+    return [...new Set(this.#counts.map((count) => rendezvous(name, count)))];
   }
 
   /** Whoever has it need not wait for a shard that is lost. */

@@ -1,7 +1,7 @@
 import { BaseStore, type Operation, type OperationResults } from '@langchain/langgraph-checkpoint';
 import type { ThreadRef } from '@millrace/contracts';
 import { byShard, type Located } from '@millrace/stream-log';
-import type { ThreadShards } from '../shards/thread-shards.ts';
+import type { ThreadShards } from '../thread-shards.ts';
 import type { AttemptLease, Savers } from './ports.ts';
 import { openEachSavers, type SaverOptions } from './savers.ts';
 

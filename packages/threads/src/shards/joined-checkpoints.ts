@@ -2,7 +2,7 @@ import type { ThreadRef } from '@millrace/contracts';
 import { byShard } from '@millrace/stream-log';
 import type { Checkpoints } from '../checkpoints/ports.ts';
 import { type CheckpointOptions, openEachCheckpoints } from '../open-checkpoints.ts';
-import type { ThreadShards } from './thread-shards.ts';
+import type { ThreadShards } from '../thread-shards.ts';
 
 /** Opens the checkpoints of all shards, for the API.
  *  @param options one for each shard

@@ -1,10 +1,10 @@
 import type { ThreadRef } from '@millrace/contracts';
-import { byShard, type Facade, type Gathered, mergedPage } from '@millrace/stream-log';
+import { byShard, type Facade, type Gathered, joinedPage, type Order } from '@millrace/stream-log';
 import type { ThreadTopics } from '../follow/thread-topics.ts';
 import type { ThreadTurns } from '../follow/thread-turns.ts';
 import type { ThreadCatalogue, ThreadPage } from '../thread-catalogue.ts';
+import type { ThreadShards } from '../thread-shards.ts';
 import type { Threads } from '../threads.ts';
-import type { ThreadShards } from './thread-shards.ts';
 
 /** The threads of all shards.
  *  @param parts one for each shard, with the same cipher */
@@ -34,11 +34,8 @@ export function joinedThreads(parts: readonly Threads[], threadShards: ThreadSha
 export function joinedThreadCatalogue(parts: readonly ThreadCatalogue[], { shards }: ThreadShards): ThreadCatalogue {
   const catalogue: Facade<ThreadCatalogue> = {
     list: async (tenant, query) =>
-      joinedPage(await shards.gather(parts, (part) => part.list(tenant, query)), {
-        ...{ order: 'descending', limit: query.limit },
-      }),
-    busy: async (query) =>
-      joinedPage(await shards.gather(parts, (part) => part.busy(query)), { order: 'ascending', limit: query.limit }),
+      threadPage(await shards.gather(parts, (part) => part.list(tenant, query)), 'descending', query.limit),
+    busy: async (query) => threadPage(await shards.gather(parts, (part) => part.busy(query)), 'ascending', query.limit),
     holdersOf: (threadId) => shards.findIn(parts, (part) => part.holdersOf(threadId)),
   };
   return catalogue as ThreadCatalogue;
@@ -67,19 +64,7 @@ export function joinedThreadTopics(parts: readonly ThreadTopics[], threadShards:
   } satisfies Facade<ThreadTopics> & Partial<ThreadTopics> as unknown as ThreadTopics;
 }
 
-function joinedPage(
-  { results, isPartial }: Gathered<ThreadPage>,
-  order: { readonly order: 'ascending' | 'descending'; readonly limit: number },
-): ThreadPage {
-  const pages = results.map(({ threads, places, nextCursor }) => ({
-    entries: threads.map((item, nth) => ({ item, place: places[nth] ?? '' })),
-    nextCursor,
-  }));
-  const { entries, nextCursor } = mergedPage(pages, order);
-  return {
-    threads: entries.map(({ item }) => item),
-    places: entries.map(({ place }) => place),
-    nextCursor,
-    ...(isPartial ? { isPartial } : {}),
-  };
+function threadPage(gathered: Gathered<ThreadPage>, order: Order, limit: number): ThreadPage {
+  const { items: threads, ...page } = joinedPage(gathered, ({ threads: items }) => items, { order, limit });
+  return { threads, ...page };
 }

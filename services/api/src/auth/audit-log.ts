@@ -90,7 +90,7 @@ export class AuditLog implements OnApplicationShutdown {
     const erased = new Set<string>(refs);
     await this.trail.forget(({ tenant, target }) => {
       return tenant !== null && target !== null && erased.has(jobRef(tenant, target));
-    });
+    }, refs);
   }
 
   /** As {@link forgetJobs}, for all jobs that were ever in a thread. */

@@ -38,8 +38,9 @@ export class AuditTrail<Entry extends object> {
     }
   }
 
-  /** Removes entries, and what nobody can read. A line that comes meanwhile stays. */
-  async forget(concerns: (entry: Entry) => boolean): Promise<void> {
+  /** Removes entries, and what nobody can read. A line that comes meanwhile stays.
+   *  @param _jobs those that the entries were added with; left out: they may be of any job, or none */
+  async forget(concerns: (entry: Entry) => boolean, _jobs?: readonly JobRef[]): Promise<void> {
     const { auditTrail } = this.keys;
     const lines = await this.redis.lrange(auditTrail, 0, -1);
     const forgotten = lines.filter((line) => {

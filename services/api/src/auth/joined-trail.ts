@@ -15,8 +15,10 @@ export function joinedTrail<Entry extends object>(
     trim: async () => {
       await shards.gather(parts, (part) => part.trim());
     },
-    forget: async (concerns) => {
-      await shards.everywhere(parts, (part) => part.forget(concerns));
+    forget: async (concerns, jobs) => {
+      const places = new Set(jobs?.flatMap((ref) => shards.placesOfJob(ref)) ?? shards.indexes);
+      const own = parts.filter((_, shard) => places.has(shard));
+      await shards.everywhere(own, (part) => part.forget(concerns));
     },
     latest: async () => {
       const { results } = await shards.gather(parts, (part) => part.latest());

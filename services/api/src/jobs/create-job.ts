@@ -51,12 +51,7 @@ export interface CreatedJob extends AcceptedJob, Disposable {
 }
 
 /** What another shard may not say: one hangs, which is not known at first, or its share of a limit is used up. */
-const ELSEWHERE: ReadonlySet<string> = new Set<ProblemCode>([
-  'UNAVAILABLE',
-  'QUEUE_FULL',
-  'RATE_LIMITED',
-  'QUOTA_EXCEEDED',
-]);
+const ELSEWHERE: ReadonlySet<ProblemCode> = new Set(['UNAVAILABLE', 'QUEUE_FULL', 'RATE_LIMITED', 'QUOTA_EXCEEDED']);
 
 /** Stores and queues a job, at most once for each id and idempotency key. @see PROTOCOL.md §2 */
 @Injectable()

@@ -6,23 +6,11 @@ import type { JobQueue } from './job-queue.ts';
  *  @param parts one for each shard */
 export function joinedJobQueue(parts: readonly JobQueue[], shards: Shards): JobQueue {
   const [home] = parts as [JobQueue];
-  const each = async (refs: readonly JobRef[], call: (part: JobQueue, own: readonly JobRef[]) => Promise<unknown>) => {
-    const located = await Promise.all(refs.map(async (ref) => ({ ref, shard: await shards.ofJob(ref) })));
-    const byNumber = [...Map.groupBy(located, ({ shard }) => shard)];
-    return Promise.all(
-      byNumber.map(([shard, own]) =>
-        call(
-          parts[shard] as JobQueue,
-          own.map(({ ref }) => ref),
-        ),
-      ),
-    );
-  };
   const queue: Facade<JobQueue> = {
     ...byShard(parts, (ref: JobRef) => shards.ofJob(ref), ['enqueue', 'remove', 'erase']),
     accepted: (job) => home.accepted(job),
     enqueueAll: async (refs) => {
-      await each(refs, (part, own) => part.enqueueAll(own));
+      await shards.divided(parts, refs, (part, own) => part.enqueueAll(own));
     },
     pause: async () => {
       await shards.everywhere(parts, (part) => part.pause());
@@ -34,7 +22,7 @@ export function joinedJobQueue(parts: readonly JobQueue[], shards: Shards): JobQ
     forgetErased: async () => {
       await shards.gather(parts, (part) => part.forgetErased());
     },
-    missing: async (refs) => (await each(refs, (part, own) => part.missing(own))).flat() as JobRef[],
+    missing: async (refs) => (await shards.divided(parts, refs, (part, own) => part.missing(own))).flat(),
     onApplicationShutdown: () => {
       for (const part of parts) part.onApplicationShutdown();
     },

@@ -1,7 +1,7 @@
 import { idOf, jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
 import type { Located, Shards } from '@millrace/stream-log';
-import type { ThreadKeys } from '../thread-keys.ts';
-import { PRIVATE } from '../thread-record.ts';
+import type { ThreadKeys } from './thread-keys.ts';
+import { PRIVATE } from './thread-record.ts';
 
 /** The most threads of running jobs whose places are remembered: more than a worker has jobs. */
 const MAX_CLAIMED = 20_000;
