@@ -7,8 +7,8 @@ import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown 
 import type { Authenticator } from './auth/authenticator.ts';
 import { StalledReaders } from './server/stalled-readers.ts';
 import type { ApiSettings } from './settings.ts';
+import { joinedCheckpoints, joinedPorts } from './shards/joined-ports.ts';
 import { openShard, type ShardPorts } from './shards/shard-ports.ts';
-import { sharedCheckpoints, sharedPorts } from './shards/shared-ports.ts';
 import {
   ABANDONED_JOBS,
   ARCHIVE,
@@ -83,7 +83,7 @@ export class PortsModule implements OnApplicationShutdown {
     const archive = settings.MILLRACE_ARCHIVE === undefined ? null : await openArchive(settings.MILLRACE_ARCHIVE);
     const context = { settings, logger, keys, threadKeys, cipher, archive, shards: shards.count };
     const parts = opened.map((each) => openShard({ ...context, ...each }));
-    const shared = sharedPorts(parts, shards, { keys, threadKeys });
+    const joined = joinedPorts(parts, shards, { keys, threadKeys });
     const ports = new Map<symbol | typeof StalledReaders, unknown>([
       [StalledReaders, stalledReaders],
       [SETTINGS, settings],
@@ -95,29 +95,29 @@ export class PortsModule implements OnApplicationShutdown {
       [KEYS, keys],
       [CONTENT_CIPHER, cipher],
       [ARCHIVE, archive],
-      [JOB_OPENER, shared.opener],
-      [JOB_READER, shared.reader],
-      [JOB_ERASER, shared.eraser],
-      [ARCHIVED_JOBS, shared.archivedJobs],
-      [JOB_CANCELLER, shared.canceller],
-      [ABANDONED_JOBS, shared.abandoned],
-      [FAIR_QUEUE, shared.fairQueue],
-      [JOB_CATALOGUE, shared.catalogue],
-      [USAGE_LEDGER, shared.ledger],
-      [USAGE_SETTLEMENT, shared.settlement],
-      [WEBHOOK_JOBS, shared.webhookJobs],
-      [PROCESS_REPORTS, shared.reports],
-      [LIMIT_DIRECTORY, shared.limits],
+      [JOB_OPENER, joined.opener],
+      [JOB_READER, joined.reader],
+      [JOB_ERASER, joined.eraser],
+      [ARCHIVED_JOBS, joined.archivedJobs],
+      [JOB_CANCELLER, joined.canceller],
+      [ABANDONED_JOBS, joined.abandoned],
+      [FAIR_QUEUE, joined.fairQueue],
+      [JOB_CATALOGUE, joined.catalogue],
+      [USAGE_LEDGER, joined.ledger],
+      [USAGE_SETTLEMENT, joined.settlement],
+      [WEBHOOK_JOBS, joined.webhookJobs],
+      [PROCESS_REPORTS, joined.reports],
+      [LIMIT_DIRECTORY, joined.limits],
       [STREAM_SHARES, new StreamShares(home.redis, keys, crypto.randomUUID())],
-      [TENANT_SLOTS, shared.slots],
-      [IDEMPOTENCY_KEYS, shared.idempotencyKeys],
-      [SUBSCRIBERS, shared.subscribers],
-      [THREAD_TOPICS, shared.threadTopics],
-      [THREADS, shared.threads],
-      [THREAD_CATALOGUE, shared.threadCatalogue],
+      [TENANT_SLOTS, joined.slots],
+      [IDEMPOTENCY_KEYS, joined.idempotencyKeys],
+      [SUBSCRIBERS, joined.subscribers],
+      [THREAD_TOPICS, joined.threadTopics],
+      [THREADS, joined.threads],
+      [THREAD_CATALOGUE, joined.threadCatalogue],
     ]);
     const providers = [...ports].map(([provide, useValue]) => ({ provide, useValue }));
-    const checkpoints = { provide: CHECKPOINTS, useFactory: () => sharedCheckpoints(parts, shards, threadKeys) };
+    const checkpoints = { provide: CHECKPOINTS, useFactory: () => joinedCheckpoints(parts, shards, threadKeys) };
     return { module: PortsModule, providers: [...providers, checkpoints], exports: [...ports.keys(), CHECKPOINTS] };
   }
 

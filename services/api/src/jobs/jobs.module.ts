@@ -1,14 +1,10 @@
-import type { Logger } from '@millrace/runtime';
 import type { Shards } from '@millrace/stream-log';
-import type { Checkpoints, Threads } from '@millrace/threads';
 import { Module } from '@nestjs/common';
-import type { AuditEntry } from '../auth/audit-log.ts';
-import { AuditTrail } from '../auth/audit-trail.ts';
 import { HealthModule } from '../health/health.module.ts';
 import { QuotaModule } from '../quota/quota.module.ts';
 import type { ApiSettings } from '../settings.ts';
 import type { ShardPorts } from '../shards/shard-ports.ts';
-import { CHECKPOINTS, LOGGER, SETTINGS, SHARD_PORTS, SHARDS, THREADS } from '../tokens.ts';
+import { SETTINGS, SHARD_PORTS, SHARDS } from '../tokens.ts';
 import { CancelJob } from './cancel-job.ts';
 import { CancelJobs } from './cancel-jobs.ts';
 import { CreateJob } from './create-job.ts';
@@ -25,7 +21,6 @@ import { InputCheck } from './pipelines/input-check.ts';
 import { ListModels } from './pipelines/list-models.ts';
 import { Pipelines } from './pipelines/pipelines.ts';
 import { RequestPolicy } from './pipelines/request-policy.ts';
-import { JobQueues } from './queue/job-queues.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { ReadUsage } from './read-usage.ts';
 import { ResolveRequest } from './resolve-request.ts';
@@ -36,7 +31,6 @@ import { ThreadExit } from './steps/thread-exit.ts';
 import { MasterKeyRotation } from './sweep/master-key-rotation.ts';
 import { Sweep } from './sweep/sweep.ts';
 import { Sweeps } from './sweep/sweeps.ts';
-import { ThreadSweep } from './sweep/thread-sweep.ts';
 import { Unlisted } from './sweep/unlisted.ts';
 import { UnlistedJobs } from './sweep/unlisted-jobs.ts';
 import { WaitForJob } from './wait-for-job.ts';
@@ -74,14 +68,7 @@ import { WaitForJob } from './wait-for-job.ts';
       inject: [SHARD_PORTS, SHARDS, SETTINGS, Cancellation],
       useFactory: disconnectLeases,
     },
-    {
-      provide: Sweeps,
-      inject: [
-        ...[SETTINGS, SHARD_PORTS, SHARDS, JobQueues, Unlisted, MasterKeyRotation, AuditTrail, LOGGER],
-        ...[THREADS, CHECKPOINTS, ThreadEntry, ThreadExit, Cancellation, JobErasure],
-      ],
-      useFactory: sweeps,
-    },
+    Sweeps,
     { provide: Sweep, inject: [Sweeps], useFactory: ({ home }: Sweeps) => home },
   ],
   exports: [
@@ -100,42 +87,4 @@ function disconnectLeases(
   const leases = parts.map(({ abandoned }) => new DisconnectLeases(settings, abandoned, cancellation));
   const [only, ...others] = leases;
   return only !== undefined && others.length === 0 ? only : joinedLeases(leases, shards);
-}
-
-function sweeps(
-  settings: ApiSettings,
-  parts: readonly ShardPorts[],
-  shards: Shards,
-  queues: JobQueues,
-  unlisted: Unlisted,
-  rotation: MasterKeyRotation,
-  trail: AuditTrail<AuditEntry>,
-  logger: Logger,
-  threads: Threads,
-  checkpoints: Checkpoints,
-  entry: ThreadEntry,
-  exit: ThreadExit,
-  cancellation: Cancellation,
-  erasure: JobErasure,
-): Sweeps {
-  return new Sweeps(
-    parts.map((part, shard) => {
-      const { fairQueue, catalogue, slots, reader, subscribers, settlement } = part;
-      return new Sweep(settings, {
-        ...{ fairQueue, catalogue, slots, reader, subscribers, settlement, trail, logger },
-        queue: queues.parts[shard] as JobQueues['parts'][number],
-        unlistedJobs: unlisted.parts[shard] as UnlistedJobs,
-        rotation: shard === 0 ? rotation : null,
-        threads: new ThreadSweep({
-          ...{ own: part.threads, catalogue: part.threadCatalogue, threads, checkpoints },
-          ...{ entry, exit, cancellation, erasure, logger },
-        }),
-        isHere: async (ref) => {
-          if ((await shards.ofJob(ref)) === shard) return true;
-          unlisted.joined.note(ref);
-          return false;
-        },
-      });
-    }),
-  );
 }

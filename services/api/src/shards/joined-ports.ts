@@ -34,7 +34,7 @@ import {
 import type { ShardPorts } from './shard-ports.ts';
 
 /** The ports that use cases have, whichever shard a job or a thread is in. */
-export type SharedPorts = Omit<
+export type JoinedPorts = Omit<
   ShardPorts,
   'redisFactory' | 'redis' | 'hub' | 'abandoned' | 'announcements' | 'census' | 'checkpointOptions'
 > & { readonly abandoned: Pick<AbandonedJobs, 'remove'> };
@@ -45,7 +45,7 @@ interface Keys {
 }
 
 /** @param parts one for each shard; of a single one they are the ports themselves */
-export function sharedPorts(parts: readonly ShardPorts[], shards: Shards, { keys, threadKeys }: Keys): SharedPorts {
+export function joinedPorts(parts: readonly ShardPorts[], shards: Shards, { keys, threadKeys }: Keys): JoinedPorts {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
   const each = <Name extends keyof ShardPorts>(name: Name) => parts.map((part) => part[name]);
@@ -74,7 +74,7 @@ export function sharedPorts(parts: readonly ShardPorts[], shards: Shards, { keys
 }
 
 /** @throws Error the database of the checkpoints does not answer */
-export function sharedCheckpoints(
+export function joinedCheckpoints(
   parts: readonly ShardPorts[],
   shards: Shards,
   threadKeys: ThreadKeys,
