@@ -66,6 +66,8 @@ export interface ThreadListSnapshot {
   readonly threads: readonly ThreadView[];
   readonly hasMore: boolean;
   readonly isLoadingMore: boolean;
+  /** threads are missing, because one of several Redis of the service did not answer */
+  readonly isIncomplete: boolean;
   /** what is searched for in titles; null: nothing */
   readonly search: string | null;
   readonly problem: ConversationProblem | null;

@@ -21,6 +21,7 @@ class ThreadList implements ThreadListStore {
   private state: ThreadListSnapshot['state'] = 'loading';
   private threads: readonly ThreadView[] = [];
   private nextCursor: string | null = null;
+  private isIncomplete = false;
   private isLoadingMore = false;
   private text: string | null = null;
   private problem: ConversationProblem | null = null;
@@ -77,8 +78,10 @@ class ThreadList implements ThreadListStore {
     this.isLoadingMore = cursor !== null;
     this.publisher.publish();
     try {
-      const page = await this.#page(cursor, reading.signal);
+      const { page, isIncomplete } = await this.#page(cursor, reading.signal);
       reading.signal.throwIfAborted();
+      // what a page lacks, no later one has
+      this.isIncomplete = isIncomplete || (cursor !== null && this.isIncomplete);
       const known = cursor === null ? [] : this.threads;
       const ids = new Set(known.map(({ id }) => id));
       this.threads = [...known, ...page.items.filter(({ id }) => !ids.has(id))];
@@ -94,13 +97,17 @@ class ThreadList implements ThreadListStore {
     this.publisher.publish();
   }
 
-  async #page(cursor: string | null, signal: AbortSignal): Promise<ThreadPage> {
+  /** @returns the next page that has threads, and whether it or one before it lacks some */
+  async #page(cursor: string | null, signal: AbortSignal): Promise<{ page: ThreadPage; isIncomplete: boolean }> {
     let next = cursor;
+    let isIncomplete = false;
     for (let empty = 1; ; empty += 1) {
       const search = this.text === null ? {} : { search: this.text };
       const filter = { limit: PAGE_SIZE, ...search, ...(next === null ? {} : { cursor: next }) };
       const page = await this.millrace.threads.list(filter, { signal });
-      if (page.items.length > 0 || page.nextCursor === null || empty === MAX_EMPTY_PAGES) return page;
+      isIncomplete ||= page.incomplete === true;
+      const isEnough = page.items.length > 0 || page.nextCursor === null || empty === MAX_EMPTY_PAGES;
+      if (isEnough) return { page, isIncomplete };
       next = page.nextCursor;
     }
   }
@@ -119,7 +126,7 @@ class ThreadList implements ThreadListStore {
   }
 
   #draw(): ThreadListSnapshot {
-    const { state, threads, isLoadingMore, text: search, problem } = this;
-    return { state, threads, hasMore: this.nextCursor !== null, isLoadingMore, search, problem };
+    const { state, threads, isLoadingMore, isIncomplete, text: search, problem } = this;
+    return { state, threads, hasMore: this.nextCursor !== null, isLoadingMore, isIncomplete, search, problem };
   }
 }

@@ -26,7 +26,7 @@ export function Sidebar({ list, store, openThread, onNew, onNavigate, onErased }
   const scroller = useRef<HTMLDivElement>(null);
   const [renamed, setRenamed] = useState<ThreadView | null>(null);
   const [erased, setErased] = useState<ThreadView | null>(null);
-  const { threads, hasMore, isLoadingMore, state, search, problem } = list;
+  const { threads, hasMore, isLoadingMore, isIncomplete, state, search, problem } = list;
   return (
     <div className="side">
       <Button kind="primary" onClick={onNew}>
@@ -44,6 +44,7 @@ export function Sidebar({ list, store, openThread, onNew, onNavigate, onErased }
         />
       </label>
       {problem !== null && <Failure problem={problem} />}
+      {isIncomplete && <p className="field-hint">Some conversations are missing here for the moment.</p>}
       <nav className="threads" aria-label="Conversations">
         <div className="threads-scroller" ref={scroller}>
           <Virtualizer scrollRef={scroller} as="ul" item="li" itemSize={38}>
@@ -58,7 +59,7 @@ export function Sidebar({ list, store, openThread, onNew, onNavigate, onErased }
               />
             ))}
           </Virtualizer>
-          {state === 'ready' && threads.length === 0 && (
+          {state === 'ready' && threads.length === 0 && !isIncomplete && (
             <p className="field-hint">{search === null ? 'No conversations yet.' : 'No title has these words.'}</p>
           )}
           {hasMore && (
