@@ -1,10 +1,13 @@
-import { jobRef, threadRef } from '@millrace/contracts';
+import { jobRef, newRequestId, threadRef } from '@millrace/contracts';
 import { KeySpace } from '@millrace/stream-log';
 import { newKeyPrefix, startRedisProcess, type TestRedis } from '@millrace/testing';
 import { ThreadKeys } from '@millrace/threads';
 import { Redis } from 'ioredis';
 import { RedisUsers } from './redis-users.ts';
 import { SystemHarness } from './system-harness.ts';
+
+/** Headers by which a caller chooses the shard of a job. */
+export const inShard = (shard: number) => ({ 'x-request-id': newRequestId(shard) });
 
 type Settings = Readonly<Record<string, string>>;
 
