@@ -48,8 +48,8 @@ export interface Completion {
 }
 
 /** Writes one attempt's events. Events of one tick are appended at its end; while one append is in flight, what
- *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay. On a busy connection an append also
- *  waits, for up to 2 ms, to share a write with those of other jobs; the first one of an attempt never does.
+ *  comes meanwhile is merged and goes with the next: one Redis round trip bounds the delay. Where the gate is told to hold, an
+ *  append of a busy process also waits to share a write with those of other jobs; the first one of an attempt never does.
  *
  *  Every append carries the seq of its first event, so that sending it twice stores it once (law 4), and the next
  *  append notices a log that has lost something instead of writing on past the hole. */
@@ -190,11 +190,11 @@ export class AttemptWriter {
   }
 
   /** Stores what waits. By callbacks, not by an async function for each step: every token takes this path. */
-  readonly #store = (): Promise<unknown> | null => {
+  readonly #store = (): void => {
     // an abort came first
     if (this.#pending.empty) {
       this.#rest();
-      return null;
+      return;
     }
     const pairs = this.#pending.nextBatch();
     const { sealer } = this.#options;
@@ -204,7 +204,6 @@ export class AttemptWriter {
       (reply) => this.#stored(pairs, reply),
       () => this.#retryAppend(pairs, tried),
     );
-    return tried;
   };
 
   /** Never rejects: what goes wrong is in the signal. */
