@@ -90,6 +90,15 @@ const TABLES: readonly PeerTable[] = [
       { head: 'nginx µs', figure: 'nginxMicros' },
     ],
   },
+  {
+    of: 'cold',
+    title: 'First token of processes that have just become ready, one answer after the other: ms',
+    columns: [
+      { head: 'the very first', figure: 'veryFirstMs' },
+      { head: 'p50 of the first ten', figure: 'firstP50Ms' },
+      { head: 'p50 after 1,000', figure: 'warmP50Ms' },
+    ],
+  },
 ];
 
 /** The figures peer beside peer, in Markdown. */

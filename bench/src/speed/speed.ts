@@ -3,6 +3,7 @@ import type { Benchmark } from '../benchmark.ts';
 import { thisMachine } from '../measure/machine.ts';
 import type { Case } from './case.ts';
 import { BARE_LOOP_CASES } from './cases/bare-loops.ts';
+import { COLD_NODE_CASES } from './cases/cold-node.ts';
 import { FAN_OUT_CASES } from './cases/fan-out.ts';
 import { GROWTH_CASES } from './cases/growth.ts';
 import { IDLE_MEMORY_CASES } from './cases/idle-memory.ts';
@@ -20,6 +21,7 @@ const CASES: readonly Case[] = [
   ...BARE_LOOP_CASES,
   ...FAN_OUT_CASES,
   ...TINY_JOB_CASES,
+  ...COLD_NODE_CASES,
   ...RESUME_CASES,
   ...IDLE_MEMORY_CASES,
   ...GROWTH_CASES,

@@ -88,7 +88,23 @@ export const TARGETS: readonly Target[] = [
     value: of('light', 'firstTokenP50Ms'),
     limit: times(0.1, of('light', 'firstTokenP50Ms', 'langgraph')),
   },
+  {
+    ...less,
+    figure: 'the same, the first ten answers of a fresh node',
+    unit: 'ms',
+    target: '≤ 2 × a warm one',
+    value: of('cold', 'firstP50Ms'),
+    limit: times(2, of('cold', 'warmP50Ms')),
+  },
   ...delays(),
+  {
+    ...less,
+    figure: 'delay per token, model to reader, the same load: p50',
+    unit: 'ms',
+    target: '≤ 1.5 × direct',
+    value: of('crowd', 'delayP50Ms'),
+    limit: times(1.5, of('crowd', 'delayP50Ms', 'direct')),
+  },
   ...singleStream(),
   {
     ...more,
@@ -107,6 +123,7 @@ export const TARGETS: readonly Target[] = [
     limit: at(35),
   },
   { ...less, figure: 'the same: relay', unit: 'µs', target: '≤ 15', value: of('paced', 'relayMicros'), limit: at(15) },
+  { ...less, figure: 'the same: Redis', unit: 'µs', target: '≤ 15', value: of('paced', 'redisMicros'), limit: at(15) },
   {
     ...less,
     figure: 'CPU per token of the worker beyond a bare ChatOpenAI loop, as fast as the model can',
