@@ -71,7 +71,11 @@ describe('two shards with one archive', () => {
   });
 
   it('have them erased', async () => {
-    const ids = [await archived(newRequestId(0)), await archived(newRequestId(1)), await archived('an-id-to-be-erased')];
+    const ids = [
+      await archived(newRequestId(0)),
+      await archived(newRequestId(1)),
+      await archived('an-id-to-be-erased'),
+    ];
     for (const id of ids) {
       expect((await fetch(`${sharded.system.url}/jobs/${id}/data`, { method: 'DELETE' })).status).toBe(204);
       for (const answer of await answers(id)) expect(answer).toMatch(/^404/);
