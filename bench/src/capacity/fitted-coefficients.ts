@@ -2,7 +2,7 @@ import { figureOf, type Measured } from '../speed/figures.ts';
 import { KEPT } from './cases/kept-jobs.ts';
 import { FITTED, FOLLOWED, FOLLOWED_ONCE, JOBS } from './cases/loads.ts';
 import { SILENT } from './cases/silent-streams.ts';
-import { type Coefficients, PARTS, type Part, type ProcessorCosts, type TrafficCosts } from './model/coefficients.ts';
+import type { Coefficients, Part, ProcessorCosts, TrafficCosts } from './model/coefficients.ts';
 import { type Demand, microsPerEvent, sharedOut } from './model/costs.ts';
 import { fittedEventCosts, type PartLoads } from './model/fit.ts';
 import { leastSquares, straightLine } from './model/least-squares.ts';
@@ -83,12 +83,10 @@ export function processesOf(read: Reading, part: Part, of: string): number {
 
 /** Of one process each: what several used is shared out evenly. */
 function processorCosts(read: Reading): Record<Part, ProcessorCosts> {
-  const loads = PARTS.map((part) => partLoads(read, part));
-  const events = fittedEventCosts(loads);
   const costsOf = (part: Part): ProcessorCosts => {
-    const at = PARTS.indexOf(part);
-    const { known } = loads[at] ?? partLoads(read, part);
-    const costs = { event: 0, alone: 0, halfAt: 1, ...events[at], ...known, job: 0 };
+    const loads = partLoads(read, part);
+    const { known } = loads;
+    const costs = { ...known, ...fittedEventCosts(loads), following: 0 };
     const processes = processesOf(read, part, JOBS.of);
     const ofEvents = (rate: number) => rate * microsPerEvent(costs, rate / processes);
     const all = { idle: known.idle * processes, stream: known.stream };

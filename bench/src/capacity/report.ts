@@ -151,9 +151,8 @@ function processorTable({ processor, follower }: Coefficients): string {
         row('idle: a second without a job', (part) => processor[part].idle),
         row('stream: a second of an open stream on which nothing is said', (part) => processor[part].stream),
         row('job: one from its POST to its end, without its tokens', (part) => processor[part].job),
-        row('event: one of tokens, however many come at a time', (part) => processor[part].event),
-        row('alone: more for an event that shares nothing', (part) => processor[part].alone),
-        row('half: events/s at which half of `alone` is shared', (part) => processor[part].halfAt),
+        row('event: one of tokens that comes alone', (part) => processor[part].event),
+        row('shared: how much of it events share that come more often', (part) => processor[part].shared),
         row('so an event costs, at 1,000/s', (part) => microsPerEvent(processor[part], 1_000)),
         row('at 10,000/s', (part) => microsPerEvent(processor[part], 10_000)),
         row('follower: an event for each further API process that follows the job', (part) =>

@@ -52,8 +52,9 @@ export const PREDICTED: readonly OperatingPoint[] = [
   { of: 'answers', streams: 100, rate: 20, answerTokens: 40 },
 ];
 
-/** What jobs cost beyond their tokens: answers of a single one, which comes after a while, so that not all cores are full. */
-export const JOBS: OperatingPoint = { of: 'jobs', streams: 40, rate: 1, answerTokens: 1, firstTokenMs: 200 };
+/** What jobs cost beyond their tokens: answers of a single one, which comes after a while, so that there are some fifty a second: jobs
+ *  share less than tokens do, and a process that carries hundreds of streams has no more of them. */
+export const JOBS: OperatingPoint = { of: 'jobs', streams: 40, rate: 1, answerTokens: 1, firstTokenMs: 750 };
 
 /** What one of the fitted loads costs when every job is followed twice. */
 export const FOLLOWED: OperatingPoint = { of: 'followed', streams: 200, rate: 20, isFollowed: true };

@@ -10,12 +10,12 @@ export interface ProcessorCosts {
   readonly stream: number;
   /** per job, from its POST to its end, without its tokens */
   readonly job: number;
-  /** per event of tokens, however many come at a time. An event is a token, unless the worker had to merge several. */
+  /** per event of tokens that comes alone. An event is a token, unless the worker had to merge several. */
   readonly event: number;
-  /** per event that comes alone, on top of {@link event}: waking up, a read, a write. Events that come together share it. */
-  readonly alone: number;
-  /** events per second in the process at which they share half of {@link alone} */
-  readonly halfAt: number;
+  /** how much of it events share that come more often: twice as many a second cost 2^(1 - shared) times as much. From 0 to 1. */
+  readonly shared: number;
+  /** per event, whatever the rate: of what further API processes take that follow the job */
+  readonly following: number;
 }
 
 /** Memory of one process, bytes. */

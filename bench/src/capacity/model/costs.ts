@@ -15,9 +15,15 @@ export function processorMicros(costs: ProcessorCosts, { streams, eventsPerSecon
   return idle + stream * streams + job * jobsPerSecond + eventsPerSecond * microsPerEvent(costs, eventsPerSecond);
 }
 
-/** Processor time of an event in a process that gets so many a second, microseconds. Falls towards `event`. */
-export function microsPerEvent({ event, alone, halfAt }: ProcessorCosts, eventsPerSecond: number): number {
-  return event + alone / (1 + eventsPerSecond / halfAt);
+/** Below so many events per second in a process each comes alone: it is woken up for it, reads it and writes it. */
+export const ALONE_BELOW = 25;
+
+/** Processor time of an event in a process that gets so many a second, microseconds. */
+export function microsPerEvent(
+  { event, shared, following }: Pick<ProcessorCosts, 'event' | 'shared' | 'following'>,
+  eventsPerSecond: number,
+): number {
+  return event / (1 + eventsPerSecond / ALONE_BELOW) ** shared + following;
 }
 
 /** Bytes per second. */

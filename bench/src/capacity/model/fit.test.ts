@@ -14,22 +14,30 @@ const LOADS = [
 const PARTS = ['worker', 'api', 'redis', 'nginx'] as const;
 
 describe('the costs of an event', () => {
-  it('are found again from loads that they made', () => {
-    const made = PARTS.map((part) => ({ ...SAMPLE.processor[part], halfAt: 1_500 }));
-    const found = fittedEventCosts(
-      made.map((known) => {
-        const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0 }));
-        return { known, loads: loads.map((load) => ({ ...load, micros: processorMicros(known, load) })) };
-      }),
-    );
-    for (const [at, costs] of made.entries())
-      for (const rate of [100, 500, 3_000, 20_000])
-        expect(microsPerEvent({ ...costs, ...found[at] }, rate) / microsPerEvent(costs, rate)).toBeCloseTo(1, 1);
-    expect(new Set(found.map(({ halfAt }) => halfAt)).size).toBe(1);
+  it.each(PARTS)('are found again from loads that they made: %s', (part) => {
+    const known = SAMPLE.processor[part];
+    const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0 }));
+    const made = loads.map((load) => ({ ...load, micros: processorMicros(known, load) }));
+    const { event, shared } = fittedEventCosts({ known, loads: made });
+    expect([event / known.event, shared / known.shared]).toEqual([expect.closeTo(1), expect.closeTo(1)]);
+  });
+
+  it('fall with the rate, while all of them together cost more', () => {
+    const { worker } = SAMPLE.processor;
+    const rates = [1, 100, 1_000, 10_000];
+    const each = rates.map((rate) => microsPerEvent(worker, rate));
+    expect(each).toEqual(each.toSorted((a, b) => b - a));
+    const together = rates.map((rate, nth) => rate * (each[nth] ?? 0));
+    expect(together).toEqual(together.toSorted((a, b) => a - b));
+  });
+
+  it('are not looked for in a load that took less than its streams alone', () => {
+    const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0, micros: 1e3 }));
+    expect(() => fittedEventCosts({ known: { idle: 2e3, stream: 0 }, loads })).toThrow(RangeError);
   });
 
   it('need three loads of each part', () => {
     const loads = LOADS.slice(0, 2).map((load) => ({ ...load, jobsPerSecond: 0, micros: 1e5 }));
-    expect(() => fittedEventCosts([{ known: { idle: 0, stream: 0 }, loads }])).toThrow(RangeError);
+    expect(() => fittedEventCosts({ known: { idle: 0, stream: 0 }, loads })).toThrow(RangeError);
   });
 });

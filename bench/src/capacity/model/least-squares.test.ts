@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { leastSquares, squaredError, straightLine } from './least-squares.ts';
+import { leastSquares, type Observation, straightLine } from './least-squares.ts';
+
+/** The sum of the squares of the relative errors. */
+function squaredError(coefficients: readonly number[], observations: readonly Observation[]): number {
+  const explained = (factors: readonly number[]) =>
+    factors.reduce((sum, factor, at) => sum + factor * (coefficients[at] ?? 0), 0);
+  return observations.reduce((sum, { terms: factors, value }) => sum + (explained(factors) / value - 1) ** 2, 0);
+}
 
 const terms = [
   [1, 10],

@@ -26,11 +26,6 @@ export function leastSquares(observations: readonly Observation[]): number[] {
   }
 }
 
-/** How far coefficients are off: the sum of the squares of the relative errors. */
-export function squaredError(coefficients: readonly number[], observations: readonly Observation[]): number {
-  return observations.reduce((sum, { terms, value }) => sum + (dot(coefficients, terms) / value - 1) ** 2, 0);
-}
-
 /** A straight line through points, every point counting alike.
  *  @returns how much y grows with x, and y at 0
  *  @throws RangeError there are not two different x */
@@ -81,8 +76,4 @@ function solve(equations: readonly (readonly number[])[]): number[] {
 
 function spread(found: readonly number[], used: readonly number[], count: number): number[] {
   return Array.from({ length: count }, (_, at) => Math.max(0, found[used.indexOf(at)] ?? 0));
-}
-
-function dot(one: readonly number[], other: readonly number[]): number {
-  return one.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0);
 }

@@ -70,8 +70,8 @@ describe('a plan', () => {
     const question = questionOf({ streams: 100, rate: 10, answerTokens: 100, retention: 1_000 });
     const { parts, shards, redisMemory, sockets, cores, memoryBytes } = planFor(SAMPLE, question);
     expect(shards).toEqual({ needed: 1, byProcessor: 1, byMemory: 1 });
-    // 2,000 idle, 100 × 30 streams, 10 × 600 jobs, 1,000 × (40 + 60 ÷ 1.5) tokens
-    expect(parts.worker.busyCores).toBeCloseTo((2_000 + 3_000 + 6_000 + 80_000) / 1e6);
+    // 2,000 idle, 100 × 30 streams, 10 × 600 jobs, 1,000 tokens
+    expect(parts.worker.busyCores).toBeCloseTo((2_000 + 3_000 + 6_000 + (1_000 * 400) / 41 ** 0.4) / 1e6);
     expect(parts.redis.inBytesPerSecond).toBe(400 + 30_000 + 80_000 + 400_000);
     expect(parts.api.outBytesPerSecond).toBe(9_000 + 45_000);
     expect(redisMemory).toEqual({ openBytes: 100 * 4_000, endedBytes: 10 * 1_000 * (2_500 + 100 * 40) });

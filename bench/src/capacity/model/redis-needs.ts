@@ -24,7 +24,7 @@ export function redisDemand({ streams, rate, jobsPerSecond }: Question): Demand 
 
 /** What Redis costs when more than one API process follows each job. */
 export function redisCosts({ processor, follower }: Coefficients, { watchers }: Question): ProcessorCosts {
-  return { ...processor.redis, event: processor.redis.event + follower * Math.max(0, watchers - 1) };
+  return { ...processor.redis, following: follower * Math.max(0, watchers - 1) };
 }
 
 /** Events of a log that lie in nodes which are full: these take memory of their own.

@@ -3,10 +3,10 @@ import type { Coefficients } from './coefficients.ts';
 /** Round figures for tests, of the size of real ones. */
 export const SAMPLE: Coefficients = {
   processor: {
-    worker: { idle: 2_000, stream: 30, job: 600, event: 40, alone: 60, halfAt: 2_000 },
-    api: { idle: 3_000, stream: 10, job: 500, event: 15, alone: 50, halfAt: 1_000 },
-    redis: { idle: 2_000, stream: 20, job: 400, event: 20, alone: 30, halfAt: 4_000 },
-    nginx: { idle: 0, stream: 1, job: 150, event: 12, alone: 15, halfAt: 500 },
+    worker: { idle: 2_000, stream: 30, job: 600, event: 400, shared: 0.4, following: 0 },
+    api: { idle: 3_000, stream: 10, job: 500, event: 200, shared: 0.5, following: 0 },
+    redis: { idle: 2_000, stream: 20, job: 400, event: 250, shared: 0.45, following: 0 },
+    nginx: { idle: 0, stream: 1, job: 150, event: 80, shared: 0.3, following: 0 },
   },
   follower: 5,
   followerBytes: 130,
