@@ -4,6 +4,8 @@ interface RunOptions {
   readonly rounds: number;
   /** what to measure of a benchmark that measures many things; all of it when empty */
   readonly only: readonly string[];
+  /** folder of another version to compare with, where it is built */
+  readonly against: string | undefined;
   /** aborted when the run is to end early: what was started is then ended in order */
   readonly signal: AbortSignal;
 }
@@ -15,5 +17,7 @@ export type Benchmark = (options: RunOptions) => Promise<void>;
 export interface BenchmarkEntry {
   /** one line for `--help` */
   readonly about: string;
+  /** it needs something, and runs only where it is named */
+  readonly onlyNamed?: true;
   readonly load: () => Promise<Benchmark>;
 }

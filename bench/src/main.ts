@@ -66,13 +66,21 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
       load: async () => (await import('./capacity/capacity.ts')).measureCapacity,
     },
   ],
+  [
+    'versions',
+    {
+      about: 'what a token and a job cost, beside another version',
+      onlyNamed: true,
+      load: async () => (await import('./versions/versions.ts')).measureVersions,
+    },
+  ],
 ]);
 
 const DEFAULT_ROUNDS = 3;
 
 const help = `usage: npm run bench -- [benchmark…] [--rounds N]
 
-Runs the benchmarks named, or all there are so far:
+Runs the benchmarks named, or all but \`versions\`:
 
 ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
 
@@ -82,6 +90,7 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
               or these peers, which keeps nothing; of \`agents\`, these figures or peers; of \`protocols\`,
               \`encoder\` or \`watched\`, of \`appends\` these numbers of answers: they keep nothing; of \`capacity\`, these measurements
               (kept, 200x20, jobs, silent, …): the others are kept as they were, and the model is fitted again
+  --against F of \`versions\`, which needs it: the folder of the other version, where it is built
   --help      this text
 
 Each starts what it measures as processes of its own (Redis, the built API and worker, nginx, a simulated model) and
@@ -93,12 +102,18 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: String(DEFAULT_ROUNDS) },
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
+    against: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 
 if (values.help === true) console.log(help);
-else await run(positionals.length > 0 ? positionals : [...benchmarks.keys()], values.quick ? 1 : Number(values.rounds));
+else await run(positionals.length > 0 ? positionals : unnamed(), values.quick ? 1 : Number(values.rounds));
+
+/** What runs when nothing is named. */
+function unnamed(): string[] {
+  return [...benchmarks].flatMap(([name, { onlyNamed }]) => (onlyNamed ? [] : [name]));
+}
 
 async function run(names: readonly string[], rounds: number): Promise<void> {
   const entries = names.map((name) => benchmarks.get(name));
@@ -113,7 +128,7 @@ async function run(names: readonly string[], rounds: number): Promise<void> {
   try {
     for (const entry of entries) {
       const benchmark = await entry?.load();
-      await benchmark?.({ rounds, only, signal: stop.signal });
+      await benchmark?.({ rounds, only, against: values.against, signal: stop.signal });
     }
   } catch (error) {
     // stopped on purpose: what was started has been ended on the way here

@@ -35,10 +35,12 @@ const SETTINGS = {
 };
 
 /** Starts one API, one worker, one Redis and Millrace's own nginx.
- *  @param env beyond the settings of every run */
+ *  @param env beyond the settings of every run
+ *  @param build whose it is: `root`, the folder of another version; this one's when left out */
 export async function startMillrace(
   model: { readonly url: string },
   env: Readonly<Record<string, string>> = {},
+  build: { readonly root?: string } = {},
 ): Promise<RunningMillrace> {
   await using started = new AsyncDisposableStack();
   const redis = started.use(await startOwnRedis());
@@ -49,8 +51,8 @@ export async function startMillrace(
     ...SETTINGS,
     ...env,
   };
-  const worker = started.use(await spawnService('worker', all));
-  const api = started.use(await spawnService('api', all));
+  const worker = started.use(await spawnService('worker', all, build));
+  const api = started.use(await spawnService('api', all, build));
   const port = await freePort();
   const files = proxyFiles({ listen: `127.0.0.1:${port}`, nodes: [`127.0.0.1:${api.port}`], limits: UNLIMITED });
   const proxy = started.use(await startNginx({ files, port }));
