@@ -55,7 +55,7 @@ export const workerSettingsSchema = z
       .max(100)
       .default(0)
       .describe(
-        'How long a token waits for those of other jobs, to share a write to Redis, where at least two come in that time, milliseconds; 0: each goes at once. At thousands of tokens per second and worker, 2 saves Redis, worker and API nodes a fifth of their time per token',
+        'How long a token waits for those of other jobs, to share a write to Redis, where at least two come in that time, milliseconds; 0: each goes at once. At thousands of tokens per second and worker, 2 saves Redis, worker and API nodes up to a fifth of their time per token',
       ),
     MILLRACE_METRICS_TENANTS: z
       .enum(['true', 'false'])

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JobRef } from '@millrace/contracts';
 import { startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
@@ -237,11 +237,16 @@ describe('a writer', () => {
 });
 
 describe('a writer that renews its job', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   it('does so with its first append, and then once in a hundredth of the time to live', async () => {
     await using d = LogHarness.single(server.url, { unfinishedRetentionMs: 50_000 });
     const id = await d.job();
     const writer = await d.begin(id);
-    const now = performance.now();
+    // a whole number: with a fraction, half a second later may come out as a little less
+    const now = Math.round(performance.now());
     const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
     /** @returns whether record and log live for the whole time again after the next append */
     const renewed = async () => {
@@ -256,13 +261,12 @@ describe('a writer that renews its job', () => {
     expect(await renewed()).toEqual([false, false]);
     clock.mockReturnValue(now + 500);
     expect(await renewed()).toEqual([true, true]);
-    clock.mockRestore();
   });
 });
 
 describe('the writers of a process', () => {
-  /** Writers whose appends go through one gate, and what went through it. */
-  /** @param holdMs so long that the gate holds at any rate that a slow machine has */
+  /** Writers whose appends go through one gate, and what went through it.
+   *  @param holdMs so long that the gate holds at any rate that a slow machine has */
   async function writersOf(d: LogHarness, count: number, holdMs: number) {
     const shared: number[] = [];
     const sent: string[] = [];
@@ -277,7 +281,8 @@ describe('the writers of a process', () => {
       sendAll();
       shared.push(sent.length - before);
     };
-    const starter = new AttemptStarter(redis, d.keys, d.limits, { gate: new WriteGate({ holdMs, together }) });
+    const gate = new WriteGate({ holdMs, together });
+    const starter = new AttemptStarter(redis, d.keys, d.limits, { gate });
     const writers = await Promise.all(
       Array.from({ length: count }, async () => {
         const begun = await starter.begin(await d.job(), crypto.randomUUID());
@@ -286,12 +291,18 @@ describe('the writers of a process', () => {
       }),
     );
     const timesSent = ({ ref }: AttemptWriter) => sent.filter((key) => key === d.keys.record(ref)).length;
-    return { writers, shared, timesSent };
+    /** Lets the gate count hundreds of callers, so that it holds the next ones. */
+    const busy = async () => {
+      for (let caller = 0; caller < 500; caller += 1) gate.pass(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    };
+    return { writers, shared, timesSent, busy };
   }
 
   it('share writes, and each log has the whole of its answer in its order', async () => {
     await using d = LogHarness.single(server.url);
-    const { writers, shared } = await writersOf(d, 24, 20);
+    const { writers, shared, busy } = await writersOf(d, 24, 20);
+    await busy();
     const tokens = Array.from({ length: 60 }, (_, nth) => `${nth},`);
     await Promise.all(
       writers.map(async (writer, nth) => {
@@ -308,14 +319,13 @@ describe('the writers of a process', () => {
 
   it('send a first token at once, however busy Redis is, and nothing of a job that ends while it waits', async () => {
     await using d = LogHarness.single(server.url);
-    const { writers, timesSent } = await writersOf(d, 8, 200);
+    const { writers, timesSent, busy } = await writersOf(d, 8, 200);
     const [waiting, ...others] = writers as [AttemptWriter, ...AttemptWriter[]];
     say(waiting, 'first');
     await waiting.flush();
-    // until the gate has counted
-    await new Promise((resolve) => setTimeout(resolve, 60));
     await server.pause();
     try {
+      await busy();
       for (const writer of others) say(writer, 'first');
       say(waiting, 'second');
       await new Promise((resolve) => process.nextTick(resolve));

@@ -78,7 +78,21 @@ describe('the gate before Redis', () => {
     expect(line.writes.at(-1)).toHaveLength(4);
   });
 
-  it('holds nothing any more after a pause, nor what was waiting', () => {
+  it.each([2, 100])('never holds a caller that is alone, however fast it is: up to %i ms', (holdMs) => {
+    const gate = new WriteGate({ holdMs });
+    let sent = 0;
+    const send = () => {
+      sent += 1;
+    };
+    for (let token = 1; token <= 1_000; token += 1) {
+      gate.pass(send);
+      expect(sent).toBe(token);
+      if (token % 4 === 0) jest.advanceTimersByTime(1);
+    }
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('holds nothing any more after a pause', () => {
     const line = new Line().busy();
     jest.advanceTimersByTime(1_000);
     line.pass('a');

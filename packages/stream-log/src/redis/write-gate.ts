@@ -17,9 +17,9 @@ export interface WriteGateOptions {
 
 /** Lets commands of many jobs share a write to Redis, whose kernel takes longer for each write than Redis for the command.
  *
- *  Opened by the clock, in proportion to the rate: where few commands come they go at once, where thousands come each second
- *  they wait for each other. One for a process; no order is kept between the commands of different callers, and each caller
- *  has one at a time. */
+ *  Opened by the clock, where the rate is worth it: where few commands come they go at once, where thousands come each second they
+ *  wait for each other. One for a connection; no order is kept between the commands of different callers, and each caller has
+ *  one at a time. */
 export class WriteGate {
   readonly #holdMs: number;
   readonly #together: (send: () => void) => void;
@@ -28,7 +28,9 @@ export class WriteGate {
   #timer: NodeJS.Timeout | undefined;
   /** since when commands are counted, ms of performance.now() */
   #countedSince = 0;
+  /** those that did not follow on one of their own caller, which could never share a write with it */
   #counted = 0;
+  #last: (() => void) | null = null;
   #isBusy = false;
 
   constructor({ holdMs = 0, together = (send) => send() }: WriteGateOptions = {}) {
@@ -37,6 +39,7 @@ export class WriteGate {
   }
 
   /** Sends a command, now or with others.
+   *  @param send the same function for all commands of a caller
    *  @param isUrgent it goes now, and takes with it what waits */
   pass(send: () => void, isUrgent = false): void {
     if (this.#holdMs === 0) {
@@ -44,7 +47,7 @@ export class WriteGate {
       return;
     }
     const now = performance.now();
-    this.#count(now);
+    this.#count(now, send);
     const goesNow = isUrgent || !this.#isBusy;
     if (this.#waiting.length === 0 && goesNow) {
       send();
@@ -60,14 +63,15 @@ export class WriteGate {
     }
   }
 
-  #count(now: number): void {
+  #count(now: number, send: () => void): void {
     const ms = now - this.#countedSince;
     if (ms >= WINDOW_MS) {
       this.#isBusy = (this.#counted / ms) * this.#holdMs >= WORTH_WAITING;
       this.#countedSince = now;
       this.#counted = 0;
     }
-    this.#counted += 1;
+    if (this.#last !== null && send !== this.#last) this.#counted += 1;
+    this.#last = send;
   }
 
   readonly #open = (): void => {
