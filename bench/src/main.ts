@@ -117,7 +117,13 @@ function unnamed(): string[] {
 
 async function run(names: readonly string[], rounds: number): Promise<void> {
   const entries = names.map((name) => benchmarks.get(name));
-  if (entries.includes(undefined) || !Number.isInteger(rounds) || rounds < 1) {
+  const isToCompare = names.includes('versions');
+  if (
+    entries.includes(undefined) ||
+    !Number.isInteger(rounds) ||
+    rounds < 1 ||
+    isToCompare !== (values.against !== undefined)
+  ) {
     console.error(help);
     process.exitCode = 64;
     return;

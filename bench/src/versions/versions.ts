@@ -46,7 +46,7 @@ const LOADS: readonly VersionLoad[] = [
 type Turn = readonly [other: Figures, own: Figures];
 
 /** Starts both anew for each round: processes of the same code differ by a tenth, for as long as they live.
- *  @throws TypeError nothing to compare with is named */
+ *  @throws TypeError nothing to compare with is named: the command line asks for it */
 export const measureVersions: Benchmark = async ({ rounds, against, signal }) => {
   if (against === undefined)
     throw new TypeError('name the folder of the other version, where it is built: --against FOLDER');

@@ -12,7 +12,7 @@ export interface ProcessorCosts {
   readonly job: number;
   /** per event of tokens that comes alone. An event is a token, unless the worker had to merge several. */
   readonly event: number;
-  /** how much of it events share that come more often: twice as many a second cost 2^(1 - shared) times as much. From 0 to 1. */
+  /** how much of it events share that come more often: twice as many a second cost 2^(1 - shared) times as much, from some hundreds on. From 0 to 1. */
   readonly shared: number;
   /** per event, whatever the rate: of what further API processes take that follow the job */
   readonly following: number;

@@ -15,7 +15,8 @@ export function processorMicros(costs: ProcessorCosts, { streams, eventsPerSecon
   return idle + stream * streams + job * jobsPerSecond + eventsPerSecond * microsPerEvent(costs, eventsPerSecond);
 }
 
-/** Below so many events per second in a process each comes alone: it is woken up for it, reads it and writes it. */
+/** About here events begin to share: far below so many a second in a process it is woken up for each of them. Chosen, not measured: the
+ *  loads that are measured lie far above. */
 export const ALONE_BELOW = 25;
 
 /** Processor time of an event in a process that gets so many a second, microseconds. */

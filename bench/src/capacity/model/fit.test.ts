@@ -31,6 +31,14 @@ describe('the costs of an event', () => {
     expect(together).toEqual(together.toSorted((a, b) => a - b));
   });
 
+  it('are the same at every rate where they would rise with it', () => {
+    const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0, micros: load.eventsPerSecond ** 1.1 }));
+    const { event, shared } = fittedEventCosts({ known: { idle: 0, stream: 0 }, loads });
+    const each = loads.map(({ micros, eventsPerSecond }) => Math.log(micros / eventsPerSecond));
+    expect(shared).toBe(0);
+    expect(Math.log(event)).toBeCloseTo(each.reduce((sum, one) => sum + one, 0) / each.length);
+  });
+
   it('are not looked for in a load that took less than its streams alone', () => {
     const loads = LOADS.map((load) => ({ ...load, jobsPerSecond: 0, micros: 1e3 }));
     expect(() => fittedEventCosts({ known: { idle: 2e3, stream: 0 }, loads })).toThrow(RangeError);

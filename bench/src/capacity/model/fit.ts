@@ -17,7 +17,7 @@ export interface PartLoads {
 }
 
 /** The costs of an event that come closest to what was measured: where both are logarithms, the cost of an event over the rate is a
- *  straight line. Errors count in proportion, so a small load tells as much as a large one.
+ *  straight line. Errors count in proportion, so a small load tells as much as a large one. An event never becomes dearer with the rate.
  *  @throws RangeError there are fewer than three loads, or one took less than its streams alone */
 export function fittedEventCosts({ known, loads }: PartLoads): Pick<ProcessorCosts, 'event' | 'shared'> {
   if (loads.length < 3) throw new RangeError('three loads are the least');
@@ -28,5 +28,8 @@ export function fittedEventCosts({ known, loads }: PartLoads): Pick<ProcessorCos
     return { x: Math.log(1 + eventsPerSecond / ALONE_BELOW), y: Math.log(ofEvents / eventsPerSecond) };
   });
   const { slope, atZero } = straightLine(points);
-  return { event: Math.exp(atZero), shared: Math.min(1, Math.max(0, -slope)) };
+  const shared = Math.min(1, Math.max(0, -slope));
+  if (shared === -slope) return { event: Math.exp(atZero), shared };
+  const levels = points.map(({ x, y }) => y + shared * x);
+  return { event: Math.exp(levels.reduce((sum, level) => sum + level, 0) / levels.length), shared };
 }
