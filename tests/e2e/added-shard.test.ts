@@ -5,10 +5,10 @@ import { idOf, type SystemHarness } from './system-harness.ts';
 
 const ANSWER = ['word ', 'for ', 'word'];
 
-let system: SystemHarness;
-let calls: ServiceCalls;
-
 describe('a shard that is added', () => {
+  let system: SystemHarness;
+  let calls: ServiceCalls;
+
   /** What was made before, and must be found by every process afterwards. */
   class Kept {
     readonly jobs: string[] = [];

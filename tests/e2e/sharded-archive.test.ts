@@ -34,7 +34,9 @@ describe('two shards with one archive', () => {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        ...{ accept: 'application/json', prefer: 'wait=60', 'x-request-id': id },
+        accept: 'application/json',
+        prefer: 'wait=60',
+        'x-request-id': id,
       },
       body: JSON.stringify({ query: 'hi', threadId }),
     });
