@@ -17,14 +17,14 @@ export function processorMicros(costs: ProcessorCosts, { streams, eventsPerSecon
 
 /** About here events begin to share: far below so many a second in a process it is woken up for each of them. Chosen, not measured: the
  *  loads that are measured lie far above. */
-export const ALONE_BELOW = 25;
+export const SHARED_FROM = 25;
 
 /** Processor time of an event in a process that gets so many a second, microseconds. */
 export function microsPerEvent(
   { event, shared, following }: Pick<ProcessorCosts, 'event' | 'shared' | 'following'>,
   eventsPerSecond: number,
 ): number {
-  return event / (1 + eventsPerSecond / ALONE_BELOW) ** shared + following;
+  return event / (1 + eventsPerSecond / SHARED_FROM) ** shared + following;
 }
 
 /** Bytes per second. */

@@ -1,5 +1,5 @@
 import type { ProcessorCosts } from './coefficients.ts';
-import { ALONE_BELOW, type Demand } from './costs.ts';
+import { type Demand, SHARED_FROM } from './costs.ts';
 import { straightLine } from './least-squares.ts';
 
 /** What one process was asked, and what it took. */
@@ -25,11 +25,9 @@ export function fittedEventCosts({ known, loads }: PartLoads): Pick<ProcessorCos
     const ofEvents = micros - known.idle - known.stream * streams;
     if (!(ofEvents > 0))
       throw new RangeError(`${eventsPerSecond} events a second took no more than their streams alone`);
-    return { x: Math.log(1 + eventsPerSecond / ALONE_BELOW), y: Math.log(ofEvents / eventsPerSecond) };
+    return { x: Math.log(1 + eventsPerSecond / SHARED_FROM), y: Math.log(ofEvents / eventsPerSecond) };
   });
-  const { slope, atZero } = straightLine(points);
-  const shared = Math.min(1, Math.max(0, -slope));
-  if (shared === -slope) return { event: Math.exp(atZero), shared };
+  const shared = Math.min(1, Math.max(0, -straightLine(points).slope));
   const levels = points.map(({ x, y }) => y + shared * x);
   return { event: Math.exp(levels.reduce((sum, level) => sum + level, 0) / levels.length), shared };
 }
