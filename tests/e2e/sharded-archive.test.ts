@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { eventually } from '@millrace/testing';
+import { ServiceCalls } from './service-calls.ts';
 import { ShardedSystem } from './sharded-system.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
@@ -19,27 +20,21 @@ const SETTINGS = {
 describe('two shards with one archive', () => {
   let parts: AsyncDisposableStack;
   let sharded: ShardedSystem;
+  let calls: ServiceCalls;
   beforeAll(async () => {
     parts = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'millrace-archive-'));
     parts.defer(() => rm(folder, { recursive: true, force: true }));
     const env = { ...SETTINGS, MILLRACE_ARCHIVE: pathToFileURL(folder).href };
     sharded = parts.use(await ShardedSystem.start({ env }));
+    calls = new ServiceCalls(sharded.system, '');
   });
   afterAll(() => parts?.disposeAsync());
 
   /** Asks under an id, and waits until the answer has left Redis. */
   async function archived(id: string, threadId?: string): Promise<string> {
-    const answer = await fetch(`${sharded.system.url}/jobs`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        prefer: 'wait=60',
-        'x-request-id': id,
-      },
-      body: JSON.stringify({ query: 'hi', threadId }),
-    });
+    const headers = { prefer: 'wait=60', 'x-request-id': id };
+    const answer = await calls.send('POST', '/jobs', { query: 'hi', threadId }, headers);
     expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ id })]);
     await eventually(async () => (await sharded.placesOfJob(id)).length === 0, PATIENT);
     return id;
@@ -52,16 +47,7 @@ describe('two shards with one archive', () => {
     return Promise.all(asked.map(async (answer) => `${(await answer).status} ${await (await answer).text()}`));
   }
 
-  async function listed(): Promise<string[]> {
-    const ids: string[] = [];
-    for (let cursor = ''; ; ) {
-      const page = await fetch(`${sharded.system.url}/jobs?limit=2${cursor}`);
-      const { items, nextCursor } = (await page.json()) as { items: { id: string }[]; nextCursor: string | null };
-      ids.push(...items.map(({ id }) => id));
-      if (nextCursor === null) return ids;
-      cursor = `&cursor=${encodeURIComponent(nextCursor)}`;
-    }
-  }
+  const listed = async () => (await calls.listed('/jobs?', 2)).map(({ id }) => id);
 
   it('have ended jobs answered from it on every node, and listed once', async () => {
     const ids = [newRequestId(0), newRequestId(1), 'an-id-of-the-caller', 'another-id-of-the-caller'];
@@ -79,7 +65,7 @@ describe('two shards with one archive', () => {
       await archived('an-id-to-be-erased'),
     ];
     for (const id of ids) {
-      expect((await fetch(`${sharded.system.url}/jobs/${id}/data`, { method: 'DELETE' })).status).toBe(204);
+      expect((await calls.send('DELETE', `/jobs/${id}/data`)).status).toBe(204);
       for (const answer of await answers(id)) expect(answer).toMatch(/^404/);
     }
     expect((await listed()).filter((id) => ids.includes(id))).toEqual([]);
@@ -87,7 +73,7 @@ describe('two shards with one archive', () => {
 
   it('have a thread erased with its jobs of both', async () => {
     const ids = [await archived(newRequestId(0), 'gone'), await archived(newRequestId(1), 'gone')];
-    expect((await fetch(`${sharded.system.url}/threads/gone`, { method: 'DELETE' })).status).toBe(204);
+    expect((await calls.send('DELETE', '/threads/gone')).status).toBe(204);
     for (const id of ids) {
       for (const answer of await answers(id)) expect(answer).toMatch(/^404/);
     }

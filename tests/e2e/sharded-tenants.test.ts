@@ -8,9 +8,6 @@ const SHARDS = [0, 1] as const;
 const ANSWER = ['word ', 'for ', 'word'];
 const TIMEOUT_MS = 120_000;
 
-let system: SystemHarness;
-let calls: ServiceCalls;
-
 describe('tenants on two shards', () => {
   const SECRETS = {
     own: 'the-secret-of-the-own-tenant',
@@ -19,6 +16,8 @@ describe('tenants on two shards', () => {
   };
   const key = (name: keyof typeof SECRETS) => ({ 'x-api-key': SECRETS[name] });
   let sharded: ShardedSystem;
+  let system: SystemHarness;
+  let calls: ServiceCalls;
 
   beforeAll(async () => {
     sharded = await ShardedSystem.start({
