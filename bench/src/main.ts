@@ -67,6 +67,13 @@ const benchmarks: ReadonlyMap<string, BenchmarkEntry> = new Map([
     },
   ],
   [
+    'profile',
+    {
+      about: 'who has the time of a token, a job and a resumed event, and the memory of an idle stream',
+      load: async () => (await import('./profile/profile.ts')).measureProfile,
+    },
+  ],
+  [
     'versions',
     {
       about: 'what a token and a job cost, beside another version',
@@ -88,7 +95,8 @@ ${[...benchmarks].map(([name, { about }]) => `  ${name}  ${about}`).join('\n')}
   --quick     one round
   --only A,B  of the benchmark \`speed\`, these figures alone (light, single, crowd, …): the others are kept as they were;
               or these peers, which keeps nothing; of \`agents\`, these figures or peers; of \`protocols\`,
-              \`encoder\` or \`watched\`, of \`appends\` these numbers of answers: they keep nothing; of \`capacity\`, these measurements
+              \`encoder\` or \`watched\`, of \`appends\` these numbers of answers, of \`profile\` \`token\`, \`job\`, \`event\` or \`idle\`:
+              they keep nothing; of \`capacity\`, these measurements
               (kept, 200x20, jobs, silent, …): the others are kept as they were, and the model is fitted again
   --against F of \`versions\`, which needs it: the folder of the other version, where it is built
   --help      this text

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { deferred } from '@millrace/testing';
+import { deferred, INSPECTED, Inspector } from '@millrace/testing';
 import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
 import { Flood } from './flood.ts';
 import { Load } from './load.ts';
-import { Heap, INSPECTED, rssMiB } from './memory.ts';
+import { rssMiB } from './memory.ts';
 import { percentile } from './percentile.ts';
 
 const REFUSALS = 20_000;
@@ -96,7 +96,7 @@ describe('a flood of POSTs', () => {
   });
 });
 
-async function memoryOf(service: Parameters<typeof Heap.of>[0]): Promise<{ liveMiB: number; rss: number }> {
-  using heap = await Heap.of(service);
+async function memoryOf(service: Parameters<typeof Inspector.of>[0]): Promise<{ liveMiB: number; rss: number }> {
+  using heap = await Inspector.of(service);
   return { liveMiB: await heap.liveMiB(), rss: await rssMiB(service.child.pid) };
 }

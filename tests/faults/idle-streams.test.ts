@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { Child, eventually, freePort, spawnService, startRedis } from '@millrace/testing';
+import { Child, eventually, freePort, INSPECTED, Inspector, spawnService, startRedis } from '@millrace/testing';
 import { figures } from './figures.ts';
-import { Heap, INSPECTED, rssMiB } from './memory.ts';
+import { rssMiB } from './memory.ts';
 import { openMany, RawReader } from './raw-reader.ts';
 
 const STREAMS = 10_000;
@@ -19,7 +19,7 @@ interface Process {
 
 /** What one idle stream costs a process, KiB of resident memory: before and after garbage collection. */
 async function costOf({ child, port }: Process, idle: (streams: readonly RawReader[]) => Promise<void>) {
-  using heap = await Heap.of({ child });
+  using heap = await Inspector.of({ child });
   // warm up code and buffers; with few streams open at a time, so that they leave no spare memory behind
   await openMany(WARM_UP, async () => (await RawReader.open(port))[Symbol.dispose]());
   await delay(500);

@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { eventually, type SpawnedService } from '@millrace/testing';
+import { eventually, INSPECTED, Inspector, type SpawnedService } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { SystemHarness } from '../e2e/system-harness.ts';
 import { figures } from './figures.ts';
-import { Heap, INSPECTED } from './memory.ts';
 import { openMany } from './raw-reader.ts';
 
 const JOBS = 50_000;
@@ -117,8 +116,8 @@ async function forgotten(redis: Redis): Promise<number> {
 }
 
 async function remains(redis: Redis, api: SpawnedService, worker: SpawnedService): Promise<Remains> {
-  using apiHeap = await Heap.of(api);
-  using workerHeap = await Heap.of(worker);
+  using apiHeap = await Inspector.of(api);
+  using workerHeap = await Inspector.of(worker);
   const files = async ({ pid }: SpawnedService) => (await readdir(`/proc/${pid}/fd`)).length;
   return {
     apiMiB: await apiHeap.liveMiB(),

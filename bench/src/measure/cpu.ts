@@ -11,6 +11,17 @@ export function cpuMicros(pids: Iterable<number>): number {
   return (ticks * 1e6) / TICKS_PER_SECOND;
 }
 
+/** Of {@link cpuMicros}, what the kernel has worked for a process, and what its first thread has used. In a Node process that is the
+ *  thread of JavaScript; the others compile and collect garbage.
+ *  @throws Error as {@link cpuMicros} */
+export function partsOfCpu(pid: number): { readonly kernelMicros: number; readonly mainThreadMicros: number } {
+  const micros = (ticks: number) => (ticks * 1e6) / TICKS_PER_SECOND;
+  return {
+    kernelMicros: micros(kernelTicksIn(readFileSync(`/proc/${pid}/stat`, 'utf8'))),
+    mainThreadMicros: micros(ticksIn(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8'))),
+  };
+}
+
 /** As {@link cpuMicros}, but without the coarseness of ticks, for what uses little: what the scheduler has counted of each
  *  thread. Where it does not tell, ticks.
  *  @throws Error as {@link cpuMicros} */
@@ -37,9 +48,17 @@ function scheduledNanos(pid: number): number {
 
 /** utime and stime of a line of /proc/<pid>/stat. @see proc(5) */
 export function ticksIn(stat: string): number {
-  // the name in the second field may hold blanks and brackets: count from behind it
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  return Number(fieldsOf(stat)[11]) + kernelTicksIn(stat);
+}
+
+/** stime of a line of /proc/<pid>/stat. */
+export function kernelTicksIn(stat: string): number {
+  return Number(fieldsOf(stat)[12]);
+}
+
+/** The fields behind the second: the name there may hold blanks and brackets. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Memory of processes that is theirs alone, bytes: what two share is counted by neither.
@@ -71,8 +90,7 @@ export function processTree(root: number): number[] {
 
 function parentOf(pid: number): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return Number(fieldsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'))[1]);
   } catch {
     return null; // it has ended meanwhile
   }

@@ -25,6 +25,7 @@ export { judgeReader, type ReaderRules, type Seen } from './oracle/judge-reader.
 export { judgeTurns, stoppersOf, type Turn } from './oracle/judge-turns.ts';
 export { DEFECTS, type Defect, type Offence } from './oracle/offence.ts';
 export { Child, type ChildCommand, type ChildExit } from './process/child-process.ts';
+export { INSPECTED, Inspector } from './process/inspector.ts';
 export { type LogLine, type ServiceName, SpawnedService, spawnService } from './process/spawn-service.ts';
 export { type NginxOptions, startNginx, type TestNginx } from './process/start-nginx.ts';
 export { startObjectServer, type TestObjectServer } from './process/start-object-server.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TokenPlan } from '@millrace/simulated-model/paced';
+import { INSPECTED, Inspector } from '@millrace/testing';
 import type { Load } from '../../load/load.ts';
 import { LoadGenerator } from '../../load/load-generator.ts';
-import { collectGarbage } from '../../measure/collect-garbage.ts';
 import { connectionsTo } from '../../measure/connections-to.ts';
 import { privateBytes } from '../../measure/cpu.ts';
 import { RedisMeter } from '../../measure/redis-meter.ts';
@@ -29,7 +29,8 @@ const COLD_JOBS = 600;
 export async function measureSilentStreams({ model, generator, signal }: Stage): Promise<[string, Figures][]> {
   await using started = new AsyncDisposableStack();
   // the inspector can collect garbage, which is not what a stream holds
-  const millrace = started.use(await startMillrace(model, { NODE_OPTIONS: '--inspect=127.0.0.1:0' }));
+  const millrace = started.use(await startMillrace(model, INSPECTED));
+  const inspectors = [started.use(await Inspector.of(millrace.api)), started.use(await Inspector.of(millrace.worker))];
   const redis = started.use(new RedisMeter(millrace.redisUrl));
   const loadOf = (plan: TokenPlan, streams: number, atOnce: number): Load => {
     const { port, text } = millrace.ask(plan);
@@ -50,7 +51,7 @@ export async function measureSilentStreams({ model, generator, signal }: Stage):
     const before = await countersOf(millrace, redis);
     await delay(WINDOW_MS, undefined, { signal });
     const after = await countersOf(millrace, redis);
-    await Promise.all([collectGarbage(millrace.api), collectGarbage(millrace.worker)]);
+    for (const inspector of inspectors) await inspector.collectGarbage();
     const seconds = (after.atMs - before.atMs) / 1e3;
     const perSecond = (name: keyof typeof before) => rounded((after[name] - before[name]) / seconds);
     const redisPort = Number(new URL(millrace.redisUrl).port);

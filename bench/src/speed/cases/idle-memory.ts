@@ -1,5 +1,5 @@
+import { INSPECTED, Inspector } from '@millrace/testing';
 import type { RunningLoad } from '../../load/load-generator.ts';
-import { collectGarbage } from '../../measure/collect-garbage.ts';
 import { privateBytes } from '../../measure/cpu.ts';
 import { startMillrace } from '../../peers/millrace/millrace.ts';
 import type { Case } from '../case.ts';
@@ -20,10 +20,11 @@ export const IDLE_MEMORY_CASES: readonly Case[] = [
     everyRound: false,
     measure: async ({ model, generator }) => {
       // the inspector can collect garbage, which is not what a stream holds
-      await using millrace = await startMillrace(model, { NODE_OPTIONS: '--inspect=127.0.0.1:0' });
+      await using millrace = await startMillrace(model, INSPECTED);
+      using inspector = await Inspector.of(millrace.api);
       const { nginx = [] } = millrace.pids;
       const read = async () => {
-        await collectGarbage(millrace.api);
+        await inspector.collectGarbage();
         return { api: privateBytes([millrace.api.pid]), nginx: privateBytes(nginx) };
       };
       const open = (streams: number): RunningLoad => {
