@@ -62,14 +62,14 @@ describe('a shard that is added', () => {
     {
       name: 'to two',
       servers: 3,
-      alone: ([a, b]: string[]) => ({ REDIS_URLS: `${a} ${b}` }),
-      grown: ([a, b, c]: string[]) => ({ REDIS_URLS: `${a} ${b} | ${c}` }),
+      alone: ([a, b]: readonly string[]) => ({ REDIS_URLS: `${a} ${b}` }),
+      grown: ([a, b, c]: readonly string[]) => ({ REDIS_URLS: `${a} ${b} | ${c}` }),
     },
     {
       name: 'to the only Redis',
       servers: 2,
-      alone: ([a]: string[]) => ({ REDIS_URL: `${a}` }),
-      grown: ([a, b]: string[]) => ({ REDIS_URLS: `${a} | ${b}` }),
+      alone: ([a]: readonly string[]) => ({ REDIS_URL: `${a}` }),
+      grown: ([a, b]: readonly string[]) => ({ REDIS_URLS: `${a} | ${b}` }),
     },
   ])(
     '$name: everything from before is found, and what is new goes there, too',

@@ -16,13 +16,17 @@ const TIMEOUT_MS = 120_000;
 let system: SystemHarness;
 let calls: ServiceCalls;
 
-describe('two shards', () => {
+describe.each([
+  ['servers', false],
+  ['a cluster, and a master with a sentinel', true],
+])('two shards, %s:', (_, replicated) => {
   let sharded: ShardedSystem;
   let receiver: Receiver;
 
   beforeAll(async () => {
     receiver = await new Receiver().start();
     sharded = await ShardedSystem.start({
+      replicated,
       env: {
         MILLRACE_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString('base64')}`,
         MILLRACE_WEBHOOK_ALLOW: '127.0.0.1',

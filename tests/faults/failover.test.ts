@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { jobRef } from '@millrace/contracts';
+import { idOf, type JobRef, jobRef, shardNamedBy } from '@millrace/contracts';
 import {
   type SseEvent,
   severReplication,
@@ -28,20 +28,24 @@ interface FailOver {
   readonly shard: TestShard;
   /** whether the replica has everything; otherwise it lacks what the master acknowledged last */
   readonly inStep: boolean;
+  /** whether a job notices nothing at all: it is elsewhere */
+  readonly isElsewhere?: (id: string) => boolean;
 }
 
 let stack: AsyncDisposableStack;
 afterEach(() => stack.disposeAsync(), 60_000);
 
 /** The system and its Redis, which both end with the test. */
-async function systemOn(redis: TestRedisCluster | TestSentinel): Promise<SystemHarness> {
+async function systemOn(...shards: readonly (TestRedisCluster | TestSentinel)[]): Promise<SystemHarness> {
   stack = new AsyncDisposableStack();
-  stack.use(redis);
-  return stack.use(await SystemHarness.start({ redis }));
+  for (const shard of shards) stack.use(shard);
+  const [url = '', ...others] = shards.map((shard) => shard.url);
+  const env = others.length === 0 ? {} : { REDIS_URLS: [url, ...others].join(' ') };
+  return stack.use(await SystemHarness.start({ redis: { url }, env }));
 }
 
 /** Kills a master while answers run, and checks the promise from the replica's promotion on. */
-async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<void> {
+async function failOver({ system, shardOf, shard, inStep, isElsewhere = () => false }: FailOver): Promise<void> {
   const services = [...system.apis, ...system.workers];
   using load = await Load.start(system, { jobs: JOBS, watchersPerJob: 2, at: (index) => system.node(index) });
   if (!inStep) {
@@ -70,6 +74,8 @@ async function failOver({ system, shardOf, shard, inStep }: FailOver): Promise<v
   expect(await load.offences()).toEqual([]);
   expect(load.watchers.filter(({ watcher }) => watcher.terminal?.event !== 'done')).toEqual([]);
   expect(Math.max(streamsMs, newJobMs, ...resets.map(({ at }) => at - promotedAt))).toBeLessThanOrEqual(RECOVERY_MS);
+  const elsewhere = load.watchers.filter(({ id }) => isElsewhere(id));
+  expect(elsewhere.filter(({ watcher }) => watcher.events.some(({ event }) => event === 'reset'))).toEqual([]);
   // no restart was needed
   expect(services.filter(({ child }) => !child.running)).toEqual([]);
 }
@@ -124,4 +130,24 @@ describe('Sentinel fail-over', () => {
     const shard = await startSentinel();
     await failOver({ system: await systemOn(shard), shardOf: async () => shard, shard, inStep });
   });
+});
+
+describe('fail-over of one of two shards, a cluster and a master with a sentinel,', () => {
+  const SHARDS = [
+    { dying: 'a master of the former', number: 0 },
+    { dying: 'the latter', number: 1 },
+  ];
+  const ROWS = SHARDS.flatMap((shard) => REPLICAS.map((replica) => ({ ...shard, ...replica })));
+
+  it.each(ROWS)(
+    '$dying with $replica: resume ≤ 5 s after promotion, and the other’s answers notice nothing',
+    async ({ number, inStep }) => {
+      const [cluster, watched] = [await startRedisCluster({ replicasPerMaster: 1 }), await startSentinel()];
+      const system = await systemOn(cluster, watched);
+      const shardOf: ShardOf = async (key) =>
+        shardNamedBy(idOf(key.slice(1, -1) as JobRef)) === 0 ? cluster.shardOf(key) : watched;
+      const shard = number === 0 ? await shardFor(system, cluster.shardOf, true) : watched;
+      await failOver({ system, shardOf, shard, inStep, isElsewhere: (id) => shardNamedBy(id) !== number });
+    },
+  );
 });
