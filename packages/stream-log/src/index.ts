@@ -101,6 +101,7 @@ export {
   type Dimension,
   NO_SHARE,
   type ProcessReport,
+  QUIET_MS,
   type QuietJob,
   quantileOf,
   type Share,

@@ -23,6 +23,9 @@ export interface Share extends Activity {
   readonly streams: number;
 }
 
+/** A job that stores nothing for this long is quiet, milliseconds. */
+export const QUIET_MS = 5_000;
+
 /** A running job, and how long nothing of it was stored. */
 export interface QuietJob {
   readonly ref: string;
@@ -48,7 +51,7 @@ export interface ProcessReport {
   readonly total: Share;
   /** a bounded number of names in each */
   readonly by: Readonly<Record<Dimension, Readonly<Record<string, Share>>>>;
-  /** the quietest of its jobs, quietest first */
+  /** the quietest of its jobs, quietest first, none that is not quiet for {@link QUIET_MS}: what is not told need not be erased */
   readonly quiet: readonly QuietJob[];
 }
 

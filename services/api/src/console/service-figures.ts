@@ -8,6 +8,7 @@ import {
   NO_SHARE,
   type OpenJobs,
   type ProcessReports,
+  QUIET_MS,
   quantileOf,
   type SeenProcess,
   type Share,
@@ -22,8 +23,6 @@ import { type WorkerView, workerView } from './workers.ts';
 const MAX_ROWS = 100;
 /** The most quiet jobs that are named. */
 const MAX_QUIET = 20;
-/** A job that stores nothing for this long is quiet, milliseconds. */
-const QUIET_MS = 5_000;
 
 /** The figures of the last minute; times in milliseconds, null where there is nothing to measure. */
 interface Figures {

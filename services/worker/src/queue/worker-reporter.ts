@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from '@millrace/runtime';
-import { type Dimension, type Present, type ProcessReport, type QuietJob, Reporter } from '@millrace/stream-log';
+import {
+  type Dimension,
+  type Present,
+  type ProcessReport,
+  QUIET_MS,
+  type QuietJob,
+  Reporter,
+} from '@millrace/stream-log';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { JobRunner } from '../attempt/job-runner.ts';
 import type { WorkerMetrics } from '../attempt/metrics.ts';
@@ -78,12 +85,12 @@ export class WorkerReporter implements OnApplicationBootstrap, BeforeApplication
       }
       jobs.push({ ref, pipeline: info.pipeline, model: info.model, attempt: info.attempt, ...attempt.note() });
     }
-    const quiet = jobs.sort((one, other) => other.quietMs - one.quietMs).slice(0, MAX_QUIET);
+    const quiet = jobs.filter(({ quietMs }) => quietMs >= QUIET_MS).sort((one, other) => other.quietMs - one.quietMs);
     return {
       ...{ kind: 'worker', version, host: hostname(), startedAt: this.#startedAt },
       ...{ state: this.ports.consumers.state, slots: this.ports.consumers.slots },
       ...this.ports.metrics.recent.summary({ total: { running: jobs.length, streams: 0 }, by }),
-      quiet,
+      quiet: quiet.slice(0, MAX_QUIET),
     };
   }
 }
