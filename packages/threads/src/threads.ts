@@ -55,6 +55,7 @@ const OF_THREAD = {
   claim: [9, ...UNDOING],
   leave: [9, ...UNDOING],
   rewind: [9, ...UNDOING],
+  'announce-erasure': [9, 'format', 'thread'],
   erase: [9, 'format', 'thread'],
 } as const;
 const OF_CATALOGUE = { register: [5] } as const;
@@ -297,6 +298,12 @@ export class Threads {
     const { outcome, bytes } = await this.#forks.fork(fork, source.#forks);
     if (outcome === 'forked') await this.#bytes.count([{ ref: fork.to, bytes }]);
     return outcome;
+  }
+
+  /** Says that a thread is about to be deleted, after its jobs: until then its followers miss none of these.
+   *  @see NextTurn.isBeingErased */
+  async announceErasure(ref: ThreadRef): Promise<void> {
+    await this.#run('announce-erasure', this.keys.ofThread(ref), []);
   }
 
   /** Deletes a thread with all that belongs to it in Redis, once its jobs have left: what still writes to it is refused.

@@ -23,6 +23,8 @@ export interface ThreadHead {
 export interface NextTurn {
   /** see {@link ThreadHead}; null: there is no such thread, or no longer */
   readonly createdAt: string | null;
+  /** somebody erases the thread, after its jobs, or has failed to */
+  readonly isBeingErased: boolean;
   /** the job that had the turn; null: the thread does not know, or no longer */
   readonly jobId: string | null;
   /** see {@link ThreadHead} */
@@ -58,12 +60,12 @@ export class ThreadTurns {
 
   /** @param turn 0: before the first */
   async after(ref: ThreadRef, turn: number): Promise<NextTurn> {
-    const [[createdAt, lastTurn], found] = await Promise.all([
-      this.redis.hmget(this.keys.record(ref), 'createdAt', 'turn'),
+    const [[createdAt, lastTurn, erasing], found] = await Promise.all([
+      this.redis.hmget(this.keys.record(ref), 'createdAt', 'turn', 'erasing'),
       this.redis.zrangebyscore(this.keys.jobs(ref), turn, '+inf', 'WITHSCORES', 'LIMIT', 0, 2),
     ]);
     const first = turnIn(found);
-    const known = { createdAt: createdAt || null, lastTurn: Number(lastTurn ?? 0) };
+    const known = { createdAt: createdAt || null, lastTurn: Number(lastTurn ?? 0), isBeingErased: erasing === '1' };
     if (first?.turn !== turn) return { ...known, jobId: null, next: first };
     return { ...known, jobId: first.jobId, next: turnIn(found.slice(2)) };
   }

@@ -15,7 +15,7 @@ export function joinedThreads(parts: readonly Threads[], threadShards: ThreadSha
   const threads: Facade<Threads> = {
     ...byShard(parts, of, [
       ...(['create', 'get', 'enter', 'expect', 'leave', 'rewind', 'messages', 'messagePage'] as const),
-      ...(['messagesBefore', 'erase', 'waiting'] as const),
+      ...(['messagesBefore', 'announceErasure', 'erase', 'waiting'] as const),
     ]),
     claim: async (lease, question, first) =>
       (parts[await threadShards.claim(lease.ref)] as Threads).claim(lease, question, first),

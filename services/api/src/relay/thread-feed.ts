@@ -40,8 +40,10 @@ interface ThreadFeedOptions {
  *  last; null: from now on, with the whole of the job that has the turn. */
 export type ThreadStart = ThreadPosition | { readonly turn: number | 'latest' } | null;
 
-/** How long the jobs of a thread may be gone before the thread is, milliseconds: it is erased job by job. */
-const ERASURE_MS = 1_000;
+/** How long the jobs of a thread may be gone before the thread is, milliseconds: one that is being erased loses them first, and who
+ *  erases it may die; in another one nobody knows at once whether they were lost. */
+const ERASURE_MS = 60_000;
+const UNKNOWN_LOSS_MS = 1_000;
 
 /** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
  *  did not answer, or a job is gone · ended */
@@ -255,7 +257,7 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     if (topic === undefined) return;
     const answer = await topic.next(this.#turn);
     if (!this.#is('asking')) return;
-    const { createdAt, next } = answer;
+    const { createdAt, next, isBeingErased } = answer;
     if (createdAt !== this.#createdAt) {
       this.close();
       this.#connection.close('finished');
@@ -265,15 +267,15 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     } else if (next === null) {
       if (!this.#askAgain) this.#state = 'waiting';
     } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
-      this.#passOver(next);
+      this.#passOver(next, isBeingErased ? ERASURE_MS : UNKNOWN_LOSS_MS);
     }
   }
 
   /** Goes on after a job that is gone, and tells of it unless the thread goes, too. */
-  #passOver({ jobId, turn }: Turn): void {
+  #passOver({ jobId, turn }: Turn, patienceMs: number): void {
     const now = performance.now();
     if (this.#gone.turn !== turn) this.#gone = { turn, since: now };
-    if (!this.#toldOfLoss && now - this.#gone.since < ERASURE_MS) {
+    if (!this.#toldOfLoss && now - this.#gone.since < patienceMs) {
       this.#state = 'stalled'; // the topics wake it again
       return;
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import type { JobCanceller } from '@millrace/stream-log';
@@ -189,6 +190,29 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     }
     await stream.until(isEndOf(id));
     await of.erase();
+    expect(await stream.ended).toBe('clean');
+    expect(stream.events.map(({ event }) => event)).toEqual(['accepted', 'started', 'cancelled']);
+  });
+
+  it('is told of no loss while its thread is being erased, however long that takes', async () => {
+    const of = await thread();
+    await using stream = await readSse(of.streamOf(node));
+    const { id } = await begin(of);
+    const next = await submit(node);
+    await of.enter(next);
+    await stream.take(2);
+    await of.threads.announceErasure(of.ref);
+    const canceller = node.api.nest.get<JobCanceller>(JOB_CANCELLER);
+    await canceller.cancel(refOf(next), 'owner');
+    await harness.redis.unlink(...harness.keys.ofJob(refOf(next)));
+    await canceller.cancel(refOf(id), 'owner');
+    // the turn of a job that is gone
+    expect(await of.leave(id, 'cancelled')).toBe(next);
+    await stream.until(isEndOf(id));
+    // longer than a job may be gone from a thread that stays
+    await delay(3_000);
+    await of.leave(next, 'cancelled');
+    expect(await of.threads.erase(of.ref)).toBe(true);
     expect(await stream.ended).toBe('clean');
     expect(stream.events.map(({ event }) => event)).toEqual(['accepted', 'started', 'cancelled']);
   });

@@ -42,6 +42,7 @@ export class Erasure {
    *  @throws Unavailable new jobs came all the time
    *  @throws ArchiveUnavailable */
   async thread({ ref, tenant, threadId }: ThreadRecord, by: 'owner' | 'admin'): Promise<void> {
+    await this.threads.announceErasure(ref);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       await this.audit.forgetThread({ tenant, threadId });
       await this.jobs({ tenant, threadId }, by);
