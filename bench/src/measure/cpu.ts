@@ -11,15 +11,11 @@ export function cpuMicros(pids: Iterable<number>): number {
   return (ticks * 1e6) / TICKS_PER_SECOND;
 }
 
-/** Of {@link cpuMicros}, what the kernel has worked for a process, and what its first thread has used. In a Node process that is the
- *  thread of JavaScript; the others compile and collect garbage.
+/** Of {@link cpuMicros}, what the first thread of a process has used. In a Node process that is the thread of JavaScript; the others
+ *  compile and collect garbage.
  *  @throws Error as {@link cpuMicros} */
-export function partsOfCpu(pid: number): { readonly kernelMicros: number; readonly mainThreadMicros: number } {
-  const micros = (ticks: number) => (ticks * 1e6) / TICKS_PER_SECOND;
-  return {
-    kernelMicros: micros(kernelTicksIn(readFileSync(`/proc/${pid}/stat`, 'utf8'))),
-    mainThreadMicros: micros(ticksIn(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8'))),
-  };
+export function firstThreadMicros(pid: number): number {
+  return (ticksIn(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8')) * 1e6) / TICKS_PER_SECOND;
 }
 
 /** As {@link cpuMicros}, but without the coarseness of ticks, for what uses little: what the scheduler has counted of each
@@ -48,12 +44,8 @@ function scheduledNanos(pid: number): number {
 
 /** utime and stime of a line of /proc/<pid>/stat. @see proc(5) */
 export function ticksIn(stat: string): number {
-  return Number(fieldsOf(stat)[11]) + kernelTicksIn(stat);
-}
-
-/** stime of a line of /proc/<pid>/stat. */
-export function kernelTicksIn(stat: string): number {
-  return Number(fieldsOf(stat)[12]);
+  const fields = fieldsOf(stat);
+  return Number(fields[11]) + Number(fields[12]);
 }
 
 /** The fields behind the second: the name there may hold blanks and brackets. */

@@ -6,8 +6,6 @@ interface RedisCounts {
   readonly cpuMicros: number;
   /** scripts run */
   readonly scripts: number;
-  /** what it took in them, by its own count, microseconds */
-  readonly scriptMicros: number;
   /** commands run, also those that scripts call */
   readonly commands: number;
   /** entries added to streams */
@@ -42,17 +40,15 @@ export class RedisMeter implements Disposable {
   }
 }
 
-const SCRIPT = /^cmdstat_(?:eval|evalsha|fcall)(?:_ro)?:calls=(\d+),usec=(\d+)/gm;
+const SCRIPT = /^cmdstat_(?:eval|evalsha|fcall)(?:_ro)?:calls=(\d+)/gm;
 
 /** @param info of the sections cpu, stats, commandstats and memory */
 export function countsIn(info: string): RedisCounts {
   const field = (name: string) => Number(new RegExp(`^${name}[:=]([\\d.]+)`, 'm').exec(info)?.[1] ?? 0);
-  const scripts = [...info.matchAll(SCRIPT)];
-  const sum = (nth: 1 | 2) => scripts.reduce((total, found) => total + Number(found[nth]), 0);
+  const scripts = [...info.matchAll(SCRIPT)].reduce((sum, [, calls]) => sum + Number(calls), 0);
   return {
     cpuMicros: (field('used_cpu_user') + field('used_cpu_sys')) * 1e6,
-    scripts: sum(1),
-    scriptMicros: sum(2),
+    scripts,
     commands: field('total_commands_processed'),
     events: field('cmdstat_xadd:calls'),
     bytesIn: field('total_net_input_bytes'),

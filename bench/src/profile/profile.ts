@@ -80,7 +80,6 @@ async function profile(stage: Stage, work: Work): Promise<Omit<Profiled, 'name'>
       api: await endApi(),
       redis: {
         allMicros: after.cpuMicros - before.cpuMicros,
-        scriptMicros: after.scriptMicros - before.scriptMicros,
         scripts: after.scripts - before.scripts,
         commands: after.commands - before.commands,
       },

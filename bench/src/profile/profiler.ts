@@ -1,13 +1,11 @@
 import type { HeapProfiler, Profiler } from 'node:inspector';
 import { Inspector, type SpawnedService } from '@millrace/testing';
-import { cpuMicros, partsOfCpu } from '../measure/cpu.ts';
+import { cpuMicros, firstThreadMicros } from '../measure/cpu.ts';
 import { busyMicros, type Holdings, liveBytes } from './profiles.ts';
 
 /** What a process used while something ran, microseconds of processor time. */
 export interface Spent {
   readonly allMicros: number;
-  /** of {@link allMicros}, whatever asked for it */
-  readonly kernelMicros: number;
   /** of {@link allMicros}, by who has the function that ran, or the thread */
   readonly byHolder: Holdings;
 }
@@ -45,7 +43,7 @@ export class ServiceProfiler implements Disposable {
       const total = [...busy.values()].reduce((sum, micros) => sum + micros, 0);
       const byHolder = new Map([...busy].map(([holder, micros]) => [holder, (micros / total) * main]));
       byHolder.set(OTHER_THREADS, Math.max(0, allMicros - main));
-      return { allMicros, kernelMicros: after.kernel - before.kernel, byHolder };
+      return { allMicros, byHolder };
     };
   }
 
@@ -70,7 +68,6 @@ export class ServiceProfiler implements Disposable {
   }
 
   #used() {
-    const { kernelMicros, mainThreadMicros } = partsOfCpu(this.#pid);
-    return { all: cpuMicros([this.#pid]), kernel: kernelMicros, main: mainThreadMicros };
+    return { all: cpuMicros([this.#pid]), main: firstThreadMicros(this.#pid) };
   }
 }

@@ -13,8 +13,6 @@ export interface Profiled {
   readonly api: Spent;
   readonly redis: {
     readonly allMicros: number;
-    /** of {@link allMicros}: within scripts, by its own count */
-    readonly scriptMicros: number;
     readonly scripts: number;
     /** also those that scripts call */
     readonly commands: number;
@@ -53,7 +51,6 @@ function costTable(rounds: readonly Profiled[]): string {
   const sides = (['worker', 'api'] as const).map((side) => ({
     title: side === 'api' ? 'API' : side,
     all: of((round) => round[side].allMicros),
-    kernel: of((round) => round[side].kernelMicros),
     holders: rounds.flatMap((round) => [...round[side].byHolder.keys()]),
     of: (holder: string) => of((round) => round[side].byHolder.get(holder) ?? 0),
   }));
@@ -68,8 +65,7 @@ function costTable(rounds: readonly Profiled[]): string {
   );
   const redis = {
     all: of((round) => round.redis.allMicros),
-    scripts: of((round) => round.redis.scriptMicros),
-    count: of((round) => round.redis.scripts),
+    scripts: of((round) => round.redis.scripts),
     commands: of((round) => round.redis.commands),
   };
   const line = (name: string, values: readonly number[]) => [name, ...values.map(short)];
@@ -83,14 +79,10 @@ function costTable(rounds: readonly Profiled[]): string {
           'in all',
           columns.map(({ all }) => all),
         ),
-        line(
-          'of it in the kernel, whoever asked',
-          columns.map(({ kernel }) => kernel),
-        ),
       ],
     ),
     '',
-    `Redis: ${short(redis.all)} µs, of which ${short(redis.scripts)} within ${short(redis.count)} scripts; ${short(redis.commands)} commands.`,
+    `Redis: ${short(redis.all)} µs: ${short(redis.scripts)} scripts and ${short(redis.commands)} commands, those of scripts included.`,
   ].join('\n');
 }
 
