@@ -18,7 +18,8 @@ end
 local gone = redis.call('ZRANGE', KEYS[1], '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 100)
 for _, other in ipairs(gone) do
   redis.call('ZREM', KEYS[1], other)
-  count((other:gsub('%.[^.]+$', '')), -(redis.call('HGET', KEYS[2], other) or 0))
+  -- one whose read has failed has no bytes: 0 - 0, since -0 is no integer to Redis
+  count((other:gsub('%.[^.]+$', '')), 0 - (redis.call('HGET', KEYS[2], other) or 0))
   redis.call('HDEL', KEYS[2], other)
 end
 
