@@ -296,6 +296,20 @@ describe('a job in the archive', () => {
     expect(await d.redis.zrange(d.keys.thawedJobs, '0', '-1')).toEqual([refs[1]]);
   });
 
+  it('is counted for as long as it is in Redis, whatever is asked for meanwhile', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const ref = await d.ended();
+    await d.archiver().run(signal);
+    await d.expire(ref);
+    const api = d.archivedJobs();
+    expect(await api.thaw(ref)).toBe(true);
+    expect(await api.thaw(jobRef('t', newRequestId()))).toBe(false);
+    const staysMs = await d.redis.pttl(d.keys.record(ref));
+    for (const key of [d.keys.thawedJobs, d.keys.thawedBytes]) {
+      expect(await d.redis.pttl(key)).toBeGreaterThan(staysMs);
+    }
+  });
+
   it('leaves nothing in Redis when nobody has it', async () => {
     await using d = await ArchiveHarness.start(redis.url);
     const api = d.archivedJobs();

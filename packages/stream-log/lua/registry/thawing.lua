@@ -39,6 +39,8 @@ if more > 0 then
   redis.call('HSET', KEYS[2], ref, before + more)
   count(tenant, more)
 end
--- nothing is left of it when all have left
-for place = 1, 2 do redis.call('PEXPIRE', KEYS[place], 2 * ttl) end
+-- nothing is left of it when all have left: what stays for less must not end it before them
+for place = 1, 2 do
+  if redis.call('PTTL', KEYS[place]) < 2 * ttl then redis.call('PEXPIRE', KEYS[place], 2 * ttl) end
+end
 return 1
