@@ -284,6 +284,32 @@ describe('a job in the archive', () => {
     expect(Number(await d.redis.hget(d.keys.thawedBytes, 'total'))).toBeLessThan(50_000);
   });
 
+  it('is read although an earlier read of another has failed', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const refs = [await d.ended(), await d.ended()] as const;
+    await d.archiver().run(signal);
+    await Promise.all(refs.map((ref) => d.expire(ref)));
+    const archive = withStep(d.archive, { before: 'get' }, () => Promise.reject(new Error('away')));
+    await expect(d.archivedJobs({ archive }).thaw(refs[0])).rejects.toMatchObject({ code: 'ARCHIVE_UNAVAILABLE' });
+    await d.redis.zadd(d.keys.thawedJobs, 1, refs[0]);
+    expect(await d.archivedJobs().thaw(refs[1])).toBe(true);
+    expect(await d.redis.zrange(d.keys.thawedJobs, '0', '-1')).toEqual([refs[1]]);
+  });
+
+  it('is counted for as long as it is in Redis, whatever is asked for meanwhile', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const ref = await d.ended();
+    await d.archiver().run(signal);
+    await d.expire(ref);
+    const api = d.archivedJobs();
+    expect(await api.thaw(ref)).toBe(true);
+    expect(await api.thaw(jobRef('t', newRequestId()))).toBe(false);
+    const staysMs = await d.redis.pttl(d.keys.record(ref));
+    for (const key of [d.keys.thawedJobs, d.keys.thawedBytes]) {
+      expect(await d.redis.pttl(key)).toBeGreaterThan(staysMs);
+    }
+  });
+
   it('leaves nothing in Redis when nobody has it', async () => {
     await using d = await ArchiveHarness.start(redis.url);
     const api = d.archivedJobs();

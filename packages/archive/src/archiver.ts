@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JobRef } from '@millrace/contracts';
 import type { ErasedCopies, RawJobs, UnarchivedJob, UnarchivedJobs } from '@millrace/stream-log';
 import { archivedJob } from './archived-job.ts';
-import type { JobArchive } from './job-archive.ts';
+import type { JobArchive, PurgeStep } from './job-archive.ts';
 import { within } from './within.ts';
 
 /** A job that ended just now may still get what its worker has to report of its usage, milliseconds. */
@@ -103,10 +103,13 @@ export class Archiver {
   async purge(keptMs: number, signal: AbortSignal): Promise<number> {
     const { archive } = this.ports;
     const endedBefore = Date.now() - keptMs;
-    for (let all = 0; ; ) {
-      const purged = await within(WRITE_MS, (each) => archive.purge(endedBefore, each));
-      all += purged;
-      if (purged === 0 || signal.aborted) return all;
+    let all = 0;
+    for (let from: string | null = null; ; ) {
+      const place: string | null = from;
+      const { erased, next }: PurgeStep = await within(WRITE_MS, (each) => archive.purge(endedBefore, place, each));
+      all += erased;
+      if (next === null || signal.aborted) return all;
+      from = next;
       // nobody waits for it, and others use the archive
       await delay(100, undefined, { signal }).catch(() => undefined);
     }

@@ -20,6 +20,14 @@ export interface ArchivePage {
   readonly next: string | null;
 }
 
+/** How far a purge has come. */
+export interface PurgeStep {
+  /** how many jobs were erased */
+  readonly erased: number;
+  /** where the next step starts; null: none is left */
+  readonly next: string | null;
+}
+
 /** Which kind of store: the values of a metric's label. */
 export type ArchiveKind = 'postgresql' | 's3' | 'folder';
 
@@ -43,8 +51,8 @@ export interface JobArchive {
    *  @param endedBy only jobs that ended by then, ms since the epoch
    *  @returns whether nothing is left of it */
   eraseTenant(tenant: string, endedBy: number, signal: AbortSignal): Promise<boolean>;
-  /** Erases some of the jobs that ended before a time, ms since the epoch.
-   *  @returns how many; 0: none is left */
-  purge(endedBefore: number, signal: AbortSignal): Promise<number>;
+  /** Erases some of the jobs that ended before a time, ms since the epoch, in steps that are short however many tenants there are.
+   *  @param from where the step before has stopped; null: this is the first */
+  purge(endedBefore: number, from: string | null, signal: AbortSignal): Promise<PurgeStep>;
   close(): Promise<void>;
 }

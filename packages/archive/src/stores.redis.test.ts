@@ -7,7 +7,7 @@ import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { NewerFormat } from '@millrace/stream-log';
 import { startObjectServer, startPostgres } from '@millrace/testing';
 import type { ArchivedJob } from './archived-job.ts';
-import type { ArchiveQuery, JobArchive } from './job-archive.ts';
+import type { ArchiveQuery, JobArchive, PurgeStep } from './job-archive.ts';
 import { openArchive } from './open-archive.ts';
 
 const signal = AbortSignal.timeout(600_000);
@@ -157,8 +157,8 @@ describe.each(Object.keys(STORES))('an archive in %s', (kind) => {
     const old = job(newRef('purged'), { arrival: '2000000', finishedAt: 3_000 });
     const recent = job(newRef('purged'));
     for (const each of [long, old, recent]) await archive.put(each, signal);
-    expect(await archive.purge(50_000, signal)).toBe(1);
-    expect(await archive.purge(50_000, signal)).toBe(0);
+    expect(await purged(archive, 50_000)).toBe(1);
+    expect(await purged(archive, 50_000)).toBe(0);
     expect(await archive.get(old.ref, signal)).toBeNull();
     expect(await listed({ tenant: 'purged' }, 10)).toEqual([recent.ref, long.ref]);
   });
@@ -167,6 +167,38 @@ describe.each(Object.keys(STORES))('an archive in %s', (kind) => {
     const aborted = AbortSignal.abort(new Error('too late'));
     await expect(archive.put(job(newRef('late')), aborted)).rejects.toThrow();
   });
+});
+
+/** Goes through all steps of a purge.
+ *  @returns how many jobs were erased */
+async function purged(archive: JobArchive, endedBefore: number, stepped = () => {}): Promise<number> {
+  let all = 0;
+  for (let from: string | null = null; ; ) {
+    const { erased, next }: PurgeStep = await archive.purge(endedBefore, from, signal);
+    stepped();
+    all += erased;
+    if (next === null) return all;
+    from = next;
+  }
+}
+
+it('purges in steps that are short, however many tenants there are', async () => {
+  await using server = await startObjectServer();
+  const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
+  const tenants = Array.from({ length: 1_100 }, (_, nth) => `tenant-${nth}`);
+  // the first ones have more than a step erases, and so has one of the last
+  const many = [...tenants.slice(0, 12), 'tenant-999'].flatMap((tenant) => Array<string>(25).fill(tenant));
+  const old = many.map((tenant, nth) => job(newRef(tenant), { arrival: `${nth + 1}000`, finishedAt: 3_000 }));
+  const kept = tenants.map((tenant) => job(newRef(tenant)));
+  const all = [...old, ...kept];
+  while (all.length > 0) await Promise.all(all.splice(0, 32).map((each) => archive.put(each, signal)));
+  const steps: number[] = [];
+  server.requests.length = 0;
+  const erased = await purged(archive, 50_000, () => steps.push(server.requests.splice(0).length));
+  expect(erased).toBe(old.length);
+  expect(Math.max(...steps)).toBeLessThan(1_000);
+  expect(server.objects.size).toBe(2 * kept.length);
+  await archive.close();
 });
 
 it('refuses what a newer version has written', async () => {

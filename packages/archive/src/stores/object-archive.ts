@@ -7,7 +7,7 @@ import {
   decodeRecord,
   encode,
 } from '../archived-job.ts';
-import type { ArchiveKind, ArchivePage, ArchiveQuery, JobArchive } from '../job-archive.ts';
+import type { ArchiveKind, ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
 import {
   INDEX,
   type IndexEntry,
@@ -29,6 +29,8 @@ const ERASED = 200;
 /** Tenants that a list of all goes through, and how many at a time. */
 const MAX_TENANTS = 2_000;
 const AT_A_TIME = 16;
+/** Tenants that one step of a purge looks at. */
+const PURGED_TENANTS = 20 * AT_A_TIME;
 const MAX_HOLDERS = 50;
 
 /** What a list has found, and how far it has come. */
@@ -94,18 +96,27 @@ export class ObjectArchive implements JobArchive {
 
   async eraseTenant(tenant: string, endedBy: number, signal: AbortSignal): Promise<boolean> {
     const hasEnded = ({ finishedAt }: IndexEntry) => finishedAt <= endedBy;
-    return (await this.#eraseOf(tenant, undefined, hasEnded, signal)) === 0;
+    const due = await this.#due(tenant, undefined, hasEnded, signal);
+    await this.#eraseAll(due, signal);
+    return due.length === 0;
   }
 
-  async purge(endedBefore: number, signal: AbortSignal): Promise<number> {
+  async purge(endedBefore: number, from: string | null, signal: AbortSignal): Promise<PurgeStep> {
     const hasEnded = ({ finishedAt }: IndexEntry) => finishedAt < endedBefore;
-    let erased = 0;
-    for (const tenant of await this.store.folders(INDEX, signal)) {
-      // a job ends after it has come: those that came later need not be looked at
-      const after = keyBefore(tenant, `${endedBefore}000`);
-      erased += await this.#eraseOf(tenant, after, hasEnded, signal);
+    // a job ends after it has come: those that came later need not be looked at
+    const dueOf = (tenant: string) => this.#due(tenant, keyBefore(tenant, `${endedBefore}000`), hasEnded, signal);
+    const all = (await this.store.folders(INDEX, signal)).sort((one, other) => (one < other ? -1 : 1));
+    const tenants = all.filter((tenant) => from === null || tenant >= from);
+    for (let start = 0; start < Math.min(tenants.length, PURGED_TENANTS); start += AT_A_TIME) {
+      const due = (await inTurns(tenants.slice(start, start + AT_A_TIME), dueOf)).flat();
+      if (due.length === 0) continue;
+      const erased = due.slice(0, ERASED);
+      await this.#eraseAll(erased, signal);
+      // these tenants may have more
+      const next = tenants[due.length < ERASED ? start + AT_A_TIME : start];
+      return { erased: erased.length, next: next ?? null };
     }
-    return erased;
+    return { erased: 0, next: tenants[PURGED_TENANTS] ?? null };
   }
 
   async close(): Promise<void> {
@@ -141,13 +152,13 @@ export class ObjectArchive implements JobArchive {
     return bytes === null ? null : decodeRecord(ref, bytes);
   }
 
-  /** @returns how many were erased */
-  async #eraseOf(
+  /** @returns some of the jobs to erase; none: there are none */
+  async #due(
     tenant: string,
     from: string | undefined,
     applies: (entry: IndexEntry) => boolean,
     signal: AbortSignal,
-  ): Promise<number> {
+  ): Promise<IndexEntry[]> {
     const due: IndexEntry[] = [];
     for (let after = from; due.length < ERASED; ) {
       const keys = await this.store.list({ prefix: indexPrefix(tenant), after, limit: STEP_KEYS }, signal);
@@ -156,14 +167,16 @@ export class ObjectArchive implements JobArchive {
       after = keys.at(-1);
       if (keys.length < STEP_KEYS) break;
     }
-    const erased = due.slice(0, ERASED);
-    await inTurns(erased, async ({ key, ref }) => {
+    return due.slice(0, ERASED);
+  }
+
+  async #eraseAll(entries: readonly IndexEntry[], signal: AbortSignal): Promise<void> {
+    await inTurns(entries, async ({ key, ref }) => {
       await this.store.delete(key, signal);
       // a newer job may have the id, under another place
       const current = await this.#indexKeyOf(ref, signal);
       if (current === null || current === key) await this.store.delete(jobKey(ref), signal);
     });
-    return erased.length;
   }
 
   /** @returns the place in the lists of what there is under an id; null: there is nothing, or nobody can read it */

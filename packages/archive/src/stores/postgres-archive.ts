@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { idOf, type JobRef, jobRef, tenantOf } from '@millrace/contracts';
 import pg from 'pg';
 import { type ArchivedJob, type ArchivedRecord, decodeJob, decodeRecord, encode } from '../archived-job.ts';
-import type { ArchivePage, ArchiveQuery, JobArchive } from '../job-archive.ts';
+import type { ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
 
 /** Number of the lock under which one process at a time makes the table; of no other use. */
 const SETUP_LOCK = 7_155_224;
@@ -114,8 +114,10 @@ export class PostgresArchive implements JobArchive {
     return (await this.#deleteSome('tenant = $1 AND finished_at <= $2', [tenant, endedBy], signal)) === 0;
   }
 
-  purge(endedBefore: number, signal: AbortSignal): Promise<number> {
-    return this.#deleteSome('finished_at < $1', [endedBefore], signal);
+  async purge(endedBefore: number, _from: string | null, signal: AbortSignal): Promise<PurgeStep> {
+    const erased = await this.#deleteSome('finished_at < $1', [endedBefore], signal);
+    // what is left is found by its end
+    return { erased, next: erased === 0 ? null : '' };
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,8 @@ end
 local gone = redis.call('ZRANGE', KEYS[1], '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 100)
 for _, other in ipairs(gone) do
   redis.call('ZREM', KEYS[1], other)
-  count((other:gsub('%.[^.]+$', '')), -(redis.call('HGET', KEYS[2], other) or 0))
+  -- one whose read has failed has no bytes: 0 - 0, since -0 is no integer to Redis
+  count((other:gsub('%.[^.]+$', '')), 0 - (redis.call('HGET', KEYS[2], other) or 0))
   redis.call('HDEL', KEYS[2], other)
 end
 
@@ -38,6 +39,8 @@ if more > 0 then
   redis.call('HSET', KEYS[2], ref, before + more)
   count(tenant, more)
 end
--- nothing is left of it when all have left
-for place = 1, 2 do redis.call('PEXPIRE', KEYS[place], 2 * ttl) end
+-- nothing is left of it when all have left: what stays for less must not end it before them
+for place = 1, 2 do
+  if redis.call('PTTL', KEYS[place]) < 2 * ttl then redis.call('PEXPIRE', KEYS[place], 2 * ttl) end
+end
 return 1
