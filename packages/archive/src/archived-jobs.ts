@@ -120,6 +120,12 @@ export class ArchivedJobs {
     await this.ports.erasedCopies.forget(ref);
   }
 
+  /** To be called before a tenant's jobs and threads are erased from Redis: from now on nobody reads what the archive has of it, and a worker
+   *  erases that if {@link eraseTenant} does not come to it. */
+  async beginTenantErasure(tenant: string): Promise<void> {
+    await this.ports.erasedCopies.noteTenant(tenant);
+  }
+
   /** Erases what the archive has of a tenant. To be called when Redis has no jobs of it but those that `eraseThawed` gets.
    *  @param eraseThawed erases jobs from Redis, and keeps those from it that are just being read
    *  @throws ArchiveUnavailable the rest is erased by a worker; nobody reads it meanwhile */

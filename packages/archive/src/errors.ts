@@ -20,6 +20,19 @@ export class ArchiveDamaged extends ContentUnreadable {
   }
 }
 
+/** A store has answered that it does not do what it was asked for. */
+export class StoreRefused extends StreamLogError {
+  readonly code = 'STORE_REFUSED';
+
+  /** @param reason the store's own word for it, such as `SignatureDoesNotMatch`: anything else is not told
+   *  @param status of its answer, over HTTP */
+  constructor(reason: string, status: number | undefined) {
+    super(
+      `the store refuses: ${/^[A-Za-z]{1,64}$/.test(reason) ? reason : 'it does not say why'} (${status ?? 'no status'})`,
+    );
+  }
+}
+
 /** When a caller should ask again whose archive did not answer, seconds. */
 const AWAY_SECONDS = 5;
 

@@ -18,6 +18,8 @@ export interface ArchivePage {
   readonly items: readonly ArchivedRecord[];
   /** the place after which the next page starts; null: there is nothing more */
   readonly next: string | null;
+  /** there are more tenants than one list goes through */
+  readonly isPartial?: boolean;
 }
 
 /** How far a purge has come. */

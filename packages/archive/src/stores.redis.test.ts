@@ -1,14 +1,19 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createSilentServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { NewerFormat } from '@millrace/stream-log';
-import { startObjectServer, startPostgres } from '@millrace/testing';
+import { eventually, startObjectServer, startPostgres } from '@millrace/testing';
 import type { ArchivedJob } from './archived-job.ts';
 import type { ArchiveQuery, JobArchive, PurgeStep } from './job-archive.ts';
 import { openArchive } from './open-archive.ts';
+import { ObjectArchive } from './stores/object-archive.ts';
+import type { ObjectStore } from './stores/object-store.ts';
 
 const signal = AbortSignal.timeout(600_000);
 let arrivals = 1_790_000_000_000_000;
@@ -200,6 +205,57 @@ it('purges in steps that are short, however many tenants there are', async () =>
   expect(server.objects.size).toBe(2 * kept.length);
   await archive.close();
 });
+
+it.each([
+  [2_000, false],
+  [2_001, true],
+])('lists all of %i tenants, or says that some are missing (%p)', async (count, isPartial) => {
+  const store: Partial<ObjectStore> = {
+    folders: async () => Array.from({ length: count }, (_, nth) => `tenant-${nth}`),
+    list: async () => [],
+  };
+  const archive = new ObjectArchive(store as ObjectStore);
+  expect(await archive.list({ tenant: null, limit: 1 }, signal)).toEqual({ items: [], next: null, isPartial });
+});
+
+it('tells why a bucket refuses, in the word of its server and no other', async () => {
+  const words = ['SignatureDoesNotMatch', 'A <b>sentence</b> with a secret.'];
+  const server = createServer((_, response) => {
+    response.writeHead(403, { 'content-type': 'application/xml' });
+    response.end(`<Error><Code>${words.shift()?.replaceAll('<', '&lt;')}</Code><Message>secret</Message></Error>`);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(url)}`);
+  const ask = () => archive.get(newRef('t'), signal);
+  await expect(ask()).rejects.toThrow('the store refuses: SignatureDoesNotMatch (403)');
+  await expect(ask()).rejects.toThrow('the store refuses: it does not say why (403)');
+  await archive.close();
+  server.close();
+});
+
+it('leaves a server that is silent, and tries another connection', async () => {
+  const connections: Promise<unknown>[] = [];
+  const server = createSilentServer((socket: Socket) => {
+    connections.push(
+      once(
+        socket.resume().on('error', () => undefined),
+        'close',
+      ),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(url)}`);
+  const gaveUp = new AbortController();
+  const asked = archive.get(newRef('t'), gaveUp.signal);
+  await eventually(() => connections.length > 1, { timeoutMs: 30_000 });
+  await connections[0];
+  gaveUp.abort();
+  await expect(asked).rejects.toThrow();
+  await archive.close();
+  server.close();
+}, 60_000);
 
 it('refuses what a newer version has written', async () => {
   await using server = await startObjectServer();

@@ -74,8 +74,9 @@ export class ObjectArchive implements JobArchive {
 
   async list(query: ArchiveQuery, signal: AbortSignal): Promise<ArchivePage> {
     const { tenant, limit } = query;
-    const tenants = tenant === null ? (await this.store.folders(INDEX, signal)).slice(0, MAX_TENANTS) : [tenant];
-    const found = await inTurns(tenants, (each) => this.#find(each, query, signal));
+    const tenants = tenant === null ? await this.store.folders(INDEX, signal) : [tenant];
+    const isPartial = tenants.length > MAX_TENANTS;
+    const found = await inTurns(tenants.slice(0, MAX_TENANTS), (each) => this.#find(each, query, signal));
     // beyond the place at which one of them has stopped, more of it may follow
     const stops = found.filter(({ isEnd }) => !isEnd).map(({ last }) => Number(last));
     const stop = Math.max(0, ...stops);
@@ -84,8 +85,8 @@ export class ObjectArchive implements JobArchive {
     const chosen = sorted.slice(0, limit);
     const records = await inTurns(chosen, (entry) => this.#record(entry, signal));
     const items = records.filter((record) => record !== null);
-    if (sorted.length > limit) return { items, next: chosen.at(-1)?.arrival ?? null };
-    return { items, next: stops.length === 0 ? null : String(stop) };
+    if (sorted.length > limit) return { items, next: chosen.at(-1)?.arrival ?? null, isPartial };
+    return { items, next: stops.length === 0 ? null : String(stop), isPartial };
   }
 
   async erase(ref: JobRef, signal: AbortSignal): Promise<void> {

@@ -2,17 +2,24 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { StoreRefused } from '../errors.ts';
 import type { KeyQuery, ObjectStore } from './object-store.ts';
 
 /** The most that S3 lists at a time. */
 const MAX_KEYS = 1_000;
 /** How long a connection may take to be made, and how long a server may be silent, milliseconds. */
 const CONNECT_MS = 3_000;
-const SILENCE_MS = 10_000;
+const SILENCE_MS = 4_000;
+
+const nothing = () => undefined;
+/** What the SDK has to say of its sockets is no line of a service's log. */
+const QUIET = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 export interface S3Location {
   readonly bucket: string;
@@ -40,13 +47,13 @@ export class S3Store implements ObjectStore {
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: SILENCE_MS, logger: QUIET },
     });
   }
 
   async put(key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
     const object = { ...this.#at(key), Body: bytes, ContentType: 'application/gzip' };
-    await this.#client.send(new PutObjectCommand(object), { abortSignal: signal });
+    await known(this.#client.send(new PutObjectCommand(object), { abortSignal: signal }));
   }
 
   async get(key: string, signal: AbortSignal): Promise<Buffer | null> {
@@ -55,24 +62,24 @@ export class S3Store implements ObjectStore {
       return body === undefined ? null : Buffer.from(await body.transformToByteArray());
     } catch (error) {
       if (error instanceof S3ServiceException && error.name === 'NoSuchKey') return null;
-      throw error;
+      throw asRefusal(error);
     }
   }
 
   async delete(key: string, signal: AbortSignal): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal });
+    await known(this.#client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal }));
   }
 
   async list({ prefix, after, limit }: KeyQuery, signal: AbortSignal): Promise<string[]> {
     const keys: string[] = [];
     for (let start = after; keys.length < limit; ) {
       const asked = Math.min(limit - keys.length, MAX_KEYS);
-      const { Contents: contents = [], IsTruncated: isTruncated } = await this.#client.send(
-        new ListObjectsV2Command({
-          ...{ Bucket: this.#bucket, Prefix: `${this.#prefix}${prefix}`, MaxKeys: asked },
+      const { Contents: contents = [], IsTruncated: isTruncated } = await this.#list(
+        {
+          ...{ Prefix: `${this.#prefix}${prefix}`, MaxKeys: asked },
           ...(start === undefined ? {} : { StartAfter: `${this.#prefix}${start}` }),
-        }),
-        { abortSignal: signal },
+        },
+        signal,
       );
       keys.push(...contents.flatMap(({ Key: key }) => key?.slice(this.#prefix.length) ?? []));
       start = keys.at(-1);
@@ -85,12 +92,9 @@ export class S3Store implements ObjectStore {
     const whole = `${this.#prefix}${prefix}`;
     const names: string[] = [];
     for (let token: string | undefined; ; ) {
-      const answer = await this.#client.send(
-        new ListObjectsV2Command({
-          ...{ Bucket: this.#bucket, Prefix: whole, Delimiter: '/' },
-          ...(token === undefined ? {} : { ContinuationToken: token }),
-        }),
-        { abortSignal: signal },
+      const answer = await this.#list(
+        { Prefix: whole, Delimiter: '/', ...(token === undefined ? {} : { ContinuationToken: token }) },
+        signal,
       );
       const found = answer.CommonPrefixes ?? [];
       names.push(...found.flatMap(({ Prefix: folder }) => folder?.slice(whole.length, -1) ?? []));
@@ -103,7 +107,25 @@ export class S3Store implements ObjectStore {
     this.#client.destroy();
   }
 
+  #list(query: Omit<ListObjectsV2CommandInput, 'Bucket'>, signal: AbortSignal): Promise<ListObjectsV2CommandOutput> {
+    return known(
+      this.#client.send(new ListObjectsV2Command({ ...query, Bucket: this.#bucket }), { abortSignal: signal }),
+    );
+  }
+
   #at(key: string) {
     return { Bucket: this.#bucket, Key: `${this.#prefix}${key}` };
   }
+}
+
+/** @throws StoreRefused, or what else the request throws */
+function known<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw asRefusal(error);
+  });
+}
+
+function asRefusal(error: unknown): unknown {
+  if (!(error instanceof S3ServiceException)) return error;
+  return new StoreRefused(error.name, error.$metadata.httpStatusCode);
 }

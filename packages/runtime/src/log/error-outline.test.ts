@@ -21,11 +21,16 @@ describe('the outline of an error', () => {
     expect(outlineOf(error)).toEqual({ type: 'TypeError', code: 'ERR_INVALID_URL', at: where });
   });
 
+  it.each(['28P01', '42P01', '3D000', 'ECONNRESET', 'UND_ERR_SOCKET'])('says the code %s', (code) => {
+    expect(outlineOf(changed(new Error('x'), { code }))).toMatchObject({ code });
+  });
+
   it.each<[string, unknown]>([
     ['its message', new Error(PROMPT)],
     ['its message, in a class of its own', new BadName(PROMPT)],
     ['its name', changed(new Error('x'), { name: PROMPT })],
     ['its code', changed(new Error('x'), { code: 'hush' })],
+    ['its code, which is as long as one of PostgreSQL', changed(new Error('hush'), { code: 'hush1' })],
     ['a field', changed(new Error('x'), { input: PROMPT })],
     ['its message, which was cut after it was made', changed(new Error(PROMPT), { message: 'hush 1' })],
     ['its message, which was emptied after it was made', changed(new Error(PROMPT), { message: '' })],

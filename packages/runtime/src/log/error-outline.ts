@@ -22,8 +22,8 @@ const MAX_MESSAGE_LENGTH = 300;
 const MAX_DEPTH = 4;
 const MAX_ERRORS = 4;
 
-/** Matches `ECONNRESET`, `ERR_INVALID_URL`, `UND_ERR_SOCKET`, `JOB_CLOSED`, but no word of a sentence. */
-const SYSTEM_CODE = /^(?:E[A-Z\d]{2,}|[A-Z][A-Z\d]*(?:_[A-Z\d]+)+)$/;
+/** Matches `ECONNRESET`, `ERR_INVALID_URL`, `UND_ERR_SOCKET`, `JOB_CLOSED` and PostgreSQL's `28P01`, but no word of a sentence. */
+const SYSTEM_CODE = /^(?:E[A-Z\d]{2,}|[A-Z][A-Z\d]*(?:_[A-Z\d]+)+|(?=[A-Z]*\d)[A-Z\d]{5})$/;
 const MAX_CODE_LENGTH = 48;
 
 /** For an unknown command Redis quotes its arguments: a token, or its own password. */

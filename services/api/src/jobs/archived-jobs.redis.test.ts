@@ -212,7 +212,23 @@ describe('an archive that is away', () => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await answer.json()).toMatchObject({ code: 'UNAVAILABLE' });
     }
-    // what is in Redis needs no archive
+    // what is in Redis needs no archive, and what has not ended is in none
     expect((await fetch(`${node.url}/jobs/${id}`)).status).toBe(200);
+    expect((await fetch(`${node.url}/jobs?status=queued`)).status).toBe(200);
+  });
+
+  it('gives nothing more of a tenant whose erasure it has held up, and is erased by a worker', async () => {
+    await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+    const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
+    const ref = jobRef('own', id);
+    await d.end(ref);
+    expect((await d.get('/threads/a-thread', OWN)).status).toBe(200);
+    await d.leave(ref);
+    const without = await d.harness.node({ MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' });
+    const erasure = { method: 'DELETE', headers: ADMIN };
+    expect((await fetch(`${without.url}/tenants/own/data`, erasure)).status).toBe(503);
+    expect((await d.get(`/jobs/${id}`, OWN)).status).toBe(404);
+    await d.archiver.finishErasures(new AbortController().signal);
+    expect(await d.archive.get(ref, AbortSignal.timeout(5_000))).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import type { ArchivedJobs } from '@millrace/archive';
 import type { JobStatus } from '@millrace/contracts';
-import type { JobCatalogue, JobOutline, JobReader } from '@millrace/stream-log';
+import { isFinished, type JobCatalogue, type JobOutline, type JobReader } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { ARCHIVED_JOBS, JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 
@@ -21,7 +21,7 @@ export interface JobOutlines {
   readonly jobs: readonly JobOutline[];
   /** where the next page starts; null at the end */
   readonly next: string | null;
-  /** a shard did not answer: its jobs are left out */
+  /** some are left out: a shard did not answer, or the archive has too many tenants for one list */
   readonly isPartial: boolean;
 }
 
@@ -57,19 +57,24 @@ export class JobPages {
     const ofStatus = here.filter(({ job }) => status === undefined || job.status === status);
     // a job whose record is gone has just left, and the lists are about to follow
     const hasLeft = here.length < listed.refs.length;
-    if (this.archived === null || !(hasLeft || (await this.#reachesArchive(listed.nextCursor)))) {
+    // what has not ended is not there
+    const archived = status === undefined || isFinished(status) ? this.archived : null;
+    if (archived === null || !(hasLeft || (await this.#reachesArchive(listed.nextCursor)))) {
       return { jobs: ofStatus.map(({ job }) => job), next: listed.nextCursor, isPartial };
     }
-    const archive = await this.archived.list({ tenant, threadId, status, before, limit }, query.asker);
+    const archive = await archived.list({ tenant, threadId, status, before, limit }, query.asker);
     const known = new Set(here.map(({ job }) => job.ref));
     const others = archive.items.filter(({ ref }) => !known.has(ref));
-    const archived = await Promise.all(
+    const fromArchive = await Promise.all(
       others.map(async ({ ref, fields, arrival }): Promise<PlacedJob[]> => {
         const job = await this.reader.outlineOf(ref, fields);
         return job === null ? [] : [{ job, place: Number(arrival) }];
       }),
     );
-    return { ...merged([...ofStatus, ...archived.flat()], limit, [listed.nextCursor, archive.next]), isPartial };
+    return {
+      ...merged([...ofStatus, ...fromArchive.flat()], limit, [listed.nextCursor, archive.next]),
+      isPartial: isPartial || archive.isPartial === true,
+    };
   }
 
   async #reachesArchive(end: string | null): Promise<boolean> {

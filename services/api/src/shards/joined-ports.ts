@@ -113,6 +113,9 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
     erase: (ref) => atPlaces(ref, (part) => part.erase(ref)),
     holders: (jobId, asker) => home.holders(jobId, asker),
     list: (query, asker) => home.list(query, asker),
+    beginTenantErasure: async (tenant) => {
+      await shards.everywhere(open, (part) => part.beginTenantErasure(tenant));
+    },
     eraseTenant: async (tenant, eraseThawed) => {
       // all of them bar what the archive has, also if it is away
       await shards.everywhere(open, (part) => part.eraseTenant(tenant, eraseThawed));

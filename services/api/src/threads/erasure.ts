@@ -75,6 +75,11 @@ export class Erasure {
     }
   }
 
+  /** To be called before anything of a tenant is erased: what follows may fail half-way, and the archive be away. */
+  async beginTenant(tenant: string): Promise<void> {
+    await this.archived?.beginTenantErasure(tenant);
+  }
+
   /** Erases what the archive has of a tenant.
    *  @throws ArchiveUnavailable the rest is erased later; nobody reads it meanwhile */
   async archivedTenant(tenant: string): Promise<void> {
