@@ -103,14 +103,16 @@ export class CreateJob {
     };
     const once = { ...command, follows: command.follows && !mayExist };
     let jobId = acceptedId;
-    for (let tries = 1; ; tries += 1) {
+    const tried = new Set<number>();
+    for (;;) {
       try {
         return await this.#createOnce({ ...submission, jobId }, once);
       } catch (error) {
-        const mayGoElsewhere = !mayExist && !mayBeRecorded && tries < this.shards.count;
-        if (!mayGoElsewhere || !ELSEWHERE.has(toProblem(error).code)) throw error;
-        // nobody knows this id, and nothing of the job is there
-        jobId = this.shards.newJobId(shardNamedBy(jobId));
+        if (mayExist || mayBeRecorded || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        const otherId = this.shards.otherJobId(tried.add(shardNamedBy(jobId) ?? 0));
+        if (otherId === null) throw error;
+        // nobody knows the id so far, and nothing of the job is there
+        jobId = otherId;
       }
     }
   }

@@ -221,6 +221,19 @@ describe('a node with two shards', () => {
     expect(ids.filter((id) => shardNamedBy(id) === 0)).toHaveLength(3);
     expect((await post(small, { query: 'hi' }, { accept: 'application/json' })).status).toBe(429);
   });
+
+  it('has room in the last of three, too, when the shares of the others are full', async () => {
+    await using third = await startRedis();
+    for (let nth = 0; nth < 6; nth += 1) {
+      const small = await harness.node({
+        REDIS_URLS: [...servers, third].map(({ url }) => url).join(' '),
+        MILLRACE_MAX_JOBS_PER_TENANT: '6',
+        MILLRACE_KEY_PREFIX: `${harness.prefix}-three-${nth}`,
+      });
+      for (const shard of [0, 0, 1, 1]) await submit(small, { 'x-request-id': newRequestId(shard) });
+      expect([await submit(small), await submit(small)].map(shardNamedBy)).toEqual([2, 2]);
+    }
+  }, 60_000);
 });
 
 describe('a node that starts without the shard that has the data keys', () => {
