@@ -79,6 +79,13 @@ export class Shards {
     return others.length === 0 ? null : newRequestId(this.#anyOf(others));
   }
 
+  /** @returns the number in an id that looks like one of the service's own and names a shard that there is not; null: in no other. A
+   *  job may not have it: once there was such a shard, it would be looked for there. */
+  absentShardIn(jobId: string): number | null {
+    const named = shardNamedBy(jobId);
+    return named === null || named < this.count ? null : named;
+  }
+
   /** @param key that exists where the job is; left out: its record
    *  @returns the shard that has a job, or would have it */
   ofJob(ref: JobRef, key = this.#options.keys.record(ref)): Located {

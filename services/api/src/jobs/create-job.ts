@@ -3,7 +3,7 @@ import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscri
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { OutOfScope } from '../http/problem.ts';
+import { IdOfAbsentShard, OutOfScope } from '../http/problem.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { IDEMPOTENCY_KEYS, SHARDS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -69,6 +69,7 @@ export class CreateJob {
   ) {}
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
+   *  @throws IdOfAbsentShard
    *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, isChosen, idempotencyKey } = command;
@@ -79,6 +80,8 @@ export class CreateJob {
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? this.#idOf(command);
+    const absentShard = this.shards.absentShardIn(acceptedId);
+    if (absentShard !== null) throw new IdOfAbsentShard(absentShard);
     const mayExist = isChosen || heldId !== null;
     const { extras = {}, identity = { ...body, ...extras } } = command;
     const resolve = async () => {

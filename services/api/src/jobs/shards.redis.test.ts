@@ -258,6 +258,24 @@ describe('a node that starts without the shard that has the data keys', () => {
   );
 });
 
+it.each([
+  { servers: 1, there: 0, beyond: 1 },
+  { servers: 2, there: 1, beyond: 2 },
+])('a node with $servers takes no id that names one beyond: it may be added later', async (shards) => {
+  const urls = servers.slice(0, shards.servers).map(({ url }) => url);
+  const some = await harness.node({
+    REDIS_URLS: urls.join(' '),
+    MILLRACE_KEY_PREFIX: `${harness.prefix}-ids-${urls.length}`,
+  });
+  const ask = (id: string) => post(some, { query: 'hi' }, { accept: 'application/json', 'x-request-id': id });
+  expect((await ask(newRequestId(shards.there))).status).toBe(202);
+  const refused = await ask(newRequestId(shards.beyond));
+  expect(refused.status).toBe(400);
+  expect(((await refused.json()) as { detail: string }).detail).toContain(`"-s${shards.beyond}"`);
+  // one that only looks like it
+  expect((await ask(`${newRequestId()}-s0${shards.beyond}`)).status).toBe(202);
+});
+
 /** Makes a job as before there was another shard, whose hash now says that it is there. */
 async function oldJob(one: ApiHarness, grown: TestNode): Promise<{ ref: JobRef }> {
   const shards = grown.api.nest.get<Shards>(SHARDS);
