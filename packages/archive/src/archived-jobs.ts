@@ -1,6 +1,6 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
 import type { ErasedCopies, RawJobs, ThawedJobs } from '@millrace/stream-log';
-import { bytesOf } from './archived-job.ts';
+import { type ArchivedRecord, bytesOf } from './archived-job.ts';
 import { ArchiveUnavailable } from './errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive } from './job-archive.ts';
 import { ReadTurns } from './read-turns.ts';
@@ -39,7 +39,7 @@ export interface ArchivedJobsPorts {
   readonly archive: JobArchive;
   readonly jobs: Pick<RawJobs, 'thaw'>;
   readonly thawed: Pick<ThawedJobs, 'count' | 'forget' | 'of'>;
-  readonly erasedCopies: Pick<ErasedCopies, 'note' | 'forget' | 'noteTenant' | 'forgetTenant'>;
+  readonly erasedCopies: Pick<ErasedCopies, 'note' | 'forget' | 'noteTenant' | 'forgetTenant' | 'readable'>;
 }
 
 /** Ended jobs that are in the archive, for those who look for them: puts them back into Redis for a while, so that everything that
@@ -91,9 +91,24 @@ export class ArchivedJobs {
   }
 
   /** @param asker the tenant that asks
+   *  @returns a page without what is erased and still there: it may be short
+   *  @throws ArchiveUnavailable
+   *  @throws Error Redis does not answer */
+  async list(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
+    const page = await this.listAll(query, asker);
+    return { ...page, items: await this.readable(page.items) };
+  }
+
+  /** As {@link list}, with what is erased and still there: not to be shown to anybody.
    *  @throws ArchiveUnavailable */
-  list(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
+  listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
     return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.list(query, signal)));
+  }
+
+  /** @returns those that are not erased, as far as this Redis knows
+   *  @throws Error Redis does not answer */
+  readable(records: readonly ArchivedRecord[]): Promise<ArchivedRecord[]> {
+    return this.ports.erasedCopies.readable(records);
   }
 
   /** To be called before a job is erased from Redis: from now on nobody puts it back, and a worker that is just writing it, or finds that

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, startRedisCluster, type TestRedis } from '@millrace/testing';
@@ -208,6 +209,40 @@ describe('on a cluster', () => {
     expect(await d.archivedJobs().thaw(ref)).toBe(false);
     expect(await d.copyOf(ref)).toBeNull();
   }, 60_000);
+});
+
+describe('what is erased while the archive is away', () => {
+  /** Jobs of the lists, as the archive is back and before a worker has erased what it has. */
+  const listed = async (d: ArchiveHarness) =>
+    (await d.archivedJobs().list({ tenant: 't', limit: 10 }, 't')).items.map(({ ref }) => ref);
+  const without = (archive: JobArchive, method: keyof JobArchive) =>
+    new Proxy(archive, {
+      get: (target, name) =>
+        name === method ? () => Promise.reject(new Error('away')) : Reflect.get(target, name, target),
+    });
+
+  it('is in no list, if it is a job', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const [erased, other] = [await d.ended(), await d.ended()];
+    await d.archiver().run(signal);
+    expect(await listed(d)).toEqual([other, erased]);
+    await d.erase(erased, d.archivedJobs({ archive: without(d.archive, 'erase') }));
+    expect(await d.copyOf(erased)).not.toBeNull();
+    expect(await listed(d)).toEqual([other]);
+  });
+
+  it('is in no list, if it is a tenant: only what came later', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const before = await d.ended();
+    await d.archiver().run(signal);
+    const api = d.archivedJobs({ archive: without(d.archive, 'eraseTenant') });
+    await expect(api.eraseTenant('t', async () => undefined)).rejects.toThrow('archive');
+    await delay(5);
+    const later = await d.ended();
+    await d.archiver().run(signal);
+    expect(await d.copyOf(before)).not.toBeNull();
+    expect(await listed(d)).toEqual([later]);
+  });
 });
 
 describe('a job that is erased while it is being read', () => {

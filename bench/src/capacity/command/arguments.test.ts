@@ -47,6 +47,11 @@ describe('the command line', () => {
     ['--streams 5 --rate 1 --watchers 0', '--watchers is 0: it must be a number from 1 on'],
     ['--streams 5 --rate 1 --redis-gib 0', '--redis-gib is 0'],
     ['--streams 5 --rate 1 --stream 5', 'there is no --stream: --help lists the arguments'],
+    ['--streams 5 --rate 1 --toString 5', 'there is no --toString: --help lists the arguments'],
+    ['--streams 5 --rate 1 --constructor=5', 'there is no --constructor'],
+    ['--streams 9007199254740991 --rate 1e300', 'together are too much'],
+    ['--streams 5 --rate 1 --watchers 1e300', 'together are too much'],
+    ['--streams 5 --rate 1 --jobs-per-second 1e300', 'together are too much'],
     ['5 --rate 1', '5 belongs to no argument: write its name before it, as in --streams 1000'],
   ])('refuses "%s" with what to write instead', (line, message) => {
     const read = () => askedBy(words(line).filter((word) => word !== ''));

@@ -26,6 +26,8 @@ const COUNT: Bounds = {
   isGood: (value) => Number.isSafeInteger(value) && value >= 1,
   words: 'a whole number from 1 on',
 };
+/** Beyond what the arithmetic of whole numbers carries, whatever else is asked. */
+const MOST_TOKENS = 1e12;
 
 /** The options that are numbers, and what each may be. */
 const NUMBERS = {
@@ -91,15 +93,25 @@ export function askedBy(args: readonly string[]): Asked | null {
   const given = Object.fromEntries(
     Object.entries(optional).filter(([, value]) => value !== undefined),
   ) as Partial<Question>;
+  const question = questionOf({
+    streams: numberOf('streams') ?? missing('streams', 'how many streams are open at a time', 1_000),
+    rate: numberOf('rate') ?? missing('rate', 'how many tokens per second a stream says', 20),
+    ...given,
+  });
+  requireBounded(question);
   return {
-    question: questionOf({
-      streams: numberOf('streams') ?? missing('streams', 'how many streams are open at a time', 1_000),
-      rate: numberOf('rate') ?? missing('rate', 'how many tokens per second a stream says', 20),
-      ...given,
-    }),
+    question,
     prices: { vcpu: numberOf('vcpu-price') ?? null, gib: numberOf('gib-price') ?? null },
     json: flags.has('json'),
   };
+}
+
+/** @throws BadArgument it is more than the model can count */
+function requireBounded({ streams, rate, watchers, jobsPerSecond }: Question): void {
+  if (Math.max(streams, streams * rate, jobsPerSecond) * watchers <= MOST_TOKENS) return;
+  throw new BadArgument(
+    '--streams, --rate, --jobs-per-second and --watchers together are too much: a million million a second at most',
+  );
 }
 
 function optionsIn(args: readonly string[]): { texts: Map<string, string>; flags: Set<string> } {
@@ -124,7 +136,7 @@ function optionsIn(args: readonly string[]): { texts: Map<string, string>; flags
     if (token.kind === 'option-terminator') continue;
     const { name, rawName, value } = token;
     if (name === 'json' || name === 'help') flags.add(name);
-    else if (!(name in NUMBERS)) throw new BadArgument(`there is no ${rawName}: --help lists the arguments`);
+    else if (!Object.hasOwn(NUMBERS, name)) throw new BadArgument(`there is no ${rawName}: --help lists the arguments`);
     else if (value === undefined) throw new BadArgument(`${rawName} has no value: it must be ${boundsOf(name).words}`);
     else texts.set(name, value);
   }

@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import type { KeyQuery, ObjectStore } from './object-store.ts';
 
-/** Where files are written before they get their names. */
+/** Where files are written before they get their names. A folder without it is not the one that was opened: its file system is not
+ *  mounted, or somebody has moved it. */
 const DRAFTS = 'drafts';
 /** A draft that is this old was left by a crash, milliseconds. */
 const OLD_DRAFT_MS = 86_400_000;
@@ -12,14 +13,13 @@ const OLD_DRAFT_MS = 86_400_000;
  *  user of the process alone. */
 export class FolderStore implements ObjectStore {
   readonly kind = 'folder';
-  #tidied: Promise<void> | null = null;
+  #opened: Promise<void> | null = null;
 
-  /** @param root absolute path; made when it is missing */
+  /** @param root absolute path; made when it is missing at first. Missing later, it is away */
   constructor(private readonly root: string) {}
 
   async put(key: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
-    this.#tidied ??= this.#removeOldDrafts().catch(() => undefined);
-    await this.#tidied;
+    await this.#requireThere();
     const path = join(this.root, key);
     const draft = join(this.root, DRAFTS, randomUUID());
     await makeFolder(dirname(path));
@@ -41,10 +41,13 @@ export class FolderStore implements ObjectStore {
   }
 
   async get(key: string, signal: AbortSignal): Promise<Buffer | null> {
-    return readFile(join(this.root, key), { signal }).catch(nullIfMissing);
+    const bytes = await readFile(join(this.root, key), { signal }).catch(nullIfMissing);
+    if (bytes === null) await this.#requireThere();
+    return bytes;
   }
 
   async delete(key: string): Promise<void> {
+    await this.#requireThere();
     await rm(join(this.root, key), { force: true });
   }
 
@@ -81,13 +84,29 @@ export class FolderStore implements ObjectStore {
   }
 
   async #entries(folder: string) {
-    const entries = (await readdir(join(this.root, folder), { withFileTypes: true }).catch(nullIfMissing)) ?? [];
-    return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
+    const entries = await readdir(join(this.root, folder), { withFileTypes: true }).catch(nullIfMissing);
+    if (entries === null) await this.#requireThere();
+    return (entries ?? []).sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  /** What is missing in a folder that is away may be there: whoever is told otherwise would forget that it is to be erased.
+   *  @throws Error the folder is away */
+  async #requireThere(): Promise<void> {
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = null;
+      throw error;
+    });
+    await this.#opened;
+    await stat(join(this.root, DRAFTS));
+  }
+
+  async #open(): Promise<void> {
+    await makeFolder(join(this.root, DRAFTS));
+    await this.#removeOldDrafts().catch(() => undefined);
   }
 
   async #removeOldDrafts(): Promise<void> {
     const folder = join(this.root, DRAFTS);
-    await makeFolder(folder);
     for (const name of await readdir(folder)) {
       const path = join(folder, name);
       const { mtimeMs } = await stat(path);

@@ -1,4 +1,4 @@
-import type { JobRef } from '@millrace/contracts';
+import { type JobRef, tenantOf } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import { type RedisConnection, type RunScript, scriptsOf } from '../redis/scripts.ts';
 
@@ -59,6 +59,21 @@ export class ErasedCopies {
   async forgetTenant({ tenant, erasedAt }: ErasedTenant): Promise<void> {
     const noted = await this.redis.zscore(this.keys.erasedTenants, tenant);
     if (Number(noted) === erasedAt) await this.redis.zrem(this.keys.erasedTenants, tenant);
+  }
+
+  /** @param copies in the archive
+   *  @returns those that may be read: neither they nor their tenants, at the time, are erased */
+  async readable<Copy extends { readonly ref: JobRef; readonly finishedAt: number }>(
+    copies: readonly Copy[],
+  ): Promise<Copy[]> {
+    if (copies.length === 0) return [];
+    const tenants = [...new Set(copies.map(({ ref }) => tenantOf(ref)))];
+    const [jobs, times] = await Promise.all([
+      this.redis.zmscore(this.keys.erasedCopies, ...copies.map(({ ref }) => ref)),
+      this.redis.zmscore(this.keys.erasedTenants, ...tenants),
+    ]);
+    const erasedAt = (tenant: string) => Number(times[tenants.indexOf(tenant)] ?? Number.NEGATIVE_INFINITY);
+    return copies.filter(({ ref, finishedAt }, nth) => jobs[nth] === null && finishedAt > erasedAt(tenantOf(ref)));
   }
 
   async tenants(): Promise<ErasedTenant[]> {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type JobRef, jobRef, newRequestId, shardNamedBy } from '@millrace/contracts';
 import { newKeyPrefix, startRedis, type TestRedis } from '@millrace/testing';
@@ -71,6 +72,13 @@ describe('the shard of a job', () => {
     const ids = Array.from({ length: 200 }, () => two.shards.newJobId());
     for (const id of ids) expect(await two.shards.ofJob(jobRef('t', id))).toBe(shardNamedBy(id));
     expect(new Set(ids.map(shardNamedBy))).toEqual(new Set([0, 1]));
+  });
+
+  it('is another one each time, until all have been tried', async () => {
+    await using three = await Deployment.of(newKeys(), [2, 3], 2);
+    expect(shardNamedBy(three.shards.otherJobId(new Set([1])) ?? '')).toBe(0);
+    expect(shardNamedBy(three.shards.otherJobId(new Set([0])) ?? '')).toBe(1);
+    expect(three.shards.otherJobId(new Set([0, 1]))).toBeNull();
   });
 
   it('is found at once by the hash of an id that a client chose, as long as no shard was added', async () => {
@@ -192,6 +200,25 @@ describe('ports of several shards', () => {
     const partial = await catalogue.list({ tenant: 't', limit: 100 });
     expect(partial).toMatchObject({ isPartial: true, nextCursor: null });
     expect(partial.refs).toEqual(refs.filter((ref) => shardNamedBy(idOf(ref)) === 0));
+  });
+
+  it('are asked once for what none of them has, and a shard that is lost may have', async () => {
+    await using two = await Deployment.of(newKeys(), [2]);
+    const looks = [0, 0];
+    const find = (found: readonly string[]) => async (shard: number) => {
+      looks[shard] = (looks[shard] ?? 0) + 1;
+      if (shard === 1) throw new Error('it hangs');
+      return found;
+    };
+    await expect(two.shards.findIn([0, 1], find([]))).rejects.toThrow('it hangs');
+    expect(looks).toEqual([1, 1]);
+    expect(await two.shards.findIn([0, 1], find(['a job']))).toEqual(['a job']);
+    const [, lost] = two.connections as [Redis, Redis];
+    const ended = once(lost, 'end');
+    lost.disconnect();
+    await ended;
+    await expect(two.shards.findIn([0, 1], find([]))).rejects.toThrow('shard 1 is not connected');
+    expect(looks).toEqual([3, 2]);
   });
 
   it('share the slots of a tenant out', async () => {

@@ -67,13 +67,23 @@ export class Shards {
     return this.#options.connections[shard]?.status === 'ready';
   }
 
-  /** @param except a shard that has just not answered
-   *  @returns a fresh id of a job, in a shard that is up */
-  newJobId(except: number | null = null): string {
-    const inUse = this.indexes.slice(0, this.#inUse);
-    const up = inUse.filter((shard) => shard !== except && this.isUp(shard));
-    const choice = up.length > 0 ? up : inUse;
-    return newRequestId(choice[Math.floor(Math.random() * choice.length)]);
+  /** @returns a fresh id of a job, in a shard that is up */
+  newJobId(): string {
+    return newRequestId(this.#anyOf(this.indexes.slice(0, this.#inUse)));
+  }
+
+  /** @param tried shards that have not answered, or have no room
+   *  @returns a fresh id of a job, in another shard, one that is up if there is any; null: all have been tried */
+  otherJobId(tried: ReadonlySet<number>): string | null {
+    const others = this.indexes.slice(0, this.#inUse).filter((shard) => !tried.has(shard));
+    return others.length === 0 ? null : newRequestId(this.#anyOf(others));
+  }
+
+  /** @returns the number in an id that looks like one of the service's own and names a shard that there is not; null: in no other. A
+   *  job may not have it: once there was such a shard, it would be looked for there. */
+  absentShardIn(jobId: string): number | null {
+    const named = shardNamedBy(jobId);
+    return named === null || named < this.count ? null : named;
   }
 
   /** @param key that exists where the job is; left out: its record
@@ -172,9 +182,23 @@ export class Shards {
    *  @param parts one for each shard
    *  @throws Error nothing was found, and a shard does not answer */
   async findIn<T, R>(parts: readonly T[], find: (part: T) => Promise<readonly R[]>): Promise<R[]> {
-    const { results, isPartial } = await this.gather(parts, find);
-    const found = results.flat();
-    return found.length > 0 || !isPartial ? found : (await this.everywhere(parts, find)).flat();
+    const looks = this.indexes.map(async (shard) => {
+      if (!this.isUp(shard)) throw new ShardAway(shard);
+      return find(parts[shard] as T);
+    });
+    const outcomes = await Promise.allSettled(looks);
+    const found = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    // it was waited for once: another look would take as long
+    if (found.length === 0 && failed !== undefined) throw failed.reason;
+    return found;
+  }
+
+  /** @returns one of several, by chance, that is up if any is */
+  #anyOf(shards: readonly number[]): number {
+    const up = shards.filter((shard) => this.isUp(shard));
+    const choice = up.length > 0 ? up : shards;
+    return choice[Math.floor(Math.random() * choice.length)] as number;
   }
 
   /** @returns the shard that a job's id names; null: none that there is */

@@ -66,6 +66,15 @@ export class InvalidRequest extends Problem {
   }
 }
 
+/** The id that a client chose is of the form of the service's own, and names a Redis that the service does not have (yet). */
+export class IdOfAbsentShard extends InvalidRequest {
+  constructor(shard: number) {
+    super(
+      `The request id ends in "-s${shard}", as ids of the service's own do; it has no Redis of this number: choose another id.`,
+    );
+  }
+}
+
 export class InvalidCursor extends Problem {
   constructor() {
     super('INVALID_CURSOR', 'This service did not issue the cursor.');

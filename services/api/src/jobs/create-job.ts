@@ -3,7 +3,7 @@ import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscri
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { OutOfScope } from '../http/problem.ts';
+import { IdOfAbsentShard, OutOfScope } from '../http/problem.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { IDEMPOTENCY_KEYS, SHARDS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -69,6 +69,7 @@ export class CreateJob {
   ) {}
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
+   *  @throws IdOfAbsentShard
    *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, isChosen, idempotencyKey } = command;
@@ -79,6 +80,8 @@ export class CreateJob {
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? this.#idOf(command);
+    const absentShard = this.shards.absentShardIn(acceptedId);
+    if (absentShard !== null) throw new IdOfAbsentShard(absentShard);
     const mayExist = isChosen || heldId !== null;
     const { extras = {}, identity = { ...body, ...extras } } = command;
     const resolve = async () => {
@@ -103,14 +106,16 @@ export class CreateJob {
     };
     const once = { ...command, follows: command.follows && !mayExist };
     let jobId = acceptedId;
-    for (let tries = 1; ; tries += 1) {
+    const tried = new Set<number>();
+    for (;;) {
       try {
         return await this.#createOnce({ ...submission, jobId }, once);
       } catch (error) {
-        const mayGoElsewhere = !mayExist && !mayBeRecorded && tries < this.shards.count;
-        if (!mayGoElsewhere || !ELSEWHERE.has(toProblem(error).code)) throw error;
-        // nobody knows this id, and nothing of the job is there
-        jobId = this.shards.newJobId(shardNamedBy(jobId));
+        if (mayExist || mayBeRecorded || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        const otherId = this.shards.otherJobId(tried.add(shardNamedBy(jobId) ?? 0));
+        if (otherId === null) throw error;
+        // nobody knows the id so far, and nothing of the job is there
+        jobId = otherId;
       }
     }
   }

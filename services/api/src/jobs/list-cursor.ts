@@ -9,6 +9,7 @@ export function writeListCursor(place: string): string {
  *  @throws InvalidCursor */
 export function readListCursor(cursor: string): string {
   const place = Buffer.from(cursor, 'base64url').toString();
-  if (!/^\d{1,20}$/.test(place)) throw new InvalidCursor();
+  // a database refuses larger ones as if it were out of order, and nobody would be served from the archive for a while
+  if (!/^\d{1,16}$/.test(place) || !Number.isSafeInteger(Number(place))) throw new InvalidCursor();
   return place;
 }

@@ -221,6 +221,19 @@ describe('a node with two shards', () => {
     expect(ids.filter((id) => shardNamedBy(id) === 0)).toHaveLength(3);
     expect((await post(small, { query: 'hi' }, { accept: 'application/json' })).status).toBe(429);
   });
+
+  it('has room in the last of three, too, when the shares of the others are full', async () => {
+    await using third = await startRedis();
+    for (let nth = 0; nth < 6; nth += 1) {
+      const small = await harness.node({
+        REDIS_URLS: [...servers, third].map(({ url }) => url).join(' '),
+        MILLRACE_MAX_JOBS_PER_TENANT: '6',
+        MILLRACE_KEY_PREFIX: `${harness.prefix}-three-${nth}`,
+      });
+      for (const shard of [0, 0, 1, 1]) await submit(small, { 'x-request-id': newRequestId(shard) });
+      expect([await submit(small), await submit(small)].map(shardNamedBy)).toEqual([2, 2]);
+    }
+  }, 60_000);
 });
 
 describe('a node that starts without the shard that has the data keys', () => {
@@ -243,6 +256,24 @@ describe('a node that starts without the shard that has the data keys', () => {
     },
     60_000,
   );
+});
+
+it.each([
+  { servers: 1, there: 0, beyond: 1 },
+  { servers: 2, there: 1, beyond: 2 },
+])('a node with $servers takes no id that names one beyond: it may be added later', async (shards) => {
+  const urls = servers.slice(0, shards.servers).map(({ url }) => url);
+  const some = await harness.node({
+    REDIS_URLS: urls.join(' '),
+    MILLRACE_KEY_PREFIX: `${harness.prefix}-ids-${urls.length}`,
+  });
+  const ask = (id: string) => post(some, { query: 'hi' }, { accept: 'application/json', 'x-request-id': id });
+  expect((await ask(newRequestId(shards.there))).status).toBe(202);
+  const refused = await ask(newRequestId(shards.beyond));
+  expect(refused.status).toBe(400);
+  expect(((await refused.json()) as { detail: string }).detail).toContain(`"-s${shards.beyond}"`);
+  // one that only looks like it
+  expect((await ask(`${newRequestId()}-s0${shards.beyond}`)).status).toBe(202);
 });
 
 /** Makes a job as before there was another shard, whose hash now says that it is there. */

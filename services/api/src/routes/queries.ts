@@ -1,5 +1,6 @@
 import { JOB_STATUSES, threadIdSchema } from '@millrace/contracts';
 import { z } from 'zod';
+import { tenantSchema } from './access-requests.ts';
 
 /** The fields of a job that cost a read of its log. */
 export const COSTLY_FIELDS = ['text', 'messages'] as const;
@@ -7,16 +8,12 @@ export type CostlyField = (typeof COSTLY_FIELDS)[number];
 
 /** The query string of paths with a job's id. */
 export const jobQuerySchema = z.object({
-  tenant: z.string().max(64).optional().describe('Whose job an admin means, if several tenants have one with this id.'),
+  tenant: tenantSchema.optional().describe('Whose job an admin means, if several tenants have one with this id.'),
 });
 
 /** The query string of paths with a thread's id. */
 export const threadQuerySchema = z.object({
-  tenant: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('Whose thread an admin means, if several tenants have one with this id.'),
+  tenant: tenantSchema.optional().describe('Whose thread an admin means, if several tenants have one with this id.'),
 });
 
 /** The query string of `GET /jobs/:id`. */
@@ -39,7 +36,7 @@ export const listQuerySchema = z.object({
   status: z.enum(JOB_STATUSES).optional().describe('Only jobs of this status.'),
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Jobs per page.'),
   cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
-  tenant: z.string().max(64).optional().describe('Only jobs of this tenant; for admins.'),
+  tenant: tenantSchema.optional().describe('Only jobs of this tenant; for admins.'),
   threadId: threadIdSchema
     .optional()
     .describe('Only jobs of this thread; of the caller’s tenant, unless `tenant` names one.'),
@@ -49,7 +46,7 @@ export const listQuerySchema = z.object({
 export const threadListQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Threads per page.'),
   cursor: z.string().max(64).optional().describe('`nextCursor` of the previous page.'),
-  tenant: z.string().max(64).optional().describe('Only threads of this tenant; for admins.'),
+  tenant: tenantSchema.optional().describe('Only threads of this tenant; for admins.'),
   search: z
     .string()
     .min(1)
@@ -81,6 +78,6 @@ export const historyQuerySchema = threadQuerySchema.extend({
 /** The query string of `DELETE /jobs`. */
 export const cancelQuerySchema = z.object({
   status: z.enum(['queued', 'active']).describe('Cancel all jobs of this status.'),
-  tenant: z.string().max(64).optional().describe('Only jobs of this tenant.'),
+  tenant: tenantSchema.optional().describe('Only jobs of this tenant.'),
   pipeline: z.string().max(64).optional().describe('Only jobs of this pipeline.'),
 });

@@ -1,4 +1,4 @@
-import type { ArchivedJobs } from '@millrace/archive';
+import type { ArchivedJobs, ArchivedRecord } from '@millrace/archive';
 import type { JobRef } from '@millrace/contracts';
 import {
   type AbandonedJobs,
@@ -106,16 +106,35 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
   const atPlaces = async (ref: JobRef, call: (part: ArchivedJobs) => Promise<void>) => {
     for (const shard of shards.placesOfJob(ref)) await call(open[shard] as ArchivedJobs);
   };
+  // what is erased is noted where the job may have been: of a shard that does not answer nothing may be shown
+  const readable = async (records: readonly ArchivedRecord[]): Promise<ArchivedRecord[]> => {
+    const hidden = await Promise.all(
+      open.map(async (part, shard) => {
+        const own = records.filter(({ ref }) => shards.placesOfJob(ref).includes(shard));
+        if (own.length === 0) return [];
+        const shown: readonly ArchivedRecord[] = shards.isUp(shard) ? await part.readable(own).catch(() => []) : [];
+        return own.filter((record) => !shown.includes(record));
+      }),
+    );
+    const isHidden = new Set(hidden.flat());
+    return records.filter((record) => !isHidden.has(record));
+  };
   return {
     ...byShard(open, (ref: JobRef) => shards.ofJob(ref), ['thaw']),
     beginErasure: (ref) => atPlaces(ref, (part) => part.beginErasure(ref)),
     abandonErasure: (ref) => atPlaces(ref, (part) => part.abandonErasure(ref)),
     erase: (ref) => atPlaces(ref, (part) => part.erase(ref)),
     holders: (jobId, asker) => home.holders(jobId, asker),
-    list: (query, asker) => home.list(query, asker),
     beginTenantErasure: async (tenant) => {
       await shards.everywhere(open, (part) => part.beginTenantErasure(tenant));
     },
+    // none of these needs home: any shard may be away
+    listAll: (query, asker) => home.listAll(query, asker),
+    list: async (query, asker) => {
+      const page = await home.listAll(query, asker);
+      return { ...page, items: await readable(page.items) };
+    },
+    readable,
     eraseTenant: async (tenant, eraseThawed) => {
       // all of them bar what the archive has, also if it is away
       await shards.everywhere(open, (part) => part.eraseTenant(tenant, eraseThawed));

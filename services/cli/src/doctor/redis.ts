@@ -55,13 +55,8 @@ interface Examined {
 }
 
 async function examineOne(url: string, keyPrefix: string): Promise<Examined> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: CONNECT_MS,
-    commandTimeout: CONNECT_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
+  const redis = connectionTo(url);
+  if (redis === null) return { findings: [fault('redis', 'it has no valid URL', URL_REMEDY)], server: null };
   let lastError = '';
   redis.on('error', ({ message }: Error) => {
     lastError = message;
@@ -86,6 +81,24 @@ async function examineOne(url: string, keyPrefix: string): Promise<Examined> {
     return { findings: [fault('redis', `it does not answer: ${why}`, remedy)], server: null };
   } finally {
     redis.disconnect();
+  }
+}
+
+const URL_REMEDY =
+  'redis://user:password@host:6379; of a cluster, or behind Sentinel, that of one server; several with blanks between them, not commas';
+
+/** @returns null: the client cannot read the URL */
+function connectionTo(url: string): Redis | null {
+  try {
+    return new Redis(url, {
+      lazyConnect: true,
+      connectTimeout: CONNECT_MS,
+      commandTimeout: CONNECT_MS,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+    });
+  } catch {
+    return null;
   }
 }
 

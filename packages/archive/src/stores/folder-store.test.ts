@@ -1,0 +1,62 @@
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FolderStore } from './folder-store.ts';
+
+const signal = AbortSignal.timeout(60_000);
+const KEY = 'jobs/0a1/an-id~acme';
+
+let parent: string;
+let root: string;
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'millrace-folder-'));
+  root = join(parent, 'archive');
+});
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+describe('a folder', () => {
+  it('that is new has nothing, which is no failure', async () => {
+    const store = new FolderStore(root);
+    expect(await store.get(KEY, signal)).toBeNull();
+    expect(await store.list({ prefix: 'index/acme/', limit: 10 }, signal)).toEqual([]);
+    expect(await store.folders('index/')).toEqual([]);
+    await store.delete(KEY);
+  });
+
+  it.each([
+    ['is gone', async () => undefined],
+    ['is the empty one below a file system that is not mounted', () => mkdir(root)],
+  ])('that %s is away: it neither has nothing, nor is it made again', async (_, leave) => {
+    const store = new FolderStore(root);
+    await store.put(KEY, Buffer.from('words'), signal);
+    const elsewhere = join(parent, 'elsewhere');
+    await rename(root, elsewhere);
+    await leave();
+    const before = await readdir(parent, { recursive: true });
+    const asked = [
+      () => store.get(KEY, signal),
+      () => store.list({ prefix: 'index/acme/', limit: 10 }, signal),
+      () => store.folders('index/'),
+      // whoever erases it must not believe that it is erased
+      () => store.delete(KEY),
+      () => store.put(KEY, Buffer.from('others'), signal),
+    ];
+    for (const ask of asked) await expect(ask()).rejects.toThrow(/drafts/);
+    expect(await readdir(parent, { recursive: true })).toEqual(before);
+    await rm(root, { recursive: true, force: true });
+    await rename(elsewhere, root);
+    expect(String(await store.get(KEY, signal))).toBe('words');
+    await store.delete(KEY);
+    expect(await store.get(KEY, signal)).toBeNull();
+  });
+
+  it('that cannot be made at first is made later', async () => {
+    await writeFile(root, 'in its place');
+    const store = new FolderStore(root);
+    await expect(store.get(KEY, signal)).rejects.toThrow();
+    await rm(root);
+    await store.put(KEY, Buffer.from('words'), signal);
+    expect(String(await store.get(KEY, signal))).toBe('words');
+  });
+});
