@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { FolderStore } from './folder-store.ts';
 
 const signal = AbortSignal.timeout(60_000);
@@ -49,6 +49,27 @@ describe('a folder', () => {
     expect(String(await store.get(KEY, signal))).toBe('words');
     await store.delete(KEY);
     expect(await store.get(KEY, signal)).toBeNull();
+  });
+
+  it('has what was put there on the disk, with its name and the folders above', async () => {
+    const store = new FolderStore(root);
+    const probe = await open(parent, 'r');
+    const handles: FileHandle = Object.getPrototypeOf(probe);
+    await probe.close();
+    const synced: string[] = [];
+    const { sync } = handles;
+    const spy = jest.spyOn(handles, 'sync').mockImplementation(async function (this: FileHandle) {
+      synced.push(await readlink(`/proc/self/fd/${this.fd}`));
+      await sync.call(this);
+    });
+    try {
+      await store.put(KEY, Buffer.from('words'), signal);
+    } finally {
+      spy.mockRestore();
+    }
+    const folders = [parent, root, join(root, 'jobs'), join(root, 'jobs/0a1')];
+    expect(folders.filter((folder) => !synced.includes(folder))).toEqual([]);
+    expect(synced.at(-1)).toBe(join(root, 'jobs/0a1'));
   });
 
   it('that cannot be made at first is made later', async () => {

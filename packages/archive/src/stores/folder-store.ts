@@ -27,13 +27,14 @@ export class FolderStore implements ObjectStore {
       const file = await open(draft, 'wx', 0o600);
       try {
         await file.writeFile(bytes);
-        // Redis forgets the job when this has returned
         await file.datasync();
       } finally {
         await file.close();
       }
       signal.throwIfAborted();
       await rename(draft, path);
+      // Redis forgets the job when this has returned: the name must outlive a power cut as well
+      await syncFolder(dirname(path));
     } catch (error) {
       await rm(draft, { force: true });
       throw error;
@@ -116,7 +117,19 @@ export class FolderStore implements ObjectStore {
 }
 
 async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** Writes to the disk what a folder has. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 function nullIfMissing(error: NodeJS.ErrnoException): null {
