@@ -33,6 +33,19 @@ export class ShardAway extends StreamLogError {
   }
 }
 
+/** A Redis has been another shard before, or is named twice: ids would lead to the wrong one. */
+export class ShardMisplaced extends StreamLogError {
+  readonly code = 'SHARD_MISPLACED';
+
+  /** @param misplaced `place`: where it is named, from 0; `noted`: the number that it has; `key`: where that is noted */
+  constructor({ place, noted, count, key }: { place: number; noted: string; count: number; key: string }) {
+    const named = count === 1 ? 'the only Redis that this process knows' : `URL ${place + 1} of REDIS_URLS`;
+    super(
+      `${named} is shard ${noted}, not ${place}: name each Redis once, in REDIS_URLS, and in the same order for every process. (One that is to be another shard, and has nothing that is needed: delete ${key} there)`,
+    );
+  }
+}
+
 /** The id stands for another request of the same tenant. */
 export class IdempotencyMismatch extends StreamLogError {
   readonly code = 'IDEMPOTENCY_MISMATCH';

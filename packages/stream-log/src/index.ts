@@ -19,6 +19,7 @@ export {
   LogWriteFailed,
   NewerFormat,
   ShardAway,
+  ShardMisplaced,
   StreamLogError,
   SubscriptionUnconfirmed,
 } from './errors.ts';
@@ -74,6 +75,7 @@ export { type UsageReport, usageOfAttempt } from './registry/usage-report.ts';
 export { UsageSettlement } from './registry/usage-settlement.ts';
 export { WebhookJobs } from './registry/webhook-jobs.ts';
 export { byShard, type Facade } from './shards/by-shard.ts';
+export { claimPlaces } from './shards/claim-places.ts';
 export { joinedCancelListener } from './shards/joined-attempts.ts';
 export {
   joinedCanceller,

@@ -1,7 +1,14 @@
 import { type JobArchive, openArchive } from '@millrace/archive';
 import { encryptionOptions } from '@millrace/contracts';
 import { type Logger, type RedisFactory, redisUrlsOf } from '@millrace/runtime';
-import { type ContentCipher, KeySpace, openContentCipher, Shards, StreamShares } from '@millrace/stream-log';
+import {
+  type ContentCipher,
+  claimPlaces,
+  KeySpace,
+  openContentCipher,
+  Shards,
+  StreamShares,
+} from '@millrace/stream-log';
 import { type Checkpoints, ThreadKeys } from '@millrace/threads';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Authenticator } from './auth/authenticator.ts';
@@ -64,13 +71,18 @@ export class PortsModule implements OnApplicationShutdown {
     @Inject(ARCHIVE) private readonly archive: JobArchive | null,
   ) {}
 
-  /** @throws ContentUnreadable a master key is missing that wraps what Redis has */
+  /** @throws ShardMisplaced
+   *  @throws ContentUnreadable a master key is missing that wraps what Redis has */
   static async of({ settings, logger, redisFactories, stalledReaders }: ProcessContext): Promise<DynamicModule> {
     const keys = new KeySpace(settings.MILLRACE_KEY_PREFIX);
     const threadKeys = new ThreadKeys(settings.MILLRACE_KEY_PREFIX);
     const opened = redisFactories.map((redisFactory) => ({ redisFactory, redis: redisFactory.connect('command') }));
     const [home] = opened;
     if (home === undefined) throw new TypeError('there is no shard');
+    await claimPlaces(
+      opened.map(({ redis }) => redis),
+      keys,
+    );
     const shards = new Shards({
       connections: opened.map(({ redis }) => redis),
       keys,

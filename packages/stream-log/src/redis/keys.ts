@@ -252,6 +252,11 @@ export class KeySpace {
     return `${this.#registry}:limits-version`;
   }
 
+  /** string: the number of this Redis among the shards, from 0 */
+  get shardPlace(): string {
+    return `${this.#registry}:shard`;
+  }
+
   /** string: what a node writes to learn whether Redis takes writes, in the slot that every creation writes to */
   get writeProbe(): string {
     return `${this.#registry}:write-probe`;

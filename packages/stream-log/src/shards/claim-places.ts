@@ -1,0 +1,40 @@
+import { ShardMisplaced } from '../errors.ts';
+import type { KeySpace } from '../redis/keys.ts';
+
+/** Longer than a Redis that is there takes to answer, milliseconds. */
+const ANSWER_MS = 1_500;
+
+/** What is asked of a Redis: any connection will do. */
+interface PlaceConnection {
+  set(key: string, value: string, mode: 'NX'): Promise<unknown>;
+  get(key: string): Promise<string | null>;
+}
+
+/** Notes in each Redis which shard it is, unless that is noted already, and finds those that are named in another place than before, or
+ *  twice. One that does not answer, or is full, is left out: whoever starts later finds it.
+ *  @param connections in the order of REDIS_URLS
+ *  @throws ShardMisplaced */
+export async function claimPlaces(
+  connections: readonly PlaceConnection[],
+  { shardPlace: key }: Pick<KeySpace, 'shardPlace'>,
+): Promise<void> {
+  const count = connections.length;
+  // one after the other: of two that are the same Redis, the first has it
+  for (const [place, redis] of connections.entries()) {
+    const noted = await unlessAway(async () => {
+      await redis.set(key, String(place), 'NX').catch(() => undefined);
+      return redis.get(key);
+    });
+    if (noted !== null && noted !== String(place)) throw new ShardMisplaced({ place, noted, count, key });
+  }
+}
+
+async function unlessAway(ask: () => Promise<string | null>): Promise<string | null> {
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), ANSWER_MS);
+  try {
+    return await Promise.race([ask().catch(() => null), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
