@@ -16,7 +16,7 @@
 --   through: of a fork: the job of the other thread that it ends with
 --   stop: `<job>:interrupt` or `<job>:rollback`, what to do when that job leaves
 --   own: 1, the private thread of one job, which goes with it
---   erasing: 1, somebody has begun to erase it, job by job; may have failed since
+--   erasing: when somebody began to erase it, job by job (ms); may have failed since
 local RECORD, CHANNEL, FORK, JOBS, WAITING, EXPECTED, MESSAGES = unpack(KEYS, 1, 7)
 -- what a thread without content takes, bytes, about
 local BYTES_OF_THREAD, BYTES_OF_JOB = 500, 100

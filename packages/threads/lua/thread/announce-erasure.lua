@@ -4,5 +4,5 @@
 -- KEYS and the record: see thread.lua                                                     (same {thread:…} hash tag)
 -- RETURNS 1 | 0 there is no such thread
 if redis.call('EXISTS', RECORD) == 0 then return 0 end
-redis.call('HSET', RECORD, 'erasing', 1)
+redis.call('HSET', RECORD, 'erasing', now_ms())
 return 1

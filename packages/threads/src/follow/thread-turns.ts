@@ -23,7 +23,7 @@ export interface ThreadHead {
 export interface NextTurn {
   /** see {@link ThreadHead}; null: there is no such thread, or no longer */
   readonly createdAt: string | null;
-  /** somebody erases the thread, after its jobs, or has failed to */
+  /** somebody has begun to erase the thread, after its jobs, in the last minute */
   readonly isBeingErased: boolean;
   /** the job that had the turn; null: the thread does not know, or no longer */
   readonly jobId: string | null;
@@ -65,10 +65,17 @@ export class ThreadTurns {
       this.redis.zrangebyscore(this.keys.jobs(ref), turn, '+inf', 'WITHSCORES', 'LIMIT', 0, 2),
     ]);
     const first = turnIn(found);
-    const known = { createdAt: createdAt || null, lastTurn: Number(lastTurn ?? 0), isBeingErased: erasing === '1' };
+    const known = { createdAt: createdAt || null, lastTurn: Number(lastTurn ?? 0), isBeingErased: isRecent(erasing) };
     if (first?.turn !== turn) return { ...known, jobId: null, next: first };
     return { ...known, jobId: first.jobId, next: turnIn(found.slice(2)) };
   }
+}
+
+/** How long an erasure counts as under way, milliseconds: whoever began it may have died. */
+const ERASURE_MS = 60_000;
+
+function isRecent(begunAt: string | null | undefined): boolean {
+  return Date.now() - Number(begunAt ?? 0) < ERASURE_MS;
 }
 
 function turnIn([jobId, score]: readonly string[]): Turn | null {

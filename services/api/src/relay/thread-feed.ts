@@ -40,10 +40,10 @@ interface ThreadFeedOptions {
  *  last; null: from now on, with the whole of the job that has the turn. */
 export type ThreadStart = ThreadPosition | { readonly turn: number | 'latest' } | null;
 
-/** How long the jobs of a thread may be gone before the thread is, milliseconds: one that is being erased loses them first, and who
- *  erases it may die; in another one nobody knows at once whether they were lost. */
-const ERASURE_MS = 60_000;
+/** How long a job may be gone before its reader is told, milliseconds: its thread may be about to go, by a node that does not say so. */
 const UNKNOWN_LOSS_MS = 1_000;
+/** The same in a thread that is being erased, which loses its jobs first. */
+const ERASURE_MS = 60_000;
 
 /** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
  *  did not answer, or a job is gone · ended */

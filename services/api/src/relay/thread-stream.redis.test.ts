@@ -201,7 +201,7 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     const next = await submit(node);
     await of.enter(next);
     await stream.take(2);
-    await of.threads.announceErasure(of.ref);
+    await of.announceErasure();
     const canceller = node.api.nest.get<JobCanceller>(JOB_CANCELLER);
     await canceller.cancel(refOf(next), 'owner');
     await harness.redis.unlink(...harness.keys.ofJob(refOf(next)));
@@ -215,6 +215,21 @@ describe('GET /threads/:id/stream (PROTOCOL §10)', () => {
     expect(await of.threads.erase(of.ref)).toBe(true);
     expect(await stream.ended).toBe('clean');
     expect(stream.events.map(({ event }) => event)).toEqual(['accepted', 'started', 'cancelled']);
+  });
+
+  it('is told of jobs that are lost in a thread whose erasure has failed', async () => {
+    const of = await thread();
+    await using stream = await readSse(of.streamOf(node));
+    const { id } = await begin(of);
+    const next = await submit(node);
+    await of.enter(next);
+    await stream.take(2);
+    await of.announceErasure(61_000);
+    const canceller = node.api.nest.get<JobCanceller>(JOB_CANCELLER);
+    for (const job of [next, id]) await canceller.cancel(refOf(job), 'owner');
+    await harness.redis.unlink(...harness.keys.ofJob(refOf(next)));
+    expect(await of.leave(id, 'cancelled')).toBe(next);
+    await stream.until(({ event }) => event === 'reset');
   });
 
   it('ends cleanly on every node when the thread is deleted, with what was cancelled', async () => {

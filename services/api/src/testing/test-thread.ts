@@ -55,6 +55,12 @@ export class TestThread {
       .exec();
   }
 
+  /** Says that it is about to be removed, as if that had been some time ago. */
+  async announceErasure(agoMs = 0): Promise<void> {
+    await this.threads.announceErasure(this.ref);
+    await this.harness.redis.hincrby(this.#keys.record(this.ref), 'erasing', -agoMs);
+  }
+
   /** Removes the thread. @param publishes whether its followers are told */
   async erase({ publishes = true } = {}): Promise<void> {
     await this.harness.redis.unlink(this.#keys.ofThread(this.ref));
