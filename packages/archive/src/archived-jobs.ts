@@ -99,7 +99,7 @@ export class ArchivedJobs {
     return { ...page, items: await this.readable(page.items) };
   }
 
-  /** As {@link list}, with what is erased and still there: not to be shown to anybody.
+  /** As {@link list}, with what is erased and still there: for erasure, not to be shown to anybody.
    *  @throws ArchiveUnavailable */
   listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
     return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.list(query, signal)));

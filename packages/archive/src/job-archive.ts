@@ -53,7 +53,8 @@ export interface JobArchive {
    *  @param endedBy only jobs that ended by then, ms since the epoch
    *  @returns whether nothing is left of it */
   eraseTenant(tenant: string, endedBy: number, signal: AbortSignal): Promise<boolean>;
-  /** Erases some of the jobs that ended before a time, ms since the epoch, in steps that are short however many tenants there are.
+  /** Erases some of the jobs that ended before a time, ms since the epoch, in steps that look at a bounded number of
+   *  tenants.
    *  @param from where the step before has stopped; null: this is the first */
   purge(endedBefore: number, from: string | null, signal: AbortSignal): Promise<PurgeStep>;
   close(): Promise<void>;

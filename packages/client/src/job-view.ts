@@ -169,7 +169,7 @@ export interface JobPage {
   readonly items: readonly JobView[];
   /** pass it to `list` for the next page; null: this is the last page */
   readonly nextCursor: string | null;
-  /** the service has several Redis, and one does not answer: what it has is missing here */
+  /** some are missing here: one of several Redis does not answer, or, for admins, the archive has more tenants than a list goes through */
   readonly incomplete?: true;
 }
 

@@ -28,8 +28,9 @@ describe('a folder', () => {
     ['is gone', async () => undefined],
     ['is the empty one below a file system that is not mounted', () => mkdir(root)],
   ])('that %s is away: it neither has nothing, nor is it made again', async (_, leave) => {
+    await new FolderStore(root).put(KEY, Buffer.from('words'), signal);
     const store = new FolderStore(root);
-    await store.put(KEY, Buffer.from('words'), signal);
+    expect(String(await store.get(KEY, signal))).toBe('words');
     const elsewhere = join(parent, 'elsewhere');
     await rename(root, elsewhere);
     await leave();

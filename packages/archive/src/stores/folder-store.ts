@@ -42,9 +42,8 @@ export class FolderStore implements ObjectStore {
   }
 
   async get(key: string, signal: AbortSignal): Promise<Buffer | null> {
-    const bytes = await readFile(join(this.root, key), { signal }).catch(nullIfMissing);
-    if (bytes === null) await this.#requireThere();
-    return bytes;
+    await this.#requireThere();
+    return readFile(join(this.root, key), { signal }).catch(nullIfMissing);
   }
 
   async delete(key: string): Promise<void> {
@@ -85,9 +84,9 @@ export class FolderStore implements ObjectStore {
   }
 
   async #entries(folder: string) {
-    const entries = await readdir(join(this.root, folder), { withFileTypes: true }).catch(nullIfMissing);
-    if (entries === null) await this.#requireThere();
-    return (entries ?? []).sort((one, other) => (one.name < other.name ? -1 : 1));
+    await this.#requireThere();
+    const entries = (await readdir(join(this.root, folder), { withFileTypes: true }).catch(nullIfMissing)) ?? [];
+    return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
   /** What is missing in a folder that is away may be there: whoever is told otherwise would forget that it is to be erased.
@@ -126,7 +125,7 @@ async function makeFolder(path: string): Promise<void> {
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
-    await folder.sync();
+    await folder.sync().catch(unlessImpossible);
   } finally {
     await folder.close();
   }
@@ -135,4 +134,9 @@ async function syncFolder(path: string): Promise<void> {
 function nullIfMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT') return null;
   throw error;
+}
+
+/** Some network file systems write the names of a folder by themselves, and refuse to be told. */
+function unlessImpossible(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EINVAL' && error.code !== 'EBADF') throw error;
 }

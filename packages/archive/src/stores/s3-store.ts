@@ -15,7 +15,7 @@ import type { KeyQuery, ObjectStore } from './object-store.ts';
 const MAX_KEYS = 1_000;
 /** How long a connection may take to be made, and how long a server may be silent, milliseconds. */
 const CONNECT_MS = 3_000;
-const SILENCE_MS = 4_000;
+const SILENCE_MS = 8_000;
 
 const nothing = () => undefined;
 /** What the SDK has to say of its sockets is no line of a service's log. */

@@ -200,6 +200,19 @@ describe('a job that has left Redis for the archive', () => {
   });
 });
 
+it('a job whose erasure has stopped half-way goes with its thread', async () => {
+  await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+  const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
+  const ref = jobRef('own', id);
+  await d.end(ref);
+  expect((await d.get('/threads/a-thread', OWN)).status).toBe(200);
+  await d.leave(ref);
+  await new ErasedCopies(d.harness.redis, d.harness.keys).note(ref);
+  const erased = await fetch(`${d.node.url}/threads/a-thread`, { method: 'DELETE', headers: OWN });
+  expect(erased.status).toBe(204);
+  expect(await d.archive.get(ref, AbortSignal.timeout(5_000))).toBeNull();
+});
+
 describe('an archive that is away', () => {
   it('is no 404, and no hang', async () => {
     const env = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };

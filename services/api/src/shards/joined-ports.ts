@@ -107,17 +107,18 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
     for (const shard of shards.placesOfJob(ref)) await call(open[shard] as ArchivedJobs);
   };
   // what is erased is noted where the job may have been: of a shard that does not answer nothing may be shown
-  const readable = async (records: readonly ArchivedRecord[]): Promise<ArchivedRecord[]> => {
-    const hidden = await Promise.all(
-      open.map(async (part, shard) => {
-        const own = records.filter(({ ref }) => shards.placesOfJob(ref).includes(shard));
-        if (own.length === 0) return [];
-        const shown: readonly ArchivedRecord[] = shards.isUp(shard) ? await part.readable(own).catch(() => []) : [];
-        return own.filter((record) => !shown.includes(record));
-      }),
-    );
-    const isHidden = new Set(hidden.flat());
-    return records.filter((record) => !isHidden.has(record));
+  const shown = async (records: readonly ArchivedRecord[]) => {
+    const hidden = new Set<ArchivedRecord>();
+    let isPartial = false;
+    const ask = async (part: ArchivedJobs, shard: number) => {
+      const own = records.filter(({ ref }) => shards.placesOfJob(ref).includes(shard));
+      if (own.length === 0) return;
+      const readable = shards.isUp(shard) ? await part.readable(own).catch(() => null) : null;
+      isPartial ||= readable === null;
+      for (const record of own) if (!readable?.includes(record)) hidden.add(record);
+    };
+    await Promise.all(open.map(ask));
+    return { items: records.filter((record) => !hidden.has(record)), isPartial };
   };
   return {
     ...byShard(open, (ref: JobRef) => shards.ofJob(ref), ['thaw']),
@@ -132,9 +133,10 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
     listAll: (query, asker) => home.listAll(query, asker),
     list: async (query, asker) => {
       const page = await home.listAll(query, asker);
-      return { ...page, items: await readable(page.items) };
+      const { items, isPartial } = await shown(page.items);
+      return { ...page, items, isPartial: isPartial || page.isPartial === true };
     },
-    readable,
+    readable: async (records) => (await shown(records)).items,
     eraseTenant: async (tenant, eraseThawed) => {
       // all of them bar what the archive has, also if it is away
       await shards.everywhere(open, (part) => part.eraseTenant(tenant, eraseThawed));

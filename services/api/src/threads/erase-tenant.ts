@@ -32,9 +32,9 @@ export class EraseTenant {
     const by = tenant === caller.tenant ? 'owner' : 'admin';
     // before anything is lost: what follows may fail half-way
     this.audit.record(caller, { action: 'tenant.erase', tenant, target: tenant });
-    // first: a job that comes meanwhile then has a key that stays
-    await this.cipher.destroy(tenant);
     await this.erasure.beginTenant(tenant);
+    // first of what is lost: a job that comes meanwhile then has a key that stays
+    await this.cipher.destroy(tenant);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const erased = (await this.#eraseThreads(tenant, by)) + (await this.erasure.jobs({ tenant }, by));
       if (erased > 0) continue;

@@ -64,7 +64,8 @@ export class Erasure {
    *  @throws ArchiveUnavailable */
   async archivedJobs({ tenant, threadId }: Required<JobSelection>): Promise<void> {
     for (let before: string | undefined; this.archived !== null; ) {
-      const page = await this.archived.list({ tenant, threadId, before, limit: BATCH }, tenant);
+      // also those whose erasure has begun: it may have stopped half-way
+      const page = await this.archived.listAll({ tenant, threadId, before, limit: BATCH }, tenant);
       const jobs = page.items.map(({ ref, fields }) => ({
         ...{ ref, threadId, idempotencyDigest: fields['idempotencyDigest'] ?? null },
       }));

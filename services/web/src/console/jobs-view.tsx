@@ -15,7 +15,8 @@ interface Filter {
   readonly pipeline: string;
 }
 
-const INCOMPLETE = 'One of the Redis does not answer: its jobs are missing here.';
+const INCOMPLETE =
+  'Some jobs are missing here: one of the Redis does not answer, or the archive has too many tenants for one list.';
 
 const ALL: Filter = { id: '', status: '', tenant: '', pipeline: '' };
 

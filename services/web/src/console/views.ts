@@ -92,6 +92,6 @@ export interface KeyView {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
-  /** one of several Redis does not answer: what it has is missing */
+  /** some are missing: one of several Redis does not answer, or the archive has more tenants than one list goes through */
   readonly incomplete?: true;
 }

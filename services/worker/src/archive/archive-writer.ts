@@ -30,6 +30,8 @@ export interface ArchiveWriterPorts {
 export class ArchiveWriter {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** what has been in the archive for long enough is just being erased, which takes as long as it takes; null: it is not */
+  #purging: Promise<void> | null = null;
   #countedAt = Number.NEGATIVE_INFINITY;
   /** failures in a row */
   #failures = 0;
@@ -43,7 +45,7 @@ export class ArchiveWriter {
   /** Lets the writes that are under way end. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await closedUnlessLost(this.#running, [this.ports.shard.presence]);
+    await closedUnlessLost(Promise.all([this.#running, this.#purging]), [this.ports.shard.presence]);
   }
 
   async #run(): Promise<void> {
@@ -65,7 +67,9 @@ export class ArchiveWriter {
       const batch = await archiver.run(signal);
       if (batch.hasFailed) return batch;
       await archiver.finishErasures(signal);
-      await this.#purge();
+      this.#purging ??= this.#purge().finally(() => {
+        this.#purging = null;
+      });
       return batch;
     } catch (error) {
       logger.debug({ err: error }, 'archive not written');
@@ -84,10 +88,14 @@ export class ArchiveWriter {
   async #purge(): Promise<void> {
     const { keptMs, archiver, metrics, shard, keys, logger } = this.ports;
     if (keptMs === 0) return;
-    const isFirst = await shard.commands.set(keys.archivePurged, '1', 'PX', PURGE_MS, 'NX');
-    if (isFirst === null) return;
-    const jobs = await archiver.purge(keptMs, this.#stop.signal);
-    metrics.purged(jobs);
-    if (jobs > 0) logger.info({ jobs }, 'purged from the archive');
+    try {
+      const isFirst = await shard.commands.set(keys.archivePurged, '1', 'PX', PURGE_MS, 'NX');
+      if (isFirst === null) return;
+      const jobs = await archiver.purge(keptMs, this.#stop.signal);
+      metrics.purged(jobs);
+      if (jobs > 0) logger.info({ jobs }, 'purged from the archive');
+    } catch (error) {
+      logger.debug({ err: error }, 'archive not purged');
+    }
   }
 }
