@@ -37,7 +37,8 @@ export class ShardAway extends StreamLogError {
 export class ShardMisplaced extends StreamLogError {
   readonly code = 'SHARD_MISPLACED';
 
-  /** @param misplaced `place`: where it is named, from 0; `noted`: the number that it has; `key`: where that is noted */
+  /** @param misplaced `place`: where it is named, from 0; `noted`: the number that it has; `count`: how many are named; `key`: where
+   *    the number is noted */
   constructor({ place, noted, count, key }: { place: number; noted: string; count: number; key: string }) {
     const named = count === 1 ? 'the only Redis that this process knows' : `URL ${place + 1} of REDIS_URLS`;
     super(

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { AttemptHook } from '@millrace/contracts';
 import { type Logger, scriptLatency } from '@millrace/runtime';
-import { timeScripts } from '@millrace/stream-log';
+import { claimPlaces, KeySpace, timeScripts } from '@millrace/stream-log';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { JobRunner } from './attempt/job-runner.ts';
@@ -23,6 +23,7 @@ export interface RunningWorker extends Pick<JobRunner, 'blame' | 'accused'> {
 
 /** Starts a worker. Resolves when it consumes: of several shards, one at least.
  *  @param hooks around every attempt; the first is the outermost
+ *  @throws ShardMisplaced
  *  @throws PipelineModuleError, DuplicatePipeline a pipeline cannot be used */
 export async function createWorker(
   settings: WorkerSettings,
@@ -35,12 +36,17 @@ export async function createWorker(
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger: false, abortOnError: false },
   );
+  const shards = app.get<readonly WorkerShard[]>(WORKER_SHARDS);
+  await claimPlaces(
+    shards.map(({ commands }) => commands),
+    app.get(KeySpace),
+  );
   const { MILLRACE_WORKER_HEALTH_PORT: port, HOST: host } = settings;
   if (port === undefined) await app.init();
   else {
     // without a port nobody reads it
     const observer = scriptLatency(app.get(WorkerMetrics).registry);
-    for (const { commands } of app.get<readonly WorkerShard[]>(WORKER_SHARDS)) timeScripts(commands, observer);
+    for (const { commands } of shards) timeScripts(commands, observer);
     await app.listen(port, host);
   }
   const [runner, consumers] = [app.get(JobRunner), app.get(JobConsumers)];

@@ -5,7 +5,6 @@ import {
   AttemptStarter,
   CancelListener,
   ContentCipher,
-  claimPlaces,
   FairQueue,
   JobCanceller,
   JobReader,
@@ -57,7 +56,7 @@ function port<T>(
 @Global()
 @Module({
   providers: [
-    { provide: SHARD_LINKS, inject: [SETTINGS, LOGGER, KeySpace], useFactory: claimedLinks },
+    { provide: SHARD_LINKS, inject: [SETTINGS, LOGGER], useFactory: shardLinks },
     {
       provide: KeySpace,
       inject: [SETTINGS],
@@ -116,16 +115,6 @@ export class RedisModule implements OnApplicationShutdown {
     this.cipher.close();
     for (const { redis } of this.shards) redis.close();
   }
-}
-
-/** @throws ShardMisplaced */
-async function claimedLinks(settings: WorkerSettings, logger: Logger, keys: KeySpace): Promise<ShardLink[]> {
-  const links = shardLinks(settings, logger);
-  await claimPlaces(
-    links.map(({ commands }) => commands),
-    keys,
-  );
-  return links;
 }
 
 /** @returns null: there is one, and nothing to look for */

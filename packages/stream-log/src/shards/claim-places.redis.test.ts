@@ -36,6 +36,15 @@ describe('the places of shards', () => {
     await expect(claimPlaces([redis[1]], keys)).rejects.toThrow(`delete ${keys.shardPlace} there`);
   });
 
+  it('are not noted by a process that is wrong', async () => {
+    const keys = newKeys();
+    await claimPlaces([redis[0]], keys);
+    // the second is new, and named first by mistake
+    await expect(claimPlaces([redis[1], redis[0]], keys)).rejects.toThrow('URL 2 of REDIS_URLS is shard 0, not 1');
+    expect(await redis[1].get(keys.shardPlace)).toBeNull();
+    await claimPlaces(redis, keys);
+  });
+
   it('of those that do not answer are not waited for', async () => {
     const keys = newKeys();
     const hangs = { set: () => new Promise(() => undefined), get: () => new Promise<null>(() => undefined) };

@@ -1,7 +1,7 @@
 import { ShardMisplaced } from '../errors.ts';
 import type { KeySpace } from '../redis/keys.ts';
 
-/** Longer than a Redis that is there takes to answer, milliseconds. */
+/** How long to wait for a Redis, milliseconds: as long as a connection for callers waits; one of a worker would wait for ever. */
 const ANSWER_MS = 1_500;
 
 /** What is asked of a Redis: any connection will do. */
@@ -19,13 +19,20 @@ export async function claimPlaces(
   { shardPlace: key }: Pick<KeySpace, 'shardPlace'>,
 ): Promise<void> {
   const count = connections.length;
+  const check = (noted: string | null, place: number) => {
+    if (noted !== null && noted !== String(place)) throw new ShardMisplaced({ place, noted, count, key });
+  };
+  const before = await Promise.all(connections.map((redis) => unlessAway(() => redis.get(key))));
+  // all of them before any is noted: a wrong order must leave nothing in one that is new
+  before.forEach(check);
   // one after the other: of two that are the same Redis, the first has it
   for (const [place, redis] of connections.entries()) {
+    if (before[place] !== null) continue;
     const noted = await unlessAway(async () => {
-      await redis.set(key, String(place), 'NX').catch(() => undefined);
+      await redis.set(key, String(place), 'NX');
       return redis.get(key);
     });
-    if (noted !== null && noted !== String(place)) throw new ShardMisplaced({ place, noted, count, key });
+    check(noted, place);
   }
 }
 

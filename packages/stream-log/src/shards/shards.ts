@@ -79,8 +79,8 @@ export class Shards {
     return others.length === 0 ? null : newRequestId(this.#anyOf(others));
   }
 
-  /** @returns the number in an id that looks like one of the service's own and names a shard that there is not; null: in no other. A
-   *  job may not have it: once there was such a shard, it would be looked for there. */
+  /** @returns the number in an id that looks like one of the service's own and names a shard that there is not; null: the id has another
+   *    form, or its shard is there. A new job may not have such an id: once there is the shard, it would be looked for in it */
   absentShardIn(jobId: string): number | null {
     const named = shardNamedBy(jobId);
     return named === null || named < this.count ? null : named;

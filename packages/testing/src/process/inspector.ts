@@ -39,7 +39,8 @@ export class Inspector implements Disposable {
 
   /** @param method `Profiler.start`, `HeapProfiler.collectGarbage`, …
    *  @throws Error it refuses, or the process ends before it has answered */
-  call(method: string, params: object = {}): Promise<unknown> {
+  async call(method: string, params: object = {}): Promise<unknown> {
+    if (this.socket.readyState !== WebSocket.OPEN) throw new Error('the inspected process has ended');
     this.calls += 1;
     const id = this.calls;
     const answer = Promise.withResolvers<unknown>();

@@ -80,11 +80,12 @@ export class CreateJob {
     // a key stands for the id that it was first sent with
     const heldId = idempotencyKey === null ? null : await this.idempotencyKeys.find(tenant, idempotencyKey);
     const acceptedId = heldId ?? this.#idOf(command);
-    const absentShard = this.shards.absentShardIn(acceptedId);
-    if (absentShard !== null) throw new IdOfAbsentShard(absentShard);
     const mayExist = isChosen || heldId !== null;
     const { extras = {}, identity = { ...body, ...extras } } = command;
+    // of a job that is new
     const resolve = async () => {
+      const absentShard = this.shards.absentShardIn(acceptedId);
+      if (absentShard !== null) throw new IdOfAbsentShard(absentShard);
       const { request, answers } = await this.resolveRequest.run(body, caller);
       return { request: { ...request, ...extras }, answers };
     };
