@@ -45,11 +45,19 @@ describe('the places of shards', () => {
     await claimPlaces(redis, keys);
   });
 
-  it('of those that do not answer are not waited for', async () => {
+  it('are noted by nobody while one does not answer, which is not waited for, and looked at all the same', async () => {
     const keys = newKeys();
     const hangs = { set: () => new Promise(() => undefined), get: () => new Promise<null>(() => undefined) };
-    const fails = { set: () => Promise.reject(new Error('OOM')), get: () => Promise.reject(new Error('away')) };
-    await claimPlaces([hangs, fails, redis[0]], keys);
-    expect(await redis[0].get(keys.shardPlace)).toBe('2');
+    const fails = { set: () => Promise.reject(new Error('away')), get: () => Promise.reject(new Error('away')) };
+    await claimPlaces([hangs, redis[0]], keys);
+    await claimPlaces([redis[0], fails], keys);
+    expect(await redis[0].get(keys.shardPlace)).toBeNull();
+    await claimPlaces([redis[0]], keys);
+    await expect(claimPlaces([fails, redis[0]], keys)).rejects.toThrow('URL 2 of REDIS_URLS is shard 0, not 1');
+  });
+
+  it('of one that is full are not noted, which is no failure', async () => {
+    const full = { set: () => Promise.reject(new Error('OOM')), get: async () => null };
+    await claimPlaces([full], newKeys());
   });
 });

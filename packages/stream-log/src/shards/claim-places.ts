@@ -11,7 +11,7 @@ interface PlaceConnection {
 }
 
 /** Notes in each Redis which shard it is, unless that is noted already, and finds those that are named in another place than before, or
- *  twice. One that does not answer, or is full, is left out: whoever starts later finds it.
+ *  twice. While one does not answer, none is noted: whoever starts later does it.
  *  @param connections in the order of REDIS_URLS
  *  @throws ShardMisplaced */
 export async function claimPlaces(
@@ -19,28 +19,29 @@ export async function claimPlaces(
   { shardPlace: key }: Pick<KeySpace, 'shardPlace'>,
 ): Promise<void> {
   const count = connections.length;
-  const check = (noted: string | null, place: number) => {
-    if (noted !== null && noted !== String(place)) throw new ShardMisplaced({ place, noted, count, key });
+  const check = (noted: string | null | undefined, place: number) => {
+    if (typeof noted === 'string' && noted !== String(place)) throw new ShardMisplaced({ place, noted, count, key });
   };
   const before = await Promise.all(connections.map((redis) => unlessAway(() => redis.get(key))));
-  // all of them before any is noted: a wrong order must leave nothing in one that is new
+  // a wrong order must leave nothing in one that is new
   before.forEach(check);
+  if (before.includes(undefined)) return;
   // one after the other: of two that are the same Redis, the first has it
   for (const [place, redis] of connections.entries()) {
-    if (before[place] !== null) continue;
-    const noted = await unlessAway(async () => {
+    const note = async () => {
       await redis.set(key, String(place), 'NX');
       return redis.get(key);
-    });
-    check(noted, place);
+    };
+    if (before[place] === null) check(await unlessAway(note), place);
   }
 }
 
-async function unlessAway(ask: () => Promise<string | null>): Promise<string | null> {
-  const late = Promise.withResolvers<null>();
-  const timer = setTimeout(() => late.resolve(null), ANSWER_MS);
+/** @returns undefined: it does not answer, or is full */
+async function unlessAway(ask: () => Promise<string | null>): Promise<string | null | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), ANSWER_MS);
   try {
-    return await Promise.race([ask().catch(() => null), late.promise]);
+    return await Promise.race([ask().catch(() => undefined), late.promise]);
   } finally {
     clearTimeout(timer);
   }
