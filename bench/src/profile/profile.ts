@@ -1,12 +1,12 @@
 /** Who has the time of a token, a job and a resumed event in worker and API, and the memory of an idle stream in the API. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { promptOf } from '@millrace/simulated-model/paced';
 import { INSPECTED } from '@millrace/testing';
 import type { Benchmark } from '../benchmark.ts';
 import { LoadGenerator } from '../load/load-generator.ts';
 import { thisMachine } from '../measure/machine.ts';
 import { RedisMeter } from '../measure/redis-meter.ts';
 import { type RunningMillrace, startMillrace } from '../peers/millrace/millrace.ts';
+import { finishedJob } from '../speed/cases/resume.ts';
 import { startModelProcess } from '../speed/stage.ts';
 import { keepProfile } from './keep.ts';
 import { ServiceProfiler } from './profiler.ts';
@@ -117,17 +117,12 @@ async function tinyJobs({ millrace, generator, signal }: Stage, profiled: Parame
 /** An answer of which hardly any tokens merged, read from its log again and again. */
 async function resumedEvents({ millrace, generator, signal }: Stage, profiled: Parameters<Work>[1]): Promise<number> {
   const { tokens, perSecond, repeats } = RESUMED;
-  const answer = await fetch(`${millrace.url}/jobs`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', prefer: 'wait=60' },
-    body: JSON.stringify({ query: promptOf({ tokens, perSecond, firstTokenMs: 0, stamped: false }) }),
-  });
-  const { id, lastEventId } = (await answer.json()) as { id: string; lastEventId: string };
+  const { id, events } = await finishedJob(millrace, { tokens, perSecond, firstTokenMs: 0, stamped: false });
   const { port, text } = millrace.watch(id);
   await profiled(async () => {
     await generator.run({ port, request: text, streams: repeats, atOnce: 1, overMs: 0, stamped: false }, { signal });
   });
-  return Number(lastEventId.split('-')[1]) * repeats;
+  return events * repeats;
 }
 
 /** @returns KiB of one stream on which nothing comes */

@@ -183,9 +183,7 @@ describe('a job that is erased while it is being written', () => {
     await using d = await ArchiveHarness.start(redis.url);
     const ref = await d.ended();
     await d.archiver().run(signal);
-    const awayArchive = new Proxy(d.archive, {
-      get: (target, name) => (name === 'erase' ? () => Promise.reject(new Error('away')) : Reflect.get(target, name)),
-    });
+    const awayArchive = withStep(d.archive, { before: 'erase' }, () => Promise.reject(new Error('away')));
     await d.erase(ref, d.archivedJobs({ archive: awayArchive }));
     expect(await d.copyOf(ref)).not.toBeNull();
     expect(await d.archivedJobs().thaw(ref)).toBe(false);
@@ -216,10 +214,7 @@ describe('what is erased while the archive is away', () => {
   const listed = async (d: ArchiveHarness) =>
     (await d.archivedJobs().list({ tenant: 't', limit: 10 }, 't')).items.map(({ ref }) => ref);
   const without = (archive: JobArchive, method: keyof JobArchive) =>
-    new Proxy(archive, {
-      get: (target, name) =>
-        name === method ? () => Promise.reject(new Error('away')) : Reflect.get(target, name, target),
-    });
+    withStep(archive, { before: method }, () => Promise.reject(new Error('away')));
 
   it('is in no list, if it is a job', async () => {
     await using d = await ArchiveHarness.start(redis.url);

@@ -37,6 +37,13 @@ async function timeOfClose(worker: { close(): Promise<void> }): Promise<number> 
   return performance.now() - before;
 }
 
+it('a worker does not start with one Redis under two names', async () => {
+  await using model = await startModel();
+  const { url } = redis[0];
+  await using harness = new ShardedHarness([url, url.replace('127.0.0.1', 'localhost')], model.baseUrl);
+  await expect(harness.worker()).rejects.toThrow('URL 2 of REDIS_URLS is shard 0, not 1');
+});
+
 describe('a worker with two shards, one of which is lost,', () => {
   it.each([
     ['is killed', (server: TestRedis) => server.kill(), (server: TestRedis) => server.start()],

@@ -38,7 +38,9 @@ interface FinishedJob {
   readonly events: number;
 }
 
-async function finishedJob({ url }: RunningMillrace, plan: TokenPlan): Promise<FinishedJob> {
+/** Runs a job to its end.
+ *  @throws Error it does not complete */
+export async function finishedJob({ url }: RunningMillrace, plan: TokenPlan): Promise<FinishedJob> {
   const answer = await fetch(`${url}/jobs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', prefer: 'wait=60' },

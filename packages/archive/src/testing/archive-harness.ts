@@ -159,7 +159,7 @@ export class ArchiveHarness implements AsyncDisposable {
 /** The same archive, with something that happens before or after a call of it. */
 export function withStep(
   archive: JobArchive,
-  when: { readonly before?: 'put' | 'get'; readonly after?: 'put' | 'get' },
+  when: { readonly before?: keyof JobArchive; readonly after?: keyof JobArchive },
   step: () => Promise<void>,
 ): JobArchive {
   return new Proxy(archive, {

@@ -258,6 +258,15 @@ describe('a node that starts without the shard that has the data keys', () => {
   );
 });
 
+it('a node does not start with one Redis under two names', async () => {
+  const { url } = servers[0] as TestRedis;
+  const twice = harness.node({
+    REDIS_URLS: `${url} ${url.replace('127.0.0.1', 'localhost')}`,
+    MILLRACE_KEY_PREFIX: `${harness.prefix}-twice`,
+  });
+  await expect(twice).rejects.toThrow('URL 2 of REDIS_URLS is shard 0, not 1');
+});
+
 it.each([
   { servers: 1, there: 0, beyond: 1 },
   { servers: 2, there: 1, beyond: 2 },

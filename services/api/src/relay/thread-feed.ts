@@ -40,10 +40,9 @@ interface ThreadFeedOptions {
  *  last; null: from now on, with the whole of the job that has the turn. */
 export type ThreadStart = ThreadPosition | { readonly turn: number | 'latest' } | null;
 
-/** How long a job may be gone before its reader is told, milliseconds: its thread may be about to go, by a node that does not say so. */
-const UNKNOWN_LOSS_MS = 1_000;
-/** The same in a thread that is being erased, which loses its jobs first. */
-const ERASURE_MS = 60_000;
+/** How long a job may be gone before its reader is told, milliseconds: the thread may be about to go, too. One that is known to be
+ *  loses its jobs first, however long that takes. */
+const LOSS_MS = 1_000;
 
 /** asking: for the next turn · given: the events of a job · waiting: for the next turn · full: until resume() · stalled: Redis
  *  did not answer, or a job is gone · ended */
@@ -267,15 +266,15 @@ export class ThreadFeed implements EventSource, EventSink, ThreadWatcher {
     } else if (next === null) {
       if (!this.#askAgain) this.#state = 'waiting';
     } else if (!(await this.#give(next, LOG_START)) && this.#is('asking')) {
-      this.#passOver(next, isBeingErased ? ERASURE_MS : UNKNOWN_LOSS_MS);
+      this.#passOver(next, isBeingErased);
     }
   }
 
   /** Goes on after a job that is gone, and tells of it unless the thread goes, too. */
-  #passOver({ jobId, turn }: Turn, patienceMs: number): void {
+  #passOver({ jobId, turn }: Turn, isBeingErased: boolean): void {
     const now = performance.now();
     if (this.#gone.turn !== turn) this.#gone = { turn, since: now };
-    if (!this.#toldOfLoss && now - this.#gone.since < patienceMs) {
+    if (!this.#toldOfLoss && (isBeingErased || now - this.#gone.since < LOSS_MS)) {
       this.#state = 'stalled'; // the topics wake it again
       return;
     }
