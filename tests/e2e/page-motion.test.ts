@@ -10,6 +10,8 @@ interface Scroller {
 }
 
 const TIMEOUT_MS = 120_000;
+/** For how long after a key the browser excuses moves (500 ms), and some more. */
+const INPUT_MS = 700;
 const inChromium = hasChromium ? describe : describe.skip;
 
 const LONG = [
@@ -47,6 +49,8 @@ inChromium('the page, while much happens', () => {
       await ask(page, 'Long?');
       await gate.say('Now: ');
       await page.getByText('Now:').waitFor();
+      // what moves so soon after a key is taken for wanted
+      await page.waitForTimeout(INPUT_MS);
       await page.evaluate(OBSERVE);
       for (const words of LONG) await gate.say(words);
       await page.getByText('The end.').waitFor();
