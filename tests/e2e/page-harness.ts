@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { Millrace } from '@millrace/client';
 import { type SimulatedModel, startModel } from '@millrace/simulated-model';
 import {
   eventually,
@@ -68,9 +69,10 @@ export class PageHarness implements AsyncDisposable {
     return worker;
   }
 
-  /** A browser that knows nothing of the tests before. */
+  /** A browser that knows nothing of the tests before, of a caller without conversations. */
   async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
     await this.context?.close();
+    await this.#eraseThreads();
     this.context = await this.browser.newContext(options);
     this.complaints = complaintsOf(this.context);
     this.requests = [];
@@ -88,6 +90,13 @@ export class PageHarness implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.parts.disposeAsync();
+  }
+
+  async #eraseThreads(): Promise<void> {
+    const apiKey = this.settings['MILLRACE_API_KEYS']?.split(':').at(-1);
+    const { threads } = new Millrace({ baseUrl: this.url, ...(apiKey === undefined ? {} : { apiKey }) });
+    const { items } = await threads.list({ limit: 100 });
+    await Promise.all(items.map(({ id }) => threads.resume(id).erase()));
   }
 }
 

@@ -160,6 +160,25 @@ inChromium('the page, in Chromium', () => {
   );
 
   it(
+    'names a new conversation in the list, however late its title is stored',
+    async () => {
+      harness.model.answer(['Fine'], { to: 'Is it late?' });
+      const page = await harness.open();
+      const isAnswered = Promise.withResolvers<void>();
+      await page.route('**/threads', async (route) => {
+        if (route.request().method() === 'POST') await isAnswered.promise;
+        await route.continue();
+      });
+      await ask(page, 'Is it late?');
+      await ends(page);
+      await page.getByRole('navigation').getByRole('link', { name: 'Untitled' }).waitFor();
+      isAnswered.resolve();
+      await page.getByRole('navigation').getByRole('link', { name: 'Is it late?' }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'renames a conversation, finds it by its title, and deletes it after asking',
     async () => {
       harness.model.answer(['Fine'], { to: 'A question to keep?' });
@@ -173,6 +192,7 @@ inChromium('the page, in Chromium', () => {
       await page.getByRole('textbox', { name: 'Title' }).fill('Kept under another name');
       await page.getByRole('button', { name: 'Rename' }).click();
       await row('Kept under another name').waitFor();
+      await page.getByRole('heading', { name: 'Kept under another name' }).waitFor();
       await page.getByLabel('Search conversations').fill('nothing like it');
       await page.getByText('No title has these words.').waitFor();
       await page.getByLabel('Search conversations').fill('another NAME');

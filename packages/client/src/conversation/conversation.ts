@@ -14,6 +14,7 @@ import type { ConversationMessage, ConversationProblem, ConversationSnapshot } f
 import type { ConversationStore, JobOptions } from './store.ts';
 import { textOfContent } from './stored-steps.ts';
 import { eraseThread, nameThread, renameThread } from './thread-changes.ts';
+import { ThreadNews } from './thread-news.ts';
 import { ThreadSync } from './thread-sync.ts';
 import { Transcript } from './transcript.ts';
 
@@ -44,6 +45,7 @@ class Conversation implements ConversationStore {
   private readonly publisher: Publisher<ConversationSnapshot>;
   private problem: ConversationProblem | null = null;
   private readonly title = new GivenTitle();
+  private readonly news: ThreadNews;
   private isErasing = false;
 
   constructor(
@@ -64,8 +66,9 @@ class Conversation implements ConversationStore {
       },
       onRefused: (error) => this.#fail(error),
     });
-    const activity = { start: () => this.sync.start(), stop: () => this.sync.stop() };
-    this.publisher = new Publisher(EMPTY, (former) => this.#draw(former), activity);
+    this.news = ThreadNews.of(millrace);
+    const activity = { start: () => this.#start(), stop: () => this.#stop() };
+    this.publisher = new Publisher(EMPTY, (former) => this.#build(former), activity);
     this.publisher.publish();
     this.subscribe = this.publisher.subscribe;
     this.getSnapshot = this.publisher.getSnapshot;
@@ -185,6 +188,20 @@ class Conversation implements ConversationStore {
     this.publisher.publish();
   }
 
+  #start(): void {
+    this.news.join(this, ({ threadId, title }) => {
+      if (threadId !== this.sync.threadId || title === undefined) return;
+      this.sync.named(title);
+      this.publisher.publish();
+    });
+    this.sync.start();
+  }
+
+  #stop(): void {
+    this.news.leave(this);
+    this.sync.stop();
+  }
+
   #send(draft: Draft): Promise<boolean> {
     this.problem = null;
     this.sync.again();
@@ -231,6 +248,7 @@ class Conversation implements ConversationStore {
     return this.title.store(async () => {
       await give(this.millrace, this.sync.threadId, title);
       this.sync.named(title);
+      this.news.tell(this, { threadId: this.sync.threadId, title });
     });
   }
 
@@ -254,7 +272,9 @@ class Conversation implements ConversationStore {
   }
 
   async #fork(place: ForkOptions): Promise<string> {
-    return (await this.millrace.threads.resume(this.sync.threadId).fork(place)).id;
+    const { id } = await this.millrace.threads.resume(this.sync.threadId).fork(place);
+    this.news.tell(this, { threadId: id });
+    return id;
   }
 
   /** What is known of how a job was asked. */
@@ -313,6 +333,16 @@ class Conversation implements ConversationStore {
     } finally {
       this.publisher.publish();
     }
+  }
+
+  #build(former: ConversationSnapshot): ConversationSnapshot {
+    const now = this.#draw(former);
+    const { activity, state, threadId } = now;
+    // what is being sent is not in any list yet
+    const isOther =
+      (activity !== former.activity && activity !== 'sending') || (state === 'gone') !== (former.state === 'gone');
+    if (isOther) this.news.tell(this, { threadId });
+    return now;
   }
 
   #draw(former: ConversationSnapshot): ConversationSnapshot {

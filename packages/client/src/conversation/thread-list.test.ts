@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage } from '../thread-view.ts';
+import type { ThreadListStore } from './store.ts';
 import { createThreadList } from './thread-list.ts';
+import { ThreadNews } from './thread-news.ts';
 
 /** A list whose pages come in this order. */
 function listOf(pages: readonly ThreadPage[]) {
@@ -35,5 +37,67 @@ describe('a list of threads', () => {
     const list = listOf([{ ...lacking, nextCursor: 'next' }, whole]);
     await list.refresh();
     expect(list.getSnapshot()).toMatchObject({ isIncomplete: true, hasMore: false });
+  });
+});
+
+describe('a list of threads beside the conversations of its client', () => {
+  const thread = (id: string, title: string) => ({ id, metadata: { title } }) as unknown as ThreadPage['items'][number];
+  const page = (nextCursor: string | null, ...items: ThreadPage['items']): ThreadPage => ({ items, nextCursor });
+
+  /** A list that somebody shows. Each page that it asks for is there once it is given. */
+  async function shown(first: ThreadPage) {
+    const asked: ((page: ThreadPage) => void)[] = [];
+    const list = () => new Promise<ThreadPage>((resolve) => void asked.push(resolve));
+    const client = { threads: { list } } as unknown as Millrace;
+    const store = createThreadList(client);
+    const leave = store.subscribe(() => undefined);
+    const give = async (given: ThreadPage) => {
+      asked.shift()?.(given);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await give(first);
+    const tell = () => ThreadNews.of(client).tell({}, { threadId: 'any' });
+    return { store, asked, give, tell, leave };
+  }
+
+  const titles = (store: ThreadListStore) => store.getSnapshot().threads.map(({ metadata }) => metadata['title']);
+
+  it('is read again when one of them has changed, and once for all changes while it is being read', async () => {
+    const { store, asked, give, tell, leave } = await shown(page(null));
+    tell();
+    tell();
+    tell();
+    expect(asked).toHaveLength(1);
+    await give(page(null, thread('a', 'old')));
+    expect(titles(store)).toEqual(['old']);
+    expect(asked).toHaveLength(1);
+    await give(page(null, thread('a', 'new')));
+    expect(titles(store)).toEqual(['new']);
+    expect(asked).toHaveLength(0);
+    leave();
+  });
+
+  it('keeps its later pages, and the one that is being read', async () => {
+    const { store, give, tell, leave } = await shown(page('2', thread('c', 'C'), thread('b', 'B')));
+    const more = store.loadMore();
+    tell();
+    await give(page('3', thread('a', 'A')));
+    await more;
+    expect(titles(store)).toEqual(['C', 'B', 'A']);
+    await give(page('2', thread('d', 'D'), thread('c', 'C now')));
+    expect(titles(store)).toEqual(['D', 'C now', 'B', 'A']);
+    expect(store.getSnapshot().hasMore).toBe(true);
+    leave();
+  });
+
+  it('has nothing of what was searched for before', async () => {
+    const { store, give, tell, leave } = await shown(page(null, thread('b', 'B'), thread('a', 'A')));
+    const found = store.search('b');
+    tell();
+    await give(page(null, thread('b', 'B')));
+    await found;
+    await give(page(null, thread('b', 'B')));
+    expect(titles(store)).toEqual(['B']);
+    leave();
   });
 });

@@ -6,6 +6,7 @@ import { Publisher } from './publisher.ts';
 import type { ConversationProblem } from './snapshot.ts';
 import type { ThreadListSnapshot, ThreadListStore } from './store.ts';
 import { renameThread } from './thread-changes.ts';
+import { ThreadNews } from './thread-news.ts';
 
 /** How many threads a page of the list has. */
 const PAGE_SIZE = 30;
@@ -24,14 +25,19 @@ class ThreadList implements ThreadListStore {
   private isIncomplete = false;
   private isLoadingMore = false;
   private text: string | null = null;
+  /** what `threads` were searched for */
+  private textOfThreads: string | null = null;
+  private isRenewalDue = false;
   private problem: ConversationProblem | null = null;
   /** the reading of the moment: an older one that comes later is void */
   private reading: AbortController | null = null;
   private readonly names = new InOrder();
+  private readonly news: ThreadNews;
   private readonly publisher: Publisher<ThreadListSnapshot>;
 
   constructor(private readonly millrace: Millrace) {
-    const activity = { start: () => void this.refresh(), stop: () => this.reading?.abort() };
+    this.news = ThreadNews.of(millrace);
+    const activity = { start: () => this.#start(), stop: () => this.#stop() };
     this.publisher = new Publisher(this.#draw(), () => this.#draw(), activity);
     this.subscribe = this.publisher.subscribe;
     this.getSnapshot = this.publisher.getSnapshot;
@@ -41,17 +47,17 @@ class ThreadList implements ThreadListStore {
   readonly getSnapshot: ThreadListStore['getSnapshot'];
 
   refresh(): Promise<void> {
-    return this.#read(null);
+    return this.#read({ cursor: null });
   }
 
   async loadMore(): Promise<void> {
     if (this.nextCursor === null || this.isLoadingMore) return;
-    await this.#read(this.nextCursor);
+    await this.#read({ cursor: this.nextCursor });
   }
 
   search(text: string | null): Promise<void> {
     this.text = text === '' ? null : text;
-    return this.#read(null);
+    return this.refresh();
   }
 
   async rename(id: string, title: string): Promise<boolean> {
@@ -60,6 +66,7 @@ class ThreadList implements ThreadListStore {
       this.threads = this.threads.map((thread) =>
         thread.id === id ? { ...thread, metadata: { ...thread.metadata, title } } : thread,
       );
+      this.news.tell(this, { threadId: id, title });
     });
   }
 
@@ -67,25 +74,49 @@ class ThreadList implements ThreadListStore {
     return this.#attempt(async () => {
       await this.millrace.threads.resume(id).erase();
       this.threads = this.threads.filter((thread) => thread.id !== id);
+      this.news.tell(this, { threadId: id });
     });
   }
 
-  /** @param cursor null: anew */
-  async #read(cursor: string | null): Promise<void> {
+  #start(): void {
+    this.news.join(this, () => {
+      this.isRenewalDue = true;
+      // what is being read may be older, and whoever asked for it waits for it
+      if (this.reading === null) this.#renew();
+    });
+    void this.refresh();
+  }
+
+  #stop(): void {
+    this.news.leave(this);
+    this.reading?.abort();
+    this.reading = null;
+  }
+
+  /** Reads the first page again, and keeps the later ones as they are. */
+  #renew(): void {
+    void this.#read({ cursor: null, keepsLater: true });
+  }
+
+  /** @param place `cursor` null: the first page */
+  async #read({ cursor, keepsLater = false }: { cursor: string | null; keepsLater?: boolean }): Promise<void> {
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
+    if (cursor === null) this.isRenewalDue = false;
     this.isLoadingMore = cursor !== null;
     this.publisher.publish();
     try {
       const { page, isIncomplete } = await this.#page(cursor, reading.signal);
       reading.signal.throwIfAborted();
+      const later = keepsLater && this.text === this.textOfThreads ? after(page, this.threads) : [];
       // what a page lacks, no later one has
-      this.isIncomplete = isIncomplete || (cursor !== null && this.isIncomplete);
+      this.isIncomplete = isIncomplete || ((cursor !== null || later.length > 0) && this.isIncomplete);
       const known = cursor === null ? [] : this.threads;
-      const ids = new Set(known.map(({ id }) => id));
-      this.threads = [...known, ...page.items.filter(({ id }) => !ids.has(id))];
-      this.nextCursor = page.nextCursor;
+      const ids = new Set([...known, ...later].map(({ id }) => id));
+      this.threads = [...known, ...page.items.filter(({ id }) => !ids.has(id)), ...later];
+      if (later.length === 0) this.nextCursor = page.nextCursor;
+      this.textOfThreads = this.text;
       this.state = 'ready';
       this.problem = null;
     } catch (error) {
@@ -93,8 +124,10 @@ class ThreadList implements ThreadListStore {
       this.problem = problemOf(error);
       if (this.state === 'loading') this.state = 'failed';
     }
+    this.reading = null;
     this.isLoadingMore = false;
     this.publisher.publish();
+    if (this.isRenewalDue) this.#renew();
   }
 
   /** @returns the next page that has threads, and whether it or one before it lacks some */
@@ -129,4 +162,10 @@ class ThreadList implements ThreadListStore {
     const { state, threads, isLoadingMore, isIncomplete, text: search, problem } = this;
     return { state, threads, hasMore: this.nextCursor !== null, isLoadingMore, isIncomplete, search, problem };
   }
+}
+
+/** @returns those of `threads` that come after a page which begins the list anew */
+function after({ items }: ThreadPage, threads: readonly ThreadView[]): readonly ThreadView[] {
+  const last = threads.findIndex(({ id }) => id === items.at(-1)?.id);
+  return last === -1 ? [] : threads.slice(last + 1);
 }

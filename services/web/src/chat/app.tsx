@@ -50,7 +50,6 @@ function Conversations() {
     navigate('/');
   }, [store, navigate]);
   const askForKey = useCallback(() => setIsAskingForKey(true), []);
-  const onChanged = useCallback(() => void list.refresh(), [list]);
   return (
     <>
       <Shell
@@ -74,7 +73,6 @@ function Conversations() {
             store={store}
             menuButton={menuButton}
             credential={credential}
-            onChanged={onChanged}
             onKeyWanted={askForKey}
           />
         )}

@@ -23,13 +23,11 @@ interface ConversationScreenProps {
   readonly menuButton: ReactNode;
   /** changes with the credential of this tab */
   readonly credential: number;
-  /** something happened that lists of conversations show */
-  readonly onChanged: () => void;
   readonly onKeyWanted: () => void;
 }
 
 /** One conversation: what was said, and the box to say more. */
-export function ConversationScreen({ store, menuButton, credential, onChanged, onKeyWanted }: ConversationScreenProps) {
+export function ConversationScreen({ store, menuButton, credential, onKeyWanted }: ConversationScreenProps) {
   const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot);
   const { state, messages, activity, questions, connection, problem, threadId } = snapshot;
   const isBusy = activity !== 'idle';
@@ -41,7 +39,7 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
   const choice = picked ?? choiceOf(messages);
   const [isSharing, setIsSharing] = useState(false);
   const offer = useOffer(credential);
-  const actions = useActions(store, onChanged);
+  const actions = useActions(store);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
   useEffect(() => {
@@ -49,8 +47,6 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
     toEnd();
     input.current?.focus();
   }, [store, toEnd]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a list shows which conversations are being answered
-  useEffect(onChanged, [activity, onChanged]);
   useKeyWanted(snapshot, onKeyWanted);
   useEscape(isBusy, () => void store.stop());
 
@@ -59,7 +55,6 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
     toEnd();
     if (!(await store.send(said, optionsOf(choice)))) return;
     if (isNew) actions.show();
-    onChanged();
   };
   const stop = () => {
     void store.stop();
@@ -119,27 +114,23 @@ export function ConversationScreen({ store, menuButton, credential, onChanged, o
 }
 
 /** What can be done with messages, and the way to where the conversation then goes on. */
-function useActions(store: ConversationStore, onChanged: () => void) {
+function useActions(store: ConversationStore) {
   const [, navigate] = useLocation();
   return useMemo(() => {
     const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
     const goOn = async (work: Promise<boolean>) => {
-      if (!(await work)) return;
-      show();
-      onChanged();
+      if (await work) show();
     };
     const onMessage: MessageActions = {
       retry: (id) => void goOn(store.retry(id)),
       edit: (id, text) => void goOn(store.edit(id, text)),
       fork: (id) =>
         void store.fork(id).then((forked) => {
-          if (forked === null) return;
-          navigate(`/c/${encodeURIComponent(forked)}`);
-          onChanged();
+          if (forked !== null) navigate(`/c/${encodeURIComponent(forked)}`);
         }),
     };
     return { show, onMessage };
-  }, [store, navigate, onChanged]);
+  }, [store, navigate]);
 }
 
 function useKeyWanted({ problem, messages }: ConversationSnapshot, onKeyWanted: () => void): void {
