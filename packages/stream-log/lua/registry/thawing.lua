@@ -1,4 +1,6 @@
--- thawing: a node reads a job from the archive and puts it back into Redis: count what that takes, unless the job is erased.
+#!lua flags=allow-oom
+-- thawing: a node reads a job from the archive and puts it back into Redis: count what that takes, unless the job is erased. Runs
+-- even when Redis is full: most ids that are asked for are nobody's, and take nothing.
 -- KEYS[1] thawed jobs, by when they leave Redis (ms)
 -- KEYS[2] their bytes: hash of reference → bytes, `/<tenant>` → sum, and `total`
 -- KEYS[3] erased jobs whose copies are still to go  KEYS[4] tenants whose copies are still to go    (same hash tag)

@@ -25,7 +25,7 @@ export class ErasedCopies {
 
   /** To be called before the job is erased from Redis. */
   async note(ref: JobRef): Promise<void> {
-    await this.redis.zadd(this.keys.erasedCopies, (await this.#nowMs()) + LOOK_AFTER_MS, ref);
+    await this.#run('mark-erased', [this.keys.erasedCopies], [ref, LOOK_AFTER_MS]);
   }
 
   /** The archive has no copy.
@@ -50,9 +50,7 @@ export class ErasedCopies {
   /** From now on nobody reads what the archive has of the tenant, until {@link forgetTenant}.
    *  @returns when: what comes later stays */
   async noteTenant(tenant: string): Promise<number> {
-    const now = await this.#nowMs();
-    await this.redis.zadd(this.keys.erasedTenants, now, tenant);
-    return now;
+    return Number(await this.#run('mark-erased', [this.keys.erasedTenants], [tenant, 0]));
   }
 
   /** The archive has nothing more of the tenant, unless it was erased again since. */

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
@@ -7,7 +11,7 @@ const KEYS = { alice: 'alice-secret-0001', bob: 'bob-secret-000002' };
 const ENV = {
   MILLRACE_AUTH: 'apikey',
   MILLRACE_API_KEYS: Object.entries(KEYS)
-    .map(([tenant, secret]) => `${tenant}:user:${secret}`)
+    .map(([tenant, secret]) => `${tenant}:manager:${secret}`)
     .join(),
 };
 const as = (tenant: keyof typeof KEYS) => ({ authorization: `Bearer ${KEYS[tenant]}` });
@@ -73,6 +77,20 @@ describe('a full Redis (law 16)', () => {
     expect(await writers[2]?.release('handover')).toBe('released');
     const again = (await (await call(node, 'GET', `/jobs/${released}`, 'bob')).json()) as JobView;
     expect(again.status).toBe('queued');
+  });
+});
+
+describe('a full Redis beside an archive (law 16)', () => {
+  it('erases what has ended, and knows ids that nobody has', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-archive-'));
+    await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+    const node = await harness.node({ MILLRACE_ARCHIVE: pathToFileURL(folder).href });
+    const id = await submit(node, as('bob'));
+    await finish(await harness.begin(id, 'bob'));
+    await using _full = await full();
+    expect((await call(node, 'GET', '/jobs/an-id-that-nobody-has', 'bob')).status).toBe(404);
+    expect((await call(node, 'DELETE', `/jobs/${id}/data`, 'bob')).status).toBe(204);
+    expect((await call(node, 'GET', `/jobs/${id}`, 'bob')).status).toBe(404);
   });
 });
 
