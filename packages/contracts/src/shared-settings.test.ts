@@ -61,6 +61,13 @@ describe('the shared settings', () => {
     ]);
   });
 
+  it('keep a log for as long as wanted beside an archive, where a record has no time of its own', () => {
+    const long = { MILLRACE_LOG_RETENTION_SECONDS: '172800' };
+    const beside = archiving.check(recordOutlivesLog);
+    expect(beside.safeParse(long).success).toBe(false);
+    expect(beside.safeParse({ ...long, MILLRACE_ARCHIVE: 'file:///a' }).success).toBe(true);
+  });
+
   it('refuse a time that a timer cannot wait', () => {
     expect(milliseconds(1).safeParse(MAX_TIMER_MS).success).toBe(true);
     expect(milliseconds(1).safeParse(MAX_TIMER_MS + 1).success).toBe(false);

@@ -148,12 +148,15 @@ type StreamLogSettings = z.output<z.ZodObject<typeof streamLogSettings>>;
 const retentionTimes = z.object({
   MILLRACE_LOG_RETENTION_SECONDS: z.number(),
   MILLRACE_RECORD_RETENTION_SECONDS: z.number(),
+  MILLRACE_ARCHIVE: z.string().optional(),
 });
 
-/** A log cannot be found without its record, so the record must not expire first.
+/** A log cannot be found without its record, so the record must not expire first. With an archive it never does.
  *  `z.object({ ...streamLogSettings }).check(recordOutlivesLog)` */
 export const recordOutlivesLog = z.refine<z.output<typeof retentionTimes>>(
-  (settings) => settings.MILLRACE_RECORD_RETENTION_SECONDS >= settings.MILLRACE_LOG_RETENTION_SECONDS,
+  (settings) =>
+    settings.MILLRACE_ARCHIVE !== undefined ||
+    settings.MILLRACE_RECORD_RETENTION_SECONDS >= settings.MILLRACE_LOG_RETENTION_SECONDS,
   {
     path: ['MILLRACE_RECORD_RETENTION_SECONDS'],
     message: 'must be at least MILLRACE_LOG_RETENTION_SECONDS',
