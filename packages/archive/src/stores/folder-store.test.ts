@@ -73,6 +73,19 @@ describe('a folder', () => {
     expect(synced.at(-1)).toBe(join(root, 'jobs/0a1'));
   });
 
+  it('keeps no name of who has nothing in it any more, and loses nothing that comes meanwhile', async () => {
+    const store = new FolderStore(root);
+    const other = new FolderStore(root);
+    for (let round = 0; round < 200; round += 1) {
+      await store.put('index/erased/a', Buffer.from('a'), signal);
+      await Promise.all([store.delete('index/erased/a'), other.put('index/erased/b', Buffer.from('b'), signal)]);
+      expect(String(await store.get('index/erased/b', signal))).toBe('b');
+      await store.delete('index/erased/b');
+    }
+    expect(await store.folders('index/')).toEqual([]);
+    expect(await readdir(root)).toContain('index');
+  });
+
   it('that cannot be made at first is made later', async () => {
     await writeFile(root, 'in its place');
     const store = new FolderStore(root);

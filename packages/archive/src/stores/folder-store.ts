@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { KeyQuery, ObjectStore } from './object-store.ts';
 
@@ -8,6 +8,9 @@ import type { KeyQuery, ObjectStore } from './object-store.ts';
 const DRAFTS = 'drafts';
 /** A draft that is this old was left by a crash, milliseconds. */
 const OLD_DRAFT_MS = 86_400_000;
+
+/** How often a file is given its name: another process may have just removed its folder, which was empty. */
+const MAX_NAMINGS = 5;
 
 /** A folder of the file system, which must tell capitals from small letters. Several processes may use it at once. Files are for the
  *  user of the process alone. */
@@ -22,7 +25,6 @@ export class FolderStore implements ObjectStore {
     await this.#requireThere();
     const path = join(this.root, key);
     const draft = join(this.root, DRAFTS, randomUUID());
-    await makeFolder(dirname(path));
     try {
       const file = await open(draft, 'wx', 0o600);
       try {
@@ -31,8 +33,7 @@ export class FolderStore implements ObjectStore {
       } finally {
         await file.close();
       }
-      signal.throwIfAborted();
-      await rename(draft, path);
+      await name(draft, path, signal);
       // Redis forgets the job when this has returned: the name must outlive a power cut as well
       await syncFolder(dirname(path));
     } catch (error) {
@@ -49,6 +50,7 @@ export class FolderStore implements ObjectStore {
   async delete(key: string): Promise<void> {
     await this.#requireThere();
     await rm(join(this.root, key), { force: true });
+    await this.#removeEmpty(dirname(key));
   }
 
   async list({ prefix, after = '', limit }: KeyQuery, signal: AbortSignal): Promise<string[]> {
@@ -89,6 +91,17 @@ export class FolderStore implements ObjectStore {
     return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
+  /** A folder's name may be that of a tenant who was erased. */
+  async #removeEmpty(folder: string): Promise<void> {
+    for (let path = folder; path.includes('/'); path = dirname(path)) {
+      const isRemoved = await rmdir(join(this.root, path)).then(
+        () => true,
+        () => false, // it is not empty, or gone, or on a file system that keeps it
+      );
+      if (!isRemoved) return;
+    }
+  }
+
   /** What is missing in a folder that is away may be there: whoever is told otherwise would forget that it is to be erased.
    *  @throws Error the folder is away */
   async #requireThere(): Promise<void> {
@@ -111,6 +124,18 @@ export class FolderStore implements ObjectStore {
       const path = join(folder, name);
       const { mtimeMs } = await stat(path);
       if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(path, { force: true });
+    }
+  }
+}
+
+async function name(draft: string, path: string, signal: AbortSignal): Promise<void> {
+  for (let naming = 1; ; naming += 1) {
+    signal.throwIfAborted();
+    try {
+      await makeFolder(dirname(path));
+      return await rename(draft, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || naming === MAX_NAMINGS) throw error;
     }
   }
 }
