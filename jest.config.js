@@ -12,7 +12,7 @@ const common = {
 };
 
 export default {
-  reporters: ['default', '<rootDir>/tests/retried-tests.mjs'],
+  reporters: ['default', '<rootDir>/tests/failed-files.mjs', '<rootDir>/tests/retried-tests.mjs'],
   projects: [
     {
       ...common,
