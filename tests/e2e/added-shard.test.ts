@@ -111,6 +111,6 @@ describe('a shard that is added', () => {
         servers - 1,
       );
     },
-    600_000,
+    1_800_000,
   );
 });

@@ -6,10 +6,10 @@ import { SystemHarness } from './system-harness.ts';
 let system: SystemHarness;
 beforeAll(async () => {
   const files = ['tools', 'approval'].map((name) => `examples/agents/${name}/langgraph.json`);
-  const env = { MILLRACE_GRAPHS: files.join(','), OPENAI_API_KEY: 'simulated', MILLRACE_DISCONNECT_GRACE_MS: '200' };
+  const env = { MILLRACE_GRAPHS: files.join(','), OPENAI_API_KEY: 'simulated', MILLRACE_DISCONNECT_GRACE_MS: '1000' };
   system = await SystemHarness.start({ env });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const CLIENTS = [
   ['1.0', HttpAgent],
@@ -41,7 +41,7 @@ describe.each(CLIENTS)('the client of AG-UI %s', (version, Agent) => {
     const kept = await fetch(`${system.url}/threads/${agent.threadId}/messages`);
     const { items } = (await kept.json()) as { items: { content: string }[] };
     expect(items.map(({ content }) => content)).toEqual(['I am Ann', 'Hello Ann', 'Who am I?', 'Ann']);
-  }, 60_000);
+  });
 
   it('sees the tools of an agent, and their results', async () => {
     const agent = connect('/tools');
@@ -57,7 +57,7 @@ describe.each(CLIENTS)('the client of AG-UI %s', (version, Agent) => {
     });
     expect(newMessages[1]).toMatchObject({ toolCallId: `c-${version}`, content: expect.stringContaining('tent') });
     expect(newMessages[2]).toMatchObject({ content: 'In Oslo.' });
-  }, 60_000);
+  });
 
   it('is asked by an agent, and answers', async () => {
     const agent = connect('/approval');
@@ -85,7 +85,7 @@ describe.each(CLIENTS)('the client of AG-UI %s', (version, Agent) => {
     const { newMessages, ends } = await ask(agent, null, { resume });
     expect(newMessages.at(-1)).toMatchObject({ role: 'assistant', content: 'Sent.' });
     expect(ends).toHaveLength(1);
-  }, 60_000);
+  });
 
   it('stops the model when it stops', async () => {
     const agent = connect();
@@ -100,5 +100,5 @@ describe.each(CLIENTS)('the client of AG-UI %s', (version, Agent) => {
     expect((await (await gate.request).ended).by).toBe('client');
     const job = (await (await fetch(`${system.url}/jobs/${runId}`)).json()) as object;
     expect(job).toMatchObject({ status: 'cancelled' });
-  }, 60_000);
+  });
 });

@@ -33,11 +33,11 @@ describe.each(['0.4', '1.0', '1.7'])('agents of a project with LangGraph %s', (v
     folder = await projectWith(version);
     const env = { MILLRACE_GRAPHS: join(folder, 'langgraph.json'), OPENAI_API_KEY: 'x' };
     system = await SystemHarness.start({ processes: 1, env });
-  }, 180_000);
+  });
   afterAll(async () => {
     await system?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
-  }, 30_000);
+  });
 
   /** The model calls these tools until one has answered, and then says so. */
   function callsTools(...names: string[]) {

@@ -10,8 +10,8 @@ let system: SystemHarness;
 beforeAll(async () => {
   const files = EXAMPLES.map((name) => `examples/agents/${name}/langgraph.json`);
   system = await SystemHarness.start({ env: { MILLRACE_GRAPHS: files.join(','), OPENAI_API_KEY: 'simulated' } });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 afterEach(() => {
   system.model.answer(['not scripted']);
 });
@@ -172,7 +172,7 @@ describe('an agent that asks a person (examples/agents/approval)', () => {
 
     const again = await post(body('mail-1', { resume: { approved: true } }));
     expect([again.status, await again.json()]).toMatchObject([409, { code: 'NOT_INTERRUPTED' }]);
-  }, 120_000);
+  });
 
   it('does nothing when the person refuses, and takes what the person wrote instead', async () => {
     system.model.answer(['Dear Ann'], { to: /./ });
@@ -289,7 +289,7 @@ describe('an agent with an MCP server (examples/agents/mcp)', () => {
       await system.restart(worker);
       await eventually(async () => !(await isRunning(before[0]?.[0] ?? 0)));
     },
-    120_000,
+    240_000,
   );
 });
 

@@ -10,8 +10,8 @@ beforeAll(async () => {
   system = await SystemHarness.start({
     env: { MILLRACE_GRAPHS: 'tests/e2e/mailing-agent/langgraph.json', OPENAI_API_KEY: 'simulated' },
   });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const WEATHER = [{ name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } }];
 
@@ -235,7 +235,7 @@ describe('a rolling restart', () => {
     await gate.finish();
     await resuming;
     expect([chat.status, shown(chat)]).toEqual(['ready', ['user over a restart', 'assistant half and half']]);
-  }, 120_000);
+  });
 });
 
 describe('WorkflowChatTransport', () => {

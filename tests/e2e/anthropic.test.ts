@@ -5,10 +5,10 @@ import { SystemHarness } from './system-harness.ts';
 let system: SystemHarness;
 let client: Anthropic;
 beforeAll(async () => {
-  system = await SystemHarness.start({ env: { MILLRACE_DISCONNECT_GRACE_MS: '100' } });
+  system = await SystemHarness.start({ env: { MILLRACE_DISCONNECT_GRACE_MS: '1000' } });
   client = new Anthropic({ baseURL: system.url, apiKey: 'none' });
-}, 60_000);
-afterAll(() => system?.[Symbol.asyncDispose](), 30_000);
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
 
 const asked = (content: string, more: Partial<Anthropic.MessageCreateParamsNonStreaming> = {}) => ({
   ...{ model: 'gpt-4o-mini', max_tokens: 99, messages: [{ role: 'user' as const, content }] },

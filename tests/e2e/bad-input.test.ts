@@ -11,7 +11,7 @@ beforeAll(async () => {
   system = await SystemHarness.start({ env: { MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: `tests:admin:${SECRET}` } });
   system.model.answer(['an ', 'answer'], { to: 'ordinary' });
 });
-afterAll(() => system[Symbol.asyncDispose](), 30_000);
+afterAll(() => system[Symbol.asyncDispose]());
 
 const GROUPS: [string, readonly OddRequest[]][] = [
   ['bodies', BODIES],

@@ -79,8 +79,8 @@ beforeAll(async () => {
       },
     }),
   );
-}, 90_000);
-afterAll(() => parts.disposeAsync(), 60_000);
+});
+afterAll(() => parts.disposeAsync());
 
 interface Asked {
   readonly status: number;

@@ -7,7 +7,7 @@ import { playScenario } from '../../packages/client/src/testing/play-scenario.ts
 import { hasChromium, launchChromium } from './chromium.ts';
 
 const path = (from: string) => fileURLToPath(new URL(`../../${from}`, import.meta.url));
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 240_000;
 
 let server: ConformanceServer;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { violationsOf } from './accessibility.ts';
 import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
 import { SystemHarness } from './system-harness.ts';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 240_000;
 const inChromium = hasChromium ? describe : describe.skip;
 const PATIENT = { timeoutMs: 30_000 };
 /** The elements that stick out of the page, but those in tables, which scroll. */

@@ -18,8 +18,8 @@ import { ConversationViewer, Viewer } from './viewer.ts';
 let system: SystemHarness;
 beforeAll(async () => {
   system = await SystemHarness.start({ processes: 1, env: { MILLRACE_MODELS: 'openai:gpt-4o-mini,openai:gpt-4o' } });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 let open: Disposable[] = [];
 afterEach(() => {

@@ -15,8 +15,8 @@ let system: SystemHarness;
 beforeAll(async () => {
   const env = { MILLRACE_GRAPHS: 'tests/e2e/asking-agent/langgraph.json', MILLRACE_MODELS: 'openai:gpt-4o-mini' };
   system = await SystemHarness.start({ env });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 let open: Disposable[] = [];
 afterEach(() => {
@@ -216,7 +216,7 @@ describe('a conversation', () => {
     expect(page.now.connection).toEqual({ state: 'connected' });
     await gate.finish();
     await page.untilSettled();
-  }, 60_000);
+  });
 });
 
 describe('a conversation with an agent', () => {

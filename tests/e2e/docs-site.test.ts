@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
     browser = await launchChromium();
     parts.defer(() => browser.close());
   }, 420_000);
-  afterAll(() => parts.disposeAsync(), 60_000);
+  afterAll(() => parts.disposeAsync());
 
   let context: BrowserContext;
   let page: Page;

@@ -18,7 +18,7 @@ interface Finding {
 }
 
 const HEARTBEAT_MS = 3000;
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 240_000;
 
 const parts = new AsyncDisposableStack();
 let system: SystemHarness;

@@ -120,7 +120,7 @@ describe('master keys', () => {
       steps.map((keys) => ({ MILLRACE_ENCRYPTION_KEYS: keys })),
       'old',
     );
-  }, 300_000);
+  }, 900_000);
 
   const own = masterKey('own');
   const withKms = (...keys: string[]) => ({
@@ -146,7 +146,7 @@ describe('master keys', () => {
       await changeKeys(system, steps, old);
       expect(kms.asked).toBeGreaterThan(0);
     },
-    300_000,
+    900_000,
   );
 
   it('that are missing, or are others, keep a service from starting, by name', async () => {
@@ -161,7 +161,7 @@ describe('master keys', () => {
     await expect(starting('api', masterKey('m2'))).rejects.toThrow('MILLRACE_ENCRYPTION_KEYS has no key \\"m1\\"');
     await expect(starting('worker', masterKey('m1'))).rejects.toThrow('does not unwrap the data key');
     await expect(starting('api', '')).rejects.toThrow('set MILLRACE_ENCRYPTION_KEYS');
-  }, 300_000);
+  }, 900_000);
 });
 
 describe('the data key of a tenant', () => {
@@ -197,7 +197,7 @@ describe('the data key of a tenant', () => {
     } finally {
       redis.disconnect();
     }
-  }, 300_000);
+  }, 900_000);
 });
 
 describe('a key management service', () => {
@@ -245,7 +245,7 @@ describe('a key management service', () => {
     });
     expect(read).toMatchObject({ text: 'an answer', metadata: { note: 'first' } });
     await finished(system, 'sixth', one);
-  }, 300_000);
+  }, 900_000);
 
   it('whose module lacks a function keeps a service from starting', async () => {
     await using system = await SystemHarness.start({ env: { MILLRACE_ENCRYPTION_KEYS: '' }, processes: 1 });
@@ -253,5 +253,5 @@ describe('a key management service', () => {
     await expect(spawnService('api', { ...system.envOf('api'), MILLRACE_ENCRYPTION_KMS: module })).rejects.toThrow(
       'no-such-kms.mjs',
     );
-  }, 300_000);
+  }, 900_000);
 });

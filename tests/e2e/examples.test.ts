@@ -8,7 +8,7 @@ import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
 import { SystemHarness } from './system-harness.ts';
 
 const folder = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 const parts = new AsyncDisposableStack();
 let system: SystemHarness;
@@ -23,7 +23,7 @@ beforeAll(async () => {
     OPENAI_API_KEY: 'simulated',
   };
   system = parts.use(await SystemHarness.start({ env }));
-}, 90_000);
+});
 afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
 const inChromium = hasChromium ? describe : describe.skip;

@@ -30,8 +30,8 @@ describe.each(RECORDED)('what the last release has in Redis (%s)', (name) => {
         env: { MILLRACE_KEY_PREFIX: stored.prefix, MILLRACE_GRAPHS: 'tests/e2e/asking-agent/langgraph.json' },
       }),
     );
-  }, 90_000);
-  afterAll(() => parts.disposeAsync(), 60_000);
+  });
+  afterAll(() => parts.disposeAsync());
 
   const id = (job: string) => stored.jobs[job] ?? '';
   const get = async (path: string) => {

@@ -10,7 +10,7 @@ import { hasPrometheus } from './prometheus.ts';
 import { ScaledSystem } from './scaled-system.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/kubernetes.md', import.meta.url));
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 
 (hasPrometheus ? describe : describe.skip)('workers by load (docs/kubernetes.md)', () => {
   const parts = new AsyncDisposableStack();

@@ -8,7 +8,7 @@ import { Traffic } from '../incidents/traffic.ts';
 import { hasPrometheus } from './prometheus.ts';
 
 const TIMES = 10;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 // as long as an alert may take to fire, and to clear
 const INCIDENT_MS = 600_000;
 /** The shortest of the day; `npm run incident-day` plays all. */

@@ -8,8 +8,8 @@ beforeAll(async () => {
     processes: 1,
     env: { MILLRACE_GRAPHS: 'tests/e2e/looking-agent/langgraph.json' },
   });
-}, 90_000);
-afterAll(() => system?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
 
 /** How a job ended: its terminal event, or the code of its error. */
 type End = string | undefined;

@@ -11,8 +11,8 @@ beforeAll(async () => {
   const agents = ['tests/e2e/mailing-agent', 'tests/e2e/looking-agent', 'examples/agents/supervisor'];
   const graphs = agents.map((agent) => `${agent}/langgraph.json`).join(',');
   system = await SystemHarness.start({ env: { MILLRACE_GRAPHS: graphs, OPENAI_API_KEY: 'simulated' } });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const CLIENTS: readonly [name: string, client: typeof Client][] = [
   ['langgraph-sdk 1.15', Client],

@@ -9,11 +9,11 @@ let system: SystemHarness;
 beforeAll(async () => {
   const examples = ['tools', 'approval', 'supervisor'].map((name) => `examples/agents/${name}/langgraph.json`);
   const graphs = [...examples, 'tests/e2e/asking-agent/langgraph.json'].join(',');
-  const env = { MILLRACE_GRAPHS: graphs, OPENAI_API_KEY: 'simulated', MILLRACE_DISCONNECT_GRACE_MS: '300' };
+  const env = { MILLRACE_GRAPHS: graphs, OPENAI_API_KEY: 'simulated', MILLRACE_DISCONNECT_GRACE_MS: '1000' };
   system = await SystemHarness.start({ env });
   await eventually(async () => (await clientOf('1.15').assistants.count()) >= 5);
-}, 90_000);
-afterAll(() => system?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
 
 const VERSIONS = { '1.15': Client, '2.0': Client2 as unknown as typeof Client } as const;
 type Version = keyof typeof VERSIONS;
@@ -86,7 +86,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     );
     const [found] = await client.threads.search({ metadata: { graph_id: 'chat' }, limit: 1 });
     expect(found?.thread_id).toBe(threadId);
-  }, 60_000);
+  });
 
   it.each(['messages', 'custom', 'updates'] as const)(
     'reads the mode %s',
@@ -100,7 +100,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
         expect(whole?.data).toMatchObject([{ type: 'ai', content: 'one two' }]);
       }
     },
-    60_000,
+    240_000,
   );
 
   it('sees the tools of an agent, and its state with the same ids', async () => {
@@ -138,7 +138,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
       before: { configurable: { checkpoint_id: second?.checkpoint.checkpoint_id } } as never,
     });
     expect(before[0]).toEqual(history[2]);
-  }, 60_000);
+  });
 
   it('is asked by an agent, and answers', async () => {
     const client = clientOf(version);
@@ -159,7 +159,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     });
     await expect(client.runs.wait(threadId, 'asking', { command: { resume: 'no' } })).rejects.toThrow('HTTP 409');
     expect((await client.threads.getState(threadId)).next).toEqual([]);
-  }, 60_000);
+  });
 
   it('hears of errors before and midway', async () => {
     const client = clientOf(version);
@@ -180,7 +180,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     const refused = `Refuse (${version})`;
     system.model.answer([{ fail: { status: 400, message: 'no' } }], { to: refused });
     await expect(client.runs.wait(null, 'chat', { input: human(refused) })).rejects.toThrow('MODEL_ERROR');
-  }, 60_000);
+  });
 
   it('stops: the model hears of it, and so does every reader', async () => {
     const client = clientOf(version);
@@ -196,7 +196,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     expect((await (await gate.request).ended).by).toBe('client');
     expect((await joining).at(-1)).toMatchObject({ event: 'error', data: { error: 'UserInterrupt' } });
     expect((await client.runs.get(threadId, runId)).status).toBe('interrupted');
-  }, 60_000);
+  });
 
   it('leaves, which ends a run that was to end with it', async () => {
     const question = `Leave (${version})`;
@@ -210,7 +210,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     gone.abort();
     await running;
     expect((await (await gate.request).ended).by).toBe('client');
-  }, 60_000);
+  });
 
   it('goes on by itself when a node stops, without gap or repeat', async () => {
     const question = `Over a restart (${version})`;
@@ -229,7 +229,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     const parts = await running;
     expect([textIn(parts), parts.at(-1)?.event]).toEqual(['half and half', 'end']);
     expect(lastValues(parts).messages.at(-1)).toMatchObject({ type: 'ai', content: 'half and half' });
-  }, 120_000);
+  });
 
   it.each(['interrupt', 'enqueue'] as const)(
     'sends twice: %s',
@@ -251,7 +251,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
       const status = multitaskStrategy === 'enqueue' ? 'success' : 'interrupted';
       expect((await client.runs.get(threadId, running.run_id)).status).toBe(status);
     },
-    60_000,
+    240_000,
   );
 
   it('hears subgraphs by their names', async () => {
@@ -268,7 +268,7 @@ describe.each(Object.keys(VERSIONS) as Version[])('the client of LangGraph %s', 
     const events = new Set(parts.map(({ event }) => event));
     expect(events).toContain('messages|weather');
     expect(events).toContain('values|weather');
-  }, 60_000);
+  });
 });
 
 describe('what useStream of the SDK is made of', () => {
@@ -298,7 +298,7 @@ describe('what useStream of the SDK is made of', () => {
     expect(shown()).toEqual(['Say it', 'Hello', 'Again?', 'Yes']);
     expect(errors).toEqual([]);
     stream.dispose();
-  }, 60_000);
+  });
 
   it('asks a question of an agent, and answers it', async () => {
     const { stream, shown, errors } = connect('asking');
@@ -307,5 +307,5 @@ describe('what useStream of the SDK is made of', () => {
     await stream.submit(null as never, { command: { resume: 'yes' } } as never);
     expect([shown(), stream.interrupt, errors]).toEqual([['Go on?', 'You said yes, of 1.'], undefined, []]);
     stream.dispose();
-  }, 60_000);
+  });
 });

@@ -12,11 +12,11 @@ beforeAll(async () => {
   system = await SystemHarness.start({
     env: {
       ...{ MILLRACE_GRAPHS: 'examples/agents/tools/langgraph.json', OPENAI_API_KEY: 'simulated' },
-      ...{ MILLRACE_DISCONNECT_GRACE_MS: '300', MILLRACE_WORKER_GRACE_MS: '100' },
+      ...{ MILLRACE_DISCONNECT_GRACE_MS: '1000', MILLRACE_WORKER_GRACE_MS: '100' },
     },
   });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const TOOL = {
   type: 'function' as const,

@@ -11,8 +11,8 @@ beforeAll(async () => {
   await eventually(async () =>
     JSON.stringify(await (await fetch(`${system.url}/pipelines`)).json()).includes('asking'),
   );
-}, 90_000);
-afterAll(() => system?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system?.[Symbol.asyncDispose]());
 
 const model = 'pipeline/asking';
 

@@ -8,10 +8,10 @@ import { SystemHarness } from './system-harness.ts';
 let system: SystemHarness;
 let client: OpenAI;
 beforeAll(async () => {
-  system = await SystemHarness.start({ env: { MILLRACE_DISCONNECT_GRACE_MS: '100' } });
+  system = await SystemHarness.start({ env: { MILLRACE_DISCONNECT_GRACE_MS: '1000' } });
   client = clientAt(system.url);
-}, 60_000);
-afterAll(() => system[Symbol.asyncDispose](), 30_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const clientAt = (url: string) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none' });
 const TOOL = {

@@ -10,7 +10,7 @@ const CADDY_OF_COMPOSE = fileURLToPath(new URL('../../examples/compose-caddy/Cad
 const HAPROXY = fileURLToPath(new URL('../../infra/haproxy/haproxy.cfg', import.meta.url));
 const TOKENS = Array.from({ length: 20 }, (_, nth) => `t${nth} `);
 const PACE_MS = 60;
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 240_000;
 
 const parts = new AsyncDisposableStack();
 let system: SystemHarness;
@@ -63,7 +63,7 @@ describe.each([
     await stream.collect();
     const at = stream.events.filter(({ event }) => event === 'message').map((event) => event.at);
     expect(stream.text()).toBe(TOKENS.join(''));
-    expect(((at.at(-1) ?? 0) - (at[0] ?? 0)) / (PACE_MS * (TOKENS.length - 1))).toBeGreaterThan(0.8);
+    expect(((at.at(-1) ?? 0) - (at[0] ?? 0)) / (PACE_MS * (TOKENS.length - 1))).toBeGreaterThan(0.6);
   });
 
   it('each piece of a bare text does, too', async () => {
@@ -79,7 +79,7 @@ describe.each([
       text += decoder.decode(chunk, { stream: true });
     }
     expect(text).toBe(TOKENS.join(''));
-    expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThan(0.8 * PACE_MS * (TOKENS.length - 1));
+    expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThan(0.6 * PACE_MS * (TOKENS.length - 1));
   });
 
   it('a stream resumes, is cancelled, and metrics are nobody’s', async () => {

@@ -11,7 +11,7 @@ const PACKAGE = fileURLToPath(new URL('../../packages/client', import.meta.url))
 /** As this project has them. */
 const REACT = ['react@19.3.1', 'react-dom@19.3.1', '@types/react@19.3.3'];
 const COMPILER = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 const run = promisify(execFile);
 
 const PROGRAM = `

@@ -5,7 +5,7 @@ import { violationsOf } from './accessibility.ts';
 import { hasChromium } from './chromium.ts';
 import { ask, ends, PageHarness, shows } from './page-harness.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 const inChromium = hasChromium ? describe : describe.skip;
 
 const RICH = [

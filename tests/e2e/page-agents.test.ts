@@ -3,7 +3,7 @@ import { violationsOf } from './accessibility.ts';
 import { hasChromium } from './chromium.ts';
 import { answerOf, ask, ends, PageHarness, questions, shows } from './page-harness.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 const inChromium = hasChromium ? describe : describe.skip;
 
 const MAIL_TO_ANN = { toolCall: { id: 'c1', name: 'mail', arguments: '{"to":"ann"}' } };

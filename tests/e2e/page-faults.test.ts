@@ -5,7 +5,7 @@ import { hasChromium, launchChromium } from './chromium.ts';
 import { answerOf, ask, ends, PageHarness, shows, WEB_ROOT } from './page-harness.ts';
 import { SystemHarness } from './system-harness.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 const KEY = 'a-key-of-the-managers';
 /** Notes when the page says that its connection is lost, by the clock of this machine. */
 const NOTE_NOTICES = `window.noticedAt = [];

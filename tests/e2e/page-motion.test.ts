@@ -9,7 +9,7 @@ interface Scroller {
   scrollTo(x: number, y: number): void;
 }
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 /** For how long after a key the browser excuses moves (500 ms), and some more. */
 const INPUT_MS = 700;
 const inChromium = hasChromium ? describe : describe.skip;

@@ -3,7 +3,7 @@ import { violationsOf } from './accessibility.ts';
 import { hasChromium } from './chromium.ts';
 import { answerOf, ends, PageHarness, shows } from './page-harness.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 const KEY = 'a-key-of-the-managers';
 const inChromium = hasChromium ? describe : describe.skip;
 

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { hasChromium } from './chromium.ts';
 import { answerOf, ask, ends, PageHarness, questions, shows } from './page-harness.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 const inChromium = hasChromium ? describe : describe.skip;
 
 inChromium('the page, in Chromium', () => {

@@ -35,14 +35,14 @@ describe('through nginx', () => {
     expect(stream.text()).toBe(TOKENS.join(''));
     // a busy machine may read two tokens at once, so that they share an event
     expect(arrivals.length).toBeGreaterThan(TOKENS.length / 2);
-    expect(spread(arrivals)).toBeGreaterThan(0.8);
+    expect(spread(arrivals)).toBeGreaterThan(0.6);
   });
 
   it('the same check fails with buffering on', async () => {
     const { url } = await system.proxyWith({ bufferStreams: true });
     const { arrivals, stream } = await pace('buffered', url);
     expect(stream.text()).toBe(TOKENS.join(''));
-    expect(spread(arrivals)).toBeLessThan(0.8);
+    expect(spread(arrivals)).toBeLessThan(0.6);
   });
 
   it('request ids pass through, errors keep their form, and the page and the documents are served', async () => {

@@ -12,7 +12,7 @@ import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
 import { SystemHarness } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 /** In development mode, in which React draws and subscribes twice. */
 async function buildPage(into: string): Promise<void> {
@@ -35,7 +35,7 @@ inChromium('the hooks of the SDK, in Chromium, through nginx, in StrictMode', ()
     system = parts.use(await SystemHarness.start({ env: { MILLRACE_WEB_ROOT: pages } }));
     browser = await launchChromium();
     parts.defer(() => browser.close());
-  }, 90_000);
+  });
   afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
   let context: BrowserContext;

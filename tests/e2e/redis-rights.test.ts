@@ -16,7 +16,7 @@ import { RedisUsers } from './redis-users.ts';
 import { idOf, SystemHarness } from './system-harness.ts';
 
 const SERVICES: readonly ServiceName[] = ['api', 'worker'];
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 const PATIENT = { timeoutMs: 60_000 };
 
 /** Runs a callback as somebody, on a connection of its own. */

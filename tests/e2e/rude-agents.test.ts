@@ -6,8 +6,8 @@ let system: SystemHarness;
 beforeAll(async () => {
   const graphs = fileURLToPath(new URL('rude-agents/langgraph.json', import.meta.url));
   system = await SystemHarness.start({ processes: 1, env: { MILLRACE_GRAPHS: graphs } });
-}, 90_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 describe('an agent that', () => {
   it.each([

@@ -6,7 +6,7 @@ import type { SystemHarness } from './system-harness.ts';
 
 const SHARDS = [0, 1] as const;
 const ANSWER = ['word ', 'for ', 'word'];
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 
 describe('tenants on two shards', () => {
   const SECRETS = {

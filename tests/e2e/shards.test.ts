@@ -11,7 +11,7 @@ import { Receiver } from './webhook-receiver.ts';
 
 const SHARDS = [0, 1] as const;
 const ANSWER = ['word ', 'for ', 'word'];
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 
 let system: SystemHarness;
 let calls: ServiceCalls;
@@ -30,7 +30,7 @@ describe.each([
       env: {
         MILLRACE_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString('base64')}`,
         MILLRACE_WEBHOOK_ALLOW: '127.0.0.1',
-        MILLRACE_DISCONNECT_GRACE_MS: '300',
+        MILLRACE_DISCONNECT_GRACE_MS: '1000',
         MILLRACE_GRAPHS: fileURLToPath(new URL('remembering-agent/langgraph.json', import.meta.url)),
       },
     });

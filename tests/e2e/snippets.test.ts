@@ -29,11 +29,11 @@ beforeAll(async () => {
   await millrace.line((line) => line.includes('Millrace answers at'), 60_000);
   answers = new Map(programs.map((program) => [program.at, answerTo(program)]));
   await Promise.allSettled(answers.values());
-}, 90_000);
+});
 afterAll(async () => {
   await millrace?.stop(60_000);
   await rm(state, { recursive: true, force: true });
-}, 90_000);
+});
 
 /** Runs a command to its end. @returns what it printed */
 async function output(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -96,5 +96,5 @@ describe('with the declarations that a comment gives', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
-  }, 120_000);
+  });
 });

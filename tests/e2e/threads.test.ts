@@ -5,8 +5,8 @@ import { idOf, SystemHarness } from './system-harness.ts';
 let system: SystemHarness;
 beforeAll(async () => {
   system = await SystemHarness.start();
-}, 60_000);
-afterAll(() => system[Symbol.asyncDispose](), 60_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 function send(method: string, path: string, body?: object): Promise<Response> {
   return fetch(`${system.url}${path}`, {

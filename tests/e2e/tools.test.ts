@@ -5,8 +5,8 @@ import { idOf, SystemHarness } from './system-harness.ts';
 let system: SystemHarness;
 beforeAll(async () => {
   system = await SystemHarness.start();
-}, 60_000);
-afterAll(() => system[Symbol.asyncDispose](), 30_000);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 const TOOL = {
   name: 'look_up',

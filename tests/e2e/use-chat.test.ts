@@ -13,7 +13,7 @@ import { SystemHarness } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const VERSIONS = ['ai-5', 'ai-6', 'ai-7'] as const;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 /** Builds the chat's page with each version of the AI SDK, each in a folder of its name. */
 async function buildPages(into: string): Promise<void> {
@@ -63,7 +63,7 @@ inChromium('useChat, in Chromium, through nginx', () => {
     network = parts.use(await startFaultProxy({ target: Number(new URL(system.url).port) }));
     browser = await launchChromium();
     parts.defer(() => browser.close());
-  }, 90_000);
+  });
   afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
   let context: BrowserContext;

@@ -12,7 +12,7 @@ import { complaintsOf, hasChromium, launchChromium } from './chromium.ts';
 import { SystemHarness } from './system-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 async function buildPage(into: string): Promise<void> {
   const page = fileURLToPath(new URL('stream-page', import.meta.url));
@@ -65,7 +65,7 @@ inChromium('useStream of @langchain/react, in Chromium, through nginx', () => {
     network = parts.use(await startFaultProxy({ target: Number(new URL(system.url).port) }));
     browser = await launchChromium();
     parts.defer(() => browser.close());
-  }, 90_000);
+  });
   afterAll(() => parts.disposeAsync(), TIMEOUT_MS);
 
   let context: BrowserContext;

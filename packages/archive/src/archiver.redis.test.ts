@@ -206,7 +206,7 @@ describe('on a cluster', () => {
     await d.erase(ref);
     expect(await d.archivedJobs().thaw(ref)).toBe(false);
     expect(await d.copyOf(ref)).toBeNull();
-  }, 60_000);
+  });
 });
 
 describe('what is erased while the archive is away', () => {

@@ -40,7 +40,7 @@ describe('on a cluster of three (law 13)', () => {
   let cluster: TestRedisCluster;
   beforeAll(async () => {
     cluster = await startRedisCluster();
-  }, 60_000);
+  });
   afterAll(() => cluster.stop());
 
   it('threads of all slots live, each script in one of them, and wake who follows them there', async () => {
@@ -70,7 +70,7 @@ describe('with Sentinel', () => {
   let sentinel: TestSentinel;
   beforeAll(async () => {
     sentinel = await startSentinel();
-  }, 60_000);
+  });
   afterAll(() => sentinel.stop());
 
   it('threads go on after a fail-over: what was sent again is done once', async () => {
@@ -93,5 +93,5 @@ describe('with Sentinel', () => {
       await d.leave(ref, job);
     }
     expect(await d.threads.get(ref)).toMatchObject({ status: 'idle', lastJob: 'd' });
-  }, 60_000);
+  });
 });

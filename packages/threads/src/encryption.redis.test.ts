@@ -112,7 +112,7 @@ describe.each(['one server', 'a cluster'])('encrypted threads on %s', (place) =>
       servers = [server];
       d = parts.use(new Deployment(connection(server.url)));
     }
-  }, 60_000);
+  });
   afterAll(() => parts?.disposeAsync());
 
   const remains = async () => (await Promise.all(servers.map(({ url }) => wordsIn(url, 'canary')))).flat();
@@ -192,7 +192,7 @@ describe('encrypted threads', () => {
   let server: TestRedis;
   beforeAll(async () => {
     server = await startRedis();
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   it('stay readable from before they were encrypted, and go on encrypted', async () => {

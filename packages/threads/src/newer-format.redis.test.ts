@@ -13,7 +13,7 @@ import { THREAD_FORMAT } from './thread-record.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('the format of a thread', () => {

@@ -9,7 +9,7 @@ const JOBS_OF_A_NODE = 15;
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 /** One of several nodes, each with a connection of its own: its jobs enter, and whoever has the turn is run by a worker that

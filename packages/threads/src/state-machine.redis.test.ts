@@ -10,7 +10,7 @@ let d: ThreadHarness;
 beforeAll(async () => {
   server = await startRedis();
   d = ThreadHarness.single(server.url);
-}, 60_000);
+});
 afterAll(async () => {
   await d[Symbol.asyncDispose]();
   await server.stop();
@@ -217,7 +217,7 @@ describe('the state machine of a thread (law 17)', () => {
       }),
       { numRuns: 80 },
     );
-  }, 120_000);
+  });
 });
 
 /** Lets all jobs leave: nobody waits for ever, and those that wait have their turn in order. */

@@ -12,7 +12,7 @@ let d: ThreadHarness;
 beforeAll(async () => {
   server = await startRedis();
   d = ThreadHarness.single(server.url);
-}, 60_000);
+});
 afterAll(async () => {
   await d[Symbol.asyncDispose]();
   await server.stop();
@@ -689,7 +689,7 @@ describe('a fork that takes long', () => {
     // only a renewal makes it longer
     await eventually(async () => (await held()) > 11_000, { timeoutMs: 60_000 });
     expect(await slow.threads.fork({ from: ref, to, checkpointId: 'c1', checkpoints: quick })).toBe('exists');
-  }, 120_000);
+  });
 
   it('and is cut short gives its id to the next request', async () => {
     const { ref, to } = await withState(d);
@@ -700,7 +700,7 @@ describe('a fork that takes long', () => {
     node.redis.disconnect();
     const next = () => d.threads.fork({ from: ref, to, checkpointId: 'c1', checkpoints: quick });
     await eventually(async () => (await next()) === 'forked', { timeoutMs: 60_000, everyMs: 100 });
-  }, 120_000);
+  });
 
   /** A thread with a checkpoint, and an id for its copy. */
   async function withState(harness: ThreadHarness) {
@@ -759,5 +759,5 @@ describe('a full Redis', () => {
     } finally {
       await full.stop();
     }
-  }, 60_000);
+  });
 });

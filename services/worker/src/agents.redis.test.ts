@@ -129,7 +129,7 @@ describe('an agent whose worker dies', () => {
       await eventually(async () => (await harness.threads.get(privateThread('default', idOf(ref)))) === null);
     }
     expect(killed).toBeGreaterThan(events.length / 2);
-  }, 120_000);
+  });
 });
 
 describe('an agent that asks', () => {
@@ -161,7 +161,7 @@ describe('an agent that asks', () => {
       expect(sent).toMatchObject(['done', { finishReason: 'stop' }]);
       expect((await stateOf(harness, request.threadId))?.values['path']).toEqual(['draft', 'one+two', 'send']);
     }
-  }, 120_000);
+  });
 
   it('stays at a breakpoint when its worker dies there: nobody has approved', async () => {
     await using harness = new WorkerHarness(redis.url, model.baseUrl);
@@ -178,7 +178,7 @@ describe('an agent that asks', () => {
     const approved = await harness.submit({ ...thread, pipeline: 'breakpoint', messages: [], resume: true });
     expect(await harness.end(approved)).toMatchObject(['done', { finishReason: 'stop' }]);
     expect(await harness.text(approved)).toBe('say: send');
-  }, 120_000);
+  });
 });
 
 describe('an agent', () => {

@@ -12,7 +12,7 @@ import { ShardedHarness } from './testing/sharded-harness.ts';
 let redis: readonly [TestRedis, TestRedis];
 beforeAll(async () => {
   redis = await Promise.all([startRedis(), startRedis()]);
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all(redis.map((server) => server.stop()));
 });
@@ -39,7 +39,7 @@ describe('a worker with two shards', () => {
       const ref = threadRef('default', other);
       await eventually(async () => (await threads.messages(ref, { from: 0, limit: 9 })).length >= 2);
     }
-  }, 30_000);
+  });
 
   it('lets jobs of one thread run in turn, whichever shards they are in', async () => {
     await using model = await startModel();
@@ -57,7 +57,7 @@ describe('a worker with two shards', () => {
     expect(await harness.end(0, first)).toBe('done');
     expect(await harness.end(1, second)).toBe('done');
     expect(await harness.end(0, third)).toBe('done');
-  }, 30_000);
+  });
 
   it('cancels jobs of both at once', async () => {
     await using model = await startModel();
@@ -71,7 +71,7 @@ describe('a worker with two shards', () => {
       expect((await (await gate.request).ended).by).toBe('client');
       await eventually(async () => (await harness.of(shard).queued()) === 0);
     }
-  }, 30_000);
+  });
 
   it('runs a job where its queue entry is, whatever its id says of its place', async () => {
     await using model = await startModel();
@@ -82,7 +82,7 @@ describe('a worker with two shards', () => {
       const jobs = await Promise.all(anywhere.map((named) => harness.submit(shard, named)));
       for (const ref of jobs) expect(await harness.end(shard, ref)).toBe('done');
     }
-  }, 30_000);
+  });
 
   it('queues parked jobs again in their shard', async () => {
     await using model = await startModel();
@@ -106,7 +106,7 @@ describe('a worker with two shards', () => {
       await gate.finish();
       for (const ref of jobs) expect(await harness.end(shard, ref)).toBe('done');
     }
-  }, 30_000);
+  });
 
   it('sends the webhooks of both, and no more at a time to one receiver than with one', async () => {
     await using model = await startModel();
@@ -144,7 +144,7 @@ describe('a worker with two shards', () => {
     } finally {
       receiver.close();
     }
-  }, 60_000);
+  });
 
   it('gives each its part of the slots', async () => {
     await using model = await startModel();
@@ -161,7 +161,7 @@ describe('a worker with two shards', () => {
     const told = await new ProcessReports(harness.of(1).redis, harness.of(1).keys).survey({ watches: true });
     expect(told.processes).toMatchObject([{ slots: 4 }]);
     expect(await harness.of(1).redis.hvals(harness.of(1).keys.workers)).toEqual([expect.stringMatching(/^2 /)]);
-  }, 30_000);
+  });
 
   it('has its pipelines and its slots announced in both', async () => {
     await using model = await startModel();
@@ -171,5 +171,5 @@ describe('a worker with two shards', () => {
       await eventually(async () => (await connection.hkeys(keys.pipelines)).includes('chat'));
       await eventually(async () => (await connection.hlen(keys.workers)) === 1);
     }
-  }, 30_000);
+  });
 });

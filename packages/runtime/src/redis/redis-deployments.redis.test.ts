@@ -54,7 +54,7 @@ describe('redisFactory on a cluster', () => {
     await cluster.untilOk();
     expect(await patient).toBe('kept');
     expect(await eventually(() => command.get('{job}'))).toBe('kept');
-  }, 60_000);
+  });
 });
 
 describe('redisFactory on a cluster that loses a master', () => {
@@ -80,7 +80,7 @@ describe('redisFactory on a cluster that loses a master', () => {
     const promotedAt = performance.now();
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['kept']));
     expect(performance.now() - promotedAt).toBeLessThan(15_000);
-  }, 60_000);
+  });
 });
 
 describe('redisFactory on a cluster that is down', () => {
@@ -108,7 +108,7 @@ describe('redisFactory on a cluster that is down', () => {
     } finally {
       duplicate.disconnect();
     }
-  }, 60_000);
+  });
 });
 
 /** @returns how many keys a node has */

@@ -17,7 +17,7 @@ beforeEach(async () => {
   log = [];
   const logger = createLogger({ service: 'test', level: 'info', destination: { write: (line) => log.push(line) } });
   factory = redisFactory(server.url, { name: 'test', logger });
-}, 60_000);
+});
 
 afterEach(async () => {
   factory.close();

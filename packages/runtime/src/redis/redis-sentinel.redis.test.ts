@@ -25,7 +25,7 @@ describe('redisFactory behind sentinels', () => {
     await eventually(async () => (await deployment.masterPort()) === deployment.replica.port, { timeoutMs: 20_000 });
     expect(await answer).toBe('kept');
     expect(await eventually(() => command.set('key', 'new'))).toBe('OK');
-  }, 120_000);
+  });
 
   it('does not give up when a sentinel answers slowly while it announces the new master', async () => {
     await using deployment = await startSentinel();
@@ -44,7 +44,7 @@ describe('redisFactory behind sentinels', () => {
     for (const connection of connections) {
       await eventually(() => connection.set('key', 'new'));
     }
-  }, 120_000);
+  });
 });
 
 /** A sentinel that takes 400 ms for an answer, and pushes its announcements at once. */

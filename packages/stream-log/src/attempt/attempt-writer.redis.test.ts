@@ -14,7 +14,7 @@ import { CancelListener } from './cancel-listener.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('a writer', () => {

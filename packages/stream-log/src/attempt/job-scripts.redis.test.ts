@@ -9,7 +9,7 @@ import { DONE, LogHarness, REQUEST, say, textOf } from '../testing/log-harness.t
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const id = 'a-request-id-0001';

@@ -22,7 +22,7 @@ const SLACK_MS = 50_000;
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 /** Runs one step on both, then compares everything stored with everything expected. */

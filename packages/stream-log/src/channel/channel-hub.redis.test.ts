@@ -7,7 +7,7 @@ import { ChannelHub } from './channel-hub.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('the hub of channels', () => {

@@ -62,7 +62,7 @@ describe('a key management service that hangs', () => {
         await eventually(async () => (await pages(kms, [tenantsOf(20)])).every(Boolean), { everyMs: 100 });
       });
     },
-    60_000,
+    240_000,
   );
 
   it('is another matter than one that refuses a tenant: others are asked for', async () => {

@@ -19,7 +19,7 @@ const [PROMPT, LABEL, HOOK, TEXT, THOUGHT, CALL, RESULT, OUTPUT, QUESTION] = WOR
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 function wrappers(): ReadonlyMap<string, KeyWrapper> {
@@ -127,7 +127,7 @@ describe('a job with encryption', () => {
     const recorders = await Promise.all(refs.map((ref) => Recorder.follow(d.node(), ref)));
     await Promise.all(refs.map((ref) => runWordyJob(d, ref)));
     for (const recorder of recorders) expect((await recorder.terminal()).text).toBe(TEXT);
-  }, 60_000);
+  });
 
   it('fails with an error, which only its readers can read', async () => {
     await using d = encrypted();

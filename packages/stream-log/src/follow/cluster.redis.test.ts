@@ -13,7 +13,7 @@ import { DONE, LogHarness, Recorder, say } from '../testing/log-harness.ts';
 let cluster: TestRedisCluster;
 beforeAll(async () => {
   cluster = await startRedisCluster();
-}, 60_000);
+});
 afterAll(() => cluster.stop());
 
 describe('on a cluster of three (law 13)', () => {

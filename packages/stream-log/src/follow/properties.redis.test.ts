@@ -20,7 +20,7 @@ import { DONE, type FollowingNode, LogHarness, Recorder, say } from '../testing/
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 type Step =
@@ -55,7 +55,7 @@ describe('whatever happens', () => {
       }),
       { numRuns: 60 },
     );
-  }, 120_000);
+  });
 });
 
 /** One job, all its writers, three readers, and their results. */

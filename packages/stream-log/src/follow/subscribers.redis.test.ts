@@ -10,7 +10,7 @@ import type { Subscribers } from './subscribers.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);

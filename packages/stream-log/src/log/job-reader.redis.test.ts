@@ -7,7 +7,7 @@ import { JobReader } from './job-reader.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('a reader of logs', () => {

@@ -10,7 +10,7 @@ import { JOB_FORMAT } from './record.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const REQUEST = { messages: [], pipeline: 'chat', model: 'm', onDisconnect: 'continue', onCrash: 'restart' } as const;

@@ -10,7 +10,7 @@ const ERROR = { code: 'INTERNAL', message: 'It failed.', retryable: false } as c
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 /** Whether a key expires when it should, or up to 10 s earlier. */

@@ -10,7 +10,7 @@ import { saidBy } from './said.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const CALL: StreamEvent = { type: 'tool_call', data: { callId: 'c1', name: 'look', arguments: '{}' } };

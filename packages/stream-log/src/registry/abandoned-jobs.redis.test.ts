@@ -6,7 +6,7 @@ import { AbandonedJobs } from './abandoned-jobs.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('abandoned jobs', () => {

@@ -8,7 +8,7 @@ import { FairQueue } from './fair-queue.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const ROOMY = { maxQueued: 1_000_000, maxOpenPerTenant: 1_000_000, maxStoredBytesPerTenant: 1_000_000 };

@@ -6,7 +6,7 @@ import { digestOf, IdempotencyKeys } from './idempotency-keys.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 describe('idempotency keys', () => {

@@ -7,7 +7,7 @@ let server: TestRedis;
 let cluster: TestRedisCluster;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
-}, 60_000);
+});
 afterAll(() => Promise.all([server.stop(), cluster.stop()]));
 
 /** Two processes that follow the limits of one deployment. */
@@ -121,5 +121,5 @@ describe('while Redis is away', () => {
     await eventually(() => directory.overridesOf('acme').streams === 4);
     directory.close();
     await own.stop();
-  }, 30_000);
+  });
 });

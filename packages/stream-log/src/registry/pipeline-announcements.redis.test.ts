@@ -7,7 +7,7 @@ import { PipelineAnnouncements } from './pipeline-announcements.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const chat: PipelineInfo = { name: 'chat', kind: 'pipeline' };

@@ -7,7 +7,7 @@ import { StoredBytesCensus } from './stored-bytes-census.ts';
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 /** A tenant with jobs, a thread and a store, of that many bytes. */

@@ -13,7 +13,7 @@ let server: TestRedis;
 let cluster: TestRedisCluster;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
-}, 60_000);
+});
 afterAll(() => Promise.all([server.stop(), cluster.stop()]));
 
 const LIMITS = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTenant: 1e9 };

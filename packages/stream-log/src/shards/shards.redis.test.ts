@@ -19,7 +19,7 @@ const ROOMY = { maxQueued: 1_000, maxOpenPerTenant: 1_000, maxStoredBytesPerTena
 let servers: TestRedis[];
 beforeAll(async () => {
   servers = await Promise.all([startRedis(), startRedis(), startRedis()]);
-}, 60_000);
+});
 afterAll(() => Promise.all(servers.map((server) => server.stop())));
 
 /** A deployment on the first few of the servers. */

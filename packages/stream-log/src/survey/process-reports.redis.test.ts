@@ -10,7 +10,7 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
-}, 60_000);
+});
 afterAll(async () => {
   redis?.disconnect();
   await server?.stop();

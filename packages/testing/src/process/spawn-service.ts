@@ -5,7 +5,7 @@ import { untilOrEnded } from './until-or-ended.ts';
 
 // packages/testing/src or dist, this folder → the root of the repository
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const READY_TIMEOUT_MS = 90_000;
+const READY_TIMEOUT_MS = 180_000;
 
 export type ServiceName = 'api' | 'worker';
 

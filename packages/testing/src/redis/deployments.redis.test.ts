@@ -24,7 +24,7 @@ describe('startRedisCluster', () => {
     } finally {
       redis.disconnect();
     }
-  }, 60_000);
+  });
 });
 
 describe('startSentinel', () => {
@@ -43,5 +43,5 @@ describe('startSentinel', () => {
     } finally {
       redis.disconnect();
     }
-  }, 60_000);
+  });
 });

@@ -13,7 +13,7 @@ describe('startRedis', () => {
     redis.on('error', () => {
       // expected: these tests stop the server
     });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     redis.disconnect();

@@ -10,7 +10,7 @@ import { RedisStore } from './redis-store.ts';
 let cluster: TestRedisCluster;
 beforeAll(async () => {
   cluster = await startRedisCluster();
-}, 60_000);
+});
 afterAll(() => cluster.stop());
 
 const metadata = { source: 'loop', step: 1, parents: {} } as const;

@@ -17,7 +17,7 @@ beforeAll(async () => {
   d = ThreadHarness.single(server.url);
   states = new CheckpointHarness(server.url, { prefix: d.prefix });
   checkpoints = new RedisCheckpoints(states.table);
-}, 60_000);
+});
 afterAll(async () => {
   await states[Symbol.asyncDispose]();
   await d[Symbol.asyncDispose]();

@@ -12,7 +12,7 @@ let server: TestRedis;
 let cluster: TestRedisCluster;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
-}, 60_000);
+});
 afterAll(() => Promise.all([server.stop(), cluster.stop()]));
 
 /** A watcher that collects the jobs of its thread, turn by turn. */

@@ -21,7 +21,7 @@ beforeAll(async () => {
       'root:admin:the-secret-of-the-admin,acme:user:the-secret-of-acme,globex:user:the-secret-of-globex',
   });
   node = await harness.node();
-}, 60_000);
+});
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
 const trail = async () => (await harness.redis.lrange(harness.keys.auditTrail, 0, -1)).join('\n');

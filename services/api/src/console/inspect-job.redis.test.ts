@@ -26,7 +26,7 @@ beforeAll(async () => {
   redis = await startRedis();
   harness = new ApiHarness(redis.url, ENV);
   [node, other] = [await harness.node(), await harness.node()];
-}, 60_000);
+});
 afterAll(async () => {
   await harness[Symbol.asyncDispose]();
   await redis.stop();
@@ -101,7 +101,7 @@ describe('a job in the console', () => {
     const { readers: nodes } = await get<JobInspection>(`/console/jobs/${id}`);
     expect(new Set(nodes.map((each) => each.node)).size).toBe(2);
     expect(nodes[0]?.host).toEqual(expect.any(String));
-  }, 30_000);
+  });
 
   it('is live, and ends when the job has', async () => {
     const id = await submit(node, ACME);
@@ -115,7 +115,7 @@ describe('a job in the console', () => {
     await finish(writer);
     expect(await watcher.ended).toBe('clean');
     expect(newest()).toMatchObject({ job: { status: 'completed' }, timeline: { length: 4 } });
-  }, 30_000);
+  });
 
   it('names who cancelled it, alone or with many others', async () => {
     const [alone, withOthers] = [await submit(node, ACME), await submit(node, ACME)];
@@ -132,7 +132,7 @@ describe('a job in the console', () => {
     expect(many.audit).toMatchObject([{ action: 'jobs.cancel', by, details: { status: 'queued' } }]);
     // a manager learns that an admin did it, not who
     expect((await get<JobInspection>(`/console/jobs/${alone}`, MANAGER)).audit).toEqual([]);
-  }, 30_000);
+  });
 
   it('gives its content for a reason alone, which is audited', async () => {
     const id = await submit(node, ACME);
@@ -176,7 +176,7 @@ describe('a job that is watched', () => {
       signal: AbortSignal.timeout(20_000),
     });
     expect(await answer.text()).toContain('"logExpired":true');
-  }, 30_000);
+  });
 
   it('on a node that began to drain while the job was read ends at once', async () => {
     const leaving = await harness.node();
@@ -187,7 +187,7 @@ describe('a job that is watched', () => {
       signal: AbortSignal.timeout(20_000),
     });
     expect(await answer.text()).toContain(id);
-  }, 30_000);
+  });
 });
 
 describe('finding jobs', () => {
@@ -254,5 +254,5 @@ describe('the tenants', () => {
     const counted = await fetch(`${node.url}/console/tenants`, { headers: MANAGER });
     expect(counted.headers.get('ratelimit')).toMatch(/^"requestsPerMinute"/);
     expect((await get<Page>('/console/tenants', MANAGER)).items.map(({ tenant }) => tenant)).toEqual(['acme']);
-  }, 30_000);
+  });
 });

@@ -115,7 +115,7 @@ describe('the queues in a browser', () => {
     expect((await ask(BOARD, { cookie })).headers.get('content-type')).toBe('application/problem+json');
     await redis.start();
     await eventually(async () => (await statusOf(BOARD, { cookie })) === 200, { timeoutMs: 20_000 });
-  }, 60_000);
+  });
 });
 
 describe('the session', () => {

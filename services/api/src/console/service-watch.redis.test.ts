@@ -21,7 +21,7 @@ beforeAll(async () => {
   redis = await startRedis();
   harness = new ApiHarness(redis.url, ENV);
   [node, other] = [await harness.node(), await harness.node()];
-}, 60_000);
+});
 afterAll(async () => {
   await harness[Symbol.asyncDispose]();
   await redis.stop();
@@ -53,7 +53,7 @@ describe('watching the service', () => {
     const writer = await harness.begin(id, 'acme');
     await say(writer, ['one']);
     await eventually(() => newest(watcher)?.by.pipeline[0]?.active === 1, { timeoutMs: 20_000 });
-  }, 60_000);
+  });
 
   it('looks only while somebody watches', async () => {
     const watched = () => harness.redis.exists(harness.keys.watched);
@@ -64,7 +64,7 @@ describe('watching the service', () => {
     }
     // what processes were asked for ends by itself, five seconds after the last look
     await eventually(async () => (await watched()) === 0, { timeoutMs: 20_000 });
-  }, 30_000);
+  });
 
   it('is for admins alone', async () => {
     for (const key of ['the-secret-of-acme', 'the-secret-of-globex']) {
@@ -98,7 +98,7 @@ describe('watching the service', () => {
     await own.start();
     const seen = watcher.events.length;
     await eventually(() => watcher.events.slice(seen).some(({ event }) => event === 'service'), { timeoutMs: 20_000 });
-  }, 60_000);
+  });
 });
 
 describe('the queue and the workers', () => {
@@ -115,7 +115,7 @@ describe('the queue and the workers', () => {
     const by = { tenant: 'root', role: 'admin', subject: null, credential: null };
     expect(audited).toContainEqual({ action: 'queue.pause', by });
     expect(audited).toContainEqual({ action: 'queue.resume', by });
-  }, 30_000);
+  });
 
   it('lists workers, and tells one to take no more jobs', async () => {
     const reports = new ProcessReports(harness.redis, harness.keys);

@@ -19,7 +19,7 @@ const as = (tenant: keyof typeof KEYS) => ({ authorization: `Bearer ${KEYS[tenan
 let redis: TestRedis;
 beforeAll(async () => {
   redis = await startRedis();
-}, 60_000);
+});
 afterAll(() => redis?.stop());
 
 let harness: ApiHarness;

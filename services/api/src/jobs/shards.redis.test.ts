@@ -17,7 +17,7 @@ beforeAll(async () => {
   connections = servers.map(({ url }) => new Redis(url, { retryStrategy: () => 50 }).on('error', () => undefined));
   harness = new ApiHarness(servers[0].url, { REDIS_URLS: servers.map(({ url }) => url).join(' ') });
   node = await harness.node();
-}, 60_000);
+});
 afterAll(async () => {
   await harness[Symbol.asyncDispose]();
   for (const redis of connections) redis.disconnect();
@@ -233,7 +233,7 @@ describe('a node with two shards', () => {
       for (const shard of [0, 0, 1, 1]) await submit(small, { 'x-request-id': newRequestId(shard) });
       expect([await submit(small), await submit(small)].map(shardNamedBy)).toEqual([2, 2]);
     }
-  }, 60_000);
+  });
 });
 
 describe('a node that starts without the shard that has the data keys', () => {
@@ -254,7 +254,7 @@ describe('a node that starts without the shard that has the data keys', () => {
         await servers[0].start();
       }
     },
-    60_000,
+    240_000,
   );
 });
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
   cluster = await startRedisCluster();
   redis = new Cluster(cluster.ports.map((port) => ({ host: '127.0.0.1', port })));
   await redis.ping();
-}, 60_000);
+});
 afterAll(async () => {
   redis?.disconnect();
   await cluster?.stop();

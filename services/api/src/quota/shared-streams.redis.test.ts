@@ -17,7 +17,7 @@ const MAX = 4;
 let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 async function deployment(env: Record<string, string> = {}) {

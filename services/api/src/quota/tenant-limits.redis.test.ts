@@ -156,7 +156,7 @@ describe('the limits of a tenant (PROTOCOL §11)', () => {
     expect(refused.headers.get('ratelimit')).toBe('"queuedJobs";r=0');
     expect(refused.headers.get('ratelimit-policy')).toBe('"queuedJobs";q=20;qu="concurrent-requests"');
     expect((await get(name)).use['queuedJobs']).toBe(20);
-  }, 30_000);
+  });
 
   it('end nothing when they are lowered, and refuse what is new', async () => {
     const { name, headers } = await newTenant();
@@ -219,7 +219,7 @@ describe('the requests of a tenant within a minute (PROTOCOL §11)', () => {
     expect(refused.headers.get('ratelimit')).toBe(`"requestsPerMinute";r=0;t=${seconds}`);
     expect(refused.headers.get('ratelimit-policy')).toBe('"requestsPerMinute";q=30;qu="requests";w=60');
     expect((await get(name)).use['requestsPerMinute']).toBe(30);
-  }, 30_000);
+  });
 
   it('are told how many are left', async () => {
     const { name, headers } = await newTenant();
@@ -296,6 +296,6 @@ describe('while Redis is away', () => {
       await (outage === 'kill' ? server.start() : server.resume());
       await eventually(async () => (await fetch(`${node.url}/readyz`)).status === 200, { timeoutMs: 20_000 });
     },
-    60_000,
+    240_000,
   );
 });

@@ -162,5 +162,5 @@ describe('whatever happens in a thread', () => {
       }),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 });

@@ -73,14 +73,18 @@ describe('the stream of a thread', () => {
   });
 
   it('ends when the credential of its caller does, without a terminal event', async () => {
-    const expiresAt = Date.now() + 2_000;
+    // from when it is first shown: the node takes its time to start
+    let expiresAt: number | undefined;
     const authenticator: Authenticator = {
-      authenticate: async (_: FastifyRequest): Promise<Caller> => ({
-        ...{ tenant: 'one', role: 'user', subject: 'a-person' },
-        permissions: new Set(['job:watch', 'job:create']),
-        scope: null,
-        credential: { id: null, expiresAt },
-      }),
+      authenticate: async (_: FastifyRequest): Promise<Caller> => {
+        expiresAt ??= Date.now() + 5_000;
+        return {
+          ...{ tenant: 'one', role: 'user', subject: 'a-person' },
+          permissions: new Set(['job:watch', 'job:create']),
+          scope: null,
+          credential: { id: null, expiresAt },
+        };
+      },
     };
     const at = await harness.node({}, { authenticator });
     const of = await threadOf('one');

@@ -76,7 +76,7 @@ describe('a reader who takes nothing (law 10)', () => {
       await eventually(() => opened[0]?.destroyed, { timeoutMs: 20_000 });
       expect(stalledReaders.hasDisconnected(opened[0] as Socket)).toBe(true);
     },
-    30_000,
+    240_000,
   );
 
   it('is not one that is sent nothing', async () => {
@@ -99,7 +99,8 @@ describe('a reader who takes nothing (law 10)', () => {
     let bytes = 0;
     socket.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (performance.now() - from > 3 * SLOW_STALL_MS) return;
+      // by the clock: a busy machine has few timers, and one that takes too little is stalled
+      if (bytes <= (LARGE.length * (performance.now() - from)) / (4 * SLOW_STALL_MS)) return;
       // the kernel says that it has room only when it has some hundred KiB of it
       socket.pause();
       setTimeout(() => socket.resume(), 8);

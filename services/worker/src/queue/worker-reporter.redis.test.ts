@@ -36,7 +36,7 @@ describe('a worker', () => {
     await eventually(async () => (await look())?.total.running === 0, PATIENT);
     const models = Object.values((await look())?.by.model ?? {});
     expect(models.map(({ firstTokens }) => Object.values(firstTokens))).toEqual([[1]]);
-  }, 60_000);
+  });
 
   it('that is told to drain takes no more jobs and ends those that it has, until it is told to go on', async () => {
     await using model = await startModel();
@@ -59,7 +59,7 @@ describe('a worker', () => {
     await reports.order((await look())?.id ?? '', null);
     expect((await harness.end(second, 20_000))[0]).toBe('done');
     await eventually(async () => (await look())?.state === 'running', PATIENT);
-  }, 60_000);
+  });
 
   it('that ends is no longer listed', async () => {
     await using model = await startModel();
@@ -69,5 +69,5 @@ describe('a worker', () => {
     await eventually(async () => (await reports.survey({ watches: false })).processes.length === 1, PATIENT);
     await worker.close();
     await eventually(async () => (await reports.survey({ watches: false })).processes.length === 0, PATIENT);
-  }, 30_000);
+  });
 });

@@ -17,7 +17,7 @@ const as = (tenant: string) => ({ authorization: `Bearer the-secret-of-${tenant}
 let redis: TestRedis;
 beforeAll(async () => {
   redis = await startRedis();
-}, 60_000);
+});
 afterAll(() => redis.stop());
 
 /** An API node, and a worker's hand that takes one entry at a time from the real queue. */
@@ -76,7 +76,7 @@ describe('the queue across tenants', () => {
     expect(await shop.position(id, 'bob')).toBeLessThanOrEqual(2);
     const next = [await shop.take(), await shop.take()];
     expect(next.map((job) => job?.id)).toContain(id);
-  }, 60_000);
+  });
 
   it('is served round robin, whatever its lengths', async () => {
     await using shop = await Shop.open();

@@ -270,5 +270,5 @@ describe('the sweep beside a PostgreSQL that hangs', () => {
       return !(await isListed());
     };
     await eventually(isRemoved, { timeoutMs: 60_000 });
-  }, 90_000);
+  });
 });
