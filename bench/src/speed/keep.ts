@@ -11,6 +11,11 @@ const RESULTS = new URL('../../results/', import.meta.url);
 const PICTURES = new URL('../../../docs/images/', import.meta.url);
 const PAGE = new URL('../../../docs/performance.md', import.meta.url);
 
+/** The figures before limits, threads, protocols, encryption, tracing and shards. */
+async function before(): Promise<SpeedResult> {
+  return JSON.parse(await readFile(new URL('speed-before.json', RESULTS), 'utf8')) as SpeedResult;
+}
+
 /** A run of some figures together with what is kept of the others. */
 export async function mergedWithKept(result: SpeedResult): Promise<SpeedResult> {
   const kept = JSON.parse(await readFile(new URL('speed.json', RESULTS), 'utf8')) as SpeedResult;
@@ -29,6 +34,6 @@ export async function keep(result: SpeedResult): Promise<void> {
   await writeFile(new URL('speed.svg', PICTURES), barsSvg(comparisonPicture(result)));
   await writeFile(new URL('cost.svg', PICTURES), barsSvg(costPicture(result)));
   await writeFile(new URL('growth.svg', PICTURES), curvesSvg(growthPicture(result)));
-  const page = replaceSection(await readFile(PAGE, 'utf8'), 'targets', targetsTable(result));
+  const page = replaceSection(await readFile(PAGE, 'utf8'), 'targets', targetsTable(result, await before()));
   await writeFile(PAGE, replaceSection(page, 'speed', speedTables(result)));
 }

@@ -23,6 +23,15 @@ describe('the report', () => {
     expect(row).toMatch(/30,000 tokens\/s \| +≥ direct \(20,000\) \| +met \|/);
   });
 
+  it('has an earlier run beside it', () => {
+    const before = { ...result, measuredOn: '2025-12-01', measured: [] };
+    const [head = '', row] = targetsTable(result, before)
+      .split('\n')
+      .filter((line) => /\| figure|tokens\/s of the whole/.test(line));
+    expect(head).toMatch(/figure +\| +measured \| on 2025-12-01 \| +target/);
+    expect(row).toMatch(/30,000 tokens\/s \| +– \| +≥ direct/);
+  });
+
   it('says what was not measured', () => {
     expect(targetsTable(result)).toMatch(/memory per idle stream: API +\| +– \| +≤ 12 \| not measured/);
   });

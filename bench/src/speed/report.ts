@@ -108,19 +108,21 @@ export function speedTables(result: SpeedResult): string {
     .join('\n\n');
 }
 
-/** Every target with what was measured, in Markdown. */
-export function targetsTable({ machine, measured }: SpeedResult): string {
+/** Every target with what was measured, in Markdown.
+ *  @param before an earlier run, for a column beside */
+export function targetsTable({ machine, measured }: SpeedResult, before: SpeedResult | null = null): string {
   const rounds = Math.max(0, ...measured.map(({ samples }) => samples.length));
-  const rows = verdicts(TARGETS, measured).map((each) => [
-    each.target.figure,
-    measuredOf(each),
-    limitOf(each),
-    each.verdict,
+  const earlier = before === null ? [] : verdicts(TARGETS, before.measured);
+  const rows = verdicts(TARGETS, measured).map((each, nth) => [
+    ...[each.target.figure, measuredOf(each)],
+    ...earlier.slice(nth, nth + 1).map(measuredOf),
+    ...[limitOf(each), each.verdict],
   ]);
+  const beside = before === null ? [] : [`on ${before.measuredOn}`];
   return [
     `Medians of up to ${rounds} rounds. Measured on ${describeMachine(machine)}.`,
     '',
-    table(['figure', 'measured', 'target', ''], rows),
+    table(['figure', 'measured', ...beside, 'target', ''], rows),
   ].join('\n');
 }
 
