@@ -1,4 +1,5 @@
-import { useCallback, useEffect, useReducer, useState, useSyncExternalStore } from 'react';
+import type { ConversationStore } from '@millrace/client/conversation';
+import { useCallback, useEffect, useReducer, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation, useRoute } from 'wouter';
 import { ConversationScreen } from './conversation-screen.tsx';
 import { KeyDialog } from './key-dialog.tsx';
@@ -39,6 +40,13 @@ function Conversations() {
     // an answer that was edited goes on in another thread, and a new conversation gets its address once it is there
     if (wanted === null || store.getSnapshot().threadId !== wanted) setStore(openConversation(wanted));
   }
+  // the address follows what is shown: what ends late, in a conversation that was left, leads nobody away
+  const shown = useSyncExternalStore(store.subscribe, () => addressOf(store));
+  useEffect(() => {
+    if (shown !== null && shown !== wanted) navigate(`/c/${encodeURIComponent(shown)}`);
+  }, [shown, wanted, navigate]);
+  const latest = useRef(wanted);
+  latest.current = wanted;
   const threads = useSyncExternalStore(list.subscribe, list.getSnapshot);
   const listProblem = threads.problem?.code;
   useEffect(() => {
@@ -63,7 +71,7 @@ function Conversations() {
               close();
             }}
             onNavigate={close}
-            onErased={(id) => id === wanted && startNew()}
+            onErased={(id) => id === latest.current && startNew()}
           />
         )}
       >
@@ -90,4 +98,10 @@ function Conversations() {
       )}
     </>
   );
+}
+
+/** @returns the id of the thread; null: it is not there yet */
+function addressOf(store: ConversationStore): string | null {
+  const { state, threadId } = store.getSnapshot();
+  return state === 'new' ? null : threadId;
 }

@@ -50,11 +50,9 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   useKeyWanted(snapshot, onKeyWanted);
   useEscape(isBusy, () => void store.stop());
 
-  const send = async (said: string | readonly ContentPart[]) => {
-    const isNew = store.getSnapshot().state === 'new';
+  const send = (said: string | readonly ContentPart[]) => {
     toEnd();
-    if (!(await store.send(said, optionsOf(choice)))) return;
-    if (isNew) actions.show();
+    void store.send(said, optionsOf(choice));
   };
   const stop = () => {
     void store.stop();
@@ -76,14 +74,14 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section className="chat-scroller" ref={scroller} tabIndex={0} aria-label="What was said">
         <div className="chat-column" ref={content}>
-          {state === 'new' && messages.length === 0 && <Welcome onAsk={(question) => void send(question)} />}
+          {state === 'new' && messages.length === 0 && <Welcome onAsk={send} />}
           {state === 'loading' && messages.length === 0 && <p className="status">Loading…</p>}
           {state === 'gone' && (
             <p className="notice" data-kind="danger" role="alert">
               There is no such conversation here, or it is not yours.
             </p>
           )}
-          <MessageList messages={messages} actions={actions.onMessage} isBusy={isBusy} scroller={scroller} />
+          <MessageList messages={messages} actions={actions} isBusy={isBusy} scroller={scroller} />
           {questions.length > 0 && !isBusy && (
             <QuestionForms questions={questions} onAnswer={(value) => store.resume(value)} />
           )}
@@ -102,7 +100,7 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
           {(isBusy || state !== 'new') && (
             <div className="demonstration">{isBusy && <DemonstrationPanel answer={openAnswer(messages)} />}</div>
           )}
-          <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
+          <Composer input={input} isBusy={isBusy} onSend={send} onStop={stop}>
             <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>
         </div>
@@ -113,24 +111,28 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   );
 }
 
-/** What can be done with messages, and the way to where the conversation then goes on. */
-function useActions(store: ConversationStore) {
+/** What can be done with messages. */
+function useActions(store: ConversationStore): MessageActions {
   const [, navigate] = useLocation();
-  return useMemo(() => {
-    const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
-    const goOn = async (work: Promise<boolean>) => {
-      if (await work) show();
+  const shown = useRef<ConversationStore | null>(null);
+  useEffect(() => {
+    shown.current = store;
+    return () => {
+      shown.current = null;
     };
-    const onMessage: MessageActions = {
-      retry: (id) => void goOn(store.retry(id)),
-      edit: (id, text) => void goOn(store.edit(id, text)),
+  }, [store]);
+  return useMemo(
+    () => ({
+      retry: (id) => void store.retry(id),
+      edit: (id, text) => void store.edit(id, text),
       fork: (id) =>
         void store.fork(id).then((forked) => {
-          if (forked !== null) navigate(`/c/${encodeURIComponent(forked)}`);
+          // whoever has left the conversation meanwhile stays where they are
+          if (forked !== null && shown.current === store) navigate(`/c/${encodeURIComponent(forked)}`);
         }),
-    };
-    return { show, onMessage };
-  }, [store, navigate]);
+    }),
+    [store, navigate],
+  );
 }
 
 function useKeyWanted({ problem, messages }: ConversationSnapshot, onKeyWanted: () => void): void {

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '@millrace/testing';
+import type { Page } from 'playwright-core';
+import { hasChromium } from './chromium.ts';
+import { ask, ends, PageHarness, shows } from './page-harness.ts';
+
+const TIMEOUT_MS = 60_000;
+const inChromium = hasChromium ? describe : describe.skip;
+
+inChromium('the page, when an answer of the service comes late', () => {
+  let harness: PageHarness;
+  beforeAll(async () => {
+    harness = await PageHarness.start();
+  }, TIMEOUT_MS);
+  afterAll(() => harness?.[Symbol.asyncDispose](), TIMEOUT_MS);
+  beforeEach(() => harness.newContext());
+
+  const pathOf = (page: Page) => new URL(page.url()).pathname;
+  const titled = (page: Page, title: string) => page.getByRole('heading', { level: 1, name: title }).waitFor();
+  const follow = (page: Page, title: string) => page.getByRole('link', { name: title }).click();
+
+  /** Begins a conversation, which has an answer. */
+  async function begin(page: Page, question: string): Promise<string> {
+    harness.model.answer([`To ${question}`], { to: question });
+    await ask(page, question);
+    await ends(page);
+    await page.getByRole('link', { name: question }).waitFor();
+    return pathOf(page);
+  }
+
+  /** Holds the requests of a method until it is told to let them go. */
+  async function hold(page: Page, method: string, path: string): Promise<() => Promise<void>> {
+    const gate = Promise.withResolvers<void>();
+    const answered = page.waitForResponse((response) => response.request().method() === method);
+    await page.route(path, async (route) => {
+      if (route.request().method() === method) await gate.promise;
+      await route.continue();
+    });
+    return async () => {
+      gate.resolve();
+      await answered;
+    };
+  }
+
+  it(
+    'leaves a person in the conversation that they have opened meanwhile',
+    async () => {
+      const page = await harness.open();
+      const old = await begin(page, 'An old one?');
+      await page.getByRole('button', { name: 'New conversation', exact: true }).click();
+      const letGo = await hold(page, 'POST', '**/jobs');
+      harness.model.answer(['At last'], { to: 'Late?' });
+      await ask(page, 'Late?');
+      await follow(page, 'An old one?');
+      await titled(page, 'An old one?');
+      await page.getByLabel('Your question').fill('what I type here');
+      await letGo();
+      await page.getByRole('link', { name: 'Late?' }).waitFor();
+      expect([pathOf(page), await page.getByLabel('Your question').inputValue()]).toEqual([old, 'what I type here']);
+      await follow(page, 'Late?');
+      await shows(page, 'At last');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'leaves them there when a conversation that they deleted is gone, and leaves a deleted one that is open',
+    async () => {
+      const page = await harness.open();
+      await begin(page, 'First?');
+      await page.getByRole('button', { name: 'New conversation', exact: true }).click();
+      const second = await begin(page, 'Second?');
+      await follow(page, 'First?');
+      await titled(page, 'First?');
+      const erase = async (title: string) => {
+        await page.getByRole('button', { name: `More about ${title}` }).click({ force: true });
+        await page.getByRole('menuitem', { name: 'Delete…' }).click();
+        await page.getByRole('button', { name: 'Delete', exact: true }).click();
+      };
+      const letGo = await hold(page, 'DELETE', '**/threads/*');
+      await erase('First?');
+      await follow(page, 'Second?');
+      await titled(page, 'Second?');
+      await letGo();
+      await page.getByRole('link', { name: 'First?' }).waitFor({ state: 'detached' });
+      expect(pathOf(page)).toBe(second);
+      await erase('Second?');
+      await page.getByText('No conversations yet.').waitFor();
+      await eventually(() => pathOf(page) === '/');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'leaves them there when a conversation is copied from one that they have left',
+    async () => {
+      const page = await harness.open();
+      await begin(page, 'Copied?');
+      await page.getByRole('button', { name: 'New conversation', exact: true }).click();
+      const other = await begin(page, 'Another?');
+      await follow(page, 'Copied?');
+      await shows(page, 'To Copied?');
+      const letGo = await hold(page, 'POST', '**/fork');
+      await page.getByRole('button', { name: 'Go on from here in a new conversation' }).click();
+      await follow(page, 'Another?');
+      await titled(page, 'Another?');
+      await letGo();
+      await eventually(async () => (await page.getByRole('link', { name: 'Copied?' }).count()) === 2);
+      expect(pathOf(page)).toBe(other);
+    },
+    TIMEOUT_MS,
+  );
+});
