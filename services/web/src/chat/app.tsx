@@ -63,6 +63,8 @@ function Conversations() {
       <Shell
         side={(close) => (
           <Sidebar
+            // another caller's list is searched for nothing
+            key={credential}
             list={threads}
             store={list}
             openThread={wanted}
@@ -76,13 +78,7 @@ function Conversations() {
         )}
       >
         {(menuButton) => (
-          <ConversationScreen
-            key={credential}
-            store={store}
-            menuButton={menuButton}
-            credential={credential}
-            onKeyWanted={askForKey}
-          />
+          <ConversationScreen store={store} menuButton={menuButton} credential={credential} onKeyWanted={askForKey} />
         )}
       </Shell>
       {isAskingForKey && (
@@ -92,7 +88,7 @@ function Conversations() {
           onChange={() => {
             renew();
             setList(newThreadList());
-            if (store.getSnapshot().state !== 'new') setStore(openConversation(wanted));
+            void askAgain(store);
           }}
         />
       )}
@@ -104,4 +100,12 @@ function Conversations() {
 function addressOf(store: ConversationStore): string | null {
   const { state, threadId } = store.getSnapshot();
   return state === 'new' ? null : threadId;
+}
+
+/** Reads a conversation with another key, and sends what the one before was not good enough for. */
+async function askAgain(store: ConversationStore): Promise<void> {
+  await store.reload();
+  for (const { role, id, problem } of store.getSnapshot().messages) {
+    if (role === 'user' && problem?.code === 'UNAUTHENTICATED') void store.retry(id);
+  }
 }

@@ -1,5 +1,10 @@
 import type { ContentPart } from '@millrace/client';
-import type { AssistantMessage, ConversationSnapshot, ConversationStore } from '@millrace/client/conversation';
+import type {
+  AssistantMessage,
+  ConversationProblem,
+  ConversationSnapshot,
+  ConversationStore,
+} from '@millrace/client/conversation';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../ui/button.tsx';
@@ -135,11 +140,19 @@ function useActions(store: ConversationStore): MessageActions {
   );
 }
 
+/** Asks for a key once for each refusal: what is still refused while a new key is tried must not ask again. */
 function useKeyWanted({ problem, messages }: ConversationSnapshot, onKeyWanted: () => void): void {
-  const isWanted = [problem, messages.at(-1)?.problem].some((one) => one?.code === 'UNAUTHENTICATED');
+  const known = useRef(new WeakSet<ConversationProblem>());
+  const ofLast = messages.at(-1)?.problem ?? null;
   useEffect(() => {
+    let isWanted = false;
+    for (const one of [problem, ofLast]) {
+      if (one?.code !== 'UNAUTHENTICATED' || known.current.has(one)) continue;
+      known.current.add(one);
+      isWanted = true;
+    }
     if (isWanted) onKeyWanted();
-  }, [isWanted, onKeyWanted]);
+  }, [problem, ofLast, onKeyWanted]);
 }
 
 function useEscape(isActive: boolean, work: () => void): void {
