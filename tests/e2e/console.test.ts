@@ -143,6 +143,18 @@ inChromium('the console, in Chromium', () => {
   );
 
   it(
+    'shows the figures without their curves where the script for those cannot be loaded',
+    async () => {
+      await context.route('**/assets/chart-*.js', (route) => route.abort());
+      const page = await open();
+      await page.getByRole('region', { name: 'Workers' }).waitFor();
+      await page.getByText('Queued jobs: ').waitFor();
+      expect(await page.locator('.chart canvas').count()).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'finds by its id a job that somebody else cancelled, and who that was',
     async () => {
       const [id = ''] = await flood('globex', 1);

@@ -7,7 +7,7 @@ import { ask, ends, PageHarness, shows } from './page-harness.ts';
 const TIMEOUT_MS = 60_000;
 const inChromium = hasChromium ? describe : describe.skip;
 
-inChromium('the page, when an answer of the service comes late', () => {
+inChromium('the page, when the service is late, or refuses once', () => {
   let harness: PageHarness;
   beforeAll(async () => {
     harness = await PageHarness.start();
@@ -107,6 +107,41 @@ inChromium('the page, when an answer of the service comes late', () => {
       await letGo();
       await eventually(async () => (await page.getByRole('link', { name: 'Copied?' }).count()) === 2);
       expect(pathOf(page)).toBe(other);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'shows plain text where the script for Markdown cannot be loaded, and Markdown once it can',
+    async () => {
+      const page = await harness.page();
+      await page.clock.install();
+      await page.route('**/assets/markdown-*.js', (route) => route.abort());
+      await page.goto(harness.url);
+      harness.model.answer(['**bold**'], { to: 'Bold?' });
+      await ask(page, 'Bold?');
+      await shows(page, '**bold**');
+      await ends(page);
+      await page.unroute('**/assets/markdown-*.js');
+      await page.clock.fastForward(10_000);
+      harness.model.answer(['_italic_'], { to: 'Italic?' });
+      await ask(page, 'Italic?');
+      await shows(page, 'italic');
+      await page.getByRole('article', { name: 'Answer' }).getByText('bold', { exact: true }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'says what to do where it would be blank',
+    async () => {
+      const page = await harness.page();
+      await page.route('**/threads?*', (route) => route.fulfill({ json: { items: [{ id: 'a' }], nextCursor: null } }));
+      await page.goto(harness.url);
+      await page.getByRole('alert').filter({ hasText: 'Please load the page again.' }).waitFor();
+      await page.unroute('**/threads?*');
+      await page.getByRole('button', { name: 'Load the page again' }).click();
+      await page.getByText('No conversations yet.').waitFor();
     },
     TIMEOUT_MS,
   );
