@@ -169,6 +169,104 @@ inChromium('the console, in Chromium', () => {
   );
 
   it(
+    'opens the job that was asked for and no other, and says that there is none',
+    async () => {
+      const [other = ''] = await flood('globex', 1);
+      const page = await open('root', '#/jobs');
+      await page.getByLabel('Status').selectOption('active');
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', other).waitFor();
+      const gate = Promise.withResolvers<void>();
+      await page.route('**/console/jobs?*', async (route) => {
+        await gate.promise;
+        await route.continue();
+      });
+      await page.getByLabel('Request id').fill('an-id-that-nobody-has-had');
+      await page.getByRole('button', { name: 'Find' }).click();
+      // the row that was alone there is not what is looked for
+      await page.getByText('Looking…').waitFor();
+      gate.resolve();
+      await page.getByText('No such job.').waitFor();
+      expect(new URL(page.url()).hash).toBe('#/jobs');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'finds again with the same filter, and forgets a failure that is over',
+    async () => {
+      const page = await open('root', '#/jobs');
+      const unavailable = { status: 503, json: { detail: 'Redis does not answer.' } };
+      await page.route('**/console/jobs?*', (route) => route.fulfill(unavailable));
+      await page.getByRole('button', { name: 'Find' }).click();
+      await page.getByText('Redis does not answer.').waitFor();
+      expect(await page.getByText('Looking…').count()).toBe(0);
+      await page.unroute('**/console/jobs?*');
+      const [id = ''] = await flood('globex', 1);
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', id)
+        .filter({ hasText: /queued|active/ })
+        .waitFor();
+      expect(await page.getByText('Redis does not answer.').count()).toBe(0);
+      await fetch(`${system.url}/jobs/${id}`, { method: 'DELETE', headers: key('root') });
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', id).filter({ hasText: 'cancelled' }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'puts older jobs below those of the same filter alone, and forgets that they were refused once',
+    async () => {
+      const found = (url: URL): string =>
+        `${url.searchParams.get('status') ?? 'any'}-${url.searchParams.get('cursor')}`;
+      const answers = { late: Promise.withResolvers<void>(), status: 200 };
+      await context.route('**/console/jobs?*', async (route) => {
+        const url = new URL(route.request().url());
+        const isOlder = url.searchParams.has('cursor');
+        if (isOlder && answers.status === 200) await answers.late.promise;
+        if (isOlder && answers.status !== 200) {
+          await route.fulfill({ status: answers.status, json: { detail: 'Refused once.' } });
+          return;
+        }
+        const job = {
+          id: found(url),
+          tenant: 't',
+          status: 'failed',
+          pipeline: 'chat',
+          model: 'm',
+          attempt: 1,
+          error: null,
+        };
+        const times = { createdAt: '2026-11-30T00:00:00Z', finishedAt: null };
+        await route.fulfill({ json: { items: [{ ...job, ...times }], nextCursor: 'next' } });
+      });
+      const page = await open('root', '#/jobs');
+      const ids = page.getByRole('region', { name: 'Jobs' }).getByRole('rowheader');
+      const shown = (expected: readonly string[]) =>
+        eventually(async () => (await ids.allTextContents()).join() === expected.join(), PATIENT);
+      await shown(['any-null']);
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await page.getByLabel('Status').selectOption('failed');
+      await page.getByRole('button', { name: 'Find' }).click();
+      await shown(['failed-null']);
+      const older = page.waitForResponse(/cursor=next/);
+      answers.late.resolve();
+      await older;
+
+      answers.status = 503;
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await page.getByText('Refused once.').waitFor();
+      await shown(['failed-null']);
+      answers.status = 200;
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await shown(['failed-null', 'failed-next']);
+      expect(await page.getByText('Refused once.').count()).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'shows an admin the queues in a tab of their own, and asks no other host',
     async () => {
       const [id = ''] = await flood('globex', 1);
