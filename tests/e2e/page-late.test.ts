@@ -145,4 +145,34 @@ inChromium('the page, when the service is late, or refuses once', () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    'lists conversations of other devices when a person or the network comes back, or asks for it',
+    async () => {
+      const page = await harness.page();
+      const refusal = { status: 403, json: { code: 'FORBIDDEN', detail: 'no' } };
+      await page.route('**/threads?*', (route) => route.fulfill(refusal));
+      await page.goto(harness.url);
+      const loadAgain = page.getByRole('button', { name: 'Load again' });
+      await loadAgain.waitFor();
+      await page.unroute('**/threads?*');
+      await loadAgain.click();
+      await page.getByText('No conversations yet.').waitFor();
+      expect(await loadAgain.count()).toBe(0);
+      const makeElsewhere = (title: string) =>
+        fetch(`${harness.url}/threads`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ metadata: { title } }),
+        });
+      await makeElsewhere('Made elsewhere');
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+      await page.getByRole('link', { name: 'Made elsewhere' }).waitFor();
+      await page.context().setOffline(true);
+      await makeElsewhere('Made meanwhile');
+      await page.context().setOffline(false);
+      await page.getByRole('link', { name: 'Made meanwhile' }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -6,7 +6,11 @@ import { KeyDialog } from './key-dialog.tsx';
 import { Shell } from './shell.tsx';
 import { Sidebar } from './sidebar.tsx';
 import { newThreadList, openConversation } from './stores.ts';
+import { useReturn } from './use-return.ts';
 import { OldWatchPage, WatchPage } from './watch-page.tsx';
+
+/** How many conversations the list has before older ones are asked for. */
+const FIRST_PAGE = 30;
 
 /** The application of everybody who asks: conversations at `/` and `/c/<thread>`, and what others share at `/watch/<id>#<token>`. Earlier
  *  versions gave a job the address `/#<id>`. */
@@ -48,6 +52,10 @@ function Conversations() {
   const latest = useRef(wanted);
   latest.current = wanted;
   const threads = useSyncExternalStore(list.subscribe, list.getSnapshot);
+  useReturn(() => {
+    // a refresh takes away the older ones, which somebody has asked for
+    if (!threads.isLoadingMore && threads.threads.length <= FIRST_PAGE) void list.refresh();
+  });
   const listProblem = threads.problem?.code;
   useEffect(() => {
     if (listProblem === 'UNAUTHENTICATED') setIsAskingForKey(true);
