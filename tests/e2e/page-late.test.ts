@@ -175,4 +175,38 @@ inChromium('the page, when the service is late, or refuses once', () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    'offers a pipeline that could not be had at first, and one that comes later',
+    async () => {
+      const page = await harness.page();
+      let names: string[] | null = null;
+      await page.route('**/pipelines', (route) =>
+        names === null
+          ? route.fulfill({ status: 503, json: { code: 'UNAVAILABLE', detail: 'not now' } })
+          : route.fulfill({ json: { items: names.map((name) => ({ name, kind: 'pipeline', workers: [] })) } }),
+      );
+      const refused = page.waitForResponse('**/pipelines');
+      await page.goto(harness.url);
+      await refused;
+      names = ['chat', 'short-lived'];
+      const picker = page.getByRole('combobox', { name: 'Pipeline' });
+      const pick = async (name: string) => {
+        await picker.click();
+        await page.getByRole('option', { name }).click();
+      };
+      await pick('short-lived');
+      // the service has never had it
+      names = ['chat', 'new'];
+      const again = page.waitForResponse('**/pipelines');
+      await ask(page, 'Is anybody there?');
+      await page.getByText('No worker has this pipeline just now.').waitFor();
+      await again;
+      await pick('new');
+      names = ['chat', 'newer'];
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+      await pick('newer');
+    },
+    TIMEOUT_MS,
+  );
 });

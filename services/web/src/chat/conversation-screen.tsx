@@ -43,7 +43,7 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   const [picked, setPicked] = useState<Choice | null>(null);
   const choice = picked ?? choiceOf(messages);
   const [isSharing, setIsSharing] = useState(false);
-  const offer = useOffer(credential);
+  const offer = useOffer(credential, problem ?? messages.at(-1)?.problem ?? null);
   const actions = useActions(store);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
