@@ -57,13 +57,17 @@ inChromium('the console, in Chromium', () => {
   /** Opens the console with the key of a tenant. */
   async function open(name = 'root', hash = ''): Promise<Page> {
     const page = await context.newPage();
+    await openIn(page, name, hash);
+    return page;
+  }
+
+  async function openIn(page: Page, name = 'root', hash = ''): Promise<void> {
     await page.goto(`${system.url}/console${hash}`);
     await page.getByLabel('Key of an admin or manager').fill(`the-secret-of-${name}`);
     await page.getByRole('button', { name: 'Open the console' }).click();
     await page.getByRole('navigation', { name: 'Console' }).waitFor();
     // before the key was given
     complaints.splice(0);
-    return page;
   }
 
   /** Starts jobs that say nothing until they are cancelled. */
@@ -143,6 +147,18 @@ inChromium('the console, in Chromium', () => {
   );
 
   it(
+    'shows the figures without their curves where the script for those cannot be loaded',
+    async () => {
+      await context.route('**/assets/chart-*.js', (route) => route.abort());
+      const page = await open();
+      await page.getByRole('region', { name: 'Workers' }).waitFor();
+      await page.getByText('Queued jobs: ').waitFor();
+      expect(await page.locator('.chart canvas').count()).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'finds by its id a job that somebody else cancelled, and who that was',
     async () => {
       const [id = ''] = await flood('globex', 1);
@@ -152,6 +168,104 @@ inChromium('the console, in Chromium', () => {
       await page.keyboard.press('Enter');
       await heading(page, `Job ${id}`);
       await row(page, 'Audit log', 'job.cancel').getByRole('cell', { name: 'admin of root' }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'opens the job that was asked for and no other, and says that there is none',
+    async () => {
+      const [other = ''] = await flood('globex', 1);
+      const page = await open('root', '#/jobs');
+      await page.getByLabel('Status').selectOption('active');
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', other).waitFor();
+      const gate = Promise.withResolvers<void>();
+      await page.route('**/console/jobs?*', async (route) => {
+        await gate.promise;
+        await route.continue();
+      });
+      await page.getByLabel('Request id').fill('an-id-that-nobody-has-had');
+      await page.getByRole('button', { name: 'Find' }).click();
+      // the row that was alone there is not what is looked for
+      await page.getByText('Looking…').waitFor();
+      gate.resolve();
+      await page.getByText('No such job.').waitFor();
+      expect(new URL(page.url()).hash).toBe('#/jobs');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'finds again with the same filter, and forgets a failure that is over',
+    async () => {
+      const page = await open('root', '#/jobs');
+      const unavailable = { status: 503, json: { detail: 'Redis does not answer.' } };
+      await page.route('**/console/jobs?*', (route) => route.fulfill(unavailable));
+      await page.getByRole('button', { name: 'Find' }).click();
+      await page.getByText('Redis does not answer.').waitFor();
+      expect(await page.getByText('Looking…').count()).toBe(0);
+      await page.unroute('**/console/jobs?*');
+      const [id = ''] = await flood('globex', 1);
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', id)
+        .filter({ hasText: /queued|active/ })
+        .waitFor();
+      expect(await page.getByText('Redis does not answer.').count()).toBe(0);
+      await fetch(`${system.url}/jobs/${id}`, { method: 'DELETE', headers: key('root') });
+      await page.getByRole('button', { name: 'Find' }).click();
+      await row(page, 'Jobs', id).filter({ hasText: 'cancelled' }).waitFor();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'puts older jobs below those of the same filter alone, and forgets that they were refused once',
+    async () => {
+      const found = (url: URL): string =>
+        `${url.searchParams.get('status') ?? 'any'}-${url.searchParams.get('cursor')}`;
+      const answers = { late: Promise.withResolvers<void>(), status: 200 };
+      await context.route('**/console/jobs?*', async (route) => {
+        const url = new URL(route.request().url());
+        const isOlder = url.searchParams.has('cursor');
+        if (isOlder && answers.status === 200) await answers.late.promise;
+        if (isOlder && answers.status !== 200) {
+          await route.fulfill({ status: answers.status, json: { detail: 'Refused once.' } });
+          return;
+        }
+        const job = {
+          id: found(url),
+          tenant: 't',
+          status: 'failed',
+          pipeline: 'chat',
+          model: 'm',
+          attempt: 1,
+          error: null,
+        };
+        const times = { createdAt: '2026-11-30T00:00:00Z', finishedAt: null };
+        await route.fulfill({ json: { items: [{ ...job, ...times }], nextCursor: 'next' } });
+      });
+      const page = await open('root', '#/jobs');
+      const ids = page.getByRole('region', { name: 'Jobs' }).getByRole('rowheader');
+      const shown = (expected: readonly string[]) =>
+        eventually(async () => (await ids.allTextContents()).join() === expected.join(), PATIENT);
+      await shown(['any-null']);
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await page.getByLabel('Status').selectOption('failed');
+      await page.getByRole('button', { name: 'Find' }).click();
+      await shown(['failed-null']);
+      const older = page.waitForResponse(/cursor=next/);
+      answers.late.resolve();
+      await older;
+
+      answers.status = 503;
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await page.getByText('Refused once.').waitFor();
+      await shown(['failed-null']);
+      answers.status = 200;
+      await page.getByRole('button', { name: 'Older jobs' }).click();
+      await shown(['failed-null', 'failed-next']);
+      expect(await page.getByText('Refused once.').count()).toBe(0);
     },
     TIMEOUT_MS,
   );
@@ -225,6 +339,50 @@ inChromium('the console, in Chromium', () => {
       await drain.first().click();
       await page.getByRole('button', { name: /^Resume worker/ }).click();
       await eventually(async () => (await drain.count()) === 2, PATIENT);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'says that the figures are old when the service goes silent, and shows new ones when it speaks again',
+    async () => {
+      const page = await context.newPage();
+      await page.clock.install();
+      await openIn(page);
+      await page.getByRole('region', { name: 'Workers' }).waitFor();
+      for (const api of system.apis) api.pause();
+      try {
+        await page.clock.fastForward(20_000);
+        await page.getByRole('alert').filter({ hasText: 'has gone silent' }).waitFor();
+      } finally {
+        for (const api of system.apis) api.resume();
+      }
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'opens with the key that it has, and reads what it shows, when the service is there again',
+    async () => {
+      const page = await open('root', '#/tenants');
+      await page.route(/console\/(caller|tenants)|\/keys$/, (route) =>
+        route.fulfill({ status: 503, json: { detail: 'Redis does not answer.' } }),
+      );
+      await page.reload();
+      const problem = page.getByRole('alert').filter({ hasText: 'Redis does not answer. Trying again.' });
+      await problem.waitFor();
+      expect(await page.getByLabel('Key of an admin or manager').count()).toBe(0);
+      await page.unrouteAll();
+      await page.route(/console\/tenants|\/keys$/, (route) =>
+        route.fulfill({ status: 503, json: { detail: 'Redis does not answer.' } }),
+      );
+      await problem.nth(1).waitFor();
+      expect(await page.getByText(/Looking…|No key was made/).count()).toBe(0);
+      await page.unrouteAll();
+      await row(page, 'Tenants', 'globex').waitFor();
+      await page.getByText('No key was made at run time.').waitFor();
+      expect(await problem.count()).toBe(0);
     },
     TIMEOUT_MS,
   );

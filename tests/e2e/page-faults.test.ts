@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { eventually, spawnService } from '@millrace/testing';
 import type { Page } from 'playwright-core';
 import { hasChromium, launchChromium } from './chromium.ts';
-import { answerOf, ask, ends, PageHarness, shows, WEB_ROOT } from './page-harness.ts';
+import { answerOf, ask, ends, PageHarness, questions, shows, WEB_ROOT } from './page-harness.ts';
 import { SystemHarness } from './system-harness.ts';
 
 const TIMEOUT_MS = 240_000;
@@ -65,9 +65,11 @@ inChromium('the page, when something breaks', () => {
   );
 });
 
-async function giveKey(page: Page): Promise<void> {
-  const dialog = page.getByRole('dialog', { name: 'API key' });
-  await dialog.getByLabel('API key or JSON Web Token').fill(KEY);
+const dialogOf = (page: Page) => page.getByRole('dialog', { name: 'API key' });
+
+async function giveKey(page: Page, key = KEY): Promise<void> {
+  const dialog = dialogOf(page);
+  await dialog.getByLabel('API key or JSON Web Token').fill(key);
   await dialog.getByRole('button', { name: 'Use this key' }).click();
 }
 
@@ -123,6 +125,58 @@ inChromium('the page, where keys are asked for', () => {
   }, TIMEOUT_MS);
   afterAll(() => harness?.[Symbol.asyncDispose](), TIMEOUT_MS);
   beforeEach(() => harness.newContext());
+
+  it(
+    'sends what was refused for want of a key when the right one is there, and asks for none any more',
+    async () => {
+      const page = await harness.open();
+      await dialogOf(page).getByRole('button', { name: 'Cancel' }).click();
+      harness.model.answer(['Hello.'], { to: 'Hello?' });
+      await ask(page, 'Hello?');
+      await giveKey(page, 'a-wrong-key');
+      // a wrong one is asked for again
+      await giveKey(page);
+      await shows(page, 'Hello.');
+      await ends(page);
+      expect(await dialogOf(page).count()).toBe(0);
+
+      // the same in a conversation that there is
+      await page.getByRole('link', { name: 'Hello?' }).waitFor();
+      await page.evaluate("sessionStorage.setItem('millrace-api-key', 'an-expired-key')");
+      harness.model.answer(['Once more.'], { to: 'And now?' });
+      await ask(page, 'And now?');
+      await dialogOf(page).waitFor();
+      await giveKey(page);
+      await shows(page, 'Once more.');
+      await ends(page);
+      expect(await questions(page).allTextContents()).toEqual(['Hello?', 'And now?']);
+      expect(await dialogOf(page).count()).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'keeps what was typed when another key is given, but not what another caller has searched for',
+    async () => {
+      const page = await harness.open();
+      await giveKey(page);
+      harness.model.answer(['A pear.'], { to: 'A pear?' });
+      await ask(page, 'A pear?');
+      await page.getByRole('link', { name: 'A pear?' }).waitFor();
+      await ends(page);
+      await page.getByLabel('Your question').fill('half a question');
+      await page.getByLabel('Search conversations').fill('apple');
+      await page.getByText('No title has these words.').waitFor();
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByRole('menuitem', { name: 'API key…' }).click();
+      await giveKey(page);
+      await page.getByRole('link', { name: 'A pear?' }).waitFor();
+      expect(await page.getByLabel('Search conversations').inputValue()).toBe('');
+      expect(await page.getByLabel('Your question').inputValue()).toBe('half a question');
+      await shows(page, 'A pear.');
+    },
+    TIMEOUT_MS,
+  );
 
   it(
     'asks for a key, and shares a conversation by a link with which one can watch it live and nothing else',

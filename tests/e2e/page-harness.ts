@@ -81,9 +81,14 @@ export class PageHarness implements AsyncDisposable {
     return this.context;
   }
 
+  /** Another tab of the same browser, with nothing in it. */
+  async page(): Promise<Page> {
+    return (this.context ?? (await this.newContext())).newPage();
+  }
+
   /** Another tab of the same browser. */
   async open(path = '/'): Promise<Page> {
-    const page = await (this.context ?? (await this.newContext())).newPage();
+    const page = await this.page();
     await page.goto(new URL(path, this.url).href);
     return page;
   }

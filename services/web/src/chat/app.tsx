@@ -1,11 +1,16 @@
-import { useCallback, useEffect, useReducer, useState, useSyncExternalStore } from 'react';
+import type { ConversationStore } from '@millrace/client/conversation';
+import { useCallback, useEffect, useReducer, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation, useRoute } from 'wouter';
 import { ConversationScreen } from './conversation-screen.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { Shell } from './shell.tsx';
 import { Sidebar } from './sidebar.tsx';
 import { newThreadList, openConversation } from './stores.ts';
+import { useReturn } from './use-return.ts';
 import { OldWatchPage, WatchPage } from './watch-page.tsx';
+
+/** How many conversations the list has before older ones are asked for. */
+const FIRST_PAGE = 30;
 
 /** The application of everybody who asks: conversations at `/` and `/c/<thread>`, and what others share at `/watch/<id>#<token>`. Earlier
  *  versions gave a job the address `/#<id>`. */
@@ -39,7 +44,18 @@ function Conversations() {
     // an answer that was edited goes on in another thread, and a new conversation gets its address once it is there
     if (wanted === null || store.getSnapshot().threadId !== wanted) setStore(openConversation(wanted));
   }
+  // the address follows what is shown: what ends late, in a conversation that was left, leads nobody away
+  const shown = useSyncExternalStore(store.subscribe, () => addressOf(store));
+  useEffect(() => {
+    if (shown !== null && shown !== wanted) navigate(`/c/${encodeURIComponent(shown)}`);
+  }, [shown, wanted, navigate]);
+  const latest = useRef(wanted);
+  latest.current = wanted;
   const threads = useSyncExternalStore(list.subscribe, list.getSnapshot);
+  useReturn(() => {
+    // a refresh takes away the older ones, which somebody has asked for
+    if (!threads.isLoadingMore && threads.threads.length <= FIRST_PAGE) void list.refresh();
+  });
   const listProblem = threads.problem?.code;
   useEffect(() => {
     if (listProblem === 'UNAUTHENTICATED') setIsAskingForKey(true);
@@ -55,6 +71,8 @@ function Conversations() {
       <Shell
         side={(close) => (
           <Sidebar
+            // another caller's list is searched for nothing
+            key={credential}
             list={threads}
             store={list}
             openThread={wanted}
@@ -63,18 +81,12 @@ function Conversations() {
               close();
             }}
             onNavigate={close}
-            onErased={(id) => id === wanted && startNew()}
+            onErased={(id) => id === latest.current && startNew()}
           />
         )}
       >
         {(menuButton) => (
-          <ConversationScreen
-            key={credential}
-            store={store}
-            menuButton={menuButton}
-            credential={credential}
-            onKeyWanted={askForKey}
-          />
+          <ConversationScreen store={store} menuButton={menuButton} credential={credential} onKeyWanted={askForKey} />
         )}
       </Shell>
       {isAskingForKey && (
@@ -84,10 +96,24 @@ function Conversations() {
           onChange={() => {
             renew();
             setList(newThreadList());
-            if (store.getSnapshot().state !== 'new') setStore(openConversation(wanted));
+            void askAgain(store);
           }}
         />
       )}
     </>
   );
+}
+
+/** @returns the id of the thread; null: it is not there yet */
+function addressOf(store: ConversationStore): string | null {
+  const { state, threadId } = store.getSnapshot();
+  return state === 'new' ? null : threadId;
+}
+
+/** Reads a conversation with another key, and sends what the one before was not good enough for. */
+async function askAgain(store: ConversationStore): Promise<void> {
+  await store.reload();
+  for (const { role, id, problem } of store.getSnapshot().messages) {
+    if (role === 'user' && problem?.code === 'UNAUTHENTICATED') void store.retry(id);
+  }
 }

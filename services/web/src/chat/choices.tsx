@@ -1,8 +1,15 @@
-import type { Model, Pipeline } from '@millrace/client';
-import type { ConversationMessage, JobOptions } from '@millrace/client/conversation';
-import { useEffect, useState } from 'react';
+import { MillraceError, type MillraceErrorCode, type Model, type Pipeline } from '@millrace/client';
+import type { ConversationMessage, ConversationProblem, JobOptions } from '@millrace/client/conversation';
+import { useEffect, useReducer, useState } from 'react';
 import { Select } from '../ui/select.tsx';
 import { millrace } from './service.ts';
+import { useReturn } from './use-return.ts';
+
+/** How long to wait after the first failure, and at most, milliseconds. */
+const RETRY_MS = 2_000;
+const MAX_RETRY_MS = 30_000;
+/** Another key is read with anyway. */
+const NO_KEY: ReadonlySet<MillraceErrorCode> = new Set(['UNAUTHENTICATED', 'FORBIDDEN']);
 
 /** What answers: a pipeline or an agent, and the model of those that let one choose. Empty: the service's own choice. */
 export interface Choice {
@@ -26,21 +33,35 @@ interface Offer {
   readonly models: readonly Model[];
 }
 
-/** What the service offers; asked again with another key. */
-export function useOffer(credential: number): Offer {
+/** What the service offers. Asked again with another key, when a person comes back, and while it cannot be had.
+ *  @param problem of the newest message: where that says that the choice is none, the offer is another one by now */
+export function useOffer(credential: number, problem: ConversationProblem | null): Offer {
   const [offer, setOffer] = useState<Offer>({ pipelines: [], models: [] });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another credential may see another offer
+  const [returns, countReturn] = useReducer((count: number) => count + 1, 0);
+  useReturn(countReturn);
+  const misled = problem?.remedy === 'choose' ? problem : null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each of them may have changed what is offered
   useEffect(() => {
     const leaving = new AbortController();
-    const { signal } = leaving;
-    Promise.all([millrace.pipelines({ signal }), millrace.models({ signal })]).then(
-      ([pipelines, models]) => setOffer({ pipelines, models }),
-      // without the lists there is nothing to choose, and the service chooses: what is wrong shows with the first question
-      () => undefined,
-    );
+    void readOffer(leaving.signal).then((read) => read !== null && setOffer(read));
     return () => leaving.abort();
-  }, [credential]);
+  }, [credential, returns, misled]);
   return offer;
+}
+
+/** Until there is nothing to choose the service chooses: what is wrong shows with the first question, and is not told here.
+ *  @returns null: nobody wants it any more, or this key may not have it */
+async function readOffer(signal: AbortSignal): Promise<Offer | null> {
+  for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(2 * delayMs, MAX_RETRY_MS)) {
+    try {
+      const [pipelines, models] = await Promise.all([millrace.pipelines({ signal }), millrace.models({ signal })]);
+      return { pipelines, models };
+    } catch (error) {
+      if (error instanceof MillraceError && NO_KEY.has(error.code)) return null;
+    }
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
+  return null;
 }
 
 interface PickersProps {

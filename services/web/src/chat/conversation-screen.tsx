@@ -1,5 +1,10 @@
 import type { ContentPart } from '@millrace/client';
-import type { AssistantMessage, ConversationSnapshot, ConversationStore } from '@millrace/client/conversation';
+import type {
+  AssistantMessage,
+  ConversationProblem,
+  ConversationSnapshot,
+  ConversationStore,
+} from '@millrace/client/conversation';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../ui/button.tsx';
@@ -38,7 +43,7 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   const [picked, setPicked] = useState<Choice | null>(null);
   const choice = picked ?? choiceOf(messages);
   const [isSharing, setIsSharing] = useState(false);
-  const offer = useOffer(credential);
+  const offer = useOffer(credential, problem ?? messages.at(-1)?.problem ?? null);
   const actions = useActions(store);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation begins at its end, with the focus on the question
@@ -50,11 +55,9 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   useKeyWanted(snapshot, onKeyWanted);
   useEscape(isBusy, () => void store.stop());
 
-  const send = async (said: string | readonly ContentPart[]) => {
-    const isNew = store.getSnapshot().state === 'new';
+  const send = (said: string | readonly ContentPart[]) => {
     toEnd();
-    if (!(await store.send(said, optionsOf(choice)))) return;
-    if (isNew) actions.show();
+    void store.send(said, optionsOf(choice));
   };
   const stop = () => {
     void store.stop();
@@ -76,14 +79,14 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section className="chat-scroller" ref={scroller} tabIndex={0} aria-label="What was said">
         <div className="chat-column" ref={content}>
-          {state === 'new' && messages.length === 0 && <Welcome onAsk={(question) => void send(question)} />}
+          {state === 'new' && messages.length === 0 && <Welcome onAsk={send} />}
           {state === 'loading' && messages.length === 0 && <p className="status">Loading…</p>}
           {state === 'gone' && (
             <p className="notice" data-kind="danger" role="alert">
               There is no such conversation here, or it is not yours.
             </p>
           )}
-          <MessageList messages={messages} actions={actions.onMessage} isBusy={isBusy} scroller={scroller} />
+          <MessageList messages={messages} actions={actions} isBusy={isBusy} scroller={scroller} />
           {questions.length > 0 && !isBusy && (
             <QuestionForms questions={questions} onAnswer={(value) => store.resume(value)} />
           )}
@@ -102,7 +105,7 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
           {(isBusy || state !== 'new') && (
             <div className="demonstration">{isBusy && <DemonstrationPanel answer={openAnswer(messages)} />}</div>
           )}
-          <Composer input={input} isBusy={isBusy} onSend={(said) => void send(said)} onStop={stop}>
+          <Composer input={input} isBusy={isBusy} onSend={send} onStop={stop}>
             <Pickers offer={offer} choice={choice} onChange={setPicked} />
           </Composer>
         </div>
@@ -113,31 +116,43 @@ export function ConversationScreen({ store, menuButton, credential, onKeyWanted 
   );
 }
 
-/** What can be done with messages, and the way to where the conversation then goes on. */
-function useActions(store: ConversationStore) {
+/** What can be done with messages. */
+function useActions(store: ConversationStore): MessageActions {
   const [, navigate] = useLocation();
-  return useMemo(() => {
-    const show = () => navigate(`/c/${encodeURIComponent(store.getSnapshot().threadId)}`);
-    const goOn = async (work: Promise<boolean>) => {
-      if (await work) show();
+  const shown = useRef<ConversationStore | null>(null);
+  useEffect(() => {
+    shown.current = store;
+    return () => {
+      shown.current = null;
     };
-    const onMessage: MessageActions = {
-      retry: (id) => void goOn(store.retry(id)),
-      edit: (id, text) => void goOn(store.edit(id, text)),
+  }, [store]);
+  return useMemo(
+    () => ({
+      retry: (id) => void store.retry(id),
+      edit: (id, text) => void store.edit(id, text),
       fork: (id) =>
         void store.fork(id).then((forked) => {
-          if (forked !== null) navigate(`/c/${encodeURIComponent(forked)}`);
+          // whoever has left the conversation meanwhile stays where they are
+          if (forked !== null && shown.current === store) navigate(`/c/${encodeURIComponent(forked)}`);
         }),
-    };
-    return { show, onMessage };
-  }, [store, navigate]);
+    }),
+    [store, navigate],
+  );
 }
 
+/** Asks for a key once for each refusal: what is still refused while a new key is tried must not ask again. */
 function useKeyWanted({ problem, messages }: ConversationSnapshot, onKeyWanted: () => void): void {
-  const isWanted = [problem, messages.at(-1)?.problem].some((one) => one?.code === 'UNAUTHENTICATED');
+  const known = useRef(new WeakSet<ConversationProblem>());
+  const ofLast = messages.at(-1)?.problem ?? null;
   useEffect(() => {
+    let isWanted = false;
+    for (const one of [problem, ofLast]) {
+      if (one?.code !== 'UNAUTHENTICATED' || known.current.has(one)) continue;
+      known.current.add(one);
+      isWanted = true;
+    }
     if (isWanted) onKeyWanted();
-  }, [isWanted, onKeyWanted]);
+  }, [problem, ofLast, onKeyWanted]);
 }
 
 function useEscape(isActive: boolean, work: () => void): void {

@@ -43,7 +43,11 @@ export function Sidebar({ list, store, openThread, onNew, onNavigate, onErased }
           onChange={(event) => void store.search(event.target.value.trim() || null)}
         />
       </label>
-      {problem !== null && <Failure problem={problem} />}
+      {problem !== null && (
+        <Failure problem={problem}>
+          <Button onClick={() => void store.refresh()}>Load again</Button>
+        </Failure>
+      )}
       {isIncomplete && <p className="field-hint">Some conversations are missing here for the moment.</p>}
       <nav className="threads" aria-label="Conversations">
         <div className="threads-scroller" ref={scroller}>

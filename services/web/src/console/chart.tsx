@@ -1,17 +1,10 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { type ChartProps, Figure } from './figure.tsx';
 
 const HEIGHT = 130;
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-
-interface ChartProps {
-  readonly name: string;
-  /** seconds since the epoch, then the values; null for none */
-  readonly data: readonly [readonly number[], readonly (number | null)[]];
-  /** what the newest value is in words: the picture is for the eye alone */
-  readonly newest: string;
-}
 
 /** @param seconds since the epoch */
 function clockTimes(_: uPlot, seconds: number[]): string[] {
@@ -51,11 +44,8 @@ export default function Chart({ name, data, newest }: ChartProps) {
   }, []);
   useEffect(() => plot.current?.setData(data as unknown as uPlot.AlignedData), [data]);
   return (
-    <figure className="chart">
-      <figcaption>
-        {name}: <strong>{newest}</strong>
-      </figcaption>
+    <Figure name={name} newest={newest}>
       <div ref={box} className="chart-box" aria-hidden="true" />
-    </figure>
+    </Figure>
   );
 }

@@ -69,52 +69,80 @@ export function JobsView() {
         </Button>
       </form>
       <Outcome>{problem ?? (page?.incomplete ? INCOMPLETE : null)}</Outcome>
-      <Table
-        label="Jobs"
-        columns={['Job', 'Tenant', 'Status', 'Pipeline', 'Model', 'Attempts', 'Accepted', 'Took']}
-        empty={page === null ? 'Looking…' : page.items.length === 0 ? 'No such job.' : null}
-      >
-        {page?.items.map((job) => (
-          <tr key={`${job.tenant}/${job.id}`}>
-            <th scope="row">
-              <Link href={`/jobs/${job.tenant}/${job.id}`}>{job.id}</Link>
-            </th>
-            <td>{job.tenant}</td>
-            <td data-status={job.status}>{job.error === null ? job.status : `${job.status}: ${job.error.code}`}</td>
-            <td>{job.pipeline}</td>
-            <td>{job.model}</td>
-            <td>{job.attempt}</td>
-            <td>{time(job.createdAt)}</td>
-            <td>{between(job.createdAt, job.finishedAt)}</td>
-          </tr>
-        ))}
-      </Table>
+      {(page !== null || problem === null) && <Jobs page={page} />}
       {page !== null && page.nextCursor !== null && <Button onClick={() => void more()}>Older jobs</Button>}
     </main>
   );
 }
 
+/** @param page null: it is being read */
+function Jobs({ page }: { readonly page: Page<JobSummary> | null }) {
+  return (
+    <Table
+      label="Jobs"
+      columns={['Job', 'Tenant', 'Status', 'Pipeline', 'Model', 'Attempts', 'Accepted', 'Took']}
+      empty={page === null ? 'Looking…' : page.items.length === 0 ? 'No such job.' : null}
+    >
+      {page?.items.map((job) => (
+        <tr key={`${job.tenant}/${job.id}`}>
+          <th scope="row">
+            <Link href={`/jobs/${job.tenant}/${job.id}`}>{job.id}</Link>
+          </th>
+          <td>{job.tenant}</td>
+          <td data-status={job.status}>{job.error === null ? job.status : `${job.status}: ${job.error.code}`}</td>
+          <td>{job.pipeline}</td>
+          <td>{job.model}</td>
+          <td>{job.attempt}</td>
+          <td>{time(job.createdAt)}</td>
+          <td>{between(job.createdAt, job.finishedAt)}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+/** What is known of the jobs that one filter finds. A filter is another one each time that somebody asks, with the same words, too. */
+interface Found {
+  readonly filter: Filter;
+  readonly page: Page<JobSummary> | null;
+  /** why there is nothing, or nothing more */
+  readonly problem: string | null;
+}
+
 function useJobs(filter: Filter) {
-  const [page, setPage] = useState<Page<JobSummary> | null>(null);
-  const [problem, setProblem] = useState<string | null>(null);
-  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
-  const path = `/console/jobs?${query}`;
+  const [latest, setLatest] = useState<Found>({ filter, page: null, problem: null });
+  // what another filter has found is not shown under this one
+  const found: Found = latest.filter === filter ? latest : { filter, page: null, problem: null };
   useEffect(() => {
     const leaving = new AbortController();
-    setProblem(null);
-    get<Page<JobSummary>>(path, leaving.signal).then(setPage, (error: Error) => {
-      if (!leaving.signal.aborted) setProblem(error.message);
-    });
+    const show = (page: Page<JobSummary> | null, problem: string | null) => {
+      if (!leaving.signal.aborted) setLatest({ filter, page, problem });
+    };
+    readJobs(filter, null, leaving.signal).then(
+      (page) => show(page, null),
+      (error: Error) => show(null, error.message),
+    );
     return () => leaving.abort();
-  }, [path]);
+  }, [filter]);
   const more = async () => {
+    const { page } = found;
     if (page === null) return;
+    let after: Found;
     try {
-      const next = await get<Page<JobSummary>>(`${path}${query.size > 0 ? '&' : ''}cursor=${page.nextCursor ?? ''}`);
-      setPage({ ...next, items: [...page.items, ...next.items] });
+      const next = await readJobs(filter, page.nextCursor);
+      after = { filter, page: { ...next, items: [...page.items, ...next.items] }, problem: null };
     } catch (error) {
-      setProblem((error as Error).message);
+      after = { filter, page, problem: (error as Error).message };
     }
+    // the page that this goes on from may have been left meanwhile
+    setLatest((now) => (now.page === page ? after : now));
   };
-  return { page, problem, more };
+  return { ...found, more };
+}
+
+/** @param cursor null: the latest jobs */
+function readJobs(filter: Filter, cursor: string | null, signal?: AbortSignal): Promise<Page<JobSummary>> {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''));
+  if (cursor !== null) query.set('cursor', cursor);
+  return get(`/console/jobs?${query}`, signal);
 }

@@ -1,9 +1,11 @@
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
 import { Link } from 'wouter';
 import { Button } from '../ui/button.tsx';
 import { ConfirmDialog } from '../ui/dialog.tsx';
+import { late } from '../ui/late.tsx';
 import { request } from './api.ts';
 import { CancelMany } from './cancel-many.tsx';
+import { type ChartProps, Figure } from './figure.tsx';
 import { count, duration } from './format.ts';
 import { useHistory } from './history.ts';
 import { Outcome, Table, Tile } from './parts.tsx';
@@ -13,7 +15,9 @@ import { useLive } from './use-live.ts';
 import type { Dimension, ServiceView } from './views.ts';
 import { Workers } from './workers.tsx';
 
-const Chart = lazy(() => import('./chart.tsx'));
+const { Component: Chart } = late<ChartProps>(() => import('./chart.tsx'), Figure);
+/** The service surveys itself each second, and says so when it cannot. */
+const SILENCE_MS = 15_000;
 const DIMENSIONS: readonly Dimension[] = ['tenant', 'model', 'pipeline'];
 const COLUMNS = [
   ...['Queued', 'Running', 'Oldest wait', 'First token p50', 'p95', 'Tokens/s', '429', '503', 'Take-overs', 'Streams'],
@@ -21,7 +25,7 @@ const COLUMNS = [
 
 /** What the service does now. */
 export function NowView() {
-  const { state: view, problem } = useLive<ServiceView>('/console/now', 'service');
+  const { state: view, problem } = useLive<ServiceView>('/console/now', 'service', { silenceMs: SILENCE_MS });
   const history = useHistory(view);
   const { run, outcome } = useAction();
   return (
@@ -114,19 +118,17 @@ function Actions({ view, run }: { view: ServiceView; run: RunAction }) {
 function Curves({ view, history }: { view: ServiceView; history: ReturnType<typeof useHistory> }) {
   return (
     <section className="charts" aria-label="The last minutes">
-      <Suspense fallback={null}>
-        <Chart
-          name="Tokens per second"
-          newest={count(view.total.tokensPerSecond)}
-          data={[history.times, history.tokensPerSecond]}
-        />
-        <Chart name="Queued jobs" newest={count(view.queue.queued)} data={[history.times, history.queued]} />
-        <Chart
-          name="First token p95, ms"
-          newest={duration(view.total.firstTokenP95Ms)}
-          data={[history.times, history.firstTokenP95Ms]}
-        />
-      </Suspense>
+      <Chart
+        name="Tokens per second"
+        newest={count(view.total.tokensPerSecond)}
+        data={[history.times, history.tokensPerSecond]}
+      />
+      <Chart name="Queued jobs" newest={count(view.queue.queued)} data={[history.times, history.queued]} />
+      <Chart
+        name="First token p95, ms"
+        newest={duration(view.total.firstTokenP95Ms)}
+        data={[history.times, history.firstTokenP95Ms]}
+      />
     </section>
   );
 }

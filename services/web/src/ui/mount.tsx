@@ -3,6 +3,7 @@ import './base.css';
 import { CSPProvider } from '@base-ui/react/csp-provider';
 import { type ReactNode, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { LastResort } from './last-resort.tsx';
 import { applyTheme } from './theme.ts';
 
 /** Renders an application into the page's `#root`, with the theme that was chosen.
@@ -14,7 +15,9 @@ export function mount(application: ReactNode): void {
   createRoot(root).render(
     <StrictMode>
       {/* the policy of the page allows no inline style element */}
-      <CSPProvider disableStyleElements>{application}</CSPProvider>
+      <CSPProvider disableStyleElements>
+        <LastResort>{application}</LastResort>
+      </CSPProvider>
     </StrictMode>,
   );
 }
