@@ -57,13 +57,17 @@ inChromium('the console, in Chromium', () => {
   /** Opens the console with the key of a tenant. */
   async function open(name = 'root', hash = ''): Promise<Page> {
     const page = await context.newPage();
+    await openIn(page, name, hash);
+    return page;
+  }
+
+  async function openIn(page: Page, name = 'root', hash = ''): Promise<void> {
     await page.goto(`${system.url}/console${hash}`);
     await page.getByLabel('Key of an admin or manager').fill(`the-secret-of-${name}`);
     await page.getByRole('button', { name: 'Open the console' }).click();
     await page.getByRole('navigation', { name: 'Console' }).waitFor();
     // before the key was given
     complaints.splice(0);
-    return page;
   }
 
   /** Starts jobs that say nothing until they are cancelled. */
@@ -335,6 +339,50 @@ inChromium('the console, in Chromium', () => {
       await drain.first().click();
       await page.getByRole('button', { name: /^Resume worker/ }).click();
       await eventually(async () => (await drain.count()) === 2, PATIENT);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'says that the figures are old when the service goes silent, and shows new ones when it speaks again',
+    async () => {
+      const page = await context.newPage();
+      await page.clock.install();
+      await openIn(page);
+      await page.getByRole('region', { name: 'Workers' }).waitFor();
+      for (const api of system.apis) api.pause();
+      try {
+        await page.clock.fastForward(20_000);
+        await page.getByRole('alert').filter({ hasText: 'has gone silent' }).waitFor();
+      } finally {
+        for (const api of system.apis) api.resume();
+      }
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'opens with the key that it has, and reads what it shows, when the service is there again',
+    async () => {
+      const page = await open('root', '#/tenants');
+      await page.route(/console\/(caller|tenants)|\/keys$/, (route) =>
+        route.fulfill({ status: 503, json: { detail: 'Redis does not answer.' } }),
+      );
+      await page.reload();
+      const problem = page.getByRole('alert').filter({ hasText: 'Redis does not answer. Trying again.' });
+      await problem.waitFor();
+      expect(await page.getByLabel('Key of an admin or manager').count()).toBe(0);
+      await page.unrouteAll();
+      await page.route(/console\/tenants|\/keys$/, (route) =>
+        route.fulfill({ status: 503, json: { detail: 'Redis does not answer.' } }),
+      );
+      await problem.nth(1).waitFor();
+      expect(await page.getByText(/Looking…|No key was made/).count()).toBe(0);
+      await page.unrouteAll();
+      await row(page, 'Tenants', 'globex').waitFor();
+      await page.getByText('No key was made at run time.').waitFor();
+      expect(await problem.count()).toBe(0);
     },
     TIMEOUT_MS,
   );

@@ -1,4 +1,4 @@
-import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { Link, Route, Router, Switch, useLocation } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
 import { apiKey, rememberApiKey } from '../chat/api-key.ts';
@@ -7,21 +7,15 @@ import { get, Refused } from './api.ts';
 import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { NowView } from './now-view.tsx';
+import { Problem } from './parts.tsx';
 import { TenantsView } from './tenants-view.tsx';
+import { useRead } from './use-read.ts';
 import type { Caller } from './views.ts';
 
 /** The console: for admins, and what concerns their own tenant for managers. */
 export function Console() {
-  const [caller, setCaller] = useState<Caller | null>(null);
-  const [refused, setRefused] = useState<string | null>(null);
-  const ask = useCallback(() => {
-    get<Caller>('/console/caller').then(setCaller, (error: Error) => {
-      const isKeyless = error instanceof Refused && error.status === 401 && apiKey() === undefined;
-      setRefused(isKeyless ? '' : error.message);
-    });
-  }, []);
-  useEffect(ask, [ask]);
-  if (caller === null) return refused === null ? null : <KeyForm problem={refused} onKey={ask} />;
+  const { value: caller, error, readAgain } = useRead(readCaller);
+  if (caller === null) return error === null ? null : <Gate error={error} onKey={readAgain} />;
   const seesService = caller.permissions.includes('service:read');
   return (
     <Router hook={useHashLocation}>
@@ -64,8 +58,24 @@ function NavLink({ to, children }: { to: string; children: string }) {
   );
 }
 
-/** @param problem why the present key does not do; empty: there is none */
-function KeyForm({ problem, onKey }: { problem: string; onKey: () => void }) {
+function readCaller(signal: AbortSignal): Promise<Caller> {
+  return get('/console/caller', signal);
+}
+
+/** In place of the console, to whom it does not open. */
+function Gate({ error, onKey }: { error: unknown; onKey: () => void }) {
+  const isDenied = error instanceof Refused && (error.status === 401 || error.status === 403);
+  const isKeyless = isDenied && error.status === 401 && apiKey() === undefined;
+  return (
+    <main className="console-main console-gate">
+      <h1>Console</h1>
+      {!isKeyless && <Problem error={error} />}
+      {isDenied && <KeyForm onKey={onKey} />}
+    </main>
+  );
+}
+
+function KeyForm({ onKey }: { onKey: () => void }) {
   const [key, setKey] = useState('');
   const use = (event: FormEvent) => {
     event.preventDefault();
@@ -73,30 +83,22 @@ function KeyForm({ problem, onKey }: { problem: string; onKey: () => void }) {
     onKey();
   };
   return (
-    <main className="console-main console-gate">
-      <h1>Console</h1>
-      {problem !== '' && (
-        <p className="notice" role="alert">
-          {problem}
-        </p>
-      )}
-      <form className="form" onSubmit={use}>
-        <label className="field">
-          <span className="field-label">Key of an admin or manager</span>
-          <input
-            className="input"
-            type="password"
-            autoComplete="off"
-            required
-            value={key}
-            onChange={(event) => setKey(event.target.value)}
-          />
-          <span className="field-hint">It is kept in this tab only, until you close it.</span>
-        </label>
-        <Button type="submit" kind="primary">
-          Open the console
-        </Button>
-      </form>
-    </main>
+    <form className="form" onSubmit={use}>
+      <label className="field">
+        <span className="field-label">Key of an admin or manager</span>
+        <input
+          className="input"
+          type="password"
+          autoComplete="off"
+          required
+          value={key}
+          onChange={(event) => setKey(event.target.value)}
+        />
+        <span className="field-hint">It is kept in this tab only, until you close it.</span>
+      </label>
+      <Button type="submit" kind="primary">
+        Open the console
+      </Button>
+    </form>
   );
 }

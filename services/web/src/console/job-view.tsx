@@ -14,7 +14,7 @@ const hasEnded = ({ job }: JobInspection) => job.finishedAt !== null;
 /** What happened to one job. */
 export function JobView({ tenant, id }: { readonly tenant: string; readonly id: string }) {
   const path = `/console/jobs/${encodeURIComponent(id)}?tenant=${encodeURIComponent(tenant)}`;
-  const { state, problem } = useLive<JobInspection>(path, 'job', hasEnded);
+  const { state, problem } = useLive<JobInspection>(path, 'job', { isLast: hasEnded });
   return (
     <main className="console-main">
       <h1>

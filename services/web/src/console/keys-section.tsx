@@ -1,30 +1,22 @@
-import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { Button } from '../ui/button.tsx';
 import { ConfirmDialog, Dialog } from '../ui/dialog.tsx';
 import { get, request } from './api.ts';
 import { time } from './format.ts';
-import { Outcome, Table } from './parts.tsx';
+import { Outcome, Problem, Table } from './parts.tsx';
 import { useAction } from './use-action.ts';
+import { useRead } from './use-read.ts';
 import type { KeyView, Page } from './views.ts';
 
 /** Keys that were made at run time: lists, makes and deletes them. */
 export function KeysSection({ onChange }: { readonly onChange: () => void }) {
-  const [keys, setKeys] = useState<readonly KeyView[]>([]);
+  const { value: keys, error, readAgain } = useRead(allKeys);
   const [isMaking, setMaking] = useState(false);
   const [made, setMade] = useState<string | null>(null);
   const [doomed, setDoomed] = useState<KeyView | null>(null);
   const { run, outcome } = useAction();
-  const load = useCallback(
-    () =>
-      get<Page<KeyView>>('/keys').then(
-        ({ items }) => setKeys(items),
-        (error: unknown) => void run(() => Promise.reject(error)),
-      ),
-    [run],
-  );
-  useEffect(() => void load(), [load]);
   const changed = () => {
-    void load();
+    readAgain();
     onChange();
   };
   const remove = ({ id, name }: KeyView) =>
@@ -40,26 +32,29 @@ export function KeysSection({ onChange }: { readonly onChange: () => void }) {
         <Button onClick={() => setMaking(true)}>Make a key</Button>
       </div>
       <Outcome>{outcome}</Outcome>
-      <Table
-        label="Keys"
-        columns={['Key', 'Tenant', 'Role', 'Made', 'Last used', 'Action']}
-        empty={keys.length === 0 ? 'No key was made at run time.' : null}
-      >
-        {keys.map((key) => (
-          <tr key={key.id}>
-            <th scope="row">{key.name ?? key.id.slice(0, 8)}</th>
-            <td>{key.tenant}</td>
-            <td>{key.role}</td>
-            <td>{time(key.createdAt)}</td>
-            <td>{time(key.lastUsedAt)}</td>
-            <td>
-              <Button aria-label={`Delete the key ${key.name ?? key.id.slice(0, 8)}`} onClick={() => setDoomed(key)}>
-                Delete
-              </Button>
-            </td>
-          </tr>
-        ))}
-      </Table>
+      <Problem error={error} />
+      {(keys !== null || error === null) && (
+        <Table
+          label="Keys"
+          columns={['Key', 'Tenant', 'Role', 'Made', 'Last used', 'Action']}
+          empty={keys === null ? 'Looking…' : keys.length === 0 ? 'No key was made at run time.' : null}
+        >
+          {keys?.map((key) => (
+            <tr key={key.id}>
+              <th scope="row">{key.name ?? key.id.slice(0, 8)}</th>
+              <td>{key.tenant}</td>
+              <td>{key.role}</td>
+              <td>{time(key.createdAt)}</td>
+              <td>{time(key.lastUsedAt)}</td>
+              <td>
+                <Button aria-label={`Delete the key ${key.name ?? key.id.slice(0, 8)}`} onClick={() => setDoomed(key)}>
+                  Delete
+                </Button>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
       {isMaking && (
         <MakeKey
           onClose={() => setMaking(false)}
@@ -89,6 +84,10 @@ export function KeysSection({ onChange }: { readonly onChange: () => void }) {
       </ConfirmDialog>
     </section>
   );
+}
+
+async function allKeys(signal: AbortSignal): Promise<readonly KeyView[]> {
+  return (await get<Page<KeyView>>('/keys', signal)).items;
 }
 
 function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key: string) => void }) {

@@ -16,6 +16,8 @@ import type { Dimension, ServiceView } from './views.ts';
 import { Workers } from './workers.tsx';
 
 const { Component: Chart } = late<ChartProps>(() => import('./chart.tsx'), Figure);
+/** The service surveys itself each second, and says so when it cannot. */
+const SILENCE_MS = 15_000;
 const DIMENSIONS: readonly Dimension[] = ['tenant', 'model', 'pipeline'];
 const COLUMNS = [
   ...['Queued', 'Running', 'Oldest wait', 'First token p50', 'p95', 'Tokens/s', '429', '503', 'Take-overs', 'Streams'],
@@ -23,7 +25,7 @@ const COLUMNS = [
 
 /** What the service does now. */
 export function NowView() {
-  const { state: view, problem } = useLive<ServiceView>('/console/now', 'service');
+  const { state: view, problem } = useLive<ServiceView>('/console/now', 'service', { silenceMs: SILENCE_MS });
   const history = useHistory(view);
   const { run, outcome } = useAction();
   return (

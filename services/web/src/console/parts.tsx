@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { sentenceOf } from './api.ts';
 
 /** A figure with its name. */
 export function Tile({ name, children, hint }: { name: string; children: ReactNode; hint?: string }) {
@@ -40,6 +41,17 @@ export function Table({ label, columns, children, empty }: TableProps) {
         <tbody>{children}</tbody>
       </table>
     </section>
+  );
+}
+
+/** Why something could not be read.
+ *  @param error null: it could */
+export function Problem({ error }: { error: unknown }) {
+  if (error === null) return null;
+  return (
+    <p className="notice" role="alert">
+      {sentenceOf(error)}
+    </p>
   );
 }
 

@@ -1,55 +1,51 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Button } from '../ui/button.tsx';
 import { get } from './api.ts';
 import { count } from './format.ts';
 import { KeysSection } from './keys-section.tsx';
 import { LimitsDialog } from './limits-dialog.tsx';
-import { Outcome, Table } from './parts.tsx';
+import { Outcome, Problem, Table } from './parts.tsx';
 import { useAction } from './use-action.ts';
+import { useRead } from './use-read.ts';
 import { LIMITS, type LimitName, type Page, type TenantRow } from './views.ts';
 
 /** Tenants: what they may use, use, and have used; limits and keys. */
 export function TenantsView({ permissions }: { readonly permissions: readonly string[] }) {
-  const [rows, setRows] = useState<readonly TenantRow[] | null>(null);
+  const { value: rows, error, setValue: setRows, readAgain } = useRead(allTenants);
   const [edited, setEdited] = useState<TenantRow | null>(null);
   const { run, outcome } = useAction();
-  const load = useCallback(async () => {
-    try {
-      setRows(await allTenants());
-    } catch (error) {
-      void run(() => Promise.reject(error));
-    }
-  }, [run]);
-  useEffect(() => void load(), [load]);
   const maySet = permissions.includes('limits:set');
   return (
     <main className="console-main">
       <h1>Tenants</h1>
       <Outcome>{outcome}</Outcome>
-      <Table
-        label="Tenants"
-        columns={['Tenant', ...LIMITS.map(([, label]) => label), 'Tokens today', 'Cost today', 'Keys', 'Action']}
-        empty={rows === null ? 'Looking…' : null}
-      >
-        {rows?.map((row) => (
-          <tr key={row.tenant}>
-            <th scope="row">{row.tenant}</th>
-            {LIMITS.map(([name]) => (
-              <Use key={name} row={row} name={name} />
-            ))}
-            <td>{count(row.today.inputTokens + row.today.outputTokens)}</td>
-            <td>{row.today.cost === undefined ? '–' : row.today.cost.toFixed(4)}</td>
-            <td>{row.keys}</td>
-            <td>
-              {maySet && (
-                <Button aria-label={`Edit the limits of ${row.tenant}`} onClick={() => setEdited(row)}>
-                  Limits
-                </Button>
-              )}
-            </td>
-          </tr>
-        ))}
-      </Table>
+      <Problem error={error} />
+      {(rows !== null || error === null) && (
+        <Table
+          label="Tenants"
+          columns={['Tenant', ...LIMITS.map(([, label]) => label), 'Tokens today', 'Cost today', 'Keys', 'Action']}
+          empty={rows === null ? 'Looking…' : null}
+        >
+          {rows?.map((row) => (
+            <tr key={row.tenant}>
+              <th scope="row">{row.tenant}</th>
+              {LIMITS.map(([name]) => (
+                <Use key={name} row={row} name={name} />
+              ))}
+              <td>{count(row.today.inputTokens + row.today.outputTokens)}</td>
+              <td>{row.today.cost === undefined ? '–' : row.today.cost.toFixed(4)}</td>
+              <td>{row.keys}</td>
+              <td>
+                {maySet && (
+                  <Button aria-label={`Edit the limits of ${row.tenant}`} onClick={() => setEdited(row)}>
+                    Limits
+                  </Button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
       {edited !== null && (
         <LimitsDialog
           row={edited}
@@ -63,7 +59,7 @@ export function TenantsView({ permissions }: { readonly permissions: readonly st
           }
         />
       )}
-      {permissions.includes('keys:manage') && <KeysSection onChange={() => void load()} />}
+      {permissions.includes('keys:manage') && <KeysSection onChange={readAgain} />}
     </main>
   );
 }
@@ -80,12 +76,12 @@ function Use({ row, name }: { row: TenantRow; name: LimitName }) {
   );
 }
 
-async function allTenants(): Promise<TenantRow[]> {
+async function allTenants(signal: AbortSignal): Promise<TenantRow[]> {
   const rows: TenantRow[] = [];
   let cursor: string | null = '';
   // a bound: a page of thousands helps nobody
   for (let pages = 0; cursor !== null && pages < 10; pages += 1) {
-    const page: Page<TenantRow> = await get(`/console/tenants?limit=100&cursor=${encodeURIComponent(cursor)}`);
+    const page: Page<TenantRow> = await get(`/console/tenants?limit=100&cursor=${encodeURIComponent(cursor)}`, signal);
     rows.push(...page.items);
     cursor = page.nextCursor;
   }

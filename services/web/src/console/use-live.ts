@@ -1,7 +1,9 @@
 import { useEffect, useState } from 'react';
-import { liveEvents, Refused } from './api.ts';
+import { isFinal, liveEvents, sentenceOf } from './api.ts';
 
 const RETRY_MS = 1_000;
+/** What a timer can wait at most: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface Live<T> {
   readonly state: T | null;
@@ -9,15 +11,22 @@ export interface Live<T> {
   readonly problem: string | null;
 }
 
+interface LiveOptions<T> {
+  /** whether nothing follows after a state; left out: something always does */
+  readonly isLast?: (state: T) => boolean;
+  /** how long the stream may say nothing, milliseconds; left out: as long as nothing changes */
+  readonly silenceMs?: number;
+}
+
 /** Follows a stream of whole states, and comes back when it breaks off.
- *  @param isLast whether nothing follows after a state */
-export function useLive<T>(path: string, event: string, isLast: (state: T) => boolean = () => false): Live<T> {
+ *  @param options stay the same */
+export function useLive<T>(path: string, event: string, options: LiveOptions<T> = {}): Live<T> {
   const [live, setLive] = useState<Live<T>>({ state: null, problem: null });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: isLast is the same function of the state each time
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the options stay the same
   useEffect(() => {
     const leaving = new AbortController();
     setLive({ state: null, problem: null });
-    void follow<T>(path, event, leaving.signal, isLast, (change) => setLive((before) => ({ ...before, ...change })));
+    void follow<T>(path, event, leaving.signal, options, (change) => setLive((before) => ({ ...before, ...change })));
     return () => leaving.abort();
   }, [path, event]);
   return live;
@@ -27,12 +36,12 @@ async function follow<T>(
   path: string,
   event: string,
   signal: AbortSignal,
-  isLast: (state: T) => boolean,
+  { isLast = () => false, silenceMs = MAX_TIMER_MS }: LiveOptions<T>,
   show: (change: Partial<Live<T>>) => void,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      for await (const { event: name, data } of liveEvents(path, signal)) {
+      for await (const { event: name, data } of liveEvents(path, signal, silenceMs)) {
         if (name !== event) show({ problem: 'Redis does not answer. The figures are the last known ones.' });
         else {
           show({ state: data as T, problem: null });
@@ -41,9 +50,8 @@ async function follow<T>(
       }
     } catch (error) {
       if (signal.aborted) return;
-      const isFinal = error instanceof Refused && error.status < 500 && error.status !== 429;
-      show({ problem: error instanceof Refused ? error.message : 'The connection is lost. Trying again.' });
-      if (isFinal) return;
+      show({ problem: sentenceOf(error) });
+      if (isFinal(error)) return;
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
