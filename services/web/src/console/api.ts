@@ -12,7 +12,7 @@ export class Refused extends Error {
 }
 
 /** A stream of states said nothing for longer than it may. */
-export class Silent extends Error {}
+class Silent extends Error {}
 
 /** Whether it helps nothing to try again. */
 export function isFinal(error: unknown): boolean {
