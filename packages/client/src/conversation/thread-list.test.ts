@@ -1,9 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { ConnectionLost } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage } from '../thread-view.ts';
 import type { ThreadListStore } from './store.ts';
 import { createThreadList } from './thread-list.ts';
-import { ThreadNews } from './thread-news.ts';
+import { type ThreadChange, ThreadNews } from './thread-news.ts';
 
 /** A list whose pages come in this order. */
 function listOf(pages: readonly ThreadPage[]) {
@@ -40,30 +41,48 @@ describe('a list of threads', () => {
   });
 });
 
+const thread = (id: string, title = id, status = 'idle') =>
+  ({ id, metadata: { title }, status }) as unknown as ThreadPage['items'][number];
+const page = (nextCursor: string | null, ...items: ThreadPage['items']): ThreadPage => ({ items, nextCursor });
+const titles = (store: ThreadListStore) => store.getSnapshot().threads.map(({ metadata }) => metadata['title']);
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+let leaves: (() => void)[] = [];
+afterEach(() => {
+  jest.useRealTimers();
+  for (const leave of leaves) leave();
+  leaves = [];
+});
+
+/** A list that somebody shows. Each page that it asks for is there once it is given. */
+async function shown(first: ThreadPage) {
+  const asked: { readonly give: (page: ThreadPage) => void; readonly fail: (error: Error) => void }[] = [];
+  const list = () => new Promise<ThreadPage>((give, fail) => void asked.push({ give, fail }));
+  const client = {
+    threads: {
+      list,
+      create: async () => undefined,
+      resume: () => ({ get: async () => ({}), erase: async () => undefined }),
+    },
+  } as unknown as Millrace;
+  const store = createThreadList(client);
+  leaves.push(store.subscribe(() => undefined));
+  const give = async (given: ThreadPage) => {
+    asked.shift()?.give(given);
+    await settled();
+  };
+  const fail = async (error: Error) => {
+    asked.shift()?.fail(error);
+    await settled();
+  };
+  await give(first);
+  const tell = (change: ThreadChange = { threadId: 'any' }) => ThreadNews.of(client).tell({}, change);
+  return { store, client, asked, give, fail, tell };
+}
+
 describe('a list of threads beside the conversations of its client', () => {
-  const thread = (id: string, title: string) => ({ id, metadata: { title } }) as unknown as ThreadPage['items'][number];
-  const page = (nextCursor: string | null, ...items: ThreadPage['items']): ThreadPage => ({ items, nextCursor });
-
-  /** A list that somebody shows. Each page that it asks for is there once it is given. */
-  async function shown(first: ThreadPage) {
-    const asked: ((page: ThreadPage) => void)[] = [];
-    const list = () => new Promise<ThreadPage>((resolve) => void asked.push(resolve));
-    const client = { threads: { list } } as unknown as Millrace;
-    const store = createThreadList(client);
-    const leave = store.subscribe(() => undefined);
-    const give = async (given: ThreadPage) => {
-      asked.shift()?.(given);
-      await new Promise((resolve) => setImmediate(resolve));
-    };
-    await give(first);
-    const tell = () => ThreadNews.of(client).tell({}, { threadId: 'any' });
-    return { store, asked, give, tell, leave };
-  }
-
-  const titles = (store: ThreadListStore) => store.getSnapshot().threads.map(({ metadata }) => metadata['title']);
-
   it('is read again when one of them has changed, and once for all changes while it is being read', async () => {
-    const { store, asked, give, tell, leave } = await shown(page(null));
+    const { store, asked, give, tell } = await shown(page(null));
     tell();
     tell();
     tell();
@@ -74,11 +93,10 @@ describe('a list of threads beside the conversations of its client', () => {
     await give(page(null, thread('a', 'new')));
     expect(titles(store)).toEqual(['new']);
     expect(asked).toHaveLength(0);
-    leave();
   });
 
   it('keeps its later pages, and the one that is being read', async () => {
-    const { store, give, tell, leave } = await shown(page('2', thread('c', 'C'), thread('b', 'B')));
+    const { store, give, tell } = await shown(page('2', thread('c', 'C'), thread('b', 'B')));
     const more = store.loadMore();
     tell();
     await give(page('3', thread('a', 'A')));
@@ -87,17 +105,79 @@ describe('a list of threads beside the conversations of its client', () => {
     await give(page('2', thread('d', 'D'), thread('c', 'C now')));
     expect(titles(store)).toEqual(['D', 'C now', 'B', 'A']);
     expect(store.getSnapshot().hasMore).toBe(true);
-    leave();
   });
 
   it('has nothing of what was searched for before', async () => {
-    const { store, give, tell, leave } = await shown(page(null, thread('b', 'B'), thread('a', 'A')));
+    const { store, give, tell } = await shown(page(null, thread('b', 'B'), thread('a', 'A')));
     const found = store.search('b');
     tell();
     await give(page(null, thread('b', 'B')));
     await found;
     await give(page(null, thread('b', 'B')));
     expect(titles(store)).toEqual(['B']);
-    leave();
+  });
+});
+
+describe('a list of threads that is being read', () => {
+  it('is renewed after a later page that came in between', async () => {
+    const { store, asked, give, tell } = await shown(page('2', thread('b', 'Untitled')));
+    tell();
+    const more = store.loadMore();
+    asked.shift(); // the renewal was given up
+    await give(page(null, thread('a', 'A')));
+    await more;
+    await give(page('2', thread('b', 'B')));
+    expect(titles(store)).toEqual(['B', 'A']);
+  });
+
+  it('adds nothing that is searched for to what was found before', async () => {
+    const { store, asked, give, fail } = await shown(page('2', thread('b'), thread('a')));
+    const found = store.search('c');
+    await store.loadMore();
+    expect(asked).toHaveLength(1);
+    await fail(new ConnectionLost('lost'));
+    await found;
+    await store.loadMore();
+    expect(asked).toHaveLength(0);
+    const again = store.search('c');
+    await give(page(null, thread('c')));
+    await again;
+    expect(titles(store)).toEqual(['c']);
+  });
+
+  it('does not take back a title or an erasure with an older answer', async () => {
+    const { store, give } = await shown(page(null, thread('b'), thread('a')));
+    const refreshed = store.refresh();
+    await store.rename('a', 'New');
+    await store.erase('b');
+    await give(page(null, thread('b'), thread('a')));
+    await refreshed;
+    expect(titles(store)).toEqual(['New']);
+    const next = store.refresh();
+    await give(page(null, thread('a', 'Of another device')));
+    await next;
+    expect(titles(store)).toEqual(['Of another device']);
+  });
+
+  it('says so when the answer is no list, and can be read again', async () => {
+    const { store, give } = await shown(page(null, thread('a')));
+    const refreshed = store.refresh();
+    await give({} as ThreadPage);
+    await refreshed;
+    expect(store.getSnapshot()).toMatchObject({ state: 'ready', problem: { code: 'BAD_ANSWER' } });
+    const again = store.refresh();
+    await give(page(null, thread('b')));
+    await again;
+    expect(titles(store)).toEqual(['b']);
+    expect(store.getSnapshot().problem).toBeNull();
+  });
+
+  it('keeps what a person was told while it is renewed', async () => {
+    const { store, give, tell, client } = await shown(page(null, thread('a')));
+    client.threads.create = () => Promise.reject(new ConnectionLost('lost'));
+    expect(await store.rename('a', 'New')).toBe(false);
+    tell();
+    await give(page(null, thread('a')));
+    expect(store.getSnapshot().problem).toMatchObject({ code: 'UNREACHABLE' });
   });
 });

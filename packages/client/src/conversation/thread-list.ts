@@ -1,3 +1,4 @@
+import { BadAnswer } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage, ThreadView } from '../thread-view.ts';
 import { InOrder } from './in-order.ts';
@@ -28,7 +29,12 @@ class ThreadList implements ThreadListStore {
   /** what `threads` were searched for */
   private textOfThreads: string | null = null;
   private isRenewalDue = false;
+  /** why what a person asked for could not be done */
   private problem: ConversationProblem | null = null;
+  /** why the list could not be read */
+  private unread: ConversationProblem | null = null;
+  /** what has become of threads since the reading of the moment began: a title, or null for one that was erased */
+  private readonly changes = new Map<string, string | null>();
   /** the reading of the moment: an older one that comes later is void */
   private reading: AbortController | null = null;
   private readonly names = new InOrder();
@@ -51,7 +57,8 @@ class ThreadList implements ThreadListStore {
   }
 
   async loadMore(): Promise<void> {
-    if (this.nextCursor === null || this.isLoadingMore) return;
+    // while something else is searched for, the cursor is that of what is still shown
+    if (this.nextCursor === null || this.isLoadingMore || this.text !== this.textOfThreads) return;
     await this.#read({ cursor: this.nextCursor });
   }
 
@@ -63,9 +70,7 @@ class ThreadList implements ThreadListStore {
   async rename(id: string, title: string): Promise<boolean> {
     return this.#attempt(async () => {
       await this.names.run(() => renameThread(this.millrace, id, title));
-      this.threads = this.threads.map((thread) =>
-        thread.id === id ? { ...thread, metadata: { ...thread.metadata, title } } : thread,
-      );
+      this.#change(id, title);
       this.news.tell(this, { threadId: id, title });
     });
   }
@@ -73,7 +78,7 @@ class ThreadList implements ThreadListStore {
   async erase(id: string): Promise<boolean> {
     return this.#attempt(async () => {
       await this.millrace.threads.resume(id).erase();
-      this.threads = this.threads.filter((thread) => thread.id !== id);
+      this.#change(id, null);
       this.news.tell(this, { threadId: id });
     });
   }
@@ -85,6 +90,13 @@ class ThreadList implements ThreadListStore {
       if (this.reading === null) this.#renew();
     });
     void this.refresh();
+  }
+
+  /** Shows what has become of a thread, whatever an older answer says.
+   *  @param title null: it was erased */
+  #change(id: string, title: string | null): void {
+    if (this.reading !== null) this.changes.set(id, title);
+    this.threads = changed(this.threads, new Map([[id, title]]));
   }
 
   #stop(): void {
@@ -100,10 +112,14 @@ class ThreadList implements ThreadListStore {
 
   /** @param place `cursor` null: the first page */
   async #read({ cursor, keepsLater = false }: { cursor: string | null; keepsLater?: boolean }): Promise<void> {
+    // a later page is read in place of the first one, which is still to be read
+    this.isRenewalDue = cursor !== null && (this.isRenewalDue || this.reading !== null);
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
-    if (cursor === null) this.isRenewalDue = false;
+    this.changes.clear();
+    // only a person's own doing lets go of what a person was told
+    if (!keepsLater) this.problem = null;
     this.isLoadingMore = cursor !== null;
     this.publisher.publish();
     try {
@@ -114,18 +130,22 @@ class ThreadList implements ThreadListStore {
       this.isIncomplete = isIncomplete || ((cursor !== null || later.length > 0) && this.isIncomplete);
       const known = cursor === null ? [] : this.threads;
       const ids = new Set([...known, ...later].map(({ id }) => id));
-      this.threads = [...known, ...page.items.filter(({ id }) => !ids.has(id)), ...later];
+      const threads = [...known, ...page.items.filter(({ id }) => !ids.has(id)), ...later];
+      this.threads = changed(threads, this.changes);
       if (later.length === 0) this.nextCursor = page.nextCursor;
       this.textOfThreads = this.text;
       this.state = 'ready';
-      this.problem = null;
+      this.unread = null;
     } catch (error) {
       if (reading.signal.aborted) return;
-      this.problem = problemOf(error);
       if (this.state === 'loading') this.state = 'failed';
+      this.unread = problemOf(error);
+    } finally {
+      if (this.reading === reading) {
+        this.reading = null;
+        this.isLoadingMore = false;
+      }
     }
-    this.reading = null;
-    this.isLoadingMore = false;
     this.publisher.publish();
     if (this.isRenewalDue) this.#renew();
   }
@@ -138,6 +158,7 @@ class ThreadList implements ThreadListStore {
       const search = this.text === null ? {} : { search: this.text };
       const filter = { limit: PAGE_SIZE, ...search, ...(next === null ? {} : { cursor: next }) };
       const page = await this.millrace.threads.list(filter, { signal });
+      if (!Array.isArray(page?.items)) throw new BadAnswer('the answer is no list of threads');
       isIncomplete ||= page.incomplete === true;
       const isEnough = page.items.length > 0 || page.nextCursor === null || empty === MAX_EMPTY_PAGES;
       if (isEnough) return { page, isIncomplete };
@@ -159,7 +180,8 @@ class ThreadList implements ThreadListStore {
   }
 
   #draw(): ThreadListSnapshot {
-    const { state, threads, isLoadingMore, isIncomplete, text: search, problem } = this;
+    const { state, threads, isLoadingMore, isIncomplete, text: search } = this;
+    const problem = this.problem ?? this.unread;
     return { state, threads, hasMore: this.nextCursor !== null, isLoadingMore, isIncomplete, search, problem };
   }
 }
@@ -168,4 +190,13 @@ class ThreadList implements ThreadListStore {
 function after({ items }: ThreadPage, threads: readonly ThreadView[]): readonly ThreadView[] {
   const last = threads.findIndex(({ id }) => id === items.at(-1)?.id);
   return last === -1 ? [] : threads.slice(last + 1);
+}
+
+/** @param changes by thread: the title that it has got; null: it was erased */
+function changed(threads: readonly ThreadView[], changes: ReadonlyMap<string, string | null>): readonly ThreadView[] {
+  return threads.flatMap((thread) => {
+    const title = changes.get(thread.id);
+    if (title === null) return [];
+    return title === undefined ? thread : { ...thread, metadata: { ...thread.metadata, title } };
+  });
 }
