@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { ConnectionLost } from '../errors.ts';
+import { AccessDenied, ConnectionLost } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage } from '../thread-view.ts';
 import type { ThreadListStore } from './store.ts';
@@ -66,7 +66,8 @@ async function shown(first: ThreadPage) {
     },
   } as unknown as Millrace;
   const store = createThreadList(client);
-  leaves.push(store.subscribe(() => undefined));
+  const leave = store.subscribe(() => undefined);
+  leaves.push(leave);
   const give = async (given: ThreadPage) => {
     asked.shift()?.give(given);
     await settled();
@@ -77,7 +78,7 @@ async function shown(first: ThreadPage) {
   };
   await give(first);
   const tell = (change: ThreadChange = { threadId: 'any' }) => ThreadNews.of(client).tell({}, change);
-  return { store, client, asked, give, fail, tell };
+  return { store, client, asked, give, fail, tell, leave };
 }
 
 describe('a list of threads beside the conversations of its client', () => {
@@ -179,5 +180,64 @@ describe('a list of threads that is being read', () => {
     tell();
     await give(page(null, thread('a')));
     expect(store.getSnapshot().problem).toMatchObject({ code: 'UNREACHABLE' });
+  });
+});
+
+describe('a list of threads that nobody tells of what happens', () => {
+  const QUIET_MS = 9_999;
+
+  /** Goes on to a later moment. */
+  async function pass(delayMs: number): Promise<void> {
+    await jest.advanceTimersByTimeAsync(delayMs);
+  }
+
+  it('is read again where it could not be read and may be later, as long as somebody shows it', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    const { store, asked, fail, give, leave } = await shown(page(null, thread('a')));
+    void store.refresh();
+    for (const boundMs of [1000, 2000, 4000]) {
+      await fail(new ConnectionLost('lost'));
+      expect(store.getSnapshot()).toMatchObject({ state: 'ready', problem: { code: 'UNREACHABLE' } });
+      expect(asked).toHaveLength(0);
+      await pass(boundMs);
+      expect(asked).toHaveLength(1);
+    }
+    await give(page(null, thread('b')));
+    expect([titles(store), store.getSnapshot().problem]).toEqual([['b'], null]);
+    void store.refresh();
+    await fail(new ConnectionLost('lost'));
+    leave();
+    // it is still followed for a second
+    await pass(1000);
+    asked.splice(0);
+    await pass(60_000);
+    expect(asked).toHaveLength(0);
+  });
+
+  it('is not read again where that is of no use', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    const { store, asked, fail } = await shown(page(null));
+    void store.refresh();
+    await fail(new AccessDenied('FORBIDDEN', 'no'));
+    await pass(60_000);
+    expect(asked).toHaveLength(0);
+    expect(store.getSnapshot().problem).toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it.each([
+    ['says that somebody is being answered', page(null, thread('a', 'a', 'busy'))],
+    ['lacks threads', { ...page(null), incomplete: true } as const],
+  ])('is read again every ten seconds while it %s', async (_, first) => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    const { asked, give } = await shown(first);
+    for (const answer of [first, page(null, thread('a'))]) {
+      await pass(QUIET_MS);
+      expect(asked).toHaveLength(0);
+      await pass(1);
+      expect(asked).toHaveLength(1);
+      await give(answer);
+    }
+    await pass(60_000);
+    expect(asked).toHaveLength(0);
   });
 });

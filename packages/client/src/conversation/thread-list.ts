@@ -1,6 +1,8 @@
-import { BadAnswer } from '../errors.ts';
+import { Backoff } from '../backoff.ts';
+import { BadAnswer, MillraceError } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage, ThreadView } from '../thread-view.ts';
+import { NEVER_GIVES_UP } from './follow.ts';
 import { InOrder } from './in-order.ts';
 import { problemOf } from './problem.ts';
 import { Publisher } from './publisher.ts';
@@ -11,6 +13,8 @@ import { ThreadNews } from './thread-news.ts';
 
 /** How many threads a page of the list has. */
 const PAGE_SIZE = 30;
+/** How soon a list is read again that says who is being answered, or lacks threads, milliseconds: nobody tells of their ends. */
+const LOOK_MS = 10_000;
 /** A search may give empty pages: how many are asked for at a time. */
 const MAX_EMPTY_PAGES = 10;
 
@@ -37,6 +41,8 @@ class ThreadList implements ThreadListStore {
   private readonly changes = new Map<string, string | null>();
   /** the reading of the moment: an older one that comes later is void */
   private reading: AbortController | null = null;
+  private readonly backoff = new Backoff(NEVER_GIVES_UP);
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly names = new InOrder();
   private readonly news: ThreadNews;
   private readonly publisher: Publisher<ThreadListSnapshot>;
@@ -101,6 +107,7 @@ class ThreadList implements ThreadListStore {
 
   #stop(): void {
     this.news.leave(this);
+    clearTimeout(this.timer);
     this.reading?.abort();
     this.reading = null;
   }
@@ -115,6 +122,7 @@ class ThreadList implements ThreadListStore {
     // a later page is read in place of the first one, which is still to be read
     this.isRenewalDue = cursor !== null && (this.isRenewalDue || this.reading !== null);
     this.reading?.abort();
+    clearTimeout(this.timer);
     const reading = new AbortController();
     this.reading = reading;
     this.changes.clear();
@@ -122,6 +130,7 @@ class ThreadList implements ThreadListStore {
     if (!keepsLater) this.problem = null;
     this.isLoadingMore = cursor !== null;
     this.publisher.publish();
+    let againMs: number | null = null;
     try {
       const { page, isIncomplete } = await this.#page(cursor, reading.signal);
       reading.signal.throwIfAborted();
@@ -136,8 +145,12 @@ class ThreadList implements ThreadListStore {
       this.textOfThreads = this.text;
       this.state = 'ready';
       this.unread = null;
+      this.backoff.worked();
+      if (this.isIncomplete || this.threads.some(({ status }) => status === 'busy')) againMs = LOOK_MS;
+      if (this.isRenewalDue) againMs = 0;
     } catch (error) {
       if (reading.signal.aborted) return;
+      if (error instanceof MillraceError && error.retryable) againMs = this.backoff.next(error);
       if (this.state === 'loading') this.state = 'failed';
       this.unread = problemOf(error);
     } finally {
@@ -147,7 +160,8 @@ class ThreadList implements ThreadListStore {
       }
     }
     this.publisher.publish();
-    if (this.isRenewalDue) this.#renew();
+    if (againMs === 0) this.#renew();
+    else if (againMs !== null && this.publisher.isFollowed) this.timer = setTimeout(() => this.#renew(), againMs);
   }
 
   /** @returns the next page that has threads, and whether it or one before it lacks some */
