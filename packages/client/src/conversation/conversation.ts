@@ -341,7 +341,7 @@ class Conversation implements ConversationStore {
     // what is being sent is not in any list yet
     const isOther =
       (activity !== former.activity && activity !== 'sending') || (state === 'gone') !== (former.state === 'gone');
-    if (isOther) this.news.tell(this, { threadId });
+    if (isOther) this.news.tell(this, { threadId, isGone: state === 'gone' });
     return now;
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { AccessDenied, ConnectionLost } from '../errors.ts';
+import { AccessDenied, ConnectionLost, NotFound } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
+import type { Thread } from '../thread.ts';
 import type { ThreadPage } from '../thread-view.ts';
 import type { ThreadListStore } from './store.ts';
 import { createThreadList } from './thread-list.ts';
@@ -239,5 +240,87 @@ describe('a list of threads that nobody tells of what happens', () => {
     }
     await pass(60_000);
     expect(asked).toHaveLength(0);
+  });
+});
+
+describe('the later pages of a list of threads', () => {
+  const first = page('2', thread('d'), thread('c'));
+
+  /** A list of two pages, and what the server says of single threads. */
+  async function ofTwoPages(...later: ThreadPage['items']) {
+    const list = await shown(first);
+    const looks: string[] = [];
+    const views = new Map(later.map((view) => [view.id, view]));
+    list.client.threads.resume = (id) => {
+      const get = async () => {
+        looks.push(id as string);
+        const view = views.get(id as string);
+        if (view === undefined) throw new NotFound('THREAD_NOT_FOUND', 'it was erased');
+        return view;
+      };
+      return { get } as unknown as Thread;
+    };
+    const more = list.store.loadMore();
+    await list.give(page('3', ...later));
+    await more;
+    return { ...list, looks, views };
+  }
+
+  it('show what becomes of their threads: a title, an answer, an end', async () => {
+    const { store, give, tell, looks, views } = await ofTwoPages(thread('b'), thread('a'));
+    views.set('b', thread('b', 'B', 'busy'));
+    views.delete('a');
+    tell({ threadId: 'b', title: 'Named' });
+    expect(titles(store)).toEqual(['d', 'c', 'Named', 'a']);
+    tell({ threadId: 'a' });
+    await give(first);
+    expect(looks).toEqual(['b', 'a']);
+    expect(titles(store)).toEqual(['d', 'c', 'B']);
+    expect(store.getSnapshot().threads.at(-1)).toMatchObject({ status: 'busy' });
+    tell({ threadId: 'b', isGone: true });
+    expect(titles(store)).toEqual(['d', 'c']);
+  });
+
+  it('show that an answer has ended, and ask for a few threads at a time', async () => {
+    const busy = Array.from({ length: 9 }, (_, nth) => thread(`busy${nth}`, 'x', 'busy'));
+    const { store, give, tell, looks, views } = await ofTwoPages(...busy);
+    views.set('busy0', thread('busy0'));
+    tell({ threadId: 'busy8' });
+    await give(first);
+    expect(looks).toEqual(['busy8', 'busy0', 'busy1', 'busy2', 'busy3']);
+    expect(store.getSnapshot().threads.find(({ id }) => id === 'busy0')).toMatchObject({ status: 'idle' });
+  });
+
+  it('keep a thread that cannot be looked at now, and look at it the next time', async () => {
+    const { store, client, give, tell, looks } = await ofTwoPages(thread('b'));
+    const { resume } = client.threads;
+    client.threads.resume = () => ({ get: () => Promise.reject(new ConnectionLost('lost')) }) as unknown as Thread;
+    tell({ threadId: 'b' });
+    await give(first);
+    expect(titles(store)).toEqual(['d', 'c', 'b']);
+    expect(store.getSnapshot().problem).toBeNull();
+    client.threads.resume = resume;
+    tell();
+    await give(first);
+    expect(looks).toEqual(['b']);
+  });
+
+  it('are left out once all that there is fits into the first', async () => {
+    const { store, give, tell } = await ofTwoPages(thread('b'));
+    tell();
+    await give(page(null, thread('d'), thread('c')));
+    expect(titles(store)).toEqual(['d', 'c']);
+    expect(store.getSnapshot().hasMore).toBe(false);
+  });
+
+  it('are left out when threads that were missing are there again, and kept until then', async () => {
+    const { store, give, tell } = await ofTwoPages(thread('b'));
+    for (const isIncomplete of [true, true, false]) {
+      tell();
+      await give(isIncomplete ? { ...first, incomplete: true } : first);
+      expect(store.getSnapshot().isIncomplete).toBe(isIncomplete);
+      expect(titles(store)).toEqual(isIncomplete ? ['d', 'c', 'b'] : ['d', 'c']);
+    }
+    expect(store.getSnapshot().hasMore).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { Backoff } from '../backoff.ts';
-import { BadAnswer, MillraceError } from '../errors.ts';
+import { BadAnswer, MillraceError, NotFound } from '../errors.ts';
 import type { Millrace } from '../millrace.ts';
 import type { ThreadPage, ThreadView } from '../thread-view.ts';
 import { NEVER_GIVES_UP } from './follow.ts';
@@ -15,6 +15,8 @@ import { ThreadNews } from './thread-news.ts';
 const PAGE_SIZE = 30;
 /** How soon a list is read again that says who is being answered, or lacks threads, milliseconds: nobody tells of their ends. */
 const LOOK_MS = 10_000;
+/** How many threads of later pages are looked at when the list is renewed. */
+const MAX_LOOKS = 5;
 /** A search may give empty pages: how many are asked for at a time. */
 const MAX_EMPTY_PAGES = 10;
 
@@ -39,6 +41,8 @@ class ThreadList implements ThreadListStore {
   private unread: ConversationProblem | null = null;
   /** what has become of threads since the reading of the moment began: a title, or null for one that was erased */
   private readonly changes = new Map<string, string | null>();
+  /** threads that something else has become of */
+  private readonly told = new Set<string>();
   /** the reading of the moment: an older one that comes later is void */
   private reading: AbortController | null = null;
   private readonly backoff = new Backoff(NEVER_GIVES_UP);
@@ -85,12 +89,16 @@ class ThreadList implements ThreadListStore {
     return this.#attempt(async () => {
       await this.millrace.threads.resume(id).erase();
       this.#change(id, null);
-      this.news.tell(this, { threadId: id });
+      this.news.tell(this, { threadId: id, isGone: true });
     });
   }
 
   #start(): void {
-    this.news.join(this, () => {
+    this.news.join(this, ({ threadId, title, isGone = false }) => {
+      if (isGone) this.#change(threadId, null);
+      else if (title !== undefined) this.#change(threadId, title);
+      this.told.add(threadId);
+      this.publisher.publish();
       this.isRenewalDue = true;
       // what is being read may be older, and whoever asked for it waits for it
       if (this.reading === null) this.#renew();
@@ -112,7 +120,7 @@ class ThreadList implements ThreadListStore {
     this.reading = null;
   }
 
-  /** Reads the first page again, and keeps the later ones as they are. */
+  /** Reads the first page again, and of the later ones what has changed. */
   #renew(): void {
     void this.#read({ cursor: null, keepsLater: true });
   }
@@ -134,12 +142,13 @@ class ThreadList implements ThreadListStore {
     try {
       const { page, isIncomplete } = await this.#page(cursor, reading.signal);
       reading.signal.throwIfAborted();
-      const later = keepsLater && this.text === this.textOfThreads ? after(page, this.threads) : [];
-      // what a page lacks, no later one has
-      this.isIncomplete = isIncomplete || ((cursor !== null || later.length > 0) && this.isIncomplete);
-      const known = cursor === null ? [] : this.threads;
-      const ids = new Set([...known, ...later].map(({ id }) => id));
-      const threads = [...known, ...page.items.filter(({ id }) => !ids.has(id)), ...later];
+      // where threads were missing, later pages lack them; where no page follows, later threads were erased
+      const isWhole = (!this.isIncomplete || isIncomplete) && page.nextCursor !== null;
+      const kept = keepsLater && isWhole && this.text === this.textOfThreads ? after(page, this.threads) : [];
+      const later = cursor === null ? await this.#looked(kept, reading.signal) : [];
+      reading.signal.throwIfAborted();
+      this.isIncomplete = isIncomplete || (cursor !== null && this.isIncomplete);
+      const threads = cursor === null ? joined(page.items, later) : joined(this.threads, page.items);
       this.threads = changed(threads, this.changes);
       if (later.length === 0) this.nextCursor = page.nextCursor;
       this.textOfThreads = this.text;
@@ -180,6 +189,30 @@ class ThreadList implements ThreadListStore {
     }
   }
 
+  /** @returns threads of later pages, of which those that something has become of, and those that are being answered, are read again */
+  async #looked(later: readonly ThreadView[], signal: AbortSignal): Promise<readonly ThreadView[]> {
+    const told = later.filter(({ id }) => this.told.has(id));
+    const busy = later.filter(({ id, status }) => status === 'busy' && !this.told.has(id));
+    const due = [...told, ...busy].slice(0, MAX_LOOKS);
+    // what is told from now on may be newer; those of the first page were read with it
+    this.told.clear();
+    for (const { id } of told.slice(MAX_LOOKS)) this.told.add(id);
+    const looks = await Promise.all(due.map(async (thread) => [thread, await this.#look(thread, signal)] as const));
+    const seen = new Map(looks);
+    return later.flatMap((thread) => (seen.has(thread) ? (seen.get(thread) ?? []) : thread));
+  }
+
+  /** @returns the thread as it is now; null: it was erased */
+  async #look(thread: ThreadView, signal: AbortSignal): Promise<ThreadView | null> {
+    try {
+      return await this.millrace.threads.resume(thread.id).get({ signal });
+    } catch (error) {
+      if (error instanceof NotFound) return null;
+      this.told.add(thread.id);
+      return thread;
+    }
+  }
+
   async #attempt(work: () => Promise<void>): Promise<boolean> {
     this.problem = null;
     try {
@@ -204,6 +237,12 @@ class ThreadList implements ThreadListStore {
 function after({ items }: ThreadPage, threads: readonly ThreadView[]): readonly ThreadView[] {
   const last = threads.findIndex(({ id }) => id === items.at(-1)?.id);
   return last === -1 ? [] : threads.slice(last + 1);
+}
+
+/** @returns both, where what is in the first is not in the second */
+function joined(first: readonly ThreadView[], second: readonly ThreadView[]): readonly ThreadView[] {
+  const known = new Set(first.map(({ id }) => id));
+  return [...first, ...second.filter(({ id }) => !known.has(id))];
 }
 
 /** @param changes by thread: the title that it has got; null: it was erased */
