@@ -378,6 +378,95 @@ describe('a conversation that is renamed', () => {
   });
 });
 
+describe('the first title of a conversation', () => {
+  const threads = () => new Millrace({ baseUrl: system.url }).threads;
+  const titleOf = async (id: string) => (await threads().resume(id).get()).metadata['title'];
+
+  /** A conversation whose title is refused, beside a list of the same client. */
+  async function untitled(way: Way, question: string, status = 503) {
+    system.model.answer(['Hello.'], { to: question });
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    const list = new Viewer<ThreadListSnapshot, ThreadListStore>(createThreadList(millrace));
+    open.push(page, list);
+    way.refuse(/^POST \/threads$/, status);
+    await page.store.send(question);
+    await page.untilSettled();
+    await eventually(() => way.seen.includes('POST /threads'));
+    const { threadId } = page.now;
+    const inList = () => list.now.threads.find(({ id }) => id === threadId)?.metadata['title'];
+    return { page, list, threadId, inList };
+  }
+
+  it.each([408, 429, 503])('is given again after a %i, and nobody is told meanwhile', async (status) => {
+    const way = new Way();
+    const { page, threadId, inList } = await untitled(way, `Again ${status}`, status);
+    expect(page.now).toMatchObject({ title: `Again ${status}`, problem: null });
+    expect(await titleOf(threadId)).toBeUndefined();
+    way.letThrough();
+    await eventually(async () => (await titleOf(threadId)) === `Again ${status}`);
+    await eventually(() => inList() === `Again ${status}`);
+    expect(page.seen.every(({ problem }) => problem === null)).toBe(true);
+  });
+
+  it('is not given to a thread that was erased meanwhile', async () => {
+    const way = new Way();
+    const { threadId } = await untitled(way, 'Not again');
+    await threads().resume(threadId).erase();
+    way.letThrough();
+    await eventually(() => way.seen.filter((asked) => asked === `GET /threads/${threadId}`).length > 1);
+    await expect(titleOf(threadId)).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND' });
+  });
+
+  it('is not given any more once the thread is erased here', async () => {
+    const way = new Way();
+    const { page, threadId } = await untitled(way, 'Erased here');
+    expect(await page.store.erase()).toBe(true);
+    way.letThrough();
+    const asked = way.seen.length;
+    const isGiven = () => way.seen.slice(asked).includes('POST /threads');
+    await eventually(isGiven, { timeoutMs: 1500 }).catch(() => undefined);
+    expect(isGiven()).toBe(false);
+    await expect(titleOf(threadId)).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND' });
+  });
+
+  it('gives way to one of a person, here, in the list, or on another device', async () => {
+    const way = new Way();
+    for (const place of ['here', 'list', 'elsewhere'] as const) {
+      const { page, list, threadId } = await untitled(way, `Way ${place}`);
+      way.letThrough();
+      const name = {
+        here: () => page.store.rename('Mine'),
+        list: () => list.store.rename(threadId, 'Mine'),
+        elsewhere: () => createThreadList(new Millrace({ baseUrl: system.url })).rename(threadId, 'Mine'),
+      }[place];
+      expect(await name()).toBe(true);
+      await page.until(({ title }) => title === 'Mine');
+      const isTaken = async () => page.now.title !== 'Mine' || (await titleOf(threadId)) !== 'Mine';
+      await eventually(isTaken, { timeoutMs: 1500 }).catch(() => undefined);
+      expect(await isTaken()).toBe(false);
+    }
+  });
+
+  it('gives way to one that the list gives it during the first answer', async () => {
+    const gate = system.model.gated({ to: 'First question' });
+    const millrace = new Millrace({ baseUrl: system.url, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    const list = new Viewer<ThreadListSnapshot, ThreadListStore>(createThreadList(millrace));
+    open.push(page, list);
+    await page.store.send('First question');
+    await gate.say('a');
+    await page.untilLines('user First question', 'assistant a');
+    const { threadId } = page.now;
+    await eventually(async () => (await titleOf(threadId)) === 'First question');
+    expect(await list.store.rename(threadId, 'Renamed')).toBe(true);
+    await page.until(({ title }) => title === 'Renamed');
+    await gate.finish();
+    await page.untilSettled();
+    expect([page.now.title, await titleOf(threadId)]).toEqual(['Renamed', 'Renamed']);
+  });
+});
+
 describe('a conversation whose page makes up its id', () => {
   it('is new, and its thread is made with the first question', async () => {
     const gate = system.model.gated({ to: 'Made up' });
