@@ -137,6 +137,23 @@ describe('a conversation whose thread cannot be followed', () => {
     expect(page.now.problem).toBeNull();
   });
 
+  it('goes on with the answer once a person has dismissed what was wrong', async () => {
+    const way = new Way();
+    const gate = system.model.gated({ to: 'Portal' });
+    const page = device({}, way);
+    await page.store.send('Portal');
+    await gate.say('a');
+    await page.untilLines('user Portal', 'assistant a');
+    way.refuse(/stream$/, 404);
+    await page.until(({ problem }) => problem?.code === 'BAD_ANSWER');
+    way.letThrough();
+    page.store.dismiss();
+    await gate.say('b');
+    await page.untilLines('user Portal', 'assistant ab');
+    await gate.finish();
+    expect((await page.untilSettled()).problem).toBeNull();
+  });
+
   it('follows again when a person loads it again', async () => {
     const way = new Way();
     system.model.answer(['One.'], { to: 'Load' }).answer(['Two.'], { to: 'And then' });

@@ -192,6 +192,7 @@ class Conversation implements ConversationStore {
 
   dismiss(): void {
     this.problem = null;
+    this.sync.again();
     this.publisher.publish();
   }
 
