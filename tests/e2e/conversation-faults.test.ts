@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Millrace, newRequestId } from '@millrace/client';
 import {
@@ -539,6 +540,46 @@ describe('a conversation whose page makes up its id', () => {
   });
 });
 
+describe('a conversation that is shown again', () => {
+  /** Leaves a conversation for longer than it is followed without anybody. */
+  async function leave(page: ConversationViewer): Promise<void> {
+    page[Symbol.dispose]();
+    await pause(1100);
+  }
+
+  it('has the title that it got in the list meanwhile', async () => {
+    system.model.answer(['Hello.'], { to: 'Kept' });
+    const millrace = new Millrace({ baseUrl: system.url, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    await page.store.send('Kept');
+    const { threadId } = await page.untilSettled();
+    await page.until(({ title }) => title === 'Kept');
+    await leave(page);
+    expect(await createThreadList(millrace).rename(threadId, 'Renamed')).toBe(true);
+    const again = new ConversationViewer(page.store);
+    open.push(again);
+    await again.until(({ title }) => title === 'Renamed');
+    expect(ConversationViewer.lines(again.now)).toEqual(['user Kept', 'assistant Hello.']);
+  });
+
+  it('does not say any more that it was refused', async () => {
+    system.model.answer(['Hello.'], { to: 'Refused once' });
+    const other = device();
+    await other.store.send('Refused once');
+    await other.untilSettled();
+    const way = new Way();
+    way.refuse(/./, 401);
+    const page = device({ threadId: other.now.threadId }, way);
+    await page.until(({ state, problem }) => state === 'failed' && problem !== null);
+    await leave(page);
+    way.letThrough();
+    const again = new ConversationViewer(page.store);
+    open.push(again);
+    await again.untilLines('user Refused once', 'assistant Hello.');
+    expect(again.now).toMatchObject({ state: 'ready', problem: null });
+  });
+});
+
 describe('a conversation that has gone on', () => {
   it('stops what is on its way there, not what runs in the thread before', async () => {
     const way = new Way();
@@ -581,6 +622,23 @@ describe('a job that is followed', () => {
     await gate.finish();
     const { answer } = await viewer.until((snapshot) => snapshot.answer.status === 'completed');
     expect(answer.parts).toEqual([{ type: 'text', text: 'ab' }]);
+  });
+
+  it.each([503, 403])('has what its record adds, also where that was refused at first (%i)', async (status) => {
+    const way = new Way();
+    system.model.answer(['a'], { to: `Record ${status}` });
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    const { id } = await millrace.jobs.submit({ query: `Record ${status}` });
+    way.refuse(/^GET \/jobs\/[^/]+$/, status);
+    const viewer = new Viewer<JobSnapshot, JobStore>(createJobStore(millrace, id));
+    open.push(viewer);
+    await viewer.until(({ answer }) => answer.status === 'completed');
+    await eventually(() => way.seen.includes(`GET /jobs/${id}`));
+    expect(viewer.now).toMatchObject({ state: 'ready', problem: null, answer: { pipeline: null } });
+    way.letThrough();
+    // only a person can do something about what is refused for good
+    if (status === 403) viewer.store.reload();
+    await viewer.until(({ answer }) => answer.pipeline === 'chat');
   });
 
   it('follows again when a person loads it again, after a refusal', async () => {

@@ -6,7 +6,7 @@ import { newRequestId } from '../request-id.ts';
 import type { WatchOptions } from '../resumed-events.ts';
 import type { ForkOptions } from '../thread-view.ts';
 import { Draft } from './draft.ts';
-import { patiently } from './follow.ts';
+import { IGNORE, patiently } from './follow.ts';
 import { GivenTitle } from './given-title.ts';
 import { cancel, Outbox, questionOf } from './outbox.ts';
 import { problemOf } from './problem.ts';
@@ -204,10 +204,14 @@ class Conversation implements ConversationStore {
       this.publisher.publish();
     });
     this.sync.start();
+    // its events do not tell of a title that it got meanwhile
+    if (this.sync.state === 'ready') void this.sync.read();
   }
 
   #stop(): void {
     this.news.leave(this);
+    // whoever comes back is told anew what is wrong then
+    this.problem = null;
     this.sync.stop();
   }
 
@@ -409,7 +413,6 @@ class Conversation implements ConversationStore {
   }
 }
 
-const IGNORE = () => undefined;
 const NO_METADATA: ConversationSnapshot['metadata'] = {};
 const EMPTY: ConversationSnapshot = {
   ...{ threadId: '', state: 'new', title: null, metadata: NO_METADATA, messages: [], activity: 'idle' },

@@ -6,6 +6,9 @@ import type { Thread, ThreadEvent } from '../thread.ts';
 /** A page stays open for days: it never gives up. */
 export const NEVER_GIVES_UP = { retryMs: 1000, maxRetryMs: 15_000, maxFailures: Number.POSITIVE_INFINITY };
 
+/** Takes no notice of a failure. */
+export const IGNORE = () => undefined;
+
 export interface Follower {
   /** a connection is there */
   readonly onOpen: () => void;

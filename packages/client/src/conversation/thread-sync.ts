@@ -5,7 +5,7 @@ import type { Millrace } from '../millrace.ts';
 import type { Reconnection, WatchOptions } from '../resumed-events.ts';
 import type { Thread, ThreadEvent } from '../thread.ts';
 import type { ThreadView } from '../thread-view.ts';
-import { follow, patiently } from './follow.ts';
+import { follow, IGNORE, patiently } from './follow.ts';
 import type { ConnectionState, ConversationSnapshot } from './snapshot.ts';
 import { ThreadContents } from './thread-contents.ts';
 import type { Transcript } from './transcript.ts';
@@ -143,11 +143,7 @@ export class ThreadSync {
     const reading = during(signal, refused, async () => {
       while (this.isReadDue) {
         this.isReadDue = false;
-        await patiently(
-          signal,
-          () => undefined,
-          () => this.#readOnce(signal),
-        );
+        await patiently(signal, IGNORE, () => this.#readOnce(signal));
         this.onChange();
       }
     }).finally(() => {
