@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Millrace, newRequestId } from '@millrace/client';
 import {
@@ -135,6 +136,23 @@ describe('a conversation whose thread cannot be followed', () => {
     expect(await page.store.send('Say two')).toBe(true);
     await page.untilLines('user Say one', 'assistant One.', 'user Say two', 'assistant Two.');
     expect(page.now.problem).toBeNull();
+  });
+
+  it('goes on with the answer once a person has dismissed what was wrong', async () => {
+    const way = new Way();
+    const gate = system.model.gated({ to: 'Portal' });
+    const page = device({}, way);
+    await page.store.send('Portal');
+    await gate.say('a');
+    await page.untilLines('user Portal', 'assistant a');
+    way.refuse(/stream$/, 404);
+    await page.until(({ problem }) => problem?.code === 'BAD_ANSWER');
+    way.letThrough();
+    page.store.dismiss();
+    await gate.say('b');
+    await page.untilLines('user Portal', 'assistant ab');
+    await gate.finish();
+    expect((await page.untilSettled()).problem).toBeNull();
   });
 
   it('follows again when a person loads it again', async () => {
@@ -378,6 +396,95 @@ describe('a conversation that is renamed', () => {
   });
 });
 
+describe('the first title of a conversation', () => {
+  const threads = () => new Millrace({ baseUrl: system.url }).threads;
+  const titleOf = async (id: string) => (await threads().resume(id).get()).metadata['title'];
+
+  /** A conversation whose title is refused, beside a list of the same client. */
+  async function untitled(way: Way, question: string, status = 503) {
+    system.model.answer(['Hello.'], { to: question });
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    const list = new Viewer<ThreadListSnapshot, ThreadListStore>(createThreadList(millrace));
+    open.push(page, list);
+    way.refuse(/^POST \/threads$/, status);
+    await page.store.send(question);
+    await page.untilSettled();
+    await eventually(() => way.seen.includes('POST /threads'));
+    const { threadId } = page.now;
+    const inList = () => list.now.threads.find(({ id }) => id === threadId)?.metadata['title'];
+    return { page, list, threadId, inList };
+  }
+
+  it.each([408, 429, 503])('is given again after a %i, and nobody is told meanwhile', async (status) => {
+    const way = new Way();
+    const { page, threadId, inList } = await untitled(way, `Again ${status}`, status);
+    expect(page.now).toMatchObject({ title: `Again ${status}`, problem: null });
+    expect(await titleOf(threadId)).toBeUndefined();
+    way.letThrough();
+    await eventually(async () => (await titleOf(threadId)) === `Again ${status}`);
+    await eventually(() => inList() === `Again ${status}`);
+    expect(page.seen.every(({ problem }) => problem === null)).toBe(true);
+  });
+
+  it('is not given to a thread that was erased meanwhile', async () => {
+    const way = new Way();
+    const { threadId } = await untitled(way, 'Not again');
+    await threads().resume(threadId).erase();
+    way.letThrough();
+    await eventually(() => way.seen.filter((asked) => asked === `GET /threads/${threadId}`).length > 1);
+    await expect(titleOf(threadId)).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND' });
+  });
+
+  it('is not given any more once the thread is erased here', async () => {
+    const way = new Way();
+    const { page, threadId } = await untitled(way, 'Erased here');
+    expect(await page.store.erase()).toBe(true);
+    way.letThrough();
+    const asked = way.seen.length;
+    const isGiven = () => way.seen.slice(asked).includes('POST /threads');
+    await eventually(isGiven, { timeoutMs: 1500 }).catch(() => undefined);
+    expect(isGiven()).toBe(false);
+    await expect(titleOf(threadId)).rejects.toMatchObject({ code: 'THREAD_NOT_FOUND' });
+  });
+
+  it('gives way to one of a person, here, in the list, or on another device', async () => {
+    const way = new Way();
+    for (const place of ['here', 'list', 'elsewhere'] as const) {
+      const { page, list, threadId } = await untitled(way, `Way ${place}`);
+      way.letThrough();
+      const name = {
+        here: () => page.store.rename('Mine'),
+        list: () => list.store.rename(threadId, 'Mine'),
+        elsewhere: () => createThreadList(new Millrace({ baseUrl: system.url })).rename(threadId, 'Mine'),
+      }[place];
+      expect(await name()).toBe(true);
+      await page.until(({ title }) => title === 'Mine');
+      const isTaken = async () => page.now.title !== 'Mine' || (await titleOf(threadId)) !== 'Mine';
+      await eventually(isTaken, { timeoutMs: 1500 }).catch(() => undefined);
+      expect(await isTaken()).toBe(false);
+    }
+  });
+
+  it('gives way to one that the list gives it during the first answer', async () => {
+    const gate = system.model.gated({ to: 'First question' });
+    const millrace = new Millrace({ baseUrl: system.url, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    const list = new Viewer<ThreadListSnapshot, ThreadListStore>(createThreadList(millrace));
+    open.push(page, list);
+    await page.store.send('First question');
+    await gate.say('a');
+    await page.untilLines('user First question', 'assistant a');
+    const { threadId } = page.now;
+    await eventually(async () => (await titleOf(threadId)) === 'First question');
+    expect(await list.store.rename(threadId, 'Renamed')).toBe(true);
+    await page.until(({ title }) => title === 'Renamed');
+    await gate.finish();
+    await page.untilSettled();
+    expect([page.now.title, await titleOf(threadId)]).toEqual(['Renamed', 'Renamed']);
+  });
+});
+
 describe('a conversation whose page makes up its id', () => {
   it('is new, and its thread is made with the first question', async () => {
     const gate = system.model.gated({ to: 'Made up' });
@@ -433,6 +540,46 @@ describe('a conversation whose page makes up its id', () => {
   });
 });
 
+describe('a conversation that is shown again', () => {
+  /** Leaves a conversation for longer than it is followed without anybody. */
+  async function leave(page: ConversationViewer): Promise<void> {
+    page[Symbol.dispose]();
+    await pause(1100);
+  }
+
+  it('has the title that it got in the list meanwhile', async () => {
+    system.model.answer(['Hello.'], { to: 'Kept' });
+    const millrace = new Millrace({ baseUrl: system.url, ...QUICK });
+    const page = new ConversationViewer(createConversation(millrace));
+    await page.store.send('Kept');
+    const { threadId } = await page.untilSettled();
+    await page.until(({ title }) => title === 'Kept');
+    await leave(page);
+    expect(await createThreadList(millrace).rename(threadId, 'Renamed')).toBe(true);
+    const again = new ConversationViewer(page.store);
+    open.push(again);
+    await again.until(({ title }) => title === 'Renamed');
+    expect(ConversationViewer.lines(again.now)).toEqual(['user Kept', 'assistant Hello.']);
+  });
+
+  it('does not say any more that it was refused', async () => {
+    system.model.answer(['Hello.'], { to: 'Refused once' });
+    const other = device();
+    await other.store.send('Refused once');
+    await other.untilSettled();
+    const way = new Way();
+    way.refuse(/./, 401);
+    const page = device({ threadId: other.now.threadId }, way);
+    await page.until(({ state, problem }) => state === 'failed' && problem !== null);
+    await leave(page);
+    way.letThrough();
+    const again = new ConversationViewer(page.store);
+    open.push(again);
+    await again.untilLines('user Refused once', 'assistant Hello.');
+    expect(again.now).toMatchObject({ state: 'ready', problem: null });
+  });
+});
+
 describe('a conversation that has gone on', () => {
   it('stops what is on its way there, not what runs in the thread before', async () => {
     const way = new Way();
@@ -475,6 +622,23 @@ describe('a job that is followed', () => {
     await gate.finish();
     const { answer } = await viewer.until((snapshot) => snapshot.answer.status === 'completed');
     expect(answer.parts).toEqual([{ type: 'text', text: 'ab' }]);
+  });
+
+  it.each([503, 403])('has what its record adds, also where that was refused at first (%i)', async (status) => {
+    const way = new Way();
+    system.model.answer(['a'], { to: `Record ${status}` });
+    const millrace = new Millrace({ baseUrl: system.url, fetch: way.fetch, ...QUICK });
+    const { id } = await millrace.jobs.submit({ query: `Record ${status}` });
+    way.refuse(/^GET \/jobs\/[^/]+$/, status);
+    const viewer = new Viewer<JobSnapshot, JobStore>(createJobStore(millrace, id));
+    open.push(viewer);
+    await viewer.until(({ answer }) => answer.status === 'completed');
+    await eventually(() => way.seen.includes(`GET /jobs/${id}`));
+    expect(viewer.now).toMatchObject({ state: 'ready', problem: null, answer: { pipeline: null } });
+    way.letThrough();
+    // only a person can do something about what is refused for good
+    if (status === 403) viewer.store.reload();
+    await viewer.until(({ answer }) => answer.pipeline === 'chat');
   });
 
   it('follows again when a person loads it again, after a refusal', async () => {

@@ -6,6 +6,7 @@ import { newRequestId } from '../request-id.ts';
 import type { WatchOptions } from '../resumed-events.ts';
 import type { ForkOptions } from '../thread-view.ts';
 import { Draft } from './draft.ts';
+import { IGNORE, patiently } from './follow.ts';
 import { GivenTitle } from './given-title.ts';
 import { cancel, Outbox, questionOf } from './outbox.ts';
 import { problemOf } from './problem.ts';
@@ -13,7 +14,7 @@ import { Publisher } from './publisher.ts';
 import type { ConversationMessage, ConversationProblem, ConversationSnapshot } from './snapshot.ts';
 import type { ConversationStore, JobOptions } from './store.ts';
 import { textOfContent } from './stored-steps.ts';
-import { eraseThread, nameThread, renameThread } from './thread-changes.ts';
+import { eraseThread, nameThread, nameUntitled, renameThread } from './thread-changes.ts';
 import { ThreadNews } from './thread-news.ts';
 import { ThreadSync } from './thread-sync.ts';
 import { Transcript } from './transcript.ts';
@@ -46,6 +47,8 @@ class Conversation implements ConversationStore {
   private problem: ConversationProblem | null = null;
   private readonly title = new GivenTitle();
   private readonly news: ThreadNews;
+  /** ends with another title */
+  private naming = new AbortController();
   private isErasing = false;
 
   constructor(
@@ -160,7 +163,11 @@ class Conversation implements ConversationStore {
     return this.#attempt(async () => {
       await this.sync.look({});
       // otherwise it goes with the first message
-      if (this.sync.state !== 'new') await this.#name(title, renameThread);
+      if (this.sync.state === 'new') return;
+      const named = this.#name(title, (threadId) => renameThread(this.millrace, threadId, title));
+      // a first title that is still being given holds up this one
+      this.naming.abort();
+      await named;
     });
   }
 
@@ -185,20 +192,26 @@ class Conversation implements ConversationStore {
 
   dismiss(): void {
     this.problem = null;
+    this.sync.again();
     this.publisher.publish();
   }
 
   #start(): void {
     this.news.join(this, ({ threadId, title }) => {
       if (threadId !== this.sync.threadId || title === undefined) return;
+      this.naming.abort();
       this.sync.named(title);
       this.publisher.publish();
     });
     this.sync.start();
+    // its events do not tell of a title that it got meanwhile
+    if (this.sync.state === 'ready') void this.sync.read();
   }
 
   #stop(): void {
     this.news.leave(this);
+    // whoever comes back is told anew what is wrong then
+    this.problem = null;
     this.sync.stop();
   }
 
@@ -220,6 +233,7 @@ class Conversation implements ConversationStore {
 
   /** Waits for what is on its way, and takes back the rest: what the server takes later would make an erased thread again. */
   async #quiet(): Promise<void> {
+    this.naming.abort();
     const { unsent } = this.transcript;
     const [first, ...later] = unsent;
     for (const { stop } of later) stop.abort();
@@ -240,15 +254,42 @@ class Conversation implements ConversationStore {
     const title = this.title.now ?? (content === null ? '' : titleOf(textOfContent(content)));
     if (title === '' || this.isErasing) return;
     this.title.now = title;
-    void this.#attempt(() => this.#name(title, nameThread));
+    void this.#nameFirst(title);
   }
 
-  /** Gives the thread a title, after those that were given before. */
-  #name(title: string, give: typeof nameThread): Promise<void> {
-    return this.title.store(async () => {
-      await give(this.millrace, this.sync.threadId, title);
-      this.sync.named(title);
-      this.news.tell(this, { threadId: this.sync.threadId, title });
+  /** What is lost on the way is given again, until somebody gives another title or erases the thread. */
+  async #nameFirst(title: string): Promise<void> {
+    this.naming = new AbortController();
+    const { signal } = this.naming;
+    let give = nameThread;
+    const once = (threadId: string) => {
+      const given = give(this.millrace, threadId, title);
+      give = nameUntitled;
+      return given;
+    };
+    const patient = async (threadId: string) => {
+      const stored = await patiently(signal, IGNORE, () => once(threadId));
+      signal.throwIfAborted();
+      return stored;
+    };
+    try {
+      await this.#name(title, patient);
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error as MillraceError);
+      // nobody knows which of two titles came last
+      else if (!this.isErasing) void this.sync.read();
+    }
+    this.publisher.publish();
+  }
+
+  /** Gives the thread a title, after those that were given before.
+   *  @param give returns the title that the thread has then */
+  #name(title: string, give: (threadId: string) => Promise<string>): Promise<void> {
+    const { threadId } = this.sync;
+    return this.title.store(title, async () => {
+      const stored = await give(threadId);
+      if (threadId === this.sync.threadId) this.sync.named(stored);
+      this.news.tell(this, { threadId, title: stored });
     });
   }
 
@@ -341,15 +382,14 @@ class Conversation implements ConversationStore {
     // what is being sent is not in any list yet
     const isOther =
       (activity !== former.activity && activity !== 'sending') || (state === 'gone') !== (former.state === 'gone');
-    if (isOther) this.news.tell(this, { threadId });
+    if (isOther) this.news.tell(this, { threadId, isGone: state === 'gone' });
     return now;
   }
 
   #draw(former: ConversationSnapshot): ConversationSnapshot {
     const { sync, transcript, problem } = this;
-    const stored = sync.view?.metadata ?? NO_METADATA;
-    const title = this.title.over(stored['title']);
-    const metadata = same(former.metadata, title === null ? stored : { ...stored, title });
+    const { now: title } = this.title;
+    const metadata = same(former.metadata, title === null ? sync.metadata : { ...sync.metadata, title });
     const messages = transcript.messages();
     const activity = this.#activity();
     const isSame =

@@ -4,7 +4,10 @@ import type { Reconnection } from '../resumed-events.ts';
 import type { Thread, ThreadEvent } from '../thread.ts';
 
 /** A page stays open for days: it never gives up. */
-const POLICY = { retryMs: 1000, maxRetryMs: 15_000, maxFailures: Number.POSITIVE_INFINITY };
+export const NEVER_GIVES_UP = { retryMs: 1000, maxRetryMs: 15_000, maxFailures: Number.POSITIVE_INFINITY };
+
+/** Takes no notice of a failure. */
+export const IGNORE = () => undefined;
 
 export interface Follower {
   /** a connection is there */
@@ -32,7 +35,7 @@ export async function patiently<T>(
   onFailure: (reconnection: Reconnection) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  const backoff = new Backoff(POLICY);
+  const backoff = new Backoff(NEVER_GIVES_UP);
   for (;;) {
     try {
       return await work();

@@ -2,7 +2,7 @@ import { MillraceError, NotFound } from '../errors.ts';
 import type { Job } from '../job.ts';
 import type { Millrace } from '../millrace.ts';
 import type { Reconnection } from '../resumed-events.ts';
-import { patiently } from './follow.ts';
+import { IGNORE, patiently } from './follow.ts';
 import { JobTurn } from './job-turn.ts';
 import { cancel } from './outbox.ts';
 import { problemOf } from './problem.ts';
@@ -24,6 +24,8 @@ class FollowedJob implements JobStore {
   private problem: ConversationProblem | null = null;
   private running: AbortController | null = null;
   private hasEnded = false;
+  /** its record was read after its end */
+  private isWhole = false;
 
   constructor(
     private readonly millrace: Millrace,
@@ -60,11 +62,11 @@ class FollowedJob implements JobStore {
   }
 
   #start(): void {
-    if (this.hasEnded || this.state === 'gone') return;
+    if (this.isWhole || this.state === 'gone') return;
     if (this.state === 'failed') [this.state, this.problem] = ['loading', null];
     const running = new AbortController();
     this.running = running;
-    this.connection = { state: 'connecting' };
+    if (!this.hasEnded) this.connection = { state: 'connecting' };
     this.publisher.changed();
     void this.#follow(running.signal);
   }
@@ -89,6 +91,7 @@ class FollowedJob implements JobStore {
     };
     try {
       await patiently(signal, onReconnect, async () => {
+        if (this.hasEnded) return;
         // where the reading before came to: a handle reads from its own beginning each time
         if (this.job.lastEventId !== null) this.job = this.millrace.jobs.resume(this.job.toJSON());
         for await (const event of this.job.events({ signal, onOpen, onReconnect })) {
@@ -97,7 +100,9 @@ class FollowedJob implements JobStore {
         }
       });
       this.connection = { state: 'idle' };
-      this.turn.look(await this.job.get({ signal, include: [] }));
+      this.publisher.changed();
+      this.turn.look(await patiently(signal, IGNORE, () => this.job.get({ signal, include: [] })));
+      this.isWhole = true;
     } catch (error) {
       if (signal.aborted) return;
       this.connection = { state: 'idle' };

@@ -47,7 +47,7 @@ export interface ConversationStore extends Store<ConversationSnapshot> {
   erase(): Promise<boolean>;
   /** Forgets everything, and reads it from the server. */
   reload(): Promise<void>;
-  /** Clears the snapshot's `problem`. */
+  /** Clears the snapshot's `problem`, and follows the thread again where that had ended. */
   dismiss(): void;
 }
 

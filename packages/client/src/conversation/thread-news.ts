@@ -5,6 +5,8 @@ export interface ThreadChange {
   readonly threadId: string;
   /** the title that it has got; left out: something else has changed */
   readonly title?: string;
+  /** it was erased, or never was */
+  readonly isGone?: boolean;
 }
 
 type Reader = (change: ThreadChange) => void;

@@ -5,7 +5,7 @@ import type { Millrace } from '../millrace.ts';
 import type { Reconnection, WatchOptions } from '../resumed-events.ts';
 import type { Thread, ThreadEvent } from '../thread.ts';
 import type { ThreadView } from '../thread-view.ts';
-import { follow, patiently } from './follow.ts';
+import { follow, IGNORE, patiently } from './follow.ts';
 import type { ConnectionState, ConversationSnapshot } from './snapshot.ts';
 import { ThreadContents } from './thread-contents.ts';
 import type { Transcript } from './transcript.ts';
@@ -21,6 +21,8 @@ const POSITIONS = 3;
 const MAX_SEARCHES = 5;
 const SEARCH_MS = 200;
 
+const NO_METADATA: ThreadView['metadata'] = {};
+
 /** Keeps a transcript like the thread on the server: reads what the thread holds, then follows what happens in it. */
 export class ThreadSync {
   state: ConversationSnapshot['state'];
@@ -28,6 +30,8 @@ export class ThreadSync {
   /** the thread, as read last */
   view: ThreadView | null = null;
   questions: readonly Interrupt[] = [];
+  /** what the thread has got since it was read; null: nothing */
+  private title: string | null = null;
   private contents: ThreadContents;
   private thread: Thread;
   /** nobody has seen it yet: where it is not found, it is to be made */
@@ -59,6 +63,11 @@ export class ThreadSync {
 
   get threadId(): string {
     return this.thread.id;
+  }
+
+  get metadata(): ThreadView['metadata'] {
+    const { view, title } = this;
+    return title === null ? (view?.metadata ?? NO_METADATA) : { ...view?.metadata, title };
   }
 
   /** Goes to a thread that exists, and of which everything is known. */
@@ -134,11 +143,7 @@ export class ThreadSync {
     const reading = during(signal, refused, async () => {
       while (this.isReadDue) {
         this.isReadDue = false;
-        await patiently(
-          signal,
-          () => undefined,
-          () => this.#readOnce(signal),
-        );
+        await patiently(signal, IGNORE, () => this.#readOnce(signal));
         this.onChange();
       }
     }).finally(() => {
@@ -163,7 +168,7 @@ export class ThreadSync {
 
   /** Takes the title that the thread has been given. */
   named(title: string): void {
-    if (this.view !== null) this.view = { ...this.view, metadata: { ...this.view.metadata, title } };
+    this.title = title;
     // what is being read may be older
     if (this.reading !== null) this.isReadDue = true;
   }
@@ -202,6 +207,8 @@ export class ThreadSync {
     ]);
     signal.throwIfAborted();
     this.view = view;
+    // it has been read since, unless it is to be read once more
+    if (!this.isReadDue) this.title = null;
     this.mayBeNew = false;
     this.transcript.store(messages);
     for (const record of records.toReversed()) if (record !== null) this.transcript.turn(record.id).look(record);
@@ -296,6 +303,7 @@ export class ThreadSync {
     this.#halt();
     this.state = 'gone';
     this.view = null;
+    this.title = null;
     this.questions = [];
     this.due.clear();
     this.transcript.erase();
