@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Millrace } from '@millrace/client';
 import { newRequestId, shardNamedBy } from '@millrace/contracts';
 import { eventually, ResumingReader, type SpawnedService, spawnService, type TestRedis } from '@millrace/testing';
 import { MillraceCommand } from '../e2e/millrace-command.ts';
@@ -94,17 +95,65 @@ async function threadIn(shard: number): Promise<string> {
   }
 }
 
-/** @returns the ids of all jobs; null where a page says that some are missing */
-async function wholeList(): Promise<string[] | null> {
-  const ids: string[] = [];
+/** A new job of the SDK, whose id that makes itself. */
+interface SdkJob {
+  readonly id: string;
+  /** which of them it is */
+  readonly nth: number;
+  /** until it was accepted, milliseconds */
+  readonly ms: number;
+}
+
+/** New jobs of the SDK, which sends them through nginx: those of `create` run to their end, those of `submit` are left alone.
+ *  @param ms for how long */
+async function sdkJobs(ms: number): Promise<SdkJob[]> {
+  const { jobs } = new Millrace({ baseUrl: system.url });
+  const until = performance.now() + ms;
+  const signal = AbortSignal.timeout(ms + RECOVERY_MS);
+  const made: SdkJob[] = [];
+  const again = async (make: (body: { query: string; metadata: { nth: string } }) => Promise<string>) => {
+    while (performance.now() < until) {
+      const nth = made.length;
+      const job: { -readonly [Name in keyof SdkJob]: SdkJob[Name] } = { id: '', nth, ms: Number.POSITIVE_INFINITY };
+      made.push(job);
+      const askedAt = performance.now();
+      try {
+        job.id = await make({ query: `of the SDK, ${nth}`, metadata: { nth: String(nth) } });
+        job.ms = performance.now() - askedAt;
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+      await delay(BETWEEN_CALLS_MS / 2);
+    }
+  };
+  await Promise.all([
+    again(async (body) => {
+      const job = await jobs.create(body, { signal });
+      void job.answer().catch(() => undefined);
+      return job.id;
+    }),
+    again(async (body) => (await jobs.submit(body, { signal })).id),
+  ]);
+  return made;
+}
+
+interface ListedJob {
+  readonly id: string;
+  readonly status: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** @returns all jobs; null where a page says that some are missing */
+async function wholeList(): Promise<ListedJob[] | null> {
+  const jobs: ListedJob[] = [];
   for (let next: string | null = ''; next !== null; ) {
     const answer = await fetch(`${system.url}/jobs?limit=100${next && `&cursor=${encodeURIComponent(next)}`}`);
-    const page = (await answer.json()) as { items: { id: string }[]; nextCursor: string | null; incomplete?: true };
+    const page = (await answer.json()) as { items: ListedJob[]; nextCursor: string | null; incomplete?: true };
     if (page.incomplete) return null;
-    ids.push(...page.items.map(({ id }) => id));
+    jobs.push(...page.items);
     next = page.nextCursor;
   }
-  return ids;
+  return jobs;
 }
 
 /** Makes jobs of chosen ids in threads, for a tenant, until each shard has one of both.
@@ -187,8 +236,8 @@ async function lose({ lost, away, back }: Loss): Promise<void> {
       .map(({ pid }) => pid),
   ).toEqual(pids);
   // what was made meanwhile and what was lost are in one list again
-  const listed = await eventually(() => wholeList());
-  expect(theirs.filter(({ id }) => !listed.includes(id))).toEqual([]);
+  const listed = new Set((await eventually(() => wholeList())).map(({ id }) => id));
+  expect(theirs.filter(({ id }) => !listed.has(id))).toEqual([]);
   await using next = await system.ask({ threadId, query: 'go on' });
   await next.collect();
   expect(next.terminal()?.event).toBe('done');
@@ -208,6 +257,28 @@ describe('Redis of', () => {
     '$which $way for 15 s: streams and new jobs of the other go on, its own resume within 5 s',
     async ({ lost, away, back }) => {
       await lose({ lost, away, back });
+    },
+  );
+
+  it.each(CASES)(
+    '$which $way for 15 s, beside the SDK: it gets its new jobs accepted within 5 s, each of them once',
+    async ({ lost, away, back }) => {
+      await start();
+      system.model.answer(['an ', 'answer']);
+      const server = sharded.servers[lost] as TestRedis;
+      await away(server);
+      const made = await sdkJobs(AWAY_MS);
+      await back(server);
+      const isOver = (listed: ListedJob[] | null) =>
+        listed?.every(({ status }) => status === 'completed') === true && listed;
+      const listed = await eventually(async () => isOver(await wholeList()), { timeoutMs: 20_000 });
+      // under ids that nodes have offered
+      const moved = made.filter(({ id }) => shardNamedBy(id) !== null);
+      figures({ jobs: made.length, elsewhere: moved.length, slowestMs: Math.max(...made.map(({ ms }) => ms)) });
+      expect(moved.length).toBeGreaterThan(0);
+      expect(made.filter(({ ms }) => !(ms <= RECOVERY_MS))).toEqual([]);
+      const byNth = listed.map(({ id, metadata: { nth } }) => ({ id, nth: Number(nth) }));
+      expect(byNth.toSorted((one, other) => one.nth - other.nth)).toEqual(made.map(({ id, nth }) => ({ id, nth })));
     },
   );
 

@@ -49,6 +49,7 @@ interface Details {
   readonly status?: number | null;
   readonly requestId?: string | null;
   readonly errors?: readonly FieldError[];
+  readonly otherIds?: readonly string[];
   readonly retryAfterMs?: number | null;
   readonly retryable?: boolean;
   readonly cause?: unknown;
@@ -84,10 +85,13 @@ export class RequestRefused extends MillraceError {
   override readonly name: string = 'RequestRefused';
   /** what is wrong with the body, for `INVALID_REQUEST` and `INVALID_INPUT` */
   readonly errors: readonly FieldError[];
+  /** request ids under which a job may be accepted at once: nothing is stored of it. None: that cannot be said */
+  readonly otherIds: readonly string[];
 
   constructor(code: MillraceErrorCode, message: string, details: Details = {}) {
     super(code, message, details);
     this.errors = details.errors ?? [];
+    this.otherIds = details.otherIds ?? [];
   }
 }
 
@@ -182,6 +186,7 @@ export async function refusal(response: Response): Promise<RequestRefused> {
     status,
     requestId: problem.requestId ?? headers.get('x-request-id'),
     errors: problem.errors ?? [],
+    otherIds: problem.otherIds ?? [],
     retryAfterMs: retryAfterMs(headers.get('retry-after')),
     retryable: status >= 500 || PASSING.has(status),
   });
@@ -202,6 +207,7 @@ interface Problem {
   readonly detail?: string;
   readonly requestId?: string;
   readonly errors?: readonly FieldError[];
+  readonly otherIds?: readonly string[];
 }
 
 async function problemOf(response: Response): Promise<Problem> {

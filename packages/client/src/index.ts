@@ -50,7 +50,7 @@ export type { CreateOptions, Jobs } from './jobs.ts';
 export type { LimitedTenant, Limits, TenantLimits } from './limits.ts';
 export { Millrace, type MillraceOptions, openJobs } from './millrace.ts';
 export type { GetOptions, JobReference, PlainJob, TextOptions } from './plain-job.ts';
-export { newRequestId } from './request-id.ts';
+export { newRequestId, type OwnRequestId, ownRequestId } from './request-id.ts';
 export type { Reconnection, WatchOptions } from './resumed-events.ts';
 export type { Thread, ThreadEvent, ThreadReference } from './thread.ts';
 export type {

@@ -1,15 +1,17 @@
 import { Backoff, pause } from './backoff.ts';
 import { Connection } from './connection.ts';
+import { RequestRefused } from './errors.ts';
 import type { Job } from './job.ts';
 import type { JobFilter, JobPage, JobView, NewJob } from './job-view.ts';
 import type { JobReference, JobStart, PlainJob } from './plain-job.ts';
-import { newRequestId } from './request-id.ts';
+import { type OwnRequestId, ownRequestId } from './request-id.ts';
 import { type Link, transient, type WatchOptions } from './resumed-events.ts';
 import { type CallOptions, type Request, withQuery } from './transport.ts';
 
 export interface CreateOptions extends WatchOptions {
-  /** the id of the job, 16 to 64 of `A-Za-z0-9_-`, not all digits; generated when left out */
-  readonly requestId?: string;
+  /** the id of the job, 16 to 64 of `A-Za-z0-9_-`, not all digits; generated when left out. Only one that was
+   *  generated gives way to another where one of several Redis has no room, or is away */
+  readonly requestId?: string | OwnRequestId;
   /** the same key with the same body is the same job, for as long as the server keeps the key */
   readonly idempotencyKey?: string;
 }
@@ -54,16 +56,33 @@ export class Jobs<J extends PlainJob = Job> {
 
   private async post<T>(
     body: NewJob,
-    { signal, requestId: id = newRequestId(), idempotencyKey, onReconnect }: CreateOptions,
+    { signal, requestId = ownRequestId(), idempotencyKey, onReconnect }: CreateOptions,
     send: (request: Request, id: string) => Promise<T>,
   ): Promise<T> {
-    const headers: Record<string, string> = { 'x-request-id': id };
+    const id = typeof requestId === 'string' ? { value: requestId, mayExist: true } : requestId;
+    const headers: Record<string, string> = {};
     if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
     const backoff = new Backoff(this.link.policy);
+    // to be tried before the next pause
+    let otherIds: string[] | undefined;
     for (;;) {
+      const isUnused = !id.mayExist;
+      id.mayExist = true;
+      headers['x-request-id'] = id.value;
       try {
-        return await send({ method: 'POST', path: '/jobs', headers, body, signal }, id);
+        return await send({ method: 'POST', path: '/jobs', headers, body, signal }, id.value);
       } catch (error) {
+        // after any other end of a try there may be a job, and a second id would make a second one
+        if (isUnused && error instanceof RequestRefused && error.otherIds.length > 0) {
+          id.mayExist = false;
+          otherIds ??= [...error.otherIds];
+          const next = otherIds.shift();
+          if (next !== undefined) {
+            id.value = next;
+            continue;
+          }
+          otherIds = undefined;
+        }
         const cause = transient(error);
         const delayMs = backoff.next(cause);
         onReconnect?.({ delayMs, cause });

@@ -1,5 +1,5 @@
 import type { CreateOptions, Job, Jobs, Reconnection } from '@millrace/client';
-import { Conflict, JobCancelled, newRequestId } from '@millrace/client';
+import { Conflict, JobCancelled, ownRequestId } from '@millrace/client';
 import { EXIT, Exit } from './exit-codes.ts';
 import { Interruptions } from './interruptions.ts';
 import { messageOf } from './service.ts';
@@ -19,13 +19,14 @@ export async function withOwnJob<Made extends { readonly id: string }, Result>(
   jobs: Jobs,
   { create, use, note }: OwnJob<Made, Result>,
 ): Promise<Result> {
-  const requestId = newRequestId();
+  const requestId = ownRequestId();
   const leaving = new AbortController();
   let made: Made | null = null;
   let isUnwanted = false;
   let isLost = false;
   const leave = (text: string) => leaving.abort(new Exit(EXIT.interrupted, text));
-  const letGo = () => leave(made === null ? unknownFate(requestId) : `detached; the job goes on: ${howToResume(made)}`);
+  const letGo = () =>
+    leave(made === null ? unknownFate(requestId.value) : `detached; the job goes on: ${howToResume(made)}`);
   const cancel = () => {
     isUnwanted = true;
     if (made !== null) {

@@ -1,12 +1,12 @@
 import type { ContentPart, NewJob } from '../job-view.ts';
-import { newRequestId } from '../request-id.ts';
+import { newRequestId, ownRequestId } from '../request-id.ts';
 import type { ConversationProblem, UserMessage } from './snapshot.ts';
 import { partsOfContent } from './stored-steps.ts';
 
 /** Something that was sent from here: under a request id of its own, so that sending it again does no harm. */
 export class Draft {
   readonly id = `sent-${newRequestId()}`;
-  requestId = newRequestId();
+  requestId = ownRequestId();
   /** null: not accepted yet */
   jobId: string | null = null;
   /** what a page shows of it; null: it is no message */
@@ -25,7 +25,7 @@ export class Draft {
 
   /** Another job, for one that may have been accepted and cancelled. */
   renew(): void {
-    this.requestId = newRequestId();
+    this.requestId = ownRequestId();
   }
 
   get state(): UserMessage['state'] {

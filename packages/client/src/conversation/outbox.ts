@@ -74,10 +74,17 @@ export class Outbox {
   #withdraw(draft: Draft): void {
     const message = 'it was taken back before the server had it';
     draft.is('refused', {
-      ...{ code: 'CANCELLED', message, requestId: draft.requestId, remedy: 'retry', retryAfterMs: null, fields: [] },
+      ...{
+        code: 'CANCELLED',
+        message,
+        requestId: draft.requestId.value,
+        remedy: 'retry',
+        retryAfterMs: null,
+        fields: [],
+      },
     });
     this.millrace.jobs
-      .resume(draft.requestId)
+      .resume(draft.requestId.value)
       .cancel()
       .catch(() => undefined); // there is no such job, as should be
     draft.renew();

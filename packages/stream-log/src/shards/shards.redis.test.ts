@@ -81,6 +81,28 @@ describe('the shard of a job', () => {
     expect(three.shards.otherJobId(new Set([0, 1]))).toBeNull();
   });
 
+  it('is another one than that which refuses an id that a client chose', async () => {
+    const named = (ids: readonly string[]) => ids.map(shardNamedBy).toSorted();
+    const refusing = jobRef('t', newRequestId(2));
+    const shardsThat = (...statuses: string[]) => {
+      const connections = statuses.map((status) => ({ status, exists: async () => 0 }));
+      return new Shards({ connections, keys: newKeys(), generations: [statuses.length] });
+    };
+    expect(named(shardsThat('ready', 'ready', 'ready').otherJobIds(refusing))).toEqual([0, 1]);
+    expect(named(shardsThat('end', 'ready', 'ready').otherJobIds(refusing))).toEqual([1]);
+    expect(named(shardsThat('end', 'end', 'ready').otherJobIds(refusing))).toEqual([0, 1]);
+    const few = named(shardsThat(...Array<string>(100).fill('ready')).otherJobIds(refusing));
+    expect([new Set(few).size, few.length, few.includes(2)]).toEqual([3, 3, false]);
+    await using one = await Deployment.of(newKeys(), [1]);
+    expect(one.shards.otherJobIds(jobRef('t', newRequestId()))).toEqual([]);
+    // either may be the one that does not answer
+    await using two = await Deployment.of(newKeys(), [1, 2]);
+    const moved = CHOSEN.find((ref) => two.shards.placesOfJob(ref).length > 1) as JobRef;
+    expect(named(two.shards.otherJobIds(moved))).toEqual([0, 1]);
+    await using unused = await Deployment.of(newKeys(), [2, 3], 2);
+    expect(named(unused.shards.otherJobIds(jobRef('t', newRequestId(2))))).toEqual([0, 1]);
+  });
+
   it('is found at once by the hash of an id that a client chose, as long as no shard was added', async () => {
     await using three = await Deployment.of(newKeys(), [3]);
     const shards = CHOSEN.map((ref) => three.shards.ofJob(ref));

@@ -32,6 +32,9 @@ export interface Gathered<R> {
   readonly isPartial: boolean;
 }
 
+/** A client that tries them all at once must not become a flood. */
+const MAX_OTHER_IDS = 3;
+
 /** Several independent deployments of Redis, the shards: which of them has a job, a thread or another thing with a name.
  *
  *  An id of the service's own names its shard. Anything else is found by its hash, among the shards that there were at the time: where
@@ -77,6 +80,18 @@ export class Shards {
   otherJobId(tried: ReadonlySet<number>): string | null {
     const others = this.indexes.slice(0, this.#inUse).filter((shard) => !tried.has(shard));
     return others.length === 0 ? null : newRequestId(this.#anyOf(others));
+  }
+
+  /** @param ref a job that is nowhere, whose id a client chose
+   *  @returns fresh ids of a job, {@link MAX_OTHER_IDS} at most, each in another shard that is up if any is; none: there is no other */
+  otherJobIds(ref: JobRef): string[] {
+    const [place, ...older] = this.placesOfJob(ref);
+    // with several places, it is not known which of them did not answer
+    const others = this.indexes.slice(0, this.#inUse).filter((shard) => shard !== place || older.length > 0);
+    const up = others.filter((shard) => this.isUp(shard));
+    const inAnyOrder = (up.length > 0 ? up : others).map((shard) => ({ shard, turn: Math.random() }));
+    const chosen = inAnyOrder.toSorted((one, other) => one.turn - other.turn).slice(0, MAX_OTHER_IDS);
+    return chosen.map(({ shard }) => newRequestId(shard));
   }
 
   /** @returns the number in an id that looks like one of the service's own and names a shard that there is not; null: the id has another

@@ -59,6 +59,7 @@ function formOf(url: string): ErrorForm | null {
 
 /** The members of RFC 9457, and our own. */
 export function problemBody(problem: Problem, requestId: string) {
+  const { errors, otherIds } = problem.options;
   return {
     type: `urn:millrace:problem:${problem.code.toLowerCase().replaceAll('_', '-')}`,
     title: PROBLEMS[problem.code].title,
@@ -66,6 +67,7 @@ export function problemBody(problem: Problem, requestId: string) {
     detail: problem.detail,
     code: problem.code,
     requestId,
-    ...(problem.options.errors === undefined ? {} : { errors: problem.options.errors }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(otherIds === undefined ? {} : { otherIds }),
   };
 }

@@ -39,6 +39,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
 
 interface ProblemOptions {
   readonly errors?: readonly FieldError[];
+  /** ids of a job, under which the same request may be accepted at once */
+  readonly otherIds?: readonly string[];
   /** overrides the status of the code, for HTTP failures without a code of their own */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -57,6 +59,16 @@ export class Problem extends Error {
 
   get status(): number {
     return this.options.status ?? PROBLEMS[this.code].status;
+  }
+}
+
+/** One of several Redis refuses a new job of the client's id, and nothing of the job is stored: another one may take it.
+ *  @see PROTOCOL.md §7 */
+export class RefusedByShard extends Problem {
+  /** @param otherIds that lead to others */
+  constructor({ code, detail, options, cause }: Problem, otherIds: readonly string[]) {
+    super(code, detail, { ...options, otherIds });
+    this.cause = cause;
   }
 }
 

@@ -1,9 +1,23 @@
-import { type CreateJobBody, type JobRequest, jobRef, type ProblemCode, shardNamedBy } from '@millrace/contracts';
-import { type IdempotencyKeys, isFinished, type Place, type Shards, type Subscribers } from '@millrace/stream-log';
+import {
+  type CreateJobBody,
+  type JobRef,
+  type JobRequest,
+  jobRef,
+  type ProblemCode,
+  shardNamedBy,
+} from '@millrace/contracts';
+import {
+  type IdempotencyKeys,
+  isFinished,
+  type Place,
+  ShardAway,
+  type Shards,
+  type Subscribers,
+} from '@millrace/stream-log';
 import { type RequestTrace, traceStep } from '@millrace/telemetry';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
-import { IdOfAbsentShard, OutOfScope } from '../http/problem.ts';
+import { IdOfAbsentShard, OutOfScope, RefusedByShard } from '../http/problem.ts';
 import { toProblem } from '../http/to-problem.ts';
 import { IDEMPOTENCY_KEYS, SHARDS, SUBSCRIBERS } from '../tokens.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -56,6 +70,9 @@ const ELSEWHERE: ReadonlySet<ProblemCode> = new Set(['UNAVAILABLE', 'QUEUE_FULL'
 /** Stores and queues a job, at most once for each id and idempotency key. @see PROTOCOL.md §2 */
 @Injectable()
 export class CreateJob {
+  /** shards for which a request has waited in vain */
+  readonly #lost = new Set<number>();
+
   constructor(
     @Inject(ResolveRequest) private readonly resolveRequest: ResolveRequest,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
@@ -70,6 +87,7 @@ export class CreateJob {
 
   /** @throws what {@link ResolveRequest} and {@link Intake} refuse
    *  @throws IdOfAbsentShard
+   *  @throws RefusedByShard of an id that the client chose, and nothing is stored of the job
    *  @throws ThreadBusy, ThreadMovedOn, NotInterrupted, ThreadNotFound, OutOfScope */
   async run(command: CreateJobCommand): Promise<CreatedJob> {
     const { caller, body, isChosen, idempotencyKey } = command;
@@ -82,16 +100,23 @@ export class CreateJob {
     const acceptedId = heldId ?? this.#idOf(command);
     const mayExist = isChosen || heldId !== null;
     const { extras = {}, identity = { ...body, ...extras } } = command;
+    // such a failure is not that of the job's shard
+    let unresolved: unknown = null;
     // of a job that is new
     const resolve = async () => {
       const absentShard = this.shards.absentShardIn(acceptedId);
       if (absentShard !== null) throw new IdOfAbsentShard(absentShard);
-      const { request, answers } = await this.resolveRequest.run(body, caller);
-      return { request: { ...request, ...extras }, answers };
+      try {
+        const { request, answers } = await this.resolveRequest.run(body, caller);
+        return { request: { ...request, ...extras }, answers };
+      } catch (error) {
+        unresolved = error;
+        throw error;
+      }
     };
     // before anything is reserved for the job
     const resolved = mayExist ? null : await resolve();
-    let mayBeRecorded = false;
+    let mayBeRecorded = heldId !== null;
     const submission: Submission = {
       ...{ tenant, jobId: acceptedId, fingerprint: fingerprintOf(identity), metadata: body.metadata ?? {} },
       ...{
@@ -104,15 +129,20 @@ export class CreateJob {
         mayBeRecorded = true;
         command.recording?.();
       },
+      found: () => {
+        mayBeRecorded = true;
+      },
     };
     const once = { ...command, follows: command.follows && !mayExist };
     let jobId = acceptedId;
     const tried = new Set<number>();
     for (;;) {
       try {
+        if (isChosen) this.#requireShard(jobRef(tenant, jobId));
         return await this.#createOnce({ ...submission, jobId }, once);
       } catch (error) {
-        if (mayExist || mayBeRecorded || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        if (mayBeRecorded || error === unresolved || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        if (isChosen) throw this.#refusedByShard(jobRef(tenant, jobId), error);
         const otherId = this.shards.otherJobId(tried.add(shardNamedBy(jobId) ?? 0));
         if (otherId === null) throw error;
         // nobody knows the id so far, and nothing of the job is there
@@ -134,6 +164,25 @@ export class CreateJob {
     }
     // as if this request had come after the one that erased its job
     return this.#create({ ...submission, mayExist: true }, null, trace);
+  }
+
+  /** The first request for a lost shard waits, in case that it comes back at once; those after it need not.
+   *  @throws ShardAway */
+  #requireShard(ref: JobRef): void {
+    const [place, ...older] = this.shards.placesOfJob(ref);
+    if (place === undefined || older.length > 0 || !this.#lost.has(place)) return;
+    if (!this.shards.isUp(place)) throw new ShardAway(place);
+    this.#lost.delete(place);
+  }
+
+  /** @param error of a request of which nothing is stored */
+  #refusedByShard(ref: JobRef, error: unknown): unknown {
+    const otherIds = this.shards.otherJobIds(ref);
+    if (otherIds.length === 0) return error;
+    const problem = toProblem(error);
+    const [place] = this.shards.placesOfJob(ref);
+    if (problem.code === 'UNAVAILABLE' && place !== undefined) this.#lost.add(place);
+    return new RefusedByShard(problem, otherIds);
   }
 
   /** An id of the service's own says in which shard the job is. */

@@ -122,6 +122,25 @@ describe('the intake of a job (law 15)', () => {
     expect(calls).toEqual(answered('read alice.job'));
   });
 
+  it('says that there is a job before it reads more of it: whatever fails then, it may not be made elsewhere', async () => {
+    const { intake, calls } = intakeOver({ record: { fingerprint: 'f', status: 'active' }, held: 'first' });
+    const found = () => void calls.push('found');
+    await intake.accept({ ...JOB, mayExist: true, found });
+    expect(calls).toEqual([...answered('read alice.job'), 'found']);
+    const second = intakeOver({
+      held: 'first',
+      record: { fingerprint: 'f', status: 'queued' },
+      unrecorded: 'alice.job',
+    });
+    await second.intake.accept({
+      ...JOB,
+      mayExist: true,
+      idempotencyKey: 'k',
+      found: () => void second.calls.push('found'),
+    });
+    expect(second.calls.indexOf('found')).toBe(answered('read alice.job', 'admit', 'reserve').length);
+  });
+
   it('refuses another body with a known id, and writes nothing', async () => {
     const { intake, calls } = intakeOver({ record: { fingerprint: 'g', status: 'active' } });
     const again = intake.accept({ ...JOB, mayExist: true, idempotencyKey: 'k' });

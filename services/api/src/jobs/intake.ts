@@ -50,6 +50,8 @@ export interface Submission {
   readonly ready?: Promise<void> | undefined;
   /** called before a job is recorded: from then on there may be one */
   readonly recording?: (() => void) | undefined;
+  /** called when there is one already */
+  readonly found?: (() => void) | undefined;
 }
 
 /** A new job, or the one that was found. */
@@ -113,6 +115,7 @@ export class Intake {
     const reader = submission.isHeld ? this.finder : this.reader;
     const known = mayExist ? await reader.outline(ref) : null;
     if (known !== null) {
+      submission.found?.();
       requireContents(known);
       if (!(await this.opener.isMadeBy(known, fingerprint))) throw new IdempotencyMismatch(ref);
       const heldId = await this.#heldBy(submission);
@@ -125,6 +128,7 @@ export class Intake {
     const priority = await this.#admit(job, submission);
     const heldId = await this.#claim(submission);
     if (heldId !== jobId) {
+      submission.found?.();
       // The same key was sent twice at once, and this request came second. If others can know its id, one of them may be
       // recording the job now: the sweep keeps or drops the admission.
       if (!mayExist) await this.fairQueue.dropAdmission(ref, request.threadId);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JobRef, jobRef, logLimits, newRequestId, shardNamedBy } from '@millrace/contracts';
-import { AttemptStarter, type Shards } from '@millrace/stream-log';
+import { type JobRef, jobRef, logLimits, newRequestId, shardNamedBy, threadRef } from '@millrace/contracts';
+import { AttemptStarter, digestOf, type Shards } from '@millrace/stream-log';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import { Redis } from 'ioredis';
 import { ApiHarness, finish, post, say, submit, type TestNode } from '../testing/api-harness.ts';
@@ -233,6 +233,93 @@ describe('a node with two shards', () => {
       for (const shard of [0, 0, 1, 1]) await submit(small, { 'x-request-id': newRequestId(shard) });
       expect([await submit(small), await submit(small)].map(shardNamedBy)).toEqual([2, 2]);
     }
+  });
+});
+
+/** The problem of a refused POST for an id that the client chose. */
+async function refused(id: string, body: object, at = node): Promise<{ status: number; otherIds?: string[] }> {
+  const answer = await post(at, body, { accept: 'application/json', 'x-request-id': id });
+  return (await answer.json()) as { status: number; otherIds?: string[] };
+}
+
+/** Names of things that would be in a shard. */
+const chosenIn = (shard: number) => nameIn(shard, (name) => jobRef('default', name));
+const threadIn = (shard: number) => nameIn(shard, (name) => `thread ${threadRef('default', name)}`);
+const idempotencyKeyIn = (shard: number) => nameIn(shard, (name) => `idempotency ${digestOf('default', name)}`);
+
+function nameIn(shard: number, hashed: (name: string) => string): string {
+  const shards = node.api.nest.get<Shards>(SHARDS);
+  for (;;) {
+    const name = newRequestId();
+    if (shards.of(hashed(name), '') === shard) return name;
+  }
+}
+
+describe('a node that refuses an id because of its shard', () => {
+  it.each([
+    ['killed', () => servers[1].kill(), () => servers[1].start()],
+    ['frozen', () => servers[1].pause(), () => servers[1].resume()],
+  ])('says which others it takes, while the shard is %s', async (_, away, back) => {
+    await away();
+    try {
+      const id = chosenIn(1);
+      const { status, otherIds = [] } = await refused(id, { query: 'hi' });
+      expect([status, otherIds.map(shardNamedBy)]).toEqual([503, [0]]);
+      const [otherId = ''] = otherIds;
+      expect(await submit(node, { 'x-request-id': otherId })).toBe(otherId);
+      // also of an id that names the shard, and of one with a key that nobody has used
+      const named = await post(
+        node,
+        { query: 'hi' },
+        { accept: 'application/json', 'x-request-id': newRequestId(1), 'idempotency-key': idempotencyKeyIn(0) },
+      );
+      expect(((await named.json()) as { otherIds?: string[] }).otherIds).toHaveLength(1);
+      // the first waits for the shard, later ones do not
+      await eventually(async () => {
+        const askedAt = performance.now();
+        expect((await refused(chosenIn(1), { query: 'hi' })).status).toBe(503);
+        return performance.now() - askedAt < 500;
+      });
+    } finally {
+      await back();
+    }
+    await eventually(async () => (await readyz()).body.lostShards === undefined);
+    await submit(node, { 'x-request-id': chosenIn(1) });
+  });
+
+  it('does not, where a job may be stored, or the request itself needs the shard', async () => {
+    const [inLost, other] = [threadIn(1), chosenIn(0)];
+    await submit(node, {}, { query: 'hi', threadId: inLost });
+    await servers[1].kill();
+    try {
+      await eventually(async () => (await readyz()).body.lostShards?.[0] === 1);
+      expect(await refused(other, { query: 'hi', threadId: inLost })).not.toHaveProperty('otherIds');
+      expect((await get(`/jobs/${other}`)).status).toBe(200);
+      const answers = { pipeline: 'chat', resume: 1, threadId: inLost };
+      const question = await refused(chosenIn(0), answers);
+      expect([question.status, question.otherIds]).toEqual([503, undefined]);
+    } finally {
+      await servers[1].start();
+    }
+  });
+
+  it('says so of a share of a limit that is used up, and leaves nothing behind', async () => {
+    const small = await harness.node({
+      MILLRACE_MAX_JOBS_PER_TENANT: '2',
+      MILLRACE_KEY_PREFIX: `${harness.prefix}-refused`,
+    });
+    await submit(small, { 'x-request-id': newRequestId(0) });
+    const id = chosenIn(0);
+    const { status, otherIds = [] } = await refused(id, { query: 'hi' }, small);
+    expect([status, otherIds.map(shardNamedBy)]).toEqual([429, [1]]);
+    await submit(small, { 'x-request-id': otherIds[0] ?? '' });
+    expect((await fetch(`${small.url}/jobs/${id}`)).status).toBe(404);
+    const alone = new ApiHarness(servers[0].url, { MILLRACE_MAX_JOBS_PER_TENANT: '1' });
+    await using _ = alone;
+    const one = await alone.node();
+    await submit(one);
+    const full = await refused(newRequestId(), { query: 'hi' }, one);
+    expect([full.status, full.otherIds]).toEqual([429, undefined]);
   });
 });
 

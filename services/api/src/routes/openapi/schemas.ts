@@ -161,6 +161,10 @@ export const problem = z
       .array(z.object({ pointer: z.string().describe('JSON pointer into the body.'), detail: z.string() }))
       .max(20)
       .optional(),
+    otherIds: z
+      .array(requestId)
+      .optional()
+      .describe('Nothing is stored of the job: under one of these ids, another Redis may take it at once.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
