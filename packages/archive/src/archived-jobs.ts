@@ -23,7 +23,8 @@ const AWAY_MS = 1_000;
 /** Why it is not asked. */
 const AWAY = new Error('the archive is away');
 
-const BOUNDS = { atOnce: 16, ofTenant: 32 };
+/** Where there are no keys, all callers are one tenant: its share must hold a page that asks for each of a few hundred jobs. */
+const BOUNDS = { atOnce: 16, waiting: 4_000, waitingOfTenant: 1_000, waitMs: 10_000 };
 
 /** When to ask again, seconds: room comes when what is thawed leaves Redis; the rest takes seconds. */
 const FULL_SECONDS = 60;
@@ -46,7 +47,8 @@ export interface ArchivedJobsPorts {
  *  reads a job reads them, too.
  *
  *  A job that is not in Redis is asked for here, so anybody may make it ask for ids that nobody has. Its reads are bounded in number,
- *  for all and for each tenant; all who ask for one id share one read; what is thawed at a time is bounded in bytes, on all nodes together.
+ *  for all and for each tenant, and so are those that wait; all who ask for one id share one read; what is thawed at a time is bounded in
+ *  bytes, on all nodes together.
  *  @see docs/adr/0053-ended-jobs-leave-redis.md */
 export class ArchivedJobs {
   /** told of each question for a job */

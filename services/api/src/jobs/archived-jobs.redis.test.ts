@@ -200,6 +200,19 @@ describe('a job that has left Redis for the archive', () => {
   });
 });
 
+it('many who ask at the same time wait for each other, as one tenant or not', async () => {
+  await using d = await Archived.start();
+  const ids = await Promise.all(Array.from({ length: 60 }, () => submit(d.node)));
+  for (const id of ids) await d.end(refOf(id));
+  await d.leave(...ids.map(refOf));
+  const statuses = async (paths: readonly string[]) =>
+    new Set(await Promise.all(paths.map(async (path) => (await d.get(path)).status)));
+  const unknown = Array.from({ length: 200 }, (_, nth) => `/jobs/nobody-has-${nth}`);
+  expect(await statuses(unknown)).toEqual(new Set([404]));
+  expect(await statuses(Array<string>(100).fill('/jobs'))).toEqual(new Set([200]));
+  expect(await statuses(ids.map((id) => `/jobs/${id}`))).toEqual(new Set([200]));
+}, 60_000);
+
 it('a job whose erasure has stopped half-way goes with its thread', async () => {
   await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
   const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
