@@ -1,27 +1,18 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
 import type { ErasedCopies, RawJobs, ThawedJobs } from '@millrace/stream-log';
+import { ArchiveReach } from './archive-reach.ts';
 import { type ArchivedRecord, bytesOf } from './archived-job.ts';
 import { ArchiveUnavailable } from './errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive } from './job-archive.ts';
 import { ReadTurns } from './read-turns.ts';
-import { within } from './within.ts';
 
 /** How long a job stays in Redis that was read from the archive, milliseconds. A reader that is slower than that comes back, with its
  *  cursor, and has it read again. */
 const THAWED_MS = 600_000;
 
-/** How long a read of the archive may take, milliseconds: less than a client waits. */
-const READ_MS = 10_000;
-
 /** How long a job counts as one that is just being read, milliseconds, and how long after its beginning a read may still store it. */
 const READING_MS = 30_000;
 const LATEST_STORE_MS = 25_000;
-
-/** How long nobody asks an archive that did not answer, milliseconds. */
-const AWAY_MS = 1_000;
-
-/** Why it is not asked. */
-const AWAY = new Error('the archive is away');
 
 /** Where there are no keys, all callers are one tenant: its share must hold a page that asks for each of a few hundred jobs. */
 const BOUNDS = { atOnce: 16, waiting: 4_000, waitingOfTenant: 1_000, waitMs: 10_000 };
@@ -55,10 +46,11 @@ export class ArchivedJobs {
   onAsked: (outcome: ReadOutcome) => void = () => undefined;
   readonly #turns = new ReadTurns(BOUNDS);
   readonly #reads = new Map<JobRef, Promise<boolean>>();
-  /** when the archive last did not answer, ms of performance.now() */
-  #failedAt = Number.NEGATIVE_INFINITY;
+  readonly #reach: ArchiveReach;
 
-  constructor(private readonly ports: ArchivedJobsPorts) {}
+  constructor(private readonly ports: ArchivedJobsPorts) {
+    this.#reach = new ArchiveReach(ports.archive);
+  }
 
   /** Puts a job back into Redis, unless it is there.
    *  @returns whether it is in Redis now
@@ -89,7 +81,7 @@ export class ArchivedJobs {
    *  @returns the jobs of all tenants that have an id
    *  @throws ArchiveUnavailable */
   holders(jobId: string, asker: string): Promise<JobRef[]> {
-    return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.holders(jobId, signal)));
+    return this.#inTurn(asker, () => this.#reach.ask((signal) => this.ports.archive.holders(jobId, signal)));
   }
 
   /** @param asker the tenant that asks
@@ -104,7 +96,7 @@ export class ArchivedJobs {
   /** As {@link list}, with what is erased and still there: for erasure, not to be shown to anybody.
    *  @throws ArchiveUnavailable */
   listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
-    return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.list(query, signal)));
+    return this.#inTurn(asker, () => this.#reach.ask((signal) => this.ports.archive.list(query, signal)));
   }
 
   /** @returns those that are not erased, as far as this Redis knows
@@ -161,11 +153,11 @@ export class ArchivedJobs {
 
   #thaw(ref: JobRef): Promise<boolean> {
     const { archive, jobs, thawed } = this.ports;
-    return this.#turns.take(tenantOf(ref), async () => {
+    return this.#inTurn(tenantOf(ref), async () => {
       const begunAt = performance.now();
       // before it is read: whoever erases its tenant meanwhile finds it here, and keeps it out of Redis
       if (!(await this.#count(ref, 0, READING_MS))) return false;
-      const job = await this.#ask((signal) => archive.get(ref, signal));
+      const job = await this.#reach.ask((signal) => archive.get(ref, signal));
       if (job === null) {
         await thawed.forget(ref);
         return false;
@@ -178,17 +170,18 @@ export class ArchivedJobs {
     });
   }
 
-  /** Asks the archive, unless it did not answer just now. */
+  /** While the archive is away, nobody waits: neither for a turn nor for an answer. */
+  async #inTurn<T>(tenant: string, read: () => Promise<T>): Promise<T> {
+    await this.#reach.requireThere();
+    return this.#turns.take(tenant, async () => {
+      await this.#reach.requireThere();
+      return read();
+    });
+  }
+
   async #ask<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (performance.now() - this.#failedAt < AWAY_MS) {
-      throw new ArchiveUnavailable('the archive did not answer just now', SOON_SECONDS, AWAY);
-    }
-    try {
-      return await within(READ_MS, ask);
-    } catch (error) {
-      if (error instanceof ArchiveUnavailable) this.#failedAt = performance.now();
-      throw error;
-    }
+    await this.#reach.requireThere();
+    return this.#reach.ask(ask);
   }
 
   /** @returns false: the job is erased */

@@ -9,7 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
 import { NewerFormat } from '@millrace/stream-log';
 import { eventually, startObjectServer, startPostgres } from '@millrace/testing';
+import pg from 'pg';
+import { ArchiveReach } from './archive-reach.ts';
 import type { ArchivedJob } from './archived-job.ts';
+import { StoreUnreachable } from './errors.ts';
 import type { ArchiveQuery, JobArchive, PurgeStep } from './job-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { ObjectArchive } from './stores/object-archive.ts';
@@ -255,6 +258,34 @@ it('leaves a server that is silent, and tries another connection', async () => {
   await expect(asked).rejects.toThrow();
   await archive.close();
   server.close();
+}, 60_000);
+
+it('reads once more where a connection to PostgreSQL is lost, and tells when none can be made', async () => {
+  await using postgres = await startPostgres();
+  const archive = await openArchive(postgres.url);
+  const kept = job(newRef('t'));
+  await archive.put(kept, signal);
+  // a transaction would see its first list of connections again
+  const [locker, breaker] = [new pg.Client(postgres.url), new pg.Client(postgres.url)];
+  await Promise.all([locker.connect(), breaker.connect()]);
+  const waiting = "query LIKE 'SELECT job%' AND wait_event_type = 'Lock'";
+  const breakOff = () =>
+    eventually(async () => {
+      const broken = await breaker.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${waiting}`);
+      return broken.rowCount === 1;
+    });
+  await locker.query('BEGIN; LOCK TABLE millrace_archive IN ACCESS EXCLUSIVE MODE');
+  const lost = expect(archive.get(kept.ref, signal)).rejects.toThrow(StoreUnreachable);
+  await breakOff();
+  await lost;
+  const read = new ArchiveReach(archive).ask((each) => archive.get(kept.ref, each));
+  await breakOff();
+  await locker.query('COMMIT');
+  expect(await read).toEqual(kept);
+  await Promise.all([locker.end(), breaker.end()]);
+  await postgres.stop();
+  await expect(archive.get(kept.ref, signal)).rejects.toThrow(StoreUnreachable);
+  await archive.close();
 }, 60_000);
 
 it('refuses what a newer version has written', async () => {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { idOf, type JobRef, jobRef, tenantOf } from '@millrace/contracts';
 import pg from 'pg';
 import { type ArchivedJob, type ArchivedRecord, decodeJob, decodeRecord, encode } from '../archived-job.ts';
+import { StoreUnreachable } from '../errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
 
 /** Number of the lock under which one process at a time makes the table; of no other use. */
@@ -134,11 +135,13 @@ export class PostgresArchive implements JobArchive {
   async #query(text: string, values: readonly unknown[], signal: AbortSignal): Promise<Row[]> {
     this.#setUp ??= this.#makeTable().catch((error: unknown) => {
       this.#setUp = null;
-      throw error;
+      throw asUnreachable(error);
     });
     await this.#setUp;
     signal.throwIfAborted();
-    const { rows } = await this.#pool.query<Row>(text, [...values]);
+    const { rows } = await this.#pool.query<Row>(text, [...values]).catch((error: unknown) => {
+      throw asUnreachable(error);
+    });
     return rows;
   }
 
@@ -163,6 +166,12 @@ class CalmClient extends pg.Client {
       if (stream instanceof Socket) stream.setTimeout(SILENCE_MS, () => stream.destroy());
     });
   }
+}
+
+/** @returns the error, as StoreUnreachable unless the database has answered with it: that it stops, or takes no connection, is no answer */
+function asUnreachable(error: unknown): unknown {
+  const isAnswer = error instanceof pg.DatabaseError && !/^(08|57P|53300)/.test(error.code ?? '');
+  return isAnswer ? error : new StoreUnreachable(error);
 }
 
 function refOf({ tenant, id }: Row): JobRef {
