@@ -1,5 +1,5 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
-import type { ErasedCopies, RawJobs, ThawedJobs } from '@millrace/stream-log';
+import { ContentUnreadable, type ErasedCopies, type RawJobs, type ThawedJobs } from '@millrace/stream-log';
 import { ArchiveReach } from './archive-reach.ts';
 import { type ArchivedRecord, bytesOf } from './archived-job.ts';
 import { ArchiveUnavailable } from './errors.ts';
@@ -21,6 +21,9 @@ const BOUNDS = { atOnce: 16, waiting: 4_000, waitingOfTenant: 1_000, waitMs: 10_
 const FULL_SECONDS = 60;
 const SOON_SECONDS = 5;
 
+/** Jobs to remember whose copies cannot be read. */
+const MAX_UNREADABLE = 1_000;
+
 /** How long one request erases what a tenant has, milliseconds. The workers go on after that. */
 const ERASE_MS = 20_000;
 
@@ -32,6 +35,8 @@ export interface ArchivedJobsPorts {
   readonly jobs: Pick<RawJobs, 'thaw'>;
   readonly thawed: Pick<ThawedJobs, 'count' | 'forget' | 'of'>;
   readonly erasedCopies: Pick<ErasedCopies, 'note' | 'forget' | 'noteTenant' | 'forgetTenant' | 'readable'>;
+  /** told once of each job whose copy cannot be read */
+  readonly onUnreadable?: (ref: JobRef, reason: ContentUnreadable) => void;
 }
 
 /** Ended jobs that are in the archive, for those who look for them: puts them back into Redis for a while, so that everything that
@@ -47,6 +52,7 @@ export class ArchivedJobs {
   readonly #turns = new ReadTurns(BOUNDS);
   readonly #reads = new Map<JobRef, Promise<boolean>>();
   readonly #reach: ArchiveReach;
+  readonly #unreadable = new Set<JobRef>();
 
   constructor(private readonly ports: ArchivedJobsPorts) {
     this.#reach = new ArchiveReach(ports.archive);
@@ -67,6 +73,7 @@ export class ArchivedJobs {
           return isThere;
         },
         (error: unknown) => {
+          if (error instanceof ContentUnreadable) this.#tellUnreadable(ref, error);
           const isRefused = error instanceof ArchiveUnavailable && error.cause === undefined;
           this.onAsked(isRefused ? 'refused' : 'failed');
           throw error;
@@ -95,8 +102,11 @@ export class ArchivedJobs {
 
   /** As {@link list}, with what is erased and still there: for erasure, not to be shown to anybody.
    *  @throws ArchiveUnavailable */
-  listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
-    return this.#inTurn(asker, () => this.#reach.ask((signal) => this.ports.archive.list(query, signal)));
+  async listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
+    const list = (signal: AbortSignal) => this.ports.archive.list(query, signal);
+    const page = await this.#inTurn(asker, () => this.#reach.ask(list));
+    for (const { ref, reason } of page.unreadable) this.#tellUnreadable(ref, reason);
+    return page;
   }
 
   /** @returns those that are not erased, as far as this Redis knows
@@ -182,6 +192,13 @@ export class ArchivedJobs {
   async #ask<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
     await this.#reach.requireThere();
     return this.#reach.ask(ask);
+  }
+
+  #tellUnreadable(ref: JobRef, reason: ContentUnreadable): void {
+    if (this.#unreadable.has(ref)) return;
+    if (this.#unreadable.size >= MAX_UNREADABLE) this.#unreadable.clear();
+    this.#unreadable.add(ref);
+    this.ports.onUnreadable?.(ref, reason);
   }
 
   /** @returns false: the job is erased */

@@ -5,9 +5,10 @@ import { type AddressInfo, createServer as createSilentServer, type Socket } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
-import { NewerFormat } from '@millrace/stream-log';
+import { ContentUnreadable, NewerFormat } from '@millrace/stream-log';
 import { eventually, startObjectServer, startPostgres } from '@millrace/testing';
 import pg from 'pg';
 import { ArchiveReach } from './archive-reach.ts';
@@ -218,7 +219,9 @@ it.each([
     list: async () => [],
   };
   const archive = new ObjectArchive(store as ObjectStore);
-  expect(await archive.list({ tenant: null, limit: 1 }, signal)).toEqual({ items: [], next: null, isPartial });
+  expect(await archive.list({ tenant: null, limit: 1 }, signal)).toEqual({
+    ...{ items: [], unreadable: [], next: null, isPartial },
+  });
 });
 
 it('tells why a bucket refuses, in the word of its server and no other', async () => {
@@ -291,7 +294,6 @@ it('reads once more where a connection to PostgreSQL is lost, and tells when non
 it('refuses what a newer version has written', async () => {
   await using server = await startObjectServer();
   const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
-  const { gzipSync } = await import('node:zlib');
   const kept = job(newRef('newer'));
   await archive.put(kept, signal);
   const [key] = [...server.objects.keys()].filter((name) => name.startsWith('/b/jobs/'));
@@ -300,4 +302,53 @@ it('refuses what a newer version has written', async () => {
   await archive.erase(kept.ref, signal);
   expect(server.objects.size).toBe(0);
   await archive.close();
+});
+
+describe('a record that nobody can read', () => {
+  const DAMAGES: Readonly<Record<string, (document: object) => Buffer>> = {
+    'is empty': () => Buffer.alloc(0),
+    'is half of its JSON': (document) => gzipSync(JSON.stringify(document).slice(0, 40)),
+    'is no record': () => gzipSync('null'),
+    'lacks its fields': (document) => gzipSync(JSON.stringify({ ...document, fields: undefined })),
+    'is of a newer version': (document) => gzipSync(JSON.stringify({ ...document, format: 2 })),
+  };
+
+  it.each(Object.keys(DAMAGES))(
+    'and %s is told in lists of a bucket, hides no other, and is erased',
+    async (damage) => {
+      await using server = await startObjectServer();
+      const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
+      const [before, kept, after] = [job(newRef('t')), job(newRef('t'), { threadId: 'a-thread' }), job(newRef('t'))];
+      for (const each of [before, kept, after]) await archive.put(each, signal);
+      const { ref, ...rest } = kept;
+      const id = ref.slice(2);
+      const bytes = DAMAGES[damage]?.({ ...rest, tenant: 't', id, format: 1 }) ?? Buffer.alloc(0);
+      for (const key of server.objects.keys()) if (key.includes(id)) server.objects.set(key, bytes);
+      const page = await archive.list({ tenant: 't', limit: 10 }, signal);
+      expect(page.items.map((item) => item.ref)).toEqual([after.ref, before.ref]);
+      expect(page.unreadable).toEqual([{ ref, reason: expect.any(ContentUnreadable) }]);
+      const ofThread = await archive.list({ tenant: 't', threadId: 'a-thread', limit: 10 }, signal);
+      expect(ofThread).toMatchObject({ items: [], unreadable: [{ ref }] });
+      await expect(archive.get(ref, signal)).rejects.toThrow(ContentUnreadable);
+      await archive.erase(ref, signal);
+      expect([...server.objects.keys()].filter((key) => key.includes(id))).toEqual([]);
+      await archive.close();
+    },
+  );
+
+  it('is told in lists of PostgreSQL, hides no other, and is erased', async () => {
+    await using postgres = await startPostgres();
+    const archive = await openArchive(postgres.url);
+    const [kept, other] = [job(newRef('t')), job(newRef('t'))];
+    for (const each of [kept, other]) await archive.put(each, signal);
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    await client.query(`UPDATE millrace_archive SET record = '', job = '' WHERE id = $1`, [kept.ref.slice(2)]);
+    await client.end();
+    const page = await archive.list({ tenant: 't', limit: 10 }, signal);
+    expect(page).toMatchObject({ items: [{ ref: other.ref }], unreadable: [{ ref: kept.ref }] });
+    await archive.erase(kept.ref, signal);
+    expect((await archive.list({ tenant: 't', limit: 10 }, signal)).unreadable).toEqual([]);
+    await archive.close();
+  });
 });

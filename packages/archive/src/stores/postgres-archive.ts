@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { idOf, type JobRef, jobRef, tenantOf } from '@millrace/contracts';
 import pg from 'pg';
-import { type ArchivedJob, type ArchivedRecord, decodeJob, decodeRecord, encode } from '../archived-job.ts';
+import { type ArchivedJob, decodeJob, decodeRecords, encode } from '../archived-job.ts';
 import { StoreUnreachable } from '../errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
 
@@ -103,8 +103,8 @@ export class PostgresArchive implements JobArchive {
       ORDER BY arrival DESC LIMIT $${values.length + 1}`;
     const rows = await this.#query(text, [...values, limit + 1], signal);
     const page = rows.slice(0, limit);
-    const items = await Promise.all(page.map((row): Promise<ArchivedRecord> => decodeRecord(refOf(row), row.record)));
-    return { items, next: rows.length > limit ? (page.at(-1)?.arrival ?? null) : null };
+    const records = await decodeRecords(page.map((row) => ({ ref: refOf(row), bytes: row.record })));
+    return { ...records, next: rows.length > limit ? (page.at(-1)?.arrival ?? null) : null };
   }
 
   async erase(ref: JobRef, signal: AbortSignal): Promise<void> {

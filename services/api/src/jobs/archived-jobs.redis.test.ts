@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -27,7 +27,7 @@ class Archived implements AsyncDisposable {
     readonly archive: JobArchive,
     readonly archiver: Archiver,
     readonly fairQueue: FairQueue,
-    private readonly folder: string,
+    readonly folder: string,
   ) {}
 
   static async start(env: Env = {}): Promise<Archived> {
@@ -224,6 +224,49 @@ it('a job whose erasure has stopped half-way goes with its thread', async () => 
   const erased = await fetch(`${d.node.url}/threads/a-thread`, { method: 'DELETE', headers: OWN });
   expect(erased.status).toBe(204);
   expect(await d.archive.get(ref, AbortSignal.timeout(5_000))).toBeNull();
+});
+
+describe('a job whose copy is damaged', () => {
+  async function damaged(): Promise<{ d: Archived; id: string; other: string; files: () => Promise<string[]> }> {
+    const d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+    const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
+    const other = await submit(d.node, OWN);
+    const refs = [id, other].map((each) => jobRef('own', each));
+    for (const ref of refs) await d.end(ref);
+    expect((await d.get('/threads/a-thread', OWN)).status).toBe(200);
+    await d.leave(...refs);
+    const files = async () => {
+      const entries = await readdir(d.folder, { recursive: true, withFileTypes: true });
+      return entries.filter(({ name }) => name.includes(id)).map(({ parentPath, name }) => join(parentPath, name));
+    };
+    for (const file of await files()) await truncate(file, 0);
+    return { d, id, other, files };
+  }
+
+  it('hides no other, is no 404, and is logged once', async () => {
+    const { d, id, other } = await damaged();
+    await using _ = d;
+    for (let nth = 0; nth < 2; nth += 1) {
+      const list = await d.get('/jobs', OWN);
+      expect(await list.json()).toMatchObject({ items: [{ id: other }], nextCursor: null, incomplete: true });
+    }
+    const answer = await d.get(`/jobs/${id}`, OWN);
+    expect(answer.status).toBe(500);
+    expect(await answer.json()).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining('damaged') });
+    const lines = d.node.log.filter(({ msg }) => msg === 'an archived job cannot be read');
+    expect(lines).toMatchObject([{ tenant: 'own', jobId: id }]);
+  });
+
+  it.each([
+    ['its thread', '/threads/a-thread', OWN],
+    ['its tenant', '/tenants/own/data', ADMIN],
+  ])('goes with %s', async (_what, path, headers) => {
+    const { d, files } = await damaged();
+    await using _ = d;
+    expect(await files()).toHaveLength(2);
+    expect((await fetch(`${d.node.url}${path}`, { method: 'DELETE', headers })).status).toBe(204);
+    expect(await files()).toEqual([]);
+  });
 });
 
 describe('an archive that is away', () => {

@@ -21,7 +21,7 @@ export interface JobOutlines {
   readonly jobs: readonly JobOutline[];
   /** where the next page starts; null at the end */
   readonly next: string | null;
-  /** some are left out: a shard did not answer, or the archive has too many tenants for one list */
+  /** some are left out: a shard did not answer, the archive has too many tenants for one list, or what it has of a job cannot be read */
   readonly isPartial: boolean;
 }
 
@@ -73,7 +73,7 @@ export class JobPages {
     );
     return {
       ...merged([...ofStatus, ...fromArchive.flat()], limit, [listed.nextCursor, archive.next]),
-      isPartial: isPartial || archive.isPartial === true,
+      isPartial: isPartial || archive.isPartial === true || archive.unreadable.length > 0,
     };
   }
 
