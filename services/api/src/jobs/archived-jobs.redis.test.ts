@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -270,12 +272,22 @@ describe('a job whose copy is damaged', () => {
 });
 
 describe('an archive that is away', () => {
+  const AWAY = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };
+  interface List {
+    readonly items: readonly { id: string }[];
+    readonly nextCursor: string | null;
+    readonly incomplete?: true;
+  }
+  const listOf = async (node: TestNode, query = '') => {
+    const answer = await fetch(`${node.url}/jobs${query}`);
+    return { status: answer.status, list: (await answer.json()) as List };
+  };
+
   it('is no 404, and no hang', async () => {
-    const env = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };
-    await using harness = new ApiHarness(redis.url, env);
+    await using harness = new ApiHarness(redis.url, AWAY);
     const node = await harness.node();
     const id = await submit(node);
-    for (const path of ['/jobs/an-id-that-nobody-has', '/jobs/an-id-that-nobody-has/stream', '/jobs']) {
+    for (const path of ['/jobs/an-id-that-nobody-has', '/jobs/an-id-that-nobody-has/stream']) {
       const answer = await fetch(`${node.url}${path}`);
       expect([path, answer.status]).toEqual([path, 503]);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -283,8 +295,64 @@ describe('an archive that is away', () => {
     }
     // what is in Redis needs no archive, and what has not ended is in none
     expect((await fetch(`${node.url}/jobs/${id}`)).status).toBe(200);
-    expect((await fetch(`${node.url}/jobs?status=queued`)).status).toBe(200);
+    expect((await listOf(node, '?status=queued')).list).toEqual({
+      ...{ items: [expect.objectContaining({ id })], nextCursor: null },
+    });
   });
+
+  it.each(['', '?status=completed'])('GET /jobs%s lists what Redis has, then 503 for the rest', async (query) => {
+    await using harness = new ApiHarness(redis.url, AWAY);
+    const node = await harness.node();
+    const ids: string[] = [];
+    for (let nth = 0; nth < 5; nth += 1) {
+      const id = await submit(node);
+      await harness.answer(id, ['x']);
+      ids.unshift(id);
+    }
+    const and = query === '' ? '?' : `${query}&`;
+    const found: string[] = [];
+    let cursor = '';
+    for (let pages = 0; ; pages += 1) {
+      const { status, list } = await listOf(node, `${and}limit=2${cursor}`);
+      if (status === 503) break;
+      expect(pages).toBeLessThan(4);
+      expect({ status, incomplete: list.incomplete }).toEqual({ status: 200, incomplete: true });
+      found.push(...list.items.map(({ id }) => id));
+      cursor = `&cursor=${list.nextCursor}`;
+    }
+    expect(found).toEqual(ids);
+    expect(cursor).not.toContain('null');
+  });
+
+  it('leaves the first page empty where Redis has nothing, and gives all from its cursor when it is back', async () => {
+    await using d = await Archived.start();
+    const id = await submit(d.node);
+    await d.end(refOf(id));
+    await d.leave(refOf(id));
+    const without = await d.harness.node(AWAY);
+    const { status, list } = await listOf(without);
+    expect({ status, list }).toMatchObject({ status: 200, list: { items: [], incomplete: true } });
+    const next = `?cursor=${list.nextCursor}`;
+    expect((await listOf(without, next)).status).toBe(503);
+    expect((await listOf(d.node, next)).list).toMatchObject({ items: [{ id }], nextCursor: null });
+  });
+
+  it('and silent holds up the first list for as long as it may take, and no later one', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    await using harness = new ApiHarness(redis.url, { MILLRACE_ARCHIVE: `postgres://127.0.0.1:${port}/nowhere` });
+    const node = await harness.node();
+    const id = await submit(node);
+    const took = async () => {
+      const startedAt = performance.now();
+      expect((await listOf(node)).list).toMatchObject({ items: [{ id }], incomplete: true });
+      return performance.now() - startedAt;
+    };
+    expect(await took()).toBeLessThan(12_000);
+    for (let nth = 0; nth < 3; nth += 1) expect(await took()).toBeLessThan(2_000);
+    silent.close();
+  }, 60_000);
 
   it('gives nothing more of a tenant whose erasure it has held up, and is erased by a worker', async () => {
     await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
