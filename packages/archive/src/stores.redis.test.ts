@@ -291,6 +291,78 @@ it('reads once more where a connection to PostgreSQL is lost, and tells when non
   await archive.close();
 }, 60_000);
 
+describe('a table of PostgreSQL', () => {
+  const VALID = `SELECT relname AS name FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE indrelid = 'millrace_archive'::regclass AND indisvalid AND relname LIKE '%status' ORDER BY 1`;
+
+  /** A database with a table that the first version has made, and many jobs in it. */
+  async function large(): Promise<
+    AsyncDisposable & { url: string; client: pg.Client; valid: () => Promise<string[]> }
+  > {
+    const parts = new AsyncDisposableStack();
+    const { url } = parts.use(await startPostgres());
+    const archive = await openArchive(url);
+    await archive.put(job(newRef('t')), signal);
+    await archive.close();
+    const client = new pg.Client(url);
+    await client.connect();
+    parts.defer(() => client.end());
+    await client.query(`INSERT INTO millrace_archive
+      SELECT 't' || nth % 50, 'id-' || nth, nth, nth,
+        CASE WHEN nth <= 200 OR (nth % 50 > 0 AND nth % 9 = 0) THEN 'failed' ELSE 'completed' END, NULL, '', ''
+      FROM generate_series(1, 20000) nth`);
+    await client.query('ANALYZE millrace_archive');
+    const valid = async () => (await client.query<{ name: string }>(VALID)).rows.map(({ name }) => name);
+    return { url, client, valid, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  }
+  const BOTH = ['millrace_archive_status', 'millrace_archive_tenant_status'];
+
+  it('gets the indexes for lists by status, also where one was broken off, and lists use them', async () => {
+    await using d = await large();
+    expect(await d.valid()).toEqual([]);
+    const broken = BOTH[0];
+    await d.client.query(`CREATE INDEX ${broken} ON millrace_archive (status, arrival DESC)`);
+    await d.client.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass', [broken]);
+    const failures: unknown[] = [];
+    const archive = await openArchive(d.url, { onIndexFailed: (error) => failures.push(error) });
+    await archive.get(newRef('t'), signal);
+    await eventually(async () => (await d.valid()).length === 2);
+    expect(await d.valid()).toEqual(BOTH);
+    expect((await archive.list({ tenant: 't0', status: 'failed', limit: 10 }, signal)).unreadable).toHaveLength(4);
+    expect((await archive.list({ tenant: null, status: 'failed', limit: 10 }, signal)).unreadable).toHaveLength(10);
+    // connections that end have counted what they did
+    await archive.close();
+    const used = "SELECT relname FROM pg_stat_user_indexes WHERE idx_scan > 0 AND indexrelname LIKE '%status'";
+    await eventually(async () => (await d.client.query(used)).rowCount === 2);
+    expect(failures).toEqual([]);
+  }, 60_000);
+
+  it('is read and written while an index is made, by processes that start then, too', async () => {
+    await using d = await large();
+    const slow = new pg.Client(d.url);
+    await slow.connect();
+    // whoever has looked at the table before holds up an index, and nobody else
+    await slow.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM millrace_archive LIMIT 1');
+    const failures: unknown[] = [];
+    const open = () => openArchive(d.url, { onIndexFailed: (error) => failures.push(error) });
+    const [first, second] = [await open(), await open()];
+    await first.get(newRef('t'), signal);
+    await eventually(async () => {
+      const text =
+        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
+      return (await d.client.query(text)).rowCount === 1;
+    });
+    const kept = job(newRef('t'));
+    await second.put(kept, signal);
+    expect(await second.get(kept.ref, signal)).toEqual(kept);
+    await slow.query('COMMIT');
+    await slow.end();
+    await eventually(async () => (await d.valid()).length === 2);
+    expect(failures).toEqual([]);
+    for (const each of [first, second]) await each.close();
+  }, 60_000);
+});
+
 it('refuses what a newer version has written', async () => {
   await using server = await startObjectServer();
   const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
