@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { idOf, type JobRef, tenantOf } from '@millrace/contracts';
-import { NewerFormat, type RawEvent, type RawJob } from '@millrace/stream-log';
+import { ContentUnreadable, NewerFormat, type RawEvent, type RawJob } from '@millrace/stream-log';
 import { ArchiveDamaged } from './errors.ts';
 
 const compress = promisify(gzip);
@@ -32,6 +32,18 @@ export interface ArchivedJob extends ArchivedRecord {
   readonly events: readonly RawEvent[];
 }
 
+/** A job of a list whose record nobody can read here: it was damaged, or a newer version has written it. */
+interface UnreadableRecord {
+  readonly ref: JobRef;
+  readonly reason: ContentUnreadable;
+}
+
+/** What a list has found. One record that cannot be read does not hide the others. */
+export interface ReadRecords {
+  readonly items: readonly ArchivedRecord[];
+  readonly unreadable: readonly UnreadableRecord[];
+}
+
 /** @param arrival its place in the lists, µs; null: it is not known */
 export function archivedJob({ ref, fields, events }: RawJob, arrival: string | null): ArchivedJob {
   return {
@@ -60,27 +72,52 @@ export function encode(job: ArchivedRecord | ArchivedJob): Promise<Buffer> {
   return compress(JSON.stringify(document));
 }
 
-/** @param ref whose it must be: bytes that were put elsewhere are not taken for those of another job
- *  @throws NewerFormat, ArchiveDamaged */
-export async function decodeRecord(ref: JobRef, bytes: Buffer): Promise<ArchivedRecord> {
-  const { events: _, ...record } = await decodeJob(ref, bytes);
-  return record;
+/** Reads the records of a list.
+ *  @param found in its order; without bytes: it is gone */
+export async function decodeRecords(
+  found: readonly { readonly ref: JobRef; readonly bytes: Buffer | null }[],
+): Promise<ReadRecords> {
+  const items: ArchivedRecord[] = [];
+  const unreadable: UnreadableRecord[] = [];
+  for (const { ref, bytes } of found) {
+    if (bytes === null) continue;
+    try {
+      const { events: _, ...record } = await decodeJob(ref, bytes);
+      items.push(record);
+    } catch (error) {
+      if (!(error instanceof ContentUnreadable)) throw error;
+      unreadable.push({ ref, reason: error });
+    }
+  }
+  return { items, unreadable };
 }
 
-/** @throws NewerFormat, ArchiveDamaged */
+/** @param ref whose it must be: bytes that were put elsewhere are not taken for those of another job
+ *  @throws NewerFormat, ArchiveDamaged */
 export async function decodeJob(ref: JobRef, bytes: Buffer): Promise<ArchivedJob> {
   const document = await parse(bytes);
   const { format, tenant, id, events = [], ...rest } = document;
   if (format !== undefined && format > ARCHIVE_FORMAT) throw new NewerFormat();
   if (format === undefined || tenant !== tenantOf(ref) || id !== idOf(ref)) throw new ArchiveDamaged();
+  if (!isPlace(rest) || !isObject(rest.fields) || !Array.isArray(events)) throw new ArchiveDamaged();
   return { ...rest, ref, events };
 }
 
 /** Where a job stands in the lists, whatever its format: what erases it must know no more.
  *  @throws ArchiveDamaged */
 export async function decodePlace(ref: JobRef, bytes: Buffer): Promise<Omit<ArchivedRecord, 'fields'>> {
-  const { arrival, finishedAt, status, threadId } = await parse(bytes);
+  const document = await parse(bytes);
+  if (!isPlace(document)) throw new ArchiveDamaged();
+  const { arrival, finishedAt, status, threadId } = document;
   return { ref, arrival, finishedAt, status, threadId };
+}
+
+function isPlace({ arrival, finishedAt, status }: Document): boolean {
+  return /^\d+$/.test(arrival) && Number.isFinite(finishedAt) && typeof status === 'string';
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 type Document = Omit<ArchivedRecord, 'ref'> & {
@@ -91,10 +128,11 @@ type Document = Omit<ArchivedRecord, 'ref'> & {
 };
 
 async function parse(bytes: Buffer): Promise<Document> {
-  try {
-    const text = await decompress(bytes, { maxOutputLength: MAX_BYTES });
-    return JSON.parse(text.toString()) as Document;
-  } catch (error) {
-    throw new ArchiveDamaged(error);
-  }
+  const document = await decompress(bytes, { maxOutputLength: MAX_BYTES })
+    .then((text) => JSON.parse(text.toString()) as unknown)
+    .catch((error: unknown) => {
+      throw new ArchiveDamaged(error);
+    });
+  if (!isObject(document)) throw new ArchiveDamaged();
+  return document as Document;
 }

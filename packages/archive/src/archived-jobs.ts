@@ -1,33 +1,28 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
-import type { ErasedCopies, RawJobs, ThawedJobs } from '@millrace/stream-log';
+import { ContentUnreadable, type ErasedCopies, type RawJobs, type ThawedJobs } from '@millrace/stream-log';
+import { ArchiveReach } from './archive-reach.ts';
 import { type ArchivedRecord, bytesOf } from './archived-job.ts';
 import { ArchiveUnavailable } from './errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive } from './job-archive.ts';
 import { ReadTurns } from './read-turns.ts';
-import { within } from './within.ts';
 
 /** How long a job stays in Redis that was read from the archive, milliseconds. A reader that is slower than that comes back, with its
  *  cursor, and has it read again. */
 const THAWED_MS = 600_000;
 
-/** How long a read of the archive may take, milliseconds: less than a client waits. */
-const READ_MS = 10_000;
-
 /** How long a job counts as one that is just being read, milliseconds, and how long after its beginning a read may still store it. */
 const READING_MS = 30_000;
 const LATEST_STORE_MS = 25_000;
 
-/** How long nobody asks an archive that did not answer, milliseconds. */
-const AWAY_MS = 1_000;
-
-/** Why it is not asked. */
-const AWAY = new Error('the archive is away');
-
-const BOUNDS = { atOnce: 16, ofTenant: 32 };
+/** Where there are no keys, all callers are one tenant: its share must hold a page that asks for each of a few hundred jobs. */
+const BOUNDS = { atOnce: 16, waiting: 4_000, waitingOfTenant: 1_000, waitMs: 10_000 };
 
 /** When to ask again, seconds: room comes when what is thawed leaves Redis; the rest takes seconds. */
 const FULL_SECONDS = 60;
 const SOON_SECONDS = 5;
+
+/** Jobs to remember whose copies cannot be read. */
+const MAX_UNREADABLE = 1_000;
 
 /** How long one request erases what a tenant has, milliseconds. The workers go on after that. */
 const ERASE_MS = 20_000;
@@ -40,23 +35,28 @@ export interface ArchivedJobsPorts {
   readonly jobs: Pick<RawJobs, 'thaw'>;
   readonly thawed: Pick<ThawedJobs, 'count' | 'forget' | 'of'>;
   readonly erasedCopies: Pick<ErasedCopies, 'note' | 'forget' | 'noteTenant' | 'forgetTenant' | 'readable'>;
+  /** told once of each job whose copy cannot be read */
+  readonly onUnreadable?: (ref: JobRef, reason: ContentUnreadable) => void;
 }
 
 /** Ended jobs that are in the archive, for those who look for them: puts them back into Redis for a while, so that everything that
  *  reads a job reads them, too.
  *
  *  A job that is not in Redis is asked for here, so anybody may make it ask for ids that nobody has. Its reads are bounded in number,
- *  for all and for each tenant; all who ask for one id share one read; what is thawed at a time is bounded in bytes, on all nodes together.
+ *  for all and for each tenant, and so are those that wait; all who ask for one id share one read; what is thawed at a time is bounded in
+ *  bytes, on all nodes together.
  *  @see docs/adr/0053-ended-jobs-leave-redis.md */
 export class ArchivedJobs {
   /** told of each question for a job */
   onAsked: (outcome: ReadOutcome) => void = () => undefined;
   readonly #turns = new ReadTurns(BOUNDS);
   readonly #reads = new Map<JobRef, Promise<boolean>>();
-  /** when the archive last did not answer, ms of performance.now() */
-  #failedAt = Number.NEGATIVE_INFINITY;
+  readonly #reach: ArchiveReach;
+  readonly #unreadable = new Set<JobRef>();
 
-  constructor(private readonly ports: ArchivedJobsPorts) {}
+  constructor(private readonly ports: ArchivedJobsPorts) {
+    this.#reach = new ArchiveReach(ports.archive);
+  }
 
   /** Puts a job back into Redis, unless it is there.
    *  @returns whether it is in Redis now
@@ -73,6 +73,7 @@ export class ArchivedJobs {
           return isThere;
         },
         (error: unknown) => {
+          if (error instanceof ContentUnreadable) this.#tellUnreadable(ref, error);
           const isRefused = error instanceof ArchiveUnavailable && error.cause === undefined;
           this.onAsked(isRefused ? 'refused' : 'failed');
           throw error;
@@ -87,7 +88,7 @@ export class ArchivedJobs {
    *  @returns the jobs of all tenants that have an id
    *  @throws ArchiveUnavailable */
   holders(jobId: string, asker: string): Promise<JobRef[]> {
-    return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.holders(jobId, signal)));
+    return this.#inTurn(asker, () => this.#reach.ask((signal) => this.ports.archive.holders(jobId, signal)));
   }
 
   /** @param asker the tenant that asks
@@ -101,8 +102,11 @@ export class ArchivedJobs {
 
   /** As {@link list}, with what is erased and still there: for erasure, not to be shown to anybody.
    *  @throws ArchiveUnavailable */
-  listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
-    return this.#turns.take(asker, () => this.#ask((signal) => this.ports.archive.list(query, signal)));
+  async listAll(query: ArchiveQuery, asker: string): Promise<ArchivePage> {
+    const list = (signal: AbortSignal) => this.ports.archive.list(query, signal);
+    const page = await this.#inTurn(asker, () => this.#reach.ask(list));
+    for (const { ref, reason } of page.unreadable) this.#tellUnreadable(ref, reason);
+    return page;
   }
 
   /** @returns those that are not erased, as far as this Redis knows
@@ -159,11 +163,11 @@ export class ArchivedJobs {
 
   #thaw(ref: JobRef): Promise<boolean> {
     const { archive, jobs, thawed } = this.ports;
-    return this.#turns.take(tenantOf(ref), async () => {
+    return this.#inTurn(tenantOf(ref), async () => {
       const begunAt = performance.now();
       // before it is read: whoever erases its tenant meanwhile finds it here, and keeps it out of Redis
       if (!(await this.#count(ref, 0, READING_MS))) return false;
-      const job = await this.#ask((signal) => archive.get(ref, signal));
+      const job = await this.#reach.ask((signal) => archive.get(ref, signal));
       if (job === null) {
         await thawed.forget(ref);
         return false;
@@ -176,17 +180,25 @@ export class ArchivedJobs {
     });
   }
 
-  /** Asks the archive, unless it did not answer just now. */
+  /** While the archive is away, nobody waits: neither for a turn nor for an answer. */
+  async #inTurn<T>(tenant: string, read: () => Promise<T>): Promise<T> {
+    await this.#reach.requireThere();
+    return this.#turns.take(tenant, async () => {
+      await this.#reach.requireThere();
+      return read();
+    });
+  }
+
   async #ask<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (performance.now() - this.#failedAt < AWAY_MS) {
-      throw new ArchiveUnavailable('the archive did not answer just now', SOON_SECONDS, AWAY);
-    }
-    try {
-      return await within(READ_MS, ask);
-    } catch (error) {
-      if (error instanceof ArchiveUnavailable) this.#failedAt = performance.now();
-      throw error;
-    }
+    await this.#reach.requireThere();
+    return this.#reach.ask(ask);
+  }
+
+  #tellUnreadable(ref: JobRef, reason: ContentUnreadable): void {
+    if (this.#unreadable.has(ref)) return;
+    if (this.#unreadable.size >= MAX_UNREADABLE) this.#unreadable.clear();
+    this.#unreadable.add(ref);
+    this.ports.onUnreadable?.(ref, reason);
   }
 
   /** @returns false: the job is erased */

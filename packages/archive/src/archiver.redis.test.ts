@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jobRef, newRequestId } from '@millrace/contracts';
 import { startRedis, startRedisCluster, type TestRedis } from '@millrace/testing';
 import { Cluster, type Redis } from 'ioredis';
+import { ArchiveUnavailable, StoreRefused, StoreUnreachable } from './errors.ts';
 import type { JobArchive } from './job-archive.ts';
 import { ArchiveHarness, withStep } from './testing/archive-harness.ts';
 
@@ -324,6 +325,25 @@ describe('a job in the archive', () => {
     await d.redis.zadd(d.keys.thawedJobs, 1, refs[0]);
     expect(await d.archivedJobs().thaw(refs[1])).toBe(true);
     expect(await d.redis.zrange(d.keys.thawedJobs, '0', '-1')).toEqual([refs[1]]);
+  });
+
+  it('is read although a list was refused just now, and not while the archive cannot be reached', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const ref = await d.ended();
+    await d.archiver().run(signal);
+    await d.expire(ref);
+    const query = { tenant: 't', limit: 1 };
+    const refused = withStep(d.archive, { before: 'list' }, () =>
+      Promise.reject(new StoreRefused('AccessDenied', 403)),
+    );
+    const api = d.archivedJobs({ archive: refused });
+    await expect(api.list(query, 't')).rejects.toThrow(ArchiveUnavailable);
+    expect(await api.thaw(ref)).toBe(true);
+    await d.expire(ref);
+    const lost = withStep(d.archive, { before: 'list' }, () => Promise.reject(new StoreUnreachable(new Error('x'))));
+    const without = d.archivedJobs({ archive: lost });
+    await expect(without.list(query, 't')).rejects.toThrow(ArchiveUnavailable);
+    await expect(without.thaw(ref)).rejects.toThrow(ArchiveUnavailable);
   });
 
   it('is counted for as long as it is in Redis, whatever is asked for meanwhile', async () => {

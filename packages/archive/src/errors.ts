@@ -33,6 +33,30 @@ export class StoreRefused extends StreamLogError {
   }
 }
 
+/** A store was not reached: there was no connection to it, or it has been lost. */
+export class StoreUnreachable extends StreamLogError {
+  readonly code = 'STORE_UNREACHABLE';
+
+  constructor(override readonly cause: unknown) {
+    super(`the store cannot be reached (${codeOf(cause)})`);
+  }
+}
+
+/** A store has not answered in time. */
+export class StoreSilent extends StreamLogError {
+  readonly code = 'STORE_SILENT';
+
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+  }
+}
+
+/** @returns the code of an error, such as `ECONNREFUSED`, and no other word of it */
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'no code';
+}
+
 /** When a caller should ask again whose archive did not answer, seconds. */
 const AWAY_SECONDS = 5;
 

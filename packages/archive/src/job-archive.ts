@@ -1,5 +1,5 @@
 import type { JobRef } from '@millrace/contracts';
-import type { ArchivedJob, ArchivedRecord } from './archived-job.ts';
+import type { ArchivedJob, ReadRecords } from './archived-job.ts';
 
 /** Which jobs to list, newest first. */
 export interface ArchiveQuery {
@@ -13,9 +13,8 @@ export interface ArchiveQuery {
   readonly limit: number;
 }
 
-export interface ArchivePage {
-  /** newest first; a page may be short, and even empty */
-  readonly items: readonly ArchivedRecord[];
+/** Newest first; a page may be short, and even empty. */
+export interface ArchivePage extends ReadRecords {
   /** the place after which the next page starts; null: there is nothing more */
   readonly next: string | null;
   /** there are more tenants than one list goes through */

@@ -6,15 +6,19 @@ import type { S3Location } from './stores/s3-store.ts';
 
 /** Opens what MILLRACE_ARCHIVE names. Connects to nothing yet: an archive that is away keeps no service from starting. The SDK of S3 and
  *  the driver of PostgreSQL are loaded where they are needed.
+ *  @param options of who lists jobs: has indexes made that a database lacks for it, and is told where that fails
  *  @throws TypeError no such URL */
-export async function openArchive(url: string): Promise<JobArchive> {
+export async function openArchive(
+  url: string,
+  options: { readonly onIndexFailed?: (error: unknown) => void } = {},
+): Promise<JobArchive> {
   if (url.startsWith('s3:')) {
     const { S3Store } = await import('./stores/s3-store.ts');
     return new ObjectArchive(new S3Store(s3Location(url)));
   }
   if (url.startsWith('file:')) return new ObjectArchive(new FolderStore(fileURLToPath(url)));
   const { PostgresArchive } = await import('./stores/postgres-archive.ts');
-  return new PostgresArchive(url);
+  return new PostgresArchive(url, options);
 }
 
 /** @param url `s3://bucket/prefix?region=…&endpoint=…` */

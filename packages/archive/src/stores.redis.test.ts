@@ -5,11 +5,15 @@ import { type AddressInfo, createServer as createSilentServer, type Socket } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type JobRef, jobRef, newRequestId } from '@millrace/contracts';
-import { NewerFormat } from '@millrace/stream-log';
+import { ContentUnreadable, NewerFormat } from '@millrace/stream-log';
 import { eventually, startObjectServer, startPostgres } from '@millrace/testing';
+import pg from 'pg';
+import { ArchiveReach } from './archive-reach.ts';
 import type { ArchivedJob } from './archived-job.ts';
+import { StoreUnreachable } from './errors.ts';
 import type { ArchiveQuery, JobArchive, PurgeStep } from './job-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { ObjectArchive } from './stores/object-archive.ts';
@@ -215,7 +219,9 @@ it.each([
     list: async () => [],
   };
   const archive = new ObjectArchive(store as ObjectStore);
-  expect(await archive.list({ tenant: null, limit: 1 }, signal)).toEqual({ items: [], next: null, isPartial });
+  expect(await archive.list({ tenant: null, limit: 1 }, signal)).toEqual({
+    ...{ items: [], unreadable: [], next: null, isPartial },
+  });
 });
 
 it('tells why a bucket refuses, in the word of its server and no other', async () => {
@@ -257,10 +263,109 @@ it('leaves a server that is silent, and tries another connection', async () => {
   server.close();
 }, 60_000);
 
+it('reads once more where a connection to PostgreSQL is lost, and tells when none can be made', async () => {
+  await using postgres = await startPostgres();
+  const archive = await openArchive(postgres.url);
+  const kept = job(newRef('t'));
+  await archive.put(kept, signal);
+  // a transaction would see its first list of connections again
+  const [locker, breaker] = [new pg.Client(postgres.url), new pg.Client(postgres.url)];
+  await Promise.all([locker.connect(), breaker.connect()]);
+  const waiting = "query LIKE 'SELECT job%' AND wait_event_type = 'Lock'";
+  const breakOff = () =>
+    eventually(async () => {
+      const broken = await breaker.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${waiting}`);
+      return broken.rowCount === 1;
+    });
+  await locker.query('BEGIN; LOCK TABLE millrace_archive IN ACCESS EXCLUSIVE MODE');
+  const lost = expect(archive.get(kept.ref, signal)).rejects.toThrow(StoreUnreachable);
+  await breakOff();
+  await lost;
+  const read = new ArchiveReach(archive).ask((each) => archive.get(kept.ref, each));
+  await breakOff();
+  await locker.query('COMMIT');
+  expect(await read).toEqual(kept);
+  await Promise.all([locker.end(), breaker.end()]);
+  await postgres.stop();
+  await expect(archive.get(kept.ref, signal)).rejects.toThrow(StoreUnreachable);
+  await archive.close();
+}, 60_000);
+
+describe('a table of PostgreSQL', () => {
+  const VALID = `SELECT relname AS name FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE indrelid = 'millrace_archive'::regclass AND indisvalid AND relname LIKE '%status' ORDER BY 1`;
+
+  /** A database with a table that the first version has made, and many jobs in it. */
+  async function large(): Promise<
+    AsyncDisposable & { url: string; client: pg.Client; valid: () => Promise<string[]> }
+  > {
+    const parts = new AsyncDisposableStack();
+    const { url } = parts.use(await startPostgres());
+    const archive = await openArchive(url);
+    await archive.put(job(newRef('t')), signal);
+    await archive.close();
+    const client = new pg.Client(url);
+    await client.connect();
+    parts.defer(() => client.end());
+    await client.query(`INSERT INTO millrace_archive
+      SELECT 't' || nth % 50, 'id-' || nth, nth, nth,
+        CASE WHEN nth <= 200 OR (nth % 50 > 0 AND nth % 9 = 0) THEN 'failed' ELSE 'completed' END, NULL, '', ''
+      FROM generate_series(1, 20000) nth`);
+    await client.query('ANALYZE millrace_archive');
+    const valid = async () => (await client.query<{ name: string }>(VALID)).rows.map(({ name }) => name);
+    return { url, client, valid, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  }
+  const BOTH = ['millrace_archive_status', 'millrace_archive_tenant_status'];
+
+  it('gets the indexes for lists by status, also where one was broken off, and lists use them', async () => {
+    await using d = await large();
+    expect(await d.valid()).toEqual([]);
+    const broken = BOTH[0];
+    await d.client.query(`CREATE INDEX ${broken} ON millrace_archive (status, arrival DESC)`);
+    await d.client.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass', [broken]);
+    const failures: unknown[] = [];
+    const archive = await openArchive(d.url, { onIndexFailed: (error) => failures.push(error) });
+    await archive.get(newRef('t'), signal);
+    await eventually(async () => (await d.valid()).length === 2);
+    expect(await d.valid()).toEqual(BOTH);
+    expect((await archive.list({ tenant: 't0', status: 'failed', limit: 10 }, signal)).unreadable).toHaveLength(4);
+    expect((await archive.list({ tenant: null, status: 'failed', limit: 10 }, signal)).unreadable).toHaveLength(10);
+    // connections that end have counted what they did
+    await archive.close();
+    const used = "SELECT relname FROM pg_stat_user_indexes WHERE idx_scan > 0 AND indexrelname LIKE '%status'";
+    await eventually(async () => (await d.client.query(used)).rowCount === 2);
+    expect(failures).toEqual([]);
+  }, 60_000);
+
+  it('is read and written while an index is made, by processes that start then, too', async () => {
+    await using d = await large();
+    const slow = new pg.Client(d.url);
+    await slow.connect();
+    // whoever has looked at the table before holds up an index, and nobody else
+    await slow.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM millrace_archive LIMIT 1');
+    const failures: unknown[] = [];
+    const open = () => openArchive(d.url, { onIndexFailed: (error) => failures.push(error) });
+    const [first, second] = [await open(), await open()];
+    await first.get(newRef('t'), signal);
+    await eventually(async () => {
+      const text =
+        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'";
+      return (await d.client.query(text)).rowCount === 1;
+    });
+    const kept = job(newRef('t'));
+    await second.put(kept, signal);
+    expect(await second.get(kept.ref, signal)).toEqual(kept);
+    await slow.query('COMMIT');
+    await slow.end();
+    await eventually(async () => (await d.valid()).length === 2);
+    expect(failures).toEqual([]);
+    for (const each of [first, second]) await each.close();
+  }, 60_000);
+});
+
 it('refuses what a newer version has written', async () => {
   await using server = await startObjectServer();
   const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
-  const { gzipSync } = await import('node:zlib');
   const kept = job(newRef('newer'));
   await archive.put(kept, signal);
   const [key] = [...server.objects.keys()].filter((name) => name.startsWith('/b/jobs/'));
@@ -269,4 +374,53 @@ it('refuses what a newer version has written', async () => {
   await archive.erase(kept.ref, signal);
   expect(server.objects.size).toBe(0);
   await archive.close();
+});
+
+describe('a record that nobody can read', () => {
+  const DAMAGES: Readonly<Record<string, (document: object) => Buffer>> = {
+    'is empty': () => Buffer.alloc(0),
+    'is half of its JSON': (document) => gzipSync(JSON.stringify(document).slice(0, 40)),
+    'is no record': () => gzipSync('null'),
+    'lacks its fields': (document) => gzipSync(JSON.stringify({ ...document, fields: undefined })),
+    'is of a newer version': (document) => gzipSync(JSON.stringify({ ...document, format: 2 })),
+  };
+
+  it.each(Object.keys(DAMAGES))(
+    'and %s is told in lists of a bucket, hides no other, and is erased',
+    async (damage) => {
+      await using server = await startObjectServer();
+      const archive = await openArchive(`s3://b?region=r&endpoint=${encodeURIComponent(server.url)}`);
+      const [before, kept, after] = [job(newRef('t')), job(newRef('t'), { threadId: 'a-thread' }), job(newRef('t'))];
+      for (const each of [before, kept, after]) await archive.put(each, signal);
+      const { ref, ...rest } = kept;
+      const id = ref.slice(2);
+      const bytes = DAMAGES[damage]?.({ ...rest, tenant: 't', id, format: 1 }) ?? Buffer.alloc(0);
+      for (const key of server.objects.keys()) if (key.includes(id)) server.objects.set(key, bytes);
+      const page = await archive.list({ tenant: 't', limit: 10 }, signal);
+      expect(page.items.map((item) => item.ref)).toEqual([after.ref, before.ref]);
+      expect(page.unreadable).toEqual([{ ref, reason: expect.any(ContentUnreadable) }]);
+      const ofThread = await archive.list({ tenant: 't', threadId: 'a-thread', limit: 10 }, signal);
+      expect(ofThread).toMatchObject({ items: [], unreadable: [{ ref }] });
+      await expect(archive.get(ref, signal)).rejects.toThrow(ContentUnreadable);
+      await archive.erase(ref, signal);
+      expect([...server.objects.keys()].filter((key) => key.includes(id))).toEqual([]);
+      await archive.close();
+    },
+  );
+
+  it('is told in lists of PostgreSQL, hides no other, and is erased', async () => {
+    await using postgres = await startPostgres();
+    const archive = await openArchive(postgres.url);
+    const [kept, other] = [job(newRef('t')), job(newRef('t'))];
+    for (const each of [kept, other]) await archive.put(each, signal);
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    await client.query(`UPDATE millrace_archive SET record = '', job = '' WHERE id = $1`, [kept.ref.slice(2)]);
+    await client.end();
+    const page = await archive.list({ tenant: 't', limit: 10 }, signal);
+    expect(page).toMatchObject({ items: [{ ref: other.ref }], unreadable: [{ ref: kept.ref }] });
+    await archive.erase(kept.ref, signal);
+    expect((await archive.list({ tenant: 't', limit: 10 }, signal)).unreadable).toEqual([]);
+    await archive.close();
+  });
 });

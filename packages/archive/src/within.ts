@@ -1,4 +1,4 @@
-import { ArchiveUnavailable, asUnavailable } from './errors.ts';
+import { ArchiveUnavailable, asUnavailable, StoreSilent } from './errors.ts';
 
 /** When a caller should ask again whose archive was too slow, seconds. */
 const SLOW_SECONDS = 5;
@@ -11,8 +11,7 @@ export async function within<T>(ms: number, ask: (signal: AbortSignal) => Promis
   const controller = new AbortController();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    const cause = new Error(`no answer within ${ms} ms`);
-    const error = new ArchiveUnavailable('the archive did not answer in time', SLOW_SECONDS, cause);
+    const error = new ArchiveUnavailable('the archive did not answer in time', SLOW_SECONDS, new StoreSilent(ms));
     late.reject(error);
     controller.abort(error);
   }, ms);

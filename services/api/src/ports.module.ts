@@ -92,7 +92,9 @@ export class PortsModule implements OnApplicationShutdown {
     // other shards go on without the one that has the data keys
     const isThere = shards.count === 1 ? {} : { isThere: () => shards.isUp(0) };
     const cipher = await openContentCipher(encryptionOptions(settings), home.redis, keys, logger, isThere);
-    const archive = settings.MILLRACE_ARCHIVE === undefined ? null : await openArchive(settings.MILLRACE_ARCHIVE);
+    const onIndexFailed = (err: unknown) => logger.warn({ err }, 'an index of the archive cannot be made');
+    const archive =
+      settings.MILLRACE_ARCHIVE === undefined ? null : await openArchive(settings.MILLRACE_ARCHIVE, { onIndexFailed });
     const context = { settings, logger, keys, threadKeys, cipher, archive, shards: shards.count };
     const parts = opened.map((each) => openShard({ ...context, ...each }));
     const joined = joinedPorts(parts, shards, { keys, threadKeys });

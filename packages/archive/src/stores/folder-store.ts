@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { StoreUnreachable } from '../errors.ts';
 import type { KeyQuery, ObjectStore } from './object-store.ts';
 
 /** Where files are written before they get their names. A folder without it is not the one that was opened: its file system is not
@@ -103,14 +104,18 @@ export class FolderStore implements ObjectStore {
   }
 
   /** What is missing in a folder that is away may be there: whoever is told otherwise would forget that it is to be erased.
-   *  @throws Error the folder is away */
+   *  @throws StoreUnreachable the folder is away */
   async #requireThere(): Promise<void> {
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = null;
       throw error;
     });
-    await this.#opened;
-    await stat(join(this.root, DRAFTS));
+    try {
+      await this.#opened;
+      await stat(join(this.root, DRAFTS));
+    } catch (error) {
+      throw new StoreUnreachable(error);
+    }
   }
 
   async #open(): Promise<void> {

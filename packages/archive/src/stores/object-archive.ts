@@ -1,12 +1,5 @@
-import type { JobRef } from '@millrace/contracts';
-import {
-  type ArchivedJob,
-  type ArchivedRecord,
-  decodeJob,
-  decodePlace,
-  decodeRecord,
-  encode,
-} from '../archived-job.ts';
+import { type JobRef, tenantOf } from '@millrace/contracts';
+import { type ArchivedJob, decodeJob, decodePlace, decodeRecords, encode } from '../archived-job.ts';
 import type { ArchiveKind, ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
 import {
   INDEX,
@@ -83,15 +76,17 @@ export class ObjectArchive implements JobArchive {
     const known = found.flatMap(({ entries }) => entries).filter(({ arrival }) => Number(arrival) >= stop);
     const sorted = known.sort((one, other) => Number(other.arrival) - Number(one.arrival));
     const chosen = sorted.slice(0, limit);
-    const records = await inTurns(chosen, (entry) => this.#record(entry, signal));
-    const items = records.filter((record) => record !== null);
-    if (sorted.length > limit) return { items, next: chosen.at(-1)?.arrival ?? null, isPartial };
-    return { items, next: stops.length === 0 ? null : String(stop), isPartial };
+    const records = await decodeRecords(
+      await inTurns(chosen, async ({ key, ref }) => ({ ref, bytes: await this.store.get(key, signal) })),
+    );
+    if (sorted.length > limit) return { ...records, next: chosen.at(-1)?.arrival ?? null, isPartial };
+    return { ...records, next: stops.length === 0 ? null : String(stop), isPartial };
   }
 
   async erase(ref: JobRef, signal: AbortSignal): Promise<void> {
-    const key = await this.#indexKeyOf(ref, signal);
-    if (key !== null) await this.store.delete(key, signal);
+    const bytes = await this.store.get(jobKey(ref), signal);
+    const keys = bytes === null ? [] : await this.#indexKeysOf(ref, bytes, signal);
+    for (const key of keys) await this.store.delete(key, signal);
     await this.store.delete(jobKey(ref), signal);
   }
 
@@ -147,12 +142,6 @@ export class ObjectArchive implements JobArchive {
     return { entries, isEnd: false, last };
   }
 
-  /** @returns null: it was erased since it was listed */
-  async #record({ key, ref }: IndexEntry, signal: AbortSignal): Promise<ArchivedRecord | null> {
-    const bytes = await this.store.get(key, signal);
-    return bytes === null ? null : decodeRecord(ref, bytes);
-  }
-
   /** @returns some of the jobs to erase; none: there are none */
   async #due(
     tenant: string,
@@ -183,10 +172,28 @@ export class ObjectArchive implements JobArchive {
   /** @returns the place in the lists of what there is under an id; null: there is nothing, or nobody can read it */
   async #indexKeyOf(ref: JobRef, signal: AbortSignal): Promise<string | null> {
     const bytes = await this.store.get(jobKey(ref), signal);
-    if (bytes === null) return null;
-    const place = await decodePlace(ref, bytes).catch(() => null);
-    return place === null ? null : indexKey(place);
+    return bytes === null ? null : indexKeyIn(ref, bytes);
   }
+
+  /** @returns the places of a job. Of one that was damaged, they are found among all of its tenant */
+  async #indexKeysOf(ref: JobRef, bytes: Buffer, signal: AbortSignal): Promise<string[]> {
+    const known = await indexKeyIn(ref, bytes);
+    if (known !== null) return [known];
+    const tenant = tenantOf(ref);
+    const found: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const keys = await this.store.list({ prefix: indexPrefix(tenant), after, limit: STEP_KEYS }, signal);
+      found.push(...keys.filter((key) => parseIndexKey(tenant, key)?.ref === ref));
+      after = keys.at(-1);
+      if (keys.length < STEP_KEYS) return found;
+    }
+  }
+}
+
+/** @returns null: nobody can read the job */
+async function indexKeyIn(ref: JobRef, bytes: Buffer): Promise<string | null> {
+  const place = await decodePlace(ref, bytes).catch(() => null);
+  return place === null ? null : indexKey(place);
 }
 
 /** Maps with a bounded number of calls at a time, in order. */

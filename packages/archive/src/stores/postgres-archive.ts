@@ -1,8 +1,10 @@
 import { Socket } from 'node:net';
 import { idOf, type JobRef, jobRef, tenantOf } from '@millrace/contracts';
 import pg from 'pg';
-import { type ArchivedJob, type ArchivedRecord, decodeJob, decodeRecord, encode } from '../archived-job.ts';
+import { type ArchivedJob, decodeJob, decodeRecords, encode } from '../archived-job.ts';
+import { StoreUnreachable } from '../errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
+import { PostgresIndexes } from './postgres-indexes.ts';
 
 /** Number of the lock under which one process at a time makes the table; of no other use. */
 const SETUP_LOCK = 7_155_224;
@@ -13,6 +15,9 @@ const SILENCE_MS = 15_000;
 /** Rows that are deleted at a time. */
 const DELETED = 500;
 const MAX_HOLDERS = 50;
+
+/** The last thing that is made: with it, all is there. */
+const IS_SET_UP = `SELECT to_regclass('millrace_archive_end') IS NOT NULL AS "isSetUp"`;
 
 const SETUP = `
   CREATE TABLE IF NOT EXISTS millrace_archive (
@@ -54,9 +59,14 @@ export class PostgresArchive implements JobArchive {
   readonly kind = 'postgresql';
   readonly #pool: pg.Pool;
   #setUp: Promise<void> | null = null;
+  #indexes: PostgresIndexes | null = null;
 
-  /** @param url `postgres://…` */
-  constructor(url: string) {
+  /** @param url `postgres://…`
+   *  @param options of who lists jobs: has the indexes for it made, and is told where that fails */
+  constructor(
+    private readonly url: string,
+    private readonly options: { readonly onIndexFailed?: (error: unknown) => void } = {},
+  ) {
     this.#pool = new pg.Pool({
       ...{ connectionString: url, max: MAX_CONNECTIONS, Client: CalmClient },
       ...{ connectionTimeoutMillis: CONNECTION_MS, statement_timeout: SILENCE_MS },
@@ -102,8 +112,8 @@ export class PostgresArchive implements JobArchive {
       ORDER BY arrival DESC LIMIT $${values.length + 1}`;
     const rows = await this.#query(text, [...values, limit + 1], signal);
     const page = rows.slice(0, limit);
-    const items = await Promise.all(page.map((row): Promise<ArchivedRecord> => decodeRecord(refOf(row), row.record)));
-    return { items, next: rows.length > limit ? (page.at(-1)?.arrival ?? null) : null };
+    const records = await decodeRecords(page.map((row) => ({ ref: refOf(row), bytes: row.record })));
+    return { ...records, next: rows.length > limit ? (page.at(-1)?.arrival ?? null) : null };
   }
 
   async erase(ref: JobRef, signal: AbortSignal): Promise<void> {
@@ -121,7 +131,9 @@ export class PostgresArchive implements JobArchive {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    const making = this.#indexes;
+    this.#indexes = null;
+    await Promise.all([making?.close(), this.#pool.end()]);
   }
 
   /** @returns how many; 0: none is left */
@@ -132,25 +144,42 @@ export class PostgresArchive implements JobArchive {
   }
 
   async #query(text: string, values: readonly unknown[], signal: AbortSignal): Promise<Row[]> {
-    this.#setUp ??= this.#makeTable().catch((error: unknown) => {
-      this.#setUp = null;
-      throw error;
-    });
+    this.#setUp ??= this.#makeTable()
+      .then(() => this.#makeIndexes())
+      .catch((error: unknown) => {
+        this.#setUp = null;
+        throw asUnreachable(error);
+      });
     await this.#setUp;
     signal.throwIfAborted();
-    const { rows } = await this.#pool.query<Row>(text, [...values]);
+    const { rows } = await this.#pool.query<Row>(text, [...values]).catch((error: unknown) => {
+      throw asUnreachable(error);
+    });
     return rows;
   }
 
   async #makeTable(): Promise<void> {
     const client = await this.#pool.connect();
     try {
+      // looking for an index by making it would lock the table, and wait for whoever is making another one
+      const { rows } = await client.query<{ isSetUp: boolean }>(IS_SET_UP);
+      if (rows[0]?.isSetUp) return;
       await client.query('SELECT pg_advisory_lock($1)', [SETUP_LOCK]);
       await client.query(SETUP);
     } finally {
       // ends the session, and with it the lock
       client.release(true);
     }
+  }
+
+  /** Begins to make them: nobody waits for it. */
+  #makeIndexes(): void {
+    const { onIndexFailed } = this.options;
+    if (onIndexFailed === undefined) return;
+    const indexes = new PostgresIndexes(this.url);
+    this.#indexes = indexes;
+    // closed: it was broken off, and the next process goes on
+    void indexes.make().catch((error: unknown) => this.#indexes === indexes && onIndexFailed(error));
   }
 }
 
@@ -163,6 +192,12 @@ class CalmClient extends pg.Client {
       if (stream instanceof Socket) stream.setTimeout(SILENCE_MS, () => stream.destroy());
     });
   }
+}
+
+/** @returns the error, as StoreUnreachable unless the database has answered with it: that it stops, or takes no connection, is no answer */
+function asUnreachable(error: unknown): unknown {
+  const isAnswer = error instanceof pg.DatabaseError && !/^(08|57P|53300)/.test(error.code ?? '');
+  return isAnswer ? error : new StoreUnreachable(error);
 }
 
 function refOf({ tenant, id }: Row): JobRef {

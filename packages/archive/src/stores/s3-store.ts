@@ -8,7 +8,7 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import { StoreRefused } from '../errors.ts';
+import { StoreRefused, StoreUnreachable } from '../errors.ts';
 import type { KeyQuery, ObjectStore } from './object-store.ts';
 
 /** The most that S3 lists at a time. */
@@ -62,7 +62,7 @@ export class S3Store implements ObjectStore {
       return body === undefined ? null : Buffer.from(await body.transformToByteArray());
     } catch (error) {
       if (error instanceof S3ServiceException && error.name === 'NoSuchKey') return null;
-      throw asRefusal(error);
+      throw asStoreError(error);
     }
   }
 
@@ -118,14 +118,14 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** @throws StoreRefused, or what else the request throws */
+/** @throws StoreRefused, StoreUnreachable */
 function known<T>(answer: Promise<T>): Promise<T> {
   return answer.catch((error: unknown) => {
-    throw asRefusal(error);
+    throw asStoreError(error);
   });
 }
 
-function asRefusal(error: unknown): unknown {
-  if (!(error instanceof S3ServiceException)) return error;
+function asStoreError(error: unknown): Error {
+  if (!(error instanceof S3ServiceException)) return new StoreUnreachable(error);
   return new StoreRefused(error.name, error.$metadata.httpStatusCode);
 }

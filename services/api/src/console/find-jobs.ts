@@ -9,9 +9,6 @@ import { readListCursor, writeListCursor } from '../jobs/list-cursor.ts';
 import { JOB_CATALOGUE, JOB_READER } from '../tokens.ts';
 import { type JobSummary, summaryOf } from './inspect-job.ts';
 
-/** The most pages of the registry that one request reads. */
-const MAX_PAGES = 20;
-
 export interface FindJobsQuery {
   readonly caller: Caller;
   readonly limit: number;
@@ -28,7 +25,7 @@ export interface FoundJobs {
   readonly items: readonly JobSummary[];
   /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
-  /** a shard of Redis does not answer, and its jobs are left out */
+  /** some are left out. @see JobOutlines */
   readonly incomplete?: true;
 }
 
@@ -42,30 +39,21 @@ export class FindJobs {
     @Inject(JobFinder) private readonly finder: JobFinder,
   ) {}
 
-  /** @throws InvalidCursor, Forbidden, OutOfScope */
+  /** @throws InvalidCursor, Forbidden, OutOfScope
+   *  @throws ArchiveUnavailable it is away, and Redis has no more jobs from the cursor on */
   async run(query: FindJobsQuery): Promise<FoundJobs> {
     const { caller, tenant, limit, cursor } = query;
     const scope = listedTenant(caller, tenant);
     if (query.id !== undefined) return { items: await this.#byId(query.id, scope, caller.tenant), nextCursor: null };
-    const items: JobSummary[] = [];
-    let isPartial = false;
-    const found = (next: string | null): FoundJobs => ({
-      ...{ items, nextCursor: next === null ? null : writeListCursor(next) },
+    const page = {
+      ...{ tenant: scope, status: query.status, asker: caller.tenant, limit },
+      before: cursor === undefined ? undefined : readListCursor(cursor),
+    };
+    const { jobs, next, isPartial } = await this.pages.read(page, (job) => matches(job, query));
+    return {
+      ...{ items: jobs.map(summaryOf), nextCursor: next === null ? null : writeListCursor(next) },
       ...(isPartial ? { incomplete: true } : {}),
-    });
-    let place = cursor === undefined ? undefined : readListCursor(cursor);
-    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.pages.read({
-        ...{ tenant: scope, status: query.status, asker: caller.tenant },
-        ...{ limit: limit - items.length, before: place },
-      });
-      items.push(...page.jobs.filter((job) => matches(job, query)).map(summaryOf));
-      isPartial ||= page.isPartial;
-      if (page.next === null) return found(null);
-      place = page.next;
-      if (items.length >= limit) break;
-    }
-    return found(place ?? null);
+    };
   }
 
   async #byId(id: string, scope: string | null, asker: string): Promise<JobSummary[]> {

@@ -39,7 +39,7 @@ export function toProblem(error: unknown): Problem {
     if (error.reason === 'unavailable') return new Unavailable({ cause: error });
     return new Problem(
       'INTERNAL',
-      'What is stored of this cannot be decrypted: it was altered, or its key is destroyed.',
+      'What is stored of this cannot be read: it was altered or damaged, or its key is destroyed.',
     );
   }
   if (error instanceof ThreadBeingMade) {

@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -27,7 +29,7 @@ class Archived implements AsyncDisposable {
     readonly archive: JobArchive,
     readonly archiver: Archiver,
     readonly fairQueue: FairQueue,
-    private readonly folder: string,
+    readonly folder: string,
   ) {}
 
   static async start(env: Env = {}): Promise<Archived> {
@@ -200,6 +202,19 @@ describe('a job that has left Redis for the archive', () => {
   });
 });
 
+it('many who ask at the same time wait for each other, as one tenant or not', async () => {
+  await using d = await Archived.start();
+  const ids = await Promise.all(Array.from({ length: 60 }, () => submit(d.node)));
+  for (const id of ids) await d.end(refOf(id));
+  await d.leave(...ids.map(refOf));
+  const statuses = async (paths: readonly string[]) =>
+    new Set(await Promise.all(paths.map(async (path) => (await d.get(path)).status)));
+  const unknown = Array.from({ length: 200 }, (_, nth) => `/jobs/nobody-has-${nth}`);
+  expect(await statuses(unknown)).toEqual(new Set([404]));
+  expect(await statuses(Array<string>(100).fill('/jobs'))).toEqual(new Set([200]));
+  expect(await statuses(ids.map((id) => `/jobs/${id}`))).toEqual(new Set([200]));
+}, 60_000);
+
 it('a job whose erasure has stopped half-way goes with its thread', async () => {
   await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
   const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
@@ -213,13 +228,66 @@ it('a job whose erasure has stopped half-way goes with its thread', async () => 
   expect(await d.archive.get(ref, AbortSignal.timeout(5_000))).toBeNull();
 });
 
+describe('a job whose copy is damaged', () => {
+  async function damaged(): Promise<{ d: Archived; id: string; other: string; files: () => Promise<string[]> }> {
+    const d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
+    const id = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });
+    const other = await submit(d.node, OWN);
+    const refs = [id, other].map((each) => jobRef('own', each));
+    for (const ref of refs) await d.end(ref);
+    expect((await d.get('/threads/a-thread', OWN)).status).toBe(200);
+    await d.leave(...refs);
+    const files = async () => {
+      const entries = await readdir(d.folder, { recursive: true, withFileTypes: true });
+      return entries.filter(({ name }) => name.includes(id)).map(({ parentPath, name }) => join(parentPath, name));
+    };
+    for (const file of await files()) await truncate(file, 0);
+    return { d, id, other, files };
+  }
+
+  it('hides no other, is no 404, and is logged once', async () => {
+    const { d, id, other } = await damaged();
+    await using _ = d;
+    for (let nth = 0; nth < 2; nth += 1) {
+      const list = await d.get('/jobs', OWN);
+      expect(await list.json()).toMatchObject({ items: [{ id: other }], nextCursor: null, incomplete: true });
+    }
+    const answer = await d.get(`/jobs/${id}`, OWN);
+    expect(answer.status).toBe(500);
+    expect(await answer.json()).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining('damaged') });
+    const lines = d.node.log.filter(({ msg }) => msg === 'an archived job cannot be read');
+    expect(lines).toMatchObject([{ tenant: 'own', jobId: id }]);
+  });
+
+  it.each([
+    ['its thread', '/threads/a-thread', OWN],
+    ['its tenant', '/tenants/own/data', ADMIN],
+  ])('goes with %s', async (_what, path, headers) => {
+    const { d, files } = await damaged();
+    await using _ = d;
+    expect(await files()).toHaveLength(2);
+    expect((await fetch(`${d.node.url}${path}`, { method: 'DELETE', headers })).status).toBe(204);
+    expect(await files()).toEqual([]);
+  });
+});
+
 describe('an archive that is away', () => {
+  const AWAY = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };
+  interface List {
+    readonly items: readonly { id: string }[];
+    readonly nextCursor: string | null;
+    readonly incomplete?: true;
+  }
+  const listOf = async (node: TestNode, query = '') => {
+    const answer = await fetch(`${node.url}/jobs${query}`);
+    return { status: answer.status, list: (await answer.json()) as List };
+  };
+
   it('is no 404, and no hang', async () => {
-    const env = { MILLRACE_ARCHIVE: 'postgres://127.0.0.1:1/nowhere' };
-    await using harness = new ApiHarness(redis.url, env);
+    await using harness = new ApiHarness(redis.url, AWAY);
     const node = await harness.node();
     const id = await submit(node);
-    for (const path of ['/jobs/an-id-that-nobody-has', '/jobs/an-id-that-nobody-has/stream', '/jobs']) {
+    for (const path of ['/jobs/an-id-that-nobody-has', '/jobs/an-id-that-nobody-has/stream']) {
       const answer = await fetch(`${node.url}${path}`);
       expect([path, answer.status]).toEqual([path, 503]);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -227,8 +295,64 @@ describe('an archive that is away', () => {
     }
     // what is in Redis needs no archive, and what has not ended is in none
     expect((await fetch(`${node.url}/jobs/${id}`)).status).toBe(200);
-    expect((await fetch(`${node.url}/jobs?status=queued`)).status).toBe(200);
+    expect((await listOf(node, '?status=queued')).list).toEqual({
+      ...{ items: [expect.objectContaining({ id })], nextCursor: null },
+    });
   });
+
+  it.each(['', '?status=completed'])('GET /jobs%s lists what Redis has, then 503 for the rest', async (query) => {
+    await using harness = new ApiHarness(redis.url, AWAY);
+    const node = await harness.node();
+    const ids: string[] = [];
+    for (let nth = 0; nth < 5; nth += 1) {
+      const id = await submit(node);
+      await harness.answer(id, ['x']);
+      ids.unshift(id);
+    }
+    const and = query === '' ? '?' : `${query}&`;
+    const found: string[] = [];
+    let cursor = '';
+    for (let pages = 0; ; pages += 1) {
+      const { status, list } = await listOf(node, `${and}limit=2${cursor}`);
+      if (status === 503) break;
+      expect(pages).toBeLessThan(4);
+      expect({ status, incomplete: list.incomplete }).toEqual({ status: 200, incomplete: true });
+      found.push(...list.items.map(({ id }) => id));
+      cursor = `&cursor=${list.nextCursor}`;
+    }
+    expect(found).toEqual(ids);
+    expect(cursor).not.toContain('null');
+  });
+
+  it('leaves the first page empty where Redis has nothing, and gives all from its cursor when it is back', async () => {
+    await using d = await Archived.start();
+    const id = await submit(d.node);
+    await d.end(refOf(id));
+    await d.leave(refOf(id));
+    const without = await d.harness.node(AWAY);
+    const { status, list } = await listOf(without);
+    expect({ status, list }).toMatchObject({ status: 200, list: { items: [], incomplete: true } });
+    const next = `?cursor=${list.nextCursor}`;
+    expect((await listOf(without, next)).status).toBe(503);
+    expect((await listOf(d.node, next)).list).toMatchObject({ items: [{ id }], nextCursor: null });
+  });
+
+  it('and silent holds up the first list for as long as it may take, and no later one', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    await using harness = new ApiHarness(redis.url, { MILLRACE_ARCHIVE: `postgres://127.0.0.1:${port}/nowhere` });
+    const node = await harness.node();
+    const id = await submit(node);
+    const took = async () => {
+      const startedAt = performance.now();
+      expect((await listOf(node)).list).toMatchObject({ items: [{ id }], incomplete: true });
+      return performance.now() - startedAt;
+    };
+    expect(await took()).toBeLessThan(12_000);
+    for (let nth = 0; nth < 3; nth += 1) expect(await took()).toBeLessThan(2_000);
+    silent.close();
+  }, 60_000);
 
   it('gives nothing more of a tenant whose erasure it has held up, and is erased by a worker', async () => {
     await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });

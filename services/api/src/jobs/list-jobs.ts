@@ -6,9 +6,6 @@ import { listedTenant } from '../auth/listed-tenant.ts';
 import { JobPages } from './job-pages.ts';
 import { readListCursor, writeListCursor } from './list-cursor.ts';
 
-/** The most pages of the registry that one request reads, so that a rare status does not make it read all jobs. */
-const MAX_PAGES = 20;
-
 export interface ListJobsQuery {
   readonly caller: Caller;
   readonly limit: number;
@@ -22,7 +19,7 @@ export interface JobList {
   readonly items: readonly JobView[];
   /** null at the end. Any page may be short or empty */
   readonly nextCursor: string | null;
-  /** a shard of Redis does not answer, and its jobs are left out */
+  /** some are left out. @see JobOutlines */
   readonly incomplete?: true;
 }
 
@@ -32,29 +29,17 @@ export class ListJobs {
   constructor(@Inject(JobPages) private readonly pages: JobPages) {}
 
   /** @throws InvalidCursor, Forbidden
-   *  @throws ArchiveUnavailable */
+   *  @throws ArchiveUnavailable it is away, and Redis has no more jobs from the cursor on */
   async run({ caller, limit, cursor, status, tenant, threadId }: ListJobsQuery): Promise<JobList> {
     // threads belong to tenants, so an admin who names one without its tenant means an own one
     const scope = listedTenant(caller, tenant) ?? (threadId === undefined ? null : caller.tenant);
-    const items: JobView[] = [];
-    let isPartial = false;
-    const list = (next: string | null): JobList => ({
-      ...{ items, nextCursor: next === null ? null : writeListCursor(next) },
-      ...(isPartial ? { incomplete: true } : {}),
+    const { jobs, next, isPartial } = await this.pages.read({
+      ...{ tenant: scope, threadId, status, asker: caller.tenant, limit },
+      before: cursor === undefined ? undefined : readListCursor(cursor),
     });
-    let place = cursor === undefined ? undefined : readListCursor(cursor);
-    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.pages.read({
-        ...{ tenant: scope, threadId, status, asker: caller.tenant },
-        ...{ limit: limit - items.length, before: place },
-      });
-      items.push(...page.jobs.map(viewOf));
-      isPartial ||= page.isPartial;
-      if (page.next === null) return list(null);
-      place = page.next;
-      // a page is longer where a cursor could not divide it
-      if (items.length >= limit) break;
-    }
-    return list(place ?? null);
+    return {
+      ...{ items: jobs.map(viewOf), nextCursor: next === null ? null : writeListCursor(next) },
+      ...(isPartial ? { incomplete: true } : {}),
+    };
   }
 }

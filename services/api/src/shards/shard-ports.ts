@@ -1,5 +1,5 @@
 import { ArchivedJobs, type JobArchive } from '@millrace/archive';
-import { checkpointLimits, logLimits, thawLimits, threadLimits } from '@millrace/contracts';
+import { checkpointLimits, idOf, logLimits, tenantOf, thawLimits, threadLimits } from '@millrace/contracts';
 import type { Logger, RedisFactory } from '@millrace/runtime';
 import {
   AbandonedJobs,
@@ -105,6 +105,8 @@ export function openShard(context: ShardContext) {
         : new ArchivedJobs({
             ...{ archive, jobs: new RawJobs(redis, keys), erasedCopies: new ErasedCopies(redis, keys) },
             thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
+            onUnreadable: (ref, err) =>
+              logger.error({ tenant: tenantOf(ref), jobId: idOf(ref), err }, 'an archived job cannot be read'),
           }),
   };
 }

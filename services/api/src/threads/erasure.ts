@@ -66,9 +66,11 @@ export class Erasure {
     for (let before: string | undefined; this.archived !== null; ) {
       // also those whose erasure has begun: it may have stopped half-way
       const page = await this.archived.listAll({ tenant, threadId, before, limit: BATCH }, tenant);
-      const jobs = page.items.map(({ ref, fields }) => ({
+      const readable = page.items.map(({ ref, fields }) => ({
         ...{ ref, threadId, idempotencyDigest: fields['idempotencyDigest'] ?? null },
       }));
+      // what nobody can read goes, too; its idempotency key is left to its own expiry
+      const jobs = [...readable, ...page.unreadable.map(({ ref }) => ({ ref, threadId, idempotencyDigest: null }))];
       await this.audit.forgetJobs(jobs.map(({ ref }) => ref));
       await Promise.all(jobs.map((job) => this.erasure.ended(job)));
       if (page.next === null) return;

@@ -65,4 +65,4 @@ export function jsonArgument(text: string): unknown {
 export const jsonOption = () => new Option('--json', 'print JSON, a value a line');
 
 /** What stands below a list that lacks something. */
-export const INCOMPLETE = 'one of several Redis does not answer: what it has is missing here';
+export const INCOMPLETE = 'one of several Redis, or the archive, does not answer: what it has is missing here';

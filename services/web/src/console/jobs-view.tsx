@@ -16,7 +16,7 @@ interface Filter {
 }
 
 const INCOMPLETE =
-  'Some jobs are missing here: one of the Redis does not answer, or the archive has too many tenants for one list.';
+  'Some jobs are missing here: one of the Redis or the archive does not answer, or the archive cannot give all that it has.';
 
 const ALL: Filter = { id: '', status: '', tenant: '', pipeline: '' };
 

@@ -92,6 +92,6 @@ export interface KeyView {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
-  /** some are missing: one of several Redis does not answer, or the archive has more tenants than one list goes through */
+  /** some are missing: one of several Redis or the archive does not answer, or the archive cannot give all that it has */
   readonly incomplete?: true;
 }

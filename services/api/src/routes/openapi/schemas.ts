@@ -98,7 +98,10 @@ export const job = z
 /** Fields of a page of what there is in all shards. */
 export const pageFields = {
   nextCursor: z.string().nullable().describe('For the next page; null at the end.'),
-  incomplete: z.literal(true).optional().describe('One of several Redis does not answer: what it has is missing.'),
+  incomplete: z
+    .literal(true)
+    .optional()
+    .describe('One of several Redis, or the archive, does not answer: what it has is missing.'),
 };
 
 export const jobList = z
