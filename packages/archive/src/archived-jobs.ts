@@ -6,8 +6,8 @@ import { ArchiveUnavailable } from './errors.ts';
 import type { ArchivePage, ArchiveQuery, JobArchive } from './job-archive.ts';
 import { ReadTurns } from './read-turns.ts';
 
-/** How long a job stays in Redis that was read from the archive, milliseconds. A reader that is slower than that comes back, with its
- *  cursor, and has it read again. */
+/** How long a job stays in Redis that was read from the archive, milliseconds. For a reader that is slower
+ *  than that, it is read again. */
 const THAWED_MS = 600_000;
 
 /** How long a job counts as one that is just being read, milliseconds, and how long after its beginning a read may still store it. */

@@ -59,7 +59,8 @@ export class GapDetector {
     const [status, attempt, seq] = await this.redis.hmget(this.keys.record(topic.ref), 'status', 'attempt', 'seq');
     if (before === null) return;
     if (status === null) {
-      for (const subscriber of topic.subscribers) subscriber.lose();
+      // not awaited: an archive may take its time
+      void topic.find();
       return;
     }
     const top: EventId = eventId(Number(attempt), Number(seq));

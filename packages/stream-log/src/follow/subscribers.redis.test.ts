@@ -4,6 +4,7 @@ import { type EventId, type JobRef, jobRef, LOG_START, newRequestId } from '@mil
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
 import type { Redis } from 'ioredis';
 import { JobNotFound, LogExpired } from '../errors.ts';
+import { type RawJob, RawJobs } from '../log/raw-jobs.ts';
 import { DONE, LogHarness, Recorder, say, textOf } from '../testing/log-harness.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -15,10 +16,10 @@ afterAll(() => server.stop());
 
 const TOKENS = Array.from({ length: 40 }, (_, i) => `t${i} `);
 
-/** Writes TOKENS, one per event, and ends the job. */
-async function answer(d: LogHarness, id: JobRef): Promise<void> {
+/** Writes tokens, one per event, and ends the job. */
+async function answer(d: LogHarness, id: JobRef, tokens = TOKENS): Promise<void> {
   const writer = await d.begin(id);
-  for (const token of TOKENS) {
+  for (const token of tokens) {
     say(writer, token);
     await writer.flush();
   }
@@ -315,6 +316,68 @@ describe('a gap', () => {
     await recorder.terminal();
     expect(recorder.types.slice(-2)).toEqual(['reset', 'error']);
     expect(recorder.ended).toBe('terminal');
+  });
+});
+
+describe('a reader that is slower than its ended job stays in Redis', () => {
+  /** of several pages */
+  const LONG = TOKENS.map((token) => token.repeat(1_024));
+
+  /** A job that has ended and left Redis, and a reader that stopped after its first event. */
+  async function left(d: LogHarness, restore: (job: RawJob) => Promise<boolean>, isFirstHere = true) {
+    const jobs = new RawJobs(d.redis, d.keys);
+    const ref = await d.job();
+    const recorder = new Recorder();
+    recorder.room = 1;
+    if (!isFirstHere) await answer(d, ref, LONG);
+    const asked = { times: 0 };
+    const node = d.node({
+      restore: async () => {
+        asked.times += 1;
+        return restore(archived as RawJob);
+      },
+    });
+    recorder.subscription = await node.attach(ref, { after: LOG_START, sink: recorder });
+    await recorder.until(({ types }) => types.includes('accepted'));
+    if (isFirstHere) await answer(d, ref, LONG);
+    const archived = await jobs.read(ref);
+    const whole = await d.log(ref);
+    await d.redis.del(d.keys.record(ref), d.keys.log(ref));
+    recorder.room = Number.POSITIVE_INFINITY;
+    return { ref, node, jobs, recorder, whole, asked };
+  }
+
+  it.each([
+    ['has heard of its end', true],
+    ['came after its end', false],
+  ])('reads on when an archive has it: whoever %s', async (_who, isFirstHere) => {
+    await using d = LogHarness.single(server.url);
+    const jobs = new RawJobs(d.redis, d.keys);
+    const { recorder, whole, asked } = await left(d, (job) => jobs.thaw(job, 60_000), isFirstHere);
+    // the page that it has may hold more than its first event
+    recorder.events.length = 0;
+    const from = recorder.subscription?.position;
+    recorder.subscription?.resume();
+    await recorder.terminal();
+    expect(recorder.events).toEqual(whole.slice(whole.findIndex(({ id }) => id === from) + 1));
+    expect([recorder.ended, asked.times]).toEqual(['terminal', 1]);
+  });
+
+  it('is told that the job is lost when the archive has none', async () => {
+    await using d = LogHarness.single(server.url);
+    const { recorder } = await left(d, async () => false);
+    recorder.subscription?.resume();
+    await recorder.until(({ ended }) => ended !== null);
+    expect([recorder.ended, recorder.types.slice(-2)]).toEqual(['terminal', ['reset', 'error']]);
+  });
+
+  it('is cut off, to come back, when the archive does not answer', async () => {
+    await using d = LogHarness.single(server.url);
+    const { recorder, node } = await left(d, () => Promise.reject(new Error('away')));
+    recorder.subscription?.resume();
+    await recorder.until(({ ended }) => ended !== null);
+    expect([recorder.ended, recorder.types]).toEqual(['closed', ['accepted']]);
+    expect(node.counts).toEqual({ subscribers: 0, topics: 0 });
   });
 });
 

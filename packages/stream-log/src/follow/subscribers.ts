@@ -9,7 +9,7 @@ import type { RedisConnection } from '../redis/scripts.ts';
 import { GapDetector } from './gap-detector.ts';
 import { Place } from './place.ts';
 import { type EventSink, logLost, Subscriber, type Subscription } from './subscriber.ts';
-import { Topic } from './topic.ts';
+import { type RestoreJob, Topic } from './topic.ts';
 
 /** A job as its outline was read when the reader came. It may have gone on since. */
 export type FollowedJob = Pick<JobOutline, 'ref' | 'status' | 'lastEventId'>;
@@ -20,6 +20,12 @@ export interface FollowOptions {
   readonly sink: EventSink;
   /** the reader has events of another history: it gets a `reset` first */
   readonly fresh?: boolean;
+}
+
+export interface FollowingOptions {
+  readonly cipher?: ContentCipher;
+  /** finds jobs that have left Redis before their readers had read them; null: there is no archive */
+  readonly restore?: RestoreJob | null;
 }
 
 interface Entry {
@@ -56,6 +62,8 @@ export class Subscribers {
    *  was stored, ms since the epoch by Redis's clock. Never of what was read from the log */
   onGiven: ((storedAt: number) => void) | null = null;
   readonly #reader: JobReader;
+  readonly #cipher: ContentCipher;
+  readonly #restore: RestoreJob | null;
   readonly #entries = new Map<JobRef, Entry>();
   readonly #gapDetector: GapDetector;
   readonly #given = (storedAt: number): void => this.onGiven?.(storedAt);
@@ -66,8 +74,10 @@ export class Subscribers {
     redis: RedisConnection,
     readonly hub: ChannelHub,
     readonly keys: KeySpace,
-    readonly cipher: ContentCipher = PLAIN,
+    { cipher = PLAIN, restore = null }: FollowingOptions = {},
   ) {
+    this.#cipher = cipher;
+    this.#restore = restore;
     this.#reader = new JobReader(redis, keys, cipher);
     this.#gapDetector = new GapDetector(redis, keys, hub, () => this.#topics());
   }
@@ -118,7 +128,7 @@ export class Subscribers {
     try {
       await entry.confirmed;
       // so that what the channel brings is opened at once
-      await this.cipher.warm(tenantOf(ref));
+      await this.#cipher.warm(tenantOf(ref));
       const { after, ended } = await this.#startAt(job, cursor);
       if (ended) {
         this.#leave(ref, entry);
@@ -165,7 +175,7 @@ export class Subscribers {
       held.users += 1;
       return held;
     }
-    const topic = new Topic(ref, this.#reader, this.#given);
+    const topic = new Topic(ref, this.#reader, this.#given, this.#restore);
     const confirmed = this.hub.subscribe(this.keys.channel(ref), topic);
     const entry = { topic, confirmed, since: performance.now(), users: 1 };
     this.#entries.set(ref, entry);

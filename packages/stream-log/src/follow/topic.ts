@@ -1,11 +1,18 @@
-import { compareEventIds, type EventId, eventPosition, type JobRef, type StoredEvent } from '@millrace/contracts';
+import {
+  compareEventIds,
+  type EventId,
+  eventPosition,
+  type JobRef,
+  LOG_START,
+  type StoredEvent,
+} from '@millrace/contracts';
 import type { ChannelListener } from '../channel/channel-hub.ts';
 import type { PlaceCipher } from '../encryption/content-cipher.ts';
 import { isSealed } from '../encryption/place-key.ts';
 import { ContentUnreadable } from '../errors.ts';
 import { batchAfter, batchOf, type EventBatch, joinBatches, parsePayload } from '../log/event-batch.ts';
 import { aboutEvent } from '../log/job-contents.ts';
-import type { JobReader } from '../log/job-reader.ts';
+import type { JobReader, LogPage } from '../log/job-reader.ts';
 
 /** Batches kept for subscribers that are reading the log, or for a place. Beyond it they read on in the log. */
 export const MAX_RECENT = 128;
@@ -40,6 +47,11 @@ export interface TopicSubscriber {
   end(): void;
 }
 
+/** Puts an ended job back that has left Redis for the archive.
+ *  @returns whether it is in Redis now
+ *  @throws Error the archive does not answer, or has no room for it in Redis */
+export type RestoreJob = (ref: JobRef) => Promise<boolean>;
+
 /** One followed job in a process: takes what the channel brings, repairs gaps from the log, and gives it to the live
  *  subscribers.
  *
@@ -59,6 +71,7 @@ export class Topic implements ChannelListener {
   #pages: Map<EventId, Promise<TopicPage>> | null = null;
   #repairing: Promise<void> | null = null;
   #repairAgain = false;
+  #finding: Promise<boolean> | null = null;
   /** of the attempt that wrote `tip`, as the channel gave it; null: not known */
   #leaseToken: string | null = null;
   /** counts rewinds: a read that began before one is of another history */
@@ -66,11 +79,13 @@ export class Topic implements ChannelListener {
   /** opens what is sealed; null until something is */
   #contents: PlaceCipher | null = null;
 
-  /** @param onGiven told when live subscribers have been given what the channel brought: when its first event was stored */
+  /** @param onGiven told when live subscribers have been given what the channel brought: when its first event was stored
+   *  @param restore null: there is no archive */
   constructor(
     readonly ref: JobRef,
     readonly reader: JobReader,
     readonly onGiven?: (storedAt: number) => void,
+    readonly restore: RestoreJob | null = null,
   ) {}
 
   /** Collects the messages of one tick: a process that cannot keep up then makes fewer, larger writes. */
@@ -116,6 +131,16 @@ export class Topic implements ChannelListener {
       this.#repairing = null;
     });
     return this.#repairing;
+  }
+
+  /** Looks for a job whose record seems to be gone. One that an archive has is put back: it has left Redis before its
+   *  subscribers had read it, and they go on. Otherwise they are told. Does not fail.
+   *  @returns whether the job is there */
+  find(): Promise<boolean> {
+    this.#finding ??= this.#find().finally(() => {
+      this.#finding = null;
+    });
+    return this.#finding;
   }
 
   /** A subscriber reads the log from now on: what the channel brings meanwhile is kept for it (law 5). */
@@ -230,6 +255,26 @@ export class Topic implements ChannelListener {
     if (isGiven && batch.storedAt !== null) this.onGiven?.(batch.storedAt);
   }
 
+  async #find(): Promise<boolean> {
+    // nothing was said yet: it has not ended, and a place is taken before its job is stored
+    const mayBeArchived = this.restore !== null && this.tip !== LOG_START;
+    try {
+      if (mayBeArchived && ((await this.#isThere()) || (await this.restore(this.ref)))) return true;
+      // the archive took its time: the id may be a new job's
+      if (mayBeArchived && (await this.#isThere())) return true;
+    } catch {
+      // those who come back are told that the archive is away
+      for (const subscriber of this.subscribers) subscriber.end();
+      return false;
+    }
+    for (const subscriber of this.subscribers) subscriber.lose();
+    return false;
+  }
+
+  async #isThere(): Promise<boolean> {
+    return (await this.reader.head(this.ref)) !== null;
+  }
+
   #keep(batch: EventBatch): void {
     // a reader that is this far behind finds it all in the log
     if (this.#recent.length >= MAX_RECENT) this.#recent = [];
@@ -260,9 +305,16 @@ export class Topic implements ChannelListener {
     return full;
   }
 
+  /** Whether a log that an archive may have ends before what the channel had brought. */
+  #endsBefore({ events }: LogPage, { after, tip }: { readonly after: EventId; readonly tip: EventId | null }): boolean {
+    return this.restore !== null && events.length === 0 && tip !== null && compareEventIds(after, tip) < 0;
+  }
+
   async #readAfter(after: EventId): Promise<TopicPage> {
     const [tip, history] = [this.tip, this.#history];
-    const { events, full } = await this.reader.page(this.ref, after);
+    let page = await this.reader.page(this.ref, after);
+    if (this.#endsBefore(page, { after, tip }) && (await this.find())) page = await this.reader.page(this.ref, after);
+    const { events, full } = page;
     return { batch: events.length === 0 ? null : batchOf(after, events, full), full, tip, history };
   }
 }

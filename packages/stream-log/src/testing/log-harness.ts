@@ -10,7 +10,7 @@ import type { KeyWrapper } from '../encryption/master-keys.ts';
 import { TenantKeys } from '../encryption/tenant-keys.ts';
 import { JobNotFound } from '../errors.ts';
 import type { EventSink, Subscription } from '../follow/subscriber.ts';
-import { type FollowOptions, Subscribers } from '../follow/subscribers.ts';
+import { type FollowingOptions, type FollowOptions, Subscribers } from '../follow/subscribers.ts';
 import type { EventBatch } from '../log/event-batch.ts';
 import { JobCanceller } from '../log/job-canceller.ts';
 import { JobOpener } from '../log/job-opener.ts';
@@ -38,13 +38,18 @@ export const REQUEST: JobRequest = {
   timeoutMs: 60_000,
 };
 
+interface NodeParts extends Required<FollowingOptions> {
+  readonly reads: RedisConnection;
+  readonly subscriber: RedisConnection;
+}
+
 /** A node that follows jobs. */
 export class FollowingNode extends Subscribers {
   readonly #reader: JobReader;
 
-  constructor(redis: RedisConnection, hub: ChannelHub, keys: KeySpace, cipher?: ContentCipher) {
-    super(redis, hub, keys, cipher);
-    this.#reader = new JobReader(redis, keys, cipher);
+  constructor(redis: RedisConnection, hub: ChannelHub, keys: KeySpace, options: FollowingOptions) {
+    super(redis, hub, keys, options);
+    this.#reader = new JobReader(redis, keys, options.cipher);
   }
 
   /** Looks a job up and follows it, as a caller that knows its reference. */
@@ -120,9 +125,14 @@ export class LogHarness implements AsyncDisposable {
   }
 
   /** A node with connections of its own, or with those that a test wants to break. */
-  node({ reads = this.connection(), subscriber = this.connection(), cipher = this.cipher } = {}): FollowingNode {
+  node({
+    reads = this.connection(),
+    subscriber = this.connection(),
+    cipher = this.cipher,
+    restore = null,
+  }: Partial<NodeParts> = {}): FollowingNode {
     const hub = new ChannelHub({ connection: subscriber, sharded: this.redis.isCluster });
-    const subscribers = new FollowingNode(reads, hub, this.keys, cipher);
+    const subscribers = new FollowingNode(reads, hub, this.keys, { cipher, restore });
     this.#closers.unshift(() => {
       subscribers.close();
       hub.close();

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Archiver, type JobArchive, openArchive } from '@millrace/archive';
 import { idOf, type JobRef, jobRef, logLimits } from '@millrace/contracts';
 import { ErasedCopies, FairQueue, RawJobs, UnarchivedJobs } from '@millrace/stream-log';
-import { eventually, startRedis, type TestRedis } from '@millrace/testing';
+import { eventually, readSse, startRedis, type TestRedis } from '@millrace/testing';
 import { ApiHarness, type Env, post, refOf, submit, type TestNode } from '../testing/api-harness.ts';
 
 let redis: TestRedis;
@@ -268,6 +268,53 @@ describe('a job whose copy is damaged', () => {
     expect(await files()).toHaveLength(2);
     expect((await fetch(`${d.node.url}${path}`, { method: 'DELETE', headers })).status).toBe(204);
     expect(await files()).toEqual([]);
+  });
+});
+
+describe('a reader that is slower than its ended job stays in Redis', () => {
+  // more than the buffers of both sides take
+  const DELTA = 'x'.repeat(64 * 1024);
+  const TIMES = 400;
+  const LONG = { MILLRACE_MAX_LOG_BYTES: String(2 * TIMES * DELTA.length) };
+
+  /** An answer of which nobody has read anything when its job has ended and left Redis. */
+  async function unread(d: Archived, path: (id: string) => string, body: object = { query: 'hi' }): Promise<Response> {
+    const id = await submit(d.node, {}, body);
+    const answer = await d.get(path(id));
+    await d.end(refOf(id), Array(TIMES).fill(DELTA));
+    await d.leave(refOf(id));
+    return answer;
+  }
+
+  it.each([
+    ['its own protocol', (id: string) => `/jobs/${id}/stream`, 'event: done'],
+    ['one that cannot resume', (id: string) => `/v1/responses/${id}?stream=true`, 'event: response.completed'],
+  ])('gets the rest of its answer from the archive, in %s', async (_which, path, end) => {
+    await using d = await Archived.start(LONG);
+    const answer = await unread(d, path);
+    const text = await answer.text();
+    expect(text.match(/^event: (reset|error|response.failed)/m)).toBeNull();
+    expect(text.includes(end)).toBe(true);
+    expect(text.match(/x/g)?.length).toBeGreaterThan(TIMES * DELTA.length);
+  });
+
+  it('gets the rest of a thread', async () => {
+    await using d = await Archived.start(LONG);
+    const body = { query: 'hi', threadId: 'a-thread' };
+    await using stream = await readSse(await unread(d, () => '/threads/a-thread/stream?from=start', body));
+    await stream.until(({ event }) => event === 'done' || event === 'error');
+    expect(stream.text()).toHaveLength(TIMES * DELTA.length);
+  });
+
+  it('is cut off without an end when the archive does not answer', async () => {
+    await using d = await Archived.start(LONG);
+    const answer = await unread(d, (id) => `/jobs/${id}/stream`);
+    // a node that has used the folder, and finds it away
+    expect((await d.get('/jobs/an-id-that-nobody-has')).status).toBe(404);
+    await rm(d.folder, { recursive: true });
+    const text = await answer.text();
+    expect(text.match(/^event: (reset|error|done)/m)).toBeNull();
+    expect(text.includes('id: 1-2')).toBe(true);
   });
 });
 

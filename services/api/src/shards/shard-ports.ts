@@ -69,6 +69,15 @@ export function openShard(context: ShardContext) {
   const ledger = new UsageLedger(redis, keys);
   const storedBytes = new StoredBytes(redis, keys);
   const threads = new Threads(redis, threadKeys, storedBytes, threadLimits(settings), cipher);
+  const archivedJobs =
+    archive === null
+      ? null
+      : new ArchivedJobs({
+          ...{ archive, jobs: new RawJobs(redis, keys), erasedCopies: new ErasedCopies(redis, keys) },
+          thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
+          onUnreadable: (ref, err) =>
+            logger.error({ tenant: tenantOf(ref), jobId: idOf(ref), err }, 'an archived job cannot be read'),
+        });
   const onUnreadable = (tenant: string) =>
     logger.warn({ tenant }, 'limits in Redis cannot be read: those known before stand');
   return {
@@ -91,7 +100,10 @@ export function openShard(context: ShardContext) {
     limits: new LimitDirectory(redis, keys, onUnreadable),
     slots: new TenantSlots(redis, keys, settings.MILLRACE_MAX_ACTIVE_PER_TENANT ?? null, context.shards),
     idempotencyKeys: new IdempotencyKeys(redis, keys, limits),
-    subscribers: new Subscribers(redis, hub, keys, cipher),
+    subscribers: new Subscribers(redis, hub, keys, {
+      cipher,
+      restore: archivedJobs && ((ref) => archivedJobs.thaw(ref)),
+    }),
     threadTopics: new ThreadTopics(new ThreadTurns(redis, threadKeys), hub),
     threads,
     threadCatalogue: new ThreadCatalogue(redis, threadKeys, threads),
@@ -99,14 +111,6 @@ export function openShard(context: ShardContext) {
       checkpoints: settings.MILLRACE_CHECKPOINTS,
       ...{ redis, keys: threadKeys, limits: checkpointLimits(settings), storedBytes, cipher },
     } satisfies CheckpointOptions,
-    archivedJobs:
-      archive === null
-        ? null
-        : new ArchivedJobs({
-            ...{ archive, jobs: new RawJobs(redis, keys), erasedCopies: new ErasedCopies(redis, keys) },
-            thawed: new ThawedJobs(redis, keys, thawLimits(settings)),
-            onUnreadable: (ref, err) =>
-              logger.error({ tenant: tenantOf(ref), jobId: idOf(ref), err }, 'an archived job cannot be read'),
-          }),
+    archivedJobs,
   };
 }
