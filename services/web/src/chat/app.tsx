@@ -71,7 +71,7 @@ function Conversations() {
       <Shell
         side={(close) => (
           <Sidebar
-            // another caller's list is searched for nothing
+            // what was searched for goes with the list of the caller before
             key={credential}
             list={threads}
             store={list}
