@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { eventually } from '@millrace/testing';
 import type { Page } from 'playwright-core';
 import { hasChromium } from './chromium.ts';
-import { ask, ends, PageHarness, shows } from './page-harness.ts';
+import { ask, ends, PageHarness, questions, shows } from './page-harness.ts';
 
 const TIMEOUT_MS = 60_000;
 const inChromium = hasChromium ? describe : describe.skip;
@@ -59,6 +59,23 @@ inChromium('the page, when the service is late, or refuses once', () => {
       expect([pathOf(page), await page.getByLabel('Your question').inputValue()]).toEqual([old, 'what I type here']);
       await follow(page, 'Late?');
       await shows(page, 'At last');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'begins another new conversation while the first question of one is on its way',
+    async () => {
+      const page = await harness.open();
+      const letGo = await hold(page, 'POST', '**/jobs');
+      harness.model.answer(['At last'], { to: 'Late?' });
+      await ask(page, 'Late?');
+      await questions(page).getByText('Late?').waitFor();
+      await page.getByRole('button', { name: 'New conversation', exact: true }).click();
+      await page.getByRole('heading', { name: 'Ask something.' }).waitFor();
+      await letGo();
+      await page.getByRole('link', { name: 'Late?' }).waitFor();
+      expect([pathOf(page), await questions(page).count()]).toEqual(['/', 0]);
     },
     TIMEOUT_MS,
   );

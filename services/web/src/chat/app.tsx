@@ -62,7 +62,9 @@ function Conversations() {
   }, [listProblem]);
 
   const startNew = useCallback(() => {
-    if (store.getSnapshot().state !== 'new') setStore(openConversation(null));
+    const { state, messages } = store.getSnapshot();
+    // one whose first question is on its way, or was refused, is no empty one
+    if (state !== 'new' || messages.length > 0) setStore(openConversation(null));
     navigate('/');
   }, [store, navigate]);
   const askForKey = useCallback(() => setIsAskingForKey(true), []);
@@ -71,7 +73,7 @@ function Conversations() {
       <Shell
         side={(close) => (
           <Sidebar
-            // another caller's list is searched for nothing
+            // what was searched for goes with the list of the caller before
             key={credential}
             list={threads}
             store={list}
