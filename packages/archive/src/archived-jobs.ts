@@ -1,9 +1,9 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
 import { ContentUnreadable, type ErasedCopies, type RawJobs, type ThawedJobs } from '@millrace/stream-log';
 import { ArchiveReach } from './archive-reach.ts';
-import { type ArchivedRecord, bytesOf } from './archived-job.ts';
+import { bytesOf } from './archived-job.ts';
 import { ArchiveUnavailable } from './errors.ts';
-import type { ArchivePage, ArchiveQuery, JobArchive } from './job-archive.ts';
+import type { ArchivePage, ArchiveQuery, HeldCopy, JobArchive } from './job-archive.ts';
 import { ReadTurns } from './read-turns.ts';
 
 /** How long a job stays in Redis that was read from the archive, milliseconds. For a reader that is slower
@@ -85,9 +85,17 @@ export class ArchivedJobs {
   }
 
   /** @param asker the tenant that asks
-   *  @returns the jobs of all tenants that have an id
+   *  @returns the jobs of all tenants that have an id, without what is erased and still there
+   *  @throws ArchiveUnavailable
+   *  @throws Error Redis does not answer */
+  async holders(jobId: string, asker: string): Promise<JobRef[]> {
+    const copies = await this.readable(await this.allHolders(jobId, asker));
+    return copies.map(({ ref }) => ref);
+  }
+
+  /** As {@link holders}, with what is erased and still there.
    *  @throws ArchiveUnavailable */
-  holders(jobId: string, asker: string): Promise<JobRef[]> {
+  allHolders(jobId: string, asker: string): Promise<HeldCopy[]> {
     return this.#inTurn(asker, () => this.#reach.ask((signal) => this.ports.archive.holders(jobId, signal)));
   }
 
@@ -111,8 +119,8 @@ export class ArchivedJobs {
 
   /** @returns those that are not erased, as far as this Redis knows
    *  @throws Error Redis does not answer */
-  readable(records: readonly ArchivedRecord[]): Promise<ArchivedRecord[]> {
-    return this.ports.erasedCopies.readable(records);
+  readable<Copy extends HeldCopy>(copies: readonly Copy[]): Promise<Copy[]> {
+    return this.ports.erasedCopies.readable(copies);
   }
 
   /** To be called before a job is erased from Redis: from now on nobody puts it back, and a worker that is just writing it, or finds that

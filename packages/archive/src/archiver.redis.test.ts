@@ -227,6 +227,24 @@ describe('what is erased while the archive is away', () => {
     expect(await listed(d)).toEqual([other]);
   });
 
+  it('holds no id', async () => {
+    await using d = await ArchiveHarness.start(redis.url);
+    const id = newRequestId();
+    for (const tenant of ['erased', 'emptied', 'other']) await d.ended(['x'], jobRef(tenant, id));
+    await d.archiver().run(signal);
+    await d.erase(jobRef('erased', id), d.archivedJobs({ archive: without(d.archive, 'erase') }));
+    const api = d.archivedJobs({ archive: without(d.archive, 'eraseTenant') });
+    await expect(api.eraseTenant('emptied', async () => undefined)).rejects.toThrow('archive');
+    expect(await d.archivedJobs().holders(id, 'admin')).toEqual([jobRef('other', id)]);
+    await d.fairQueue.dropAdmission(jobRef('emptied', id));
+    await d.expire(jobRef('emptied', id));
+    await delay(5);
+    await d.ended(['later'], jobRef('emptied', id));
+    await d.archiver().run(signal);
+    const holders = await d.archivedJobs().holders(id, 'admin');
+    expect(new Set(holders)).toEqual(new Set([jobRef('emptied', id), jobRef('other', id)]));
+  });
+
   it('is in no list, if it is a tenant: only what came later', async () => {
     await using d = await ArchiveHarness.start(redis.url);
     const before = await d.ended();

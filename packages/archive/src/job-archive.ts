@@ -13,6 +13,12 @@ export interface ArchiveQuery {
   readonly limit: number;
 }
 
+/** A job in the archive, and when it ended, ms since the epoch: 0 if nobody can read it. */
+export interface HeldCopy {
+  readonly ref: JobRef;
+  readonly finishedAt: number;
+}
+
 /** Newest first; a page may be short, and even empty. */
 export interface ArchivePage extends ReadRecords {
   /** the place after which the next page starts; null: there is nothing more */
@@ -45,7 +51,7 @@ export interface JobArchive {
    *  @throws NewerFormat, ArchiveDamaged */
   get(ref: JobRef, signal: AbortSignal): Promise<ArchivedJob | null>;
   /** @returns the jobs of all tenants that have an id, some dozens at most */
-  holders(jobId: string, signal: AbortSignal): Promise<JobRef[]>;
+  holders(jobId: string, signal: AbortSignal): Promise<HeldCopy[]>;
   list(query: ArchiveQuery, signal: AbortSignal): Promise<ArchivePage>;
   erase(ref: JobRef, signal: AbortSignal): Promise<void>;
   /** Erases a part of what a tenant has.

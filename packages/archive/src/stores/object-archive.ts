@@ -1,6 +1,6 @@
 import { type JobRef, tenantOf } from '@millrace/contracts';
 import { type ArchivedJob, decodeJob, decodePlace, decodeRecords, encode } from '../archived-job.ts';
-import type { ArchiveKind, ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
+import type { ArchiveKind, ArchivePage, ArchiveQuery, HeldCopy, JobArchive, PurgeStep } from '../job-archive.ts';
 import {
   INDEX,
   type IndexEntry,
@@ -60,9 +60,16 @@ export class ObjectArchive implements JobArchive {
     return bytes === null ? null : decodeJob(ref, bytes);
   }
 
-  async holders(jobId: string, signal: AbortSignal): Promise<JobRef[]> {
+  async holders(jobId: string, signal: AbortSignal): Promise<HeldCopy[]> {
     const keys = await this.store.list({ prefix: idPrefix(jobId), limit: MAX_HOLDERS }, signal);
-    return keys.map((key) => refOfJobKey(jobId, key));
+    const copies = await inTurns(keys, async (key): Promise<HeldCopy | null> => {
+      const ref = refOfJobKey(jobId, key);
+      const bytes = await this.store.get(key, signal);
+      if (bytes === null) return null;
+      const place = await decodePlace(ref, bytes).catch(() => null);
+      return { ref, finishedAt: place?.finishedAt ?? 0 };
+    });
+    return copies.filter((copy) => copy !== null);
   }
 
   async list(query: ArchiveQuery, signal: AbortSignal): Promise<ArchivePage> {

@@ -3,7 +3,7 @@ import { idOf, type JobRef, jobRef, tenantOf } from '@millrace/contracts';
 import pg from 'pg';
 import { type ArchivedJob, decodeJob, decodeRecords, encode } from '../archived-job.ts';
 import { StoreUnreachable } from '../errors.ts';
-import type { ArchivePage, ArchiveQuery, JobArchive, PurgeStep } from '../job-archive.ts';
+import type { ArchivePage, ArchiveQuery, HeldCopy, JobArchive, PurgeStep } from '../job-archive.ts';
 import { PostgresIndexes } from './postgres-indexes.ts';
 
 /** Number of the lock under which one process at a time makes the table; of no other use. */
@@ -50,6 +50,7 @@ interface Row {
   readonly tenant: string;
   readonly id: string;
   readonly arrival: string;
+  readonly finished_at: string;
   readonly record: Buffer;
   readonly job: Buffer;
 }
@@ -89,10 +90,10 @@ export class PostgresArchive implements JobArchive {
     return row === undefined ? null : decodeJob(ref, row.job);
   }
 
-  async holders(jobId: string, signal: AbortSignal): Promise<JobRef[]> {
-    const text = 'SELECT tenant FROM millrace_archive WHERE id = $1 LIMIT $2';
+  async holders(jobId: string, signal: AbortSignal): Promise<HeldCopy[]> {
+    const text = 'SELECT tenant, id, finished_at FROM millrace_archive WHERE id = $1 LIMIT $2';
     const rows = await this.#query(text, [jobId, MAX_HOLDERS], signal);
-    return rows.map(({ tenant }) => jobRef(tenant, jobId));
+    return rows.map((row) => ({ ref: refOf(row), finishedAt: Number(row.finished_at) }));
   }
 
   async list({ tenant, threadId, status, before, limit }: ArchiveQuery, signal: AbortSignal): Promise<ArchivePage> {

@@ -181,6 +181,22 @@ describe('a job that has left Redis for the archive', () => {
     expect((await d.get(`/jobs/${id}`, OWN)).status).toBe(200);
   });
 
+  it('is found by an admin although another of its id is just being erased', async () => {
+    await using d = await Archived.start({
+      MILLRACE_AUTH: 'apikey',
+      MILLRACE_API_KEYS: `${KEYS},other:user:the-secret-of-another-one`,
+    });
+    const id = 'chosen-by-both-of-them';
+    await submit(d.node, { ...OWN, 'x-request-id': id });
+    await submit(d.node, { 'x-api-key': 'the-secret-of-another-one', 'x-request-id': id });
+    const [own, other] = [jobRef('own', id), jobRef('other', id)];
+    for (const ref of [own, other]) await d.end(ref);
+    await d.leave(own, other);
+    expect((await d.get(`/jobs/${id}`, ADMIN)).status).toBe(409);
+    await new ErasedCopies(d.harness.redis, d.harness.keys).note(other);
+    expect((await d.get(`/jobs/${id}`, ADMIN)).status).toBe(200);
+  });
+
   it('goes with its thread, and with its tenant', async () => {
     await using d = await Archived.start({ MILLRACE_AUTH: 'apikey', MILLRACE_API_KEYS: KEYS });
     const inThread = await submit(d.node, OWN, { query: 'hi', threadId: 'a-thread' });

@@ -1,4 +1,4 @@
-import type { ArchivedJobs, ArchivedRecord } from '@millrace/archive';
+import type { ArchivedJobs, HeldCopy } from '@millrace/archive';
 import type { JobRef } from '@millrace/contracts';
 import {
   type AbandonedJobs,
@@ -18,6 +18,7 @@ import {
   joinedSubscribers,
   joinedWebhookJobs,
   type KeySpace,
+  ShardAway,
   type Shards,
   type UsageSettlement,
 } from '@millrace/stream-log';
@@ -107,36 +108,42 @@ function joinedArchivedJobs(parts: readonly (ArchivedJobs | null)[], shards: Sha
     for (const shard of shards.placesOfJob(ref)) await call(open[shard] as ArchivedJobs);
   };
   // what is erased is noted where the job may have been: of a shard that does not answer nothing may be shown
-  const shown = async (records: readonly ArchivedRecord[]) => {
-    const hidden = new Set<ArchivedRecord>();
-    let isPartial = false;
+  const shown = async <Copy extends HeldCopy>(copies: readonly Copy[]) => {
+    const hidden = new Set<Copy>();
+    const away: number[] = [];
     const ask = async (part: ArchivedJobs, shard: number) => {
-      const own = records.filter(({ ref }) => shards.placesOfJob(ref).includes(shard));
+      const own = copies.filter(({ ref }) => shards.placesOfJob(ref).includes(shard));
       if (own.length === 0) return;
       const readable = shards.isUp(shard) ? await part.readable(own).catch(() => null) : null;
-      isPartial ||= readable === null;
-      for (const record of own) if (!readable?.includes(record)) hidden.add(record);
+      if (readable === null) away.push(shard);
+      for (const copy of own) if (!readable?.includes(copy)) hidden.add(copy);
     };
     await Promise.all(open.map(ask));
-    return { items: records.filter((record) => !hidden.has(record)), isPartial };
+    return { items: copies.filter((copy) => !hidden.has(copy)), away };
   };
   return {
     ...byShard(open, (ref: JobRef) => shards.ofJob(ref), ['thaw']),
     beginErasure: (ref) => atPlaces(ref, (part) => part.beginErasure(ref)),
     abandonErasure: (ref) => atPlaces(ref, (part) => part.abandonErasure(ref)),
     erase: (ref) => atPlaces(ref, (part) => part.erase(ref)),
-    holders: (jobId, asker) => home.holders(jobId, asker),
+    holders: async (jobId, asker) => {
+      const { items, away } = await shown(await home.allHolders(jobId, asker));
+      // nobody may be told that there is no such job
+      for (const shard of away) throw new ShardAway(shard);
+      return items.map(({ ref }) => ref);
+    },
     beginTenantErasure: async (tenant) => {
       await shards.everywhere(open, (part) => part.beginTenantErasure(tenant));
     },
     // none of these needs home: any shard may be away
+    allHolders: (jobId, asker) => home.allHolders(jobId, asker),
     listAll: (query, asker) => home.listAll(query, asker),
     list: async (query, asker) => {
       const page = await home.listAll(query, asker);
-      const { items, isPartial } = await shown(page.items);
-      return { ...page, items, isPartial: isPartial || page.isPartial === true };
+      const { items, away } = await shown(page.items);
+      return { ...page, items, isPartial: away.length > 0 || page.isPartial === true };
     },
-    readable: async (records) => (await shown(records)).items,
+    readable: async (copies) => (await shown(copies)).items,
     eraseTenant: async (tenant, eraseThawed) => {
       // all of them bar what the archive has, also if it is away
       await shards.everywhere(open, (part) => part.eraseTenant(tenant, eraseThawed));
