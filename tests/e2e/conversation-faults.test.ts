@@ -466,6 +466,22 @@ describe('the first title of a conversation', () => {
     }
   });
 
+  it('is shown during the first answer by a device that came before it was stored', async () => {
+    const way = new Way();
+    const gate = system.model.gated({ to: 'Two devices' });
+    way.keep(/^POST \/threads$/, 'request');
+    const page = device({}, way);
+    await page.store.send('Two devices');
+    await gate.say('a');
+    const other = device({ threadId: page.now.threadId });
+    await other.untilLines('user Two devices', 'assistant a');
+    expect(other.now.title).toBeNull();
+    way.letThrough();
+    await other.until(({ title }) => title === 'Two devices');
+    expect(other.now.activity).toBe('running');
+    await gate.finish();
+  });
+
   it('gives way to one that the list gives it during the first answer', async () => {
     const gate = system.model.gated({ to: 'First question' });
     const millrace = new Millrace({ baseUrl: system.url, ...QUICK });

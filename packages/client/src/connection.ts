@@ -1,7 +1,8 @@
 import { createParser } from 'eventsource-parser';
-import { BadAnswer, ConnectionLost } from './errors.ts';
+import { BadAnswer } from './errors.ts';
 import { isJobEventType, type JobEvent } from './job-event.ts';
 import { type Request, reaching, type Transport } from './transport.ts';
+import { Wire } from './wire.ts';
 
 // max length of one event, in characters: far above what a server allows a whole job
 const MAX_EVENT_CHARS = 64 * 1024 * 1024;
@@ -149,35 +150,5 @@ export function dataOf({ type, data }: Message): unknown {
     return JSON.parse(data);
   } catch (cause) {
     throw new BadAnswer(`the data of a ${type} event is not JSON`, { cause });
-  }
-}
-
-/** What can cut a connection: the signals of the caller, and silence. Its reason says which. */
-class Wire {
-  private readonly cut = new AbortController();
-  private readonly following = new AbortController();
-  readonly signal = this.cut.signal;
-
-  constructor(private readonly silenceMs: number) {}
-
-  follow(caller: AbortSignal | null | undefined): void {
-    if (caller?.aborted) this.cut.abort(caller.reason);
-    caller?.addEventListener('abort', () => this.cut.abort(caller.reason), { signal: this.following.signal });
-  }
-
-  /** A signal may outlive many connections: let go of it. */
-  release(): void {
-    this.following.abort();
-  }
-
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    const { silenceMs } = this;
-    const silent = () => this.cut.abort(new ConnectionLost(`the server was silent for ${silenceMs} ms`));
-    const timer = setTimeout(silent, silenceMs);
-    try {
-      return await work();
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }

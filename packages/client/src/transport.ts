@@ -1,4 +1,9 @@
 import { BadAnswer, ConnectionLost, InvalidRequest, MillraceError, refusal } from './errors.ts';
+import { Wire } from './wire.ts';
+
+/** How long a server may take to begin its answer, milliseconds. A body of 1 MiB takes its time on a slow line. */
+const ANSWER_MS = 60_000;
+const ANSWER_TO_BODY_MS = 600_000;
 
 /** The part of `fetch` that this client needs. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -59,14 +64,18 @@ export class Transport {
     return typeof apiKey === 'function' ? reaching(signal, () => unlessAborted(signal, async () => apiKey())) : apiKey;
   }
 
-  /** @throws like `send`, and BadAnswer when the body is not JSON */
+  /** @throws like `send`, ConnectionLost when the server does not begin to answer, and BadAnswer when the body is not JSON */
   async json<T>(request: Request): Promise<T> {
-    const response = await this.send({ ...request, headers: { accept: 'application/json', ...request.headers } });
-    const text = await reaching(request.signal, () => response.text());
+    const wire = new Wire(request.body === undefined ? ANSWER_MS : ANSWER_TO_BODY_MS);
+    const { signal } = wire;
     try {
-      return JSON.parse(text) as T;
-    } catch (cause) {
-      throw new BadAnswer('the answer is not JSON', { status: response.status, cause });
+      wire.follow(request.signal);
+      const headers = { accept: 'application/json', ...request.headers };
+      const response = await wire.during(() => this.send({ ...request, headers, signal }));
+      const text = await reaching(signal, () => response.text());
+      return parsed(text, response.status);
+    } finally {
+      wire.release();
     }
   }
 }
@@ -82,6 +91,15 @@ async function unlessAborted<T>(signal: AbortSignal | null, work: () => Promise<
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+/** @throws BadAnswer */
+function parsed<T>(text: string, status: number): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new BadAnswer('the answer is not JSON', { status, cause });
+  }
 }
 
 function jsonOf(body: unknown): string {

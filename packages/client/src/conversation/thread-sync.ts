@@ -20,6 +20,8 @@ const POSITIONS = 3;
 /** How often, and after which multiples of how long (milliseconds), the question of another device's job is looked for. */
 const MAX_SEARCHES = 5;
 const SEARCH_MS = 200;
+/** How long a device that asks the first question may take to store the title, milliseconds. */
+const TITLE_MS = 2000;
 
 const NO_METADATA: ThreadView['metadata'] = {};
 
@@ -218,6 +220,17 @@ export class ThreadSync {
     }
     if (view.activeJob === null) this.questions = view.interrupts;
     this.state = 'ready';
+    if (isFirst && view.status === 'busy' && view.metadata['title'] === undefined) void this.#readLater(signal);
+  }
+
+  /** No event tells of a title, and a thread's first question is there before its title. */
+  async #readLater(signal: AbortSignal): Promise<void> {
+    try {
+      await pause(TITLE_MS, signal);
+      await this.read();
+    } catch {
+      // nobody follows any more
+    }
   }
 
   /** A token for one thread may not list jobs. */
