@@ -45,6 +45,7 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     'note-archived': [6],
     'note-erased': [2],
     thawing: [4],
+    'take-sweep': [1],
   },
   encryption: { rewrap: [1] },
 });
