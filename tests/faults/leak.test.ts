@@ -17,7 +17,7 @@ const HEAP_MIB = 3;
 /** The keys that remain without any job; the ledger keeps a day's sums, BullMQ the
  *  last few events of the queue. */
 const LASTING =
-  /:\{pipelines\}$|:registry\}:(shard|fair-turns|workers|reports|stream-nodes|slot-policy|write-probe|usage-tenants|tenant:default:usage:\d+)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
+  /:\{pipelines\}$|:registry\}:(shard|fair-turns|workers|reports|stream-nodes|slot-policy|sweeper:[\d-]+|write-probe|usage-tenants|tenant:default:usage:\d+)$|:queue\}:jobs:(meta|id|events|pc|marker|stalled|stalled-check)$/;
 
 /** What a run leaves behind. */
 interface Remains {

@@ -36,7 +36,7 @@ export { keptEvents, type LogPrefix } from './log/kept-events.ts';
 export { MessagesJson } from './log/messages-json.ts';
 export { NewJob } from './log/new-job.ts';
 export { type RawEvent, type RawJob, RawJobs } from './log/raw-jobs.ts';
-export { isFinished, type JobOutline, type LogLimits, requireContents } from './log/record.ts';
+export { isFinished, JOB_FORMAT, type JobOutline, type LogLimits, requireContents } from './log/record.ts';
 export { saidBy } from './log/said.ts';
 export {
   namedReply,
@@ -67,6 +67,7 @@ export { RestoredJobs } from './registry/restored-jobs.ts';
 export { StoredBytes } from './registry/stored-bytes.ts';
 export { StoredBytesCensus, type StoredKinds } from './registry/stored-bytes-census.ts';
 export { type ShareRequest, StreamShares } from './registry/stream-shares.ts';
+export { SweepTurn } from './registry/sweep-turn.ts';
 export { type SlotPolicy, TenantSlots } from './registry/tenant-slots.ts';
 export { ThawedJobs, type ThawLimits } from './registry/thawed-jobs.ts';
 export { type ArchiveBacklog, type UnarchivedJob, UnarchivedJobs } from './registry/unarchived-jobs.ts';

@@ -13,7 +13,14 @@ export type { Fork, Forked } from './thread-forks.ts';
 export { ThreadKeys } from './thread-keys.ts';
 export type { MessagePage, ThreadMessage } from './thread-messages.ts';
 export type { ThreadQuestions } from './thread-questions.ts';
-export { listedView, privateThread, requireReadable, type ThreadRecord, threadView } from './thread-record.ts';
+export {
+  listedView,
+  privateThread,
+  requireReadable,
+  THREAD_FORMAT,
+  type ThreadRecord,
+  threadView,
+} from './thread-record.ts';
 export { ThreadShards } from './thread-shards.ts';
 export {
   type Claimed,

@@ -252,6 +252,11 @@ export class KeySpace {
     return `${this.#registry}:limits-version`;
   }
 
+  /** string: the node that sweeps all open jobs, among those that can read the same formats */
+  sweeper(formats: string): string {
+    return `${this.#registry}:sweeper:${formats}`;
+  }
+
   /** string: the number of this Redis among the shards, from 0 */
   get shardPlace(): string {
     return `${this.#registry}:shard`;

@@ -46,6 +46,7 @@ const scripts = new Scripts(new URL('../../lua/', import.meta.url), 'millrace', 
     'note-erased': [2],
     'mark-erased': [1],
     thawing: [4],
+    'take-sweep': [1],
   },
   encryption: { rewrap: [1] },
 });

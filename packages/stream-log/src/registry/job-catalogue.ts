@@ -19,6 +19,9 @@ interface StoredJob {
   readonly storedBytes: number;
 }
 
+/** Jobs that are looked for at a time: a command must not hold up Redis. */
+const PART = 1_000;
+
 /** Which jobs there are: lists them, finds them by id, accounts for what they have in Redis, and removes those whose
  *  records have expired. {@link FairQueue} writes its entries, which are hints that readers must check. */
 export class JobCatalogue {
@@ -62,6 +65,17 @@ export class JobCatalogue {
     const from = query.cursor === undefined ? '-inf' : `(${query.cursor}`;
     const reply = await this.redis.zrange(openJobs, from, youngest, 'BYSCORE', 'LIMIT', 0, query.limit, 'WITHSCORES');
     return pageOf(reply, query.limit);
+  }
+
+  /** @returns those that are not among the jobs that are not known to have ended: a sweep does not come to them */
+  async unlisted(refs: readonly JobRef[]): Promise<JobRef[]> {
+    const unlisted: JobRef[] = [];
+    for (let start = 0; start < refs.length; start += PART) {
+      const part = refs.slice(start, start + PART);
+      const arrivals = await this.redis.zmscore(this.keys.openJobs, ...part);
+      unlisted.push(...part.filter((_, place) => arrivals[place] === null));
+    }
+    return unlisted;
   }
 
   /** The jobs of all tenants that have an id. */

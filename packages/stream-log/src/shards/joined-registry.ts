@@ -38,6 +38,10 @@ export function joinedCatalogue(parts: readonly JobCatalogue[], shards: Shards):
   const catalogue: Facade<JobCatalogue> = {
     list: async (query) => jobPage(await shards.gather(parts, (part) => part.list(query)), 'descending', query.limit),
     open: async (query) => jobPage(await shards.gather(parts, (part) => part.open(query)), 'ascending', query.limit),
+    unlisted: async (refs) => {
+      const unlisted = await shards.everywhere(parts, (part) => part.unlisted(refs));
+      return refs.filter((ref) => unlisted.every((part) => part.includes(ref)));
+    },
     holdersOf: async (jobId) => {
       const named = shardNamedBy(jobId);
       const holders = (part: JobCatalogue) => part.holdersOf(jobId);

@@ -37,7 +37,7 @@ import type { ShardPorts } from './shard-ports.ts';
 /** The ports that use cases have, whichever shard a job or a thread is in. */
 export type JoinedPorts = Omit<
   ShardPorts,
-  'redisFactory' | 'redis' | 'hub' | 'abandoned' | 'announcements' | 'census' | 'checkpointOptions'
+  'redisFactory' | 'redis' | 'hub' | 'turn' | 'abandoned' | 'announcements' | 'census' | 'checkpointOptions'
 > & { readonly abandoned: Pick<AbandonedJobs, 'remove'> };
 
 interface Keys {

@@ -8,6 +8,7 @@ import {
   ErasedCopies,
   FairQueue,
   IdempotencyKeys,
+  JOB_FORMAT,
   JobCanceller,
   JobCatalogue,
   JobEraser,
@@ -22,6 +23,7 @@ import {
   StoredBytes,
   StoredBytesCensus,
   Subscribers,
+  SweepTurn,
   TenantSlots,
   ThawedJobs,
   UsageLedger,
@@ -30,6 +32,7 @@ import {
 } from '@millrace/stream-log';
 import {
   type CheckpointOptions,
+  THREAD_FORMAT,
   ThreadCatalogue,
   type ThreadKeys,
   Threads,
@@ -90,6 +93,7 @@ export function openShard(context: ShardContext) {
     canceller: new JobCanceller(redis, keys, limits),
     abandoned: new AbandonedJobs(redis, keys),
     fairQueue: new FairQueue(redis, keys, limits),
+    turn: new SweepTurn(redis, keys, `${JOB_FORMAT}-${THREAD_FORMAT}`),
     catalogue: new JobCatalogue(redis, keys, reader, { archives }),
     ledger,
     settlement: new UsageSettlement(ledger, reader, settings.MILLRACE_MODEL_PRICES),

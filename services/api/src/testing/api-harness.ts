@@ -74,7 +74,9 @@ export class ApiHarness implements AsyncDisposable {
   /** @returns the keys of this deployment, but not those that nodes write by themselves, and a moment after a stream has ended */
   async storedKeys(): Promise<string[]> {
     const keys = await this.redis.keys(`*${this.prefix}*`);
-    return keys.filter((key) => !/:registry\}:shard$|:write-probe$|:stream-nodes$|:streams$/.test(key)).sort();
+    return keys
+      .filter((key) => !/:registry\}:(shard|sweeper:[\d-]+)$|:write-probe$|:stream-nodes$|:streams$/.test(key))
+      .sort();
   }
 
   /** Begins an attempt of a job, as a worker does. */

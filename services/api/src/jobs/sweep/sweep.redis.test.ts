@@ -41,6 +41,23 @@ async function lose(id: string): Promise<void> {
   await harness.redis.zrem(`${harness.keys.queuePrefix}:jobs:prioritized`, refOf(id));
 }
 
+const SWEEPING = { MILLRACE_SWEEP_MS: '200' };
+
+/** Counts the sweeps of a node, of all jobs and of its own. */
+function watchSweeps(sweep: Sweep): { all: number; own: number } {
+  const counts = { all: 0, own: 0 };
+  const [all, own] = [sweep.sweep.bind(sweep), sweep.sweepOwn.bind(sweep)];
+  sweep.sweep = () => {
+    counts.all += 1;
+    return all();
+  };
+  sweep.sweepOwn = () => {
+    counts.own += 1;
+    return own();
+  };
+  return counts;
+}
+
 const entryOf = (id: string) => `${harness.keys.queuePrefix}:jobs:${refOf(id)}`;
 
 describe('the sweep (law 15)', () => {
@@ -163,6 +180,38 @@ describe('the sweep (law 15)', () => {
     await node.api.nest.get(Sweep).sweep();
     expect(await harness.redis.zscore(harness.keys.queuedJobs, refOf('written-too-late'))).toBeNull();
     expect(await harness.redis.zscore(harness.keys.queuedJobs, refOf(open))).not.toBeNull();
+  });
+
+  it('is one node’s at a time, and another one’s when that one is gone', async () => {
+    const [first, second] = [await harness.node(SWEEPING), await harness.node(SWEEPING)];
+    const swept = [first, second].map((node) => watchSweeps(node.api.nest.get(Sweep)));
+    await eventually(() => swept.some(({ all }) => all >= 3) && swept.every(({ all, own }) => all + own >= 3));
+    const isFirst = (swept[0]?.all ?? 0) > 0;
+    expect((isFirst ? swept[1] : swept[0])?.all).toBe(0);
+    await (isFirst ? first : second).api.close();
+    const id = await submit(isFirst ? second : first);
+    await lose(id);
+    await age(id);
+    await eventually(async () => (await harness.redis.exists(entryOf(id))) === 1);
+  });
+
+  it('takes over from a node that died without giving its turn back', async () => {
+    const node = await harness.node(SWEEPING);
+    await harness.redis.set(harness.keys.sweeper('1-1'), 'a-node-that-died', 'PX', 1_000);
+    const id = await submit(node);
+    await lose(id);
+    await age(id);
+    await eventually(async () => (await harness.redis.exists(entryOf(id))) === 1);
+  });
+
+  it('of a node without the turn finds what its callers follow and no list has', async () => {
+    await harness.redis.set(harness.keys.sweeper('1-1'), 'another-node', 'PX', 600_000);
+    const node = await harness.node(SWEEPING);
+    const id = await submit(node);
+    await using stream = await readSse(`${node.url}/jobs/${id}/stream`);
+    await stream.take(1);
+    await Promise.all([unlist(id), lose(id)]);
+    await eventually(async () => (await harness.redis.exists(entryOf(id))) === 1, { timeoutMs: 20_000 });
   });
 
   it('runs periodically', async () => {

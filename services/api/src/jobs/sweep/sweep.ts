@@ -8,6 +8,7 @@ import {
   type JobPage,
   type JobReader,
   type Subscribers,
+  type SweepTurn,
   type TenantSlots,
   type UsageSettlement,
 } from '@millrace/stream-log';
@@ -24,10 +25,17 @@ import type { UnlistedJobs } from './unlisted-jobs.ts';
 const MIN_AGE_MS = 5_000;
 const BATCH = 200;
 const PURGE_BATCH = 1_000;
+/** For how many sweeps a node has the turn: one that dies must be replaced before a job has waited for 10 s. */
+const LEASE_SWEEPS = 1.5;
+/** After how many sweeps a node gives its turn back: what it alone cannot do, such as reach a key, another one does. */
+const SWEEPS_IN_TURN = 12;
+/** The most that a node comes after the end of another one's turn, milliseconds: they must not all come at once. */
+const APART_MS = 200;
 
 /** Of one shard, but for what has a docstring. */
 export interface SweepPorts {
   readonly fairQueue: FairQueue;
+  readonly turn: SweepTurn;
   readonly catalogue: JobCatalogue;
   readonly slots: TenantSlots;
   readonly reader: JobReader;
@@ -45,17 +53,19 @@ export interface SweepPorts {
 }
 
 /** Queues recorded jobs that have no queue entry (law 15), because a node died after it recorded the job, or because the
- *  entry was lost. Every node sweeps. Two may do so at once: an id is queued at most once, and the entry of an ended job
- *  does nothing.
+ *  entry was lost. One node has the turn, and another one takes it when that one is silent. Two may sweep at once: an id is
+ *  queued at most once, and the entry of an ended job does nothing.
  *
  *  On a cluster, index and queue have slots of their own, so Redis may lose both and keep the record. A node finds such a
- *  job if its callers follow it or ask for it: it also checks the jobs of its callers that the registry does not list.
+ *  job if its callers follow it or ask for it: every node checks the jobs of its callers that the registry does not list.
  *
  *  It finds jobs and tenants in Redis only: a tenant may have left the settings. */
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #everyMs: number;
   /** running jobs that the last sweep found without an entry, and their last event then */
   #adrift: ReadonlyMap<JobRef, EventId> = new Map();
+  /** since this node has had the turn */
+  #sweeps = 0;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   /** what a key management service or PostgreSQL may hold up, each once at a time: the sweep does not wait for it */
@@ -82,17 +92,20 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
     await Promise.all(this.#beside.values());
+    await this.#giveBack();
+  }
+
+  /** So that nobody waits for the end of this node's turn. Where Redis does not answer it ends by itself. */
+  async #giveBack(): Promise<void> {
+    this.#sweeps = 0;
+    await this.ports.turn.giveBack().catch((error: unknown) => this.ports.logger.debug({ err: error }, 'turn kept'));
   }
 
   /** Checks all unfinished jobs once, and those that callers of this node wait for. A page that fails is left to the next
    *  sweep.
    *  @returns how many jobs were queued again */
   async sweep(): Promise<number> {
-    const waitedFor = new Set([
-      ...(await this.#busyThreads()),
-      ...this.ports.subscribers.followedFor(MIN_AGE_MS),
-      ...this.ports.unlistedJobs.removeOlderThan(MIN_AGE_MS),
-    ]);
+    const waitedFor = new Set([...(await this.#busyThreads()), ...this.#waitedFor()]);
     const adrift = new Map<JobRef, EventId>();
     let requeued = 0;
     let cursor: string | null = null;
@@ -110,11 +123,46 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#adrift = adrift;
     await this.ports.fairQueue.pruneStale();
     this.#runBeside(this.#settleUsage);
-    this.#runBeside(this.#rotate);
     this.#runBeside(this.#purgeThreads);
     await this.#purgeExpired(this.ports.catalogue);
     await this.ports.trail.trim();
     return requeued;
+  }
+
+  /** Checks the jobs that callers of this node wait for and that no sweep comes to, while another node has the turn.
+   *  @returns how many jobs were queued again */
+  async sweepOwn(): Promise<number> {
+    const adrift = new Map<JobRef, EventId>();
+    const requeued = await this.#sweepUnlisted(await this.ports.catalogue.unlisted([...this.#waitedFor()]), adrift);
+    this.#adrift = adrift;
+    return requeued;
+  }
+
+  /** Of this node's callers. */
+  #waitedFor(): Set<JobRef> {
+    const { subscribers, unlistedJobs } = this.ports;
+    return new Set([...subscribers.followedFor(MIN_AGE_MS), ...unlistedJobs.removeOlderThan(MIN_AGE_MS)]);
+  }
+
+  /** @returns for how long another node has the turn, milliseconds; 0: this one has swept */
+  async #takeTurn(): Promise<number> {
+    // each node knows its own master keys
+    this.#runBeside(this.#rotate);
+    const takenMs = await this.ports.turn.take(Math.ceil(this.#everyMs * LEASE_SWEEPS));
+    if (takenMs > 0) {
+      this.#sweeps = 0;
+      await this.sweepOwn();
+      return takenMs;
+    }
+    this.#sweeps += 1;
+    let isLast = true;
+    try {
+      await this.sweep();
+      isLast = this.#sweeps >= SWEEPS_IN_TURN;
+    } finally {
+      if (isLast) await this.#giveBack();
+    }
+    return 0;
   }
 
   /** Counts what nobody has reported of ended jobs, before their records expire. */
@@ -142,19 +190,20 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   // jitter keeps nodes from sweeping in step; it only shortens, because timers have an upper bound
-  #schedule(): void {
+  /** @param takenMs for how long another node has the turn, milliseconds: it may have died */
+  #schedule(takenMs = 0): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#running = this.sweep()
-          .then(
-            () => undefined,
-            (error: unknown) => this.ports.logger.debug({ err: error }, 'sweep failed'),
-          )
-          .finally(() => this.#schedule());
-      },
-      this.#everyMs * (0.75 + Math.random() / 4),
-    );
+    const everyMs = this.#everyMs * (0.75 + Math.random() / 4);
+    const delayMs = takenMs === 0 ? everyMs : Math.min(everyMs, takenMs + Math.random() * APART_MS);
+    this.#timer = setTimeout(() => {
+      this.#running = this.#takeTurn().then(
+        (taken) => this.#schedule(taken),
+        (error: unknown) => {
+          this.ports.logger.debug({ err: error }, 'sweep failed');
+          this.#schedule();
+        },
+      );
+    }, delayMs);
   }
 
   async #sweepPage(refs: readonly JobRef[], adrift: Map<JobRef, EventId>): Promise<number> {

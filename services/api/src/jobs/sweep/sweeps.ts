@@ -58,10 +58,10 @@ export class Sweeps implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   #sweepOf(ports: ShardPorts, shard: number): Sweep {
-    const { fairQueue, catalogue, slots, reader, subscribers, settlement } = ports;
+    const { fairQueue, turn, catalogue, slots, reader, subscribers, settlement } = ports;
     const { threads, checkpoints, entry, exit, cancellation, erasure, trail, logger } = this;
     return new Sweep(this.settings, {
-      ...{ fairQueue, catalogue, slots, reader, subscribers, settlement, trail, logger },
+      ...{ fairQueue, turn, catalogue, slots, reader, subscribers, settlement, trail, logger },
       queue: this.queues.parts[shard] as JobQueue,
       unlistedJobs: this.unlisted.parts[shard] as UnlistedJobs,
       rotation: shard === 0 ? this.rotation : null,
