@@ -38,7 +38,7 @@ export class StoreUnreachable extends StreamLogError {
   readonly code = 'STORE_UNREACHABLE';
 
   constructor(override readonly cause: unknown) {
-    super(`the store cannot be reached (${codeOf(cause)})`);
+    super(`the store cannot be reached (${wordFor(cause)})`);
   }
 }
 
@@ -51,10 +51,11 @@ export class StoreSilent extends StreamLogError {
   }
 }
 
-/** @returns the code of an error, such as `ECONNREFUSED`, and no other word of it */
-function codeOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  return /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'no code';
+/** @returns the code of an error, such as `ECONNREFUSED`, or its class, such as `TimeoutError`, and no other word of it */
+function wordFor(error: unknown): string {
+  const { code, name } = Object(error) as { readonly code?: unknown; readonly name?: unknown };
+  if (/^[A-Z0-9_]{1,64}$/.test(String(code))) return String(code);
+  return /^[A-Za-z]{1,64}(Error|Exception)$/.test(String(name)) ? String(name) : 'it is not said why';
 }
 
 /** When a caller should ask again whose archive did not answer, seconds. */
