@@ -169,7 +169,8 @@ export interface JobPage {
   readonly items: readonly JobView[];
   /** pass it to `list` for the next page; null: this is the last page */
   readonly nextCursor: string | null;
-  /** some are missing here: one of several Redis does not answer, or, for admins, the archive has more tenants than a list goes through */
+  /** some are missing here: one of several Redis, or the archive, does not answer or cannot read them, or, for admins, the archive has
+   *  more tenants than a list goes through */
   readonly incomplete?: true;
 }
 
