@@ -115,6 +115,11 @@ export class JobCatalogue {
     return Number((await this.redis.hget(this.keys.storedBytesOf(tenant), 'total')) ?? 0);
   }
 
+  /** @returns bytes that the tenant of a job has in other shards: this is one Redis, and there are none */
+  async storedBytesElsewhere(_ref: JobRef): Promise<number> {
+    return 0;
+  }
+
   /** With an archive: whether jobs that came at a place of the lists, or later, may have left them.
    *  @param place a score of the lists, µs */
   async mayHaveLeftSince(place: string): Promise<boolean> {

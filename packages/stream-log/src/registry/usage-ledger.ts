@@ -83,6 +83,11 @@ export class UsageLedger {
     return { used: Number(used ?? 0), reserved: Number(reserved ?? 0) };
   }
 
+  /** @returns what the tenant of a job has used and reserved today in other shards: this is one Redis, and there are none */
+  async todayElsewhere(_ref: JobRef): Promise<number> {
+    return 0;
+  }
+
   /** Ended jobs of which an attempt is missing, those that ended first at the beginning.
    *  @param olderThanMs since they ended, milliseconds
    *  @param skip how many to leave out at the beginning */

@@ -1,4 +1,4 @@
-import { type JobRef, jobRef, shardNamedBy } from '@millrace/contracts';
+import { type JobRef, jobRef, shardNamedBy, tenantOf } from '@millrace/contracts';
 import type { KeySpace } from '../redis/keys.ts';
 import type { FairQueue } from '../registry/fair-queue.ts';
 import { digestOf, type IdempotencyKeys } from '../registry/idempotency-keys.ts';
@@ -54,6 +54,7 @@ export function joinedCatalogue(parts: readonly JobCatalogue[], shards: Shards):
       return { open: sum(results.map(({ open }) => open)), active: sum(results.map(({ active }) => active)) };
     },
     storedBytesOf: async (tenant) => sum((await shards.gather(parts, (part) => part.storedBytesOf(tenant))).results),
+    storedBytesElsewhere: (ref) => sumElsewhere(parts, shards, ref, (part) => part.storedBytesOf(tenantOf(ref))),
     mayHaveLeftSince: async (place) => {
       const { results, isPartial } = await shards.gather(parts, (part) => part.mayHaveLeftSince(place));
       return isPartial || results.includes(true);
@@ -94,6 +95,11 @@ export function joinedLedger(parts: readonly UsageLedger[], shards: Shards): Usa
       const { results } = await shards.gather(parts, (part) => part.today(tenant));
       return { used: sum(results.map(({ used }) => used)), reserved: sum(results.map(({ reserved }) => reserved)) };
     },
+    todayElsewhere: (ref) =>
+      sumElsewhere(parts, shards, ref, async (part) => {
+        const { used, reserved } = await part.today(tenantOf(ref));
+        return used + reserved;
+      }),
     unsettled: async (olderThanMs, limit, skip) =>
       (await shards.everywhere(parts, (part) => part.unsettled(olderThanMs, limit, skip))).flat(),
     countUnsettled: async (refs) => sum(await shards.divided(parts, refs, (part, own) => part.countUnsettled(own))),
@@ -185,6 +191,18 @@ function ofJob(shards: Shards) {
 
 async function done(all: Promise<unknown>): Promise<void> {
   await all;
+}
+
+/** Adds up what the shards have, other than that of a job; one that does not answer is left out. */
+async function sumElsewhere<T>(
+  parts: readonly T[],
+  shards: Shards,
+  ref: JobRef,
+  count: (part: T) => Promise<number>,
+): Promise<number> {
+  const own = await shards.ofJob(ref);
+  const { results } = await shards.gather(parts, async (part, shard) => (shard === own ? 0 : count(part)));
+  return sum(results);
 }
 
 function sum(counts: readonly number[]): number {

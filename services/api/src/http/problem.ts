@@ -41,6 +41,8 @@ interface ProblemOptions {
   readonly errors?: readonly FieldError[];
   /** ids of a job, under which the same request may be accepted at once */
   readonly otherIds?: readonly string[];
+  /** of a limit: what is used in all Redis was counted, so that another one would refuse as well */
+  readonly everywhere?: boolean;
   /** overrides the status of the code, for HTTP failures without a code of their own */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -308,25 +310,38 @@ export class TooManyRequests extends Problem {
 
 /** The tenant's prompts, answers and records fill what it may use of Redis. */
 export class StorageFull extends Problem {
-  /** @param max bytes */
-  constructor(max: number) {
+  /** @param max bytes
+   *  @param everywhere whether those of all Redis were counted */
+  constructor(max: number, everywhere = false) {
     super(
       'QUOTA_EXCEEDED',
       `Your jobs and threads use ${max} bytes of storage, the limit (storedBytes); try again when some have ended or expired.`,
-      { headers: limitReached({ name: 'storedBytes', max }, 60) },
+      { headers: limitReached({ name: 'storedBytes', max }, 60), everywhere },
     );
   }
 }
 
+interface TokensLeft {
+  /** tokens that the job would reserve */
+  readonly needed: number;
+  /** of the day */
+  readonly left: number;
+  readonly max: number;
+  /** whether those of all Redis were counted */
+  readonly everywhere?: boolean;
+}
+
 /** The tenant has not enough tokens left of the day. */
 export class TokensUsedUp extends Problem {
-  /** @param needed tokens that the job would reserve
-   *  @param left of the day */
-  constructor({ needed, left, max }: { readonly needed: number; readonly left: number; readonly max: number }) {
+  constructor(readonly tokens: TokensLeft) {
+    const { needed, left, max, everywhere = false } = tokens;
     super(
       'QUOTA_EXCEEDED',
       `The job reserves ${needed} tokens (its prompt, and "maxTokens" or 1,024), and your tenant has ${left} left today (UTC): ask for less, or try again tomorrow.`,
-      { headers: limitReached({ name: 'tokensPerDay', max, remaining: left, resetSeconds: secondsUntilTomorrow() }) },
+      {
+        headers: limitReached({ name: 'tokensPerDay', max, remaining: left, resetSeconds: secondsUntilTomorrow() }),
+        everywhere,
+      },
     );
   }
 }

@@ -141,10 +141,10 @@ export class CreateJob {
         if (isChosen) this.#requireShard(jobRef(tenant, jobId));
         return await this.#createOnce({ ...submission, jobId }, once);
       } catch (error) {
-        if (mayBeRecorded || error === unresolved || !ELSEWHERE.has(toProblem(error).code)) throw error;
+        if (mayBeRecorded || error === unresolved || !isOfOneShard(error)) throw error;
         if (isChosen) throw this.#refusedByShard(jobRef(tenant, jobId), error);
         const otherId = this.shards.otherJobId(tried.add(shardNamedBy(jobId) ?? 0));
-        if (otherId === null) throw error;
+        if (otherId === null) throw await this.intake.refusedByAll(jobRef(tenant, jobId), error);
         // nobody knows the id so far, and nothing of the job is there
         jobId = otherId;
       }
@@ -236,6 +236,12 @@ export class CreateJob {
     this.unlistedJobs.note(ref);
     await this.queue.enqueue({ ref, priority, delayMs: remainingDelayMs({ createdAt, delayMs }) });
   }
+}
+
+/** Whether another shard may say something else. */
+function isOfOneShard(error: unknown): boolean {
+  const { code, options } = toProblem(error);
+  return ELSEWHERE.has(code) && options.everywhere !== true;
 }
 
 function errorTypeOf(error: unknown): string {

@@ -6,13 +6,11 @@ import {
   IdempotencyMismatch,
   type JobOpener,
   type JobReader,
-  type Shards,
   type WebhookJobs,
 } from '@millrace/stream-log';
-import type { TenantLimits } from '../quota/tenant-limits.ts';
-import type { ApiSettings } from '../settings.ts';
 import { Intake, type Submission } from './intake.ts';
 import type { JobFinder } from './job-finder.ts';
+import type { SharedLimits } from './shared-limits.ts';
 
 const JOB = {
   ...{ tenant: 'alice', jobId: 'job', fingerprint: 'f', metadata: {}, idempotencyKey: null, mayExist: false },
@@ -60,15 +58,13 @@ function intakeOver({ verdict = 'admitted', record, unrecorded, open = async () 
     isMadeBy: async (known: { fingerprint: string }, fingerprint: string) => known.fingerprint === fingerprint,
   };
   const intake = new Intake(
-    { MILLRACE_MAX_QUEUED_JOBS: 1 } as ApiSettings,
     reader as unknown as JobReader,
     fairQueue as unknown as FairQueue,
     opener as unknown as JobOpener,
     idempotencyKeys as unknown as IdempotencyKeys,
-    { limitsOf: () => ({ queuedJobs: 1, storedBytes: 1, tokensPerDay: null }) } as unknown as TenantLimits,
+    { of: async () => ({ whole: {}, exact: {} }) } as unknown as SharedLimits,
     { note: () => called('note webhook', () => undefined) } as unknown as WebhookJobs,
     reader as unknown as JobFinder,
-    { count: 1 } as Shards,
   );
   return { intake, calls };
 }

@@ -7,7 +7,6 @@ import {
   jobRef,
   type OnBusy,
   reservedTokensOf,
-  tenantOf,
 } from '@millrace/contracts';
 import {
   digestOf,
@@ -19,16 +18,14 @@ import {
   type JobReader,
   NewJob,
   requireContents,
-  type Shards,
   type WebhookJobs,
 } from '@millrace/stream-log';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueFull, StorageFull, TokensUsedUp, TooManyJobs, Unavailable } from '../http/problem.ts';
-import { TenantLimits } from '../quota/tenant-limits.ts';
-import type { ApiSettings } from '../settings.ts';
-import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, SETTINGS, SHARDS, WEBHOOK_JOBS } from '../tokens.ts';
+import { FAIR_QUEUE, IDEMPOTENCY_KEYS, JOB_OPENER, JOB_READER, WEBHOOK_JOBS } from '../tokens.ts';
 import { JobFinder } from './job-finder.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
+import { SharedLimits } from './shared-limits.ts';
 
 /** A request that becomes a job, unless it is one already. */
 export interface Submission {
@@ -92,15 +89,13 @@ export interface AcceptedJob {
 @Injectable()
 export class Intake {
   constructor(
-    @Inject(SETTINGS) private readonly settings: ApiSettings,
     @Inject(JOB_READER) private readonly reader: JobReader,
     @Inject(FAIR_QUEUE) private readonly fairQueue: FairQueue,
     @Inject(JOB_OPENER) private readonly opener: JobOpener,
     @Inject(IDEMPOTENCY_KEYS) private readonly idempotencyKeys: IdempotencyKeys,
-    @Inject(TenantLimits) private readonly limits: TenantLimits,
+    @Inject(SharedLimits) private readonly limits: SharedLimits,
     @Inject(WEBHOOK_JOBS) private readonly webhookJobs: WebhookJobs,
     @Inject(JobFinder) private readonly finder: JobFinder,
-    @Inject(SHARDS) private readonly shards: Shards,
   ) {}
 
   /** @throws QueueFull, TooManyJobs, StorageFull
@@ -172,17 +167,11 @@ export class Intake {
     const { ref, keptBytes, requestBytes } = job;
     const { threadId } = job.request;
     const reservedTokens = reservedTokensOf(job.request, job.promptTokens);
-    const { queuedJobs, storedBytes, tokensPerDay } = this.limits.limitsOf(tenantOf(ref));
-    const maxOpenPerTenant = queuedJobs ?? Number.MAX_SAFE_INTEGER;
-    const maxStoredBytesPerTenant = storedBytes ?? Number.MAX_SAFE_INTEGER;
+    const limits = await this.limits.of(job);
+    const { whole, exact } = limits;
     const admission = this.fairQueue.admit(
       { ref, keptBytes, requestBytes, threadId, metered: { ...job.request, reservedTokens } },
-      {
-        maxQueued: this.#ofShard(this.settings.MILLRACE_MAX_QUEUED_JOBS),
-        maxOpenPerTenant: this.#ofShard(maxOpenPerTenant),
-        maxStoredBytesPerTenant: this.#ofShard(maxStoredBytesPerTenant, keptBytes + requestBytes),
-        maxTokensPerDay: tokensPerDay === null ? null : this.#ofShard(tokensPerDay, reservedTokens),
-      },
+      limits,
     );
     // side by side, so that the confirmation costs no time
     const [verdict, readiness] = await Promise.allSettled([admission, ready]);
@@ -191,11 +180,14 @@ export class Intake {
       case 'queue-full':
         throw new QueueFull();
       case 'too-many-jobs':
-        throw new TooManyJobs(maxOpenPerTenant);
+        throw new TooManyJobs(whole.queuedJobs);
       case 'too-many-bytes':
-        throw new StorageFull(maxStoredBytesPerTenant);
+        throw new StorageFull(whole.storedBytes, exact.storedBytes);
       case 'too-many-tokens':
-        throw new TokensUsedUp({ needed: reservedTokens, left: verdict.value.left, max: tokensPerDay ?? 0 });
+        throw new TokensUsedUp({
+          ...{ needed: reservedTokens, left: verdict.value.left, max: whole.tokensPerDay ?? 0 },
+          everywhere: exact.tokensPerDay,
+        });
       case 'admitted':
         if (readiness.status === 'fulfilled') return verdict.value.priority;
         if (!mayExist) await this.fairQueue.dropAdmission(job.ref, job.request.threadId);
@@ -203,10 +195,14 @@ export class Intake {
     }
   }
 
-  /** Limits are shared out: each shard counts for itself.
-   *  @param needed by one job, which must not be refused everywhere because the shares are small */
-  #ofShard(limit: number, needed = 1): number {
-    return Math.min(limit, Math.max(Math.ceil(limit / this.shards.count), needed));
+  /** What to say once all shards have refused a job, each with what is left of its own share.
+   *  @param refusal of the last one */
+  async refusedByAll(ref: JobRef, refusal: unknown): Promise<unknown> {
+    if (!(refusal instanceof TokensUsedUp)) return refusal;
+    const { needed, max } = refusal.tokens;
+    const left = await this.limits.tokensLeft(ref, max);
+    // otherwise no shard has room for it, though all together have
+    return left < needed ? new TokensUsedUp({ needed, left, max, everywhere: true }) : refusal;
   }
 
   /** @returns the id that the key stands for */

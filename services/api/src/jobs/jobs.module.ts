@@ -24,6 +24,7 @@ import { RequestPolicy } from './pipelines/request-policy.ts';
 import { QueueModule } from './queue/queue.module.ts';
 import { ReadUsage } from './read-usage.ts';
 import { ResolveRequest } from './resolve-request.ts';
+import { SharedLimits } from './shared-limits.ts';
 import { Cancellation } from './steps/cancellation.ts';
 import { JobErasure } from './steps/job-erasure.ts';
 import { ThreadEntry } from './steps/thread-entry.ts';
@@ -45,6 +46,7 @@ import { WaitForJob } from './wait-for-job.ts';
     ListModels,
     ResolveRequest,
     Intake,
+    SharedLimits,
     CreateJob,
     JobFinder,
     JobPages,

@@ -23,7 +23,7 @@ export async function examineStream(service: Service, { whole }: { readonly whol
   const holdMs = whole ? heartbeatMs + HEARTBEAT_SLACK_MS : 0;
   let probe: Probe;
   try {
-    probe = await probeStream(service, holdMs);
+    probe = await probeAnywhere(service, holdMs);
   } catch (error) {
     return [
       fault(
@@ -57,7 +57,22 @@ interface Probe {
   readonly cutMs: number | null;
 }
 
-async function probeStream({ url, headers, millrace }: Service, holdMs: number): Promise<Probe> {
+/** What is looked at is the way of the stream: which of several Redis has the job does not matter. */
+async function probeAnywhere(service: Service, holdMs: number): Promise<Probe> {
+  try {
+    return await probeStream(service, { holdMs, id: `doctor-${crypto.randomUUID()}` });
+  } catch (error) {
+    const [id] = error instanceof StreamRefused ? error.otherIds : [];
+    if (id === undefined) throw error;
+    return probeStream(service, { holdMs, id });
+  }
+}
+
+/** @throws StreamRefused */
+async function probeStream(
+  { url, headers, millrace }: Service,
+  { holdMs, id }: { readonly holdMs: number; readonly id: string },
+): Promise<Probe> {
   const send = url.startsWith('https:') ? httpsRequest : httpRequest;
   const body = JSON.stringify({ query: 'millrace doctor', delayMs: holdMs + 60_000, onDisconnect: 'cancel' });
   const request = send(`${url}/jobs`, {
@@ -69,12 +84,11 @@ async function probeStream({ url, headers, millrace }: Service, holdMs: number):
       'content-length': String(Buffer.byteLength(body)),
       accept: 'text/event-stream',
       'accept-encoding': 'gzip, br',
-      'x-request-id': `doctor-${crypto.randomUUID()}`,
+      'x-request-id': id,
     },
   });
   const from = performance.now();
   const elapsed = () => Math.round(performance.now() - from);
-  const id = String(request.getHeader('x-request-id'));
   const waiting = AbortSignal.timeout(PROMPT_MS + holdMs);
   const cancel = () => millrace.jobs.resume(id).cancel();
   const seen = { firstMs: null as number | null, heartbeatMs: null as number | null };
@@ -84,7 +98,7 @@ async function probeStream({ url, headers, millrace }: Service, holdMs: number):
     const answered = once(request, 'response') as Promise<[IncomingMessage]>;
     request.end(body);
     const [answer] = await answered;
-    if (answer.statusCode !== 200) throw new Error(await refusalOf(answer));
+    if (answer.statusCode !== 200) throw await refusalOf(answer);
     let cutMs: number | null = null;
     try {
       for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -106,14 +120,24 @@ async function probeStream({ url, headers, millrace }: Service, holdMs: number):
   }
 }
 
-async function refusalOf(answer: IncomingMessage): Promise<string> {
+class StreamRefused extends Error {
+  constructor(
+    message: string,
+    readonly otherIds: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+async function refusalOf(answer: IncomingMessage): Promise<StreamRefused> {
   const chunks: Buffer[] = [];
   for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   try {
-    return `${answer.statusCode}: ${(JSON.parse(text) as { detail?: string }).detail ?? ''}`;
+    const { detail = '', otherIds } = JSON.parse(text) as { detail?: string; otherIds?: string[] };
+    return new StreamRefused(`${answer.statusCode}: ${detail}`, otherIds);
   } catch {
-    return `${answer.statusCode} from ${answer.headers['server'] ?? 'an unknown server'}`;
+    return new StreamRefused(`${answer.statusCode} from ${answer.headers['server'] ?? 'an unknown server'}`);
   }
 }
 
