@@ -1,10 +1,13 @@
-import { idOf, jobRef, type ThreadRef, tenantOf } from '@millrace/contracts';
+import { idOf, jobRef, newRequestId, type ThreadRef, tenantOf, threadRef } from '@millrace/contracts';
 import type { Located, Shards } from '@millrace/stream-log';
 import type { ThreadKeys } from './thread-keys.ts';
 import { PRIVATE } from './thread-record.ts';
 
 /** The most threads of running jobs whose places are remembered: more than a worker has jobs. */
 const MAX_CLAIMED = 20_000;
+
+/** With one of two shards up, one id in 2⁶⁴ would not be in it. */
+const MAX_TRIES = 64;
 
 /** Which shard has a thread, or the store of a tenant's agents. */
 export class ThreadShards {
@@ -23,6 +26,14 @@ export class ThreadShards {
     if (!threadId.startsWith(PRIVATE)) return this.shards.of(`thread ${ref}`, key);
     // made while its job runs, whose place is known then; the job may be gone before it
     return this.shards.ofJob(jobRef(tenantOf(ref), threadId.slice(PRIVATE.length)), key);
+  }
+
+  /** @returns a fresh id of a thread, in a shard that is up unless chance is against it */
+  newId(tenant: string): string {
+    let id = newRequestId();
+    for (let tries = 0; tries < MAX_TRIES && !this.shards.canTake(`thread ${threadRef(tenant, id)}`); tries += 1)
+      id = newRequestId();
+    return id;
   }
 
   ofStore(tenant: string): Located {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Interrupt, Message, SaidMessage, ThreadRef } from '@millrace/contracts';
+import { type Interrupt, type Message, newRequestId, type SaidMessage, type ThreadRef } from '@millrace/contracts';
 import {
   type ContentCipher,
   namedReply,
@@ -198,6 +198,11 @@ export class Threads {
       await this.#bytes.count([thread]);
       return { created: reply === 1, thread };
     }
+  }
+
+  /** @returns a fresh id of a thread */
+  newId(_tenant: string): string {
+    return newRequestId();
   }
 
   /** @returns a thread even if its content cannot be read: see {@link ThreadRecord.unreadable} */

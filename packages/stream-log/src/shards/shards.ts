@@ -131,6 +131,11 @@ export class Shards {
     return elsewhere.length === 0 ? place : this.#lookFor(key, place, elsewhere);
   }
 
+  /** @returns whether a new thing with this name can be made now: what it may stand for would be in shards that are up */
+  canTake(name: string): boolean {
+    return this.#placesOf(name).every((shard) => this.isUp(shard));
+  }
+
   /** Remembers where a job is, as long as it runs here: nothing need be looked for. */
   pin(ref: JobRef, shard: number): Disposable {
     const pinned = this.#pinned.get(ref) ?? { shard, users: 0 };

@@ -17,6 +17,7 @@ export function joinedThreads(parts: readonly Threads[], threadShards: ThreadSha
       ...(['create', 'get', 'enter', 'expect', 'leave', 'rewind', 'messages', 'messagePage'] as const),
       ...(['messagesBefore', 'announceErasure', 'erase', 'waiting'] as const),
     ]),
+    newId: (tenant) => threadShards.newId(tenant),
     claim: async (lease, question, first) =>
       (parts[await threadShards.claim(lease.ref)] as Threads).claim(lease, question, first),
     claimPrivate: async (lease) => (parts[await threadShards.claim(lease.ref)] as Threads).claimPrivate(lease),

@@ -51,6 +51,7 @@ async function answer(id: string, text: string): Promise<void> {
   await finish(begun.writer);
 }
 
+const EMPTY = { headers: { 'content-type': 'application/json' }, body: '{}' };
 const get = (path: string) => fetch(`${node.url}${path}`);
 
 describe('a node with two shards', () => {
@@ -180,6 +181,8 @@ describe('a node with two shards', () => {
       expect(list.items.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
       expect(list.items.map(({ id }) => id)).not.toContain(gone);
       expect(((await (await get('/threads')).json()) as { incomplete?: boolean }).incomplete).toBe(true);
+      const made = Array.from({ length: 20 }, () => fetch(`${node.url}/threads`, { method: 'POST', ...EMPTY }));
+      expect(new Set((await Promise.all(made)).map(({ status }) => status))).toEqual(new Set([201]));
     } finally {
       await servers[lost]?.start();
     }

@@ -1,4 +1,4 @@
-import { type CreateThreadBody, newRequestId, type ThreadView, threadRef } from '@millrace/contracts';
+import { type CreateThreadBody, type ThreadView, threadRef } from '@millrace/contracts';
 import { type Threads, TooMuchMetadata, threadView } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.ts';
@@ -16,12 +16,14 @@ export class CreateThread {
 
   /** @throws StorageFull, InvalidRequest, ContentUnreadable */
   async run(
-    { id = newRequestId(), metadata }: CreateThreadBody,
+    { id, metadata }: CreateThreadBody,
     { tenant }: Caller,
   ): Promise<{ readonly created: boolean; readonly thread: ThreadView }> {
     await this.storedBytes.requireRoom(tenant);
     try {
-      const { created, thread } = await this.threads.create(threadRef(tenant, id), { metadata });
+      const { created, thread } = await this.threads.create(threadRef(tenant, id ?? this.threads.newId(tenant)), {
+        metadata,
+      });
       return { created, thread: threadView(thread) };
     } catch (error) {
       if (!(error instanceof TooMuchMetadata)) throw error;

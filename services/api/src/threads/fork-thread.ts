@@ -1,4 +1,4 @@
-import { type ForkThreadBody, newRequestId, type ThreadView, threadRef } from '@millrace/contracts';
+import { type ForkThreadBody, type ThreadView, threadRef } from '@millrace/contracts';
 import { JobNotFound } from '@millrace/stream-log';
 import { type Checkpoints, type Fork, type ThreadRecord, type Threads, threadView } from '@millrace/threads';
 import { Inject, Injectable } from '@nestjs/common';
@@ -32,12 +32,12 @@ export class ForkThread {
   /** @throws ThreadNotFound, AmbiguousId, CheckpointNotFound, MessageNotFound, JobNotFound, ThreadExists, StorageFull
    *  @throws ThreadBusy the job that it is to end with runs
    *  @throws ContentUnreadable */
-  async run(named: NamedThread, { id = newRequestId(), ...place }: ForkThreadBody): Promise<ThreadView> {
+  async run(named: NamedThread, { id, ...place }: ForkThreadBody): Promise<ThreadView> {
     const thread = await this.access.settled(named);
     const { ref: from, tenant, bytes } = thread;
     await this.storedBytes.requireRoom(tenant, bytes);
     const part = await this.#partOf(thread, place);
-    const to = threadRef(tenant, id);
+    const to = threadRef(tenant, id ?? this.threads.newId(tenant));
     switch (await this.threads.fork({ from, to, ...part, checkpoints: this.checkpoints })) {
       case 'unknown-thread':
         throw new ThreadNotFound();
