@@ -100,7 +100,7 @@ describe('a POST that one of several Redis refuses', () => {
     const [first, second] = [newRequestId(), newRequestId()];
     server.mishaps.push(refusal(429, [first]), refusal(429, [second]));
     const millrace = new Millrace({ baseUrl: server.url, retryMs: 1, maxRetryMs: 5 });
-    const conversation = createConversation(millrace, {});
+    const conversation = createConversation(millrace, { titleOf: () => '' });
     expect(await conversation.send('why?')).toBe(false);
     const [message] = conversation.getSnapshot().messages;
     server.mishaps.push(refusal(429, [second]), {

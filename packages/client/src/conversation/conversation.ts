@@ -6,7 +6,7 @@ import { newRequestId } from '../request-id.ts';
 import type { WatchOptions } from '../resumed-events.ts';
 import type { ForkOptions } from '../thread-view.ts';
 import { Draft } from './draft.ts';
-import { IGNORE, patiently } from './follow.ts';
+import { IGNORE, NEVER_GIVES_UP, patiently } from './follow.ts';
 import { GivenTitle } from './given-title.ts';
 import { cancel, Outbox, questionOf } from './outbox.ts';
 import { problemOf } from './problem.ts';
@@ -22,6 +22,8 @@ import { Transcript } from './transcript.ts';
 const MAX_TITLE = 80;
 /** How long what is on its way may take before it is taken back, milliseconds. */
 const ANSWER_MS = 5000;
+/** A first title is given up after some minutes: a process that only sent something must end. */
+const NAMING = { ...NEVER_GIVES_UP, maxFailures: 20 };
 
 export interface ConversationOptions {
   /** a thread that exists, or will with the first message; left out: a new one */
@@ -268,7 +270,7 @@ class Conversation implements ConversationStore {
       return given;
     };
     const patient = async (threadId: string) => {
-      const stored = await patiently(signal, IGNORE, () => once(threadId));
+      const stored = await patiently(signal, IGNORE, () => once(threadId), NAMING);
       signal.throwIfAborted();
       return stored;
     };

@@ -1,4 +1,4 @@
-import { Backoff, pause } from '../backoff.ts';
+import { Backoff, pause, type RetryPolicy } from '../backoff.ts';
 import { MillraceError } from '../errors.ts';
 import type { Reconnection } from '../resumed-events.ts';
 import type { Thread, ThreadEvent } from '../thread.ts';
@@ -28,14 +28,16 @@ export async function follow(thread: () => Thread, follower: Follower, signal: A
 }
 
 /** Repeats what may succeed later.
+ *  @param policy left out: without end, for what is given up with its signal
  *  @throws MillraceError the server refuses, and will again
  *  @throws the signal's reason */
 export async function patiently<T>(
   signal: AbortSignal,
   onFailure: (reconnection: Reconnection) => void,
   work: () => Promise<T>,
+  policy: RetryPolicy = NEVER_GIVES_UP,
 ): Promise<T> {
-  const backoff = new Backoff(NEVER_GIVES_UP);
+  const backoff = new Backoff(policy);
   for (;;) {
     try {
       return await work();
