@@ -228,11 +228,14 @@ describe('a list of threads that nobody tells of what happens', () => {
   it.each([
     ['says that somebody is being answered', page(null, thread('a', 'a', 'busy'))],
     ['lacks threads', { ...page(null), incomplete: true } as const],
-  ])('is read again every ten seconds while it %s', async (_, first) => {
+  ])('is read again after ten seconds, and ever more seldom, while it %s', async (_, first) => {
     jest.useFakeTimers({ doNotFake: ['setImmediate'] });
     const { asked, give } = await shown(first);
-    for (const answer of [first, page(null, thread('a'))]) {
-      await pass(QUIET_MS);
+    for (const [answer, quietMs] of [
+      [first, QUIET_MS],
+      [page(null, thread('a')), 2 * QUIET_MS + 1],
+    ] as const) {
+      await pass(quietMs);
       expect(asked).toHaveLength(0);
       await pass(1);
       expect(asked).toHaveLength(1);

@@ -13,8 +13,10 @@ import { ThreadNews } from './thread-news.ts';
 
 /** How many threads a page of the list has. */
 const PAGE_SIZE = 30;
-/** How soon a list is read again that says who is being answered, or lacks threads, milliseconds: nobody tells of their ends. */
+/** How soon a list is read again that says who is being answered, or lacks threads, milliseconds: nobody tells of their ends. Doubled each
+ *  time, up to the second: a page that is left open must not use up what its caller may ask for. */
 const LOOK_MS = 10_000;
+const MAX_LOOK_MS = 160_000;
 /** How many threads of later pages are looked at when the list is renewed. */
 const MAX_LOOKS = 5;
 /** A search may give empty pages: how many are asked for at a time. */
@@ -47,6 +49,7 @@ class ThreadList implements ThreadListStore {
   private reading: AbortController | null = null;
   private readonly backoff = new Backoff(NEVER_GIVES_UP);
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private lookMs = LOOK_MS;
   private readonly names = new InOrder();
   private readonly news: ThreadNews;
   private readonly publisher: Publisher<ThreadListSnapshot>;
@@ -63,6 +66,7 @@ class ThreadList implements ThreadListStore {
   readonly getSnapshot: ThreadListStore['getSnapshot'];
 
   refresh(): Promise<void> {
+    this.lookMs = LOOK_MS;
     return this.#read({ cursor: null });
   }
 
@@ -99,6 +103,7 @@ class ThreadList implements ThreadListStore {
       else if (title !== undefined) this.#change(threadId, title);
       this.told.add(threadId);
       this.publisher.publish();
+      this.lookMs = LOOK_MS;
       this.isRenewalDue = true;
       // what is being read may be older, and whoever asked for it waits for it
       if (this.reading === null) this.#renew();
@@ -155,7 +160,10 @@ class ThreadList implements ThreadListStore {
       this.state = 'ready';
       this.unread = null;
       this.backoff.worked();
-      if (this.isIncomplete || this.threads.some(({ status }) => status === 'busy')) againMs = LOOK_MS;
+      if (this.isIncomplete || this.threads.some(({ status }) => status === 'busy')) {
+        againMs = this.lookMs;
+        this.lookMs = Math.min(2 * this.lookMs, MAX_LOOK_MS);
+      }
       if (this.isRenewalDue) againMs = 0;
     } catch (error) {
       if (reading.signal.aborted) return;
