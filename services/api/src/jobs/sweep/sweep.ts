@@ -66,6 +66,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   #adrift: ReadonlyMap<JobRef, EventId> = new Map();
   /** since this node has had the turn */
   #sweeps = 0;
+  /** in this sweep: another node may do better */
+  #hasFailed = false;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   /** what a key management service or PostgreSQL may hold up, each once at a time: the sweep does not wait for it */
@@ -155,10 +157,11 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       return takenMs;
     }
     this.#sweeps += 1;
+    this.#hasFailed = false;
     let isLast = true;
     try {
       await this.sweep();
-      isLast = this.#sweeps >= SWEEPS_IN_TURN;
+      isLast = this.#hasFailed || this.#sweeps >= SWEEPS_IN_TURN;
     } finally {
       if (isLast) await this.#giveBack();
     }
@@ -289,6 +292,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   /** @returns 0 if the sweep of a page failed */
   #orZero(swept: Promise<number>): Promise<number> {
     return swept.catch((error: unknown) => {
+      this.#hasFailed = true;
       this.ports.logger.debug({ err: error }, 'page not swept');
       return 0;
     });
