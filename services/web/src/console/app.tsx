@@ -64,7 +64,8 @@ function readCaller(signal: AbortSignal): Promise<Caller> {
 
 /** In place of the console, to whom it does not open. */
 function Gate({ error, onKey }: { error: unknown; onKey: () => void }) {
-  const isDenied = error instanceof Refused && (error.status === 401 || error.status === 403);
+  // an address that had too many wrong keys gets 429: the right one is let in
+  const isDenied = error instanceof Refused && [401, 403, 429].includes(error.status);
   const isKeyless = isDenied && error.status === 401 && apiKey() === undefined;
   return (
     <main className="console-main console-gate">
