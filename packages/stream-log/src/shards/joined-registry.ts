@@ -88,7 +88,7 @@ export function joinedLedger(parts: readonly UsageLedger[], shards: Shards): Usa
   const ledger: Facade<UsageLedger> = {
     ...byShard(parts, ofJob(shards), ['meter', 'reserve', 'giveUp']),
     limit: (tenant, maxTokens) => {
-      const part = maxTokens === null ? null : Math.ceil(maxTokens / shards.count);
+      const part = maxTokens === null ? null : Math.ceil(maxTokens / shards.taking);
       return done(shards.everywhere(parts, (ledgerOfShard) => ledgerOfShard.limit(tenant, part)));
     },
     today: async (tenant) => {

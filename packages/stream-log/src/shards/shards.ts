@@ -61,6 +61,11 @@ export class Shards {
     return this.#options.connections.length;
   }
 
+  /** How many take new jobs: one that is just being added does not. */
+  get taking(): number {
+    return this.#inUse;
+  }
+
   get indexes(): number[] {
     return [...this.#options.connections.keys()];
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newRequestId } from '@millrace/contracts';
 import { eventually, startRedis, type TestRedis } from '@millrace/testing';
-import { ApiHarness, post, submit, type TestNode } from '../testing/api-harness.ts';
+import { ApiHarness, type Env, post, submit, type TestNode } from '../testing/api-harness.ts';
 
 const JSON_ONLY = { accept: 'application/json' };
 
@@ -19,9 +19,9 @@ afterAll(async () => {
 });
 
 /** A node with keys of its own, and limits of its only tenant. */
-async function nodeWith(limits: object): Promise<TestNode> {
+async function nodeWith(limits: object, env: Env = {}): Promise<TestNode> {
   nodes += 1;
-  const node = await harness.node({ MILLRACE_KEY_PREFIX: `${harness.prefix}-${nodes}` });
+  const node = await harness.node({ MILLRACE_KEY_PREFIX: `${harness.prefix}-${nodes}`, ...env });
   const set = await fetch(`${node.url}/tenants/default/limits`, {
     ...{ method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(limits) },
   });
@@ -48,6 +48,13 @@ describe('the limits of a tenant over two shards', () => {
     expect(problem.detail).toContain('399 left today');
     // no other shard would take it
     expect(problem.otherIds).toBeUndefined();
+  });
+
+  it('are whole in the first while the second is just being added, and takes no new jobs', async () => {
+    const node = await nodeWith({ tokensPerDay: 1_000, queuedJobs: 2 }, { MILLRACE_SHARDS_IN_USE: '1' });
+    expect((await ask(node, 399)).status).toBe(202);
+    expect((await ask(node, 399)).status).toBe(202);
+    expect((await ask(node, 99)).headers.get('ratelimit-policy')).toContain('q=2');
   });
 
   it('take it beside smaller ones in both', async () => {

@@ -64,6 +64,6 @@ export class SharedLimits {
   }
 
   #divided(limit: number): number {
-    return Math.ceil(limit / this.shards.count);
+    return Math.ceil(limit / this.shards.taking);
   }
 }
